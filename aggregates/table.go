@@ -1,0 +1,28 @@
+package aggregates
+
+// A Table is the numbers behind a panel, for people and for spreadsheets.
+type Table struct {
+	Columns []Column
+	Rows    [][]any // string, int64, float64, time.Time (a UTC day or instant), or nil for "not available"
+}
+
+// A Column of a table. Name is for machines, Title for people.
+type Column struct {
+	Name  string
+	Title string
+	Unit  Unit
+}
+
+// A Unit says how the values of a column are written.
+type Unit int
+
+// The units of columns.
+const (
+	Text    Unit = iota // string
+	Count               // int64
+	Money               // int64 minor units
+	Ratio               // float64, 0.25
+	Percent             // float64, 0.25 shown as 25 %
+	Day                 // time.Time at midnight UTC
+	Instant             // time.Time
+)

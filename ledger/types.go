@@ -1,0 +1,122 @@
+package ledger
+
+import "time"
+
+// A Kind says what part an account plays in the economy.
+type Kind string
+
+// The kinds of account. System accounts issue and destroy money; what all
+// others hold is the supply.
+const (
+	Personal   Kind = "personal"
+	Business   Kind = "business"
+	Government Kind = "government"
+	System     Kind = "system"
+)
+
+// Kinds lists all kinds in the order in which they are shown.
+func Kinds() []Kind { return []Kind{Personal, Business, Government, System} }
+
+// Settings is how a ledger names itself and writes its money.
+type Settings struct {
+	Name     string // of the economy: "Port Exchequer"
+	Symbol   string // of the currency: "₤"
+	Decimals int    // digits of the minor unit, 0 to 6
+}
+
+// An Account is written by its Ref, the name that the outside world knows it
+// by. Kind and Holder never change once written, since rollups are kept by
+// them; Name and Archived may.
+type Account struct {
+	Ref      string
+	Kind     Kind
+	Name     string    // Ref if empty
+	Holder   string    // who owns it; Ref if empty
+	Opened   time.Time // the batch's earliest time if zero
+	Archived time.Time // zero: not archived
+}
+
+// An Item is something that is traded.
+type Item struct {
+	Ref  string
+	Name string // Ref if empty
+}
+
+// A Shop is a place where one item is offered. Prices are minor units for a
+// batch; nil means that the shop does not trade in that direction.
+type Shop struct {
+	Ref       string
+	Place     string
+	Owner     string // account ref
+	Item      string // item ref
+	BuyPrice  *int64 // what a customer pays for a batch
+	SellPrice *int64 // what a customer gets for a batch
+	Batch     int64
+	Stock     *int64
+	Capacity  *int64
+	Active    bool
+	Seen      time.Time
+}
+
+// A Transaction moves money between two accounts or more. Its postings sum to
+// zero. (Origin, Ref) names it: writing the same name twice changes nothing.
+type Transaction struct {
+	Origin   string
+	Ref      string
+	At       time.Time
+	Source   string // which subsystem: shop, salary, tax
+	Message  string
+	Postings []Posting
+	Line     string // where it was read, for messages: "data.csv:17"
+}
+
+// A Posting changes the balance of one account, in minor units.
+type Posting struct {
+	Account string // account ref
+	Amount  int64  // signed, never 0
+}
+
+// A Direction says which side of a sale keeps the shop.
+type Direction string
+
+// The directions of a sale.
+const (
+	DirectionSale     Direction = "sale"     // the seller keeps the shop
+	DirectionPurchase Direction = "purchase" // the buyer keeps the shop
+)
+
+// A Sale is one line of trade. It moves no money by itself: the money moves in
+// the transaction that it may name. A return has a negative Quantity and Total.
+type Sale struct {
+	Origin      string
+	Ref         string
+	At          time.Time
+	Item        string // item ref
+	Shop        string // shop ref or empty
+	Seller      string // account ref or empty
+	Buyer       string // account ref or empty
+	Direction   Direction
+	Quantity    int64
+	Total       int64 // minor units, tax included
+	Tax         int64
+	Transaction string // ref of a transaction of the same origin, or empty
+	Line        string
+}
+
+// A Batch is written whole or not at all. Accounts, items and shops come first
+// and may be known already; transactions and sales may name any that the batch
+// or the ledger knows.
+type Batch struct {
+	Accounts     []Account
+	Items        []Item
+	Shops        []Shop
+	Transactions []Transaction
+	Sales        []Sale
+}
+
+// Written says what an Append changed. Skipped ones were known by their ref.
+type Written struct {
+	Transactions, Postings, Sales int
+	SkippedTransactions           int
+	SkippedSales                  int
+}
