@@ -1,0 +1,59 @@
+# `make help` lists what there is. Everything runs with Go and, where it needs
+# servers or a browser, with Debian's packages, which .ci/deps installs.
+
+GO      ?= go
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+SOURCES := $(shell find . -name '*.go' -o -name '*.templ' -o -name '*.sql' -o -name '*.css' -o -name '*.js' | grep -v '^./bin/')
+
+.DEFAULT_GOAL := help
+
+## build: bin/exchequer
+build: bin/exchequer
+
+bin/exchequer: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/exchequer
+
+## demo: a simulated town on an embedded Postgres, at http://127.0.0.1:8080
+demo: build
+	@.ci/deps postgres
+	bin/exchequer demo
+
+## run: serve your own ledger (DATABASE_URL, or an embedded Postgres)
+run: build
+	@.ci/deps postgres
+	bin/exchequer serve
+
+## test: everything, on real Postgres, Redis and Chromium, with the race detector
+test:
+	@.ci/deps postgres redis chromium race
+	$(GO) test -race -timeout 12m ./...
+
+## lint: gofmt, vet, staticcheck, templ fmt
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) tool templ fmt -fail views
+
+## bench: measure what docs/benchmarks.md reports, and print the table
+bench:
+	@.ci/deps postgres redis
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
+
+## generate: the Go code of the templates
+generate:
+	$(GO) tool templ generate -path views
+
+## verify: the generated code is fresh, go.mod is tidy
+verify:
+	@.ci/verify
+
+## clean: what build made
+clean:
+	rm -rf bin
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+.PHONY: build demo run test lint bench generate verify clean help

@@ -1,0 +1,81 @@
+// Package house_test holds the import table of docs/design.md §1: which room
+// of the house knows which.
+package house_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// table lists what each room may import of ours. A room is a top folder, or a
+// folder below internal. The command may import all.
+var table = map[string][]string{
+	"web":                {"aggregates", "ledger", "cache", "views", "static", "internal/telemetry"},
+	"views":              {"aggregates", "ledger", "cache", "static"},
+	"aggregates":         {"ledger", "cache"},
+	"ledger":             {"migrations"},
+	"cache":              {},
+	"static":             {},
+	"migrations":         {},
+	"internal/postgres":  {"migrations", "internal/telemetry"},
+	"internal/telemetry": {},
+	"internal/testkit":   {"internal/postgres"},
+	"internal/town":      {"ledger"},
+	"bench":              {},
+	"e2e":                {},
+}
+
+const module = "exchequer/"
+
+// room returns the room that a package of ours belongs to.
+func room(pkg string) string {
+	parts := strings.Split(strings.TrimPrefix(pkg, module), "/")
+	if parts[0] == "internal" {
+		return strings.Join(parts[:min(2, len(parts))], "/")
+	}
+	return parts[0]
+}
+
+func TestEachRoomKnowsOnlyItsNeighbours(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from := room(pkg.ImportPath)
+		if from == "cmd" || pkg.ImportPath == strings.TrimSuffix(module, "/") {
+			continue
+		}
+		seen[from] = true
+		allowed, known := table[from]
+		if !known {
+			t.Errorf("%s is a room that the table does not know", from)
+			continue
+		}
+		for _, imported := range pkg.Imports {
+			if to := room(imported); strings.HasPrefix(imported, module) && to != from && !slices.Contains(allowed, to) {
+				t.Errorf("%s imports %s; %s may know %v", pkg.ImportPath, imported, from, allowed)
+			}
+		}
+	}
+	for name := range table {
+		if !seen[name] {
+			t.Errorf("the table names %s, which is not there", name)
+		}
+	}
+}
