@@ -1,0 +1,68 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/tern/v2/migrate"
+
+	"exchequer/migrations"
+)
+
+// versionTable is where tern keeps the number of the last applied migration.
+const versionTable = "schema_version"
+
+const undefinedTable = "42P01" // SQLSTATE
+
+// ErrNotMigrated says that the schema is older than the program.
+var ErrNotMigrated = errors.New("the database's schema is not up to date: run `exchequer migrate`")
+
+// Migrate brings the schema up to date. It takes tern's advisory lock, so that
+// several processes may call it at once.
+func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		// A migration may take as long as it needs.
+		if _, err := conn.Exec(ctx, "SET statement_timeout = 0"); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		defer conn.Exec(context.WithoutCancel(ctx), "RESET statement_timeout")
+
+		migrator, err := migrate.NewMigrator(ctx, conn.Conn(), versionTable)
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if err := migrator.LoadMigrations(migrations.FS); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if err := migrator.Migrate(ctx); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		return nil
+	})
+}
+
+// Check returns ErrNotMigrated when the schema is older than the program. A
+// newer schema passes: while a new release is rolled out, processes of the old
+// one must still be able to restart.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
+	known, err := migrate.FindMigrations(migrations.FS)
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	version := 0
+	err = pool.QueryRow(ctx, "SELECT version FROM "+versionTable).Scan(&version)
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && refused.Code == undefinedTable, errors.Is(err, pgx.ErrNoRows):
+		return ErrNotMigrated
+	case err != nil:
+		return fmt.Errorf("check schema: %w", err)
+	case version < len(known):
+		return fmt.Errorf("%w (it is at version %d, this program needs %d)", ErrNotMigrated, version, len(known))
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Options of a pool. The zero value is good for serving.
+type Options struct {
+	ApplicationName  string          // shown in pg_stat_activity; "exchequer" if empty
+	StatementTimeout time.Duration   // 15 s if zero, none if negative
+	MaxConns         int32           // the greater of 4 and the number of processors if zero
+	Tracer           pgx.QueryTracer // may be nil
+}
+
+// Open connects to the database that url names, a URL or a keyword/value
+// string as libpq takes it, and returns once it has answered. Instants are
+// scanned in UTC. An error never holds the password.
+func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read database URL: %w", err)
+	}
+	params := config.ConnConfig.RuntimeParams
+	setDefault(params, "application_name", cmp.Or(opts.ApplicationName, "exchequer"))
+	setDefault(params, "timezone", "UTC")
+	setDefault(params, "idle_in_transaction_session_timeout", "60000")
+	if timeout := cmp.Or(opts.StatementTimeout, 15*time.Second); timeout > 0 {
+		setDefault(params, "statement_timeout", strconv.FormatInt(timeout.Milliseconds(), 10))
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	if opts.MaxConns > 0 {
+		config.MaxConns = opts.MaxConns
+	}
+	config.ConnConfig.Tracer = opts.Tracer
+	config.AfterConnect = scanInUTC
+
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return pool, nil
+}
+
+// scanInUTC makes instants arrive in UTC; pgx's default is the local zone.
+func scanInUTC(_ context.Context, conn *pgx.Conn) error {
+	types := conn.TypeMap()
+	instant := &pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID,
+		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	}
+	types.RegisterType(instant)
+	types.RegisterType(&pgtype.Type{
+		Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID,
+		Codec: &pgtype.ArrayCodec{ElementType: instant},
+	})
+	return nil
+}
+
+func setDefault(params map[string]string, name, value string) {
+	if _, given := params[name]; !given {
+		params[name] = value
+	}
+}

@@ -1,0 +1,187 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/postgres"
+)
+
+// Postgres returns a pool on a fresh migrated database, which is dropped when
+// the test ends.
+func Postgres(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.Open(t.Context(), PostgresURL(t), postgres.Options{StatementTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// PostgresURL returns the address of a fresh migrated database, which is
+// dropped when the test ends, whoever is still connected.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	s, err := sharedServer()
+	if errors.Is(err, errNoPostgres) {
+		t.Fatalf("%v: install it (Debian: apt-get install postgresql)", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	s.admin(t, "CREATE DATABASE "+name+" TEMPLATE "+template)
+	t.Cleanup(func() { s.admin(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return s.url(name)
+}
+
+const template = "migrated"
+
+var errNoPostgres = errors.New("no Postgres on this machine")
+
+// sharedServer starts the process's server at its first use.
+var sharedServer = sync.OnceValues(start)
+
+// A server is a throwaway Postgres: it listens on a Unix socket only, never
+// waits for the disk, and is gone with the process.
+type server struct {
+	dir       string
+	databases atomic.Int64
+	alive     *os.File // the watchdog ends the server when this is closed
+}
+
+// watchdog makes the cluster, runs the server, and waits for its standard
+// input to close, which happens when the test process ends in any way, killed
+// included. Then it stops the server and removes the directory. No goroutine
+// of the test process is needed, so that leak checks see none.
+const watchdog = `
+trap '' HUP INT TERM
+initdb=$1 postgres=$2 dir=$3; shift 3
+cd "$dir" || exit 1
+"$initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >initdb.log 2>&1 || {
+	touch failed; read -r _; cd / && rm -rf "$dir"; exit 1
+}
+"$postgres" -D data -k "$dir" "$@" >server.log 2>&1 </dev/null &
+pid=$!
+read -r _
+kill -QUIT $pid
+wait $pid
+cd / && rm -rf "$dir"
+`
+
+func start() (*server, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	found := postgres.FindBinaries(ctx)
+	if len(found) == 0 {
+		return nil, errNoPostgres
+	}
+	account, err := postgres.ServerAccount()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(shortTemp(), "exchequer-test-")
+	if err != nil {
+		return nil, fmt.Errorf("start test server: %w", err)
+	}
+	if err := os.Chown(dir, account.UID, account.GID); err != nil {
+		return nil, fmt.Errorf("start test server: %w", err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start test server: %w", err)
+	}
+	defer read.Close()
+
+	cmd := exec.Command("/bin/sh", "-c", watchdog, "watchdog", found[0].Program("initdb"), found[0].Program("postgres"), dir)
+	for _, setting := range []string{
+		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
+		"shared_buffers=64MB", "max_connections=200", "timezone=UTC", "jit=off",
+		"autovacuum_naptime=10min", "max_wal_size=1GB",
+	} {
+		cmd.Args = append(cmd.Args, "-c", setting)
+	}
+	cmd.Dir, cmd.Stdin = dir, read
+	// Its own session: Ctrl-C on the tests is not meant for it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start test server: %w", err)
+	}
+	s := &server{dir: dir, alive: write}
+	if err := s.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("start test server: %w", err)
+	}
+	return s, nil
+}
+
+// prepare waits for the server and makes the template database.
+func (s *server) prepare(ctx context.Context) error {
+	for {
+		conn, err := pgx.Connect(ctx, s.url("postgres"))
+		if err == nil {
+			_, err = conn.Exec(ctx, "CREATE DATABASE "+template)
+			conn.Close(ctx)
+			if err != nil {
+				return err
+			}
+			break
+		}
+		if _, failed := os.Stat(filepath.Join(s.dir, "failed")); failed == nil || ctx.Err() != nil {
+			initdb, _ := os.ReadFile(filepath.Join(s.dir, "initdb.log"))
+			log, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
+			return fmt.Errorf("%w\n%s%s", err, initdb, log)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	pool, err := postgres.Open(ctx, s.url(template), postgres.Options{})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return postgres.Migrate(ctx, pool)
+}
+
+// admin runs a statement that may not be part of a transaction. Its context is
+// not the test's, which has ended when cleanups run.
+func (s *server) admin(t testing.TB, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func (s *server) url(database string) string {
+	query := url.Values{"host": {s.dir}, "port": {"5432"}}
+	return "postgres://postgres@/" + database + "?" + query.Encode()
+}
+
+// shortTemp is where temporary files go, or /tmp where that is too long for
+// the path of a Unix socket.
+func shortTemp() string {
+	const longest = 107 - len("/exchequer-test-1234567890/.s.PGSQL.5432")
+	if dir := os.TempDir(); len(dir) <= longest {
+		return dir
+	}
+	return "/tmp"
+}
