@@ -1,0 +1,77 @@
+package views
+
+import (
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// A Site is what every page knows.
+type Site struct {
+	Settings ledger.Settings
+	Assets   Assets
+	Path     string // of this page, without query: "/economy"
+	Query    string // canonical, without question mark: "days=7", or empty
+	Version  string // of the program, for the foot of the page
+}
+
+// Assets are the addresses of static files, with the hash in the name.
+type Assets struct {
+	CSS    string // app.css
+	Script string // app.js, a module; none if empty
+	Icon   string // icons/mark.svg
+}
+
+// A Clock is the state of time of a whole page: its oldest panel's.
+type Clock struct {
+	AsOf, Next  time.Time
+	Window, Lag time.Duration
+}
+
+// A Panel is one memo's answer, or why there is none.
+type Panel[T any] struct {
+	Result cache.Result[T]
+	Err    string // visitor text; Result has no value then
+}
+
+// Missing reports whether there is no value to show.
+func (p Panel[T]) Missing() bool { return p.Err != "" }
+
+// An EconomyPage is the home page, with the values of all its panels.
+type EconomyPage struct {
+	Site
+	Clock
+	Choice
+	Overview   Panel[*aggregates.Overview]
+	Inequality Panel[*aggregates.Inequality]
+	Activity   Panel[*aggregates.Activity]
+	Wealth     Panel[*aggregates.WealthByKind]
+	Rhythm     Panel[*aggregates.Rhythm]
+	Richest    Panel[*aggregates.Richest]
+}
+
+// A Choice is what a visitor chose by the address.
+type Choice struct {
+	Days       aggregates.Days
+	Population aggregates.Population
+}
+
+// A PanelPage is a panel by itself, at "/economy/" and its name, with the whole
+// table behind it.
+type PanelPage struct {
+	Site
+	Clock
+	Choice
+	Name  string           // as in PanelNames
+	Page  EconomyPage      // only the named panel's value is read
+	Table aggregates.Table // without rows if there is no value
+}
+
+// PanelNames are the names of the panels, as in their addresses:
+// "/economy/activity", "/economy/activity.csv?days=7". The first is fed by the
+// memo Overview; inequality, lorenz and distribution by Inequality.
+func PanelNames() []string {
+	return []string{"overview", "inequality", "activity", "lorenz", "distribution", "wealth", "rhythm", "richest"}
+}

@@ -1,0 +1,17 @@
+package views
+
+// ThemeCSS is the whole of "/theme.css", which every page links after its
+// stylesheet and which alone differs from visitor to visitor. It is made for a
+// theme of "light" or "dark"; any other follows the system. The switch in the
+// head of the page posts theme (light, dark, system) and back (an address of
+// this site) to "/theme".
+func ThemeCSS(theme string) string {
+	switch theme {
+	case "light", "dark":
+		return ":root{color-scheme:" + theme + "}.theme-" + theme + "{" + chosen + "}.theme-" + theme + " .chosen{display:inline}"
+	default:
+		return ".theme-system{" + chosen + "}.theme-system .chosen{display:inline}"
+	}
+}
+
+const chosen = "color:var(--ink);box-shadow:inset 0 -2px var(--accent)"
