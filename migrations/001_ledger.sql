@@ -68,6 +68,7 @@ CREATE TABLE refs (
     ref    text   NOT NULL,
     origin text   NOT NULL,
     what   "char" NOT NULL,
+    id     bigint NOT NULL,
     PRIMARY KEY (ref, origin, what)
 );
 

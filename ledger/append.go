@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A Ledger reads and writes the record in a Postgres database. It may be used
+// by many goroutines and by many processes at once.
+type Ledger struct {
+	db *pgxpool.Pool
+}
+
+// New returns the ledger that is kept in db, whose schema is migrated.
+func New(db *pgxpool.Pool) *Ledger { return &Ledger{db: db} }
+
+// Channel is where Postgres notifies listeners of every append that changed
+// something. The payload is the tags of what changed, joined by commas: ledger
+// (transactions), sales, accounts, items, shops.
+const Channel = "exchequer_ledger"
+
+// Append writes a batch in one database transaction: all of it, or nothing
+// and an error, which is a [*BatchError] when the batch itself is wrong.
+// Transactions and sales that the ledger knows by origin and ref are skipped,
+// whatever else they say, so that repeating a batch is safe, also after an
+// error that leaves open whether it was written.
+//
+// Appends may run at once. Those that write the same refs wait for each other
+// and one of them writes each ref; those that change the same rollups follow
+// each other. All take their locks in the same order, so they do not deadlock.
+//
+// Times are kept to the microsecond.
+func (l *Ledger) Append(ctx context.Context, b Batch) (Written, error) {
+	if err := check(b, time.Now()).err(); err != nil {
+		return Written{}, err
+	}
+	w := writing{batch: b, changed: map[string]bool{}}
+	// Read committed, so that what others wrote while we waited for them is
+	// seen by the next statement.
+	err := pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		w.tx = tx
+		return w.run(ctx)
+	})
+	var refused *BatchError
+	switch {
+	case errors.As(err, &refused):
+		return Written{}, refused
+	case err != nil:
+		return Written{}, fmt.Errorf("append batch: %w", err)
+	}
+	return w.written, nil
+}
+
+// writing is one append on its way.
+type writing struct {
+	tx       pgx.Tx
+	batch    Batch
+	written  Written
+	problems problems
+	changed  map[string]bool // tags
+
+	accounts map[string]account // that the batch names, by ref
+	items    map[string]int64   // ids by ref
+	shops    map[string]int64   // ids by ref
+
+	transactions []int64        // ids by place in the batch; 0: known before
+	sales        []int64        // the same
+	named        map[name]int64 // ids of the transactions that new sales name
+
+	archived time.Time // the earliest time to which or from which an account's archiving moved
+}
+
+// account is what the write path knows of one. None of it ever changes.
+type account struct {
+	id     int64
+	kind   int
+	holder string
+}
+
+func (w *writing) run(ctx context.Context) error {
+	if err := w.names(ctx); err != nil {
+		return err
+	}
+	if err := w.refs(ctx); err != nil {
+		return err
+	}
+	d := newDeltas()
+	rows := w.rows(d)
+	if d.overflow != "" {
+		w.problems.add("batch", "", "", "%s would pass what an int64 holds", d.overflow)
+	}
+	if err := w.problems.err(); err != nil {
+		return err
+	}
+	if err := rows.copyTo(ctx, w.tx); err != nil {
+		return err
+	}
+	return w.rollups(ctx, d)
+}
+
+// outOfRange is Postgres' code for a sum that does not fit its column.
+const outOfRange = "22003"
+
+// rollups adds the deltas, in the order in which every append does it, and
+// tells the listeners.
+func (w *writing) rollups(ctx context.Context, d *deltas) error {
+	var batch pgx.Batch
+	d.queue(&batch)
+	if earliest := w.earliest(d); !earliest.IsZero() {
+		batch.Queue(`DELETE FROM day_snapshots WHERE day >= $1`, earliest)
+	}
+	if tags := w.tags(); tags != "" {
+		batch.Queue(`SELECT pg_notify($1, $2)`, Channel, tags)
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	err := w.tx.SendBatch(ctx, &batch).Close()
+	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.Code == outOfRange {
+		w.problems.add("batch", "", "", "a balance or another sum would pass what an int64 holds")
+		return w.problems.err()
+	}
+	if err != nil {
+		return fmt.Errorf("add to rollups: %w", err)
+	}
+	return nil
+}
+
+// earliest is the first day whose snapshot the append makes wrong, zero if it
+// makes none wrong.
+func (w *writing) earliest(d *deltas) time.Time {
+	earliest := w.archived
+	for key := range d.days {
+		if day := key.time(); earliest.IsZero() || day.Before(earliest) {
+			earliest = day
+		}
+	}
+	return earliest.UTC().Truncate(24 * time.Hour)
+}
+
+func (w *writing) tags() string {
+	var tags []string
+	if w.written.Transactions > 0 {
+		tags = append(tags, "ledger")
+	}
+	if w.written.Sales > 0 {
+		tags = append(tags, "sales")
+	}
+	for _, tag := range []string{"accounts", "items", "shops"} {
+		if w.changed[tag] {
+			tags = append(tags, tag)
+		}
+	}
+	return strings.Join(tags, ",")
+}

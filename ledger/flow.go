@@ -1,0 +1,144 @@
+package ledger
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// kinds is the number of account kinds.
+const kinds = 4
+
+// kindIndex is the place of a kind in Kinds, -1 for one that is unknown.
+func kindIndex(k Kind) int {
+	switch k {
+	case Personal:
+		return 0
+	case Business:
+		return 1
+	case Government:
+		return 2
+	case System:
+		return 3
+	}
+	return -1
+}
+
+// A leg is a posting as flows see it.
+type leg struct {
+	account int64
+	holder  string
+	kind    int
+	amount  int64
+}
+
+// A movement is what a transaction moved.
+type movement struct {
+	volume    int64               // what accounts gained on balance
+	transfers int64               // of it, between different holders, no system account on either side
+	flows     [kinds][kinds]int64 // volume by kind of who paid and of who received
+}
+
+// move says what the legs of one transaction moved. They are reordered. Their
+// sum is zero and what is paid fits in an int64, so no sum here overflows.
+//
+// The flows have what each kind paid and what each kind received as their sums
+// of rows and columns, to the unit.
+func move(legs []leg) movement {
+	var m movement
+	var paid, received [kinds]int64
+	slices.SortFunc(legs, func(a, b leg) int { return cmp.Compare(a.account, b.account) })
+	for same := range runs(legs, func(l leg) int64 { return l.account }) {
+		switch net, kind := sum(same), same[0].kind; {
+		case net < 0:
+			paid[kind] -= net
+		case net > 0:
+			received[kind] += net
+			m.volume += net
+		}
+	}
+	m.flows = share(paid, received)
+
+	owned := legs[:0]
+	system := kindIndex(System)
+	for _, l := range legs {
+		if l.kind != system {
+			owned = append(owned, l)
+		}
+	}
+	slices.SortFunc(owned, func(a, b leg) int { return cmp.Compare(a.holder, b.holder) })
+	var given, taken int64
+	for same := range runs(owned, func(l leg) string { return l.holder }) {
+		if net := sum(same); net < 0 {
+			given -= net
+		} else {
+			taken += net
+		}
+	}
+	m.transfers = min(given, taken)
+	return m
+}
+
+// runs yields the stretches of legs that agree in key.
+func runs[K comparable](legs []leg, key func(leg) K) func(yield func([]leg) bool) {
+	return func(yield func([]leg) bool) {
+		for start := 0; start < len(legs); {
+			end := start + 1
+			for end < len(legs) && key(legs[end]) == key(legs[start]) {
+				end++
+			}
+			if !yield(legs[start:end]) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+func sum(legs []leg) int64 {
+	var total int64
+	for _, l := range legs {
+		total += l.amount
+	}
+	return total
+}
+
+// share spreads what each kind paid over what each kind received, in
+// proportion. Kind by kind, a payer's amount goes to what the receivers still
+// lack, by largest remainder (the earlier kind on a tie), so that in the end
+// every payer has paid and every receiver has received exactly its amount.
+func share(paid, received [kinds]int64) (flows [kinds][kinds]int64) {
+	lacking := received
+	var total int64
+	for _, r := range received {
+		total += r
+	}
+	for from, amount := range paid {
+		if amount == 0 {
+			continue
+		}
+		var remainder [kinds]uint64
+		rest := amount
+		for to, lack := range lacking {
+			hi, lo := bits.Mul64(uint64(amount), uint64(lack))
+			part, rem := bits.Div64(hi, lo, uint64(total))
+			flows[from][to], remainder[to] = int64(part), rem
+			rest -= int64(part)
+		}
+		for ; rest > 0; rest-- {
+			largest := 0
+			for to := range remainder {
+				if remainder[to] > remainder[largest] {
+					largest = to
+				}
+			}
+			flows[from][largest]++
+			remainder[largest] = 0
+		}
+		for to := range lacking {
+			lacking[to] -= flows[from][to]
+		}
+		total -= amount
+	}
+	return flows
+}

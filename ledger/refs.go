@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// refs finds out which transactions and sales are new, by writing their refs,
+// and gives those an id. Appends that write the same refs at the same time
+// wait here for each other.
+func (w *writing) refs(ctx context.Context) error {
+	transactions, sales := w.batch.Transactions, w.batch.Sales
+	w.transactions, w.sales = make([]int64, len(transactions)), make([]int64, len(sales))
+	ids, err := w.nextIDs(ctx)
+	if err != nil {
+		return fmt.Errorf("take ids: %w", err)
+	}
+	var batch pgx.Batch
+	if len(transactions) > 0 {
+		queueRefs(&batch, 't', ids.transactions, w.transactions, func(i int) name {
+			return name{transactions[i].Ref, transactions[i].Origin}
+		})
+	}
+	if len(sales) > 0 {
+		queueRefs(&batch, 's', ids.sales, w.sales, func(i int) name { return name{sales[i].Ref, sales[i].Origin} })
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	if err := w.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("write refs: %w", err)
+	}
+	return w.findTransactions(ctx)
+}
+
+type newIDs struct{ transactions, sales []int64 }
+
+func (w *writing) nextIDs(ctx context.Context) (newIDs, error) {
+	var ids newIDs
+	const query = `
+		SELECT ARRAY(SELECT nextval('transaction_ids') FROM generate_series(1, $1::bigint)),
+			ARRAY(SELECT nextval('sale_ids') FROM generate_series(1, $2::bigint))`
+	err := w.tx.QueryRow(ctx, query, len(w.batch.Transactions), len(w.batch.Sales)).Scan(&ids.transactions, &ids.sales)
+	return ids, err
+}
+
+// queueRefs writes the refs in order, so that appends which share some wait
+// for each other without a deadlock, and sets the ids of those that are new.
+func queueRefs(batch *pgx.Batch, what rune, ids, into []int64, nameOf func(i int) name) {
+	n := len(ids)
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := nameOf(a), nameOf(b)
+		return cmp.Or(cmp.Compare(x.ref, y.ref), cmp.Compare(x.origin, y.origin))
+	})
+	refs, origins, sorted := make([]string, n), make([]string, n), make([]int64, n)
+	place := make(map[int64]int, n)
+	for nr, i := range order {
+		key := nameOf(i)
+		refs[nr], origins[nr], sorted[nr] = key.ref, key.origin, ids[i]
+		place[ids[i]] = i
+	}
+	const query = `
+		INSERT INTO refs (ref, origin, what, id)
+		SELECT ref, origin, $4::"char", id
+		FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS new (ref, origin, id, nr)
+		ORDER BY nr
+		ON CONFLICT DO NOTHING
+		RETURNING id`
+	batch.Queue(query, refs, origins, sorted, what).Query(func(rows pgx.Rows) error {
+		var id int64
+		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+			into[place[id]] = id
+			return nil
+		})
+		return err
+	})
+}
+
+// findTransactions finds the transactions that new sales name, in the batch or
+// in the ledger.
+func (w *writing) findTransactions(ctx context.Context) error {
+	w.named = map[name]int64{}
+	for i := range w.batch.Sales {
+		if s := &w.batch.Sales[i]; w.sales[i] != 0 && s.Transaction != "" {
+			w.named[name{s.Transaction, s.Origin}] = 0
+		}
+	}
+	if len(w.named) == 0 {
+		return nil
+	}
+	for i := range w.batch.Transactions {
+		key := name{w.batch.Transactions[i].Ref, w.batch.Transactions[i].Origin}
+		if _, ok := w.named[key]; ok {
+			w.named[key] = w.transactions[i]
+		}
+	}
+	var refs, origins []string
+	for key, id := range w.named {
+		if id == 0 {
+			refs, origins = append(refs, key.ref), append(origins, key.origin)
+		}
+	}
+	if len(refs) > 0 {
+		const query = `
+			SELECT ref, origin, id FROM refs JOIN unnest($1::text[], $2::text[]) AS named (ref, origin)
+			USING (ref, origin) WHERE what = 't'`
+		rows, _ := w.tx.Query(ctx, query, refs, origins)
+		var key name
+		var id int64
+		_, err := pgx.ForEachRow(rows, []any{&key.ref, &key.origin, &id}, func() error {
+			w.named[key] = id
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look up transactions of sales: %w", err)
+		}
+	}
+	for i := range w.batch.Sales {
+		s := &w.batch.Sales[i]
+		if w.sales[i] != 0 && s.Transaction != "" && w.named[name{s.Transaction, s.Origin}] == 0 {
+			w.problems.add("sale", s.Line, s.Ref, "transaction %s is unknown", quote(s.Transaction))
+		}
+	}
+	return nil
+}

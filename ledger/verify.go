@@ -1,0 +1,230 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A Report says whether the rollups are what the record adds up to.
+type Report struct {
+	Transactions, Postings, Sales int64 // that were scanned
+	Differences                   []Difference
+	More                          int // how many are not listed
+}
+
+// OK is true when nothing differs.
+func (r *Report) OK() bool { return len(r.Differences) == 0 }
+
+// A Difference is a row that is not what the record adds up to.
+type Difference struct {
+	Table string
+	Key   string
+	Text  string // what is kept and what the record says; empty where Key says it all
+}
+
+// String is the difference as one line.
+func (d Difference) String() string { return d.Table + " " + d.Key + ": " + d.Text }
+
+const maxDifferences = 100
+
+func (r *Report) add(d Difference) {
+	if len(r.Differences) == maxDifferences {
+		r.More++
+		return
+	}
+	r.Differences = append(r.Differences, d)
+}
+
+// Verify reads the whole record, adds it up, and reports every balance and
+// rollup that differs. It sees the ledger as it was at one moment, and may run
+// beside appends; it takes time and work in proportion to the record.
+func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
+	var report Report
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			return err
+		}
+		const count = `SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM postings), (SELECT count(*) FROM sales)`
+		if err := tx.QueryRow(ctx, count).Scan(&report.Transactions, &report.Postings, &report.Sales); err != nil {
+			return err
+		}
+		for _, c := range checks() {
+			if err := c.run(ctx, tx, &report); err != nil {
+				return fmt.Errorf("%s: %w", c.table, err)
+			}
+		}
+		if err := verifyFlows(ctx, tx, &report); err != nil {
+			return fmt.Errorf("flow_hours: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verify ledger: %w", err)
+	}
+	return &report, nil
+}
+
+// A verification is a query whose rows are what is wrong: key and text.
+type verification struct {
+	table string
+	query string
+}
+
+func (v verification) run(ctx context.Context, tx pgx.Tx, report *Report) error {
+	rows, _ := tx.Query(ctx, v.query)
+	d := Difference{Table: v.table}
+	_, err := pgx.ForEachRow(rows, []any{&d.Key, &d.Text}, func() error {
+		report.add(d)
+		return nil
+	})
+	return err
+}
+
+// differing compares a rollup with the query that computes the same table from
+// the record.
+func differing(table, keys, scan string) verification {
+	return verification{table, `
+		WITH scan AS (` + scan + `),
+		kept AS (SELECT * FROM ` + table + `)
+		SELECT concat_ws(' ', ` + keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
+		FROM kept FULL JOIN scan USING (` + keys + `)
+		WHERE kept IS DISTINCT FROM scan
+		ORDER BY ` + keys}
+}
+
+// The scans have the columns of their tables, in their order.
+func checks() []verification {
+	return []verification{
+		{"transactions", `
+			SELECT t.ref, concat('sum ', coalesce(sum(amount), 0), ', ', count(amount), ' postings, ',
+				count(*) FILTER (WHERE p.at <> t.at), ' at another time')
+			FROM transactions t LEFT JOIN postings p ON p.transaction = t.id
+			GROUP BY t.id, t.ref
+			HAVING coalesce(sum(amount), 0) <> 0 OR count(amount) < 2 OR bool_or(p.at <> t.at)
+			ORDER BY t.id`},
+		{"postings", `
+			SELECT transaction::text, concat('account ', p.account, ': the account or the transaction is missing')
+			FROM postings p LEFT JOIN transactions t ON t.id = transaction LEFT JOIN accounts a ON a.id = account
+			WHERE t.id IS NULL OR a.id IS NULL`},
+		{"refs", `
+			SELECT concat(origin, ' ', ref), concat('kept id ', r.id, ', in the record ', n.id)
+			FROM (SELECT * FROM refs) r FULL JOIN (
+				SELECT ref, origin, 't'::"char" AS what, id FROM transactions
+				UNION ALL SELECT ref, origin, 's', id FROM sales) n USING (ref, origin, what)
+			WHERE r.id IS DISTINCT FROM n.id`},
+		{"sales", `
+			SELECT s.ref, 'its transaction, item, shop, seller or buyer is missing'
+			FROM sales s
+			WHERE NOT EXISTS (SELECT FROM items WHERE id = item)
+				OR transaction IS NOT NULL AND NOT EXISTS (SELECT FROM transactions WHERE id = transaction)
+				OR shop IS NOT NULL AND NOT EXISTS (SELECT FROM shops WHERE id = shop)
+				OR seller IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = seller)
+				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`},
+		differing("balances", "account", `
+			SELECT account, sum(amount)::bigint, max(at), count(*) FROM postings GROUP BY account`),
+		differing("account_days", "account, day", `
+			SELECT account, (at AT TIME ZONE 'UTC')::date AS day,
+				coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
+				coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint, count(*)
+			FROM postings GROUP BY account, day`),
+		differing("activity_hours", "hour", `
+			WITH accountwise AS (
+				SELECT transaction, greatest(sum(amount), 0) AS gain, count(*) AS postings
+				FROM postings GROUP BY transaction, account),
+			volumes AS (SELECT transaction, sum(gain) AS volume, sum(postings) AS postings FROM accountwise GROUP BY transaction),
+			holderwise AS (
+				SELECT transaction, sum(amount) AS net FROM postings JOIN accounts ON id = account
+				WHERE kind <> 'system' GROUP BY transaction, holder),
+			transfers AS (
+				SELECT transaction, least(sum(greatest(net, 0)), sum(greatest(-net, 0))) AS transfers
+				FROM holderwise GROUP BY transaction)
+			SELECT date_trunc('hour', at, 'UTC') AS hour, count(*), sum(postings)::bigint, sum(volume)::bigint,
+				coalesce(sum(transfers), 0)::bigint
+			FROM transactions JOIN volumes v ON v.transaction = id LEFT JOIN transfers f ON f.transaction = id
+			GROUP BY hour`),
+		differing("item_hours", "item, hour", `
+			SELECT item, date_trunc('hour', at, 'UTC') AS hour,
+				count(price), coalesce(sum(quantity) FILTER (WHERE price IS NOT NULL), 0)::bigint,
+				coalesce(sum(total) FILTER (WHERE price IS NOT NULL), 0)::bigint,
+				count(*) FILTER (WHERE price IS NULL), coalesce(sum(quantity) FILTER (WHERE price IS NULL), 0)::bigint,
+				coalesce(sum(total) FILTER (WHERE price IS NULL), 0)::bigint,
+				(array_agg(price ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1], max(price), min(price),
+				(array_agg(price ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1],
+				(array_agg(at ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1],
+				(array_agg(id ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1],
+				(array_agg(at ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1],
+				(array_agg(id ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1]
+			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
+			GROUP BY item, hour`),
+		{"day_snapshots", `
+			SELECT day::text, concat('kept supply ', s.supply, ', scanned ', p.supply)
+			FROM day_snapshots s, LATERAL (
+				SELECT coalesce(sum(amount), 0) AS supply FROM postings JOIN accounts ON id = account
+				WHERE kind <> 'system' AND at < (day + 1)::timestamp AT TIME ZONE 'UTC') p
+			WHERE s.supply <> p.supply`},
+	}
+}
+
+// verifyFlows adds up the flows of every transaction; how a transaction's
+// value is shared out is not said in SQL.
+func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
+	d := newDeltas()
+	const scan = `
+		SELECT transaction, t.at, source, account, holder, kind, amount
+		FROM postings JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account
+		ORDER BY transaction`
+	rows, _ := tx.Query(ctx, scan)
+	var at, lastAt time.Time
+	var id, last int64
+	var source, lastSource string
+	var kind Kind
+	var l leg
+	var legs []leg
+	add := func() {
+		if len(legs) > 0 {
+			d.addTransaction(lastAt.UnixMicro(), lastSource, legs)
+		}
+		legs = legs[:0]
+	}
+	_, err := pgx.ForEachRow(rows, []any{&id, &at, &source, &l.account, &l.holder, &kind, &l.amount}, func() error {
+		if id != last {
+			add()
+		}
+		last, lastAt, lastSource = id, at, source
+		l.kind = kindIndex(kind)
+		legs = append(legs, l)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	add()
+
+	kept := map[flowKey]flowDelta{}
+	rows, _ = tx.Query(ctx, `SELECT hour, from_kind, to_kind, source, transactions, volume FROM flow_hours`)
+	var from, to Kind
+	var f flowDelta
+	_, err = pgx.ForEachRow(rows, []any{&at, &from, &to, &source, &f.transactions, &f.volume}, func() error {
+		kept[flowKey{floor(at.UnixMicro(), hourMicros), kindIndex(from), kindIndex(to), source}] = f
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	keys := maps.Clone(kept)
+	maps.Copy(keys, d.flows)
+	for _, key := range slices.SortedFunc(maps.Keys(keys), compareFlows) {
+		if kept, scanned := kept[key], d.flows[key]; kept != scanned {
+			report.add(Difference{"flow_hours",
+				fmt.Sprint(hourTime(key.hour).Format(time.RFC3339), " ", Kinds()[key.from], " ", Kinds()[key.to], " ", key.source),
+				fmt.Sprintf("kept %+v, scanned %+v", kept, scanned)})
+		}
+	}
+	return nil
+}
