@@ -9,9 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// channel is where the write path tells other processes what it touched.
-const channel = "exchequer_ledger"
-
 // Tags are what an append can touch, as [Listen] reports them.
 func Tags() []string { return []string{"ledger", "accounts", "sales", "shops"} }
 
@@ -51,7 +48,7 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, heard func(tags []s
 		defer cancel()
 		conn.Close(closing)
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+Channel); err != nil {
 		return false, fmt.Errorf("listen for appends: %w", err)
 	}
 	heard(Tags())
