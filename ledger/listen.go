@@ -10,7 +10,7 @@ import (
 )
 
 // Tags are what an append can touch, as [Listen] reports them.
-func Tags() []string { return []string{"ledger", "accounts", "sales", "shops"} }
+func Tags() []string { return []string{"ledger", "sales", "accounts", "items", "shops"} }
 
 // Listen calls heard with the tags of every append that any process commits,
 // in the order of the commits, until ctx ends. It keeps one connection of its
