@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/postgres"
+)
+
+// databaseFlags say which database a command works on.
+type databaseFlags struct {
+	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use. Without it an embedded one runs in the data directory."`
+	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" help:"File that holds the database URL, for secrets that are mounted."`
+	DataDir         string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where the embedded Postgres lives (default: /var/lib/exchequer for root, else the user's data directory)."`
+}
+
+// database is an open pool and, if embedded, the server behind it.
+type database struct {
+	*pgxpool.Pool
+	embedded *postgres.Embedded // nil: not ours
+}
+
+// open connects to the database that the flags name, starting the embedded
+// server if they name none. A schema that is not up to date is migrated where
+// the database is ours or migrate says so, and an error otherwise.
+func (f databaseFlags) open(ctx context.Context, log *slog.Logger, migrate bool) (*database, error) {
+	url, err := f.url()
+	if err != nil {
+		return nil, err
+	}
+	d := &database{}
+	if url == "" {
+		if d.embedded, err = postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{DataDir: f.DataDir, Log: log}); err != nil {
+			return nil, err
+		}
+		url, migrate = d.embedded.URL(), true
+	}
+	if d.Pool, err = postgres.Open(ctx, url, postgres.Options{}); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	if migrate {
+		err = postgres.Migrate(ctx, d.Pool)
+	} else {
+		err = postgres.Check(ctx, d.Pool)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (f databaseFlags) url() (string, error) {
+	if f.DatabaseURLFile == "" {
+		return f.DatabaseURL, nil
+	}
+	if f.DatabaseURL != "" {
+		return "", errors.New("both DATABASE_URL and DATABASE_URL_FILE are set: set one")
+	}
+	text, err := os.ReadFile(f.DatabaseURLFile)
+	if err != nil {
+		return "", fmt.Errorf("read the database URL: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// close closes the pool and stops the embedded server, cleanly, so that the
+// next start need not recover.
+func (d *database) close() error {
+	if d.Pool != nil {
+		d.Pool.Close()
+	}
+	if d.embedded == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return d.embedded.Stop(ctx)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/internal/postgres"
+	"exchequer/internal/town"
+	"exchequer/ledger"
+)
+
+// demoCommand serves the simulated town from an embedded Postgres of its own,
+// so that it never meets a real ledger.
+type demoCommand struct {
+	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where its Postgres lives, in a folder demo of this one (default: as for serve)."`
+	Seed    uint64 `default:"1" help:"Another seed is another town; counts when the town is founded."`
+	Players int    `default:"2400" help:"How many people live there; counts when the town is founded."`
+	serverFlags
+}
+
+func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
+	log := c.logger(s)
+	listener, err := listen(ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	dir := c.DataDir
+	if dir == "" {
+		if dir, err = postgres.DefaultDataDir(); err != nil {
+			return err
+		}
+	}
+	flags := databaseFlags{DataDir: filepath.Join(dir, "demo")}
+	db, err := flags.open(ctx, log, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+
+	record := ledger.New(db.Pool)
+	simulated, err := c.history(ctx, s, record)
+	if err != nil {
+		return err
+	}
+	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
+		return err
+	}
+	return c.serve(ctx, s, log, listener, db, func(ctx context.Context) {
+		c.live(ctx, log, simulated, record)
+	})
+}
+
+// history founds the town, or finds it as it was left and catches up.
+func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledger) (*town.Town, error) {
+	config := town.Config{Seed: c.Seed, Players: c.Players, End: time.Now()}
+	first, last, known, err := record.Span(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		config.Start, config.Since = first, last
+		fmt.Fprintf(s.err, "the town goes on from %s\n", last.Format("2 Jan 15:04 MST"))
+	} else {
+		fmt.Fprintln(s.err, "founding the town: 60 days of history")
+	}
+	simulated := town.New(config)
+	if err := record.SetSettings(ctx, simulated.Settings()); err != nil {
+		return nil, err
+	}
+
+	began, postings := time.Now(), 0
+	err = simulated.History(ctx, func(batch ledger.Batch) error {
+		written, err := record.Append(ctx, batch)
+		postings += written.Postings
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the town's history: %w", err)
+	}
+	took := time.Since(began)
+	fmt.Fprintf(s.err, "%d postings written in %.1f s\n", postings, took.Seconds())
+	return simulated, nil
+}
+
+// live lets time pass in the town until ctx ends.
+func (c demoCommand) live(ctx context.Context, log *slog.Logger, simulated *town.Town, record *ledger.Ledger) {
+	err := simulated.Live(ctx, func(ctx context.Context, batch ledger.Batch) error {
+		_, err := record.Append(ctx, batch)
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "the town could not write; it tries again", "error", err)
+		}
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "the town stopped", "error", err)
+	}
+}
