@@ -17,9 +17,9 @@ import (
 // demoCommand serves the simulated town from an embedded Postgres of its own,
 // so that it never meets a real ledger.
 type demoCommand struct {
-	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where its Postgres lives, in a folder demo of this one (default: as for serve)."`
-	Seed    uint64 `default:"1" help:"Another seed is another town; counts when the town is founded."`
-	Players int    `default:"2400" help:"How many people live there; counts when the town is founded."`
+	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where its Postgres lives, in a folder of its own in this one (default: as for serve)."`
+	Seed    uint64 `default:"1" help:"Another seed is another town, kept apart from the others."`
+	Players int    `default:"2400" help:"How many people live there, after 60 days."`
 	serverFlags
 }
 
@@ -37,7 +37,9 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 			return err
 		}
 	}
-	flags := databaseFlags{DataDir: filepath.Join(dir, "demo")}
+	// A town goes on only as the town that it was: one folder for each.
+	folder := fmt.Sprintf("town-%d-%d", c.Seed, c.Players)
+	flags := databaseFlags{DataDir: filepath.Join(dir, folder)}
 	db, err := flags.open(ctx, log, true)
 	if err != nil {
 		return err
