@@ -3,6 +3,8 @@ package views
 import (
 	"time"
 
+	"github.com/a-h/templ"
+
 	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/ledger"
@@ -74,4 +76,31 @@ type PanelPage struct {
 // memo Overview; inequality, lorenz and distribution by Inequality.
 func PanelNames() []string {
 	return []string{"overview", "inequality", "activity", "lorenz", "distribution", "wealth", "rhythm", "richest"}
+}
+
+// areas are the panels in the order of the page.
+func areas() []string {
+	return []string{"overview", "inequality", "activity", "lorenz", "distribution", "rhythm", "wealth", "richest"}
+}
+
+func (p PanelPage) panel() templ.Component {
+	switch p.Name {
+	case "overview":
+		return OverviewPanel(p.Site, p.Choice, p.Page.Overview)
+	case "inequality":
+		return measuresPanel(p.Site, p.Choice, p.Page.Inequality)
+	case "lorenz":
+		return lorenzPanel(p.Site, p.Choice, p.Page.Inequality)
+	case "distribution":
+		return distributionPanel(p.Site, p.Choice, p.Page.Inequality)
+	case "activity":
+		return ActivityPanel(p.Site, p.Choice, p.Page.Activity)
+	case "wealth":
+		return WealthPanel(p.Site, p.Choice, p.Page.Wealth)
+	case "rhythm":
+		return RhythmPanel(p.Site, p.Choice, p.Page.Rhythm)
+	case "richest":
+		return RichestPanel(p.Site, p.Choice, p.Page.Richest)
+	}
+	return templ.NopComponent
 }

@@ -1,0 +1,117 @@
+package views
+
+import (
+	"math"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views/chart"
+
+	"time"
+)
+
+func activitySub(a *aggregates.Activity, s ledger.Settings) string {
+	sub := "Value of all transactions by " + a.Bucket
+	if s.Symbol != "" {
+		sub += ", " + s.Symbol
+	}
+	return sub
+}
+
+func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
+	c := chart.Columns{
+		Title: "Value of all transactions by " + a.Bucket,
+		Desc:  "From " + Date(a.Start) + " to " + Date(a.End.Add(-time.Nanosecond)) + ".",
+		Ticks: moneyTicks(s), Least: 1,
+		Empty: "no transactions in this period",
+	}
+	var starts []time.Time
+	var sum float64
+	for i, b := range a.Buckets {
+		starts = append(starts, b.Start)
+		column := chart.Column{
+			Value:   float64(b.Volume),
+			Tip:     bucketName(b.Start, a.Bucket) + ": " + Money(b.Volume, s) + " in " + Plural(b.Transactions, "transaction", "transactions"),
+			Written: DayMonth(b.Start) + ": " + MoneyCompact(float64(b.Volume), s),
+		}
+		if b.Partial {
+			column.Name = partialName(a, i)
+			column.Tip += ", " + column.Name
+		}
+		sum += math.Abs(float64(b.Volume))
+		c.Values = append(c.Values, column)
+	}
+	if sum == 0 {
+		c.Values = nil
+	}
+	c.Labels = chart.DateLabels(starts, a.Bucket)
+	return c.Draw()
+}
+
+// partialName names a bucket that is not whole: the first because the period
+// starts within it, the last because it is not over.
+func partialName(a *aggregates.Activity, i int) string {
+	switch {
+	case i == 0 && len(a.Buckets) > 1, a.Historical:
+		return "part of the " + a.Bucket
+	case a.Bucket == "day":
+		return "today, so far"
+	default:
+		return "this " + a.Bucket + ", so far"
+	}
+}
+
+func bucketName(start time.Time, bucket string) string {
+	switch bucket {
+	case "week":
+		return "Week of " + Date(start)
+	case "month":
+		return start.UTC().Format("January 2006")
+	default:
+		return start.UTC().Format("Mon 2 Jan 2006")
+	}
+}
+
+// moneyTicks writes the ticks of a money axis without symbol, which stands in
+// the sub-title, all in one unit.
+func moneyTicks(s ledger.Settings) chart.Ticks {
+	return func(values []float64) []string {
+		unit := math.Pow10(s.Decimals)
+		major := make([]float64, len(values))
+		for i, v := range values {
+			major[i] = v / unit
+		}
+		return countTicks(major)
+	}
+}
+
+func countTicks(values []float64) []string {
+	top, step := 0.0, math.Inf(1)
+	for i, v := range values {
+		top = max(top, math.Abs(v))
+		if i > 0 {
+			step = min(step, math.Abs(v-values[i-1]))
+		}
+	}
+	size, name := 1.0, ""
+	for _, m := range magnitudes {
+		if top >= m.size*0.9999 {
+			size, name = m.size, nbsp+m.name
+			break
+		}
+	}
+	decimals := 0
+	for decimals < 6 && math.Abs(step/size*math.Pow10(decimals)-math.Round(step/size*math.Pow10(decimals))) > 1e-6 {
+		decimals++
+	}
+	labels := make([]string, len(values))
+	for i, v := range values {
+		labels[i] = Decimal(v/size, decimals) + name
+		if v == 0 {
+			labels[i] = "0"
+		}
+	}
+	return labels
+}

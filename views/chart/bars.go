@@ -1,0 +1,75 @@
+package chart
+
+import (
+	"math"
+
+	"github.com/a-h/templ"
+)
+
+// Bars are horizontal bars, each under a line with its name and its value.
+type Bars struct {
+	Title, Desc string
+	Bars        []Bar
+	Empty       string
+}
+
+// A Bar is one value. Class gives its colour.
+type Bar struct {
+	Name    string
+	Note    string // after the name, quiet
+	Written string // the value, for people
+	Value   float64
+	Class   string
+	Tip     string
+}
+
+// Draw draws the bars.
+func (b Bars) Draw() templ.Component {
+	return both(b.draw)
+}
+
+func (b Bars) draw(s *svg, f frame) {
+	if len(b.Bars) == 0 {
+		s.empty(f, b.Title, b.Empty)
+		return
+	}
+	f.left, f.right = 0, 1
+	low, high := 0.0, 0.0
+	for _, bar := range b.Bars {
+		low, high = min(low, finite(bar.Value)), max(high, finite(bar.Value))
+	}
+	if low == high {
+		high = 1
+	}
+	x := func(v float64) float64 { return (finite(v)/(high-low) - low/(high-low)) * f.plotWidth() }
+	row := math.Min(f.height/float64(len(b.Bars)), 76)
+	thick := math.Max(row-36, 4)
+	if row < 36 {
+		thick = 4
+	}
+	s.open(f, b.Title, b.Desc, false)
+	for i, bar := range b.Bars {
+		y := float64(i) * row
+		s.put(`<g tabindex="0" data-tip="`, escape(bar.Tip), `">`)
+		s.text(0, y+16, "b", bar.Name)
+		if bar.Note != "" && TextWidth(bar.Name+bar.Note+bar.Written)+24 < f.width {
+			s.text(TextWidth(bar.Name)+10, y+16, "", bar.Note)
+		}
+		s.text(f.width, y+16, "e b", bar.Written)
+		from, to := x(math.Min(bar.Value, 0)), x(math.Max(bar.Value, 0))
+		if bar.Value != 0 {
+			s.path("bar "+bar.Class, box(from, y+23, math.Max(to-from, 1), thick))
+		}
+		s.path("hit", box(0, y, f.width, row))
+		s.put(`</g>`)
+	}
+	s.path("zero", "M"+point(math.Max(x(0), 0.5), 20)+"V"+num(float64(len(b.Bars)-1)*row+thick+26))
+}
+
+// Inline is a short bar within a line of text or a row of a table, for a share
+// of the largest.
+func Inline(share float64) templ.Component {
+	share = min(max(finite(share), 0), 1)
+	return templ.Raw(`<svg class="inbar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><path d="` +
+		box(0, 0, share*100, 8) + `"/></svg>`)
+}

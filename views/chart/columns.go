@@ -1,0 +1,179 @@
+package chart
+
+import (
+	"math"
+	"strings"
+
+	"github.com/a-h/templ"
+)
+
+// Columns is a column chart: one column a value, from the line of zero.
+type Columns struct {
+	Title, Desc string
+	Values      []Column
+	Labels      func(width float64) []Label // along the foot, for a plot so wide
+	Ticks       Ticks
+	Least       float64 // smallest step between ticks: 1 for what is counted
+	Mark        *Mark   // a line that names a place
+	Joined      bool    // columns touch, as in a histogram
+	Empty       string  // what to say without values
+}
+
+// A Column is one value. A partial one is pale and named, as is a broken one.
+type Column struct {
+	Value   float64
+	Tip     string // the exact value, for people
+	Name    string // of a partial column: "today, so far"
+	Written string // the value, written over the column where it is broken
+}
+
+// A Label stands under a place of the foot, in columns from the left.
+type Label struct {
+	At     float64
+	Text   string
+	Anchor string // "", "m" or "e"
+}
+
+// A Mark is an upright line with a name.
+type Mark struct {
+	At   float64
+	Text string
+}
+
+// Draw draws the columns.
+func (c Columns) Draw() templ.Component {
+	return both(c.draw)
+}
+
+func (c Columns) draw(s *svg, f frame) {
+	if len(c.Values) == 0 {
+		s.empty(f, c.Title, c.Empty)
+		return
+	}
+	values := make([]float64, len(c.Values))
+	for i, v := range c.Values {
+		values[i] = finite(v.Value)
+	}
+	limit := outliers(values)
+	var drawn []float64
+	for _, v := range values {
+		if math.Abs(v) <= limit {
+			drawn = append(drawn, v)
+		} else if v > 0 {
+			drawn = append(drawn, limit*1.15)
+		} else {
+			drawn = append(drawn, -limit*1.15)
+		}
+	}
+	sc := newScale(f, drawn, 4, c.Least)
+	s.open(f, c.Title, c.Desc, true)
+	s.axis(f, sc, c.Ticks(sc.ticks))
+	c.columns(s, f, sc, values, limit)
+	if c.Mark != nil {
+		c.mark(s, f)
+	}
+	s.put(`<g>`)
+	for _, l := range c.Labels(f.plotWidth()) {
+		x := f.left + l.At*f.plotWidth()/float64(len(values))
+		s.text(x, f.height-5, l.Anchor, l.Text)
+	}
+	s.put(`</g><g class="hit">`)
+	for i, v := range c.Values {
+		step := f.plotWidth() / float64(len(values))
+		s.hit(f.left+float64(i)*step, f.top, step, f.plotHeight(), v.Tip)
+	}
+	s.put(`</g>`)
+}
+
+func (c Columns) columns(s *svg, f frame, sc scale, values []float64, limit float64) {
+	step := f.plotWidth() / float64(len(values))
+	width := min(step*0.84, 64)
+	if c.Joined {
+		width = max(step-1, step*0.9)
+	}
+	var full, partial, breaks strings.Builder
+	var notes []Label
+	for i, v := range values {
+		x := f.left + float64(i)*step + (step-width)/2
+		b := &full
+		if c.Values[i].Name != "" {
+			b = &partial
+		}
+		y, zero := sc.y(v), sc.y(0)
+		broken := math.Abs(v) > limit
+		if broken {
+			y = f.top
+			if v < 0 {
+				y = f.floor()
+			}
+		}
+		if v != 0 {
+			top, height := min(y, zero), max(math.Abs(zero-y), 0.8)
+			if v > 0 {
+				top = zero - height
+			}
+			b.WriteString(box(x, top, width, height))
+		}
+		if broken {
+			at := y + 14
+			if v < 0 {
+				at = y - 18
+			}
+			breaks.WriteString("M" + point(x-1, at+4) + "l" + point(width+2, -4) + "v4l" + point(-width-2, 4) + "z")
+			notes = append(notes, Label{At: x + width/2, Text: c.Values[i].Written})
+		}
+	}
+	s.path("bar", full.String())
+	s.path("bar part", partial.String())
+	s.path("cut", breaks.String())
+	c.notes(s, f, notes)
+}
+
+// notes writes over the plot what is broken and what is partial, without
+// overlap: later ones stand where there is room.
+func (c Columns) notes(s *svg, f frame, broken []Label) {
+	step := f.plotWidth() / float64(len(c.Values))
+	var free []span
+	put := func(at float64, class, label string, leftOnly bool) {
+		w := TextWidth(label)
+		x := min(max(at-w/2, 0), f.width-w)
+		if leftOnly {
+			x = max(at-w, 0)
+		}
+		for _, y := range []float64{f.top - 8, f.top + 6, f.top + 20} {
+			here := span{x - 4, x + w + 4, y}
+			if !here.overlaps(free) {
+				free = append(free, here)
+				s.text(x+w/2, y, class, label)
+				return
+			}
+		}
+	}
+	for _, n := range broken {
+		put(n.At, "m b", n.Text, false)
+	}
+	for i, v := range c.Values {
+		if v.Name != "" && (i > 0 || len(c.Values) == 1) {
+			put(f.left+float64(i+1)*step, "m", v.Name, true)
+		}
+	}
+}
+
+type span struct{ from, to, y float64 }
+
+func (a span) overlaps(others []span) bool {
+	for _, b := range others {
+		if a.y == b.y && a.from < b.to && b.from < a.to {
+			return true
+		}
+	}
+	return false
+}
+
+func (c Columns) mark(s *svg, f frame) {
+	x := f.left + c.Mark.At*f.plotWidth()/float64(len(c.Values))
+	s.path("mark", "M"+point(x, f.top-4)+"V"+num(f.floor()))
+	w := TextWidth(c.Mark.Text)
+	at := min(max(x-w/2, 0), f.width-w) + w/2
+	s.text(at, f.top-8, "m b", c.Mark.Text)
+}

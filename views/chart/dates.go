@@ -1,0 +1,91 @@
+package chart
+
+import "time"
+
+// DateLabels are short dates along a foot of columns that each begin at a
+// time: days, Mondays, then months, then years, as many as fit without
+// touching. The month, or the year, is named where it changes.
+func DateLabels(starts []time.Time, bucket string) func(width float64) []Label {
+	return func(width float64) []Label {
+		if len(starts) == 0 {
+			return nil
+		}
+		step := width / float64(len(starts))
+		for _, d := range densities(bucket) {
+			if labels, fits := d.labels(starts, step, width); fits {
+				return labels
+			}
+		}
+		return []Label{{At: 0, Text: starts[0].Format("2 Jan 2006")}}
+	}
+}
+
+// A density says at which columns there are labels, and how they are written.
+type density struct {
+	at          func(i int, t, before time.Time) bool
+	first, next string // with and without the larger unit
+	larger      func(t time.Time) int
+}
+
+func densities(bucket string) []density {
+	month := func(t time.Time) int { return t.Year()*12 + int(t.Month()) }
+	year := func(t time.Time) int { return t.Year() }
+	everyMonth := func(k int) func(int, time.Time, time.Time) bool {
+		return func(_ int, t, before time.Time) bool {
+			return month(t) != month(before) && (int(t.Month())-1)%k == 0
+		}
+	}
+	everyYear := func(k int) func(int, time.Time, time.Time) bool {
+		return func(_ int, t, before time.Time) bool { return year(t) != year(before) && year(t)%k == 0 }
+	}
+	var list []density
+	if bucket == "day" {
+		list = append(list,
+			density{func(int, time.Time, time.Time) bool { return true }, "2 Jan", "2", month},
+			density{func(_ int, t, _ time.Time) bool { return t.Weekday() == time.Monday }, "2 Jan", "2", month},
+			density{func(_ int, t, _ time.Time) bool { _, w := t.ISOWeek(); return t.Weekday() == time.Monday && w%2 == 0 }, "2 Jan", "2", month},
+		)
+	}
+	return append(list,
+		density{everyMonth(1), "Jan 2006", "Jan", year},
+		density{everyMonth(2), "Jan 2006", "Jan", year},
+		density{everyMonth(3), "Jan 2006", "Jan", year},
+		density{everyYear(1), "2006", "2006", year},
+		density{everyYear(5), "2006", "2006", year},
+		density{everyYear(20), "2006", "2006", year},
+	)
+}
+
+// labels reports whether they fit, and whether there are at least two, or all.
+func (d density) labels(starts []time.Time, step, width float64) ([]Label, bool) {
+	var labels []Label
+	end, named := -8.0, 0
+	for i, t := range starts {
+		before := starts[max(i-1, 0)]
+		if i == 0 {
+			before = t.AddDate(0, 0, -1) // a period that begins with a month names it
+		}
+		if !d.at(i, t, before) {
+			continue
+		}
+		format := d.next
+		if larger := d.larger(t); larger != named {
+			format, named = d.first, larger
+		}
+		l := Label{At: float64(i) + 0.5, Text: t.Format(format), Anchor: "m"}
+		w := TextWidth(l.Text)
+		x := l.At*step - w/2
+		if x < 0 {
+			l.At, l.Anchor, x = 0, "", 0
+		}
+		if x+w > width+40 || x < end+8 {
+			if len(labels) > 0 && x >= end+8 {
+				continue // the last one would stand beyond the plot
+			}
+			return nil, false
+		}
+		end = x + w
+		labels = append(labels, l)
+	}
+	return labels, len(labels) >= 2 || len(labels) == len(starts)
+}

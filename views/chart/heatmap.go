@@ -1,0 +1,72 @@
+package chart
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/a-h/templ"
+)
+
+// shades is how many levels a heatmap has above nothing.
+const shades = 8
+
+// Heatmap is a grid of shades: a row, with its name, over columns.
+type Heatmap struct {
+	Title, Desc string
+	Rows        []HeatRow
+	Foot        []Label // under the columns, in columns from the left
+	Peak        float64 // the value of the darkest shade
+	Empty       string
+}
+
+// A HeatRow is one row; Tip sums it up, Cells have tips of their own.
+type HeatRow struct {
+	Name, Tip string
+	Cells     []HeatCell
+}
+
+// A HeatCell is one value.
+type HeatCell struct {
+	Value float64
+	Tip   string
+}
+
+// Draw draws the grid.
+func (h Heatmap) Draw() templ.Component {
+	return both(h.draw)
+}
+
+func (h Heatmap) draw(s *svg, f frame) {
+	if len(h.Rows) == 0 || !(finite(h.Peak) > 0) {
+		s.empty(f, h.Title, h.Empty)
+		return
+	}
+	f.left, f.right, f.top, f.bottom = 34, 0, 2, 22
+	row := f.plotHeight() / float64(len(h.Rows))
+	s.open(f, h.Title, h.Desc, false)
+	for i, r := range h.Rows {
+		y := f.top + float64(i)*row
+		s.put(`<g tabindex="0" data-steps data-tip="`, escape(r.Tip), `">`)
+		s.text(0, y+row/2+4.5, "", r.Name)
+		step := f.plotWidth() / float64(max(len(r.Cells), 1))
+		for j, c := range r.Cells {
+			s.put(`<path class="h`, strconv.Itoa(h.shade(c.Value)), `" d="`,
+				box(f.left+float64(j)*step, y, step-1, row-1), `" data-tip="`, escape(c.Tip), `"/>`)
+		}
+		s.put(`</g>`)
+	}
+	s.put(`<g>`)
+	for _, l := range h.Foot {
+		s.text(f.left+l.At*f.plotWidth()/24, f.height-5, l.Anchor, l.Text)
+	}
+	s.put(`</g>`)
+}
+
+// shade is 0 for nothing, and 1 to the number of shades for what there is.
+func (h Heatmap) shade(v float64) int {
+	v = finite(v)
+	if v <= 0 {
+		return 0
+	}
+	return min(max(int(math.Ceil(v/h.Peak*shades)), 1), shades)
+}

@@ -1,0 +1,84 @@
+package chart
+
+import (
+	"math"
+	"slices"
+)
+
+// Ticks writes the labels of a value axis, all in one unit.
+type Ticks func(values []float64) []string
+
+// A scale maps values to heights. Its ticks cover all values and contain zero.
+type scale struct {
+	ticks    []float64
+	low, top float64
+	bottom   float64 // the height of low
+	height   float64
+}
+
+// y is the height of a value; what is beyond the ticks is put at their end.
+func (s scale) y(v float64) float64 {
+	v = min(max(v, s.low), s.top)
+	return s.bottom - (v/(s.top-s.low)-s.low/(s.top-s.low))*s.height
+}
+
+// newScale covers zero and all values with about n steps of 1, 2, 2.5 or 5
+// times a power of ten, but none smaller than least.
+func newScale(f frame, values []float64, n int, least float64) scale {
+	low, high := 0.0, 0.0
+	for _, v := range values {
+		low, high = min(low, finite(v)), max(high, finite(v))
+	}
+	ticks := niceTicks(low, high, n, least)
+	return scale{ticks: ticks, low: ticks[0], top: ticks[len(ticks)-1], bottom: f.floor(), height: f.plotHeight()}
+}
+
+func niceTicks(low, high float64, n int, least float64) []float64 {
+	if low == 0 && high == 0 {
+		return []float64{0, max(least, 1)}
+	}
+	rough := max((high/float64(n) - low/float64(n)), least)
+	magnitude := math.Pow(10, math.Floor(math.Log10(rough)))
+	step := magnitude * 10
+	for _, nice := range []float64{1, 2, 2.5, 5} {
+		if s := nice * magnitude; s >= rough*0.999 && (least == 0 || math.Mod(s, least) == 0) {
+			step = s
+			break
+		}
+	}
+	first, last := math.Floor(low/step), math.Ceil(high/step)
+	ticks := make([]float64, 0, int(last-first)+1)
+	for i := first; i <= last; i++ {
+		ticks = append(ticks, i*step)
+	}
+	return ticks
+}
+
+// outliers returns the largest magnitude that is drawn to scale. A few values
+// that tower over all others, more than two and a half times, are beyond it;
+// their columns are broken.
+func outliers(values []float64) (limit float64) {
+	sorted := make([]float64, len(values))
+	for i, v := range values {
+		sorted[i] = math.Abs(finite(v))
+	}
+	slices.SortFunc(sorted, func(a, b float64) int {
+		switch {
+		case a > b:
+			return -1
+		case a < b:
+			return 1
+		}
+		return 0
+	})
+	limit = math.Inf(1)
+	if len(sorted) < 4 {
+		return limit
+	}
+	for k := 1; k <= max(1, min(3, len(sorted)/10)); k++ {
+		if rest := sorted[k]; rest > 0 && sorted[k-1] > 2.5*rest {
+			limit = rest
+		}
+	}
+	return limit
+}

@@ -1,0 +1,158 @@
+// Package chart draws SVG from plain values. Each chart is drawn twice, for a
+// wide place and for a narrow one, with text sizes of their own; the style
+// sheet shows the one that fits its container. Colours are classes, so that
+// themes need no drawing of their own.
+//
+// Nothing here fails: what is not a number is drawn as zero, no values at all
+// as an empty frame that says so.
+package chart
+
+import (
+	"context"
+	"html"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+)
+
+// em is the largest size that the style sheet gives to text in a chart, in the
+// drawing's own units; widths of texts are reckoned by it.
+const em = 13
+
+// size of a drawing, and where its plot ends: the value axis is at the right.
+type frame struct {
+	name                     string
+	width, height            float64
+	top, right, bottom, left float64
+}
+
+func (f frame) plotWidth() float64  { return f.width - f.left - f.right }
+func (f frame) plotHeight() float64 { return f.height - f.top - f.bottom }
+func (f frame) floor() float64      { return f.height - f.bottom }
+
+var (
+	wide   = frame{name: "wide", width: 560, height: 204, top: 24, right: 48, bottom: 22}
+	narrow = frame{name: "narrow", width: 320, height: 240, top: 24, right: 48, bottom: 22}
+)
+
+// both draws a chart for its two places.
+func both(draw func(s *svg, f frame), frames ...frame) templ.Component {
+	if len(frames) == 0 {
+		frames = []frame{wide, narrow}
+	}
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		var s svg
+		s.WriteString(`<div class="plot">`)
+		for _, f := range frames {
+			draw(&s, f)
+			s.WriteString(`</svg>`)
+		}
+		s.WriteString(`</div>`)
+		_, err := io.WriteString(w, s.String())
+		return err
+	})
+}
+
+// svg is the text of drawings.
+type svg struct{ strings.Builder }
+
+// open starts a drawing. With steps, the arrow keys step through its tips.
+func (s *svg) open(f frame, title, desc string, steps bool) {
+	s.put(`<svg class="chart `, f.name, `" viewBox="0 0 `, num(f.width), ` `, num(f.height), `" role="img"`)
+	if steps {
+		s.put(` tabindex="0" data-steps`)
+	}
+	s.put(`><title>`, escape(title), `</title>`)
+	if desc != "" {
+		s.put(`<desc>`, escape(desc), `</desc>`)
+	}
+}
+
+func (s *svg) put(parts ...string) {
+	for _, p := range parts {
+		s.WriteString(p)
+	}
+}
+
+// text writes a label; class holds its anchor: "" start, "m" middle, "e" end,
+// "b" strong.
+func (s *svg) text(x, y float64, class, label string) {
+	s.put(`<text`)
+	if class != "" {
+		s.put(` class="`, class, `"`)
+	}
+	s.put(` x="`, num(x), `" y="`, num(y), `">`, escape(label), `</text>`)
+}
+
+func (s *svg) path(class, d string) {
+	if d != "" {
+		s.put(`<path class="`, class, `" d="`, d, `"/>`)
+	}
+}
+
+// hit is an unseen place that has a tip.
+func (s *svg) hit(x, y, w, h float64, tip string) {
+	s.put(`<path d="`, box(x, y, w, h), `" data-tip="`, escape(tip), `"/>`)
+}
+
+// empty says in an empty frame that there is nothing to draw.
+func (s *svg) empty(f frame, title, why string) {
+	s.open(f, title, why, false)
+	s.path("zero", hline(0, f.width, f.floor()))
+	s.text(f.width/2, f.height/2, "m", why)
+}
+
+// axis writes gridlines and the labels at the right; the line of zero is strong.
+func (s *svg) axis(f frame, sc scale, labels []string) {
+	var grid, zero strings.Builder
+	for _, t := range sc.ticks {
+		if t == 0 {
+			zero.WriteString(hline(f.left, f.width-f.right, sc.y(t)))
+		} else {
+			grid.WriteString(hline(f.left, f.width-f.right, sc.y(t)))
+		}
+	}
+	s.path("grid", grid.String())
+	s.path("zero", zero.String())
+	s.put(`<g>`)
+	for i, t := range sc.ticks {
+		s.text(f.width-f.right+6, sc.y(t)+4, "", labels[i])
+	}
+	s.put(`</g>`)
+}
+
+// num writes a coordinate with one decimal at most.
+func num(v float64) string {
+	v = math.Round(finite(v)*10) / 10
+	if v == 0 {
+		return "0" // never "-0"
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+func point(x, y float64) string { return num(x) + " " + num(y) }
+
+func hline(x1, x2, y float64) string {
+	return "M" + point(x1, y) + "H" + num(x2)
+}
+
+func box(x, y, w, h float64) string {
+	return "M" + point(x, y) + "h" + num(w) + "v" + num(h) + "H" + num(x) + "z"
+}
+
+func finite(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return v
+}
+
+// TextWidth reckons how wide a label may become.
+func TextWidth(label string) float64 {
+	return float64(len([]rune(label))) * em * 0.58
+}
+
+func escape(s string) string { return html.EscapeString(s) }

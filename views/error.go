@@ -1,0 +1,20 @@
+package views
+
+import "net/http"
+
+func errorTitle(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Nothing at this address"
+	case http.StatusMethodNotAllowed:
+		return "Not possible this way"
+	case http.StatusTooManyRequests:
+		return "Too many requests"
+	case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return "Not available right now"
+	}
+	if status >= 500 {
+		return "Something went wrong on our side"
+	}
+	return "This request cannot be answered"
+}

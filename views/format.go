@@ -1,0 +1,255 @@
+package views
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"exchequer/ledger"
+)
+
+const (
+	minus = "\u2212"
+	nbsp  = "\u00a0"
+)
+
+// Money writes an amount of minor units in full: "₤8,214,906.50". A symbol
+// that is a word in small letters follows the number: "12 coins".
+func Money(amount int64, s ledger.Settings) string {
+	digits := strconv.FormatUint(magnitude(amount), 10)
+	fraction := ""
+	if s.Decimals > 0 {
+		if short := s.Decimals + 1 - len(digits); short > 0 {
+			digits = strings.Repeat("0", short) + digits
+		}
+		cut := len(digits) - s.Decimals
+		digits, fraction = digits[:cut], "."+digits[cut:]
+	}
+	return withSymbol(group(digits)+fraction, amount < 0, s)
+}
+
+// MoneyShort writes an amount for a narrow place: whole units below ten
+// million, "₤8,214,906", then "₤82.1 m". Amounts of less than 100 units keep
+// their decimals.
+func MoneyShort(amount int64, s ledger.Settings) string {
+	unit := math.Pow10(s.Decimals)
+	switch v := float64(magnitude(amount)) / unit; {
+	case v < 100:
+		return Money(amount, s)
+	case v < 9_999_999.5:
+		return withSymbol(group(strconv.FormatFloat(math.Round(v), 'f', 0, 64)), amount < 0, s)
+	default:
+		return MoneyCompact(float64(amount), s)
+	}
+}
+
+// MoneyCompact writes about three digits: "₤8.2 m", "₤950".
+func MoneyCompact(amount float64, s ledger.Settings) string {
+	v := amount / math.Pow10(s.Decimals)
+	return withSymbol(Compact(math.Abs(v)), v < 0, s)
+}
+
+// MoneyChange is Money with its sign.
+func MoneyChange(amount int64, s ledger.Settings) string {
+	if amount > 0 {
+		return "+" + Money(amount, s)
+	}
+	return Money(amount, s)
+}
+
+func withSymbol(number string, negative bool, s ledger.Settings) string {
+	sign := ""
+	if negative {
+		sign = minus
+	}
+	first, size := utf8.DecodeRuneInString(s.Symbol)
+	switch {
+	case s.Symbol == "":
+		return sign + number
+	case unicode.IsLower(first):
+		return sign + number + nbsp + s.Symbol
+	case size == len(s.Symbol) && !unicode.IsLetter(first):
+		return sign + s.Symbol + number
+	default:
+		return sign + s.Symbol + nbsp + number
+	}
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+func group(digits string) string {
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// Count writes a whole number with thousands separators.
+func Count(n int64) string {
+	if n < 0 {
+		return minus + group(strconv.FormatUint(magnitude(n), 10))
+	}
+	return group(strconv.FormatInt(n, 10))
+}
+
+// Plural is Count with its noun: "1 holder", "2,317 holders".
+func Plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1" + nbsp + one
+	}
+	return Count(n) + nbsp + many
+}
+
+var magnitudes = []struct {
+	size float64
+	name string
+}{{1e15, "qn"}, {1e12, "tn"}, {1e9, "bn"}, {1e6, "m"}, {1e3, "k"}}
+
+// Compact writes a number with about three digits: "950", "12.3 k", "8.21 m".
+func Compact(v float64) string {
+	sign := ""
+	if v < 0 {
+		sign, v = minus, -v
+	}
+	for i, m := range magnitudes {
+		if v < m.size*0.9995 {
+			continue
+		}
+		if q := v / m.size; i == 0 && q >= 1000 {
+			return sign + group(strconv.FormatFloat(q, 'f', 0, 64)) + nbsp + m.name
+		} else {
+			return sign + digits3(q) + nbsp + m.name
+		}
+	}
+	return sign + digits3(v)
+}
+
+// digits3 writes three significant digits, without zeros at the end.
+func digits3(v float64) string {
+	decimals := 2
+	switch {
+	case v >= 99.95:
+		decimals = 0
+	case v >= 9.995:
+		decimals = 1
+	}
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
+}
+
+// Percent writes a ratio as percent with one decimal: 0.117 is "11.7 %". What
+// would be rounded to nothing is "< 0.1 %".
+func Percent(ratio float64) string {
+	switch {
+	case math.IsNaN(ratio) || math.IsInf(ratio, 0):
+		return "n/a"
+	case ratio == 0:
+		return "0" + nbsp + "%"
+	case math.Abs(ratio) < 0.0005:
+		if ratio < 0 {
+			return "> " + minus + "0.1" + nbsp + "%"
+		}
+		return "< 0.1" + nbsp + "%"
+	}
+	sign := ""
+	if ratio < 0 {
+		sign = minus
+	}
+	v := math.Abs(ratio) * 100
+	decimals := 1
+	if v >= 999.95 {
+		decimals = 0
+	}
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(v, 'f', decimals, 64), ".")
+	if fraction != "" {
+		fraction = "." + fraction
+	}
+	return sign + group(whole) + fraction + nbsp + "%"
+}
+
+// Decimal writes a number with a fixed number of decimals.
+func Decimal(v float64, decimals int) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "n/a"
+	}
+	s := strconv.FormatFloat(math.Abs(v), 'f', decimals, 64)
+	whole, fraction, found := strings.Cut(s, ".")
+	if found {
+		fraction = "." + fraction
+	}
+	s = group(whole) + fraction
+	if v < 0 && strings.Trim(s, "0.,") != "" {
+		return minus + s
+	}
+	return s
+}
+
+// Signed is Decimal with its sign, "no change" for what rounds to nothing.
+func Signed(v float64, decimals int) string {
+	s := Decimal(v, decimals)
+	switch {
+	case strings.Trim(s, "0.,") == "":
+		return "no change"
+	case v > 0:
+		return "+" + s
+	}
+	return s
+}
+
+// Change compares a number with what it was: "+1.8 %", "× 12", "no change".
+// A number that was zero or negative has no percentage.
+func Change(now, before float64) string {
+	switch {
+	case now == before:
+		return "no change"
+	case before == 0:
+		return "from 0"
+	case before < 0:
+		return "from below 0"
+	}
+	ratio := now/before - 1
+	if ratio >= 10 {
+		return "×" + nbsp + digits3(now/before)
+	}
+	if math.Abs(ratio) < 0.0005 {
+		return "no change"
+	}
+	if ratio > 0 {
+		return "+" + Percent(ratio)
+	}
+	return Percent(ratio)
+}
+
+// Date writes "3 Nov 2026"; DayMonth leaves the year out; Time writes "12:00:30".
+func Date(t time.Time) string     { return t.UTC().Format("2 Jan 2006") }
+func DayMonth(t time.Time) string { return t.UTC().Format("2 Jan") }
+func Time(t time.Time) string     { return t.UTC().Format("15:04:05") }
+
+// Duration writes the largest unit that fits: "30 s", "5 min", "2 h", "3 d".
+func Duration(d time.Duration) string {
+	units := []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
+	for _, u := range units {
+		if d >= u.size {
+			return strconv.FormatInt(int64(d/u.size), 10) + nbsp + u.name
+		}
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + nbsp + "ms"
+}

@@ -1,0 +1,121 @@
+package views
+
+import (
+	"math"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views/chart"
+)
+
+func lorenzSub(c Choice) string {
+	return "Share of all wealth, by " + populationNames[c.Population]
+}
+
+func lorenzChart(v *aggregates.Inequality) templ.Component {
+	l := chart.Lorenz{
+		Title: "Lorenz curve",
+		Desc:  "What share of the wealth the poorest holders have together.",
+		Tip: func(p chart.Point) string {
+			return "The poorest " + Percent(p.X) + " hold " + Percent(p.Y)
+		},
+		Empty: orElse(v.Gini.Why, "not available"),
+	}
+	for _, p := range v.Lorenz {
+		l.Points = append(l.Points, chart.Point{X: p.Holders, Y: p.Wealth})
+	}
+	if v.Gini.Available {
+		l.Name = "Gini " + Decimal(v.Gini.Value, 3)
+		l.Desc += " Gini " + Decimal(v.Gini.Value, 3) + "."
+	}
+	if v.Top10.Available {
+		l.Top = &chart.Top{At: 0.9, First: "richest 10" + nbsp + "%", Next: "hold " + Percent(v.Top10.Value)}
+	}
+	return l.Draw()
+}
+
+func distributionSub(v *aggregates.Inequality, s ledger.Settings) string {
+	sub := "Holders by balance"
+	if s.Symbol != "" {
+		sub += " in " + s.Symbol
+	}
+	return sub + ", " + Count(v.Zero) + " at zero"
+}
+
+func distributionChart(v *aggregates.Inequality, s ledger.Settings) templ.Component {
+	c := chart.Columns{
+		Title: "Distribution of balances",
+		Desc:  "How many holders have how much. The median is " + Money(int64(math.Round(v.Median)), s) + ".",
+		Ticks: countTicks, Least: 1, Joined: true,
+		Labels: func(width float64) []chart.Label { return binLabels(v.Bins, s, width) },
+		Empty:  orElse(v.Gini.Why, "not available"),
+	}
+	for _, b := range v.Bins {
+		c.Values = append(c.Values, chart.Column{
+			Value:   float64(b.Holders),
+			Tip:     binName(b, s) + ": " + Plural(b.Holders, "holder", "holders") + ", together " + Money(b.Total, s),
+			Written: Count(b.Holders),
+		})
+	}
+	if at, ok := place(v.Bins, v.Median); ok {
+		c.Mark = &chart.Mark{At: at, Text: "median " + moneyTile(int64(math.Round(v.Median)), s)}
+	}
+	return c.Draw()
+}
+
+func binName(b aggregates.Bin, s ledger.Settings) string {
+	switch {
+	case b.Low == 0 && b.High == 1:
+		return "Zero"
+	case b.High <= 0:
+		return "In debt by up to " + Money(-max(b.Low, -math.MaxInt64), s)
+	default:
+		return Money(b.Low, s) + " to " + Money(b.High, s)
+	}
+}
+
+// place is where a balance lies among the bins, in columns from the left.
+func place(bins []aggregates.Bin, balance float64) (at float64, ok bool) {
+	for i, b := range bins {
+		if balance < float64(b.Low) || balance >= float64(b.High) {
+			continue
+		}
+		low, high := float64(b.Low), float64(b.High)
+		if b.Low > 0 {
+			return float64(i) + math.Log(balance/low)/math.Log(high/low), true
+		}
+		return float64(i) + (balance-low)/(high-low), true
+	}
+	return 0, false
+}
+
+// binLabels are the lower bounds of bins, as many as do not touch. The names
+// of the bins of debts and of zero stand in their middle.
+func binLabels(bins []aggregates.Bin, s ledger.Settings, width float64) []chart.Label {
+	plain := ledger.Settings{Decimals: s.Decimals}
+	step := width / float64(max(len(bins), 1))
+	end := -8.0
+	var labels []chart.Label
+	for i, b := range bins {
+		l := chart.Label{At: float64(i), Text: MoneyCompact(float64(b.Low), plain), Anchor: "m"}
+		switch {
+		case b.High <= 0:
+			l.At, l.Text = float64(i)+0.5, "debt"
+		case b.Low == 0 && b.High == 1:
+			l.At, l.Text = float64(i)+0.5, "0"
+		}
+		half := chart.TextWidth(l.Text) / 2
+		x := l.At * step
+		if x < half {
+			l.At, l.Anchor, x = 0, "", half
+		}
+		if x-half < end+8 {
+			continue
+		}
+		end = x + half
+		labels = append(labels, l)
+	}
+	return labels
+}

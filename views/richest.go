@@ -1,0 +1,23 @@
+package views
+
+import "exchequer/aggregates"
+
+// richestShown is how many rows the economy page has room for; the panel's own
+// page has them all.
+const richestShown = 8
+
+func richestSub(r *aggregates.Richest) string {
+	return "Of " + Plural(r.Count, "account", "accounts") + "; share of the supply"
+}
+
+func richestRows(r *aggregates.Richest) []aggregates.RichAccount {
+	return r.Accounts[:min(len(r.Accounts), richestShown)]
+}
+
+// ofLargest is a balance's part of the largest one, for the inline bars.
+func ofLargest(r *aggregates.Richest, a aggregates.RichAccount) float64 {
+	if len(r.Accounts) == 0 || r.Accounts[0].Balance <= 0 {
+		return 0
+	}
+	return float64(a.Balance) / float64(r.Accounts[0].Balance)
+}

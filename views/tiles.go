@@ -1,0 +1,147 @@
+package views
+
+import (
+	"strings"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+)
+
+// A tile is one number with its change and its course.
+type tile struct {
+	Key    string // of the number, for marking a change
+	Name   string
+	Value  string
+	Exact  string // in full, where Value is not
+	Why    string // if there is no value
+	Change string
+	Since  string // against what
+	Class  string // up, down or flat
+	Series []float64
+}
+
+func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
+	since := ""
+	if o.Days != 0 {
+		since = "against the " + strings.TrimPrefix(daysNames[o.Days][1], "the last ") + " before"
+	}
+	supply := trendTile("supply", "Money supply", moneyTile(o.Supply.Now, s), o.Supply, since)
+	supply.Exact = Money(o.Supply.Now, s)
+	velocity := trendTile("velocity", "Transfer velocity", Decimal(o.Velocity.Now, 2)+nbsp+"×", o.Velocity, since)
+	if o.Velocity.Before != nil {
+		velocity.Change = Signed(o.Velocity.Now-*o.Velocity.Before, 2)
+		velocity.Class = direction(o.Velocity.Now-*o.Velocity.Before, velocity.Change)
+	}
+	return []tile{
+		supply,
+		trendTile("active", "Active, 7 days", Count(o.Active.Now), o.Active, "against the 7 days before"),
+		trendTile("transactions", "Transactions", Count(o.Transactions.Now), o.Transactions, since),
+		velocity,
+	}
+}
+
+// moneyTile writes an amount in at most about ten signs.
+func moneyTile(amount int64, s ledger.Settings) string {
+	if text := MoneyShort(amount, s); len([]rune(text)) <= 11 {
+		return text
+	}
+	return MoneyCompact(float64(amount), s)
+}
+
+func trendTile[N int64 | float64](key, name, value string, t aggregates.Trend[N], since string) tile {
+	tl := tile{Key: key, Name: name, Value: value, Since: since}
+	if !t.Available {
+		tl.Why = orElse(t.Why, "not available")
+		return tl
+	}
+	if t.Before != nil {
+		tl.Change = Change(float64(t.Now), float64(*t.Before))
+		tl.Class = direction(float64(t.Now)-float64(*t.Before), tl.Change)
+	}
+	for _, v := range t.Series {
+		tl.Series = append(tl.Series, float64(v))
+	}
+	return tl
+}
+
+func direction(difference float64, written string) string {
+	switch {
+	case written == "no change":
+		return "flat"
+	case difference > 0:
+		return "up"
+	default:
+		return "down"
+	}
+}
+
+func inequalityTiles(v *aggregates.Inequality) []tile {
+	measure := func(key, name, value string, m aggregates.Measure, pick func(aggregates.DayMeasures) *float64, scale float64, decimals int, unit string) tile {
+		t := tile{Key: key, Name: name, Value: value, Class: "flat"}
+		if !m.Available {
+			t.Why = orElse(m.Why, "not available")
+			return t
+		}
+		var first *float64
+		days := 0
+		for i, d := range v.Trend {
+			p := pick(d)
+			if p == nil {
+				continue
+			}
+			if first == nil {
+				first = p
+				days = int(v.Trend[len(v.Trend)-1].Day.Sub(v.Trend[i].Day).Hours()) / 24
+			}
+			t.Series = append(t.Series, *p)
+		}
+		if first != nil && days > 0 {
+			t.Change = Signed((m.Value-*first)*scale, decimals)
+			if t.Change != "no change" {
+				t.Change += unit
+			}
+			t.Since = "in " + Plural(int64(days), "day", "days")
+		}
+		return t
+	}
+	points := nbsp + "pt"
+	return []tile{
+		measure("gini", "Gini", Decimal(v.Gini.Value, 3), v.Gini, func(d aggregates.DayMeasures) *float64 { return d.Gini }, 1, 3, ""),
+		measure("top1", "Top 1 % hold", Percent(v.Top1.Value), v.Top1, func(d aggregates.DayMeasures) *float64 { return d.Top1 }, 100, 1, points),
+		measure("top10", "Top 10 % hold", Percent(v.Top10.Value), v.Top10, func(d aggregates.DayMeasures) *float64 { return d.Top10 }, 100, 1, points),
+		measure("palma", "Palma ratio", palma(v.Palma.Value), v.Palma, func(d aggregates.DayMeasures) *float64 { return d.Palma }, 1, 2, ""),
+	}
+}
+
+func palma(v float64) string {
+	if v >= 100 {
+		return Compact(v)
+	}
+	return Decimal(v, 2)
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func overviewSub(o *aggregates.Overview) string {
+	books := "the books balance"
+	if !o.Balanced {
+		books = "the books do not balance"
+	}
+	return Plural(o.Holders, "holder", "holders") + " · " + books
+}
+
+func inequalitySub(v *aggregates.Inequality) string {
+	sub := Plural(v.Holders, "holder", "holders")
+	if v.Debtors > 0 {
+		sub += ", " + Count(v.Debtors) + " in debt"
+		if v.GiniNormal.Available {
+			sub += " (Gini normalised for debt: " + Decimal(v.GiniNormal.Value, 3) + ")"
+		}
+	}
+	return sub
+}

@@ -1,0 +1,49 @@
+package views
+
+import (
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views/chart"
+)
+
+func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
+	return "Supply " + MoneyShort(w.Supply, s) + " and its shares"
+}
+
+// wealthChart leaves the system out: its sum is the supply's other side, and
+// its bar would make all others short.
+func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
+	b := chart.Bars{
+		Title: "Wealth by kind of account",
+		Desc:  "The system's accounts stand at the supply with the other sign.",
+		Empty: "no accounts",
+	}
+	for _, k := range w.Kinds {
+		if k.Kind == ledger.System {
+			b.Desc = "The system's accounts stand at " + Money(k.Total, s) + ", the other side of the supply."
+			continue
+		}
+		written := moneyTile(k.Total, s)
+		tip := kindName(k.Kind) + ": " + Money(k.Total, s)
+		if w.Supply > 0 {
+			written += " · " + Percent(k.Share)
+			tip += ", " + Percent(k.Share) + " of the supply"
+		}
+		b.Bars = append(b.Bars, chart.Bar{
+			Name: kindName(k.Kind), Note: Count(k.Accounts), Written: written, Value: float64(k.Total), Class: string(k.Kind),
+			Tip: tip + ", " + Plural(k.Accounts, "account", "accounts"),
+		})
+	}
+	return b.Draw()
+}
+
+func kindName(k ledger.Kind) string {
+	if k == "" {
+		return ""
+	}
+	return strings.ToUpper(string(k[:1])) + string(k[1:])
+}
