@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,7 +38,13 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, migrate bool)
 	}
 	d := &database{}
 	if url == "" {
-		if d.embedded, err = postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{DataDir: f.DataDir, Log: log}); err != nil {
+		dir := f.DataDir
+		if dir == "" {
+			if dir, err = defaultDataDir(); err != nil {
+				return nil, err
+			}
+		}
+		if d.embedded, err = postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{Dir: dir, Log: log}); err != nil {
 			return nil, err
 		}
 		url, migrate = d.embedded.URL(), true
@@ -68,6 +75,22 @@ func (f databaseFlags) url() (string, error) {
 		return "", fmt.Errorf("read the database URL: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// defaultDataDir is where data lives that the user did not place: where
+// services keep theirs for root, else in the user's own data directory.
+func defaultDataDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/exchequer", nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "exchequer"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the data directory: %w (name one with --data-dir)", err)
+	}
+	return filepath.Join(home, ".local", "share", "exchequer"), nil
 }
 
 // close closes the pool and stops the embedded server, cleanly, so that the

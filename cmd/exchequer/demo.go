@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"exchequer/aggregates"
-	"exchequer/internal/postgres"
 	"exchequer/internal/town"
 	"exchequer/ledger"
 )
@@ -33,7 +32,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 
 	dir := c.DataDir
 	if dir == "" {
-		if dir, err = postgres.DefaultDataDir(); err != nil {
+		if dir, err = defaultDataDir(); err != nil {
 			return err
 		}
 	}
