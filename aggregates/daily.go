@@ -1,0 +1,99 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A dayActivity is what happened on one day.
+type dayActivity struct {
+	Day                             time.Time
+	Transactions, Volume, Transfers int64
+}
+
+// dailyActivity returns one value for each day of s, zero where nothing happened.
+func dailyActivity(ctx context.Context, tx pgx.Tx, s span) ([]dayActivity, error) {
+	const query = `
+		SELECT date_trunc('day', hour, 'UTC') AS day, sum(transactions)::bigint AS transactions,
+			sum(volume)::bigint AS volume, sum(transfers)::bigint AS transfers
+		FROM activity_hours WHERE hour >= @start AND hour < @through
+		GROUP BY 1`
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"start": s.Start, "through": s.Through})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[dayActivity])
+	if err != nil {
+		return nil, fmt.Errorf("activity by day: %w", err)
+	}
+	all := make([]dayActivity, s.days())
+	for i := range all {
+		all[i].Day = s.Start.Add(time.Duration(i) * day)
+	}
+	for _, d := range found {
+		all[s.index(d.Day)] = d
+	}
+	return all, nil
+}
+
+// A daySupply is how the supply changed on one day. Opening + Created −
+// Destroyed = Closing, which is the next day's Opening.
+type daySupply struct {
+	Opening, Created, Destroyed, Closing int64
+}
+
+// dailySupply returns one value for each day of s. It goes back from the
+// current supply, so that the series ends in the sum of the balances.
+func dailySupply(ctx context.Context, tx pgx.Tx, s span, current int64) ([]daySupply, error) {
+	// What was written in hours after the period, while it was being read, is
+	// part of the balances; it comes back as a day of its own.
+	const query = `
+		SELECT CASE WHEN hour < @through THEN date_trunc('day', hour, 'UTC') END AS day,
+			coalesce(sum(volume) FILTER (WHERE from_kind = 'system'), 0)::bigint AS created,
+			coalesce(sum(volume) FILTER (WHERE to_kind = 'system'), 0)::bigint AS destroyed
+		FROM flow_hours
+		WHERE hour >= @start AND (from_kind = 'system') <> (to_kind = 'system')
+		GROUP BY 1`
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"start": s.Start, "through": s.Through})
+	all := make([]daySupply, s.days())
+	var at *time.Time
+	var created, destroyed int64
+	_, err := pgx.ForEachRow(rows, []any{&at, &created, &destroyed}, func() error {
+		if at == nil {
+			current -= created - destroyed
+			return nil
+		}
+		d := &all[s.index(*at)]
+		d.Created, d.Destroyed = created, destroyed
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("supply by day: %w", err)
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		d := &all[i]
+		d.Closing = current
+		current -= d.Created - d.Destroyed
+		d.Opening = current
+	}
+	return all, nil
+}
+
+// averageSupply is the mean of the days' supplies, each the mean of its opening
+// and its closing, over the days from to last; the last one counts for as much
+// of it as is part of the period.
+func averageSupply(days []daySupply, lastPart float64) float64 {
+	var sum, weight float64
+	for i, d := range days {
+		part := 1.0
+		if i == len(days)-1 {
+			part = lastPart
+		}
+		sum += part * (float64(d.Opening) + float64(d.Closing)) / 2
+		weight += part
+	}
+	if weight == 0 { // one day, at its very beginning
+		return float64(days[0].Opening)
+	}
+	return sum / weight
+}

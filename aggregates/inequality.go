@@ -1,0 +1,262 @@
+package aggregates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// A Population says whose balances are compared. System accounts issue money
+// and are never part of it, nor are archived accounts.
+type Population string
+
+// The populations.
+const (
+	PopulationPersonal Population = "personal" // holders of personal accounts
+	PopulationPrivate  Population = "private"  // personal and business
+	PopulationAll      Population = "all"      // all but system
+)
+
+// Key names the population in addresses and cache keys.
+func (p Population) Key() string { return string(p) }
+
+// ParsePopulation returns the named population, personal for any other name.
+func ParsePopulation(s string) Population {
+	switch p := Population(s); p {
+	case PopulationPrivate, PopulationAll:
+		return p
+	default:
+		return PopulationPersonal
+	}
+}
+
+// kinds are the accounts whose balances are summed by holder.
+func (p Population) kinds() []ledger.Kind {
+	switch p {
+	case PopulationAll:
+		return []ledger.Kind{ledger.Personal, ledger.Business, ledger.Government}
+	case PopulationPrivate:
+		return []ledger.Kind{ledger.Personal, ledger.Business}
+	default:
+		return []ledger.Kind{ledger.Personal}
+	}
+}
+
+// Inequality is how a population's money is shared out.
+type Inequality struct {
+	Population            Population
+	AsOf                  time.Time
+	Historical            bool   // the ledger ended before now: AsOf is the end of its last day
+	Why                   string // if not empty, there is nothing to show, and this says why
+	Holders               int64  // n, zero balances included, accounts that were never used left out
+	Zero                  int64  // of them with a balance of exactly 0; kept in all measures
+	Debtors               int64
+	Archived              int64 // accounts left out
+	Total                 int64
+	Mean                  float64
+	Median                float64
+	Gini                  Measure
+	GiniNormal            Measure // Raffinetti's, available only where there are debtors
+	Top1, Top10, Bottom50 Measure
+	Palma, Theil, HHI     Measure
+	Nakamoto              Measure
+	Lorenz                []LorenzPoint // each hundredth, 0 % to 100 %, and each thousandth of the last one
+	Bins                  []Bin         // the balance distribution, logarithmic
+	Trend                 []DayMeasures // past days from snapshots and today, oldest first; at most 30; of personal accounts only
+}
+
+// A Measure is a number that may not exist for this population.
+type Measure struct {
+	Value     float64
+	Available bool
+	Why       string // "not available, because …" if not
+}
+
+// A LorenzPoint: the poorest Holders share holds the Wealth share.
+type LorenzPoint struct{ Holders, Wealth float64 }
+
+// A Bin counts the holders with Low <= balance < High, and what they hold. The
+// debtors' bin begins with the largest debt; zero is a bin of its own, 0 to 1.
+type Bin struct {
+	Low, High int64
+	Holders   int64
+	Total     int64
+}
+
+// DayMeasures are the measures at the end of a day.
+type DayMeasures struct {
+	Day                      time.Time
+	Gini, Top1, Top10, Palma *float64 // nil: not available
+}
+
+// trendDays is how many days the trend has at most, today included.
+const trendDays = 30
+
+// ComputeInequality reads the population's balances, measures them, and keeps
+// none of them.
+func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, population Population) (*Inequality, error) {
+	v := &Inequality{Population: population, AsOf: w.Start}
+	var balances []int64
+	ok, err := read(ctx, db, w, 0, func(tx pgx.Tx, s span) (err error) {
+		v.AsOf, v.Historical = s.End, s.Historical
+		if balances, err = v.balances(ctx, tx, s); err != nil {
+			return err
+		}
+		if population == PopulationPersonal {
+			v.Trend, err = pastMeasures(ctx, tx, s)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("inequality: %w", err)
+	}
+	if err := v.measure(NewDistribution(balances)); err != nil {
+		return nil, fmt.Errorf("inequality: %w", err)
+	}
+	if !ok {
+		v.Why = whyNoLedger
+	}
+	return v, nil
+}
+
+// balances returns one sum a holder, and counts what it leaves out.
+func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
+	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "end": s.End}
+	const archived = `
+		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND archived <= @end`
+	if err := tx.QueryRow(ctx, archived, args).Scan(&v.Archived); err != nil {
+		return nil, fmt.Errorf("archived accounts: %w", err)
+	}
+	const query = `
+		SELECT sum(balance)::bigint FROM balances JOIN accounts ON id = account
+		WHERE kind = ANY(@kinds) AND (archived IS NULL OR archived > @end)
+		GROUP BY holder`
+	rows, _ := tx.Query(ctx, query, args)
+	balances, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("balances by holder: %w", err)
+	}
+	return balances, nil
+}
+
+// pastMeasures returns the snapshots of the days before today, and a place for
+// today.
+func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error) {
+	const query = `
+		SELECT day, gini, top1, top10, palma FROM day_snapshots
+		WHERE day > @today::date - @days::int AND day < @today::date
+		ORDER BY day`
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"today": s.Today, "days": trendDays})
+	past, err := pgx.CollectRows(rows, pgx.RowToStructByName[DayMeasures])
+	if err != nil {
+		return nil, fmt.Errorf("past days: %w", err)
+	}
+	return append(past, DayMeasures{Day: s.Today}), nil
+}
+
+// measure fills everything that the balances say.
+func (v *Inequality) measure(d *Distribution) error {
+	total, fits := d.Total()
+	if !fits {
+		return errors.New("the balances sum to more than an int64 holds")
+	}
+	v.Holders, v.Zero, v.Debtors = int64(d.Len()), int64(d.Zeros()), int64(d.Debtors())
+	v.Total, v.Mean, v.Median = total, d.Mean(), d.Median()
+	v.Gini, v.GiniNormal = d.Gini(), d.GiniNormal()
+	v.Top1, v.Top10, v.Bottom50 = d.TopShare(1, 100), d.TopShare(10, 100), d.BottomShare(50, 100)
+	v.Palma, v.Theil, v.HHI, v.Nakamoto = d.Palma(), d.Theil(), d.HHI(), d.Nakamoto()
+	v.Lorenz, v.Bins = d.Lorenz(), d.Bins()
+	if last := len(v.Trend) - 1; last >= 0 {
+		v.Trend[last] = dayMeasures(v.Trend[last].Day, d)
+	}
+	return nil
+}
+
+// dayMeasures are what snapshots keep of a distribution.
+func dayMeasures(day time.Time, d *Distribution) DayMeasures {
+	return DayMeasures{
+		Day: day, Gini: d.Gini().pointer(), Top1: d.TopShare(1, 100).pointer(),
+		Top10: d.TopShare(10, 100).pointer(), Palma: d.Palma().pointer(),
+	}
+}
+
+// pointer is nil for what is not available.
+func (m Measure) pointer() *float64 {
+	if !m.Available {
+		return nil
+	}
+	return &m.Value
+}
+
+// cell is the same for a table.
+func (m Measure) cell() any {
+	if !m.Available {
+		return nil
+	}
+	return m.Value
+}
+
+// Table is one row a measure.
+func (v *Inequality) Table() Table {
+	t := Table{Columns: []Column{{"measure", "Measure", Text}, {"value", "Value", Ratio}, {"note", "Note", Text}}}
+	for _, m := range []struct {
+		name  string
+		value Measure
+	}{
+		{"holders", available(float64(v.Holders))}, {"zero balances", available(float64(v.Zero))},
+		{"debtors", available(float64(v.Debtors))}, {"archived accounts left out", available(float64(v.Archived))},
+		{"gini", v.Gini}, {"gini, normalised", v.GiniNormal}, {"top 1 % share", v.Top1}, {"top 10 % share", v.Top10},
+		{"bottom 50 % share", v.Bottom50}, {"palma", v.Palma}, {"theil", v.Theil}, {"hhi", v.HHI}, {"nakamoto", v.Nakamoto},
+	} {
+		t.Rows = append(t.Rows, []any{m.name, m.value.cell(), m.value.Why})
+	}
+	return t
+}
+
+// LorenzTable is one row a point of the Lorenz curve.
+func (v *Inequality) LorenzTable() Table {
+	t := Table{Columns: []Column{{"holders", "Poorest holders", Percent}, {"wealth", "Hold", Percent}}}
+	for _, p := range v.Lorenz {
+		t.Rows = append(t.Rows, []any{p.Holders, p.Wealth})
+	}
+	return t
+}
+
+// BinsTable is one row a bin of the balance distribution.
+func (v *Inequality) BinsTable() Table {
+	t := Table{Columns: []Column{
+		{"from", "From", Money}, {"below", "Below", Money}, {"holders", "Holders", Count}, {"total", "Hold together", Money},
+	}}
+	for _, b := range v.Bins {
+		t.Rows = append(t.Rows, []any{b.Low, b.High, b.Holders, b.Total})
+	}
+	return t
+}
+
+// TrendTable is one row a day.
+func (v *Inequality) TrendTable() Table {
+	t := Table{Columns: []Column{
+		{"day", "Day", Day}, {"gini", "Gini", Ratio}, {"top1", "Top 1 % share", Percent},
+		{"top10", "Top 10 % share", Percent}, {"palma", "Palma", Ratio},
+	}}
+	for _, d := range v.Trend {
+		row := []any{d.Day}
+		for _, m := range []*float64{d.Gini, d.Top1, d.Top10, d.Palma} {
+			if m == nil {
+				row = append(row, nil)
+			} else {
+				row = append(row, *m)
+			}
+		}
+		t.Rows = append(t.Rows, slices.Clip(row))
+	}
+	return t
+}

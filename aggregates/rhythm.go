@@ -1,0 +1,99 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+)
+
+// Rhythm is transactions by hour and weekday, UTC, in a period. An hour that is
+// not over is left out, and so is the time before the ledger's first day.
+type Rhythm struct {
+	Days       Days
+	Start, End time.Time
+	Historical bool   // the ledger ended before now: End is the end of its last day
+	Why        string // if not empty, there is nothing to show, and this says why
+	// Cells[weekday][hour], Monday first: mean transactions in that hour of
+	// the week, over the number of times that hour occurred in the period.
+	Cells [7][24]float64
+	Total [7][24]int64
+	Hours [7][24]int64 // how many times that hour of the week occurred
+	Peak  float64
+}
+
+// ComputeRhythm reads when transactions happen in the period that ends with w's start.
+func ComputeRhythm(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Rhythm, error) {
+	r := &Rhythm{Days: days, Start: w.Start, End: w.Start}
+	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
+		r.Start, r.End, r.Historical = s.Start, s.End, s.Historical
+		return r.fill(ctx, tx, s)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rhythm: %w", err)
+	}
+	if !ok {
+		r.Why = whyNoLedger
+	}
+	return r, nil
+}
+
+func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	const query = `
+		SELECT extract(isodow FROM hour AT TIME ZONE 'UTC')::int - 1, extract(hour FROM hour AT TIME ZONE 'UTC')::int,
+			sum(transactions)::bigint
+		FROM activity_hours WHERE hour >= @start AND hour < @end
+		GROUP BY 1, 2`
+	from, to := s.Start, s.End.Truncate(hour)
+	if from.Before(s.First) {
+		from = s.First
+	}
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"start": from, "end": to})
+	var weekday, at int
+	var transactions int64
+	_, err := pgx.ForEachRow(rows, []any{&weekday, &at, &transactions}, func() error {
+		r.Total[weekday][at] = transactions
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("transactions by hour of the week: %w", err)
+	}
+	for t := from; t.Before(to); t = t.Add(hour) {
+		r.Hours[(int(t.Weekday())+6)%7][t.Hour()]++
+	}
+	for weekday := range r.Cells {
+		for at := range r.Cells[weekday] {
+			if n := r.Hours[weekday][at]; n > 0 {
+				r.Cells[weekday][at] = float64(r.Total[weekday][at]) / float64(n)
+				r.Peak = max(r.Peak, r.Cells[weekday][at])
+			}
+		}
+	}
+	return nil
+}
+
+// Table is one row an hour of the week, Monday first.
+func (r *Rhythm) Table() Table {
+	t := Table{Columns: []Column{
+		{"weekday", "Weekday", Text}, {"hour", "Hour, UTC", Count}, {"transactions", "Transactions", Count},
+		{"hours", "Times that hour occurred", Count}, {"mean", "Mean transactions", Ratio},
+	}}
+	if r.Why != "" {
+		return t
+	}
+	for weekday := range r.Cells {
+		name := time.Weekday((weekday + 1) % 7).String()
+		for at := range r.Cells[weekday] {
+			var mean any
+			if r.Hours[weekday][at] > 0 {
+				mean = r.Cells[weekday][at]
+			}
+			t.Rows = append(t.Rows, []any{name, int64(at), r.Total[weekday][at], r.Hours[weekday][at], mean})
+		}
+	}
+	return t
+}

@@ -1,0 +1,169 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// Richest are the largest balances, accounts summed by holder are elsewhere:
+// these are single accounts, system and archived ones left out.
+type Richest struct {
+	AsOf       time.Time
+	Historical bool          // the ledger ended before now: AsOf is the end of its last day
+	Why        string        // if not empty, there is nothing to show, and this says why
+	Supply     int64         // of all accounts that are not system, archived ones included
+	Accounts   []RichAccount // at most 20, largest first, ties by name
+	Count      int64         // of all accounts that are not system and not archived
+}
+
+// A RichAccount is one row of the list.
+type RichAccount struct {
+	Ref, Name, Holder string
+	Kind              ledger.Kind
+	Balance           int64
+	Share             float64   // of the supply; 0, and without meaning, where that is not positive
+	Change            int64     // over the last 7 days, the last of them partial
+	LastActive        time.Time // zero: never used
+}
+
+// richest is how many accounts the panel lists.
+const richest = 20
+
+// accountsBySize lists accounts, largest first, with what changed since @from.
+const accountsBySize = `
+	WITH listed AS (
+		SELECT id, ref, name, holder, kind, coalesce(balance, 0) AS balance, last_at
+		FROM accounts LEFT JOIN balances ON account = id
+		WHERE kind <> 'system' AND (archived IS NULL OR archived > @end)
+		ORDER BY coalesce(balance, 0) DESC, name, ref
+		LIMIT @limit::bigint
+	)
+	SELECT ref, name, holder, kind, balance, coalesce(change, 0)::bigint, last_at
+	FROM listed `
+
+// ComputeRichest reads the largest balances.
+func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window) (*Richest, error) {
+	v := &Richest{AsOf: w.Start}
+	ok, err := read(ctx, db, w, 7, func(tx pgx.Tx, s span) error {
+		v.AsOf, v.Historical = s.End, s.Historical
+		return v.fill(ctx, tx, s)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("richest accounts: %w", err)
+	}
+	if !ok {
+		v.Why = whyNoLedger
+	}
+	return v, nil
+}
+
+func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	const totals = `
+		SELECT (SELECT coalesce(sum(balance), 0)::bigint FROM balances JOIN accounts ON id = account WHERE kind <> 'system'),
+			(SELECT count(*) FROM accounts WHERE kind <> 'system' AND (archived IS NULL OR archived > $1))`
+	if err := tx.QueryRow(ctx, totals, s.End).Scan(&v.Supply, &v.Count); err != nil {
+		return fmt.Errorf("supply and number of accounts: %w", err)
+	}
+	// Twenty short reads of the changes.
+	const changes = `
+		LEFT JOIN LATERAL (
+			SELECT sum(received - sent) AS change FROM account_days
+			WHERE account = listed.id AND day BETWEEN @from::date AND @to::date) AS week ON true
+		ORDER BY balance DESC, name, ref`
+	rows, _ := tx.Query(ctx, accountsBySize+changes,
+		pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today})
+	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RichAccount, error) {
+		return scanAccount(row, v.Supply)
+	})
+	v.Accounts = accounts
+	return err
+}
+
+func scanAccount(row pgx.CollectableRow, supply int64) (RichAccount, error) {
+	var a RichAccount
+	var last *time.Time
+	err := row.Scan(&a.Ref, &a.Name, &a.Holder, &a.Kind, &a.Balance, &a.Change, &last)
+	if last != nil {
+		a.LastActive = last.UTC()
+	}
+	a.Share = share(a.Balance, supply)
+	return a, err
+}
+
+// AllAccounts calls yield with every account that is not system and not
+// archived, in the order of the richest list, all as they were at one moment.
+// It holds no more than a few thousand of them at a time, and one database
+// connection. An error of yield ends it and is returned.
+func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error) error {
+	w := cache.WindowAt(time.Now(), window)
+	_, err := read(ctx, e.db, w, 7, func(tx pgx.Tx, s span) error {
+		var totals Richest
+		if err := totals.fill(ctx, tx, s); err != nil {
+			return err
+		}
+		// All changes at once.
+		const changes = `
+			LEFT JOIN (
+				SELECT account, sum(received - sent) AS change FROM account_days
+				WHERE day BETWEEN @from::date AND @to::date GROUP BY account) AS week ON account = id
+			ORDER BY balance DESC, name, ref`
+		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today}
+		if _, err := tx.Exec(ctx, "DECLARE all_accounts NO SCROLL CURSOR FOR "+accountsBySize+changes, args); err != nil {
+			return err
+		}
+		for {
+			// Read whole before it is passed on: a slow reader keeps no
+			// statement open.
+			rows, _ := tx.Query(ctx, "FETCH 2000 FROM all_accounts")
+			page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RichAccount, error) {
+				return scanAccount(row, totals.Supply)
+			})
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			for _, a := range page {
+				if err := yield(a); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("all accounts: %w", err)
+	}
+	return nil
+}
+
+// RichColumns are the columns of the list, in its table and in its export.
+func RichColumns() []Column {
+	return []Column{
+		{"account", "Account", Text}, {"name", "Name", Text}, {"holder", "Holder", Text}, {"kind", "Kind", Text},
+		{"balance", "Balance", Money}, {"share", "Share of the supply", Percent},
+		{"change", "Change in 7 days", Money}, {"last_active", "Last active", Instant},
+	}
+}
+
+// Row is the account's values for RichColumns.
+func (a RichAccount) Row(supply int64) []any {
+	row := []any{a.Ref, a.Name, a.Holder, string(a.Kind), a.Balance, shareCell(a.Balance, supply), a.Change, nil}
+	if !a.LastActive.IsZero() {
+		row[7] = a.LastActive
+	}
+	return row
+}
+
+// Table is one row an account.
+func (v *Richest) Table() Table {
+	t := Table{Columns: RichColumns()}
+	for _, a := range v.Accounts {
+		t.Rows = append(t.Rows, a.Row(v.Supply))
+	}
+	return t
+}

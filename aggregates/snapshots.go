@@ -1,0 +1,266 @@
+package aggregates
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/ledger"
+)
+
+// chunkDays is how many snapshots are made in one database transaction, during
+// which appends wait: well under a second of them for tens of thousands of
+// accounts.
+const chunkDays = 366
+
+// UpdateSnapshots makes the snapshots that are missing, of all UTC days from the
+// ledger's first one to the day before now, and returns how many it made. It
+// may be called at any time, by several processes at once; with nothing to do
+// it is one cheap query.
+func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int, error) {
+	today := now.UTC().Truncate(day)
+	made := 0
+	for {
+		var n int
+		missing, err := firstMissing(ctx, db, today)
+		if err == nil && !missing.IsZero() {
+			n, err = makeSnapshots(ctx, db, today)
+		}
+		if err != nil {
+			return made, fmt.Errorf("update snapshots: %w", err)
+		}
+		if made += n; n == 0 {
+			return made, nil
+		}
+	}
+}
+
+// firstMissing returns the first day before today that has no snapshot, zero
+// if all have one.
+func firstMissing(ctx context.Context, db interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}, today time.Time) (time.Time, error) {
+	const query = `
+		SELECT min(wanted)::date
+		FROM generate_series((SELECT min(day) FROM account_days)::timestamp, $1::date - 1, '1 day') AS wanted
+		WHERE NOT EXISTS (SELECT FROM day_snapshots WHERE day = wanted::date)`
+	var missing *time.Time
+	if err := db.QueryRow(ctx, query, today).Scan(&missing); err != nil {
+		return time.Time{}, fmt.Errorf("first missing day: %w", err)
+	}
+	if missing == nil {
+		return time.Time{}, nil
+	}
+	return *missing, nil
+}
+
+// makeSnapshots makes the first missing ones, a chunk of them. The ledger stands
+// still while it does, so what it writes is right, and the next append that
+// makes it wrong deletes it.
+func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made int, err error) {
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if err := ledger.LockSnapshots(ctx, tx); err != nil {
+			return err
+		}
+		from, err := firstMissing(ctx, tx, today) // again: another process may have made it
+		if err != nil || from.IsZero() {
+			return err
+		}
+		to := from.Add((chunkDays - 1) * day)
+		if yesterday := today.Add(-day); to.After(yesterday) {
+			to = yesterday
+		}
+		state, err := openingState(ctx, tx, from)
+		if err != nil {
+			return fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
+		}
+		rows, err := state.advance(ctx, tx, from, to)
+		if err != nil {
+			return fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM day_snapshots WHERE day >= $1 AND day <= $2`, from, to); err != nil {
+			return err
+		}
+		columns := []string{"day", "supply", "holders", "gini", "top1", "top10", "palma"}
+		n, err := tx.CopyFrom(ctx, pgx.Identifier{"day_snapshots"}, columns, pgx.CopyFromRows(rows))
+		made = int(n)
+		return err
+	})
+	return made, err
+}
+
+// A closing is the state of the economy at the end of a day, brought forward
+// day by day.
+type closing struct {
+	supply   int64
+	accounts map[int64]*closingAccount
+	holders  []closingHolder // of personal accounts
+	archive  []*closingAccount
+	balances []int64 // of holders; reused
+}
+
+type closingAccount struct {
+	kind     ledger.Kind
+	holder   int // in closing.holders, of personal accounts
+	archived *time.Time
+	balance  int64
+	counted  bool // in its holder's sum: used by then, and not yet archived
+	gone     bool // archived by then
+}
+
+// A closingHolder is part of the population while it has accounts.
+type closingHolder struct {
+	sum      int64
+	accounts int
+}
+
+// openingState is the state at the beginning of a day: the balances of now less
+// all that was posted since.
+func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
+	const query = `
+		SELECT a.id, a.kind, a.holder, a.archived, b.balance - coalesce(net, 0)::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
+		FROM balances b JOIN accounts a ON a.id = b.account
+		LEFT JOIN (
+			SELECT account, sum(received - sent) AS net, sum(postings) AS postings
+			FROM account_days WHERE day >= $1 GROUP BY account
+		) AS later ON later.account = b.account`
+	c := &closing{accounts: map[int64]*closingAccount{}}
+	places := map[string]int{}
+	rows, _ := tx.Query(ctx, query, from)
+	var id int64
+	var holder string
+	var a closingAccount
+	var used bool
+	_, err := pgx.ForEachRow(rows, []any{&id, &a.kind, &holder, &a.archived, &a.balance, &used}, func() error {
+		known := a
+		c.accounts[id] = &known
+		if a.kind != ledger.System {
+			c.supply += a.balance
+		}
+		if a.kind != ledger.Personal {
+			return nil
+		}
+		place, ok := places[holder]
+		if !ok {
+			place = len(c.holders)
+			places[holder] = place
+			c.holders = append(c.holders, closingHolder{})
+		}
+		known.holder = place
+		if used {
+			c.count(&known)
+		}
+		if known.archived != nil {
+			c.archive = append(c.archive, &known)
+		}
+		return nil
+	})
+	slices.SortFunc(c.archive, func(a, b *closingAccount) int { return cmp.Compare(a.archived.UnixNano(), b.archived.UnixNano()) })
+	return c, err
+}
+
+// count makes an account part of its holder's sum.
+func (c *closing) count(a *closingAccount) {
+	a.counted = true
+	c.holders[a.holder].accounts++
+	c.holders[a.holder].sum += a.balance
+}
+
+// leave takes out the accounts that were archived before or at end, and says
+// whether the population changed.
+func (c *closing) leave(end time.Time) (changed bool) {
+	for len(c.archive) > 0 && !c.archive[0].archived.After(end) {
+		a := c.archive[0]
+		c.archive = c.archive[1:]
+		a.gone = true
+		if a.counted {
+			a.counted = false
+			c.holders[a.holder].accounts--
+			c.holders[a.holder].sum -= a.balance
+			changed = true
+		}
+	}
+	return changed
+}
+
+// post adds what an account gained on balance, and says whether the population
+// changed.
+func (c *closing) post(account, net int64) (changed bool, err error) {
+	a := c.accounts[account]
+	if a == nil {
+		return false, fmt.Errorf("account %d has no balance", account)
+	}
+	a.balance += net
+	if a.kind != ledger.System {
+		c.supply += net
+	}
+	switch {
+	case a.kind != ledger.Personal || a.gone:
+		return false, nil
+	case a.counted:
+		c.holders[a.holder].sum += net
+	default:
+		c.count(a)
+	}
+	return true, nil
+}
+
+// advance returns the snapshots of the days from to to. A day on which no
+// personal balance changed has the measures of the day before.
+func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([][]any, error) {
+	const query = `SELECT day, account, received - sent FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
+	rows, err := tx.Query(ctx, query, from, to)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+
+	var snapshots [][]any
+	var measured []any
+	today, changed := from, true
+	finish := func() {
+		changed = c.leave(today.Add(day)) || changed
+		if changed {
+			measured = c.measure()
+		}
+		snapshots = append(snapshots, append([]any{today, c.supply}, measured...))
+		today, changed = today.Add(day), false
+	}
+	for rows.Next() {
+		var at time.Time
+		var account, net int64
+		if err := rows.Scan(&at, &account, &net); err != nil {
+			return nil, err
+		}
+		for today.Before(at) {
+			finish()
+		}
+		moved, err := c.post(account, net)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || moved
+	}
+	for !today.After(to) {
+		finish()
+	}
+	return snapshots, rows.Err()
+}
+
+// measure returns the columns of a snapshot after its supply.
+func (c *closing) measure() []any {
+	c.balances = c.balances[:0]
+	for _, h := range c.holders {
+		if h.accounts > 0 {
+			c.balances = append(c.balances, h.sum)
+		}
+	}
+	d := NewDistribution(c.balances)
+	m := dayMeasures(time.Time{}, d)
+	return []any{int64(d.Len() - d.Zeros()), m.Gini, m.Top1, m.Top10, m.Palma}
+}
