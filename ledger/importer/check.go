@@ -1,0 +1,80 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"exchequer/ledger"
+)
+
+// A FileCheck is what a mapping finds in a file.
+type FileCheck struct {
+	File    string
+	Columns map[string]string // the file's headers by the mapping's names
+	Rows    int               // that were read, at most as many as asked for
+	Example ledger.Batch      // what the first row, or its group, would write
+}
+
+// CheckFiles reads the header and the first rows of each file, and maps them,
+// without a ledger. It stops at the first thing that is wrong.
+func (m *Mapping) CheckFiles(ctx context.Context, files []string, rows int) ([]FileCheck, error) {
+	w := &writer{options: Options{Mapping: m, Files: files}}
+	if err := w.prepare(); err != nil {
+		return nil, err
+	}
+	var checks []FileCheck
+	for _, path := range files {
+		if err := ctx.Err(); err != nil {
+			return checks, err
+		}
+		check, err := m.checkFile(path, rows)
+		if err != nil {
+			return checks, err
+		}
+		checks = append(checks, check)
+	}
+	return checks, nil
+}
+
+func (m *Mapping) checkFile(path string, rows int) (FileCheck, error) {
+	check := FileCheck{File: path, Columns: map[string]string{}}
+	var bytes atomic.Int64
+	s, err := m.open(path, &bytes)
+	if err != nil {
+		return check, err
+	}
+	defer s.close()
+	for name, i := range s.index {
+		check.Columns[name] = s.header[i]
+	}
+	var problem *RowError
+	first := true
+	gather := newGatherer(m, func(e *entry) {
+		if problem == nil && e.problem != nil {
+			problem = e.problem
+		}
+		if first {
+			check.Example, first = newSent().batch([]*entry{e}), false
+		}
+	})
+	latest := time.Now().Add(clockSkew)
+	for check.Rows < rows && problem == nil {
+		fields, line, err := s.read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return check, err
+		}
+		gather.add(&row{m: m, source: s, line: line, fields: fields, latest: latest}, nil)
+		check.Rows++
+	}
+	gather.endFile()
+	if problem != nil {
+		return check, problem
+	}
+	return check, nil
+}

@@ -1,0 +1,257 @@
+package importer
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math"
+	"math/big"
+
+	"exchequer/ledger"
+)
+
+// An entry is what one row makes, or the rows of one group. It is written
+// whole or rejected whole.
+type entry struct {
+	rows        []original
+	accounts    []ledger.Account
+	items       []ledger.Item
+	transaction *ledger.Transaction // nil: no money moves
+	sales       []ledger.Sale
+	size        int // bytes of data, for bounding memory
+
+	negativeSkipped int
+	zero            bool // a transaction was mapped, but nothing moves
+	rounded         int
+	rounding        *big.Rat
+
+	problem *RowError // why it cannot be written
+}
+
+// An original is a row as it was read.
+type original struct {
+	source *source
+	line   int
+	fields []string // only where rejects are written
+}
+
+const (
+	maxGroupGap  = 1000
+	maxGroupRows = 100_000
+)
+
+// A gatherer makes entries of rows. Groups that are still open wait in it.
+type gatherer struct {
+	m      *Mapping
+	emit   func(*entry)
+	open   []*group
+	rows   int // of this file
+	closed *recent
+}
+
+// A group is an entry whose rows are still coming.
+type group struct {
+	key   string
+	last  int // the row that came last
+	entry *entry
+	legs  []ledger.Posting // one an account
+}
+
+func newGatherer(m *Mapping, emit func(*entry)) *gatherer {
+	g := &gatherer{m: m, emit: emit}
+	if m.payment != nil && m.payment.group != "" {
+		g.closed = newRecent()
+	}
+	return g
+}
+
+// add takes a row. Where it cannot be mapped, the rest of its group cannot be
+// written either.
+func (g *gatherer) add(r *row, keep []string) {
+	g.rows++
+	key := r.group()
+	gr := g.group(r, key)
+	mapped, problem := r.parse()
+	e := gr.entry
+	e.rows = append(e.rows, original{r.source, r.line, keep})
+	for _, f := range r.fields {
+		e.size += len(f)
+	}
+	if problem == nil {
+		problem = g.collect(gr, r, &mapped)
+	}
+	if problem != nil && e.problem == nil {
+		e.problem = problem
+	}
+	if key == "" {
+		g.finish(gr)
+	}
+}
+
+// group returns the open group of a row, or a new one.
+func (g *gatherer) group(r *row, key string) *group {
+	if key == "" {
+		return &group{entry: &entry{}}
+	}
+	g.closeBefore(g.rows - g.m.payment.gap - 1)
+	for _, gr := range g.open {
+		if gr.key == key {
+			gr.last = g.rows
+			return gr
+		}
+	}
+	gr := &group{key: key, last: g.rows, entry: &entry{}}
+	if g.closed.seen(key) {
+		gr.entry.problem = r.bad(g.m.payment.group, "expected the rows of a transaction to stand together, but %s was there before, "+
+			"with more than group_gap = %d other rows between", shortened(key), g.m.payment.gap)
+	}
+	g.open = append(g.open, gr)
+	return gr
+}
+
+// closeBefore finishes the groups whose last row lies before the given one.
+func (g *gatherer) closeBefore(row int) {
+	kept := g.open[:0]
+	for _, gr := range g.open {
+		if gr.last < row {
+			g.closed.add(gr.key)
+			g.finish(gr)
+		} else {
+			kept = append(kept, gr)
+		}
+	}
+	clear(g.open[len(kept):])
+	g.open = kept
+}
+
+// endFile finishes all groups: none goes on in the next file.
+func (g *gatherer) endFile() {
+	g.closeBefore(math.MaxInt)
+	g.rows = 0
+}
+
+// collect adds what a row says to its entry.
+func (g *gatherer) collect(gr *group, r *row, m *mapped) *RowError {
+	e := gr.entry
+	if len(e.rows) > maxGroupRows {
+		return r.bad(g.m.payment.group, "expected at most %d rows in one transaction", maxGroupRows)
+	}
+	if g.m.payment != nil && e.transaction == nil {
+		t, problem := r.transaction(m)
+		if problem != nil {
+			return problem
+		}
+		e.transaction = t
+	}
+	for _, a := range m.accounts {
+		e.addAccount(a)
+	}
+	if m.sale != nil {
+		e.sales = append(e.sales, *m.sale)
+		e.items = append(e.items, m.item)
+	}
+	if m.negativeSkipped {
+		e.negativeSkipped++
+	}
+	if m.rounding != nil {
+		e.rounded++
+		if e.rounding == nil {
+			e.rounding = new(big.Rat)
+		}
+		e.rounding.Add(e.rounding, m.rounding)
+	}
+	if m.moves && !(gr.move(m.from, -m.amount) && gr.move(m.to, m.amount)) {
+		return &RowError{File: r.source.path, Line: r.line, Problem: "the transaction's amounts add up to more than 64 bits hold"}
+	}
+	return nil
+}
+
+// transaction returns the transaction that a row begins, without postings.
+func (r *row) transaction(m *mapped) (*ledger.Transaction, *RowError) {
+	p := r.m.payment
+	t := &ledger.Transaction{Origin: r.m.Origin, At: m.at, Line: r.place()}
+	var complete bool
+	if t.Ref, complete = p.ref.fill(r); !complete {
+		return nil, r.empty(p.ref, "a transaction needs a ref")
+	}
+	if t.Source, _ = p.source.fill(r); t.Source == "" {
+		return nil, r.empty(p.source, "a transaction needs a source")
+	}
+	t.Message, _ = p.message.fill(r)
+	return t, nil
+}
+
+func (e *entry) addAccount(a ledger.Account) {
+	for _, known := range e.accounts {
+		if known.Ref == a.Ref {
+			return
+		}
+	}
+	e.accounts = append(e.accounts, a)
+}
+
+// move adds to an account's leg, and says whether the sum fits.
+func (gr *group) move(account string, amount int64) bool {
+	for i := range gr.legs {
+		if gr.legs[i].Account == account {
+			sum := gr.legs[i].Amount + amount
+			if (sum > gr.legs[i].Amount) != (amount > 0) {
+				return false
+			}
+			gr.legs[i].Amount = sum
+			return true
+		}
+	}
+	gr.legs = append(gr.legs, ledger.Posting{Account: account, Amount: amount})
+	return true
+}
+
+// finish nets the legs and passes the entry on. A transaction of which nothing
+// is left is none; its sales stay.
+func (g *gatherer) finish(gr *group) {
+	e := gr.entry
+	if t := e.transaction; t != nil {
+		for _, leg := range gr.legs {
+			if leg.Amount != 0 {
+				t.Postings = append(t.Postings, leg)
+			}
+		}
+		if len(t.Postings) == 0 {
+			e.transaction, e.zero = nil, true
+		} else {
+			for i := range e.sales {
+				e.sales[i].Transaction = t.Ref
+			}
+		}
+	}
+	if e.transaction == nil && len(e.sales) == 0 {
+		e.accounts = nil // named by nothing
+	}
+	g.emit(e)
+}
+
+// describe says why a row of a rejected entry was rejected.
+func (e *entry) describe(o original, problem *RowError) string {
+	if problem.Line == o.line && problem.File == o.source.path {
+		return problem.reason()
+	}
+	return fmt.Sprintf("its transaction has a bad row, line %d: %s", problem.Line, problem.reason())
+}
+
+// recent remembers about the last million keys in bounded memory. It may
+// forget one, it never takes a new one for known.
+type recent struct {
+	seed  maphash.Seed
+	slots []uint64
+}
+
+func newRecent() *recent { return &recent{maphash.MakeSeed(), make([]uint64, 1<<20)} }
+
+func (r *recent) add(key string) {
+	h := maphash.String(r.seed, key)
+	r.slots[h%uint64(len(r.slots))] = h
+}
+
+func (r *recent) seen(key string) bool {
+	h := maphash.String(r.seed, key)
+	return r.slots[h%uint64(len(r.slots))] == h
+}

@@ -1,0 +1,300 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"exchequer/ledger"
+)
+
+// A row is one line of data and where it stands.
+type row struct {
+	m      *Mapping
+	source *source
+	line   int
+	fields []string
+	latest time.Time // a later time is in the future
+}
+
+// mapped is what a row says, before rows are gathered into transactions.
+type mapped struct {
+	at       time.Time // zero unless the row is part of a transaction
+	moves    bool      // amount is moved
+	amount   int64     // positive, after the sign rule
+	from, to string    // account refs
+	accounts []ledger.Account
+	sale     *ledger.Sale
+	item     ledger.Item
+
+	negativeSkipped bool
+	rounding        *big.Rat // what rounding added, nil: nothing was rounded
+}
+
+// value returns what a row has under a name of the mapping, without the white
+// space around it.
+func (r *row) value(name string) string {
+	switch name {
+	case nameFile:
+		return r.source.base
+	case nameLine:
+		return strconv.Itoa(r.line)
+	}
+	i, found := r.source.index[name]
+	if !found {
+		return r.m.constants[name]
+	}
+	value := strings.TrimSpace(r.fields[i])
+	if drop := r.m.column(name).dropSuffix; drop != "" {
+		value = strings.TrimSuffix(value, drop)
+	}
+	return value
+}
+
+func (m *Mapping) column(name string) column {
+	i, found := slices.BinarySearchFunc(m.columns, name, func(c column, name string) int { return strings.Compare(c.name, name) })
+	if !found {
+		return column{}
+	}
+	return m.columns[i]
+}
+
+// bad returns the error for a column's value.
+func (r *row) bad(name, problem string, args ...any) *RowError {
+	e := &RowError{File: r.source.path, Line: r.line, Column: name, Header: "constant", Problem: fmt.Sprintf(problem, args...)}
+	if i, found := r.source.index[name]; found {
+		e.Header, e.Value = r.source.header[i], r.fields[i]
+	} else if _, constant := r.m.constants[name]; constant {
+		e.Value = r.m.constants[name]
+	} else {
+		e.Header = "not in this file"
+	}
+	return e
+}
+
+// group is what the row has in common with others of its transaction; empty
+// where it stands alone.
+func (r *row) group() string {
+	if r.m.payment == nil || r.m.payment.group == "" || len(r.fields) != len(r.source.header) {
+		return ""
+	}
+	return r.value(r.m.payment.group)
+}
+
+// parse reads what the row says.
+func (r *row) parse() (mapped, *RowError) {
+	var out mapped
+	if len(r.fields) != len(r.source.header) {
+		return out, &RowError{File: r.source.path, Line: r.line,
+			Problem: fmt.Sprintf("the row has %d fields, expected %d as in the header", len(r.fields), len(r.source.header))}
+	}
+	for _, c := range r.m.columns {
+		i, found := r.source.index[c.name]
+		if !found {
+			continue
+		}
+		switch field := r.fields[i]; {
+		case len(field) > maxField:
+			return out, r.bad(c.name, "expected at most %d bytes: is a quote not closed?", maxField)
+		case !utf8.ValidString(field):
+			return out, r.bad(c.name, `expected UTF-8: is the file's encoding "windows-1252"?`)
+		case strings.IndexByte(field, 0) >= 0:
+			return out, r.bad(c.name, "expected text without zero bytes: is this a CSV file?")
+		}
+	}
+	if r.m.sale != nil {
+		if err := r.sale(&out); err != nil {
+			return out, err
+		}
+	}
+	if r.m.payment != nil {
+		if err := r.payment(&out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (r *row) sale(out *mapped) *RowError {
+	s := r.m.sale
+	sale := ledger.Sale{Origin: r.m.Origin, Direction: s.direction, Line: r.place()}
+	var err *RowError
+	if sale.At, err = r.time(s.at); err != nil {
+		return err
+	}
+	quantity, err := r.number(s.quantity)
+	if err != nil {
+		return err
+	}
+	if quantity.scale != 0 {
+		return r.bad(s.quantity, "expected a whole number of pieces")
+	}
+	sale.Quantity = quantity.coef
+	if s.total != "" {
+		sale.Total, err = r.money(out, s.total, decimal{1, 0})
+	} else {
+		sale.Total, err = r.money(out, s.unitPrice, quantity)
+	}
+	if err != nil {
+		return err
+	}
+	if s.tax != "" && r.value(s.tax) != "" {
+		if sale.Tax, err = r.money(out, s.tax, decimal{1, 0}); err != nil {
+			return err
+		}
+	}
+	var complete bool
+	if sale.Item, complete = s.item.fill(r); !complete {
+		return r.empty(s.item, "a sale needs an item")
+	}
+	out.item = ledger.Item{Ref: sale.Item}
+	out.item.Name, _ = s.itemName.fill(r)
+	if sale.Seller, err = r.account(out, s.seller, sale.At); err != nil {
+		return err
+	}
+	if sale.Buyer, err = r.account(out, s.buyer, sale.At); err != nil {
+		return err
+	}
+	if sale.Ref, complete = s.ref.fill(r); !complete {
+		return r.empty(s.ref, "a sale needs a ref")
+	}
+	out.sale = &sale
+	return nil
+}
+
+func (r *row) payment(out *mapped) *RowError {
+	p := r.m.payment
+	var err *RowError
+	if p.group != "" && r.value(p.group) == "" {
+		return r.bad(p.group, "expected what the rows of a transaction have in common")
+	}
+	if out.at, err = r.time(p.at); err != nil {
+		return err
+	}
+	if p.amount == saleTotal {
+		out.amount = out.sale.Total
+	} else if out.amount, err = r.money(out, p.amount, decimal{1, 0}); err != nil {
+		return err
+	}
+	name := p.amount
+	if name == saleTotal {
+		name = or(r.m.sale.total, r.m.sale.unitPrice)
+	}
+	switch {
+	case out.amount == 0 && p.zero == ruleError:
+		return r.bad(name, "expected an amount that is not zero")
+	case out.amount == 0:
+		return nil
+	case out.amount < 0 && p.negative == ruleError:
+		return r.bad(name, "expected an amount that is not negative")
+	case out.amount < 0 && p.negative == ruleSkip:
+		out.amount, out.negativeSkipped = 0, true
+		return nil
+	}
+	if out.from, err = r.account(out, p.from, out.at); err != nil {
+		return err
+	}
+	if out.to, err = r.account(out, p.to, out.at); err != nil {
+		return err
+	}
+	if out.from == out.to {
+		return &RowError{File: r.source.path, Line: r.line,
+			Problem: fmt.Sprintf("from and to are the same account %s, expected two", shortened(out.from))}
+	}
+	if out.amount < 0 {
+		out.from, out.to, out.amount = out.to, out.from, -out.amount
+	}
+	out.moves = true
+	return nil
+}
+
+// place is the row's file and line, for messages.
+func (r *row) place() string { return r.source.path + ":" + strconv.Itoa(r.line) }
+
+func (r *row) time(name string) (time.Time, *RowError) {
+	t, err := r.m.csv.dates.parse(r.value(name))
+	if err != nil {
+		return t, r.bad(name, "expected %s", r.m.csv.dates.expected())
+	}
+	if t.After(r.latest) {
+		return t, r.bad(name, "expected %s that is not in the future", r.m.csv.dates.expected())
+	}
+	return t, nil
+}
+
+func (r *row) number(name string) (decimal, *RowError) {
+	d, err := r.m.csv.number.parse(r.value(name))
+	if errors.Is(err, errTooLarge) {
+		return d, r.bad(name, "expected a number of at most 18 digits")
+	}
+	if err != nil {
+		return d, r.bad(name, "expected %s", r.m.csv.number.expected())
+	}
+	return d, nil
+}
+
+// money returns a column's amount, times a factor, in minor units.
+func (r *row) money(out *mapped, name string, factor decimal) (int64, *RowError) {
+	price, err := r.number(name)
+	if err != nil {
+		return 0, err
+	}
+	decimals := r.m.Settings.Decimals
+	amount, rounded, failure := product(price, factor, decimals, r.m.rounding)
+	switch {
+	case errors.Is(failure, errRounds):
+		return 0, r.bad(name, "expected an amount with at most %d decimals; ledger.round says what to do with more", decimals)
+	case failure != nil:
+		return 0, r.bad(name, "expected an amount that fits in 64 bits, in units of 10^-%d", decimals)
+	}
+	if rounded {
+		if out.rounding == nil {
+			out.rounding = new(big.Rat)
+		}
+		out.rounding.Add(out.rounding, difference(price, factor, amount, decimals))
+	}
+	return amount, nil
+}
+
+// account adds the first of the accounts that the row can fill, and returns
+// its ref. No roles: no account.
+func (r *row) account(out *mapped, roles []*account, at time.Time) (string, *RowError) {
+	if len(roles) == 0 {
+		return "", nil
+	}
+	for _, role := range roles {
+		ref, complete := role.ref.fill(r)
+		if !complete {
+			continue
+		}
+		if slices.ContainsFunc(out.accounts, func(a ledger.Account) bool { return a.Ref == ref }) {
+			return ref, nil
+		}
+		kind, _ := role.kind.fill(r)
+		if !slices.Contains(ledger.Kinds(), ledger.Kind(kind)) {
+			names := append(role.kind.names(), "")
+			return "", r.bad(names[0], "expected a kind of account: %v", ledger.Kinds())
+		}
+		a := ledger.Account{Ref: ref, Kind: ledger.Kind(kind), Opened: at}
+		a.Name, _ = role.name.fill(r)
+		a.Holder, _ = role.holder.fill(r)
+		out.accounts = append(out.accounts, a)
+		return ref, nil
+	}
+	return "", r.empty(roles[len(roles)-1].ref, fmt.Sprintf("an account of role %q needs it", roles[len(roles)-1].role))
+}
+
+// empty reports the first column of a template that the row leaves empty.
+func (r *row) empty(t template, why string) *RowError {
+	for _, name := range t.names() {
+		if r.value(name) == "" {
+			return r.bad(name, "expected a value: %s", why)
+		}
+	}
+	return &RowError{File: r.source.path, Line: r.line, Problem: why}
+}

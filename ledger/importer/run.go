@@ -1,0 +1,389 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"exchequer/ledger"
+)
+
+// Options say what to import, and how.
+type Options struct {
+	Ledger      *ledger.Ledger
+	Mapping     *Mapping
+	Files       []string
+	SkipInvalid bool           // bad rows are left out, and counted
+	Rejects     io.Writer      // gets the rows left out as CSV; may be nil
+	Progress    func(Progress) // called after each batch, from one goroutine; may be nil
+	BatchRows   int            // rows of a batch; 0: a good number
+}
+
+// Progress is how far an import has come.
+type Progress struct {
+	File     string // that is being read
+	Rows     int64  // written, skipped or rejected
+	Postings int64
+	Bytes    int64 // read of all files, as they lie on the disk
+	Total    int64 // their size; 0 where one of them is a pipe
+}
+
+// A Summary counts what an import did, also one that failed.
+type Summary struct {
+	Files, Rows                   int
+	Transactions, Postings, Sales int // written
+	SkippedTransactions           int // known before
+	SkippedSales                  int
+	Rejected                      int // rows left out by SkipInvalid
+	NegativeRows                  int // moved no money, by the rule negative = "skip"
+	ZeroTransactions              int // moved no money, since their amounts sum to zero
+	RoundedAmounts                int
+	Rounding                      string // what rounding has added, exactly, in whole units: "-0.0035"
+	Took                          time.Duration
+}
+
+const (
+	defaultBatchRows = 20_000
+	maxBatchBytes    = 16 << 20
+	clockSkew        = 5 * time.Second
+)
+
+// Run imports files in the order in which they are named. One goroutine reads
+// and parses while the batch before is written. What was written before an
+// error stays written, and the summary counts it.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	start := time.Now()
+	if o.BatchRows <= 0 {
+		o.BatchRows = defaultBatchRows
+	}
+	w := &writer{options: o, sent: newSent(), rounding: new(big.Rat)}
+	if err := w.prepare(); err != nil {
+		return Summary{}, err
+	}
+	err := w.run(ctx)
+	if failure := w.rejects.flush(); err == nil {
+		err = failure
+	}
+	w.summary.Rounding = exact(w.rounding)
+	w.summary.Took = time.Since(start)
+	return w.summary, err
+}
+
+// prepare finds what would fail later, before anything is written.
+func (w *writer) prepare() error {
+	seen := map[string]string{}
+	for _, path := range w.options.Files {
+		base := baseName(path)
+		if first, twice := seen[base]; twice && w.options.Mapping.namesFile() {
+			return fmt.Errorf("import: %s and %s have the same name, which this mapping's refs are made of: rename one", first, path)
+		}
+		seen[base] = path
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("import: %w", err)
+		}
+		if !info.Mode().IsRegular() {
+			w.piped = true
+		}
+		w.total += info.Size()
+	}
+	if w.piped {
+		w.total = 0
+	}
+	if len(w.options.Files) == 0 {
+		return errors.New("import: no files are named")
+	}
+	if w.options.Rejects != nil {
+		w.rejects = newRejects(w.options.Rejects, w.options.Mapping)
+	}
+	return nil
+}
+
+// A chunk is the entries of one batch.
+type chunk struct {
+	file    string
+	files   int // finished
+	entries []*entry
+}
+
+func (w *writer) run(ctx context.Context) error {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	chunks := make(chan chunk, 1)
+	var readErr error
+	go func() {
+		defer close(chunks)
+		readErr = w.read(reading, chunks)
+	}()
+	var writeErr error
+	for c := range chunks { // until the reader is done, so that it never outlives us
+		if writeErr == nil {
+			if writeErr = w.write(ctx, c); writeErr != nil {
+				stop()
+			}
+		}
+	}
+	if writeErr != nil {
+		return writeErr
+	}
+	return readErr
+}
+
+// A reader cuts files into chunks.
+type reader struct {
+	w      *writer
+	m      *Mapping
+	latest time.Time
+	chunk  chunk
+	rows   int
+	size   int
+	failed *RowError // the first bad row, where it ends the import
+}
+
+func (w *writer) read(ctx context.Context, chunks chan<- chunk) error {
+	r := &reader{w: w, m: w.options.Mapping, latest: time.Now().Add(clockSkew)}
+	gather := newGatherer(r.m, r.take)
+	send := func() error {
+		select {
+		case chunks <- r.chunk:
+			r.chunk, r.rows, r.size = chunk{}, 0, 0
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for _, path := range w.options.Files {
+		if err := r.file(ctx, gather, path, send); err != nil {
+			return err
+		}
+		r.chunk.files++
+	}
+	return send()
+}
+
+func (r *reader) file(ctx context.Context, gather *gatherer, path string, send func() error) error {
+	s, err := r.m.open(path, &r.w.bytes)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	keep := r.w.options.SkipInvalid && r.w.rejects != nil
+	for {
+		fields, line, err := s.read()
+		var syntax *RowError
+		switch {
+		case errors.Is(err, io.EOF):
+			gather.endFile()
+			if r.failed != nil {
+				return r.failed
+			}
+			return nil
+		case errors.As(err, &syntax):
+			e := &entry{rows: []original{{s, line, slices.Clone(fields)}}, problem: syntax}
+			r.take(e)
+		case err != nil:
+			return err
+		default:
+			row := &row{m: r.m, source: s, line: line, fields: fields, latest: r.latest}
+			var kept []string
+			if keep {
+				kept = slices.Clone(fields)
+			}
+			gather.add(row, kept)
+		}
+		if r.failed != nil {
+			return r.failed
+		}
+		if r.rows >= r.w.options.BatchRows || r.size >= maxBatchBytes {
+			r.chunk.file = path
+			if err := send(); err != nil {
+				return err
+			}
+		} else if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// take adds an entry to the chunk.
+func (r *reader) take(e *entry) {
+	if e.problem != nil && !r.w.options.SkipInvalid {
+		if r.failed == nil {
+			r.failed = e.problem
+		}
+		return
+	}
+	r.chunk.entries = append(r.chunk.entries, e)
+	r.rows += len(e.rows)
+	r.size += e.size
+}
+
+// A writer appends chunks to the ledger.
+type writer struct {
+	options  Options
+	rejects  *rejects
+	sent     *sent
+	settled  bool // the ledger's settings are known to fit
+	piped    bool
+	total    int64
+	bytes    atomic.Int64
+	summary  Summary
+	rounding *big.Rat
+}
+
+func (w *writer) write(ctx context.Context, c chunk) error {
+	entries := c.entries[:0:0]
+	for _, e := range c.entries {
+		if e.problem == nil {
+			entries = append(entries, e)
+		} else if err := w.reject(e, e.problem); err != nil {
+			return err
+		}
+	}
+	for len(entries) > 0 {
+		if err := w.settle(ctx); err != nil {
+			return err
+		}
+		written, err := w.options.Ledger.Append(ctx, w.sent.batch(entries))
+		if err == nil {
+			w.count(entries, written)
+			w.sent.remember(entries)
+			break
+		}
+		var refused *ledger.BatchError
+		if !errors.As(err, &refused) || !w.options.SkipInvalid {
+			return fmt.Errorf("import: %w", err)
+		}
+		if entries, err = w.rejectRefused(entries, refused); err != nil {
+			return err
+		}
+	}
+	w.summary.Files += c.files
+	if w.options.Progress != nil {
+		w.options.Progress(Progress{
+			File: c.file, Rows: int64(w.summary.Rows), Postings: int64(w.summary.Postings),
+			Bytes: w.bytes.Load(), Total: w.total,
+		})
+	}
+	return nil
+}
+
+// settle names the ledger after the mapping, unless it has a name already.
+func (w *writer) settle(ctx context.Context) error {
+	if w.settled {
+		return nil
+	}
+	ours := w.options.Mapping.Settings
+	theirs, err := w.options.Ledger.Settings(ctx)
+	if errors.Is(err, ledger.ErrNoSettings) {
+		theirs, err = ours, w.options.Ledger.SetSettings(ctx, ours)
+	}
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	if theirs.Decimals != ours.Decimals {
+		return fmt.Errorf("import: the ledger keeps money with %d decimals, the mapping has %d: use another ledger, or change ledger.decimals",
+			theirs.Decimals, ours.Decimals)
+	}
+	w.settled = true
+	return nil
+}
+
+func (w *writer) count(entries []*entry, written ledger.Written) {
+	s := &w.summary
+	s.Transactions += written.Transactions
+	s.Postings += written.Postings
+	s.Sales += written.Sales
+	s.SkippedTransactions += written.SkippedTransactions
+	s.SkippedSales += written.SkippedSales
+	for _, e := range entries {
+		s.Rows += len(e.rows)
+		s.NegativeRows += e.negativeSkipped
+		if e.zero && e.negativeSkipped == 0 {
+			s.ZeroTransactions++
+		}
+		if e.rounding != nil {
+			s.RoundedAmounts += e.rounded
+			w.rounding.Add(w.rounding, e.rounding)
+		}
+	}
+}
+
+// rejectRefused rejects the entries that the ledger's problems are about, and
+// returns the others.
+func (w *writer) rejectRefused(entries []*entry, refused *ledger.BatchError) ([]*entry, error) {
+	byLine, byRef := map[string]ledger.Problem{}, map[string]ledger.Problem{}
+	for _, p := range refused.Problems {
+		if p.Line != "" {
+			byLine[p.Line] = p
+		} else {
+			byRef[p.Ref] = p
+		}
+	}
+	var good []*entry
+	for _, e := range entries {
+		problem, found := e.refusal(byLine, byRef)
+		if !found {
+			good = append(good, e)
+			continue
+		}
+		if err := w.reject(e, problem); err != nil {
+			return nil, err
+		}
+	}
+	if len(good) == len(entries) {
+		return nil, fmt.Errorf("import: %w", refused)
+	}
+	return good, nil
+}
+
+// refusal finds the problem that is about an entry: by the line of its
+// transaction or of a sale, or by an account or item that it names.
+func (e *entry) refusal(byLine, byRef map[string]ledger.Problem) (*RowError, bool) {
+	for _, o := range e.rows {
+		place := fmt.Sprintf("%s:%d", o.source.path, o.line)
+		if p, found := byLine[place]; found {
+			return &RowError{File: o.source.path, Line: o.line, Problem: strings.TrimPrefix(p.String(), place+": ")}, true
+		}
+	}
+	refs := make([]string, 0, len(e.accounts)+len(e.items))
+	for _, a := range e.accounts {
+		refs = append(refs, a.Ref)
+	}
+	for _, i := range e.items {
+		refs = append(refs, i.Ref)
+	}
+	for _, ref := range refs {
+		if p, found := byRef[ref]; found && len(byRef) > 0 {
+			return &RowError{File: e.rows[0].source.path, Line: e.rows[0].line, Problem: p.String()}, true
+		}
+	}
+	return nil, false
+}
+
+func (w *writer) reject(e *entry, problem *RowError) error {
+	w.summary.Rows += len(e.rows)
+	w.summary.Rejected += len(e.rows)
+	if w.rejects == nil {
+		return nil
+	}
+	for _, o := range e.rows {
+		if err := w.rejects.write(o, e.describe(o, problem)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exact writes a sum of decimals in full.
+func exact(r *big.Rat) string {
+	digits, _ := r.FloatPrec() // all of our denominators are powers of ten
+	return r.FloatString(digits)
+}
