@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"exchequer/internal/telemetry"
+	"exchequer/ledger/native"
+)
+
+type exportCommand struct {
+	databaseFlags
+	Dir string `arg:"" type:"path" help:"Folder to write to; it is made if it is not there."`
+}
+
+func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
+	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+	if err := native.Export(ctx, db.Pool, c.Dir); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, "exported to", c.Dir)
+	return nil
+}
