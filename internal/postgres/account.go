@@ -1,11 +1,16 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -20,7 +25,7 @@ type Account struct {
 // or, since Postgres refuses to run as root, another one for root.
 func ServerAccount() (Account, error) {
 	if os.Geteuid() != 0 {
-		return Account{Name: "this user", UID: os.Geteuid(), GID: os.Getegid()}, nil
+		return Account{Name: strconv.Itoa(os.Geteuid()), UID: os.Geteuid(), GID: os.Getegid()}, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		if known, err := user.Lookup(name); err == nil {
@@ -49,4 +54,65 @@ func (a Account) Credential() *syscall.Credential {
 		return nil
 	}
 	return &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
+}
+
+// ownerAccount returns whom the server of the cluster at data must run as: its
+// owner, so that a postgres account which appears later changes nothing, or
+// ServerAccount while there is no cluster.
+func ownerAccount(data string) (Account, error) {
+	account, err := ServerAccount()
+	if err != nil || !account.other {
+		return account, err
+	}
+	info, err := os.Stat(data)
+	if errors.Is(err, os.ErrNotExist) {
+		return account, nil
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	owner, known := info.Sys().(*syscall.Stat_t)
+	if !known || owner.Uid == 0 || int(owner.Uid) == account.UID {
+		return account, nil
+	}
+	name := strconv.Itoa(int(owner.Uid))
+	if known, err := user.LookupId(name); err == nil {
+		name = known.Username
+	}
+	return Account{Name: name, UID: int(owner.Uid), GID: int(owner.Gid), other: true}, nil
+}
+
+// own makes a path the account's.
+func (a Account) own(path string) error {
+	if !a.other {
+		return nil
+	}
+	return os.Chown(path, a.UID, a.GID)
+}
+
+// reach says which folder on the way to dir keeps the account out, if one does.
+func (a Account) reach(ctx context.Context, dir string) error {
+	if !a.other {
+		return nil
+	}
+	var way []string
+	for at := dir; ; at = filepath.Dir(at) {
+		way = append(way, at)
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	slices.Reverse(way)
+	const enter = `for at; do [ -x "$at" ] || { printf %s "$at"; exit 1; }; done`
+	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", enter, "sh"}, way...)...)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.Credential()}
+	out, err := cmd.Output()
+	if err == nil {
+		return nil
+	}
+	if closed := strings.TrimSpace(string(out)); closed != "" {
+		return fmt.Errorf("Postgres does not run as root but as account %s, which may not enter %s: choose another --data-dir (as root /var/lib/exchequer is the default), or open that folder (chmod o+x %s)", a.Name, closed, closed)
+	}
+	return fmt.Errorf("check that account %s can enter %s: %w", a.Name, dir, err)
 }

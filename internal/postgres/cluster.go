@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// settings suit one program on a small machine. They are given on the command
+// line, so that a cluster made by an older release gets today's.
+func settings(socket string) map[string]string {
+	return map[string]string{
+		"listen_addresses":        "", // the Unix socket only
+		"unix_socket_directories": socket,
+		"unix_socket_permissions": "0700",
+		"port":                    "5432", // part of the socket's name
+		"shared_buffers":          "256MB",
+		"effective_cache_size":    "1GB",
+		"work_mem":                "32MB",
+		"maintenance_work_mem":    "128MB",
+		"max_wal_size":            "2GB",
+		"checkpoint_timeout":      "15min",
+		"wal_compression":         "on",
+		"random_page_cost":        "1.1",
+		"jit":                     "off",
+		"timezone":                "UTC",
+		"log_timezone":            "UTC",
+		"log_line_prefix":         "%m [%p] ",
+		"log_checkpoints":         "off",
+		"logging_collector":       "off",
+	}
+}
+
+// serverCommand is the server itself, not pg_ctl: as a child it can be waited
+// for. It has a session of its own, so that Ctrl-C on a terminal reaches the
+// program only, which drains before it stops the server.
+func serverCommand(b Binaries, account Account, data, socket string, over map[string]string, log *os.File) *exec.Cmd {
+	all := settings(socket)
+	maps.Copy(all, over)
+	cmd := exec.Command(b.Program("postgres"), "-D", data)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		cmd.Args = append(cmd.Args, "-c", name+"="+all[name])
+	}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = data, log, log
+	cmd.Env = serverEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
+	return cmd
+}
+
+// serverEnv leaves out what would change the server, and every secret of the
+// program that the server has no use for.
+func serverEnv() []string {
+	var env []string
+	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
+		if value, given := os.LookupEnv(name); given {
+			env = append(env, name+"="+value)
+		}
+	}
+	return append(env, "LC_MESSAGES=C")
+}
+
+// makeCluster makes the cluster at data if there is none. It takes its name
+// only when it is whole, so that a start which is killed leaves no half of one.
+func makeCluster(ctx context.Context, b Binaries, account Account, data string, log *slog.Logger) error {
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+		return nil
+	}
+	log.Info("making a database", "dir", data, "postgres", b.Major)
+	unfinished := data + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	if err := os.Mkdir(unfinished, 0o700); err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	if err := account.own(unfinished); err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	characters := "C"
+	if runtime.GOOS == "linux" {
+		characters = "C.UTF-8"
+	}
+	// The C collation never changes under the indexes, as the C library's do.
+	// The socket's directory, not a password, keeps others out.
+	cmd := exec.CommandContext(ctx, b.Program("initdb"), "-D", unfinished, "-U", superuser, "--auth=trust",
+		"--encoding=UTF8", "--locale=C", "--lc-ctype="+characters, "--data-checksums", "--no-instructions")
+	cmd.Dir = unfinished
+	cmd.Env = serverEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("make database: initdb: %w\n%s", err, out)
+	}
+	if err := os.Rename(unfinished, data); err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	return nil
+}
+
+// longestSocketDir leaves room for the socket's name in the 107 bytes that
+// Linux takes (macOS: 103).
+const longestSocketDir = 103 - len("/.s.PGSQL.5432")
+
+// socketDir is where the server of the directory has its socket: inside, or,
+// where that path is too long for a socket, in a directory for temporary files
+// under a name that follows from the path.
+func socketDir(dir string) string {
+	inside := filepath.Join(dir, "run")
+	if len(inside) <= longestSocketDir {
+		return inside
+	}
+	return filepath.Join("/tmp", "exchequer-"+shortHash(dir))
+}
+
+// makeSocketDir makes the socket's directory, which only the server's account
+// may enter. In /tmp anyone could have made it before: then it is refused.
+func makeSocketDir(dir string, account Account) (string, error) {
+	socket := socketDir(dir)
+	err := os.Mkdir(socket, 0o700)
+	if err == nil {
+		err = account.own(socket)
+	}
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("make directory for the socket: %w", err)
+	}
+	info, err := os.Lstat(socket)
+	if err != nil {
+		return "", fmt.Errorf("make directory for the socket: %w", err)
+	}
+	owner, known := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || info.Mode().Perm() != 0o700 || !known || int(owner.Uid) != account.UID {
+		return "", fmt.Errorf("make directory for the socket: %s is not a directory of account %s alone: remove it", socket, account.Name)
+	}
+	// What a killed server left: Postgres would take it for a running one's
+	// while the pid in it is another program's, or a zombie's.
+	for _, name := range []string{".s.PGSQL.5432", ".s.PGSQL.5432.lock"} {
+		if err := os.Remove(filepath.Join(socket, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("clear directory for the socket: %w", err)
+		}
+	}
+	return socket, nil
+}
+
+// keptLog is how large the server's log may be at a start before it is set
+// aside. The server logs little: warnings, and its starts and stops.
+const keptLog = 10 << 20
+
+func openLog(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > keptLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("set aside server log: %w", err)
+		}
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("open server log: %w", err)
+	}
+	return file, nil
+}
+
+// logTail returns the last lines that the server logged in this run.
+func (e *Embedded) logTail() string {
+	file, err := os.Open(e.logPath)
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err.Error()
+	}
+	tail := make([]byte, min(4096, size-e.offset))
+	if _, err := file.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+		return err.Error()
+	}
+	lines := strings.Split(string(bytes.TrimSpace(tail)), "\n")
+	return strings.Join(lines[max(0, len(lines)-12):], "\n")
+}

@@ -1,0 +1,27 @@
+//go:build !linux
+
+package postgres
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// signalOnParentDeath can do nothing here: a server whose program was killed
+// goes on until the next start stops it.
+func signalOnParentDeath(*syscall.SysProcAttr) {}
+
+// serversIn returns the pid of the server of the cluster at data, if it runs.
+func serversIn(data string) []int {
+	pid := recordedPID(data)
+	if pid == 0 {
+		return nil
+	}
+	out, err := exec.Command("ps", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil || !strings.Contains(string(out), data) {
+		return nil
+	}
+	return []int{pid}
+}
