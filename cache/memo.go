@@ -2,14 +2,14 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"hash/fnv"
-	"log/slog"
+	"hash/maphash"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sony/gobreaker/v2"
 )
 
 // A Spec declares a memo. Name is unique in a cache: "economy.overview".
@@ -18,27 +18,8 @@ type Spec struct {
 	Window  time.Duration // how long one computation serves
 	Timeout time.Duration // of one producer run; 15 s if zero
 	Tags    []string      // by which it is invalidated with others
-}
-
-// A State says how good a result is.
-type State int
-
-// The states of a result.
-const (
-	Fresh    State = iota // of the current window
-	Stale                 // of an earlier window; a refresh is under way
-	Degraded              // of an earlier window; the refresh failed, Reason says why
-)
-
-// A Result is what a memo knows. Value is shared by all readers: never change it.
-type Result[T any] struct {
-	Value   T
-	AsOf    time.Time     // the start of the window that Value describes
-	Next    time.Time     // when the next window's value is due
-	Lag     time.Duration // how long after Next it is expected
-	State   State
-	Reason  string // why it is degraded, for visitors
-	Version uint64 // changes whenever anything above changes that a page shows
+	Soft    time.Duration // see Policy
+	Hard    time.Duration // see Policy
 }
 
 // Params are the parameters of a memo. They are comparable, few, and bounded.
@@ -47,141 +28,163 @@ type Params interface {
 	Key() string // short, stable, unique: "days=30"
 }
 
-// A Store keeps what the processes of a fleet share.
-type Store interface{ shared() }
-
-// Memory is the store of a process on its own.
-type Memory struct{}
-
-// NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{} }
-
-func (*Memory) shared() {}
-
-// Deps are what a cache needs.
-type Deps struct {
-	Store      Store
-	Tenant     string
-	Log        *slog.Logger
-	Registerer prometheus.Registerer
-}
-
-// A Cache holds memos over a store.
-type Cache struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	runs   sync.WaitGroup
-}
-
-// New returns a cache without memos.
-func New(Deps) *Cache {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &Cache{ctx: ctx, cancel: cancel}
-}
-
-// Close ends the producers that run and waits for them.
-func (c *Cache) Close(ctx context.Context) error {
-	c.cancel()
-	done := make(chan struct{})
-	go func() { c.runs.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("close cache: producers still run: %w", ctx.Err())
-	}
-}
-
 // A Memo is one number, or one panel, for each of its parameters.
 type Memo[P Params, T any] struct {
-	cache   *Cache
-	spec    Spec
+	*memo
 	produce func(context.Context, Window, P) (T, error)
+}
+
+// memo is what does not depend on a memo's types.
+type memo struct {
+	cache   *Cache
+	about   Spec
+	policy  Policy
+	prefix  string   // of its keys in the store
+	scopes  []string // that invalidate all its values
+	seed    maphash.Seed
+	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+	reopens atomic.Int64 // when the open circuit is tried again, in Unix nanoseconds
+	stuck   atomic.Int64 // runs that were given up and have not returned
+	lag     lag
+	stats   stats
 
 	mu      sync.Mutex
-	entries map[P]*simpleEntry[T]
+	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
+	keeping bool               // whether a timer is set to refresh them ahead
 }
 
-type simpleEntry[T any] struct {
-	value   T
-	asOf    time.Time
-	known   bool
-	err     error
-	retryAt time.Time
-	running chan struct{}
-}
-
-// NewMemo registers a memo with its producer.
+// NewMemo registers a memo with its producer. It panics when the name is
+// taken, the policy makes no sense, or T would not survive JSON: mistakes that
+// no program is to start with.
 func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context, Window, P) (T, error)) *Memo[P, T] {
-	if spec.Timeout == 0 {
-		spec.Timeout = 15 * time.Second
+	own := Policy{Window: spec.Window, Soft: spec.Soft, Hard: spec.Hard, Timeout: spec.Timeout}
+	policy, err := own.override(c.overrides[spec.Name]).complete()
+	if err != nil {
+		panic(fmt.Sprintf("memo %s: %v", spec.Name, err))
 	}
-	return &Memo[P, T]{cache: c, spec: spec, produce: produce, entries: map[P]*simpleEntry[T]{}}
+	shape, err := shapeOf(reflect.TypeFor[T]())
+	if err != nil {
+		panic(fmt.Sprintf("memo %s: %v", spec.Name, err))
+	}
+	core := &memo{
+		cache:  c,
+		about:  spec,
+		policy: policy,
+		prefix: fmt.Sprintf("exchequer:{%s:%s}:%s:", c.tenant, spec.Name, shape),
+		scopes: []string{scopeEverything, scopeTenant(c.tenant), scopeMemo(c.tenant, spec.Name)},
+		seed:   maphash.MakeSeed(),
+		asked:  map[string]anySlot{},
+	}
+	core.circuit = core.newCircuit()
+	for _, tag := range spec.Tags {
+		core.scopes = append(core.scopes, scopeTag(c.tenant, tag))
+	}
+	core.stats.bind(c.metrics, spec.Name)
+
+	c.mu.Lock()
+	_, taken := c.memos[spec.Name]
+	c.memos[spec.Name] = core
+	c.mu.Unlock()
+	if taken {
+		panic(fmt.Sprintf("memo %s: declared twice", spec.Name))
+	}
+	return &Memo[P, T]{core, produce}
 }
 
 // Get returns the value of the current window, or the newest one before it
 // while a refresh runs. It waits only when there is no value at all; then an
-// error says why there is none.
+// error says why there is none: an *UnavailableError, or that of ctx.
 func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
-	m.mu.Lock()
-	e := m.entries[p]
-	if e == nil {
-		e = &simpleEntry[T]{}
-		m.entries[p] = e
-	}
-	now := time.Now()
-	w := WindowAt(now, m.spec.Window)
-	if e.running == nil && (!e.known || e.asOf.Before(w.Start)) && !now.Before(e.retryAt) {
-		e.running = make(chan struct{})
-		m.cache.runs.Go(func() { m.run(e, w, p) })
-	}
-	running := e.running
-	known := e.known
-	m.mu.Unlock()
-	if !known && running != nil {
-		select {
-		case <-running:
-		case <-ctx.Done():
-			return Result[T]{}, fmt.Errorf("memo %s: %w", m.spec.Name, ctx.Err())
+	now := m.cache.nano()
+	s := m.peek(p)
+	if s != nil {
+		s.ask(now)
+		if e := s.known.Load(); e != nil && now < e.freshUntil && !m.touched(s.scope, e.generation) {
+			m.stats.fresh.Add(1)
+			return e.fresh, nil
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !e.known {
-		return Result[T]{}, fmt.Errorf("memo %s: %w", m.spec.Name, e.err)
-	}
-	r := Result[T]{Value: e.value, AsOf: e.asOf, Next: w.End, Lag: 500 * time.Millisecond}
-	switch {
-	case e.err != nil:
-		r.State, r.Reason = Degraded, "The newest numbers could not be computed."
-	case e.asOf.Before(w.Start):
-		r.State = Stale
-	}
-	h := fnv.New64a()
-	fmt.Fprint(h, r.AsOf, r.Next, r.State)
-	r.Version = h.Sum64()
-	return r, nil
+	return m.get(ctx, m.slot(p, s))
 }
 
-func (m *Memo[P, T]) run(e *simpleEntry[T], w Window, p P) {
-	ctx, cancel := context.WithTimeout(m.cache.ctx, m.spec.Timeout)
-	defer cancel()
-	value, err := func() (v T, err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				err = errors.New("producer panicked")
-			}
-		}()
-		return m.produce(ctx, w, p)
-	}()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err == nil {
-		e.value, e.asOf, e.known = value, w.Start, true
-	} else {
-		e.retryAt = time.Now().Add(time.Second)
+// get is Get where there is more to do than to return a fresh value.
+func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
+	var waited *flight
+	for {
+		now := m.cache.now()
+		s.ask(now.UnixNano())
+		e := s.known.Load()
+		v := m.judge(s, e, now)
+		var f *flight
+		if v.due {
+			f = m.refresh(s, v, now)
+		}
+		if v.usable {
+			m.stats.count(v, waited)
+			return m.read(e, v, now), nil
+		}
+		if f == nil {
+			m.stats.errors.Add(1)
+			return Result[T]{}, m.unavailable(e)
+		}
+		waited = f
+		select {
+		case <-f.known:
+		case <-ctx.Done():
+			m.stats.errors.Add(1)
+			return Result[T]{}, fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, ctx.Err())
+		}
 	}
-	e.err = err
-	close(e.running)
-	e.running = nil
+}
+
+// A verdict is what may be done with an entry at a time.
+type verdict struct {
+	usable bool // it may be shown
+	fresh  bool // and is the newest there can be
+	due    bool // a refresh is to be tried
+}
+
+// judge is the one place that decides about freshness.
+func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
+	if e == nil {
+		return verdict{due: true}
+	}
+	soft := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)
+	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
+	var v verdict
+	v.usable = e.has && !hard && now.Before(e.hardUntil)
+	v.fresh = v.usable && !soft && e.reason == "" && now.Before(e.softUntil)
+	settled := v.usable && !soft && now.Before(e.softUntil)
+	v.due = !settled && !now.Before(e.retryAt)
+	return v
+}
+
+// touched says whether anything invalidated a value of the generation.
+func (m *memo) touched(scope string, generation int64) bool {
+	g := &m.cache.generations
+	return g.invalidated(generation, m.scopes, scope, Soft) || g.invalidated(generation, m.scopes, scope, Hard)
+}
+
+// read is what a reader is given of a usable entry.
+func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
+	switch {
+	case v.fresh:
+		return e.fresh
+	case e.reason != "":
+		next := e.retryAt
+		if next.Before(e.softUntil) {
+			next = e.softUntil
+		}
+		return e.result(Degraded, next)
+	default:
+		return e.result(Stale, WindowAt(now, m.policy.Window).Start)
+	}
+}
+
+func (m *Memo[P, T]) unavailable(e *entry[T]) error {
+	u := &UnavailableError{Memo: m.about.Name, Reason: reasonFailed, Err: errClosed}
+	if e != nil && e.reason != "" {
+		u.Reason, u.RetryAt, u.Err = e.reason, e.retryAt, e.err
+	}
+	return u
 }

@@ -1,0 +1,80 @@
+package cache
+
+import "time"
+
+// remember keeps a slot among those that are refreshed ahead. There is a
+// timer for them only while there are any.
+func (m *memo) remember(key string, s anySlot) {
+	m.mu.Lock()
+	m.asked[key] = s
+	idle := !m.keeping
+	m.keeping = true
+	m.mu.Unlock()
+	if idle {
+		m.cache.attend()
+		m.keepAhead()
+	}
+}
+
+func (m *memo) forget(key string, s anySlot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.asked[key] == s {
+		delete(m.asked, key)
+	}
+}
+
+// wake passes on that the store has a newer blob, if anybody here cares.
+func (m *memo) wake(key string) {
+	m.mu.Lock()
+	s := m.asked[key]
+	m.mu.Unlock()
+	if s != nil {
+		s.wake()
+	}
+}
+
+// keepAhead refreshes, at each boundary, the keys that were asked for in the
+// last two windows, so that readers find the new window's value. Each process
+// of the fleet tries; one wins each key.
+func (m *memo) keepAhead() {
+	c := m.cache
+	boundary := WindowAt(c.now(), m.policy.Window).End
+	c.after(c.until(boundary), func() {
+		if c.now().Before(boundary) {
+			m.keepAhead() // the fleet's clock was set back meanwhile
+			return
+		}
+		slots := m.lately(boundary)
+		for _, s := range slots {
+			s.ahead(boundary)
+		}
+		if len(slots) > 0 {
+			m.keepAhead()
+		}
+	})
+}
+
+// lately returns the slots that were asked for in the two windows before the
+// boundary, and forgets the others. Where there are none, the memo is idle.
+func (m *memo) lately(boundary time.Time) []anySlot {
+	first := boundary.UnixNano()/int64(m.policy.Window) - 2
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	slots := make([]anySlot, 0, len(m.asked))
+	for key, s := range m.asked {
+		if s.lastAsked() < first {
+			delete(m.asked, key)
+			continue
+		}
+		slots = append(slots, s)
+	}
+	m.keeping = len(slots) > 0
+	return slots
+}
+
+func (m *memo) idle() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.keeping
+}

@@ -1,0 +1,282 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Deps are what a cache needs. Only Store is required.
+type Deps struct {
+	Store      Store
+	Tenant     string // several deployments may share a store
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own
+	Memory     int64             // bytes of values, as JSON, at the process level; 64 MiB if zero
+	Producers  int               // that run at the same time; 8 if zero
+}
+
+const (
+	defaultMemory    = 64 << 20
+	defaultProducers = 8
+	aloneProducers   = 2 // that run without the fleet's lock
+)
+
+// A Cache holds memos over a store.
+type Cache struct {
+	store  Store
+	tenant string
+	log    *slog.Logger
+	codec  codec
+
+	overrides   map[string]Policy
+	generations generations
+	metrics     *metrics
+	offset      atomic.Int64 // nanoseconds from this clock to the fleet's
+
+	level     *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
+	producers limit
+	alone     limit
+
+	mu       sync.Mutex
+	memos    map[string]*memo
+	watching bool
+
+	deafen func()          // stops the messages
+	ctx    context.Context // of all that runs in the background
+	cancel context.CancelFunc
+	tasks  tasks
+}
+
+// New returns a cache without memos. Nothing runs in it until a memo is asked,
+// nor when none has been for a while.
+func New(d Deps) *Cache {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Memory == 0 {
+		d.Memory = defaultMemory
+	}
+	if d.Producers == 0 {
+		d.Producers = defaultProducers
+	}
+	c := &Cache{
+		store:       d.Store,
+		tenant:      d.Tenant,
+		log:         d.Log,
+		codec:       newCodec(),
+		overrides:   d.Policies,
+		generations: generations{marks: map[mark]int64{}},
+		producers:   make(limit, d.Producers),
+		alone:       make(limit, aloneProducers),
+		memos:       map[string]*memo{},
+	}
+	c.level = otter.Must(&otter.Options[uint64, any]{
+		MaximumWeight: uint64(d.Memory),
+		Weigher:       func(_ uint64, s any) uint32 { return s.(anySlot).weight() },
+		OnDeletion: func(e otter.DeletionEvent[uint64, any]) {
+			if e.WasEvicted() {
+				e.Value.(anySlot).evicted()
+			}
+		},
+	})
+	c.metrics = newMetrics(c, d.Registerer)
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.deafen = c.store.Listen(c.receive)
+	return c
+}
+
+// Close starts no more producers and waits for those that run. When ctx ends
+// before they do, it cancels them and returns an error.
+func (c *Cache) Close(ctx context.Context) error {
+	c.tasks.refuse()
+	flown := make(chan struct{})
+	go func() {
+		c.tasks.flights.Wait()
+		close(flown)
+	}()
+	var err error
+	select {
+	case <-flown:
+	case <-ctx.Done():
+		err = fmt.Errorf("close cache: producers still ran: %w", ctx.Err())
+	}
+	c.deafen()
+	c.cancel()
+	if err != nil {
+		// What heeds its context ends now. What does not is beyond our power.
+		select {
+		case <-flown:
+		case <-time.After(time.Second):
+		}
+	}
+	c.tasks.others.Wait()
+	c.metrics.unregister()
+	c.level.StopAllGoroutines()
+	return err
+}
+
+// all returns the memos, by name.
+func (c *Cache) all() []*memo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	memos := make([]*memo, 0, len(c.memos))
+	for _, name := range slices.Sorted(maps.Keys(c.memos)) {
+		memos = append(memos, c.memos[name])
+	}
+	return memos
+}
+
+// now is the time by the fleet's clock.
+func (c *Cache) now() time.Time { return time.Unix(0, c.nano()).UTC() }
+
+func (c *Cache) nano() int64 { return time.Now().UnixNano() + c.offset.Load() }
+
+// until is how long to sleep for the fleet's clock to reach t.
+func (c *Cache) until(t time.Time) time.Duration { return t.Sub(c.now()) }
+
+const (
+	watchEvery  = time.Second
+	sampleEvery = 10 * time.Second
+)
+
+// attend watches the store from now on. A process that was idle may have
+// missed messages, so it asks before anything is served.
+func (c *Cache) attend() {
+	c.mu.Lock()
+	idle := !c.watching
+	c.watching = true
+	c.mu.Unlock()
+	if idle {
+		c.watch(0)
+	}
+}
+
+// watch asks the store each second for what messages may have failed to tell,
+// and now and then for the time, until no key is asked for any more.
+func (c *Cache) watch(n int) {
+	if err := c.hear(c.ctx); err != nil && c.ctx.Err() == nil {
+		c.log.Debug("cache: invalidations unknown", "error", err)
+	}
+	if n%int(sampleEvery/watchEvery) == 0 {
+		c.setClock()
+		c.metrics.sample()
+	}
+	c.after(watchEvery, func() {
+		if !c.rest() {
+			c.watch(n + 1)
+		}
+	})
+}
+
+// after runs f once, later, unless the cache is closed by then. A timer rather
+// than a goroutine that sleeps: a cache at rest has none.
+func (c *Cache) after(d time.Duration, f func()) {
+	time.AfterFunc(d, func() {
+		if c.tasks.begin() {
+			defer c.tasks.others.Done()
+			f()
+		}
+	})
+}
+
+// rest says whether no memo refreshes ahead, and then ends the watch.
+func (c *Cache) rest() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.memos {
+		if !m.idle() {
+			return false
+		}
+	}
+	c.watching = false
+	return true
+}
+
+// setClock measures the offset to the store's clock. An answer that took long
+// says little, and is left out.
+func (c *Cache) setClock() {
+	sent := time.Now()
+	theirs, err := c.store.Now(c.ctx)
+	took := time.Since(sent)
+	if err != nil || took > 50*time.Millisecond {
+		return
+	}
+	c.offset.Store(int64(theirs.Sub(sent.Add(took / 2))))
+}
+
+// receive hears the store's messages.
+func (c *Cache) receive(message Message) {
+	c.generations.learn(message.Invalidations...)
+	if message.Ready == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.memos {
+		if strings.HasPrefix(message.Ready, m.prefix) {
+			m.wake(message.Ready)
+		}
+	}
+}
+
+// tasks are the cache's goroutines: flights, which Close lets end, and others,
+// which end by themselves.
+type tasks struct {
+	mu      sync.Mutex
+	closed  bool
+	flights sync.WaitGroup
+	others  sync.WaitGroup
+}
+
+// fly runs f in a goroutine, unless the cache is closed.
+func (t *tasks) fly(f func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.flights.Go(f)
+	return true
+}
+
+// begin counts the caller among the others, unless the cache is closed.
+func (t *tasks) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.others.Add(1)
+	return true
+}
+
+func (t *tasks) refuse() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+}
+
+// A limit bounds how many run at the same time.
+type limit chan struct{}
+
+func (l limit) enter(ctx context.Context) bool {
+	select {
+	case l <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (l limit) leave() { <-l }

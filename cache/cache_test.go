@@ -1,0 +1,475 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"exchequer/cache"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const window = 30 * time.Second
+
+// One is the parameter of memos that have none.
+type One struct{}
+
+func (One) Key() string { return "" }
+
+// Item is a parameter with many values.
+type Item string
+
+func (i Item) Key() string { return string(i) }
+
+// A source is a producer that is told how to behave and counts its runs. Its
+// value is the number of the run.
+type source struct {
+	runs    atomic.Int64
+	running atomic.Int64
+	most    atomic.Int64 // that ran at the same time
+
+	mu   sync.Mutex
+	took time.Duration
+	err  error
+	do   func(context.Context) // instead of sleeping
+}
+
+func (s *source) set(took time.Duration, err error, do func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took, s.err, s.do = took, err, do
+}
+
+func (s *source) produce(ctx context.Context) (int, error) {
+	n := s.runs.Add(1)
+	now := s.running.Add(1)
+	defer s.running.Add(-1)
+	for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
+	}
+	s.mu.Lock()
+	took, err, do := s.took, s.err, s.do
+	s.mu.Unlock()
+	if do != nil {
+		do(ctx)
+	}
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	return int(n), err
+}
+
+// memo declares a memo "number" on c that asks the source.
+func (s *source) memo(c *cache.Cache) *cache.Memo[One, int] {
+	return cache.NewMemo(c, cache.Spec{Name: "number", Window: window, Tags: []string{"ledger"}},
+		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
+}
+
+func (s *source) items(c *cache.Cache) *cache.Memo[Item, int] {
+	return cache.NewMemo(c, cache.Spec{Name: "item", Window: window},
+		func(ctx context.Context, _ cache.Window, _ Item) (int, error) { return s.produce(ctx) })
+}
+
+// runs checks the number of runs so far.
+func (s *source) wantRuns(t *testing.T, want int64, when string) {
+	t.Helper()
+	if got := s.runs.Load(); got != want {
+		t.Errorf("%s, the producer had run %d times, want %d", when, got, want)
+	}
+}
+
+// open returns a cache that is closed when the test ends.
+func open(t *testing.T, d cache.Deps) *cache.Cache {
+	t.Helper()
+	if d.Store == nil {
+		d.Store = cache.NewMemory()
+	}
+	c := cache.New(d)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := c.Close(ctx); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	return c
+}
+
+// get asks a memo and wants a value.
+func get[P cache.Params, T any](t *testing.T, m *cache.Memo[P, T], p P) cache.Result[T] {
+	t.Helper()
+	r, err := m.Get(t.Context(), p)
+	if err != nil {
+		t.Fatalf("Get(%q) = %v", p.Key(), err)
+	}
+	return r
+}
+
+// wantResult checks value and state.
+func wantResult(t *testing.T, r cache.Result[int], value int, state cache.State, when string) {
+	t.Helper()
+	if r.Value != value || r.State != state {
+		t.Errorf("%s: %d %v (%s), want %d %v", when, r.Value, r.State, r.Reason, value, state)
+	}
+}
+
+// boundary sleeps until just after the next boundary.
+func boundary() {
+	time.Sleep(time.Until(cache.WindowAt(time.Now(), window).End))
+	synctest.Wait()
+}
+
+var errDown = errors.New("the database is down")
+
+func TestWindowsAreAlignedToTheEpoch(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 44, 999, time.FixedZone("", 3600))
+	got := cache.WindowAt(at, window)
+	want := time.Date(2026, 3, 1, 11, 0, 30, 0, time.UTC)
+	if !got.Start.Equal(want) || !got.End.Equal(want.Add(window)) || got.Start.Location() != time.UTC {
+		t.Errorf("WindowAt(%v) = %v, want from %v", at, got, want)
+	}
+}
+
+func TestTheProducerIsGivenTheWindowThatTheResultDescribes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(44 * time.Second)
+		c := open(t, cache.Deps{})
+		var given cache.Window
+		m := cache.NewMemo(c, cache.Spec{Name: "w", Window: window}, func(_ context.Context, w cache.Window, _ One) (int, error) {
+			given = w
+			return 1, nil
+		})
+		r := get(t, m, One{})
+		want := cache.WindowAt(time.Now(), window)
+		if given != want || !r.AsOf.Equal(want.Start) || !r.Next.Equal(want.End) {
+			t.Errorf("producer got %v, the result is as of %v, next %v; want %v", given, r.AsOf, r.Next, want)
+		}
+	})
+}
+
+func TestANumberIsComputedOnceAWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		for range 100 {
+			wantResult(t, get(t, m, One{}), 1, cache.Fresh, "within the window")
+			time.Sleep(window / 200)
+		}
+		s.wantRuns(t, 1, "after 100 readers in a window")
+	})
+}
+
+func TestTenCallersShareOneProducer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(2*time.Second, nil, nil)
+		m := s.memo(open(t, cache.Deps{}))
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { wantResult(t, get(t, m, One{}), 1, cache.Fresh, "cold") })
+		}
+		wg.Wait()
+		s.wantRuns(t, 1, "after 10 callers at once")
+	})
+}
+
+func TestAReaderInANewWindowGetsThePreviousValueAtOnceAndOneRefreshStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		first := get(t, m, One{})
+		time.Sleep(10 * window) // nobody asks, nothing runs ahead
+		before := s.runs.Load()
+		s.set(5*time.Second, nil, nil)
+		asked := time.Now()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				r := get(t, m, One{})
+				if r.State != cache.Stale || r.AsOf.Before(first.AsOf) || time.Since(asked) > 0 {
+					t.Errorf("in a later window: %v as of %v after %v, want stale at once", r.State, r.AsOf, time.Since(asked))
+				}
+				if r.Next.After(time.Now()) {
+					t.Errorf("the newer value is due at %v, want in the past, since it is computed", r.Next)
+				}
+			})
+		}
+		wg.Wait()
+		time.Sleep(6 * time.Second)
+		s.wantRuns(t, before+1, "after 50 readers in a new window")
+		if r := get(t, m, One{}); r.State != cache.Fresh {
+			t.Errorf("after the refresh: %v, want fresh", r.State)
+		}
+	})
+}
+
+func TestTheFirstCallersCancelHurtsNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(2*time.Second, nil, nil)
+		m := s.memo(open(t, cache.Deps{}))
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error)
+		go func() {
+			_, err := m.Get(ctx, One{})
+			left <- err
+		}()
+		synctest.Wait()
+		var wg sync.WaitGroup
+		wg.Go(func() { wantResult(t, get(t, m, One{}), 1, cache.Fresh, "who stayed") })
+		synctest.Wait()
+		cancel()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("who left got %v, want its own cancel", err)
+		}
+		wg.Wait()
+		s.wantRuns(t, 1, "in the end")
+	})
+}
+
+func TestAFailedRefreshKeepsTheLastKnownGoodAndSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		get(t, m, One{})
+		s.set(0, errDown, nil)
+		boundary()
+		r := get(t, m, One{})
+		wantResult(t, r, 1, cache.Degraded, "after a failure")
+		if r.Reason == "" || r.Reason == errDown.Error() {
+			t.Errorf("reason %q, want one for visitors", r.Reason)
+		}
+		if !r.Next.After(time.Now()) {
+			t.Errorf("tried again at %v, want later than %v", r.Next, time.Now())
+		}
+		s.set(0, nil, nil)
+		time.Sleep(time.Until(r.Next))
+		get(t, m, One{})
+		synctest.Wait()
+		if r := get(t, m, One{}); r.State != cache.Fresh || r.Reason != "" {
+			t.Errorf("after recovery: %v %q, want fresh", r.State, r.Reason)
+		}
+	})
+}
+
+func TestALastKnownGoodIsShownForDaysButNotPastTheHardLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		get(t, m, One{})
+		s.set(0, errDown, nil)
+		time.Sleep(6*24*time.Hour + 23*time.Hour)
+		get(t, m, One{})
+		synctest.Wait()
+		wantResult(t, get(t, m, One{}), 1, cache.Degraded, "after almost seven days")
+		time.Sleep(2 * time.Hour)
+		if _, err := m.Get(t.Context(), One{}); !errors.Is(err, errDown) {
+			t.Errorf("after more than seven days: %v, want %v", err, errDown)
+		}
+	})
+}
+
+func TestFailuresBackOffExponentiallyAndFiveInARowOpenTheCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(0, errDown, nil)
+		m := s.memo(open(t, cache.Deps{}))
+		start := time.Now()
+		var at []time.Duration
+		for time.Since(start) < 50*time.Second {
+			n := s.runs.Load()
+			if _, err := m.Get(t.Context(), One{}); err == nil {
+				t.Fatal("a producer that fails gave a value")
+			}
+			if s.runs.Load() > n {
+				at = append(at, time.Since(start).Round(time.Second))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		want := []time.Duration{0, 1, 3, 7, 15, 46}
+		for i := range want {
+			want[i] *= time.Second
+		}
+		if !slices.Equal(at, want) {
+			t.Errorf("tried at %v, want at %v", at, want)
+		}
+	})
+}
+
+func TestTheOpenCircuitOfAMemoHoldsForAllItsKeysAndNoOtherMemo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken, sound source
+		broken.set(0, errDown, nil)
+		c := open(t, cache.Deps{})
+		items, number := broken.items(c), sound.memo(c)
+		for i := range 40 {
+			_, err := items.Get(t.Context(), Item(fmt.Sprint(i)))
+			var u *cache.UnavailableError
+			if !errors.As(err, &u) || u.Reason == "" || u.Memo != "item" {
+				t.Fatalf("Get = %v, want an UnavailableError with a reason", err)
+			}
+		}
+		broken.wantRuns(t, 5, "after 40 keys")
+		wantResult(t, get(t, number, One{}), 1, cache.Fresh, "the other memo")
+		broken.set(0, nil, nil)
+		time.Sleep(31 * time.Second)
+		get(t, items, "after")
+		for i := range 40 {
+			get(t, items, Item(fmt.Sprint(i)))
+		}
+	})
+}
+
+func TestAfterAFailureTheSoftLimitIsExtendedByHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		get(t, m, One{})
+		s.set(0, errDown, nil)
+		boundary()
+		s.wantRuns(t, 2, "at the boundary")
+		for range 14 {
+			time.Sleep(time.Second)
+			get(t, m, One{})
+		}
+		synctest.Wait()
+		s.wantRuns(t, 2, "within half a window of the failure")
+		time.Sleep(time.Second)
+		get(t, m, One{})
+		synctest.Wait()
+		s.wantRuns(t, 3, "after half a window")
+	})
+}
+
+func TestAPanicIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		get(t, m, One{})
+		s.set(0, nil, func(context.Context) { panic("nil map") })
+		boundary()
+		wantResult(t, get(t, m, One{}), 1, cache.Degraded, "after a panic")
+	})
+}
+
+func TestAProducerThatHangsIsCutOffAtItsOwnDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(open(t, cache.Deps{}))
+		get(t, m, One{})
+		s.set(time.Hour, nil, nil)
+		boundary()
+		wantResult(t, get(t, m, One{}), 1, cache.Stale, "while it hangs")
+		time.Sleep(16 * time.Second)
+		r := get(t, m, One{})
+		wantResult(t, r, 1, cache.Degraded, "past its deadline")
+		if r.Reason != "computing the newest numbers took too long" {
+			t.Errorf("reason %q", r.Reason)
+		}
+	})
+}
+
+func TestProducersThatHeedNothingAreGivenUpAndDoNotStarveOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var deaf, sound source
+		release := make(chan struct{})
+		deaf.set(0, nil, func(context.Context) { <-release })
+		c := open(t, cache.Deps{Producers: 2})
+		items, number := deaf.items(c), sound.memo(c)
+		for range 20 {
+			for i := range 20 {
+				go items.Get(t.Context(), Item(fmt.Sprint(i)))
+			}
+			time.Sleep(20 * time.Second)
+		}
+		wantResult(t, get(t, number, One{}), 1, cache.Fresh, "a memo beside it")
+		if most := deaf.most.Load(); most > 6 {
+			t.Errorf("%d runs hang at the same time, want few", most)
+		}
+		close(release)
+	})
+}
+
+func TestProducersAreBoundedInNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(time.Second, nil, nil)
+		m := s.items(open(t, cache.Deps{Producers: 3}))
+		var wg sync.WaitGroup
+		for i := range 30 {
+			wg.Go(func() { get(t, m, Item(fmt.Sprint(i))) })
+		}
+		wg.Wait()
+		if most := s.most.Load(); most != 3 {
+			t.Errorf("%d ran at the same time, want 3", most)
+		}
+	})
+}
+
+func TestCloseWaitsForProducersAndStartsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(5*time.Second, nil, nil)
+		c := cache.New(cache.Deps{Store: cache.NewMemory()})
+		m := s.memo(c)
+		served := make(chan cache.Result[int], 1)
+		go func() {
+			r, _ := m.Get(context.Background(), One{})
+			served <- r
+		}()
+		synctest.Wait()
+		began := time.Now()
+		if err := c.Close(t.Context()); err != nil || time.Since(began) != 5*time.Second {
+			t.Errorf("Close() = %v after %v, want nil when the producer has ended", err, time.Since(began))
+		}
+		wantResult(t, <-served, 1, cache.Fresh, "who waited")
+		time.Sleep(2 * window)
+		wantResult(t, get(t, m, One{}), 1, cache.Stale, "after Close")
+		s.wantRuns(t, 1, "after Close")
+	})
+}
+
+func TestCloseCancelsProducersWhenItsPatienceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(10*time.Second, nil, nil)
+		c := cache.New(cache.Deps{Store: cache.NewMemory()})
+		m := s.memo(c)
+		go m.Get(context.Background(), One{})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := c.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 2*time.Second {
+			t.Errorf("Close() = %v after %v, want its deadline", err, time.Since(began))
+		}
+		synctest.Wait()
+		if n := s.running.Load(); n != 0 {
+			t.Errorf("%d producers still run", n)
+		}
+	})
+}
+
+func TestAnIdleCacheRunsNothing(t *testing.T) {
+	// The bubble would not end if any goroutine were left: nobody calls Close.
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		m := s.memo(cache.New(cache.Deps{Store: cache.NewMemory()}))
+		get(t, m, One{})
+		time.Sleep(time.Hour)
+		s.wantRuns(t, 3, "after an hour without readers")
+		wantResult(t, get(t, m, One{}), 3, cache.Stale, "after an hour")
+		synctest.Wait()
+		wantResult(t, get(t, m, One{}), 4, cache.Fresh, "and then")
+	})
+}

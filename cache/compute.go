@@ -1,0 +1,242 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	circuitFails = 5 // in a row
+	circuitOpen  = 30 * time.Second
+	firstRetry   = time.Second
+	stuckLimit   = 4 // runs of a memo that were given up and have not returned
+	grace        = 100 * time.Millisecond
+)
+
+var errPanic = errors.New("producer panicked")
+
+// newCircuit returns a memo's circuit: open after a few failures in a row, of
+// whatever keys, so that many keys do not hammer what is down.
+func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
+	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Timeout:     circuitOpen,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= circuitFails },
+		IsExcluded:  abandoned,
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				m.reopens.Store(m.cache.nano() + int64(circuitOpen))
+				m.cache.log.Error("cache: circuit opened", "memo", m.about.Name, "for", circuitOpen)
+			}
+		},
+	})
+}
+
+// abandoned says whether a run ended for a reason that is not the producer's.
+func abandoned(err error) bool { return errors.Is(err, errClosed) || errors.Is(err, errLockLost) }
+
+// compute runs the producer for the present window and returns what is known
+// then: the new value, or the old one with the failure written on it. It
+// returns false when there is nothing to tell.
+func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*entry[T], bool) {
+	c := m.cache
+	done, err := m.circuit.Allow()
+	if err != nil {
+		// For this process only: the others have their own circuits.
+		s.learn(m.paused(s.known.Load()))
+		m.stats.refreshes.paused.Add(1)
+		return nil, false
+	}
+	// What is invalidated from here on is invalidated for this run's value.
+	if err := c.hear(ctx); err != nil {
+		c.log.Debug("cache: invalidations unknown", "error", err)
+	}
+	generation := c.generations.newest.Load()
+	now := c.now()
+	e := entry[T]{has: true, window: WindowAt(now, m.policy.Window), generation: generation}
+	f.produced.Store(true)
+	began := time.Now()
+	e.value, err = m.run(ctx, e.window, s.p)
+	e.took = time.Since(began)
+	if err == nil {
+		err = m.fits(&e)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(context.Cause(ctx), errLockLost):
+		err = errLockLost
+	case c.ctx.Err() != nil:
+		err = errClosed
+	}
+	done(err)
+	m.stats.producer.Observe(e.took.Seconds())
+	if abandoned(err) {
+		m.stats.refreshes.lost.Add(1)
+		return nil, false
+	}
+	if err != nil {
+		m.stats.refreshes.failed.Add(1)
+		failed := m.failed(s.known.Load(), err)
+		c.log.Error("cache: producer failed", "memo", m.about.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
+		return failed, true
+	}
+	m.stats.refreshes.done.Add(1)
+	e.computedAt = c.now()
+	e.lag = m.lag.record(e.computedAt.Sub(f.began))
+	e.softUntil = e.window.Start.Add(m.policy.Soft)
+	e.hardUntil = e.window.Start.Add(m.policy.Hard)
+	return e.sealed(), true
+}
+
+// fits writes the value once, to learn its hash and size, and that it can be.
+func (m *Memo[P, T]) fits(e *entry[T]) error {
+	if _, err := e.blob(); err != nil {
+		return fmt.Errorf("encode value: %w", err)
+	}
+	if e.bytes > valueLimit {
+		return fmt.Errorf("%w: %d bytes", errTooLarge, e.bytes)
+	}
+	return nil
+}
+
+// run calls the producer under its deadline. A producer that does not heed it
+// is given up: it costs a goroutine until it returns, of which a memo may have
+// few.
+func (m *Memo[P, T]) run(ctx context.Context, w Window, p P) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	var zero T
+	if m.stuck.Load() >= stuckLimit {
+		return zero, errStuck
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, m.policy.Timeout, errSlow)
+	defer cancel()
+	result := make(chan outcome, 1)
+	m.cache.tasks.flights.Go(func() {
+		value, err := m.call(ctx, w, p)
+		result <- outcome{value, err}
+	})
+	select {
+	case r := <-result:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-result:
+		if r.err != nil {
+			r.err = errors.Join(context.Cause(ctx), r.err)
+		}
+		return r.value, r.err
+	case <-time.After(grace):
+	}
+	m.stuck.Add(1)
+	m.cache.tasks.flights.Go(func() {
+		<-result
+		m.stuck.Add(-1)
+	})
+	return zero, context.Cause(ctx)
+}
+
+func (m *Memo[P, T]) call(ctx context.Context, w Window, p P) (value T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())
+		}
+	}()
+	return m.produce(ctx, w, p)
+}
+
+// failed is the entry after a failure: the last known good, to be replaced at
+// the next attempt.
+func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
+	e := copied(known)
+	now := m.cache.now()
+	e.err = err
+	e.failures++
+	e.retryAt = now.Add(backoff(e.failures))
+	e.reason = reasonFailed
+	switch {
+	case errors.Is(err, errSlow) || errors.Is(err, context.DeadlineExceeded):
+		e.reason = reasonSlow
+	case errors.Is(err, errTooLarge):
+		e.reason = reasonLarge
+	}
+	if e.has {
+		extended := now.Add(min(m.policy.Soft/2, circuitOpen))
+		if extended.After(e.hardUntil) {
+			extended = e.hardUntil
+		}
+		if extended.After(e.softUntil) {
+			e.softUntil = extended
+		}
+	}
+	return e.sealed()
+}
+
+// paused is the entry while the memo's circuit is open.
+func (m *Memo[P, T]) paused(known *entry[T]) *entry[T] {
+	e := copied(known)
+	e.retryAt = time.Unix(0, m.reopens.Load()).UTC()
+	if soon := m.cache.now().Add(firstRetry); e.retryAt.Before(soon) {
+		e.retryAt = soon // it is being tried
+	}
+	if e.reason == "" {
+		e.reason = reasonPaused
+	}
+	return e.sealed()
+}
+
+func copied[T any](known *entry[T]) entry[T] {
+	if known == nil {
+		return entry[T]{}
+	}
+	return *known
+}
+
+// backoff is how long the fleet waits after so many failures in a row: one
+// second, twice that each time, and as long as a circuit from the fifth on.
+func backoff(failures int) time.Duration {
+	if failures >= circuitFails {
+		return circuitOpen
+	}
+	return firstRetry << (failures - 1)
+}
+
+const (
+	lagLeast   = 500 * time.Millisecond
+	lagMost    = 5 * time.Second
+	lagMargin  = 250 * time.Millisecond
+	lagSamples = 40
+)
+
+// A lag says how long after a boundary its value can be had: the 95th
+// percentile of recent refreshes plus a margin.
+type lag struct {
+	mu     sync.Mutex
+	recent []time.Duration
+	next   int
+}
+
+// record adds a refresh and returns the lag since.
+func (l *lag) record(took time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.recent) < lagSamples {
+		l.recent = append(l.recent, took)
+	} else {
+		l.recent[l.next%lagSamples] = took
+	}
+	l.next++
+	sorted := slices.Sorted(slices.Values(l.recent))
+	p95 := sorted[(len(sorted)*95+99)/100-1]
+	// To a tenth of a second, so that it does not change with every run.
+	return min(max((p95+lagMargin).Round(100*time.Millisecond), lagLeast), lagMost)
+}

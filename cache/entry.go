@@ -1,0 +1,137 @@
+package cache
+
+import (
+	"cmp"
+	"encoding/json"
+	"hash/fnv"
+	"time"
+)
+
+// An entry is what the process knows of a key at one time. It never changes:
+// what is learnt later is another entry.
+type entry[T any] struct {
+	value      T
+	has        bool // whether there is a value
+	window     Window
+	generation int64
+	computedAt time.Time
+	took       time.Duration
+	lag        time.Duration
+	softUntil  time.Time // from here on a refresh is due
+	hardUntil  time.Time // from here on the value is not shown
+	failures   int       // in a row, to replace it
+	retryAt    time.Time // before this it is not tried again
+	reason     string    // why it is degraded, for visitors
+	err        error     // the same for operators; only where it happened
+
+	hash  uint64 // of the value's JSON
+	bytes int    // of the value's JSON
+
+	freshUntil int64     // in Unix nanoseconds; 0: not fresh
+	fresh      Result[T] // what Get returns until then
+}
+
+// sealed returns the entry with what follows from its other fields.
+func (e entry[T]) sealed() *entry[T] {
+	e.freshUntil = 0
+	if e.has && e.reason == "" {
+		e.freshUntil = min(e.softUntil.UnixNano(), e.hardUntil.UnixNano())
+		e.fresh = e.result(Fresh, e.softUntil)
+	}
+	return &e
+}
+
+// result is what a reader is given.
+func (e *entry[T]) result(s State, next time.Time) Result[T] {
+	r := Result[T]{Value: e.value, AsOf: e.window.Start, Next: next, Lag: e.lag, State: s}
+	if s == Degraded {
+		r.Reason = e.reason
+	}
+	r.Version = version(e.hash, r.AsOf, r.Next, r.Lag, r.State, r.Reason)
+	return r
+}
+
+// version mixes all that a page shows by FNV-1a.
+func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reason string) uint64 {
+	const prime = 1099511628211
+	v := uint64(14695981039346656037)
+	for _, x := range [...]uint64{hash, uint64(asOf.UnixNano()), uint64(next.UnixNano()), uint64(lag), uint64(s)} {
+		for range 8 {
+			v = (v ^ x&0xff) * prime
+			x >>= 8
+		}
+	}
+	for i := range len(reason) {
+		v = (v ^ uint64(reason[i])) * prime
+	}
+	return v
+}
+
+// follows says whether e is to replace o: a later window or generation, or
+// news of the same. What is known never goes back.
+func (e *entry[T]) follows(o *entry[T]) bool {
+	if o == nil {
+		return true
+	}
+	return cmp.Or(
+		e.window.Start.Compare(o.window.Start),
+		cmp.Compare(e.generation, o.generation),
+		e.computedAt.Compare(o.computedAt),
+		e.retryAt.Compare(o.retryAt),
+	) > 0
+}
+
+// entryOf reads a blob.
+func entryOf[T any](b blob) (*entry[T], error) {
+	e := entry[T]{
+		has:        len(b.Value) > 0,
+		window:     Window{b.Window.UTC(), b.WindowEnd.UTC()},
+		generation: b.Generation,
+		computedAt: b.ComputedAt,
+		took:       b.Took,
+		lag:        b.Lag,
+		softUntil:  b.SoftUntil.UTC(),
+		hardUntil:  b.HardUntil,
+		failures:   b.Failures,
+		retryAt:    b.RetryAt.UTC(),
+		reason:     b.Reason,
+	}
+	if e.has {
+		if err := json.Unmarshal(b.Value, &e.value); err != nil {
+			return nil, err
+		}
+		e.hash, e.bytes = hashOf(b.Value), len(b.Value)
+	}
+	return e.sealed(), nil
+}
+
+// blob writes an entry, which gets the hash and size of its value.
+func (e *entry[T]) blob() (blob, error) {
+	b := blob{
+		Window:     e.window.Start,
+		WindowEnd:  e.window.End,
+		Generation: e.generation,
+		ComputedAt: e.computedAt,
+		Took:       e.took,
+		Lag:        e.lag,
+		SoftUntil:  e.softUntil,
+		HardUntil:  e.hardUntil,
+		Failures:   e.failures,
+		RetryAt:    e.retryAt,
+		Reason:     e.reason,
+	}
+	if e.has {
+		var err error
+		if b.Value, err = json.Marshal(e.value); err != nil {
+			return b, err
+		}
+		e.hash, e.bytes = hashOf(b.Value), len(b.Value)
+	}
+	return b, nil
+}
+
+func hashOf(data []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(data)
+	return h.Sum64()
+}

@@ -1,0 +1,167 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A Strength says what becomes of an invalidated value.
+type Strength int
+
+// The strengths of an invalidation.
+const (
+	Soft Strength = iota // the next reader gets the old value and a refresh starts
+	Hard                 // the old value must not be shown again
+)
+
+func (s Strength) String() string {
+	if s == Hard {
+		return "hard"
+	}
+	return "soft"
+}
+
+// A Scope is a set of values to invalidate.
+type Scope struct{ kind, name, params string }
+
+// The scopes, from one value to all that share the store.
+func OfKey(memo, params string) Scope { return Scope{"key", memo, params} }
+func OfMemo(name string) Scope        { return Scope{"memo", name, ""} }
+func OfTag(tag string) Scope          { return Scope{"tag", tag, ""} }
+func OfMemos(pattern string) Scope    { return Scope{"memos", pattern, ""} } // path.Match over the names: "economy.*"
+func OfTenant() Scope                 { return Scope{"tenant", "", ""} }
+func OfEverything() Scope             { return Scope{"all", "", ""} } // other tenants included
+
+// The names of scopes in the store.
+const scopeEverything = "all"
+
+func scopeTenant(tenant string) string       { return "tenant:" + tenant }
+func scopeMemo(tenant, memo string) string   { return "memo:" + tenant + ":" + memo }
+func scopeTag(tenant, tag string) string     { return "tag:" + tenant + ":" + tag }
+func scopeKey(tenant, memo, p string) string { return "key:" + tenant + ":" + memo + ":" + p }
+
+// Invalidate marks the values of the scopes as stale, or forbids them. It is
+// in force here when it returns, and everywhere else within a second. A
+// producer that runs meanwhile does not undo it: what it computes counts as
+// from before.
+func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) error {
+	var names []string
+	for _, s := range scopes {
+		switch s.kind {
+		case "key":
+			names = append(names, scopeKey(c.tenant, s.name, s.params))
+		case "memo":
+			names = append(names, scopeMemo(c.tenant, s.name))
+		case "tag":
+			names = append(names, scopeTag(c.tenant, s.name))
+		case "tenant":
+			names = append(names, scopeTenant(c.tenant))
+		case "all":
+			names = append(names, scopeEverything)
+		case "memos":
+			matched, err := c.matching(s.name)
+			if err != nil {
+				return fmt.Errorf("invalidate: %w", err)
+			}
+			for _, memo := range matched {
+				names = append(names, scopeMemo(c.tenant, memo))
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	generation, err := c.store.Invalidate(ctx, how, names)
+	if err != nil {
+		return fmt.Errorf("invalidate: %w", err)
+	}
+	for _, name := range names {
+		c.generations.learn(Invalidation{name, how, generation})
+	}
+	return nil
+}
+
+// matching returns the names of the memos that a pattern matches.
+func (c *Cache) matching(pattern string) ([]string, error) {
+	var names []string
+	for _, m := range c.all() {
+		ok, err := path.Match(pattern, m.about.Name)
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if ok {
+			names = append(names, m.about.Name)
+		}
+	}
+	return names, nil
+}
+
+// generations is what a process knows of invalidations. A value carries the
+// newest generation that was known when its producer started; it is invalidated
+// by any above that in its scopes.
+type generations struct {
+	newest atomic.Int64 // of all marks
+	polled atomic.Int64 // up to here the store was asked; messages may leave gaps below newest
+	mu     sync.RWMutex
+	marks  map[mark]int64
+}
+
+func (g *generations) learn(list ...Invalidation) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, i := range list {
+		k := mark{i.Scope, i.How}
+		g.marks[k] = max(g.marks[k], i.Generation)
+		if len(g.marks) > markLimit {
+			all := mark{scopeEverything, Hard}
+			g.marks[all] = max(g.marks[all], newerHalf(g.marks))
+		}
+		if i.Generation > g.newest.Load() {
+			g.newest.Store(i.Generation)
+		}
+	}
+}
+
+// invalidated says whether a value of a generation was invalidated since, by
+// the scopes of its memo or by its own key.
+func (g *generations) invalidated(generation int64, scopes []string, key string, how Strength) bool {
+	if generation >= g.newest.Load() {
+		return false
+	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	for _, scope := range scopes {
+		if g.marks[mark{scope, how}] > generation {
+			return true
+		}
+	}
+	return g.marks[mark{key, how}] > generation
+}
+
+// newerHalf deletes the older half of the marks and returns the newest
+// generation among them.
+func newerHalf(marks map[mark]int64) int64 {
+	all := slices.Sorted(maps.Values(marks))
+	middle := all[len(all)/2]
+	maps.DeleteFunc(marks, func(_ mark, generation int64) bool { return generation <= middle })
+	return middle
+}
+
+// hear asks the store for invalidations that no message has told of.
+func (c *Cache) hear(ctx context.Context) error {
+	g := &c.generations
+	list, err := c.store.Invalidations(ctx, g.polled.Load())
+	if err != nil {
+		return fmt.Errorf("read generations: %w", err)
+	}
+	g.learn(list...)
+	for _, i := range list {
+		g.polled.Store(max(g.polled.Load(), i.Generation))
+	}
+	return nil
+}

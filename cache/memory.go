@@ -1,0 +1,189 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// Memory is the store of a process on its own, and what a fleet's process
+// falls back on. It keeps 64 MiB of blobs at most.
+type Memory struct {
+	blobs *otter.Cache[string, held]
+
+	mu        sync.Mutex
+	locks     map[string]lease
+	marks     map[mark]int64
+	top       int64 // the newest generation
+	listeners map[*listener]struct{}
+}
+
+type held struct {
+	window, generation int64
+	blob               []byte
+	until              time.Time
+}
+
+type lease struct {
+	owner string
+	until time.Time
+}
+
+// A mark is a scope and how it was invalidated.
+type mark struct {
+	scope string
+	how   Strength
+}
+
+type listener struct{ hear func(Message) }
+
+const memoryBlobs = 64 << 20
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		blobs: otter.Must(&otter.Options[string, held]{
+			MaximumWeight: memoryBlobs,
+			Weigher:       func(key string, h held) uint32 { return uint32(len(key) + len(h.blob) + 100) },
+		}),
+		locks:     map[string]lease{},
+		marks:     map[mark]int64{},
+		listeners: map[*listener]struct{}{},
+	}
+}
+
+// Load implements Store.
+func (m *Memory) Load(_ context.Context, key string) ([]byte, error) {
+	h, ok := m.blobs.GetIfPresent(key)
+	if !ok || !time.Now().Before(h.until) {
+		return nil, nil
+	}
+	return h.blob, nil
+}
+
+// Publish implements Store.
+func (m *Memory) Publish(_ context.Context, p Publication) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if l := m.locks[p.Key]; l.owner != p.Owner || !now.Before(l.until) {
+		return false, nil
+	}
+	if h, ok := m.blobs.GetIfPresent(p.Key); ok && now.Before(h.until) && h.newer(p) {
+		return false, nil
+	}
+	m.blobs.Set(p.Key, held{p.Window, p.Generation, p.Blob, now.Add(p.Keep)})
+	m.tell(Message{Ready: p.Key})
+	return true, nil
+}
+
+func (h held) newer(p Publication) bool {
+	return cmp.Or(cmp.Compare(h.window, p.Window), cmp.Compare(h.generation, p.Generation)) > 0
+}
+
+// Lock implements Store.
+func (m *Memory) Lock(_ context.Context, key, owner string, d time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if l, ok := m.locks[key]; ok && now.Before(l.until) {
+		return false, nil
+	}
+	m.locks[key] = lease{owner, now.Add(d)}
+	return true, nil
+}
+
+// Extend implements Store.
+func (m *Memory) Extend(_ context.Context, key, owner string, d time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if l, ok := m.locks[key]; ok && l.owner != owner && now.Before(l.until) {
+		return false, nil
+	}
+	m.locks[key] = lease{owner, now.Add(d)}
+	return true, nil
+}
+
+// Unlock implements Store.
+func (m *Memory) Unlock(_ context.Context, key, owner string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.locks[key].owner == owner {
+		delete(m.locks, key)
+	}
+	return nil
+}
+
+// Invalidate implements Store.
+func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// Generations follow the clock, so that they go on rising where a store
+	// has lost its data or another one takes over.
+	m.top = max(m.top+1, time.Now().UnixMicro())
+	var message Message
+	for _, scope := range scopes {
+		m.marks[mark{scope, how}] = m.top
+		message.Invalidations = append(message.Invalidations, Invalidation{scope, how, m.top})
+	}
+	m.trim()
+	m.tell(message)
+	return m.top, nil
+}
+
+// markLimit bounds the scopes whose generations are kept.
+const markLimit = 10_000
+
+// trim forgets the older half of too many marks: everything from before them
+// counts as invalidated instead.
+func (m *Memory) trim() {
+	if len(m.marks) <= markLimit {
+		return
+	}
+	forgotten := newerHalf(m.marks)
+	all := mark{scopeEverything, Hard}
+	m.marks[all] = max(m.marks[all], forgotten)
+}
+
+// Invalidations implements Store.
+func (m *Memory) Invalidations(_ context.Context, above int64) ([]Invalidation, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.top <= above {
+		return nil, nil
+	}
+	var list []Invalidation
+	for k, generation := range m.marks {
+		if generation > above {
+			list = append(list, Invalidation{k.scope, k.how, generation})
+		}
+	}
+	return list, nil
+}
+
+// Listen implements Store.
+func (m *Memory) Listen(hear func(Message)) (stop func()) {
+	l := &listener{hear}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listeners[l] = struct{}{}
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.listeners, l)
+	}
+}
+
+// tell calls the listeners.
+func (m *Memory) tell(message Message) {
+	for l := range m.listeners {
+		l.hear(message)
+	}
+}
+
+// Now implements Store.
+func (m *Memory) Now(context.Context) (time.Time, error) { return time.Now(), nil }

@@ -1,0 +1,251 @@
+package cache
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	leaseFor    = 4 * time.Second // of a lock: a holder that dies is replaced this soon
+	leaseEvery  = time.Second     // a holder that lives extends it
+	margin      = 2 * time.Second // on top of a producer's timeout
+	pollAtLeast = 100 * time.Millisecond
+	storeBound  = 2 * time.Second // for what must reach the store though the run was cancelled
+)
+
+// refresh starts a flight unless one is under way, and returns it. It returns
+// nil when there is nothing to wait for: the cache is closed, or another
+// process computes and there is something to show meanwhile.
+func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) *flight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flight != nil {
+		return s.flight
+	}
+	if v.usable && m.cache.now().Before(s.again) {
+		return nil
+	}
+	f := &flight{known: make(chan struct{}), began: began}
+	started := m.cache.tasks.fly(func() {
+		defer f.tell()
+		defer s.land()
+		m.fly(s, f)
+	})
+	if !started {
+		return nil
+	}
+	s.flight = f
+	return f
+}
+
+func (s *slot[P, T]) land() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flight = nil
+}
+
+// fly brings a slot up to date: by the shared level if that knows better, else
+// by the producer, if this process gets to be the one that runs it.
+func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
+	c := m.cache
+	patience := c.now().Add(m.policy.Timeout + margin)
+	for {
+		m.look(s)
+		v := m.judge(s, s.known.Load(), c.now())
+		if v.usable {
+			f.tell()
+		}
+		if !v.due {
+			m.stats.refreshes.found.Add(1)
+			return
+		}
+		if m.circuit.State() == gobreaker.StateOpen {
+			s.learn(m.paused(s.known.Load()))
+			m.stats.refreshes.paused.Add(1)
+			return
+		}
+		select {
+		case c.producers <- struct{}{}:
+		case <-s.ready:
+			continue // another process was faster
+		case <-c.ctx.Done():
+			return
+		}
+		owner := cryptorand.Text()
+		won, err := m.lock(s.key, owner)
+		if won || err != nil {
+			m.computeLocked(s, f, owner)
+			c.producers.leave()
+			return
+		}
+		c.producers.leave()
+		switch {
+		case v.usable:
+			// Another process computes; its message wakes this slot. Should
+			// that be lost, a reader looks again a little later.
+			s.pause(c.now())
+			m.stats.refreshes.left.Add(1)
+			return
+		case !c.now().Before(patience):
+			m.computeAlone(s, f)
+			return
+		}
+		if !m.await(s) {
+			return
+		}
+	}
+}
+
+func (m *memo) lock(key, owner string) (bool, error) {
+	began := time.Now()
+	won, err := m.cache.store.Lock(m.cache.ctx, key, owner, leaseFor)
+	m.stats.lockWait.Observe(time.Since(began).Seconds())
+	return won, err
+}
+
+// pause leaves another process to finish before the store is asked again.
+func (s *slot[P, T]) pause(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.again = now.Add(jitter(2 * pollAtLeast))
+}
+
+// await waits for news of another process's run: its message, or the next poll.
+func (m *Memo[P, T]) await(s *slot[P, T]) bool {
+	timer := time.NewTimer(jitter(2 * pollAtLeast))
+	defer timer.Stop()
+	began := time.Now()
+	defer func() { m.stats.lockWait.Observe(time.Since(began).Seconds()) }()
+	select {
+	case <-s.ready:
+		return true
+	case <-timer.C:
+		return true
+	case <-m.cache.ctx.Done():
+		return false
+	}
+}
+
+// jitter spreads a wait over half of it to one and a half.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// look takes over what the shared level knows, if that is newer.
+func (m *Memo[P, T]) look(s *slot[P, T]) {
+	began := time.Now()
+	data, err := m.cache.store.Load(m.cache.ctx, s.key)
+	m.stats.store.Observe(time.Since(began).Seconds())
+	if err != nil || data == nil {
+		return
+	}
+	b, err := m.cache.codec.decode(data)
+	if err == nil {
+		var e *entry[T]
+		if e, err = entryOf[T](b); err == nil {
+			s.learn(e)
+			return
+		}
+	}
+	m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.about.Name, "key", s.key, "error", err)
+}
+
+// computeLocked runs the producer under the fleet's lock.
+func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
+	c := m.cache
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
+		defer cancel()
+		if err := c.store.Unlock(ctx, s.key, owner); err != nil {
+			c.log.Debug("cache: lock left to expire", "key", s.key, "error", err)
+		}
+	}()
+	// Another process may have published between the look and the lock.
+	m.look(s)
+	if v := m.judge(s, s.known.Load(), c.now()); !v.due {
+		m.stats.refreshes.found.Add(1)
+		return
+	}
+	ctx, lose := context.WithCancelCause(c.ctx)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		m.keepLock(ctx, s.key, owner, lose)
+	}()
+	e, ok := m.compute(ctx, s, f)
+	lose(nil)
+	<-kept
+	if !ok {
+		return
+	}
+	m.publish(s, e, owner)
+	s.learn(e)
+}
+
+// computeAlone runs the producer without the lock, where waiting for the
+// fleet has taken too long. The result is for this process only.
+func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
+	if !m.cache.alone.enter(m.cache.ctx) {
+		return
+	}
+	defer m.cache.alone.leave()
+	m.look(s)
+	if v := m.judge(s, s.known.Load(), m.cache.now()); !v.due {
+		return
+	}
+	if e, ok := m.compute(m.cache.ctx, s, f); ok {
+		s.learn(e)
+	}
+}
+
+// keepLock extends the lock until ctx ends, and calls lose when another
+// process has taken it. A store that cannot be asked is not a loss.
+func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.CancelCauseFunc) {
+	tick := time.NewTicker(leaseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if mine, err := m.cache.store.Extend(ctx, key, owner, leaseFor); err == nil && !mine {
+			lose(errLockLost)
+			return
+		}
+	}
+}
+
+// publish puts an entry where the fleet finds it.
+func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], owner string) {
+	c := m.cache
+	b, err := e.blob()
+	if err != nil {
+		return // compute has written it before
+	}
+	data, err := c.codec.encode(b)
+	if err != nil {
+		return
+	}
+	keep, window := e.hardUntil.Sub(c.now()), e.window.Start.UnixNano()
+	if !e.has {
+		keep, window = 10*circuitOpen, 0 // long enough for the back-off to be remembered
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
+	defer cancel()
+	began := time.Now()
+	_, err = c.store.Publish(ctx, Publication{
+		Key:        s.key,
+		Owner:      owner,
+		Window:     window,
+		Generation: e.generation,
+		Blob:       data,
+		Keep:       keep,
+	})
+	m.stats.store.Observe(time.Since(began).Seconds())
+	if err != nil {
+		c.log.Warn("cache: publish", "memo", m.about.Name, "key", s.key, "error", err)
+	}
+}

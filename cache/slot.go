@@ -1,0 +1,135 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An anySlot is a slot, whatever its types.
+type anySlot interface {
+	wake()                    // the store has a newer blob
+	ahead(boundary time.Time) // refresh before anybody asks
+	lastAsked() int64         // the number of the window
+	weight() uint32
+	evicted()
+}
+
+// A slot is the place of a key at the process level.
+type slot[P Params, T any] struct {
+	memo  *Memo[P, T]
+	p     P
+	key   string // in the store
+	scope string // by which it alone is invalidated
+	known atomic.Pointer[entry[T]]
+	last  atomic.Int64  // number of the last window in which it was asked for
+	ready chan struct{} // told that the store has news
+
+	mu     sync.Mutex
+	flight *flight   // under way, or nil
+	again  time.Time // before this another process is left to finish
+}
+
+// A flight is one attempt to bring a slot up to date. Many may wait for it.
+type flight struct {
+	known    chan struct{} // closed when there is something to show, at its end at the latest
+	once     sync.Once
+	began    time.Time   // or the boundary that it is ahead of
+	produced atomic.Bool // whether a producer ran
+}
+
+func (f *flight) tell() { f.once.Do(func() { close(f.known) }) }
+
+func (m *Memo[P, T]) place(p P) uint64 { return maphash.Comparable(m.seed, p) }
+
+// peek returns the slot of p, or nil.
+func (m *Memo[P, T]) peek(p P) *slot[P, T] {
+	if found, ok := m.cache.level.GetIfPresent(m.place(p)); ok {
+		if s, ok := found.(*slot[P, T]); ok && s.p == p && s.memo == m {
+			return s
+		}
+	}
+	return nil
+}
+
+// slot returns s, or the slot of p where s is nil.
+func (m *Memo[P, T]) slot(p P, s *slot[P, T]) *slot[P, T] {
+	if s != nil {
+		return s
+	}
+	params := p.Key()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.peek(p); s != nil {
+		return s
+	}
+	s = &slot[P, T]{
+		memo:  m,
+		p:     p,
+		key:   m.prefix + params,
+		scope: scopeKey(m.cache.tenant, m.about.Name, params),
+		ready: make(chan struct{}, 1),
+	}
+	s.last.Store(-1)
+	m.cache.level.Set(m.place(p), s)
+	return s
+}
+
+// ask remembers that the slot was asked for, so that it is refreshed ahead.
+func (s *slot[P, T]) ask(now int64) {
+	window := now / int64(s.memo.policy.Window)
+	if s.last.Load() == window {
+		return
+	}
+	s.last.Store(window)
+	s.memo.remember(s.key, s)
+}
+
+// learn replaces what is known by what follows from it.
+func (s *slot[P, T]) learn(e *entry[T]) {
+	for {
+		old := s.known.Load()
+		if !e.follows(old) {
+			return
+		}
+		if s.known.CompareAndSwap(old, e) {
+			s.memo.cache.level.Set(s.memo.place(s.p), s) // weighed anew
+			return
+		}
+	}
+}
+
+func (s *slot[P, T]) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+	s.mu.Lock()
+	s.again = time.Time{}
+	s.mu.Unlock()
+	s.ahead(s.memo.cache.now())
+}
+
+// ahead starts a refresh if one is due. Its time counts from the boundary.
+func (s *slot[P, T]) ahead(boundary time.Time) {
+	now := s.memo.cache.now()
+	if v := s.memo.judge(s, s.known.Load(), now); v.due {
+		s.memo.refresh(s, v, boundary)
+	}
+}
+
+func (s *slot[P, T]) lastAsked() int64 { return s.last.Load() }
+
+// evicted forgets the slot, so that only a flight may still hold it.
+func (s *slot[P, T]) evicted() { s.memo.forget(s.key, s) }
+
+// weight is roughly what the slot holds: the value, decoded, is of the size of
+// its JSON.
+func (s *slot[P, T]) weight() uint32 {
+	const bare = 1 << 10
+	if e := s.known.Load(); e != nil {
+		return uint32(bare + e.bytes)
+	}
+	return bare
+}
