@@ -11,7 +11,10 @@ import (
 )
 
 func lorenzSub(c Choice) string {
-	return "Share of all wealth, by " + populationNames[c.Population]
+	if c.Population == aggregates.PopulationAll {
+		return "Share of wealth, all holders"
+	}
+	return "Share of wealth, " + c.Population.Key() + " holders"
 }
 
 func lorenzChart(v *aggregates.Inequality) templ.Component {

@@ -10,16 +10,19 @@ import (
 
 // A shell is what every panel has around its chart.
 type shell struct {
-	Name    string
-	Title   string
-	Sub     string // with the unit
-	Query   string
-	AsOf    time.Time
-	Next    time.Time
-	State   cache.State
-	Reason  string
-	Missing string    // why there is nothing to show
-	Ends    time.Time // the last day of a ledger that ended, else zero
+	Name     string
+	Title    string
+	Sub      string // with the unit
+	Alarm    string // after it, in the warning colour
+	Switch   []link // within the sub-title: Sub, the links, SubAfter
+	SubAfter string
+	Query    string
+	AsOf     time.Time
+	Next     time.Time
+	State    cache.State
+	Reason   string
+	Missing  string    // why there is nothing to show
+	Ends     time.Time // the last day of a ledger that ended, else zero
 }
 
 // newShell is the shell of a panel; why is the value's own reason for having
@@ -39,6 +42,12 @@ func (s shell) with(why string, historical bool, end time.Time) shell {
 	if historical {
 		s.Ends = end.Add(-time.Second)
 	}
+	return s
+}
+
+// switching puts the choice of population into the sub-title.
+func (s shell) switching(c Choice, after string) shell {
+	s.Switch, s.SubAfter = c.populations(home), after
 	return s
 }
 
@@ -98,13 +107,13 @@ var texts = map[string]panelText{
 		"Nothing. A column far above all others is broken and labelled with its value.",
 	},
 	"lorenz": {
-		"Who holds the money",
+		"Lorenz curve",
 		"L(k/n) = sum of the k smallest balances / sum of all, linear between.",
 		"Holders, all their accounts of this group summed. The larger the shaded area, the higher the Gini.",
 		"System and archived accounts, and holders whose accounts were never used.",
 	},
 	"distribution": {
-		"How much each holds",
+		"Balances",
 		"Holders by balance. Each bin's bounds grow by about the same factor; zero and debts have bins of their own.",
 		"Holders, all their accounts of this group summed.",
 		"System and archived accounts, and holders whose accounts were never used.",

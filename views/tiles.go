@@ -127,21 +127,24 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-func overviewSub(o *aggregates.Overview) string {
-	books := "the books balance"
-	if !o.Balanced {
-		books = "the books do not balance"
+// overviewShell says whether the books balance.
+func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overview]) shell {
+	s := newShell("overview", Plural(o.Holders, "holder", "holders")+" · ", c, p).with(o.Why, o.Historical, o.End)
+	if o.Balanced {
+		s.Sub += "the books balance"
+	} else {
+		s.Alarm = "the books do not balance"
 	}
-	return Plural(o.Holders, "holder", "holders") + " · " + books
+	return s
 }
 
 func inequalitySub(v *aggregates.Inequality) string {
-	sub := Plural(v.Holders, "holder", "holders")
+	sub := "accounts"
 	if v.Debtors > 0 {
 		sub += ", " + Count(v.Debtors) + " in debt"
-		if v.GiniNormal.Available {
-			sub += " (Gini normalised for debt: " + Decimal(v.GiniNormal.Value, 3) + ")"
-		}
+	}
+	if v.GiniNormal.Available {
+		sub += " (Gini normalised for debt: " + Decimal(v.GiniNormal.Value, 3) + ")"
 	}
 	return sub
 }

@@ -268,7 +268,7 @@ func OverviewPanel(site Site, choice Choice, p Panel[*aggregates.Overview]) temp
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("overview", overviewSub(p.Result.Value), choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.End)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(overviewShell(p.Result.Value, choice, p)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -338,7 +338,7 @@ func measuresPanel(site Site, choice Choice, p Panel[*aggregates.Inequality]) te
 		}
 		ctx = templ.ClearChildren(ctx)
 		if p.Missing() {
-			templ_7745c5c3_Err = panel(newShell("inequality", "", choice, p)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("inequality", "Holders of", choice, p).switching(choice, "accounts")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -361,7 +361,7 @@ func measuresPanel(site Site, choice Choice, p Panel[*aggregates.Inequality]) te
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("inequality", inequalitySub(p.Result.Value), choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.AsOf)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("inequality", Plural(p.Result.Value.Holders, "holder", "holders")+" of", choice, p).switching(choice, inequalitySub(p.Result.Value)).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.AsOf)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"math"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -47,23 +48,26 @@ func (b Bars) draw(s *svg, f frame) {
 	if row < 36 {
 		thick = 4
 	}
+	var zero strings.Builder
 	s.open(f, b.Title, b.Desc, false)
 	for i, bar := range b.Bars {
 		y := float64(i) * row
 		s.put(`<g tabindex="0" data-tip="`, escape(bar.Tip), `">`)
-		s.text(0, y+16, "b", bar.Name)
-		if bar.Note != "" && TextWidth(bar.Name+bar.Note+bar.Written)+24 < f.width {
-			s.text(TextWidth(bar.Name)+10, y+16, "", bar.Note)
+		s.put(`<text y="`, num(y+16), `"><tspan class="b">`, escape(bar.Name), `</tspan>`)
+		if bar.Note != "" && TextWidth(bar.Name+bar.Note+bar.Written)*1.1+24 < f.width {
+			s.put(`<tspan dx="8">`, escape(bar.Note), `</tspan>`)
 		}
+		s.put(`</text>`)
 		s.text(f.width, y+16, "e b", bar.Written)
 		from, to := x(math.Min(bar.Value, 0)), x(math.Max(bar.Value, 0))
 		if bar.Value != 0 {
 			s.path("bar "+bar.Class, box(from, y+23, math.Max(to-from, 1), thick))
 		}
 		s.path("hit", box(0, y, f.width, row))
+		zero.WriteString("M" + point(math.Max(x(0), 0.5), y+20) + "v" + num(thick+6))
 		s.put(`</g>`)
 	}
-	s.path("zero", "M"+point(math.Max(x(0), 0.5), 20)+"V"+num(float64(len(b.Bars)-1)*row+thick+26))
+	s.path("zero", zero.String())
 }
 
 // Inline is a short bar within a line of text or a row of a table, for a share

@@ -129,50 +129,46 @@ func (c Columns) columns(s *svg, f frame, sc scale, values []float64, limit floa
 	c.notes(s, f, notes)
 }
 
-// notes writes over the plot what is broken and what is partial, without
-// overlap: later ones stand where there is room.
+// notes writes over the plot what is broken and what is partial.
 func (c Columns) notes(s *svg, f frame, broken []Label) {
 	step := f.plotWidth() / float64(len(c.Values))
-	var free []span
-	put := func(at float64, class, label string, leftOnly bool) {
+	var taken []span
+	put := func(at float64, class, label string, before bool) {
 		w := TextWidth(label)
 		x := min(max(at-w/2, 0), f.width-w)
-		if leftOnly {
+		if before {
 			x = max(at-w, 0)
 		}
-		for _, y := range []float64{f.top - 8, f.top + 6, f.top + 20} {
-			here := span{x - 4, x + w + 4, y}
-			if !here.overlaps(free) {
-				free = append(free, here)
-				s.text(x+w/2, y, class, label)
-				return
+		y := f.top - 8
+		for _, t := range taken { // beside those before it, else a line lower
+			if t.y == y && x < t.to && t.from < x+w {
+				if x = t.to; before || x+w > f.width {
+					x, y = min(max(at-w/2, 0), f.width-w), y+14
+				}
 			}
+		}
+		taken = append(taken, span{x - 10, x + w + 10, y})
+		if before {
+			s.text(x+w, y, class+" e", label)
+		} else {
+			s.text(x+w/2, y, class+" m", label)
 		}
 	}
 	for _, n := range broken {
-		put(n.At, "m b", n.Text, false)
+		put(n.At, "note b", n.Text, false)
 	}
 	for i, v := range c.Values {
 		if v.Name != "" && (i > 0 || len(c.Values) == 1) {
-			put(f.left+float64(i+1)*step, "m", v.Name, true)
+			put(f.left+float64(i+1)*step, "note", v.Name, true)
 		}
 	}
 }
 
 type span struct{ from, to, y float64 }
 
-func (a span) overlaps(others []span) bool {
-	for _, b := range others {
-		if a.y == b.y && a.from < b.to && b.from < a.to {
-			return true
-		}
-	}
-	return false
-}
-
 func (c Columns) mark(s *svg, f frame) {
 	x := f.left + c.Mark.At*f.plotWidth()/float64(len(c.Values))
-	s.path("mark", "M"+point(x, f.top-4)+"V"+num(f.floor()))
+	s.path("median", "M"+point(x, f.top-4)+"V"+num(f.floor()))
 	w := TextWidth(c.Mark.Text)
 	at := min(max(x-w/2, 0), f.width-w) + w/2
 	s.text(at, f.top-8, "m b", c.Mark.Text)

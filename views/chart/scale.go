@@ -37,21 +37,39 @@ func niceTicks(low, high float64, n int, least float64) []float64 {
 	if low == 0 && high == 0 {
 		return []float64{0, max(least, 1)}
 	}
-	rough := max((high/float64(n) - low/float64(n)), least)
-	magnitude := math.Pow(10, math.Floor(math.Log10(rough)))
-	step := magnitude * 10
-	for _, nice := range []float64{1, 2, 2.5, 5} {
-		if s := nice * magnitude; s >= rough*0.999 && (least == 0 || math.Mod(s, least) == 0) {
-			step = s
-			break
-		}
-	}
+	step := niceStep(low, high, n, least)
 	first, last := math.Floor(low/step), math.Ceil(high/step)
 	ticks := make([]float64, 0, int(last-first)+1)
 	for i := first; i <= last; i++ {
 		ticks = append(ticks, i*step)
 	}
 	return ticks
+}
+
+// niceStep is the step with which the ticks reach least beyond the values; of
+// equals, the one whose number of steps is nearest to n.
+func niceStep(low, high float64, n int, least float64) float64 {
+	rough := max(high/float64(n)-low/float64(n), least)
+	magnitude := math.Pow(10, math.Floor(math.Log10(rough)))
+	best, bestCost := 0.0, math.Inf(1)
+	for _, nice := range []float64{0.5, 1, 2, 2.5, 5, 10} {
+		step := nice * magnitude
+		if least > 0 && (step < least || math.Mod(step, least) != 0) {
+			continue
+		}
+		steps := math.Ceil(high/step) - math.Floor(low/step)
+		if steps > float64(n)+2 {
+			continue
+		}
+		beyond := steps / (high/step - low/step)
+		if cost := beyond + 0.12*math.Abs(steps-float64(n)); cost < bestCost {
+			best, bestCost = step, cost
+		}
+	}
+	if best == 0 {
+		return magnitude * 10
+	}
+	return best
 }
 
 // outliers returns the largest magnitude that is drawn to scale. A few values

@@ -34,8 +34,8 @@ func (f frame) plotHeight() float64 { return f.height - f.top - f.bottom }
 func (f frame) floor() float64      { return f.height - f.bottom }
 
 var (
-	wide   = frame{name: "wide", width: 560, height: 204, top: 24, right: 48, bottom: 22}
-	narrow = frame{name: "narrow", width: 320, height: 240, top: 24, right: 48, bottom: 22}
+	wide   = frame{name: "wide", width: 560, height: 196, top: 24, right: 48, bottom: 22}
+	narrow = frame{name: "narrow", width: 320, height: 228, top: 24, right: 48, bottom: 22}
 )
 
 // both draws a chart for its two places.
@@ -101,7 +101,6 @@ func (s *svg) hit(x, y, w, h float64, tip string) {
 // empty says in an empty frame that there is nothing to draw.
 func (s *svg) empty(f frame, title, why string) {
 	s.open(f, title, why, false)
-	s.path("zero", hline(0, f.width, f.floor()))
 	s.text(f.width/2, f.height/2, "m", why)
 }
 

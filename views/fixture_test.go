@@ -1,0 +1,210 @@
+package views
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+var noon = time.Date(2026, 11, 20, 12, 0, 30, 0, time.UTC)
+
+func ready[T any](v T) Panel[T] {
+	return Panel[T]{Result: cache.Result[T]{Value: v, AsOf: noon, Next: noon.Add(30 * time.Second), Lag: time.Second}}
+}
+
+func missing[T any](why string) Panel[T] { return Panel[T]{Err: why} }
+
+func site(name, symbol string, decimals int) Site {
+	return Site{
+		Settings: ledger.Settings{Name: name, Symbol: symbol, Decimals: decimals},
+		Assets:   Assets{CSS: "/static/app.css", Icon: "/static/icons/mark.svg"},
+		Path:     home,
+		Version:  "v0.1",
+	}
+}
+
+// town is an ordinary economy: thousands of holders, days and nights.
+func town(days aggregates.Days) EconomyPage {
+	r := rand.New(rand.NewPCG(1, 2))
+	buckets, unit := starts(days)
+	p := EconomyPage{
+		Site:   site("Port Exchequer", "₤", 2),
+		Clock:  Clock{AsOf: noon, Next: noon.Add(30 * time.Second), Window: 30 * time.Second, Lag: time.Second},
+		Choice: Choice{Days: days, Population: aggregates.PopulationPersonal},
+	}
+	a := &aggregates.Activity{Days: days, Start: buckets[0], End: noon, Bucket: unit}
+	o := &aggregates.Overview{Days: days, Start: buckets[0], End: noon, Holders: 2317, Balanced: true, Bucket: unit, Buckets: buckets}
+	supply := int64(7_900_000_00)
+	for i, at := range buckets {
+		week := 1 + 0.35*math.Sin(float64(i)*2*math.Pi/7)
+		n := int64(12000 * week * (0.8 + 0.4*r.Float64()))
+		b := aggregates.ActivityBucket{Start: at, Transactions: n, Volume: n * (8000 + r.Int64N(4000))}
+		if i == len(buckets)-1 {
+			b.Partial, b.Volume, b.Transactions = true, b.Volume/2, b.Transactions/2
+		}
+		b.Transfers = b.Volume / 2
+		a.Buckets = append(a.Buckets, b)
+		supply += r.Int64N(4_000_000) - 1_000_000
+		o.Supply.Series = append(o.Supply.Series, supply)
+		o.Active.Series = append(o.Active.Series, 1300+r.Int64N(90))
+		o.Transactions.Series = append(o.Transactions.Series, b.Transactions)
+		o.Velocity.Series = append(o.Velocity.Series, 0.06*week)
+	}
+	o.Supply.Now, o.Supply.Before, o.Supply.Available = 8_214_906_50, ptr(int64(8_069_653_00)), true
+	o.Active.Now, o.Active.Before, o.Active.Available = 1318, ptr(int64(1350)), true
+	o.Transactions.Now, o.Transactions.Before, o.Transactions.Available = 446_219, ptr(int64(420_564)), true
+	o.Velocity.Now, o.Velocity.Before, o.Velocity.Available = 1.92, ptr(1.81), true
+	p.Activity, p.Overview = ready(a), ready(o)
+	p.Inequality = ready(townInequality(r))
+	p.Wealth = ready(&aggregates.WealthByKind{AsOf: noon, Supply: 8_214_906_50, Kinds: []aggregates.KindWealth{
+		{Kind: ledger.Personal, Accounts: 2317, Total: 4_521_000_25, Share: 0.5503},
+		{Kind: ledger.Business, Accounts: 184, Archived: 3, Total: 2_611_906_25, Share: 0.3179},
+		{Kind: ledger.Government, Accounts: 12, Total: 1_082_000_00, Share: 0.1317},
+		{Kind: ledger.System, Accounts: 2, Total: -8_214_906_50, Share: -1},
+	}})
+	rhythm := &aggregates.Rhythm{Days: days, Start: buckets[0], End: noon}
+	for d := range 7 {
+		for h := range 24 {
+			v := 400 + 380*math.Sin(float64(h-9)*math.Pi/12) + 30*float64(d)*r.Float64()
+			rhythm.Cells[d][h] = v
+			rhythm.Total[d][h] = int64(4 * v)
+			rhythm.Peak = max(rhythm.Peak, v)
+		}
+	}
+	p.Rhythm = ready(rhythm)
+	rich := &aggregates.Richest{AsOf: noon, Supply: 8_214_906_50, Count: 2513}
+	names := []string{"Silver Forge Insurance", "Nordan", "City Treasury", "Windelcor", "Harbour & Sons Shipping Company of the Northern Isles", "Quinros", "Dan Marbel", "Ostrava Mill", "Petra", "Lim", "Oskar", "Vela"}
+	kinds := []ledger.Kind{ledger.Business, ledger.Personal, ledger.Government, ledger.Personal, ledger.Business}
+	for i, name := range names {
+		balance := int64(612_403_50 / (1 + float64(i)*0.5))
+		rich.Accounts = append(rich.Accounts, aggregates.RichAccount{
+			Ref: fmt.Sprint("a", i), Name: name, Holder: name, Kind: kinds[i%len(kinds)], Balance: balance,
+			Share: float64(balance) / 8_214_906_50, Change: 1200 - int64(i)*300, LastActive: noon.Add(-time.Hour),
+		})
+	}
+	p.Richest = ready(rich)
+	return p
+}
+
+func townInequality(r *rand.Rand) *aggregates.Inequality {
+	v := &aggregates.Inequality{
+		Population: aggregates.PopulationPersonal, AsOf: noon, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
+		Gini: is(0.642), Top1: is(0.117), Top10: is(0.364), Palma: is(3.41), Bottom50: is(0.081),
+	}
+	for i := range 101 {
+		x := float64(i) / 100
+		v.Lorenz = append(v.Lorenz, aggregates.LorenzPoint{Holders: x, Wealth: 0.45*math.Pow(x, 2.4) + 0.55*math.Pow(x, 7)})
+	}
+	v.Bins = append(v.Bins, aggregates.Bin{Low: 0, High: 1, Holders: 41})
+	for i, low := 0, int64(1_00); i < 12; i++ {
+		next := low * 2
+		if i%3 == 1 {
+			next = low * 5 / 2
+		}
+		v.Bins = append(v.Bins, aggregates.Bin{Low: low, High: next, Holders: int64(500 * math.Exp(-math.Pow(float64(i)-7, 2)/8)), Total: 1000})
+		low = next
+	}
+	for i := range 30 {
+		v.Trend = append(v.Trend, aggregates.DayMeasures{
+			Day: noon.Truncate(24*time.Hour).AddDate(0, 0, i-29), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
+			Top1: ptr(0.115 + 0.002*float64(i)/29), Top10: ptr(0.36 + 0.004*r.Float64()), Palma: ptr(3.4 + 0.1*r.Float64()),
+		})
+	}
+	return v
+}
+
+func is(v float64) aggregates.Measure { return aggregates.Measure{Value: v, Available: true} }
+func not(why string) aggregates.Measure {
+	return aggregates.Measure{Why: "not available, because " + why}
+}
+func ptr[T any](v T) *T { return &v }
+
+func starts(days aggregates.Days) ([]time.Time, string) {
+	today := noon.Truncate(24 * time.Hour)
+	var all []time.Time
+	switch days {
+	case 365:
+		first := today.AddDate(0, 0, -int(today.Weekday()+6)%7)
+		for i := range 53 {
+			all = append(all, first.AddDate(0, 0, 7*(i-52)))
+		}
+		return all, "week"
+	case 0:
+		for i := range 40 {
+			all = append(all, time.Date(2026, time.Month(11-39+i), 1, 0, 0, 0, 0, time.UTC))
+		}
+		return all, "month"
+	}
+	for i := range int(days) {
+		all = append(all, today.AddDate(0, 0, i-int(days)+1))
+	}
+	return all, "day"
+}
+
+// council is a public body's spending: historical, long names, enormous sums,
+// one day that towers over all, debts.
+func council() EconomyPage {
+	p := town(30)
+	p.Site = site("Manchester City Council, payments over five hundred pounds", "£", 2)
+	end := time.Date(2022, 6, 1, 0, 0, 0, 0, time.UTC)
+	a := *p.Activity.Result.Value
+	a.Historical, a.End = true, end
+	a.Buckets = slices.Clone(a.Buckets)
+	for i := range a.Buckets {
+		a.Buckets[i].Start = end.AddDate(0, 0, i-len(a.Buckets))
+		a.Buckets[i].Partial = false
+	}
+	a.Buckets[0].Volume *= 31
+	a.Buckets[1].Volume *= 24
+	a.Buckets[20].Volume *= 18
+	a.Buckets[12].Volume = 0
+	p.Activity = ready(&a)
+	o := *p.Overview.Result.Value
+	o.Historical, o.End, o.Balanced = true, end, false
+	o.Supply.Now, o.Supply.Before = math.MaxInt64, nil
+	o.Velocity = aggregates.Trend[float64]{Why: "not available, because on average there was no money in circulation"}
+	p.Overview = ready(&o)
+	p.Overview.Result.State, p.Overview.Result.Reason = cache.Stale, ""
+	v := *p.Inequality.Result.Value
+	v.Historical, v.AsOf, v.Debtors, v.Trend = true, end, 12, nil
+	v.GiniNormal = is(0.71)
+	v.Palma = not("the poorer 40 % together hold nothing, or owe more than they have")
+	v.Top10 = is(1.08)
+	v.Lorenz = slices.Clone(v.Lorenz)
+	for i := range v.Lorenz {
+		x := v.Lorenz[i].Holders
+		v.Lorenz[i].Wealth = math.Pow(x, 9)*1.2 - 0.2*math.Sin(x*math.Pi/2)
+	}
+	v.Bins = append([]aggregates.Bin{{Low: -900000, High: 0, Holders: 12, Total: -4_000_000}}, v.Bins...)
+	p.Inequality = ready(&v)
+	p.Wealth = ready(&aggregates.WealthByKind{AsOf: end, Historical: true, Supply: 10_000_000_000_00, Kinds: []aggregates.KindWealth{
+		{Kind: ledger.Personal, Accounts: 0},
+		{Kind: ledger.Business, Accounts: 17148, Total: 12_000_000_000_00, Share: 1.2},
+		{Kind: ledger.Government, Accounts: 30, Total: -2_000_000_000_00, Share: -0.2},
+		{Kind: ledger.System, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
+	}})
+	p.Rhythm = ready(&aggregates.Rhythm{Days: 30})
+	p.Richest.Result.State = cache.Degraded
+	p.Richest.Result.Reason = "the last computation took too long"
+	return p
+}
+
+// empty is a ledger on its first day: nothing anywhere.
+func empty() EconomyPage {
+	p := town(7)
+	p.Site = site("A new ledger", "", 0)
+	why := "not available, because the ledger has no transactions yet"
+	p.Overview = ready(&aggregates.Overview{Days: 7, Why: why})
+	p.Inequality = ready(&aggregates.Inequality{Why: why})
+	p.Activity = ready(&aggregates.Activity{Days: 7, Bucket: "day", Why: why})
+	p.Wealth = missing[*aggregates.WealthByKind]("This panel could not be computed in time. It will be tried again in a moment.")
+	p.Rhythm = ready(&aggregates.Rhythm{Why: why})
+	p.Richest = ready(&aggregates.Richest{Why: why})
+	return p
+}
