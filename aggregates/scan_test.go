@@ -1,0 +1,202 @@
+package aggregates
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"exchequer/ledger"
+)
+
+// A record is a ledger in memory, which answers by scanning every posting what
+// the panels answer from rollups.
+type record struct {
+	accounts     map[string]ledger.Account
+	transactions []ledger.Transaction
+}
+
+// randomRecord has a few holders with an account or two of any kind, some of
+// them archived, and transactions of two legs or more on some of the days
+// before end.
+func randomRecord(random *rand.Rand, end time.Time, days, transactions int) record {
+	r := record{accounts: map[string]ledger.Account{}}
+	kinds := ledger.Kinds()
+	var refs []string
+	for i := range 14 {
+		a := ledger.Account{
+			Ref: fmt.Sprintf("a%02d", i), Kind: kinds[max(0, random.IntN(7)-3)], Holder: fmt.Sprintf("h%d", random.IntN(9)),
+			Opened: end.Add(-time.Duration(days) * day),
+		}
+		if random.IntN(5) == 0 {
+			a.Archived = end.Add(-time.Duration(random.Int64N(int64(days) * int64(day)))).Truncate(time.Second)
+		}
+		r.accounts[a.Ref] = a
+		refs = append(refs, a.Ref)
+	}
+	refs = refs[:13] // one is never used
+	for i := range transactions {
+		// Two thirds of the days are quiet.
+		ago := time.Duration(random.IntN(days)/3*3)*day + time.Duration(random.Int64N(int64(day)))
+		tx := ledger.Transaction{
+			Origin: "test", Ref: fmt.Sprint(i), At: end.Add(-ago - time.Second).Truncate(time.Second),
+			Source: []string{"shop", "tax", "gift"}[random.IntN(3)],
+		}
+		// One system account a transaction: with two, what is created and what
+		// destroyed is a matter of how flows are shared out.
+		issuer := ""
+		pick := func() string {
+			ref := refs[random.IntN(len(refs))]
+			if r.accounts[ref].Kind == ledger.System {
+				issuer = cmp.Or(issuer, ref)
+				return issuer
+			}
+			return ref
+		}
+		var sum int64
+		for range 1 + random.IntN(4) {
+			amount := random.Int64N(2000) - 900
+			if amount == 0 {
+				amount = 7
+			}
+			sum += amount
+			tx.Postings = append(tx.Postings, ledger.Posting{Account: pick(), Amount: amount})
+		}
+		if sum == 0 {
+			sum = 1
+			tx.Postings[0].Amount++
+			if tx.Postings[0].Amount == 0 {
+				tx.Postings[0].Amount, sum = 2, 2
+			}
+		}
+		tx.Postings = append(tx.Postings, ledger.Posting{Account: pick(), Amount: -sum})
+		r.transactions = append(r.transactions, tx)
+	}
+	return r
+}
+
+func (r record) batch() ledger.Batch {
+	b := ledger.Batch{Transactions: r.transactions}
+	for _, a := range r.accounts {
+		b.Accounts = append(b.Accounts, a)
+	}
+	return b
+}
+
+func (r record) first() time.Time {
+	return slices.MinFunc(r.transactions, func(a, b ledger.Transaction) int { return a.At.Compare(b.At) }).At.Truncate(day)
+}
+
+// balances of accounts that were used before end.
+func (r record) balances(end time.Time) map[string]int64 {
+	balances := map[string]int64{}
+	for _, tx := range r.transactions {
+		if tx.At.Before(end) {
+			for _, p := range tx.Postings {
+				balances[p.Account] += p.Amount
+			}
+		}
+	}
+	return balances
+}
+
+func (r record) supply(end time.Time) int64 {
+	var supply int64
+	for ref, balance := range r.balances(end) {
+		if r.accounts[ref].Kind != ledger.System {
+			supply += balance
+		}
+	}
+	return supply
+}
+
+// holdings are the population's sums by holder.
+func (r record) holdings(p Population, end time.Time) (sums []int64, archived int64) {
+	holders := map[string]int64{}
+	for ref, balance := range r.balances(end) {
+		a := r.accounts[ref]
+		switch {
+		case !slices.Contains(p.kinds(), a.Kind):
+		case !a.Archived.IsZero() && !a.Archived.After(end):
+			archived++
+		default:
+			holders[a.Holder] += balance
+		}
+	}
+	for _, sum := range holders {
+		sums = append(sums, sum)
+	}
+	return sums, archived
+}
+
+// active is the holders with a posting, by an account that is not system.
+func (r record) active(start, end time.Time) int64 {
+	holders := map[string]bool{}
+	for _, tx := range r.transactions {
+		if !tx.At.Before(start) && tx.At.Before(end) {
+			for _, p := range tx.Postings {
+				if a := r.accounts[p.Account]; a.Kind != ledger.System {
+					holders[a.Holder] = true
+				}
+			}
+		}
+	}
+	return int64(len(holders))
+}
+
+// moved is what the transactions from start to end add up to.
+func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destroyed int64) {
+	for _, tx := range r.transactions {
+		if tx.At.Before(start) || !tx.At.Before(end) {
+			continue
+		}
+		sum.Transactions++
+		accounts, holders := map[string]int64{}, map[string]int64{}
+		var supply int64
+		for _, p := range tx.Postings {
+			accounts[p.Account] += p.Amount
+			if a := r.accounts[p.Account]; a.Kind != ledger.System {
+				holders[a.Holder] += p.Amount
+				supply += p.Amount
+			}
+		}
+		created += max(0, supply)
+		destroyed += max(0, -supply)
+		var given, taken int64
+		for _, net := range accounts {
+			sum.Volume += max(0, net)
+		}
+		for _, net := range holders {
+			given += max(0, -net)
+			taken += max(0, net)
+		}
+		sum.Transfers += min(given, taken)
+	}
+	return sum, created, destroyed
+}
+
+// richest lists accounts as the panel does.
+func (r record) richest(end, week time.Time) []RichAccount {
+	now, before, supply := r.balances(end), r.balances(week), r.supply(end)
+	var all []RichAccount
+	for _, a := range r.accounts {
+		if a.Kind == ledger.System || !a.Archived.IsZero() && !a.Archived.After(end) {
+			continue
+		}
+		rich := RichAccount{Ref: a.Ref, Name: a.Ref, Holder: a.Holder, Kind: a.Kind, Balance: now[a.Ref],
+			Change: now[a.Ref] - before[a.Ref], Share: share(now[a.Ref], supply)}
+		for _, tx := range r.transactions {
+			for _, p := range tx.Postings {
+				if p.Account == a.Ref && tx.At.After(rich.LastActive) {
+					rich.LastActive = tx.At
+				}
+			}
+		}
+		all = append(all, rich)
+	}
+	slices.SortFunc(all, func(a, b RichAccount) int {
+		return cmp.Or(cmp.Compare(b.Balance, a.Balance), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}

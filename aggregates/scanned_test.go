@@ -1,0 +1,277 @@
+package aggregates
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+)
+
+// nearly compares floats that were added up in another order.
+var nearly = cmpopts.EquateApprox(1e-9, 1e-9)
+
+// TestPanelsAreWhatScanningThePostingsSays compares every panel with the same
+// numbers by scanning, on random ledgers of different length. The window begins
+// with an hour, so that nothing is taken in proportion.
+func TestPanelsAreWhatScanningThePostingsSays(t *testing.T) {
+	for i, days := range []int{2, 9, 45, 80, 200, 900} {
+		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(uint64(i), 7))
+			now := at(t, "03-11 15:00").Add(time.Duration(random.IntN(48)) * hour)
+			r := randomRecord(random, now, days, 150)
+			db := testkit.Postgres(t)
+			// In any order, with snapshots made in between.
+			rest := slices.Clone(r.transactions)
+			random.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+			for part := range slices.Chunk(rest, 50) {
+				appendBatch(t, db, record{r.accounts, part}.batch())
+				if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if report, err := ledger.New(db).Verify(t.Context()); err != nil || len(report.Differences) > 0 {
+				t.Fatalf("the ledger itself is wrong: %+v, %v", report, err)
+			}
+			w := windowAt(now)
+			for _, days := range AllDays() {
+				r.checkPeriod(t, db, w, days)
+			}
+			for _, p := range []Population{PopulationPersonal, PopulationPrivate, PopulationAll} {
+				r.checkInequality(t, db, w, p)
+			}
+			r.checkWealth(t, db, w)
+			r.checkSnapshots(t, db, now)
+		})
+	}
+}
+
+func (r record) checkPeriod(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) {
+	t.Helper()
+	s := spanOf(w, days, r.first(), w.Start)
+	unit, buckets := s.buckets()
+
+	o, err := ComputeOverview(t.Context(), db, w, days)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, created, destroyed := r.moved(s.Start, s.End)
+	velocity := func(start, end time.Time) *float64 {
+		if start.Before(r.first()) {
+			start = r.first()
+		}
+		if !start.Before(end) {
+			return nil
+		}
+		var sum, weight float64
+		for d := start; d.Before(end); d = d.Add(day) {
+			until := d.Add(day)
+			if until.After(end) {
+				until = end
+			}
+			part := float64(until.Sub(d)) / float64(day)
+			sum += part * float64(r.supply(d)+r.supply(until)) / 2
+			weight += part
+		}
+		if sum <= 0 {
+			return nil
+		}
+		moved, _, _ := r.moved(start, end)
+		return pointerTo(float64(moved.Transfers) / (sum / weight))
+	}
+	want := &Overview{
+		Days: days, Start: s.Start, End: s.End, Bucket: unit, Balanced: true, Created: created, Destroyed: destroyed,
+		Supply:       Trend[int64]{Now: r.supply(s.End), Available: true},
+		Transactions: Trend[int64]{Now: all.Transactions, Available: true},
+		Active:       Trend[int64]{Now: r.active(s.Today.Add(-6*day), s.End), Available: true},
+		Active1:      r.active(s.Today, s.End), Active30: r.active(s.Today.Add(-29*day), s.End),
+	}
+	if v := velocity(s.Start, s.End); v != nil {
+		want.Velocity.Now, want.Velocity.Available = *v, true
+	} else {
+		want.Velocity.Why = whyNoSupply
+	}
+	if !s.Today.Add(-13 * day).Before(r.first()) {
+		want.Active.Before = pointerTo(r.active(s.Today.Add(-13*day), s.Today.Add(-6*day)))
+	}
+	if before, ok := s.previous(); ok {
+		moved, _, _ := r.moved(before.Start, before.End)
+		want.Supply.Before, want.Transactions.Before = pointerTo(r.supply(before.End)), &moved.Transactions
+		want.Velocity.Before = velocity(before.Start, before.End)
+	}
+	seen, holders := map[string]bool{}, int64(0)
+	for ref := range r.balances(s.End) {
+		a := r.accounts[ref]
+		if a.Kind != ledger.System && (a.Archived.IsZero() || a.Archived.After(s.End)) && !seen[a.Holder] {
+			seen[a.Holder] = true
+			holders++
+		}
+	}
+	want.Holders = holders
+
+	activity := &Activity{Days: days, Start: s.Start, End: s.End, Bucket: unit}
+	for _, b := range buckets {
+		start, end := s.Start.Add(time.Duration(b.from)*day), s.Start.Add(time.Duration(b.to+1)*day)
+		if end.After(s.End) {
+			end = s.End
+		}
+		sum, _, _ := r.moved(start, end)
+		sum.Start, sum.Partial = b.start, b.partial
+		activity.Buckets = append(activity.Buckets, sum)
+		want.Buckets = append(want.Buckets, b.start)
+		want.Supply.Series = append(want.Supply.Series, r.supply(end))
+		want.Transactions.Series = append(want.Transactions.Series, sum.Transactions)
+		lastDay := s.Start.Add(time.Duration(b.to) * day)
+		want.Active.Series = append(want.Active.Series, r.active(lastDay.Add(-6*day), end))
+		v := velocity(start, end)
+		if v == nil {
+			v = pointerTo(0.0)
+		}
+		want.Velocity.Series = append(want.Velocity.Series, *v)
+	}
+	if diff := cmp.Diff(want, o, nearly); diff != "" {
+		t.Errorf("overview of %s days (-scanned +got):\n%s", days.Key(), diff)
+	}
+
+	a, err := ComputeActivity(t.Context(), db, w, days)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(activity, a); diff != "" {
+		t.Errorf("activity of %s days (-scanned +got):\n%s", days.Key(), diff)
+	}
+
+	rhythm, err := ComputeRhythm(t.Context(), db, w, days)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total [7][24]int64
+	for _, tx := range r.transactions {
+		if !tx.At.Before(s.Start) {
+			total[(tx.At.Weekday()+6)%7][tx.At.Hour()]++
+		}
+	}
+	if diff := cmp.Diff(total, rhythm.Total); diff != "" {
+		t.Errorf("rhythm of %s days (-scanned +got):\n%s", days.Key(), diff)
+	}
+}
+
+func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, p Population) {
+	t.Helper()
+	got, err := ComputeInequality(t.Context(), db, w, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, archived := r.holdings(p, w.Start)
+	want := &Inequality{Population: p, AsOf: w.Start, Archived: archived}
+	if p == PopulationPersonal {
+		today := w.Start.Truncate(day)
+		for d := today.Add(-29 * day); d.Before(today); d = d.Add(day) {
+			if !d.Before(r.first()) {
+				past, _ := r.holdings(p, d.Add(day))
+				want.Trend = append(want.Trend, dayMeasures(d, NewDistribution(past)))
+			}
+		}
+		want.Trend = append(want.Trend, DayMeasures{Day: today})
+	}
+	if err := want.measure(NewDistribution(sums)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inequality, %s (-scanned +got):\n%s", p, diff)
+	}
+}
+
+func (r record) checkWealth(t *testing.T, db *pgxpool.Pool, w cache.Window) {
+	t.Helper()
+	k, err := ComputeWealthByKind(t.Context(), db, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &WealthByKind{AsOf: w.Start, Supply: r.supply(w.Start)}
+	balances := r.balances(w.Start)
+	for _, kind := range ledger.Kinds() {
+		sum := KindWealth{Kind: kind}
+		for ref, a := range r.accounts {
+			if a.Kind == kind {
+				sum.Accounts++
+				sum.Total += balances[ref]
+				if !a.Archived.IsZero() && !a.Archived.After(w.Start) {
+					sum.Archived++
+				}
+			}
+		}
+		sum.Share = share(sum.Total, want.Supply)
+		want.Kinds = append(want.Kinds, sum)
+	}
+	if diff := cmp.Diff(want, k); diff != "" {
+		t.Errorf("wealth by kind (-scanned +got):\n%s", diff)
+	}
+
+	l, err := ComputeRichest(t.Context(), db, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rich := r.richest(w.Start, w.Start.Truncate(day).Add(-6*day))
+	if diff := cmp.Diff(rich[:min(len(rich), 20)], l.Accounts); diff != "" {
+		t.Errorf("richest (-scanned +got):\n%s", diff)
+	}
+	if l.Count != int64(len(rich)) || l.Supply != want.Supply {
+		t.Errorf("richest of %d accounts and a supply of %d, scanned %d and %d", l.Count, l.Supply, len(rich), want.Supply)
+	}
+}
+
+// A snapshot is a row of day_snapshots.
+type snapshot struct {
+	Day                      time.Time
+	Supply, Holders          int64
+	Gini, Top1, Top10, Palma *float64
+}
+
+func snapshots(t *testing.T, db *pgxpool.Pool) []snapshot {
+	t.Helper()
+	rows, _ := db.Query(t.Context(), `SELECT day, supply, holders, gini, top1, top10, palma FROM day_snapshots ORDER BY day`)
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[snapshot])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// checkSnapshots compares the snapshots with scans of every day.
+func (r record) checkSnapshots(t *testing.T, db *pgxpool.Pool, now time.Time) {
+	t.Helper()
+	var want []snapshot
+	for d := r.first(); d.Add(day).Compare(now.Truncate(day)) <= 0; d = d.Add(day) {
+		end := d.Add(day)
+		sums, _ := r.holdings(PopulationPersonal, end)
+		m := dayMeasures(d, NewDistribution(sums))
+		row := snapshot{Day: d, Supply: r.supply(end), Gini: m.Gini, Top1: m.Top1, Top10: m.Top10, Palma: m.Palma}
+		for _, sum := range sums {
+			if sum != 0 {
+				row.Holders++
+			}
+		}
+		want = append(want, row)
+	}
+	if diff := cmp.Diff(want, snapshots(t, db), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("snapshots (-scanned +got):\n%s", diff)
+	}
+	for _, s := range want {
+		for _, v := range []*float64{s.Gini, s.Top1, s.Top10, s.Palma} {
+			if v != nil && (math.IsNaN(*v) || math.IsInf(*v, 0)) {
+				t.Errorf("%s: %v", s.Day, *v)
+			}
+		}
+	}
+}
