@@ -14,6 +14,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/internal/postgres"
 	"exchequer/internal/telemetry"
 	"exchequer/ledger"
 	"exchequer/web"
@@ -21,12 +22,13 @@ import (
 
 // serverFlags are what serve and demo share.
 type serverFlags struct {
-	Listen    string        `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
-	Tenant    string        `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
-	CDN       bool          `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
-	Drain     time.Duration `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
-	LogLevel  slog.Level    `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
-	LogFormat string        `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
+	Listen         string        `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
+	Tenant         string        `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
+	CDN            bool          `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
+	TrustedProxies []string      `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For is believed."`
+	Drain          time.Duration `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
+	LogLevel       slog.Level    `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
+	LogFormat      string        `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
 }
 
 type serveCommand struct {
@@ -64,23 +66,33 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 // background work end in that order. The background function, which may be nil,
 // runs beside it.
 func (f serverFlags) serve(ctx context.Context, s streams, log *slog.Logger, listener net.Listener, db *database, background func(context.Context)) error {
+	settings, err := newSettings(ctx, ledger.New(db.Pool))
+	if err != nil {
+		return err
+	}
 	registry := telemetry.NewRegistry()
 	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: f.Tenant, Log: log, Registerer: registry})
-	handler := web.New(web.Deps{
-		Economy:  aggregates.NewEconomy(memos, db.Pool),
-		Ledger:   ledger.New(db.Pool),
-		DB:       db.Pool,
-		Log:      log,
-		Registry: registry,
-		Version:  version,
-		CDN:      f.CDN,
+	site, err := web.New(web.Deps{
+		Economy:        aggregates.NewEconomy(memos, db.Pool),
+		Settings:       settings.get,
+		Ready:          readiness(db),
+		Log:            log,
+		Registry:       registry,
+		Version:        version,
+		SharedCache:    f.CDN,
+		TrustedProxies: f.TrustedProxies,
 	})
-	server := web.Server(handler, log)
+	if err != nil {
+		return err
+	}
+	server := web.Server(f.Listen, site)
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 
 	working, stopWork := context.WithCancel(ctx)
 	defer stopWork()
 	var work sync.WaitGroup
 	work.Go(func() { keepSnapshots(working, db, log) })
+	work.Go(func() { settings.keep(working, log) })
 	if background != nil {
 		work.Go(func() { background(working) })
 	}
@@ -89,7 +101,6 @@ func (f serverFlags) serve(ctx context.Context, s streams, log *slog.Logger, lis
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(s.err, "\n  Exchequer is ready at http://%s\n\n", listener.Addr())
 
-	var err error
 	select {
 	case err = <-served:
 	case <-ctx.Done():
@@ -104,6 +115,16 @@ func (f serverFlags) serve(ctx context.Context, s streams, log *slog.Logger, lis
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// readiness is what must be there before a load balancer sends requests.
+func readiness(db *database) []web.Check {
+	return []web.Check{
+		{Name: "database", Missing: "see that Postgres runs and can be reached", Check: db.Ping},
+		{Name: "schema", Missing: "run exchequer migrate", Check: func(ctx context.Context) error {
+			return postgres.Check(ctx, db.Pool)
+		}},
+	}
 }
 
 // keepSnapshots makes the missing day snapshots, at once and then every few
