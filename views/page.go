@@ -2,6 +2,7 @@ package views
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -11,6 +12,20 @@ func (s Site) back() string {
 		return s.Path
 	}
 	return s.Path + "?" + s.Query
+}
+
+// name is the economy's, or what it is where it has none yet.
+func (s Site) name() string { return orElse(s.Settings.Name, "Economy") }
+
+// current says of the menu's entry whether this page is it, or below it.
+func (s Site) current() string {
+	switch {
+	case s.Path == home || s.Path == "/":
+		return "page"
+	case strings.HasPrefix(s.Path, home+"/"):
+		return "true"
+	}
+	return ""
 }
 
 func (c Clock) text() string {

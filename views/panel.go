@@ -39,6 +39,9 @@ func (s shell) with(why string, historical bool, end time.Time) shell {
 	if s.Missing == "" {
 		s.Missing = why
 	}
+	if s.Missing != "" {
+		s.Sub = ""
+	}
 	if historical {
 		s.Ends = end.Add(-time.Second)
 	}
@@ -47,7 +50,7 @@ func (s shell) with(why string, historical bool, end time.Time) shell {
 
 // switching puts the choice of population into the sub-title.
 func (s shell) switching(c Choice, after string) shell {
-	s.Switch, s.SubAfter = c.populations(home), after
+	s.Sub, s.Switch, s.SubAfter = orElse(s.Sub, "Holders of"), c.populations(home), after
 	return s
 }
 
@@ -125,7 +128,7 @@ var texts = map[string]panelText{
 		"System accounts: what they owe is the supply.",
 	},
 	"rhythm": {
-		"When the economy moves",
+		"Hours of the week",
 		"Transactions in that hour of the week / how often that hour occurred in the period.",
 		"All transactions, hours in UTC.",
 		"The hour that is not over.",

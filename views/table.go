@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"exchequer/aggregates"
@@ -9,24 +10,27 @@ import (
 )
 
 // cell writes one value of a table for people.
-func cell(v any, unit aggregates.Unit, s ledger.Settings) string {
+func cell(v any, c aggregates.Column, s ledger.Settings) string {
 	switch v := v.(type) {
 	case nil:
 		return "n/a"
 	case string:
 		return v
 	case int64:
-		if unit == aggregates.Money {
+		switch {
+		case c.Unit == aggregates.Money && strings.HasPrefix(c.Name, "change"):
+			return MoneyChange(v, s)
+		case c.Unit == aggregates.Money:
 			return Money(v, s)
 		}
 		return Count(v)
 	case float64:
-		if unit == aggregates.Percent {
+		if c.Unit == aggregates.Percent {
 			return Percent(v)
 		}
 		return digitsFor(v)
 	case time.Time:
-		if unit == aggregates.Day {
+		if c.Unit == aggregates.Day {
 			return Date(v)
 		}
 		return Date(v) + " " + Time(v)
@@ -44,4 +48,15 @@ func digitsFor(v float64) string {
 
 func numeric(u aggregates.Unit) bool {
 	return u == aggregates.Count || u == aggregates.Money || u == aggregates.Ratio || u == aggregates.Percent
+}
+
+// cellClass aligns numbers at the right and keeps times on one line.
+func cellClass(u aggregates.Unit) string {
+	switch {
+	case numeric(u):
+		return "n"
+	case u == aggregates.Day || u == aggregates.Instant:
+		return "t"
+	}
+	return ""
 }

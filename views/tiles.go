@@ -130,6 +130,9 @@ func orElse(s, otherwise string) string {
 // overviewShell says whether the books balance.
 func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overview]) shell {
 	s := newShell("overview", Plural(o.Holders, "holder", "holders")+" · ", c, p).with(o.Why, o.Historical, o.End)
+	if s.Missing != "" {
+		return s
+	}
 	if o.Balanced {
 		s.Sub += "the books balance"
 	} else {

@@ -49,10 +49,10 @@ func (b Bars) draw(s *svg, f frame) {
 		thick = 4
 	}
 	var zero strings.Builder
-	s.open(f, b.Title, b.Desc, false)
+	s.openGroup(f, b.Title, b.Desc)
 	for i, bar := range b.Bars {
 		y := float64(i) * row
-		s.put(`<g tabindex="0" data-tip="`, escape(bar.Tip), `">`)
+		s.part(bar.Tip, "")
 		s.put(`<text y="`, num(y+16), `"><tspan class="b">`, escape(bar.Name), `</tspan>`)
 		if bar.Note != "" && TextWidth(bar.Name+bar.Note+bar.Written)*1.1+24 < f.width {
 			s.put(`<tspan dx="8">`, escape(bar.Note), `</tspan>`)

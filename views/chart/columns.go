@@ -65,10 +65,17 @@ func (c Columns) draw(s *svg, f frame) {
 			drawn = append(drawn, -limit*1.15)
 		}
 	}
+	notes := c.notes(f, values, limit)
+	for _, n := range notes {
+		f.top = max(f.top, n.y+8) // a second line of notes needs room
+	}
 	sc := newScale(f, drawn, 4, c.Least)
-	s.open(f, c.Title, c.Desc, true)
+	s.open(f, c.Title, c.Desc)
 	s.axis(f, sc, c.Ticks(sc.ticks))
 	c.columns(s, f, sc, values, limit)
+	for _, n := range notes {
+		s.text(n.x, n.y, n.class, n.text)
+	}
 	if c.Mark != nil {
 		c.mark(s, f)
 	}
@@ -92,7 +99,6 @@ func (c Columns) columns(s *svg, f frame, sc scale, values []float64, limit floa
 		width = max(step-1, step*0.9)
 	}
 	var full, partial, breaks strings.Builder
-	var notes []Label
 	for i, v := range values {
 		x := f.left + float64(i)*step + (step-width)/2
 		b := &full
@@ -120,51 +126,58 @@ func (c Columns) columns(s *svg, f frame, sc scale, values []float64, limit floa
 				at = y - 18
 			}
 			breaks.WriteString("M" + point(x-1, at+4) + "l" + point(width+2, -4) + "v4l" + point(-width-2, 4) + "z")
-			notes = append(notes, Label{At: x + width/2, Text: c.Values[i].Written})
 		}
 	}
 	s.path("bar", full.String())
 	s.path("bar part", partial.String())
 	s.path("cut", breaks.String())
-	c.notes(s, f, notes)
 }
 
-// notes writes over the plot what is broken and what is partial.
-func (c Columns) notes(s *svg, f frame, broken []Label) {
-	step := f.plotWidth() / float64(len(c.Values))
-	var taken []span
-	put := func(at float64, class, label string, before bool) {
-		w := TextWidth(label)
-		x := min(max(at-w/2, 0), f.width-w)
+// A note is a label over the plot, and the room that it takes.
+type note struct {
+	x, y     float64
+	class    string
+	text     string
+	from, to float64
+}
+
+// notes are the names of what is broken and of what is partial, side by side
+// and, where they would touch, in a second line.
+func (c Columns) notes(f frame, values []float64, limit float64) []note {
+	step := f.plotWidth() / float64(len(values))
+	var notes []note
+	add := func(at float64, class, text string, before bool) {
+		w := TextWidth(text)
+		from := min(max(at-w/2, 0), f.width-w)
 		if before {
-			x = max(at-w, 0)
+			from = max(at-w, 0)
 		}
 		y := f.top - 8
-		for _, t := range taken { // beside those before it, else a line lower
-			if t.y == y && x < t.to && t.from < x+w {
-				if x = t.to; before || x+w > f.width {
-					x, y = min(max(at-w/2, 0), f.width-w), y+14
+		for _, n := range notes {
+			if n.y == y && from < n.to+10 && n.from-10 < from+w {
+				if from = n.to + 10; before || from+w > f.width {
+					from, y = min(max(at-w/2, 0), f.width-w), y+15
 				}
 			}
 		}
-		taken = append(taken, span{x - 10, x + w + 10, y})
+		n := note{x: from + w/2, y: y, class: class + " m", text: text, from: from, to: from + w}
 		if before {
-			s.text(x+w, y, class+" e", label)
-		} else {
-			s.text(x+w/2, y, class+" m", label)
+			n.x, n.class = n.to, class+" e"
 		}
+		notes = append(notes, n)
 	}
-	for _, n := range broken {
-		put(n.At, "note b", n.Text, false)
+	for i, v := range values {
+		if math.Abs(v) > limit {
+			add(f.left+(float64(i)+0.5)*step, "note b", c.Values[i].Written, false)
+		}
 	}
 	for i, v := range c.Values {
-		if v.Name != "" && (i > 0 || len(c.Values) == 1) {
-			put(f.left+float64(i+1)*step, "note", v.Name, true)
+		if v.Name != "" && (i > 0 || len(values) == 1) {
+			add(f.left+float64(i+1)*step, "note", v.Name, true)
 		}
 	}
+	return notes
 }
-
-type span struct{ from, to, y float64 }
 
 func (c Columns) mark(s *svg, f frame) {
 	x := f.left + c.Mark.At*f.plotWidth()/float64(len(c.Values))

@@ -43,10 +43,10 @@ func (h Heatmap) draw(s *svg, f frame) {
 	}
 	f.left, f.right, f.top, f.bottom = 34, 0, 2, 22
 	row := f.plotHeight() / float64(len(h.Rows))
-	s.open(f, h.Title, h.Desc, false)
+	s.openGroup(f, h.Title, h.Desc)
 	for i, r := range h.Rows {
 		y := f.top + float64(i)*row
-		s.put(`<g tabindex="0" data-steps data-tip="`, escape(r.Tip), `">`)
+		s.part(r.Tip, " data-steps")
 		s.text(0, y+row/2+4.5, "", r.Name)
 		step := f.plotWidth() / float64(max(len(r.Cells), 1))
 		for j, c := range r.Cells {

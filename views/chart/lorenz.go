@@ -52,7 +52,7 @@ func (l Lorenz) draw(s *svg, f frame) {
 	}
 	x := func(v float64) float64 { return f.left + min(max(finite(v), 0), 1)*f.plotWidth() }
 
-	s.open(f, l.Title, l.Desc, true)
+	s.open(f, l.Title, l.Desc)
 	s.axis(f, sc, labels)
 	var curve strings.Builder
 	for i, p := range l.Points {

@@ -59,16 +59,27 @@ func both(draw func(s *svg, f frame), frames ...frame) templ.Component {
 // svg is the text of drawings.
 type svg struct{ strings.Builder }
 
-// open starts a drawing. With steps, the arrow keys step through its tips.
-func (s *svg) open(f frame, title, desc string, steps bool) {
-	s.put(`<svg class="chart `, f.name, `" viewBox="0 0 `, num(f.width), ` `, num(f.height), `" role="img"`)
-	if steps {
-		s.put(` tabindex="0" data-steps`)
-	}
-	s.put(`><title>`, escape(title), `</title>`)
+// open starts a drawing that is one stop of the tab key, at which the arrow
+// keys step through its tips.
+func (s *svg) open(f frame, title, desc string) {
+	s.start(f, `role="img" tabindex="0" data-steps`, title, desc)
+}
+
+// openGroup starts a drawing whose parts can be focused themselves.
+func (s *svg) openGroup(f frame, title, desc string) {
+	s.start(f, `role="group"`, title, desc)
+}
+
+func (s *svg) start(f frame, attributes, title, desc string) {
+	s.put(`<svg class="chart `, f.name, `" viewBox="0 0 `, num(f.width), ` `, num(f.height), `" `, attributes, `><title>`, escape(title), `</title>`)
 	if desc != "" {
 		s.put(`<desc>`, escape(desc), `</desc>`)
 	}
+}
+
+// part starts a focusable part with its tip.
+func (s *svg) part(tip, attributes string) {
+	s.put(`<g tabindex="0" role="img" aria-label="`, escape(tip), `" data-tip="`, escape(tip), `"`, attributes, `>`)
 }
 
 func (s *svg) put(parts ...string) {
@@ -100,7 +111,7 @@ func (s *svg) hit(x, y, w, h float64, tip string) {
 
 // empty says in an empty frame that there is nothing to draw.
 func (s *svg) empty(f frame, title, why string) {
-	s.open(f, title, why, false)
+	s.start(f, `role="img"`, title, why)
 	s.text(f.width/2, f.height/2, "m", why)
 }
 
