@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,16 +92,18 @@ func (w *writing) run(ctx context.Context) error {
 	if err := w.refs(ctx); err != nil {
 		return err
 	}
-	d := newDeltas()
-	rows := w.rows(d)
+	// The deltas are computed while the server takes the rows.
+	var d *deltas
+	var computing sync.WaitGroup
+	computing.Go(func() { d = w.deltas() })
+	err := w.copyRows(ctx)
+	computing.Wait()
+	if err != nil {
+		return err
+	}
 	if d.overflow != "" {
 		w.problems.add("batch", "", "", "%s would pass what an int64 holds", d.overflow)
-	}
-	if err := w.problems.err(); err != nil {
-		return err
-	}
-	if err := rows.copyTo(ctx, w.tx); err != nil {
-		return err
+		return w.problems.err()
 	}
 	return w.rollups(ctx, d)
 }

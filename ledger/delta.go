@@ -67,6 +67,34 @@ func newDeltas() *deltas {
 	}
 }
 
+// deltas sums what is new in the batch.
+func (w *writing) deltas() *deltas {
+	d := newDeltas()
+	d.balances = make(map[int64]balanceDelta, len(w.accounts))
+	d.days = make(map[dayKey]dayDelta, len(w.accounts))
+	var legs []leg
+	for i, id := range w.transactions {
+		if id == 0 {
+			continue
+		}
+		t := &w.batch.Transactions[i]
+		legs = legs[:0]
+		for _, p := range t.Postings {
+			a := w.accounts[p.Account]
+			legs = append(legs, leg{a.id, a.holder, a.kind, p.Amount})
+		}
+		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
+	}
+	for i, id := range w.sales {
+		if id == 0 {
+			continue
+		}
+		s := &w.batch.Sales[i]
+		d.addSale(w.items[s.Item], s.At.UnixMicro(), id, s.Quantity, s.Total)
+	}
+	return d
+}
+
 // addTransaction counts a transaction at so many Unix microseconds. The legs
 // are reordered.
 func (d *deltas) addTransaction(at int64, source string, legs []leg) {

@@ -58,29 +58,44 @@ func queueRefs(batch *pgx.Batch, what rune, ids, into []int64, nameOf func(i int
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := nameOf(a), nameOf(b)
-		return cmp.Or(cmp.Compare(x.ref, y.ref), cmp.Compare(x.origin, y.origin))
+		if x.ref != y.ref {
+			return cmp.Compare(x.ref, y.ref)
+		}
+		return cmp.Compare(x.origin, y.origin)
 	})
 	refs, origins, sorted := make([]string, n), make([]string, n), make([]int64, n)
-	place := make(map[int64]int, n)
 	for nr, i := range order {
 		key := nameOf(i)
 		refs[nr], origins[nr], sorted[nr] = key.ref, key.origin, ids[i]
-		place[ids[i]] = i
 	}
+	// Mostly all are new, and then the ids need not come back.
 	const query = `
-		INSERT INTO refs (ref, origin, what, id)
-		SELECT ref, origin, $4::"char", id
-		FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS new (ref, origin, id, nr)
-		ORDER BY nr
-		ON CONFLICT DO NOTHING
-		RETURNING id`
-	batch.Queue(query, refs, origins, sorted, what).Query(func(rows pgx.Rows) error {
-		var id int64
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-			into[place[id]] = id
+		WITH written AS (
+			INSERT INTO refs (ref, origin, what, id)
+			SELECT ref, origin, $4::"char", id
+			FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS new (ref, origin, id, nr)
+			ORDER BY nr
+			ON CONFLICT DO NOTHING
+			RETURNING id)
+		SELECT count(*), CASE WHEN count(*) < $5 THEN array_agg(id) END FROM written`
+	batch.Queue(query, refs, origins, sorted, what, n).QueryRow(func(row pgx.Row) error {
+		var count int
+		var written []int64
+		if err := row.Scan(&count, &written); err != nil {
+			return err
+		}
+		if count == n {
+			copy(into, ids)
 			return nil
-		})
-		return err
+		}
+		place := make(map[int64]int, n)
+		for i, id := range ids {
+			place[id] = i
+		}
+		for _, id := range written {
+			into[place[id]] = id
+		}
+		return nil
 	})
 }
 
@@ -129,5 +144,5 @@ func (w *writing) findTransactions(ctx context.Context) error {
 			w.problems.add("sale", s.Line, s.Ref, "transaction %s is unknown", quote(s.Transaction))
 		}
 	}
-	return nil
+	return w.problems.err()
 }

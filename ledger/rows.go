@@ -9,13 +9,28 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// rows are the new rows of the record, as COPY reads them.
-type rows struct {
-	transactions, postings, sales copyRows
+// copyRows copies what is new into the record, and counts it.
+func (w *writing) copyRows(ctx context.Context) error {
+	transactions, postings := w.transactionRows()
+	for _, table := range []struct {
+		columns string
+		rows    *copyRows
+	}{
+		{"transactions (id, at, source, message, origin, ref)", transactions},
+		{"postings (account, at, transaction, seq, amount)", postings},
+		{"sales (item, at, id, shop, seller, buyer, direction, quantity, total, tax, transaction, origin, ref)", w.saleRows()},
+	} {
+		if len(table.rows.data) == 0 {
+			continue
+		}
+		_, err := w.tx.Conn().PgConn().CopyFrom(ctx, table.rows.reader(), "COPY "+table.columns+" FROM STDIN BINARY")
+		if err != nil {
+			return fmt.Errorf("copy into %s: %w", table.columns, err)
+		}
+	}
+	return nil
 }
 
 // A newPosting is a row of postings.
@@ -25,92 +40,84 @@ type newPosting struct {
 	amount                   int64
 }
 
-// rows makes the rows of what is new, and adds it to the deltas.
-func (w *writing) rows(d *deltas) *rows {
-	var out rows
-	var all []newPosting
-	var legs []leg
-	for i := range w.batch.Transactions {
-		t, id := &w.batch.Transactions[i], w.transactions[i]
+func (w *writing) transactionRows() (transactions, postings *copyRows) {
+	for i, id := range w.transactions {
 		if id == 0 {
 			w.written.SkippedTransactions++
 			continue
 		}
 		w.written.Transactions++
-		w.written.Postings += len(t.Postings)
-		at := t.At.UnixMicro()
-		out.transactions.row(6)
-		out.transactions.int64(id)
-		out.transactions.time(at)
-		out.transactions.text(t.Source)
-		out.transactions.text(t.Message)
-		out.transactions.text(t.Origin)
-		out.transactions.text(t.Ref)
-		legs = legs[:0]
-		for seq, p := range t.Postings {
-			a := w.accounts[p.Account]
-			all = append(all, newPosting{a.id, at, id, int32(seq), p.Amount})
-			legs = append(legs, leg{a.id, a.holder, a.kind, p.Amount})
+		w.written.Postings += len(w.batch.Transactions[i].Postings)
+	}
+	const transactionSize, postingSize = 128, 2 + 5*4 + 4*8 + 4
+	transactions = &copyRows{make([]byte, 0, w.written.Transactions*transactionSize)}
+	postings = &copyRows{make([]byte, 0, w.written.Postings*postingSize)}
+	rows := make([]newPosting, 0, w.written.Postings)
+	for i, id := range w.transactions {
+		if id == 0 {
+			continue
 		}
-		d.addTransaction(at, t.Source, legs)
+		t := &w.batch.Transactions[i]
+		at := t.At.UnixMicro()
+		transactions.row(6)
+		transactions.int64(id)
+		transactions.time(at)
+		transactions.text(t.Source)
+		transactions.text(t.Message)
+		transactions.text(t.Origin)
+		transactions.text(t.Ref)
+		for seq, p := range t.Postings {
+			rows = append(rows, newPosting{w.accounts[p.Account].id, at, id, int32(seq), p.Amount})
+		}
 	}
-	// In the order of the primary key, neighbours land on the same page of it.
-	slices.SortFunc(all, func(a, b newPosting) int {
-		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.at, b.at), cmp.Compare(a.transaction, b.transaction))
+	// In the order of the primary key, neighbours land on the same page of it:
+	// half the server's time for these rows.
+	slices.SortFunc(rows, func(a, b newPosting) int {
+		switch {
+		case a.account != b.account:
+			return cmp.Compare(a.account, b.account)
+		case a.at != b.at:
+			return cmp.Compare(a.at, b.at)
+		default:
+			return cmp.Compare(a.transaction, b.transaction)
+		}
 	})
-	for _, p := range all {
-		out.postings.row(5)
-		out.postings.int64(p.account)
-		out.postings.time(p.at)
-		out.postings.int64(p.transaction)
-		out.postings.int32(p.seq)
-		out.postings.int64(p.amount)
+	for _, p := range rows {
+		postings.row(5)
+		postings.int64(p.account)
+		postings.time(p.at)
+		postings.int64(p.transaction)
+		postings.int32(p.seq)
+		postings.int64(p.amount)
 	}
-	for i := range w.batch.Sales {
-		s, id := &w.batch.Sales[i], w.sales[i]
+	return transactions, postings
+}
+
+func (w *writing) saleRows() *copyRows {
+	var rows copyRows
+	for i, id := range w.sales {
 		if id == 0 {
 			w.written.SkippedSales++
 			continue
 		}
 		w.written.Sales++
-		at, item := s.At.UnixMicro(), w.items[s.Item]
-		out.sales.row(13)
-		out.sales.int64(item)
-		out.sales.time(at)
-		out.sales.int64(id)
-		out.sales.id(w.shops[s.Shop])
-		out.sales.id(w.accounts[s.Seller].id)
-		out.sales.id(w.accounts[s.Buyer].id)
-		out.sales.text(string(s.Direction))
-		out.sales.int64(s.Quantity)
-		out.sales.int64(s.Total)
-		out.sales.int64(s.Tax)
-		out.sales.id(w.named[name{s.Transaction, s.Origin}])
-		out.sales.text(s.Origin)
-		out.sales.text(s.Ref)
-		d.addSale(item, at, id, s.Quantity, s.Total)
+		s := &w.batch.Sales[i]
+		rows.row(13)
+		rows.int64(w.items[s.Item])
+		rows.time(s.At.UnixMicro())
+		rows.int64(id)
+		rows.id(w.shops[s.Shop])
+		rows.id(w.accounts[s.Seller].id)
+		rows.id(w.accounts[s.Buyer].id)
+		rows.text(string(s.Direction))
+		rows.int64(s.Quantity)
+		rows.int64(s.Total)
+		rows.int64(s.Tax)
+		rows.id(w.named[name{s.Transaction, s.Origin}])
+		rows.text(s.Origin)
+		rows.text(s.Ref)
 	}
-	return &out
-}
-
-func (r *rows) copyTo(ctx context.Context, tx pgx.Tx) error {
-	for _, table := range []struct {
-		columns string
-		rows    *copyRows
-	}{
-		{"transactions (id, at, source, message, origin, ref)", &r.transactions},
-		{"postings (account, at, transaction, seq, amount)", &r.postings},
-		{"sales (item, at, id, shop, seller, buyer, direction, quantity, total, tax, transaction, origin, ref)", &r.sales},
-	} {
-		if len(table.rows.data) == 0 {
-			continue
-		}
-		_, err := tx.Conn().PgConn().CopyFrom(ctx, table.rows.reader(), "COPY "+table.columns+" FROM STDIN BINARY")
-		if err != nil {
-			return fmt.Errorf("copy into %s: %w", table.columns, err)
-		}
-	}
-	return nil
+	return &rows
 }
 
 // copyRows is rows in the binary format of COPY, which is written here by hand

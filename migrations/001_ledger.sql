@@ -65,8 +65,8 @@ CREATE TABLE transactions (
 -- Which refs are already written, of transactions (what = 't') and of sales
 -- (what = 's'): writing the same ref twice changes nothing.
 CREATE TABLE refs (
-    ref    text   NOT NULL,
-    origin text   NOT NULL,
+    ref    text   NOT NULL COLLATE "C",
+    origin text   NOT NULL COLLATE "C",
     what   "char" NOT NULL,
     id     bigint NOT NULL,
     PRIMARY KEY (ref, origin, what)
