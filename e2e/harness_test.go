@@ -1,0 +1,258 @@
+// Package e2e_test looks at the site as visitors do: the whole of it, over a
+// simulated town on a real Postgres, in a real browser.
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+	"exchequer/internal/town"
+	"exchequer/ledger"
+	"exchequer/web"
+)
+
+// window is short, so that a test sees several boundaries.
+const window = 3 * time.Second
+
+// A site is the whole program but for the process around it.
+type site struct {
+	*httptest.Server
+	db   *pgxpool.Pool
+	down atomic.Bool // connections are cut
+	mu   sync.Mutex
+	seen []visit
+}
+
+// A visit is a request for the page and what it was answered.
+type visit struct {
+	at     time.Time
+	status int
+}
+
+// newSite serves a small town with pages whose windows are short.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{db: testkit.Postgres(t)}
+	simulated := town.New(town.Config{Seed: 7, Players: 150, Days: 12, End: time.Now()})
+	record := ledger.New(s.db)
+	if err := record.SetSettings(t.Context(), simulated.Settings()); err != nil {
+		t.Fatal(err)
+	}
+	err := simulated.History(t.Context(), func(b ledger.Batch) error {
+		_, err := record.Append(t.Context(), b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	policies := map[string]cache.Policy{}
+	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest"} {
+		policies["economy."+name] = cache.Policy{Window: window}
+	}
+	log := slog.New(slog.DiscardHandler)
+	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policies})
+	handler, err := web.New(web.Deps{
+		Economy:  aggregates.NewEconomy(memos, s.db),
+		Settings: simulated.Settings,
+		Log:      log,
+		Registry: prometheus.NewRegistry(),
+		Version:  "test",
+		Window:   window,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Server = httptest.NewServer(s.watch(handler))
+	t.Cleanup(func() {
+		s.Server.CloseClientConnections()
+		s.Server.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := memos.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// watch notes the requests for the page, and cuts all connections while the
+// site is down.
+func (s *site) watch(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		if r.URL.Path != "/" && r.URL.Path != "/economy" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		noted := &noting{ResponseWriter: w, status: http.StatusOK}
+		at := time.Now()
+		next.ServeHTTP(noted, r)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.seen = append(s.seen, visit{at: at, status: noted.status})
+	})
+}
+
+// visits returns the requests for the page since a time.
+func (s *site) visits(since time.Time) []visit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []visit
+	for _, v := range s.seen {
+		if !v.at.Before(since) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+type noting struct {
+	http.ResponseWriter
+	status int
+}
+
+func (n *noting) WriteHeader(status int) {
+	n.status = status
+	n.ResponseWriter.WriteHeader(status)
+}
+
+func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
+
+func (n *noting) Flush() { _ = http.NewResponseController(n.ResponseWriter).Flush() }
+
+// A tab is one page in a browser of its own. What the page complains about
+// fails the test.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+	// offline is set while a test has taken the site away, when the browser
+	// rightly complains about failed requests.
+	offline atomic.Bool
+}
+
+// newTab starts Chromium, at a width of 1440 px.
+func newTab(t *testing.T) *tab {
+	t.Helper()
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("chromium is not installed")
+		}
+		t.Skip("chromium is not installed; on Debian: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1440, 900),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
+	)
+	allocated, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	ctx, cancel := chromedp.NewContext(allocated, chromedp.WithErrorf(func(string, ...any) {}))
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Log("close browser:", err)
+		}
+		cancel()
+		stop()
+	})
+	b := &tab{t: t, ctx: ctx}
+	chromedp.ListenTarget(ctx, b.complaints)
+	b.do(network.Enable(), runtime.Enable())
+	return b
+}
+
+func (b *tab) complaints(event any) {
+	if b.offline.Load() {
+		return
+	}
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		b.t.Errorf("the page threw: %s", e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError {
+			b.t.Errorf("the page logged an error: %s", e.Args[0].Value)
+		}
+	case *network.EventResponseReceived:
+		if e.Response.Status >= 400 {
+			b.t.Errorf("%s was answered %d", e.Response.URL, e.Response.Status)
+		}
+	}
+}
+
+// do runs actions and fails the test with the first one that fails.
+func (b *tab) do(actions ...chromedp.Action) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	if b.ctx.Err() == nil && chromedp.FromContext(b.ctx).Browser == nil {
+		ctx = b.ctx // the first run starts the browser and must not end it
+	}
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		b.t.Fatalf("in the browser: %v", err)
+	}
+}
+
+// text evaluates an expression that is a string.
+func (b *tab) text(expression string) string {
+	b.t.Helper()
+	var value string
+	b.do(chromedp.Evaluate(expression, &value))
+	return value
+}
+
+// truth evaluates an expression that is a boolean.
+func (b *tab) truth(expression string) bool {
+	b.t.Helper()
+	var value bool
+	b.do(chromedp.Evaluate(expression, &value))
+	return value
+}
+
+// asOf is the window that the page shows.
+func (b *tab) asOf() string {
+	b.t.Helper()
+	return b.text(`document.querySelector("main").dataset.asOf`)
+}
+
+// within waits until an expression is true, at most for limit.
+func (b *tab) within(limit time.Duration, expression, what string) {
+	b.t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if b.truth(expression) {
+			return
+		}
+	}
+	b.t.Fatalf("not within %s: %s", limit, what)
+}
+
+// newWindow waits until the page shows another window than this one.
+func (b *tab) newWindow(old string, limit time.Duration) {
+	b.t.Helper()
+	b.within(limit, fmt.Sprintf(`document.querySelector("main").dataset.asOf !== %q`, old), "a new window")
+}
+
+// shown reports whether the page says a text.
+func shown(text string) string {
+	return fmt.Sprintf(`document.body.innerText.toLowerCase().includes(%q)`, strings.ToLower(text))
+}

@@ -1,0 +1,92 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"exchequer/views"
+)
+
+func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.Navigate(s.URL + "/economy"))
+	paths := []string{"/economy", "/economy?days=all", "/economy/richest", "/economy/rhythm", "/nothing-here"}
+	for _, path := range paths {
+		b.offline.Store(path == "/nothing-here") // the browser complains about its 404
+		b.do(chromedp.Navigate(s.URL + path))
+		for _, width := range []int64{360, 390, 768, 1440, 2560} {
+			b.do(chromedp.EmulateViewport(width, 900))
+			var wide int64
+			b.do(chromedp.Evaluate(`document.documentElement.scrollWidth`, &wide))
+			if wide > width {
+				t.Errorf("%s at %d px is %d px wide", path, width, wide)
+			}
+		}
+	}
+}
+
+func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	// The producers that read this table wait; the others do not.
+	tx, err := s.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE activity_hours IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	b.do(emulation.SetScriptExecutionDisabled(true))
+	loaded := make(chan error, 1)
+	go func() { loaded <- chromedp.Run(b.ctx, chromedp.Navigate(s.URL+"/economy")) }()
+
+	// Scripts of the test itself run all the same.
+	ready := func(name string) string {
+		return fmt.Sprintf(`!!document.querySelector(".panels > [slot=%s]")`, name)
+	}
+	b.within(5*time.Second, `!!document.querySelector("h1")`, "the frame")
+	b.within(5*time.Second, ready("richest"), "the panel that need not wait")
+	if b.truth(ready("activity")) {
+		t.Error("a panel is there whose numbers cannot be computed yet")
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range views.PanelNames() {
+		if !b.truth(ready(name)) {
+			t.Errorf("the panel %s did not come", name)
+		}
+	}
+}
+
+// TestScreenshot draws the picture of the README, when SCREENSHOT names a file.
+func TestScreenshot(t *testing.T) {
+	file := os.Getenv("SCREENSHOT")
+	if file == "" {
+		t.Skip("set SCREENSHOT=docs/screenshot.png to draw it, SCREENSHOT_URL to draw another site's")
+	}
+	b := newTab(t)
+	address := os.Getenv("SCREENSHOT_URL")
+	if address == "" {
+		address = newSite(t).URL
+	}
+	var picture []byte
+	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(address), chromedp.Sleep(time.Second),
+		chromedp.CaptureScreenshot(&picture))
+	const limit = 300 << 10
+	if len(picture) > limit {
+		t.Errorf("the screenshot has %d bytes, want at most %d", len(picture), limit)
+	}
+	if err := os.WriteFile(file, picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

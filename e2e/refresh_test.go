@@ -1,0 +1,137 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// hide makes the page believe that its tab is hidden, or shown again.
+const hide = `(hidden) => {
+	Object.defineProperty(document, "visibilityState", {value: hidden ? "hidden" : "visible", configurable: true});
+	Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+	document.dispatchEvent(new Event("visibilitychange"));
+}`
+
+func TestAfterEachBoundaryTheFirstRequestBringsTheNewWindow(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.Navigate(s.URL + "/economy"))
+	start := b.asOf()
+	b.newWindow(start, 3*window) // the first one may have been cold
+	since := time.Now()
+	for range 3 {
+		b.newWindow(b.asOf(), 2*window)
+	}
+	visits := s.visits(since)
+	if len(visits) < 3 || len(visits) > 4 {
+		t.Errorf("3 boundaries took %d requests, want one each", len(visits))
+	}
+	for _, v := range visits {
+		if v.status != http.StatusOK {
+			t.Errorf("a refresh was answered %d, want 200 with the new window", v.status)
+		}
+	}
+}
+
+func TestAHiddenTabIsSilentAndPromptOnReturn(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	b.do(chromedp.Evaluate("("+hide+")(true)", nil))
+	time.Sleep(200 * time.Millisecond) // a request under way may end
+	hidden, old := time.Now(), b.asOf()
+	time.Sleep(2*window + window/2)
+	if n := len(s.visits(hidden)); n != 0 {
+		t.Errorf("a hidden tab asked %d times, want silence", n)
+	}
+	b.do(chromedp.Evaluate("("+hide+")(false)", nil))
+	b.newWindow(old, window/2)
+}
+
+func TestWhenTheServerGoesThePageSaysSoAndRecovers(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	b.offline.Store(true)
+	s.down.Store(true)
+	s.CloseClientConnections()
+	b.within(3*window, shown("connection lost"), "the page says that the connection is lost")
+	old := b.asOf()
+	s.down.Store(false)
+	b.newWindow(old, 20*time.Second)
+	b.within(window, "!"+shown("connection lost"), "the page no longer says that the connection is lost")
+}
+
+func TestABrowserClockFiveMinutesOffRefreshesInStep(t *testing.T) {
+	for name, offset := range map[string]string{"ahead": "300000", "behind": "-300000"} {
+		t.Run(name, func(t *testing.T) {
+			s, b := newSite(t), newTab(t)
+			shift := `{
+				const real = Date;
+				globalThis.Date = class extends real {
+					constructor(...args) { args.length ? super(...args) : super(real.now() + ` + offset + `) }
+					static now() { return real.now() + ` + offset + ` }
+				};
+			}`
+			b.do(chromedp.ActionFunc(scriptFirst(shift)), chromedp.Navigate(s.URL+"/economy"))
+			b.newWindow(b.asOf(), 3*window)
+			since := time.Now()
+			b.newWindow(b.asOf(), 2*window)
+			b.newWindow(b.asOf(), 2*window)
+			if n := len(s.visits(since)); n < 2 || n > 3 {
+				t.Errorf("2 boundaries took %d requests, want one each", n)
+			}
+		})
+	}
+}
+
+func TestARefreshKeepsFocusScrollAndOpenDetails(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.EmulateViewport(390, 800), chromedp.Navigate(s.URL+"/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	b.do(chromedp.Evaluate(`{
+		const last = [...document.querySelectorAll("main details")].at(-1);
+		last.open = true;
+		last.querySelector("summary").focus();
+		window.focused = document.activeElement;
+		window.scrollTo(0, 900);
+		window.scrolled = window.scrollY;
+	}`, nil))
+	b.newWindow(b.asOf(), 2*window)
+	for what, expression := range map[string]string{
+		"the focus":        `document.activeElement === window.focused && window.focused.isConnected`,
+		"the scroll":       `window.scrollY === window.scrolled && window.scrolled > 500`,
+		"the open details": `[...document.querySelectorAll("main details")].at(-1).open`,
+	} {
+		if !b.truth(expression) {
+			t.Errorf("a refresh lost %s", what)
+		}
+	}
+}
+
+func TestARefreshCanBePaused(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	b.do(chromedp.Click("#live-pause", chromedp.ByQuery))
+	time.Sleep(200 * time.Millisecond)
+	since, old := time.Now(), b.asOf()
+	time.Sleep(2 * window)
+	if n := len(s.visits(since)); n != 0 || b.asOf() != old {
+		t.Errorf("a paused page asked %d times", n)
+	}
+	b.do(chromedp.Click("#live-pause", chromedp.ByQuery))
+	b.newWindow(old, 2*window)
+}
+
+// scriptFirst runs a script in the page before any of its own.
+func scriptFirst(script string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	}
+}
