@@ -34,7 +34,7 @@ func lorenzChart(v *aggregates.Inequality) templ.Component {
 		l.Desc += " Gini " + Decimal(v.Gini.Value, 3) + "."
 	}
 	if v.Top10.Available {
-		l.Top = &chart.Top{At: 0.9, First: "richest 10" + nbsp + "%", Next: "hold " + Percent(v.Top10.Value)}
+		l.Top = &chart.Top{At: 0.9, Text: "richest 10" + nbsp + "% hold " + Percent(v.Top10.Value)}
 	}
 	return l.Draw()
 }

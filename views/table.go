@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ func cell(v any, c aggregates.Column, s ledger.Settings) string {
 
 // digitsFor writes whole numbers as such and others with four decimals.
 func digitsFor(v float64) string {
-	if v == float64(int64(v)) {
+	if math.Abs(v) < 1e15 && v == math.Trunc(v) {
 		return Count(int64(v))
 	}
 	return Decimal(v, 4)

@@ -43,11 +43,9 @@ func (b Bars) draw(s *svg, f frame) {
 		high = 1
 	}
 	x := func(v float64) float64 { return (finite(v)/(high-low) - low/(high-low)) * f.plotWidth() }
-	row := math.Min(f.height/float64(len(b.Bars)), 76)
-	thick := math.Max(row-36, 4)
-	if row < 36 {
-		thick = 4
-	}
+	row := max(min(f.height/float64(len(b.Bars)), 76), 40)
+	f.height = max(f.height, row*float64(len(b.Bars)))
+	thick := row - 36
 	var zero strings.Builder
 	s.openGroup(f, b.Title, b.Desc)
 	for i, bar := range b.Bars {

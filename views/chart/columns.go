@@ -65,13 +65,15 @@ func (c Columns) draw(s *svg, f frame) {
 			drawn = append(drawn, -limit*1.15)
 		}
 	}
+	labels := c.Ticks(newScale(f, drawn, 4, c.Least).ticks)
+	f.right = axisWidth(labels)
 	notes := c.notes(f, values, limit)
 	for _, n := range notes {
 		f.top = max(f.top, n.y+8) // a second line of notes needs room
 	}
 	sc := newScale(f, drawn, 4, c.Least)
 	s.open(f, c.Title, c.Desc)
-	s.axis(f, sc, c.Ticks(sc.ticks))
+	s.axis(f, sc, labels)
 	c.columns(s, f, sc, values, limit)
 	for _, n := range notes {
 		s.text(n.x, n.y, n.class, n.text)

@@ -21,10 +21,10 @@ type Lorenz struct {
 // A Point of a curve.
 type Point struct{ X, Y float64 }
 
-// Top names a place on the curve, in two short lines.
+// Top names a place on the curve.
 type Top struct {
-	At          float64
-	First, Next string
+	At   float64
+	Text string
 }
 
 // Draw draws the curve.
@@ -50,6 +50,7 @@ func (l Lorenz) draw(s *svg, f frame) {
 	for i, t := range sc.ticks {
 		labels[i] = strings.ReplaceAll(num(t*100), "-", "\u2212") + "\u00a0%"
 	}
+	f.right = axisWidth(labels)
 	x := func(v float64) float64 { return f.left + min(max(finite(v), 0), 1)*f.plotWidth() }
 
 	s.open(f, l.Title, l.Desc)
@@ -96,17 +97,16 @@ func (l Lorenz) name(s *svg, f frame, sc scale, x func(float64) float64) {
 	s.text(x(1)-8, sc.y(0)-10, "e b", l.Name)
 }
 
-// top writes its lines in the upper left, which every curve leaves free, and
+// top writes its line in the upper left, which every curve leaves free, and
 // leads from there to the place on the curve.
 func (l Lorenz) top(s *svg, f frame, sc scale, x func(float64) float64) {
 	if l.Top == nil {
 		return
 	}
-	y := f.top + 18
-	s.text(f.left, y, "b", l.Top.First)
-	s.text(f.left, y+17, "b", l.Top.Next)
+	y := f.top + 16
+	s.text(f.left, y, "b", l.Top.Text)
 	px, py := x(l.Top.At), sc.y(l.at(l.Top.At))
-	s.path("lead", "M"+point(f.left+TextWidth(l.Top.First)+6, y-4)+"H"+num(px)+"V"+num(py-4))
+	s.path("lead", "M"+point(f.left, y+6)+"H"+num(px)+"V"+num(max(py-4, y+6)))
 	s.put(`<circle class="dot" cx="`, num(px), `" cy="`, num(py), `" r="4"/>`)
 }
 

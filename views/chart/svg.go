@@ -134,6 +134,15 @@ func (s *svg) axis(f frame, sc scale, labels []string) {
 	s.put(`</g>`)
 }
 
+// axisWidth is the room that the labels of a value axis need.
+func axisWidth(labels []string) float64 {
+	width := 24.0
+	for _, l := range labels {
+		width = max(width, TextWidth(l))
+	}
+	return width + 8
+}
+
 // num writes a coordinate with one decimal at most.
 func num(v float64) string {
 	v = math.Round(finite(v)*10) / 10
