@@ -1,0 +1,66 @@
+package telemetry_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"exchequer/internal/telemetry"
+)
+
+func TestTracesAreSentOnlyWhereAnEndpointIsNamed(t *testing.T) {
+	got := make(chan string, 8)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- r.URL.Path + " " + string(body)
+	}))
+	defer collector.Close()
+	request := httptest.NewRequest("GET", "/economy?token=secret", nil)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+
+	none, err := telemetry.StartTracing(t.Context(), func(string) string { return "" }, "1.2.3", slog.New(slog.DiscardHandler))
+	if err != nil || none != nil || none.Queries() != nil {
+		t.Errorf("tracing without an endpoint = %v, %v, want none", none, err)
+	}
+	none.Handler(handler).ServeHTTP(httptest.NewRecorder(), request)
+	if err := none.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	tracing, err := telemetry.StartTracing(t.Context(), os.Getenv, "1.2.3", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracing.Handler(handler).ServeHTTP(httptest.NewRecorder(), request)
+	if err := tracing.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 {
+		t.Fatalf("%d exports, want 1, of the traced request", len(got))
+	}
+	export := <-got
+	for _, want := range []string{"/v1/traces ", "exchequer", "1.2.3", "/economy"} {
+		if !strings.Contains(export, want) {
+			t.Errorf("the export does not hold %q", want)
+		}
+	}
+	if strings.Contains(export, "secret") {
+		t.Error("the export holds the query of the address")
+	}
+}
+
+func TestNewLoggerWritesLinesOrJSON(t *testing.T) {
+	var out strings.Builder
+	telemetry.NewLogger(&out, slog.LevelInfo, true).Info("ready", "port", 8080)
+	telemetry.NewLogger(&out, slog.LevelWarn, false).Info("left out")
+	telemetry.NewLogger(&out, slog.LevelInfo, false).Info("ready", "port", 8080)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "msg=ready port=8080") || !strings.Contains(lines[1], `"port":8080`) {
+		t.Errorf("logged %q, want one line of text and one of JSON", lines)
+	}
+}
