@@ -33,7 +33,7 @@ func weekSlot(hour time.Time) int { return int(hour.Weekday())*24 + hour.Hour() 
 // workSlot draws an hour from Monday to Friday, 14 to 19.
 func workSlot(rng *rand.Rand) int { return (1+rng.IntN(5))*24 + 14 + rng.IntN(6) }
 
-// waking draws an hour of the week when people are about.
+// wakingSlot draws an hour of the week when people are about.
 func wakingSlot(rng *rand.Rand) int { return rng.IntN(7)*24 + 8 + rng.IntN(15) }
 
 // dayNumber counts days since the epoch.

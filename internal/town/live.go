@@ -22,9 +22,11 @@ const tick = 2 * time.Second
 // after a restart.
 //
 // When nothing happens for as long as the pulse, as at night, somebody finds a
-// few pennies. These are of the moment: they are not part of the history and
-// not repeated when the town is played again.
+// few pennies. After ten minutes the pulse is four times slower, so that a demo
+// that runs for days does not drown in them. They are of the moment: they are
+// not part of the history and not repeated when the town is played again.
 func (t *Town) Live(ctx context.Context, append func(context.Context, ledger.Batch) error) error {
+	began := time.Now()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
@@ -33,7 +35,11 @@ func (t *Town) Live(ctx context.Context, append func(context.Context, ledger.Bat
 			return insist(ctx, func() error { return append(ctx, b) })
 		})
 		if err == nil {
-			if pennies, found := t.pennies(now); found {
+			pulse := t.pulse
+			if now.Sub(began) > 10*time.Minute {
+				pulse *= 4
+			}
+			if pennies, found := t.pennies(now, pulse); found {
 				err = insist(ctx, func() error { return append(ctx, pennies) })
 			}
 		}
@@ -69,8 +75,8 @@ func insist(ctx context.Context, attempt func() error) error {
 // their own and leave the town's balances alone, so that the simulation stays
 // the same whether or not anybody looked on. All of them go from the mint to a
 // player, so what the ledger has is never less than what the town reckons with.
-func (t *Town) pennies(now time.Time) (ledger.Batch, bool) {
-	if t.pulse < 0 || now.Sub(t.book.last) < t.pulse || len(t.society.present) == 0 {
+func (t *Town) pennies(now time.Time, pulse time.Duration) (ledger.Batch, bool) {
+	if pulse < 0 || now.Sub(t.book.last) < pulse || len(t.society.present) == 0 {
 		return ledger.Batch{}, false
 	}
 	t.book.last = now

@@ -78,7 +78,7 @@ func (t *Town) askedFor(it *item, present float64) float64 {
 	for i := range t.items {
 		all += t.items[i].demand
 	}
-	return 1.2 * present * it.demand / all * batches * float64(it.batch)
+	return 1.16 * present * it.demand / all * batches * float64(it.batch)
 }
 
 // turnMarket lets production follow the number of people, slowly.
@@ -92,7 +92,7 @@ func (t *Town) turnMarket() {
 			sizes += s.size
 		}
 		for _, s := range it.shops {
-			s.capacity = max(4*it.batch, int64(6*it.expected*s.size/sizes))
+			s.capacity = max(s.stock, 4*it.batch, int64(6*it.expected*s.size/sizes))
 		}
 	}
 }

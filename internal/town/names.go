@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// place names of the town's quarters. Each has a village account.
+// placeNames are the town's quarters. Each has a village account.
 func placeNames() []string {
 	return []string{"Harbour Row", "Tally Hill", "Saltmere", "Pinnacle Green", "Copperfold", "Lantern Quay", "Oakhythe", "Mill Rising"}
 }
@@ -45,19 +45,31 @@ type registry struct {
 }
 
 func (r *registry) person(rng *rand.Rand) string {
-	name := pick(rng, firstNames) + " " + pick(rng, surnameHeads) + pick(rng, surnameTails)
-	return r.unique("player:", name)
+	return r.unique(func() string {
+		head, tail := pick(rng, surnameHeads), pick(rng, surnameTails)
+		for head[len(head)-1] == tail[0] { // no Goldden
+			tail = pick(rng, surnameTails)
+		}
+		return pick(rng, firstNames) + " " + head + tail
+	})
 }
 
 func (r *registry) firm(rng *rand.Rand) string {
-	return r.unique("firm:", pick(rng, firmHeads)+" "+pick(rng, firmTails))
+	return r.unique(func() string { return pick(rng, firmHeads) + " " + pick(rng, firmTails) })
 }
 
-// unique appends the number that a namesake gets.
-func (r *registry) unique(prefix, name string) string {
-	key := prefix + name
-	r.taken[key]++
-	if n := r.taken[key]; n > 1 {
+// unique draws a name that is not taken. Where such are hard to find, a
+// namesake gets a number.
+func (r *registry) unique(draw func() string) string {
+	name := draw()
+	for range 8 {
+		if r.taken[name] == 0 {
+			break
+		}
+		name = draw()
+	}
+	r.taken[name]++
+	if n := r.taken[name]; n > 1 {
 		return fmt.Sprintf("%s %s", name, roman(n))
 	}
 	return name

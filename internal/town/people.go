@@ -195,10 +195,10 @@ func (t *Town) planSociety(hour time.Time, slot int) {
 	share := inHour(hour)
 	n := float64(len(t.society.present)) * share
 	t.often(.26*n, t.takeBonus)
-	t.often(.46*n, t.earnReward)
-	t.often(1.2*n, t.goShopping)
+	t.often(.44*n, t.earnReward)
+	t.often(1.16*n, t.goShopping)
 	t.often(.24*n, t.sellToShop)
-	t.often(.22*n, t.giveMoney)
+	t.often(.20*n, t.giveMoney)
 	t.often(.17*n, t.repair)
 	t.often(.09*n, t.travel)
 	t.often(.025*n, t.auction)

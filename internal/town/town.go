@@ -39,7 +39,7 @@ type Config struct {
 	Start   time.Time     // when the town began; its day counts
 	Since   time.Time     // what is earlier is in the ledger; zero: nothing is
 	End     time.Time     // of the history
-	Pulse   time.Duration // how long Live may be silent; 0: 5 s; negative: as long as nothing happens
+	Pulse   time.Duration // how long Live is silent at most, at first; 0: 5 s; negative: as long as nothing happens
 }
 
 // A Town is one run of the simulation. It is not safe for concurrent use: call
