@@ -11,7 +11,8 @@ import (
 
 type exportCommand struct {
 	databaseFlags
-	Dir string `arg:"" type:"path" help:"Folder to write to; it is made if it is not there."`
+	Compress string `enum:"none,gzip,zstd" default:"none" help:"How the files are compressed: ${enum}."`
+	Dir      string `arg:"" type:"path" help:"Folder to write to; it is made if it is not there."`
 }
 
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
@@ -20,7 +21,8 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	if err := native.Export(ctx, db.Pool, c.Dir); err != nil {
+	compression := map[string]native.Compression{"none": native.Plain, "gzip": native.Gzip, "zstd": native.Zstd}[c.Compress]
+	if err := native.Export(ctx, db.Pool, c.Dir, compression); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.out, "exported to", c.Dir)

@@ -46,9 +46,9 @@ func (m *Mapping) checkFile(path string, rows int) (FileCheck, error) {
 	if err != nil {
 		return check, err
 	}
-	defer s.close()
+	defer s.Close()
 	for name, i := range s.index {
-		check.Columns[name] = s.header[i]
+		check.Columns[name] = s.Header[i]
 	}
 	var problem *RowError
 	first := true

@@ -160,7 +160,7 @@ func (g *gatherer) collect(gr *group, r *row, m *mapped) *RowError {
 		e.rounding.Add(e.rounding, m.rounding)
 	}
 	if m.moves && !(gr.move(m.from, -m.amount) && gr.move(m.to, m.amount)) {
-		return &RowError{File: r.source.path, Line: r.line, Problem: "the transaction's amounts add up to more than 64 bits hold"}
+		return &RowError{File: r.source.Path, Line: r.line, Problem: "the transaction's amounts add up to more than 64 bits hold"}
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func (g *gatherer) finish(gr *group) {
 
 // describe says why a row of a rejected entry was rejected.
 func (e *entry) describe(o original, problem *RowError) string {
-	if problem.Line == o.line && problem.File == o.source.path {
+	if problem.Line == o.line && problem.File == o.source.Path {
 		return problem.reason()
 	}
 	return fmt.Sprintf("its transaction has a bad row, line %d: %s", problem.Line, problem.reason())

@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"exchequer/ledger"
+	"exchequer/ledger/importer/csvfile"
 )
 
 // A Mapping says how the rows of a CSV file become accounts, transactions and
@@ -232,7 +233,7 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 
 func (r *mappingReader) csv(f *mappingFile) {
 	c := &r.m.csv
-	c.delimiter = r.character("csv.delimiter", f.CSV.Delimiter, ',')
+	c.Delimiter = r.character("csv.delimiter", f.CSV.Delimiter, ',')
 	decimal := r.character("csv.decimal", f.CSV.Decimal, '.')
 	c.number = numberFormat{decimal: byte(decimal), symbol: f.Ledger.Symbol}
 	if decimal != '.' && decimal != ',' {
@@ -245,7 +246,7 @@ func (r *mappingReader) csv(f *mappingFile) {
 			c.number.thousands = t[0]
 		}
 	}
-	c.encoding = oneOf(r, "csv.encoding", f.CSV.Encoding, "utf-8", "windows-1252")
+	c.Encoding = oneOf(r, "csv.encoding", f.CSV.Encoding, "utf-8", csvfile.Windows1252)
 	zone := time.UTC
 	if name := f.CSV.TimeZone; name != "" {
 		var err error

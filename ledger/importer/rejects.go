@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"exchequer/ledger/importer/csvfile"
 )
 
 // rejects writes the rows that were left out: file, line, reason, and the row
@@ -19,18 +21,18 @@ type rejects struct {
 
 func newRejects(w io.Writer, m *Mapping) *rejects {
 	r := &rejects{m: m, csv: csv.NewWriter(w)}
-	r.csv.Comma = m.csv.delimiter
+	r.csv.Comma = m.csv.Delimiter
 	return r
 }
 
 func (r *rejects) write(o original, reason string) error {
 	if r.header == nil {
-		r.header = o.source.header
+		r.header = o.source.Header
 		if err := r.csv.Write(append([]string{"rejected_file", "rejected_line", "rejected_because"}, r.header...)); err != nil {
 			return fmt.Errorf("write rejects: %w", err)
 		}
 	}
-	record := []string{o.source.path, strconv.Itoa(o.line), strings.ToValidUTF8(reason, "�")}
+	record := []string{o.source.Path, strconv.Itoa(o.line), strings.ToValidUTF8(reason, "�")}
 	if err := r.csv.Write(append(record, r.arrange(o)...)); err != nil {
 		return fmt.Errorf("write rejects: %w", err)
 	}
@@ -42,18 +44,18 @@ func (r *rejects) write(o original, reason string) error {
 func (r *rejects) arrange(o original) []string {
 	fields := make([]string, len(o.fields))
 	for i, f := range o.fields {
-		if len(f) > maxField {
+		if len(f) > csvfile.MaxField {
 			f = strings.ToValidUTF8(f[:1000], "") + fmt.Sprintf("… (%d bytes)", len(f))
 		}
 		fields[i] = f
 	}
-	if len(fields) != len(o.source.header) || slices.Equal(r.header, o.source.header) {
+	if len(fields) != len(o.source.Header) || slices.Equal(r.header, o.source.Header) {
 		return fields
 	}
 	first, _ := r.m.Check(r.header)
 	arranged := make([]string, len(r.header))
 	for i, name := range r.header {
-		if at := slices.Index(o.source.header, name); at >= 0 {
+		if at := slices.Index(o.source.Header, name); at >= 0 {
 			arranged[i] = fields[at]
 		}
 	}

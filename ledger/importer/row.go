@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"exchequer/ledger"
+	"exchequer/ledger/importer/csvfile"
 )
 
 // A row is one line of data and where it stands.
@@ -66,9 +67,9 @@ func (m *Mapping) column(name string) column {
 
 // bad returns the error for a column's value.
 func (r *row) bad(name, problem string, args ...any) *RowError {
-	e := &RowError{File: r.source.path, Line: r.line, Column: name, Header: "constant", Problem: fmt.Sprintf(problem, args...)}
+	e := &RowError{File: r.source.Path, Line: r.line, Column: name, Header: "constant", Problem: fmt.Sprintf(problem, args...)}
 	if i, found := r.source.index[name]; found {
-		e.Header, e.Value = r.source.header[i], r.fields[i]
+		e.Header, e.Value = r.source.Header[i], r.fields[i]
 	} else if _, constant := r.m.constants[name]; constant {
 		e.Value = r.m.constants[name]
 	} else {
@@ -80,7 +81,7 @@ func (r *row) bad(name, problem string, args ...any) *RowError {
 // group is what the row has in common with others of its transaction; empty
 // where it stands alone.
 func (r *row) group() string {
-	if r.m.payment == nil || r.m.payment.group == "" || len(r.fields) != len(r.source.header) {
+	if r.m.payment == nil || r.m.payment.group == "" || len(r.fields) != len(r.source.Header) {
 		return ""
 	}
 	return r.value(r.m.payment.group)
@@ -89,9 +90,9 @@ func (r *row) group() string {
 // parse reads what the row says.
 func (r *row) parse() (mapped, *RowError) {
 	var out mapped
-	if len(r.fields) != len(r.source.header) {
-		return out, &RowError{File: r.source.path, Line: r.line,
-			Problem: fmt.Sprintf("the row has %d fields, expected %d as in the header", len(r.fields), len(r.source.header))}
+	if len(r.fields) != len(r.source.Header) {
+		return out, &RowError{File: r.source.Path, Line: r.line,
+			Problem: fmt.Sprintf("the row has %d fields, expected %d as in the header", len(r.fields), len(r.source.Header))}
 	}
 	for _, c := range r.m.columns {
 		i, found := r.source.index[c.name]
@@ -99,8 +100,8 @@ func (r *row) parse() (mapped, *RowError) {
 			continue
 		}
 		switch field := r.fields[i]; {
-		case len(field) > maxField:
-			return out, r.bad(c.name, "expected at most %d bytes: is a quote not closed?", maxField)
+		case len(field) > csvfile.MaxField:
+			return out, r.bad(c.name, "expected at most %d bytes: is a quote not closed?", csvfile.MaxField)
 		case !utf8.ValidString(field):
 			return out, r.bad(c.name, `expected UTF-8: is the file's encoding "windows-1252"?`)
 		case strings.IndexByte(field, 0) >= 0:
@@ -203,7 +204,7 @@ func (r *row) payment(out *mapped) *RowError {
 		return err
 	}
 	if out.from == out.to {
-		return &RowError{File: r.source.path, Line: r.line,
+		return &RowError{File: r.source.Path, Line: r.line,
 			Problem: fmt.Sprintf("from and to are the same account %s, expected two", shortened(out.from))}
 	}
 	if out.amount < 0 {
@@ -214,7 +215,7 @@ func (r *row) payment(out *mapped) *RowError {
 }
 
 // place is the row's file and line, for messages.
-func (r *row) place() string { return r.source.path + ":" + strconv.Itoa(r.line) }
+func (r *row) place() string { return r.source.Path + ":" + strconv.Itoa(r.line) }
 
 func (r *row) time(name string) (time.Time, *RowError) {
 	t, err := r.m.csv.dates.parse(r.value(name))
@@ -296,5 +297,5 @@ func (r *row) empty(t template, why string) *RowError {
 			return r.bad(name, "expected a value: %s", why)
 		}
 	}
-	return &RowError{File: r.source.path, Line: r.line, Problem: why}
+	return &RowError{File: r.source.Path, Line: r.line, Problem: why}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"exchequer/ledger"
+	"exchequer/ledger/importer/csvfile"
 )
 
 // Options say what to import, and how.
@@ -80,7 +81,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 func (w *writer) prepare() error {
 	seen := map[string]string{}
 	for _, path := range w.options.Files {
-		base := baseName(path)
+		base := csvfile.BaseName(path)
 		if first, twice := seen[base]; twice && w.options.Mapping.namesFile() {
 			return fmt.Errorf("import: %s and %s have the same name, which this mapping's refs are made of: rename one", first, path)
 		}
@@ -173,7 +174,7 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	keep := r.w.options.SkipInvalid && r.w.rejects != nil
 	for {
 		fields, line, err := s.read()
@@ -348,9 +349,9 @@ func (w *writer) rejectRefused(entries []*entry, refused *ledger.BatchError) ([]
 // transaction or of a sale, or by an account or item that it names.
 func (e *entry) refusal(byLine, byRef map[string]ledger.Problem) (*RowError, bool) {
 	for _, o := range e.rows {
-		place := fmt.Sprintf("%s:%d", o.source.path, o.line)
+		place := fmt.Sprintf("%s:%d", o.source.Path, o.line)
 		if p, found := byLine[place]; found {
-			return &RowError{File: o.source.path, Line: o.line, Problem: strings.TrimPrefix(p.String(), place+": ")}, true
+			return &RowError{File: o.source.Path, Line: o.line, Problem: strings.TrimPrefix(p.String(), place+": ")}, true
 		}
 	}
 	refs := make([]string, 0, len(e.accounts)+len(e.items))
@@ -362,7 +363,7 @@ func (e *entry) refusal(byLine, byRef map[string]ledger.Problem) (*RowError, boo
 	}
 	for _, ref := range refs {
 		if p, found := byRef[ref]; found && len(byRef) > 0 {
-			return &RowError{File: e.rows[0].source.path, Line: e.rows[0].line, Problem: p.String()}, true
+			return &RowError{File: e.rows[0].source.Path, Line: e.rows[0].line, Problem: p.String()}, true
 		}
 	}
 	return nil, false

@@ -1,0 +1,157 @@
+package native
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/klauspost/compress/zstd"
+)
+
+// A Compression of the files of an export. Import recognises all of them.
+type Compression string
+
+// The compressions, by the ending of the file's name.
+const (
+	Plain Compression = ""
+	Gzip  Compression = ".gz"
+	Zstd  Compression = ".zst"
+)
+
+const stamp = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
+
+// files are what an export writes, in the order in which an import reads them.
+// Names are in byte order, all else as it was written.
+var files = []struct{ name, query string }{
+	{"settings", `SELECT name, symbol, decimals FROM settings`},
+	{"accounts", `SELECT ref, kind, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
+		FROM accounts ORDER BY ref COLLATE "C"`},
+	{"items", `SELECT ref, name FROM items ORDER BY ref COLLATE "C"`},
+	{"shops", `SELECT s.ref, s.place, a.ref AS owner, i.ref AS item, s.buy_price, s.sell_price, s.batch, s.stock, s.capacity,
+			s.active::text AS active, to_char(s.seen, ` + stamp + `) AS seen
+		FROM shops s JOIN accounts a ON a.id = s.owner JOIN items i ON i.id = s.item ORDER BY s.ref COLLATE "C"`},
+	{"transactions", `SELECT origin, ref, to_char(at, ` + stamp + `) AS at, source, message FROM transactions ORDER BY id`},
+	{"postings", `SELECT t.origin, t.ref AS transaction, a.ref AS account, p.amount
+		FROM postings p JOIN transactions t ON t.id = p.transaction JOIN accounts a ON a.id = p.account
+		ORDER BY p.transaction, p.seq`},
+	{"sales", `SELECT s.origin, s.ref, to_char(s.at, ` + stamp + `) AS at, i.ref AS item, h.ref AS shop, seller.ref AS seller,
+			buyer.ref AS buyer, s.direction, s.quantity, s.total, s.tax, t.ref AS transaction
+		FROM sales s JOIN items i ON i.id = s.item LEFT JOIN shops h ON h.id = s.shop
+			LEFT JOIN accounts seller ON seller.id = s.seller LEFT JOIN accounts buyer ON buyer.id = s.buyer
+			LEFT JOIN transactions t ON t.id = s.transaction
+		ORDER BY s.id`},
+}
+
+// partial marks a file that is not complete.
+const partial = ".partial"
+
+// Export writes the ledger to a folder, which is made if it is not there and
+// must not hold a set already. The files get their names when all are written.
+func Export(ctx context.Context, db *pgxpool.Pool, dir string, c Compression) error {
+	if err := export(ctx, db, dir, c); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return nil
+}
+
+func export(ctx context.Context, db *pgxpool.Pool, dir string, c Compression) (err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, f := range files {
+		switch path, _, err := find(dir, f.name); {
+		case err != nil:
+			return err
+		case path != "":
+			return fmt.Errorf("%s is there already: choose an empty folder", path)
+		}
+	}
+	var written []string
+	defer func() {
+		for _, path := range written {
+			if err != nil {
+				_ = os.Remove(path + partial) // the first error says more
+			}
+		}
+	}()
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		const session = `SET LOCAL statement_timeout = 0; SET LOCAL TimeZone = 'UTC'`
+		if _, err := tx.Exec(ctx, session); err != nil {
+			return err
+		}
+		for _, f := range files {
+			path := filepath.Join(dir, f.name+".csv"+string(c))
+			written = append(written, path)
+			if err := copyTo(ctx, tx, f.query, path+partial, c); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range written {
+		if err := os.Rename(path+partial, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyTo streams a query into a file.
+func copyTo(ctx context.Context, tx pgx.Tx, query, path string, c Compression) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	out, err := compressor(file, c)
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	_, err = tx.Conn().PgConn().CopyTo(ctx, out, "COPY ("+query+") TO STDOUT WITH (FORMAT csv, HEADER)")
+	if out != io.WriteCloser(file) {
+		err = errors.Join(err, out.Close())
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+func compressor(file *os.File, c Compression) (io.WriteCloser, error) {
+	switch c {
+	case Gzip:
+		return gzip.NewWriter(file), nil
+	case Zstd:
+		return zstd.NewWriter(file, zstd.WithEncoderConcurrency(1))
+	case Plain:
+		return file, nil
+	}
+	return nil, fmt.Errorf("unknown compression %q", c)
+}
+
+// find returns the path and size of a file of the set, in any compression;
+// empty: it is not there.
+func find(dir, name string) (path string, size int64, err error) {
+	for _, c := range []Compression{Plain, Gzip, Zstd} {
+		candidate := filepath.Join(dir, name+".csv"+string(c))
+		info, err := os.Stat(candidate)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			return "", 0, err
+		case path != "":
+			return "", 0, fmt.Errorf("%s and %s are both there: which one is meant?", path, candidate)
+		default:
+			path, size = candidate, info.Size()
+		}
+	}
+	return path, size, nil
+}

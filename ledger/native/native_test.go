@@ -1,0 +1,289 @@
+package native_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+	"exchequer/ledger/native"
+)
+
+// tables is everything that a ledger keeps, with refs in the place of ids, in
+// an order that does not depend on ids. Only day snapshots are missing: they
+// are made later, of these.
+var tables = map[string]string{
+	"settings": `SELECT * FROM settings`,
+	"accounts": `SELECT ref, kind, name, holder, opened, archived FROM accounts`,
+	"items":    `SELECT ref, name FROM items`,
+	"shops": `SELECT s.ref, place, a.ref AS owner, i.ref AS item, buy_price, sell_price, batch, stock, capacity, active, seen
+		FROM shops s JOIN accounts a ON a.id = owner JOIN items i ON i.id = item`,
+	"transactions": `SELECT origin, ref, at, source, message FROM transactions`,
+	"refs":         `SELECT origin, ref, what FROM refs`,
+	"postings": `SELECT t.origin, t.ref, p.seq, a.ref AS account, p.at, p.amount
+		FROM postings p JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account`,
+	"sales": `SELECT s.origin, s.ref, s.at, i.ref AS item, h.ref AS shop, f.ref AS seller, b.ref AS buyer, direction, quantity, total, tax, t.ref AS transaction
+		FROM sales s JOIN items i ON i.id = s.item LEFT JOIN shops h ON h.id = shop LEFT JOIN accounts f ON f.id = seller
+		LEFT JOIN accounts b ON b.id = buyer LEFT JOIN transactions t ON t.id = transaction`,
+	"balances":       `SELECT ref, balance, last_at, postings FROM balances JOIN accounts ON id = account`,
+	"activity_hours": `SELECT * FROM activity_hours`,
+	"flow_hours":     `SELECT * FROM flow_hours`,
+	"account_days":   `SELECT ref, day, received, sent, postings FROM account_days JOIN accounts ON id = account`,
+	"item_hours": `SELECT i.ref, hour, sales, h.quantity, volume, other_lines, other_quantity, other_volume, open, high, low, close,
+			open_at, o.ref AS open_sale, close_at, c.ref AS close_sale
+		FROM item_hours h JOIN items i ON i.id = h.item
+		LEFT JOIN sales o ON o.id = open_sale AND o.item = h.item LEFT JOIN sales c ON c.id = close_sale AND c.item = h.item`,
+}
+
+func TestAnImportOfAnExportGivesTheSameLedger(t *testing.T) {
+	for name, compression := range map[string]native.Compression{"plain": native.Plain, "gzip": native.Gzip, "zstd": native.Zstd} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := testkit.Postgres(t), testkit.Postgres(t)
+			fill(t, ours)
+			first, second := t.TempDir(), t.TempDir()
+			if err := native.Export(t.Context(), ours, first, compression); err != nil {
+				t.Fatal(err)
+			}
+			written, err := native.Import(t.Context(), ledger.New(theirs), first, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if written.Transactions == 0 || written.Sales == 0 {
+				t.Fatalf("wrote %+v, want transactions and sales", written)
+			}
+			for table, query := range tables {
+				if diff := cmp.Diff(dump(t, ours, query), dump(t, theirs, query)); diff != "" {
+					t.Errorf("%s differs (-exported +imported):\n%s", table, diff)
+				}
+			}
+			report, err := ledger.New(theirs).Verify(t.Context())
+			if err != nil || !report.OK() {
+				t.Errorf("the imported rollups are not what the postings say: %+v, %v", report, err)
+			}
+
+			if err := native.Export(t.Context(), theirs, second, native.Plain); err != nil {
+				t.Fatal(err)
+			}
+			if compression == native.Plain {
+				sameFiles(t, first, second)
+			}
+			again, err := native.Import(t.Context(), ledger.New(theirs), first, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.Transactions+again.Sales != 0 || again.SkippedTransactions != written.Transactions {
+				t.Errorf("the second import wrote %+v, want nothing", again)
+			}
+		})
+	}
+}
+
+func TestAnEmptyLedgerIsExportedAndImported(t *testing.T) {
+	ours, theirs := testkit.Postgres(t), testkit.Postgres(t)
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	if err := native.Export(t.Context(), ours, dir, native.Plain); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := native.Import(t.Context(), ledger.New(theirs), dir, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnExportDoesNotMixWithAnotherOne(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"items.csv": "ref\nbread\n"})
+	err := native.Export(t.Context(), testkit.Postgres(t), dir, native.Zstd)
+	if err == nil || !strings.Contains(err.Error(), "items.csv is there already: choose an empty folder") {
+		t.Errorf("Export = %v, want it to refuse", err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("the folder has %v, want only what was there", entries)
+	}
+}
+
+const (
+	someAccounts = "ref,kind\nanna,personal\nbank,system\n"
+	twoPayments  = "origin,ref,at,source\no,1,2026-01-01T00:00:00Z,pay\no,2,2026-01-01T00:00:00Z,pay\n"
+	theirLegs    = "origin,transaction,account,amount\no,1,bank,-5\no,1,anna,5\no,2,bank,-5\no,2,anna,5\n"
+)
+
+func TestASetThatIsWrongSaysWhereAndWritesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"no native file": {nil, "there is no native file in it"},
+		"a wrong name":   {map[string]string{"account.csv": someAccounts}, "account.csv is not part of the native set"},
+		"postings are missing": {map[string]string{"transactions.csv": twoPayments},
+			"transactions.csv and postings.csv go together"},
+		"twice, plain and compressed": {map[string]string{"items.csv": "ref\n", "items.csv.gz": ""}, "are both there"},
+		"an unknown column":           {map[string]string{"accounts.csv": "ref,kind,colour\n"}, `accounts.csv:1: column "colour" is unknown`},
+		"a missing column":            {map[string]string{"accounts.csv": "ref\nanna\n"}, `accounts.csv:1: column "kind" is missing`},
+		"an empty file":               {map[string]string{"accounts.csv": ""}, "accounts.csv: the file is empty"},
+		"a kind that is none":         {map[string]string{"accounts.csv": "ref,kind\nanna,queen\n"}, `account "anna": kind "queen" is none of`},
+		"a row that is too short":     {map[string]string{"accounts.csv": "ref,kind\nanna\n"}, "accounts.csv:2: the row has 1 fields, expected 2"},
+		"an open quote":               {map[string]string{"accounts.csv": "ref,kind\n\"anna,personal\n"}, "accounts.csv:2: extraneous or missing"},
+		"an amount with decimals": {map[string]string{"accounts.csv": someAccounts, "transactions.csv": twoPayments,
+			"postings.csv": strings.Replace(theirLegs, "-5", "-5.0", 1)},
+			`postings.csv:2: column "amount": "-5.0": expected a whole number`},
+		"an amount beyond 64 bits": {map[string]string{"accounts.csv": someAccounts, "transactions.csv": twoPayments,
+			"postings.csv": strings.Replace(theirLegs, "-5", "-9223372036854775809", 1)},
+			`postings.csv:2: column "amount": "-9223372036854775809": expected a whole number that fits in 64 bits`},
+		"legs that do not sum to zero": {map[string]string{"accounts.csv": someAccounts, "transactions.csv": twoPayments,
+			"postings.csv": strings.Replace(theirLegs, "-5", "-4", 1)}, `transactions.csv:2: transaction "1": postings sum to 1, not to zero`},
+		"postings in another order": {map[string]string{"accounts.csv": someAccounts, "transactions.csv": twoPayments,
+			"postings.csv": "origin,transaction,account,amount\no,2,bank,-5\no,2,anna,5\no,1,bank,-5\no,1,anna,5\n"},
+			`transactions.csv:2: transaction "1" has no postings: next in postings is "2"`},
+		"postings of no transaction": {map[string]string{"accounts.csv": someAccounts, "transactions.csv": twoPayments,
+			"postings.csv": theirLegs + "o,3,bank,-5\n"}, `postings.csv:6: transaction "3" is not the next one`},
+		"a time in the future": {map[string]string{"accounts.csv": someAccounts,
+			"transactions.csv": strings.Replace(twoPayments, "2026", "2999", 1), "postings.csv": theirLegs}, "is in the future"},
+		"a date that is none": {map[string]string{"accounts.csv": someAccounts,
+			"transactions.csv": strings.Replace(twoPayments, "2026", "26", 1), "postings.csv": theirLegs},
+			`transactions.csv:2: column "at": "26-01-01T00:00:00Z": expected a time such as`},
+		"an unknown account": {map[string]string{"accounts.csv": "ref,kind\nanna,personal\n", "transactions.csv": twoPayments,
+			"postings.csv": theirLegs}, `account "bank" is unknown`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, dir := testkit.Postgres(t), t.TempDir()
+			write(t, dir, c.files)
+			_, err := native.Import(t.Context(), ledger.New(db), dir, nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Import = %v\nwant it to say %q", err, c.want)
+			}
+			if rows := dump(t, db, `SELECT count(*) FROM transactions`); rows[0] != "(0)" {
+				t.Errorf("%s transactions were written, want none", rows[0])
+			}
+		})
+	}
+}
+
+func TestOtherDecimalsAreRefused(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Ours", Symbol: "£", Decimals: 2}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, map[string]string{"settings.csv": "name,symbol,decimals\nTheirs,£,3\n"})
+	_, err := native.Import(t.Context(), ledger.New(db), dir, nil)
+	if err == nil || !strings.Contains(err.Error(), "keeps money with 2 decimals, this set has 3") {
+		t.Errorf("Import = %v, want it to refuse", err)
+	}
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// dump returns a query's rows as sorted text.
+func dump(t *testing.T, db *pgxpool.Pool, query string) []string {
+	t.Helper()
+	rows, _ := db.Query(t.Context(), `SELECT q::text FROM (`+query+`) q ORDER BY q::text COLLATE "C"`)
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func sameFiles(t *testing.T, a, b string) {
+	t.Helper()
+	entries, err := os.ReadDir(a)
+	if err != nil || len(entries) != 7 {
+		t.Fatalf("the export has %v, %v, want seven files", entries, err)
+	}
+	for _, entry := range entries {
+		x, _ := os.ReadFile(filepath.Join(a, entry.Name()))
+		y, err := os.ReadFile(filepath.Join(b, entry.Name()))
+		if err != nil || string(x) != string(y) {
+			t.Errorf("%s differs from the export of the import (%v)", entry.Name(), err)
+		}
+	}
+}
+
+// fill writes a ledger with one of everything that is hard to write as CSV,
+// and some thousands of ordinary rows.
+func fill(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	l := ledger.New(db)
+	if err := l.SetSettings(t.Context(), ledger.Settings{Name: `Port "Exchequer", ₤`, Symbol: "₤", Decimals: 3}); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	start := time.Date(2026, 1, 1, 0, 0, 0, 123456000, time.UTC)
+	names := []string{"plain", `a "quoted" one`, "two\nlines", "comma, semicolon; tab\t", " spaces ", `\N`, "Ω 漢字", "'", `\.`}
+	var b ledger.Batch
+	for i := range 40 {
+		a := ledger.Account{Ref: fmt.Sprintf("a%d/%s", i, names[i%len(names)]), Kind: ledger.Kinds()[i%4], Name: names[(i+1)%len(names)],
+			Holder: fmt.Sprintf("holder %d", i/3), Opened: start.Add(time.Duration(i) * time.Hour)}
+		if i%7 == 6 {
+			a.Archived = start.AddDate(0, 1, i)
+		}
+		b.Accounts = append(b.Accounts, a)
+	}
+	for i := range 9 {
+		b.Items = append(b.Items, ledger.Item{Ref: fmt.Sprint("i", i), Name: names[i]})
+		price, stock := int64(i*100), int64(i)
+		shop := ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, Item: fmt.Sprint("i", i), Batch: int64(i + 1),
+			Active: i%2 == 0, Seen: start}
+		if i%3 > 0 {
+			shop.BuyPrice, shop.Stock = &price, &stock
+		}
+		if i%3 < 2 {
+			shop.SellPrice, shop.Capacity = &price, &stock
+		}
+		b.Shops = append(b.Shops, shop)
+	}
+	for batch := range 4 {
+		for n := range 500 {
+			i := batch*500 + n
+			at := start.Add(time.Duration(random.IntN(60*24)) * time.Hour)
+			t := ledger.Transaction{Origin: fmt.Sprint("origin ", i%2), Ref: fmt.Sprint(i / 2), At: at, Source: []string{"shop", "tax, etc"}[i%2],
+				Message: names[i%len(names)]}
+			var sum int64
+			for range 1 + random.IntN(4) {
+				amount := random.Int64N(100_000) - 49_999
+				if amount == 0 || sum+amount == 0 {
+					amount = 50_000
+				}
+				sum += amount
+				t.Postings = append(t.Postings, ledger.Posting{Account: anyOf(b, random), Amount: amount})
+			}
+			t.Postings = append(t.Postings, ledger.Posting{Account: anyOf(b, random), Amount: -sum})
+			if sum == 0 {
+				continue
+			}
+			b.Transactions = append(b.Transactions, t)
+			sale := ledger.Sale{Origin: t.Origin, Ref: t.Ref, At: at, Item: fmt.Sprint("i", random.IntN(9)), Direction: ledger.DirectionSale,
+				Quantity: random.Int64N(20) - 3, Total: random.Int64N(5000) - 500, Tax: int64(i % 3), Transaction: t.Ref}
+			switch i % 3 {
+			case 0:
+				sale.Shop, sale.Seller, sale.Buyer, sale.Direction = "s1", anyOf(b, random), anyOf(b, random), ledger.DirectionPurchase
+			case 1:
+				sale.Transaction = ""
+			}
+			b.Sales = append(b.Sales, sale)
+		}
+		if _, err := l.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		b.Transactions, b.Sales = nil, nil
+	}
+}
+
+func anyOf(b ledger.Batch, random *rand.Rand) string {
+	return b.Accounts[random.IntN(len(b.Accounts))].Ref
+}

@@ -1,0 +1,40 @@
+package native
+
+import (
+	"cmp"
+
+	"exchequer/ledger"
+)
+
+func readAccount(t *table, b *ledger.Batch) {
+	b.Accounts = append(b.Accounts, ledger.Account{
+		Ref: t.needed("ref"), Kind: ledger.Kind(t.needed("kind")), Name: t.text("name"), Holder: t.text("holder"),
+		Opened: t.optionalTime("opened"), Archived: t.optionalTime("archived"),
+	})
+}
+
+func readItem(t *table, b *ledger.Batch) {
+	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name")})
+}
+
+func readShop(t *table, b *ledger.Batch) {
+	b.Shops = append(b.Shops, ledger.Shop{
+		Ref: t.needed("ref"), Place: t.text("place"), Owner: t.needed("owner"), Item: t.needed("item"),
+		BuyPrice: t.optionalInteger("buy_price"), SellPrice: t.optionalInteger("sell_price"), Batch: t.integer("batch"),
+		Stock: t.optionalInteger("stock"), Capacity: t.optionalInteger("capacity"),
+		Active: t.boolean("active"), Seen: t.time("seen"),
+	})
+}
+
+func readSale(t *table, b *ledger.Batch) {
+	s := ledger.Sale{
+		Origin: t.needed("origin"), Ref: t.needed("ref"), At: t.time("at"), Item: t.needed("item"),
+		Shop: t.text("shop"), Seller: t.text("seller"), Buyer: t.text("buyer"),
+		Direction: ledger.Direction(cmp.Or(t.text("direction"), string(ledger.DirectionSale))),
+		Quantity:  t.integer("quantity"), Total: t.integer("total"), Transaction: t.text("transaction"), Line: t.place(),
+	}
+	if tax := t.optionalInteger("tax"); tax != nil {
+		s.Tax = *tax
+	}
+	b.Sales = append(b.Sales, s)
+}
