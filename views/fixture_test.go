@@ -39,7 +39,7 @@ func town(days aggregates.Days) EconomyPage {
 		Choice: Choice{Days: days, Population: aggregates.PopulationPersonal},
 	}
 	a := &aggregates.Activity{Days: days, Start: buckets[0], End: noon, Bucket: unit}
-	o := &aggregates.Overview{Days: days, Start: buckets[0], End: noon, Holders: 2317, Balanced: true, Bucket: unit, Buckets: buckets}
+	o := &aggregates.Overview{Days: days, Start: buckets[0], End: noon, Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
 	for i, at := range buckets {
 		week := 1 + 0.35*math.Sin(float64(i)*2*math.Pi/7)

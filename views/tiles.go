@@ -127,9 +127,14 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
+// flow is how much money came into being and how much ceased to be.
+func flow(o *aggregates.Overview, s ledger.Settings) string {
+	return "created " + moneyTile(o.Created, s) + ", destroyed " + moneyTile(o.Destroyed, s)
+}
+
 // overviewShell says whether the books balance.
-func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overview]) shell {
-	s := newShell("overview", Plural(o.Holders, "holder", "holders")+" · ", c, p).with(o.Why, o.Historical, o.End)
+func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overview], settings ledger.Settings) shell {
+	s := newShell("overview", Plural(o.Holders, "holder", "holders")+" · "+flow(o, settings)+" · ", c, p).with(o.Why, o.Historical, o.End)
 	if s.Missing != "" {
 		return s
 	}

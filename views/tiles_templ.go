@@ -268,7 +268,7 @@ func OverviewPanel(site Site, choice Choice, p Panel[*aggregates.Overview]) temp
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(overviewShell(p.Result.Value, choice, p)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(overviewShell(p.Result.Value, choice, p, site.Settings)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
