@@ -187,7 +187,8 @@ func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	var l leg
 	var legs []leg
 	add := func() {
-		if len(legs) > 0 {
+		// What does not sum to zero is reported already, and has no flows.
+		if len(legs) > 1 && sum(legs) == 0 {
 			d.addTransaction(lastAt.UnixMicro(), lastSource, legs)
 		}
 		legs = legs[:0]
