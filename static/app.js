@@ -1,0 +1,2 @@
+import "./refresh.js";
+import "./tips.js";

@@ -1,0 +1,147 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// A visit is one request on its way through the site.
+type visit struct {
+	http.ResponseWriter
+	id     string
+	route  string
+	status int
+	bytes  int64
+}
+
+func (v *visit) WriteHeader(status int) {
+	if v.status == 0 {
+		v.status = status
+	}
+	v.ResponseWriter.WriteHeader(status)
+}
+
+func (v *visit) Write(p []byte) (int, error) {
+	if v.status == 0 {
+		v.status = http.StatusOK
+	}
+	n, err := v.ResponseWriter.Write(p)
+	v.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach flush and deadlines.
+func (v *visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
+
+// Flush sends what is written so far.
+func (v *visit) Flush() {
+	_ = http.NewResponseController(v.ResponseWriter).Flush() // a reader who left is no failure
+}
+
+const bodyLimit = 64 << 10
+
+// The headers that are the same for every answer are shared, not made anew.
+var fixedHeaders = http.Header{
+	"Content-Security-Policy": {"default-src 'self'; object-src 'none'; base-uri 'none'; " +
+		"frame-ancestors 'none'; form-action 'self'"},
+	"X-Content-Type-Options":       {"nosniff"},
+	"Referrer-Policy":              {"same-origin"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+}
+
+// answer is what surrounds every handler: an id, headers, limits, what a panic
+// becomes, the access log and the metrics.
+func (s *server) answer(route string, h handler) http.Handler {
+	observe := s.metrics.route(route)
+	level := slog.LevelInfo
+	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
+		level = slog.LevelDebug // asked every few seconds, by machines
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		v := &visit{ResponseWriter: w, id: requestID(r), route: route}
+		header := w.Header()
+		for name, values := range fixedHeaders {
+			header[name] = values
+		}
+		header["X-Request-Id"] = []string{v.id}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+		}
+		s.metrics.inFlight.Inc()
+		defer func() {
+			s.metrics.inFlight.Dec()
+			took := time.Since(start)
+			if v.status == 0 {
+				v.status = http.StatusOK // nothing written: net/http says 200
+			}
+			observe(r.Method, v.status, took)
+			if s.Log.Enabled(context.Background(), level) {
+				s.Log.LogAttrs(context.Background(), level, "request",
+					slog.String("id", v.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+					slog.String("route", route), slog.Int("status", v.status), slog.Int64("bytes", v.bytes),
+					slog.Duration("took", took), slog.String("client", middleware.GetClientIP(r.Context())))
+			}
+		}()
+		defer func() {
+			switch caught := recover(); {
+			case caught == nil:
+			case caught == http.ErrAbortHandler, v.status != 0:
+				// Too late for an error page: the reader must see that the
+				// answer is not whole.
+				if caught != http.ErrAbortHandler {
+					s.logPanic(v, caught)
+				}
+				panic(http.ErrAbortHandler)
+			default:
+				s.logPanic(v, caught)
+				s.fail(v, r, v, errPanic)
+			}
+		}()
+		if err := h(v, r); err != nil {
+			if v.status != 0 {
+				s.Log.Warn("answer broken off", "id", v.id, "route", route, "error", err)
+				panic(http.ErrAbortHandler)
+			}
+			s.fail(v, r, v, err)
+		}
+	})
+}
+
+func (s *server) logPanic(v *visit, caught any) {
+	s.Log.Error("handler panicked", "id", v.id, "route", v.route, "panic", fmt.Sprint(caught), "stack", string(debug.Stack()))
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// requestID is the one that a proxy gave, if it is one, or a new one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); saneID(id) {
+		return id
+	}
+	return strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)
+}
+
+func saneID(id string) bool {
+	if len(id) < 8 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		switch {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"encoding/csv"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+)
+
+// csvWriter writes tables by RFC 4180, one row at a time. Money is written in
+// whole units with its decimals, so that a spreadsheet reads what people say.
+type csvWriter struct {
+	out      *csv.Writer
+	settings ledger.Settings
+	cells    []string
+	err      error
+}
+
+func newCSV(w io.Writer, settings ledger.Settings) *csvWriter {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	return &csvWriter{out: out, settings: settings}
+}
+
+func csvHeader(name string) http.Header {
+	return http.Header{
+		"Content-Type":        {"text/csv; charset=utf-8; header=present"},
+		"Content-Disposition": {`attachment; filename="economy-` + name + `.csv"`},
+	}
+}
+
+// header names each column with its unit.
+func (c *csvWriter) header(columns []aggregates.Column) {
+	c.cells = c.cells[:0]
+	for _, column := range columns {
+		name := column.Title
+		switch column.Unit {
+		case aggregates.Money:
+			name += " (" + c.settings.Symbol + ")"
+		case aggregates.Percent:
+			name += " (share of 1)"
+		case aggregates.Instant:
+			name += " (UTC)"
+		}
+		c.cells = append(c.cells, guard(name))
+	}
+	c.write()
+}
+
+func (c *csvWriter) row(columns []aggregates.Column, values []any) {
+	c.cells = c.cells[:0]
+	for i, value := range values {
+		c.cells = append(c.cells, c.cell(columns[i].Unit, value))
+	}
+	c.write()
+}
+
+func (c *csvWriter) cell(unit aggregates.Unit, value any) string {
+	switch v := value.(type) {
+	case string:
+		return guard(v)
+	case int64:
+		if unit == aggregates.Money {
+			return decimal(v, c.settings.Decimals)
+		}
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case time.Time:
+		if unit == aggregates.Day {
+			return v.Format(time.DateOnly)
+		}
+		return v.Format(time.RFC3339)
+	default:
+		return "" // not available
+	}
+}
+
+func (c *csvWriter) write() {
+	if c.err == nil {
+		c.err = c.out.Write(c.cells)
+	}
+}
+
+func (c *csvWriter) end() error {
+	c.out.Flush()
+	if c.err == nil {
+		c.err = c.out.Error()
+	}
+	return c.err
+}
+
+// guard keeps a spreadsheet from running a text as a formula. Numbers are
+// written by cell and stay numbers.
+func guard(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// decimal writes minor units exactly.
+func decimal(minor int64, decimals int) string {
+	sign, digits := "", strconv.FormatInt(minor, 10)
+	if minor < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	if decimals == 0 {
+		return sign + digits
+	}
+	if missing := decimals + 1 - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
+	}
+	whole := len(digits) - decimals
+	return sign + digits[:whole] + "." + digits[whole:]
+}

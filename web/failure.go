@@ -1,0 +1,130 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"exchequer/cache"
+	"exchequer/views"
+)
+
+// A handler answers a request or says why it could not; then it has written
+// nothing.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+var (
+	errNotFound = errors.New("not found")
+	errMethod   = errors.New("method not allowed")
+	errPanic    = errors.New("panic")
+	errBusy     = errors.New("all downloads are taken")
+)
+
+// messages are what visitors may learn, by status.
+var messages = map[int]string{
+	http.StatusBadRequest:          "This request could not be understood.",
+	http.StatusNotFound:            "There is nothing at this address.",
+	http.StatusMethodNotAllowed:    "This address does not answer to that kind of request.",
+	http.StatusInternalServerError: "Something went wrong on our side. It has been written down.",
+	http.StatusServiceUnavailable:  "These numbers are not there yet. Try again in a moment.",
+}
+
+// status decides how a failure is told.
+func status(err error) int {
+	var unavailable *cache.UnavailableError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, errNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, errMethod):
+		return http.StatusMethodNotAllowed
+	case errors.As(err, &tooLarge), errors.Is(err, errForm):
+		return http.StatusBadRequest
+	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// fail is the one place that decides what the reader of a failed request is
+// told, and in which form.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	if r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+		return // the reader has left
+	}
+	code := status(err)
+	if code >= http.StatusInternalServerError {
+		s.Log.ErrorContext(r.Context(), "request failed", "id", v.id, "route", v.route, "error", err)
+	}
+	h := w.Header()
+	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
+		h.Del(name)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept")
+	if code == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	var body []byte
+	switch form(r) {
+	case "html":
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		body = s.failed[code]
+	case "json":
+		h.Set("Content-Type", "application/json")
+		body, _ = json.Marshal(struct { // strings and a number always encode
+			Status  int    `json:"status"`
+			Error   string `json:"error"`
+			Request string `json:"request"`
+		}{code, messages[code], v.id})
+		body = append(body, '\n')
+	default:
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		body = []byte(messages[code] + "\n")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(code)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body)
+	}
+}
+
+// form is how the reader likes to be told: by the address, else by Accept.
+func form(r *http.Request) string {
+	accept := r.Header.Get("Accept")
+	switch {
+	case strings.HasSuffix(r.URL.Path, ".json"):
+		return "json"
+	case strings.HasSuffix(r.URL.Path, ".csv"):
+		return "plain"
+	case strings.Contains(accept, "text/html"):
+		return "html"
+	case strings.Contains(accept, "json"):
+		return "json"
+	default:
+		return "plain"
+	}
+}
+
+// drawErrorPages draws them ahead: when they are needed, nothing else may work.
+func (s *server) drawErrorPages() (map[int][]byte, error) {
+	pages := map[int][]byte{}
+	for code, message := range messages {
+		var page bytes.Buffer
+		if err := views.ErrorPage(s.site("/economy", ""), code, message).Render(context.Background(), &page); err != nil {
+			return nil, fmt.Errorf("%d: %w", code, err)
+		}
+		pages[code] = page.Bytes()
+	}
+	return pages, nil
+}
+
+// drain reads what little a client may still send of a body that was refused.
+func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, 4<<10) }

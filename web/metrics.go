@@ -1,0 +1,65 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are rate, errors and duration of requests by route pattern, which
+// keeps the number of series bounded whatever addresses are asked for.
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	pages    *prometheus.CounterVec
+
+	hits, notModified prometheus.Counter // of pages
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "exchequer_http_requests_total", Help: "Requests by route pattern, method and status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "exchequer_http_request_duration_seconds", Help: "Time to the end of the answer, by route pattern.",
+			Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "exchequer_http_requests_in_flight", Help: "Requests that are being answered.",
+		}),
+		pages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "exchequer_pages_total", Help: "Pages by how they were made: hit, rendered, streamed, incomplete, not_modified.",
+		}, []string{"how"}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.pages} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	m.hits, m.notModified = m.pages.WithLabelValues("hit"), m.pages.WithLabelValues("not_modified")
+	return m, nil
+}
+
+// route returns what counts the requests of a route.
+func (m *metrics) route(pattern string) func(method string, status int, took time.Duration) {
+	duration := m.duration.WithLabelValues(pattern)
+	requests := m.requests.MustCurryWith(prometheus.Labels{"route": pattern})
+	usual := requests.WithLabelValues(http.MethodGet, "200")
+	return func(method string, status int, took time.Duration) {
+		duration.Observe(took.Seconds())
+		if method == http.MethodGet && status == http.StatusOK {
+			usual.Inc()
+			return
+		}
+		switch method {
+		case http.MethodGet, http.MethodHead, http.MethodPost:
+		default:
+			method = "other"
+		}
+		requests.WithLabelValues(method, strconv.Itoa(status)).Inc()
+	}
+}

@@ -1,0 +1,49 @@
+package web
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// healthz says that the process answers. It touches nothing, so that a
+// database that is down does not get every process restarted.
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	h := w.Header()
+	h["Cache-Control"] = noStore
+	h["Content-Type"] = textPlain
+	h["Server-Timing"] = []string{clock(time.Now())}
+	_, _ = io.WriteString(w, "ok\n")
+	return nil
+}
+
+// readyz says whether requests may be sent here, and if not, what is missing.
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	missing := make([]string, len(s.Ready))
+	var wg sync.WaitGroup
+	for i, check := range s.Ready {
+		wg.Go(func() {
+			if err := check.Check(ctx); err != nil {
+				s.Log.WarnContext(ctx, "not ready", "check", check.Name, "error", err)
+				missing[i] = check.Name + ": " + check.Missing + "\n"
+			}
+		})
+	}
+	wg.Wait()
+	h := w.Header()
+	h["Cache-Control"] = noStore
+	h["Content-Type"] = textPlain
+	if text := strings.Join(missing, ""); text != "" {
+		h.Set("Retry-After", "5")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "not ready\n"+text)
+		return nil
+	}
+	_, _ = io.WriteString(w, "ready\n")
+	return nil
+}

@@ -1,0 +1,65 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"exchequer/static"
+	"exchequer/views"
+)
+
+// routes lists every address of the site.
+func (s *server) routes() http.Handler {
+	r := chi.NewRouter()
+	if len(s.TrustedProxies) > 0 {
+		r.Use(middleware.ClientIPFromXFF(s.TrustedProxies...))
+	} else {
+		r.Use(middleware.ClientIPFromRemoteAddr)
+	}
+	get := func(pattern string, h handler) {
+		answer := s.answer(pattern, h)
+		r.Method(http.MethodGet, pattern, answer)
+		r.Method(http.MethodHead, pattern, answer)
+	}
+
+	get("/", s.economy)
+	get("/economy", s.economy)
+	for _, name := range views.PanelNames() {
+		get("/economy/"+name, s.panel(name))
+		get("/economy/"+name+".csv", s.panelCSV(name))
+		get("/economy/"+name+".json", s.panelJSON(name))
+	}
+
+	get("/theme.css", s.themeCSS)
+	r.Method(http.MethodPost, "/theme", s.answer("/theme", s.chooseTheme))
+
+	files := without(static.Handler())
+	get("/static/*", files)
+	get("/favicon.ico", files)
+
+	get("/healthz", s.healthz)
+	get("/readyz", s.readyz)
+	get("/metrics", without(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})))
+
+	r.NotFound(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
+	r.MethodNotAllowed(s.answer("none", func(w http.ResponseWriter, req *http.Request) error {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		return errMethod
+	}).ServeHTTP)
+	return http.NewCrossOriginProtection().Handler(r)
+}
+
+// without makes a handler of one that cannot fail.
+func without(h http.Handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}

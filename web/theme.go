@@ -1,0 +1,76 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"exchequer/views"
+)
+
+var errForm = errors.New("form cannot be read")
+
+const themeCookie = "theme"
+
+// themeCSS is the one answer that differs from visitor to visitor.
+func (s *server) themeCSS(w http.ResponseWriter, r *http.Request) error {
+	theme := "system"
+	if cookie, err := r.Cookie(themeCookie); err == nil {
+		theme = parseTheme(cookie.Value)
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Cookie")
+	h.Set("Etag", `W/"`+theme+"-"+s.Version+`"`)
+	if matches(r.Header.Get("If-None-Match"), h.Get("Etag")) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = io.WriteString(w, views.ThemeCSS(theme))
+	return nil
+}
+
+// chooseTheme keeps the choice in a cookie and goes back to the page.
+func (s *server) chooseTheme(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		drain(r.Body)
+		return fmt.Errorf("theme: %w: %w", errForm, err)
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: themeCookie, Value: parseTheme(r.PostForm.Get("theme")), Path: "/", MaxAge: 365 * 24 * 3600,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil,
+	})
+	w.Header()["Cache-Control"] = noStore
+	w.Header().Set("Location", localPath(r.PostForm.Get("back")))
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+func parseTheme(s string) string {
+	switch s {
+	case "light", "dark":
+		return s
+	default:
+		return "system"
+	}
+}
+
+// localPath returns where to go back to, "/" unless it is a path of this site.
+// Browsers read a backslash as a slash and drop control characters, so that
+// "/\host" and "/<tab>/host" would leave it.
+func localPath(s string) string {
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(c rune) bool {
+		return c == '\\' || c < ' ' || c == 0x7f
+	}) {
+		return "/"
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil {
+		return "/"
+	}
+	return u.String()
+}

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/static"
+	"exchequer/views"
+)
+
+// Deps are what the pages stand on.
+type Deps struct {
+	Economy *aggregates.Economy
+	// Settings is asked at every request, so it must answer from memory.
+	Settings func() ledger.Settings
+	// Ready are the things without which "/readyz" says no.
+	Ready    []Check
+	Log      *slog.Logger
+	Registry *prometheus.Registry // gets the metrics of requests, shown with all others at "/metrics"
+	Version  string               // of the program
+
+	// Window is the size of the windows of the page's memos, for pages that
+	// are sent before any memo has answered. 30 s if zero.
+	Window time.Duration
+	// Budget is how long a page waits for all its panels together. 10 s if zero.
+	Budget time.Duration
+	// SharedCache allows a cache in front of this server to keep a page until
+	// its next refresh.
+	SharedCache bool
+	// TrustedProxies are the address ranges whose X-Forwarded-For is believed.
+	TrustedProxies []string
+}
+
+// A Check is something that must be there before requests are sent to us.
+type Check struct {
+	Name    string // "database"
+	Missing string // what to do, for whoever reads the probe: "run exchequer migrate"
+	Check   func(context.Context) error
+}
+
+type server struct {
+	Deps
+	assets  views.Assets
+	pages   *memory
+	failed  map[int][]byte // error pages, by status
+	metrics *metrics
+	router  http.Handler
+
+	downloads *semaphore.Weighted
+}
+
+// New returns the handler of the whole site. It starts nothing that outlives a
+// request.
+func New(d Deps) (http.Handler, error) {
+	if d.Window == 0 {
+		d.Window = 30 * time.Second
+	}
+	if d.Budget == 0 {
+		d.Budget = 10 * time.Second
+	}
+	s := &server{
+		Deps:   d,
+		assets: views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
+		pages:  newMemory(64),
+
+		downloads: semaphore.NewWeighted(downloads),
+	}
+	var err error
+	if s.metrics, err = newMetrics(d.Registry); err != nil {
+		return nil, fmt.Errorf("web: register metrics: %w", err)
+	}
+	if s.failed, err = s.drawErrorPages(); err != nil {
+		return nil, fmt.Errorf("web: draw the error pages: %w", err)
+	}
+	s.router = s.routes()
+	return s, nil
+}
+
+// site is what every page knows. Path and query are canonical, so that they
+// can be part of the bytes.
+func (s *server) site(path, query string) views.Site {
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Path: path, Query: query, Version: s.Version}
+}
