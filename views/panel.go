@@ -95,7 +95,7 @@ var texts = map[string]panelText{
 		"Money and trade",
 		"Supply = sum of all balances but the system's = minus the sum of the system's. Velocity = value moved between holders in the period / average supply over it.",
 		"Active: holders with a posting in the last 7 days. Each change is against the period before, up to the same time of day.",
-		"System accounts; transfers of a holder to themselves; archived accounts among the holders.",
+		"System accounts; transfers of a holder to themselves; archived accounts among the holders; in the small courses of transactions and velocity, what is not over.",
 	},
 	"inequality": {
 		"How even it is",

@@ -27,17 +27,30 @@ func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 	}
 	supply := trendTile("supply", "Money supply", moneyTile(o.Supply.Now, s), o.Supply, since)
 	supply.Exact = Money(o.Supply.Now, s)
+	transactions := trendTile("transactions", "Transactions", Count(o.Transactions.Now), o.Transactions, since)
 	velocity := trendTile("velocity", "Transfer velocity", Decimal(o.Velocity.Now, 2)+nbsp+"×", o.Velocity, since)
 	if o.Velocity.Before != nil {
 		velocity.Change = Signed(o.Velocity.Now-*o.Velocity.Before, 2)
 		velocity.Class = direction(o.Velocity.Now-*o.Velocity.Before, velocity.Change)
 	}
+	if !o.Historical { // what has only begun would look like a fall
+		transactions.Series = whole(transactions.Series)
+		velocity.Series = whole(velocity.Series)
+	}
 	return []tile{
 		supply,
 		trendTile("active", "Active, 7 days", Count(o.Active.Now), o.Active, "against the 7 days before"),
-		trendTile("transactions", "Transactions", Count(o.Transactions.Now), o.Transactions, since),
+		transactions,
 		velocity,
 	}
+}
+
+// whole leaves out the last bucket, which is not over.
+func whole(series []float64) []float64 {
+	if len(series) < 2 {
+		return series
+	}
+	return series[:len(series)-1]
 }
 
 // moneyTile writes an amount in at most about ten signs.
@@ -139,9 +152,9 @@ func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overvie
 		return s
 	}
 	if o.Balanced {
-		s.Sub += "the books balance"
+		s.Sub += "books balance"
 	} else {
-		s.Alarm = "the books do not balance"
+		s.Alarm = "books do not balance"
 	}
 	return s
 }

@@ -41,6 +41,13 @@ func (h Heatmap) draw(s *svg, f frame) {
 		s.empty(f, h.Title, h.Empty)
 		return
 	}
+	var values []float64
+	for _, r := range h.Rows {
+		for _, c := range r.Cells {
+			values = append(values, c.Value)
+		}
+	}
+	h.Peak = min(h.Peak, outliers(values)) // a few that tower do not pale the rest
 	f.left, f.right, f.top, f.bottom = 34, 0, 2, 22
 	row := f.plotHeight() / float64(len(h.Rows))
 	s.openGroup(f, h.Title, h.Desc)
