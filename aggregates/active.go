@@ -4,49 +4,54 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// wordDays is how many days fit a bigint of PostgreSQL, as bits.
-const wordDays = 62
-
-// presence is on which days holders had a posting: a bit a day from first.
+// presence is on which days holders had a posting, a bit a day.
 type presence struct {
-	first   time.Time
 	days    int
-	holders map[string][]uint64
+	holders [][]uint64
 }
 
 // readPresence reads the days from first to last of every holder, by accounts
-// that are not system, archived since or not: they were active then. The rows
-// become bits in the database, so that what is sent follows the number of
-// accounts and not the number of days.
+// that are not system, archived since or not: they were active then.
 func readPresence(ctx context.Context, tx pgx.Tx, first, last time.Time) (*presence, error) {
-	const query = `
-		SELECT a.holder, d.word, d.days
-		FROM (
-			SELECT account, (day - @first::date) / @width::int AS word,
-				bit_or(1::bigint << ((day - @first::date) % @width::int)) AS days
-			FROM account_days WHERE day BETWEEN @first::date AND @last::date
-			GROUP BY 1, 2
-		) AS d JOIN accounts a ON a.id = d.account
-		WHERE a.kind <> 'system'`
-	p := &presence{first: first, days: int(last.Sub(first)/day) + 1, holders: map[string][]uint64{}}
-	words := (p.days + wordDays - 1) / wordDays
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"first": first, "last": last, "width": wordDays})
+	p := &presence{days: int(last.Sub(first)/day) + 1}
+	words := (p.days + 63) / 64
+	places := map[string]int{} // by holder
+	holders := map[int64]int{} // by account
+	rows, _ := tx.Query(ctx, `SELECT id, holder FROM accounts WHERE kind <> 'system'`)
+	var id int64
 	var holder string
-	var word int
-	var days int64
-	_, err := pgx.ForEachRow(rows, []any{&holder, &word, &days}, func() error {
-		known := p.holders[holder]
-		if known == nil {
-			known = make([]uint64, words)
-			p.holders[holder] = known
+	_, err := pgx.ForEachRow(rows, []any{&id, &holder}, func() error {
+		place, ok := places[holder]
+		if !ok {
+			place = len(p.holders)
+			places[holder] = place
+			p.holders = append(p.holders, make([]uint64, words))
 		}
-		known[word] |= uint64(days)
+		holders[id] = place
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("holders: %w", err)
+	}
+
+	// A list a day takes the database a third of the time of joining and
+	// counting there, and is read as fast.
+	const query = `SELECT day, array_agg(account) FROM account_days WHERE day BETWEEN $1 AND $2 GROUP BY day`
+	rows, _ = tx.Query(ctx, query, first, last)
+	var at time.Time
+	var accounts []int64
+	_, err = pgx.ForEachRow(rows, []any{&at, &accounts}, func() error {
+		n := int(at.Sub(first) / day)
+		for _, account := range accounts {
+			if place, ok := holders[account]; ok {
+				p.holders[place][n/64] |= 1 << (n % 64)
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -63,7 +68,7 @@ func (p *presence) within(width int) []int64 {
 		until := -1 // the day after the last one on which the holder counts
 		for w, word := range words {
 			for ; word != 0; word &= word - 1 {
-				day := w*wordDays + bits.TrailingZeros64(word)
+				day := w*64 + bits.TrailingZeros64(word)
 				counts[max(day, until)]++
 				until = day + width
 				counts[until]--
@@ -73,5 +78,5 @@ func (p *presence) within(width int) []int64 {
 	for i := 1; i < len(counts); i++ {
 		counts[i] += counts[i-1]
 	}
-	return slices.Clip(counts[:p.days])
+	return counts[:p.days]
 }
