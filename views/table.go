@@ -51,13 +51,13 @@ func numeric(u aggregates.Unit) bool {
 	return u == aggregates.Count || u == aggregates.Money || u == aggregates.Ratio || u == aggregates.Percent
 }
 
-// cellClass aligns numbers at the right and keeps times on one line.
-func cellClass(u aggregates.Unit) string {
+// cellClass aligns numbers at the right and lets long texts wrap.
+func cellClass(u aggregates.Unit, text string) string {
 	switch {
 	case numeric(u):
 		return "n"
-	case u == aggregates.Day || u == aggregates.Instant:
-		return "t"
+	case len(text) > 60:
+		return "long"
 	}
 	return ""
 }
