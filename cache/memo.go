@@ -127,9 +127,13 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			m.stats.errors.Add(1)
 			return Result[T]{}, m.unavailable(e)
 		}
+		news := f.known
+		if waited == f {
+			news = f.done // what it knew at first was forbidden since
+		}
 		waited = f
 		select {
-		case <-f.known:
+		case <-news:
 		case <-ctx.Done():
 			m.stats.errors.Add(1)
 			return Result[T]{}, fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, ctx.Err())

@@ -29,10 +29,9 @@ func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) *flight 
 	if v.usable && m.cache.now().Before(s.again) {
 		return nil
 	}
-	f := &flight{known: make(chan struct{}), began: began}
+	f := newFlight(began)
 	started := m.cache.tasks.fly(func() {
-		defer f.tell()
-		defer s.land()
+		defer s.land(f)
 		m.fly(s, f)
 	})
 	if !started {
@@ -42,10 +41,12 @@ func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) *flight 
 	return f
 }
 
-func (s *slot[P, T]) land() {
+func (s *slot[P, T]) land(f *flight) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.flight = nil
+	s.mu.Unlock()
+	f.tell()
+	close(f.done)
 }
 
 // fly brings a slot up to date: by the shared level if that knows better, else

@@ -34,9 +34,14 @@ type slot[P Params, T any] struct {
 // A flight is one attempt to bring a slot up to date. Many may wait for it.
 type flight struct {
 	known    chan struct{} // closed when there is something to show, at its end at the latest
+	done     chan struct{} // closed at its end
 	once     sync.Once
 	began    time.Time   // or the boundary that it is ahead of
 	produced atomic.Bool // whether a producer ran
+}
+
+func newFlight(began time.Time) *flight {
+	return &flight{known: make(chan struct{}), done: make(chan struct{}), began: began}
 }
 
 func (f *flight) tell() { f.once.Do(func() { close(f.known) }) }
@@ -108,7 +113,8 @@ func (s *slot[P, T]) wake() {
 	s.mu.Lock()
 	s.again = time.Time{}
 	s.mu.Unlock()
-	s.ahead(s.memo.cache.now())
+	now := s.memo.cache.now()
+	s.memo.refresh(s, s.memo.judge(s, s.known.Load(), now), now)
 }
 
 // ahead starts a refresh if one is due. Its time counts from the boundary.

@@ -1,0 +1,282 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"exchequer/cache"
+)
+
+func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
+	type want struct{ a, b, number bool } // which of these are invalidated
+	for name, test := range map[string]struct {
+		scope cache.Scope
+		want  want
+	}{
+		"a key alone":                  {cache.OfKey("item", "a"), want{a: true}},
+		"a memo with all its keys":     {cache.OfMemo("item"), want{a: true, b: true}},
+		"a tag":                        {cache.OfTag("ledger"), want{number: true}},
+		"a pattern over memo names":    {cache.OfMemos("nu*"), want{number: true}},
+		"a pattern that matches none":  {cache.OfMemos("x*"), want{}},
+		"the tenant":                   {cache.OfTenant(), want{true, true, true}},
+		"everything":                   {cache.OfEverything(), want{true, true, true}},
+		"a tag that nothing carries":   {cache.OfTag("weather"), want{}},
+		"the key of something unasked": {cache.OfKey("item", "z"), want{}},
+	} {
+		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
+			t.Run(how.String()+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var s source
+					c := open(t, cache.Deps{})
+					items, number := s.items(c), s.memo(c)
+					read := func() (v [3]cache.Result[int]) {
+						return [...]cache.Result[int]{get(t, items, "a"), get(t, items, "b"), get(t, number, One{})}
+					}
+					before := read()
+					if err := c.Invalidate(t.Context(), how, test.scope); err != nil {
+						t.Fatal(err)
+					}
+					at := read()
+					synctest.Wait()
+					after := read()
+					for i, hit := range []bool{test.want.a, test.want.b, test.want.number} {
+						switch {
+						case !hit && (at[i] != before[i] || after[i] != before[i]):
+							t.Errorf("value %d changed to %v though it was not meant", i, after[i])
+						case hit && how == cache.Soft && (at[i].Value != before[i].Value || at[i].State != cache.Stale):
+							t.Errorf("value %d: the next reader got %v %v, want the old one, stale", i, at[i].Value, at[i].State)
+						case hit && how == cache.Hard && at[i].Value == before[i].Value:
+							t.Errorf("value %d: a forbidden value was shown", i)
+						case hit && (after[i].Value == before[i].Value || after[i].State != cache.Fresh):
+							t.Errorf("value %d: in the end %v %v, want a new one, fresh", i, after[i].Value, after[i].State)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAPatternThatIsNoneIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{})
+		s.memo(c)
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfMemos("[")); err == nil {
+			t.Error("Invalidate([) = nil")
+		}
+	})
+}
+
+func TestOneTenantsInvalidationIsNotAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := cache.NewMemory()
+		var s source
+		north, south := open(t, cache.Deps{Store: store, Tenant: "north"}), open(t, cache.Deps{Store: store, Tenant: "south"})
+		n, m := s.memo(north), s.memo(south)
+		get(t, n, One{})
+		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "another tenant does not share a value")
+		if err := north.Invalidate(t.Context(), cache.Hard, cache.OfTenant()); err != nil {
+			t.Fatal(err)
+		}
+		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "another tenant's invalidation")
+		wantResult(t, get(t, n, One{}), 3, cache.Fresh, "its own")
+		if err := north.Invalidate(t.Context(), cache.Hard, cache.OfEverything()); err != nil {
+			t.Fatal(err)
+		}
+		wantResult(t, get(t, m, One{}), 4, cache.Fresh, "everything")
+	})
+}
+
+func TestAnInvalidationDuringARunIsNotLost(t *testing.T) {
+	for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
+		t.Run(how.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var s source
+				s.set(10*time.Second, nil, nil)
+				c := open(t, cache.Deps{})
+				m := s.memo(c)
+				var wg sync.WaitGroup
+				var first cache.Result[int]
+				wg.Go(func() { first = get(t, m, One{}) })
+				time.Sleep(5 * time.Second)
+				if err := c.Invalidate(t.Context(), how, cache.OfTag("ledger")); err != nil {
+					t.Fatal(err)
+				}
+				wg.Wait()
+				if how == cache.Soft {
+					wantResult(t, first, 1, cache.Stale, "what the run found from before")
+				} else {
+					wantResult(t, first, 2, cache.Fresh, "who waited")
+				}
+				time.Sleep(time.Until(cache.WindowAt(time.Now(), window).End) - time.Millisecond)
+				wantResult(t, get(t, m, One{}), 2, cache.Fresh, "in the end")
+			})
+		})
+	}
+}
+
+func TestAForbiddenValueStaysForbiddenWhileItsProducerFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{})
+		m := s.memo(c)
+		get(t, m, One{})
+		s.set(0, errDown, nil)
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfMemo("number")); err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			if r, err := m.Get(t.Context(), One{}); err == nil {
+				t.Fatalf("Get = %v, want an error: the value is forbidden", r)
+			}
+			time.Sleep(time.Second)
+		}
+		s.set(0, nil, nil)
+		time.Sleep(31 * time.Second)
+		if r := get(t, m, One{}); r.State != cache.Fresh {
+			t.Errorf("after recovery: %v", r.State)
+		}
+	})
+}
+
+// A lossy store never sends a message.
+type lossy struct{ *cache.Memory }
+
+func (lossy) Listen(func(cache.Message)) func() { return func() {} }
+
+func TestLostMessagesAreMadeUpForWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := lossy{cache.NewMemory()}
+		var s source
+		a, b := open(t, cache.Deps{Store: store}), open(t, cache.Deps{Store: store})
+		m, n := s.memo(a), s.memo(b)
+		get(t, m, One{})
+		wantResult(t, get(t, n, One{}), 1, cache.Fresh, "the other process")
+		if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second + time.Millisecond)
+		wantResult(t, get(t, n, One{}), 2, cache.Fresh, "the other process a second later")
+		get(t, m, One{})
+		s.wantRuns(t, 2, "in both")
+	})
+}
+
+func TestMoreScopesThanAreKeptForbidWhatIsOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{})
+		m := s.items(c)
+		get(t, m, "a")
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a")); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 11_000 {
+			if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantResult(t, get(t, m, "a"), 2, cache.Fresh, "a key whose mark was forgotten")
+	})
+}
+
+// In a fleet with random readers, failures, invalidations and pauses: no
+// window goes back, nothing forbidden is shown, no error while there is a
+// value to show, and everything is fresh again in the end.
+func TestAFleetKeepsItsPromisesUnderRandomEvents(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { randomFleet(t, rand.New(rand.NewPCG(seed, 0))) })
+		})
+	}
+}
+
+func randomFleet(t *testing.T, r *rand.Rand) {
+	var log strings.Builder
+	defer func() {
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	}()
+	var s source
+	store := cache.NewMemory()
+	var fleet []*cache.Cache
+	var memos []*cache.Memo[Item, int]
+	for range 3 {
+		c := open(t, cache.Deps{Store: store})
+		fleet, memos = append(fleet, c), append(memos, s.items(c))
+	}
+	type seen struct{ process, item int }
+	last := map[seen]time.Time{}
+	forbidden := map[int]int{} // by item: runs up to here may not be shown
+	have := map[int]bool{}
+	items := []Item{"a", "b"}
+	for range 300 {
+		process, item := r.IntN(3), r.IntN(2)
+		switch r.IntN(12) {
+		case 0:
+			fmt.Fprintln(&log, time.Now(), "slow")
+			s.set(span(r, 3*time.Second), nil, nil)
+		case 1:
+			fmt.Fprintln(&log, time.Now(), "fails")
+			s.set(span(r, 2*time.Second), errDown, nil)
+		case 2:
+			forbidden[item] = int(s.runs.Load())
+			have[item] = false
+			fmt.Fprintln(&log, time.Now(), "forbid", item)
+			if err := fleet[process].Invalidate(t.Context(), cache.Hard, cache.OfKey("item", string(items[item]))); err != nil {
+				t.Fatal(err)
+			}
+		case 3:
+			if err := fleet[process].Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+				t.Fatal(err)
+			}
+		case 4:
+			time.Sleep(span(r, 2*window))
+		default:
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			began := time.Now()
+			res, err := memos[process].Get(ctx, items[item])
+			cancel()
+			fmt.Fprintln(&log, time.Now(), "get", process, item, res, err)
+			switch {
+			case err != nil && have[item]:
+				t.Fatalf("process %d, item %d: %v, though there is a value", process, item, err)
+			case err != nil:
+			case res.Value <= forbidden[item]:
+				t.Fatalf("process %d, item %d shows %d, of before it was forbidden", process, item, res.Value)
+			case res.AsOf.Before(last[seen{process, item}]):
+				t.Fatalf("process %d, item %d: as of %v after %v", process, item, res.AsOf, last[seen{process, item}])
+			case have[item] && time.Since(began) > 0:
+				t.Fatalf("process %d, item %d: a reader waited %v though there is a value", process, item, time.Since(began))
+			default:
+				have[item] = true
+				last[seen{process, item}] = res.AsOf
+			}
+			time.Sleep(span(r, time.Second))
+		}
+	}
+	s.set(0, nil, nil)
+	time.Sleep(time.Minute)
+	for _, m := range memos {
+		for _, item := range items {
+			get(t, m, item)
+			time.Sleep(time.Second)
+			if res := get(t, m, item); res.State != cache.Fresh {
+				t.Errorf("in the end: %v, want fresh", res)
+			}
+		}
+	}
+}
+
+// span is a random duration below limit.
+func span(r *rand.Rand, limit time.Duration) time.Duration {
+	return time.Duration(r.Int64N(int64(limit)))
+}
