@@ -12,12 +12,17 @@ import (
 	"time"
 )
 
+// activitySub names the unit of the axis and the sum of the columns.
 func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 	sub := "Value of all transactions by " + a.Bucket
 	if s.Symbol != "" {
 		sub += ", " + s.Symbol
 	}
-	return sub
+	total := 0.0
+	for _, b := range a.Buckets {
+		total += float64(b.Volume)
+	}
+	return sub + "; " + MoneyCompact(total, s) + " in all"
 }
 
 func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
