@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -25,6 +27,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/internal/postgres"
 	"exchequer/internal/testkit"
 	"exchequer/internal/town"
 	"exchequer/ledger"
@@ -52,13 +55,18 @@ type visit struct {
 // newSite serves a small town with pages whose windows are short.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{db: testkit.Postgres(t)}
+	db, err := postgres.Open(t.Context(), testkit.PostgresURL(t), postgres.Options{MaxConns: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	s := &site{db: db}
 	simulated := town.New(town.Config{Seed: 7, Players: 150, Days: 12, End: time.Now()})
 	record := ledger.New(s.db)
 	if err := record.SetSettings(t.Context(), simulated.Settings()); err != nil {
 		t.Fatal(err)
 	}
-	err := simulated.History(t.Context(), func(b ledger.Batch) error {
+	err = simulated.History(t.Context(), func(b ledger.Batch) error {
 		_, err := record.Append(t.Context(), b)
 		return err
 	})
@@ -168,7 +176,7 @@ func newTab(t *testing.T) *tab {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 	)
 	allocated, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	ctx, cancel := chromedp.NewContext(allocated, chromedp.WithErrorf(func(string, ...any) {}))
+	ctx, cancel := chromedp.NewContext(allocated)
 	t.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			t.Log("close browser:", err)
@@ -177,8 +185,13 @@ func newTab(t *testing.T) *tab {
 		stop()
 	})
 	b := &tab{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, b.complaints)
-	b.do(network.Enable(), runtime.Enable())
+	// The first call starts the browser, so it must not have a deadline.
+	if err := chromedp.Listen(ctx, b.complaints); err != nil {
+		t.Fatalf("start %s: %v", browser, err)
+	}
+	call(b, network.Enable, network.EnableParams{})
+	call(b, runtime.Enable, cdp.Empty{})
+	call(b, cdplog.Enable, cdp.Empty{})
 	return b
 }
 
@@ -188,10 +201,14 @@ func (b *tab) complaints(event any) {
 	}
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		b.t.Errorf("the page threw: %s", e.ExceptionDetails.Error())
+		b.t.Errorf("the page threw: %s", e.ExceptionDetails.Text)
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError {
+		if e.Type == "error" {
 			b.t.Errorf("the page logged an error: %s", e.Args[0].Value)
+		}
+	case *cdplog.EventEntryAdded: // what the browser says itself, of the content policy too
+		if e.Entry.Level == "error" {
+			b.t.Errorf("the browser complained: %s", e.Entry.Text)
 		}
 	case *network.EventResponseReceived:
 		if e.Response.Status >= 400 {
@@ -200,39 +217,63 @@ func (b *tab) complaints(event any) {
 	}
 }
 
+// patience is how long one action of the browser may take.
+const patience = 30 * time.Second
+
 // do runs actions and fails the test with the first one that fails.
-func (b *tab) do(actions ...chromedp.Action) {
+func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if b.ctx.Err() == nil && chromedp.FromContext(b.ctx).Browser == nil {
-		ctx = b.ctx // the first run starts the browser and must not end it
-	}
-	if err := chromedp.Run(ctx, actions...); err != nil {
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		b.t.Fatalf("in the browser: %v", err)
 	}
 }
 
-// text evaluates an expression that is a string.
-func (b *tab) text(expression string) string {
+// open navigates to an address.
+func (b *tab) open(address string) {
 	b.t.Helper()
-	var value string
-	b.do(chromedp.Evaluate(expression, &value))
-	return value
+	b.do(chromedp.Navigate(address))
+}
+
+// script runs statements for what they do.
+func (b *tab) script(statements string) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](statements))
+}
+
+// call calls a command of the protocol.
+func call[P, R any](b *tab, command cdp.Command[P, R], params P) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Call(ctx, command, params); err != nil {
+		b.t.Fatalf("in the browser: %s: %v", command.Method, err)
+	}
+}
+
+// value runs an action that has one.
+func value[T any](b *tab, action chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, action)
+	if err != nil {
+		b.t.Fatalf("in the browser: %v", err)
+	}
+	return v
 }
 
 // truth evaluates an expression that is a boolean.
 func (b *tab) truth(expression string) bool {
 	b.t.Helper()
-	var value bool
-	b.do(chromedp.Evaluate(expression, &value))
-	return value
+	return value(b, chromedp.Evaluate[bool](expression))
 }
 
 // asOf is the window that the page shows.
 func (b *tab) asOf() string {
 	b.t.Helper()
-	return b.text(`document.querySelector("main").dataset.asOf`)
+	return value(b, chromedp.Evaluate[string](`document.querySelector("main").dataset.asOf`))
 }
 
 // within waits until an expression is true, at most for limit.

@@ -15,16 +15,13 @@ import (
 
 func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	b.do(chromedp.Navigate(s.URL + "/economy"))
 	paths := []string{"/economy", "/economy?days=all", "/economy/richest", "/economy/rhythm", "/nothing-here"}
 	for _, path := range paths {
 		b.offline.Store(path == "/nothing-here") // the browser complains about its 404
-		b.do(chromedp.Navigate(s.URL + path))
+		b.open(s.URL + path)
 		for _, width := range []int64{360, 390, 768, 1440, 2560} {
 			b.do(chromedp.EmulateViewport(width, 900))
-			var wide int64
-			b.do(chromedp.Evaluate(`document.documentElement.scrollWidth`, &wide))
-			if wide > width {
+			if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
 				t.Errorf("%s at %d px is %d px wide", path, width, wide)
 			}
 		}
@@ -39,20 +36,20 @@ func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *t
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := tx.Exec(t.Context(), `LOCK TABLE activity_hours IN ACCESS EXCLUSIVE MODE`); err != nil {
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE account_days IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	b.do(emulation.SetScriptExecutionDisabled(true))
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	loaded := make(chan error, 1)
-	go func() { loaded <- chromedp.Run(b.ctx, chromedp.Navigate(s.URL+"/economy")) }()
+	go func() { loaded <- chromedp.Do(b.ctx, chromedp.Navigate(s.URL+"/economy")) }()
 
 	// Scripts of the test itself run all the same.
 	ready := func(name string) string {
 		return fmt.Sprintf(`!!document.querySelector(".panels > [slot=%s]")`, name)
 	}
 	b.within(5*time.Second, `!!document.querySelector("h1")`, "the frame")
-	b.within(5*time.Second, ready("richest"), "the panel that need not wait")
-	if b.truth(ready("activity")) {
+	b.within(5*time.Second, ready("activity"), "a panel that need not wait")
+	if b.truth(ready("overview")) {
 		t.Error("a panel is there whose numbers cannot be computed yet")
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
@@ -79,9 +76,8 @@ func TestScreenshot(t *testing.T) {
 	if address == "" {
 		address = newSite(t).URL
 	}
-	var picture []byte
-	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(address), chromedp.Sleep(time.Second),
-		chromedp.CaptureScreenshot(&picture))
+	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(address), chromedp.Sleep(time.Second))
+	picture := value(b, chromedp.CaptureScreenshot())
 	const limit = 300 << 10
 	if len(picture) > limit {
 		t.Errorf("the screenshot has %d bytes, want at most %d", len(picture), limit)

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -19,7 +18,7 @@ const hide = `(hidden) => {
 
 func TestAfterEachBoundaryTheFirstRequestBringsTheNewWindow(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.open(s.URL + "/economy")
 	start := b.asOf()
 	b.newWindow(start, 3*window) // the first one may have been cold
 	since := time.Now()
@@ -39,22 +38,22 @@ func TestAfterEachBoundaryTheFirstRequestBringsTheNewWindow(t *testing.T) {
 
 func TestAHiddenTabIsSilentAndPromptOnReturn(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
-	b.do(chromedp.Evaluate("("+hide+")(true)", nil))
+	b.script("(" + hide + ")(true)")
 	time.Sleep(200 * time.Millisecond) // a request under way may end
 	hidden, old := time.Now(), b.asOf()
 	time.Sleep(2*window + window/2)
 	if n := len(s.visits(hidden)); n != 0 {
 		t.Errorf("a hidden tab asked %d times, want silence", n)
 	}
-	b.do(chromedp.Evaluate("("+hide+")(false)", nil))
+	b.script("(" + hide + ")(false)")
 	b.newWindow(old, window/2)
 }
 
 func TestWhenTheServerGoesThePageSaysSoAndRecovers(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
 	b.offline.Store(true)
 	s.down.Store(true)
@@ -77,7 +76,8 @@ func TestABrowserClockFiveMinutesOffRefreshesInStep(t *testing.T) {
 					static now() { return real.now() + ` + offset + ` }
 				};
 			}`
-			b.do(chromedp.ActionFunc(scriptFirst(shift)), chromedp.Navigate(s.URL+"/economy"))
+			call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift})
+			b.open(s.URL + "/economy")
 			b.newWindow(b.asOf(), 3*window)
 			since := time.Now()
 			b.newWindow(b.asOf(), 2*window)
@@ -93,14 +93,14 @@ func TestARefreshKeepsFocusScrollAndOpenDetails(t *testing.T) {
 	s, b := newSite(t), newTab(t)
 	b.do(chromedp.EmulateViewport(390, 800), chromedp.Navigate(s.URL+"/economy"))
 	b.newWindow(b.asOf(), 3*window)
-	b.do(chromedp.Evaluate(`{
+	b.script(`{
 		const last = [...document.querySelectorAll("main details")].at(-1);
 		last.open = true;
 		last.querySelector("summary").focus();
 		window.focused = document.activeElement;
 		window.scrollTo(0, 900);
 		window.scrolled = window.scrollY;
-	}`, nil))
+	}`)
 	b.newWindow(b.asOf(), 2*window)
 	for what, expression := range map[string]string{
 		"the focus":        `document.activeElement === window.focused && window.focused.isConnected`,
@@ -115,23 +115,15 @@ func TestARefreshKeepsFocusScrollAndOpenDetails(t *testing.T) {
 
 func TestARefreshCanBePaused(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	b.do(chromedp.Navigate(s.URL + "/economy"))
+	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
-	b.do(chromedp.Click("#live-pause", chromedp.ByQuery))
+	b.do(chromedp.Click(chromedp.CSS("#live-pause")))
 	time.Sleep(200 * time.Millisecond)
 	since, old := time.Now(), b.asOf()
 	time.Sleep(2 * window)
 	if n := len(s.visits(since)); n != 0 || b.asOf() != old {
 		t.Errorf("a paused page asked %d times", n)
 	}
-	b.do(chromedp.Click("#live-pause", chromedp.ByQuery))
+	b.do(chromedp.Click(chromedp.CSS("#live-pause")))
 	b.newWindow(old, 2*window)
-}
-
-// scriptFirst runs a script in the page before any of its own.
-func scriptFirst(script string) func(ctx context.Context) error {
-	return func(ctx context.Context) error {
-		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
-		return err
-	}
 }

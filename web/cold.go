@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -64,6 +65,7 @@ type coldWriter struct {
 	w       io.Writer
 	gzip    *gzip.Writer // nil: not compressed
 	control *http.ResponseController
+	failed  error
 }
 
 func (c *coldWriter) Write(p []byte) (int, error) {
@@ -73,19 +75,18 @@ func (c *coldWriter) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
-// Flush is what templ calls.
-func (c *coldWriter) Flush() error {
+// Flush sends what is written so far. It is that of an [http.Flusher], the only
+// one that templ passes on through its buffers, so a failure waits for close.
+func (c *coldWriter) Flush() {
 	if c.gzip != nil {
-		if err := c.gzip.Flush(); err != nil {
-			return err
-		}
+		c.failed = errors.Join(c.failed, c.gzip.Flush())
 	}
-	return c.control.Flush()
+	c.failed = errors.Join(c.failed, c.control.Flush())
 }
 
 func (c *coldWriter) close() error {
 	if c.gzip != nil {
-		return c.gzip.Close()
+		c.failed = errors.Join(c.failed, c.gzip.Close())
 	}
-	return nil
+	return c.failed
 }
