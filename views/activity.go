@@ -39,7 +39,7 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 		column := chart.Column{
 			Value:   float64(b.Volume),
 			Tip:     bucketName(b.Start, a.Bucket) + ": " + Money(b.Volume, s) + " in " + Plural(b.Transactions, "transaction", "transactions"),
-			Written: DayMonth(b.Start) + ": " + MoneyCompact(float64(b.Volume), s),
+			Written: bucketShort(b.Start, a.Bucket) + ": " + MoneyCompact(float64(b.Volume), s),
 		}
 		if b.Partial {
 			column.Name = partialName(a, i)
@@ -77,6 +77,14 @@ func bucketName(start time.Time, bucket string) string {
 	default:
 		return start.UTC().Format("Mon 2 Jan 2006")
 	}
+}
+
+// bucketShort names a column in the little room over it.
+func bucketShort(start time.Time, bucket string) string {
+	if bucket == "month" {
+		return start.UTC().Format("Jan 2006")
+	}
+	return DayMonth(start)
 }
 
 // moneyTicks writes the ticks of a money axis without symbol, which stands in
