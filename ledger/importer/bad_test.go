@@ -1,0 +1,275 @@
+package importer_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/klauspost/compress/zstd"
+
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+	"exchequer/ledger/importer"
+)
+
+const payments = `origin = "test"
+[ledger]
+name = "Test"
+symbol = "£"
+decimals = 2
+[columns]
+date = "Date"
+amount = ["Amount", "Net Amount"]
+payer = "Payer"
+payee = "Payee"
+note = { header = "Note", optional = true }
+[[accounts]]
+role = "payer"
+kind = "system"
+ref = "{payer}"
+[[accounts]]
+role = "payee"
+kind = "business"
+ref = "to/{payee}"
+name = "{payee}"
+[transaction]
+at = "date"
+from = "payer"
+to = "payee"
+amount = "amount"
+source = "payment"
+message = "{note}"
+`
+
+const good = "Date,Amount,Payer,Payee\n2026-01-01,1.50,council,anna\n2026-01-02,-0.50,council,anna\n"
+
+func TestBadInputIsAClearErrorAndWritesNothing(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, payments)
+	for name, c := range map[string]struct{ data, want string }{
+		"another delimiter":                {strings.ReplaceAll(good, ",", ";"), `data.csv:1: column "amount" is missing: expected "Amount" or "Net Amount" in the header, which has "Date;Amount;Payer;Payee"; is the delimiter ';', and not ','?`},
+		"a missing column":                 {strings.Replace(good, "Payee", "Whom", 1), `data.csv:1: column "payee" is missing: expected "Payee" in the header, which has "Date", "Amount", "Payer", "Whom"`},
+		"a column that occurs twice":       {strings.Replace(good, "Payer", "Net Amount", 1), `data.csv:1: column "amount" is there twice: "Amount" and "Net Amount"`},
+		"an empty file":                    {"", "data.csv: the file is empty, expected a header"},
+		"a gzip that ends early":           {string(squeeze(t, good)[:30]), "data.csv: read data after line 0: the compressed data ends early: the file is not complete"},
+		"a zstd that ends early":           {string(zstdOf(t, strings.Repeat(good, 100))[:40]), "the compressed data ends early"},
+		"a field of 1 MB":                  {good + "2026-01-03,1.00,council," + strings.Repeat("x", 1<<20) + "\n", `data.csv:4: column "payee" (Payee): "xxxx`},
+		"a quote that nobody closes":       {good + "2026-01-03,1.00,\"council," + strings.Repeat("2026-01-03,1.00,council,anna\n", 400_000), "data.csv: the row after line 3 is longer than 4 MB: is a quote not closed?"},
+		"a short quote that nobody closes": {good + "2026-01-03,1.00,\"council,anna\n", `data.csv:4: extraneous or missing " in quoted-field`},
+		"a quote in a bare field":          {good + "2026-01-03,1.00,coun\"cil,anna\n", `data.csv:4: bare " in non-quoted-field`},
+		"invalid UTF-8":                    {good + "2026-01-03,1.00,council,caf\xe9\n", `data.csv:4: column "payee" (Payee): "caf\xe9": expected UTF-8: is the file's encoding "windows-1252"?`},
+		"a zero byte":                      {good + "2026-01-03,1.00,council,an\x00na\n", `data.csv:4: column "payee" (Payee): "an\x00na": expected text without zero bytes`},
+		"an amount beyond 64 bits":         {good + "2026-01-03,92233720368547758.08,council,anna\n", `data.csv:4: column "amount" (Amount): "92233720368547758.08": expected a number of at most 18 digits`},
+		"too many decimals":                {good + "2026-01-03,1.005,council,anna\n", `data.csv:4: column "amount" (Amount): "1.005": expected an amount with at most 2 decimals`},
+		"NaN":                              {good + "2026-01-03,NaN,council,anna\n", `data.csv:4: column "amount" (Amount): "NaN": expected digits, with "." before decimals, such as -1234.56`},
+		"an empty amount":                  {good + "2026-01-03,,council,anna\n", `data.csv:4: column "amount" (Amount): "": expected digits`},
+		"a date in the future":             {good + "2999-01-03,1.00,council,anna\n", `data.csv:4: column "date" (Date): "2999-01-03": expected a date like YYYY-MM-DD that is not in the future`},
+		"another date format":              {good + "03/01/2026,1.00,council,anna\n", `data.csv:4: column "date" (Date): "03/01/2026": expected a date like YYYY-MM-DD`},
+		"an empty name":                    {good + "2026-01-03,1.00,council, \n", `data.csv:4: column "payee" (Payee): " ": expected a value: an account of role "payee" needs it`},
+		"too few fields":                   {good + "2026-01-03,1.00,council\n", "data.csv:4: the row has 3 fields, expected 4 as in the header"},
+		"not a CSV file":                   {"\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 300_000), "this is not a CSV file with a header"},
+		"what only the ledger knows":       {good + "2026-01-03,1.00,council," + strings.Repeat("x", 600) + "\n", `ref is longer than 512 bytes`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := save(t, "data.csv", c.data)
+			_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{file}})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Run = %.400v\nwant it to say %s", err, c.want)
+			}
+			if n := number(t, db, `SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM accounts)`); n != 0 {
+				t.Errorf("%d transactions and accounts were written, want none", n)
+			}
+		})
+	}
+}
+
+func TestADirectoryAndAMissingFileAreClearErrors(t *testing.T) {
+	m := parse(t, payments)
+	for file, want := range map[string]string{t.TempDir(): "is a directory; name the files in it", "nowhere.csv": "no such file"} {
+		_, err := importer.Run(t.Context(), importer.Options{Mapping: m, Files: []string{file}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run = %v, want it to say %q", err, want)
+		}
+	}
+	a, b := save(t, "data.csv", good), save(t, "data.csv.gz", good)
+	_, err := importer.Run(t.Context(), importer.Options{Mapping: m, Files: []string{a, b}})
+	if err == nil || !strings.Contains(err.Error(), "have the same name, which this mapping's refs are made of") {
+		t.Errorf("Run of two files with one name = %v, want an error", err)
+	}
+}
+
+func TestAPipeIsImportedAsAStream(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, payments)
+	path := filepath.Join(t.TempDir(), "named.csv")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	wrote := make(chan error)
+	go func() { wrote <- os.WriteFile(path, []byte(good), 0) }()
+	summary := imported(t, db, m, path)
+	if err := <-wrote; err != nil || summary.Transactions != 2 {
+		t.Errorf("imported %+v, %v, want two transactions", summary, err)
+	}
+	read, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer w.Close()
+	nameless := "/dev/fd/" + strconv.Itoa(int(read.Fd()))
+	_, err = importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{nameless}})
+	if err == nil || !strings.Contains(err.Error(), "a pipe without a name of its own cannot be imported by this mapping") {
+		t.Errorf("Run of a nameless pipe = %v, want an error", err)
+	}
+}
+
+func TestTheWaysInWhichAFileMayBeWritten(t *testing.T) {
+	const want = 2
+	for name, data := range map[string]string{
+		"plain":                 good,
+		"Windows line ends":     strings.ReplaceAll(good, "\n", "\r\n"),
+		"a byte order mark":     "\ufeff" + good,
+		"gzip":                  string(squeeze(t, "\ufeff"+good)),
+		"zstd":                  string(zstdOf(t, good)),
+		"no last line end":      strings.TrimSuffix(good, "\n"),
+		"blank lines":           strings.ReplaceAll(good, "\n", "\n\n"),
+		"quotes and line ends":  "\"Date\",Amount,\"Pay\"\"er\",Payer,Payee\n2026-01-01,\"1.50\",x,\"a \"\"big\"\"\ncouncil\",anna\n2026-01-02,1,y,b,c\n",
+		"other header and case": strings.Replace(good, "Date,Amount", " DATE ,net amount", 1),
+		"more columns":          "Note,Extra," + strings.ReplaceAll(strings.TrimSuffix(good, "\n"), "\n", "\nhello,\xff,") + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, m := testkit.Postgres(t), parse(t, payments)
+			file := save(t, "data.csv", data)
+			if got := imported(t, db, m, file); got.Transactions != want || got.Rows != want {
+				t.Errorf("imported %+v, want %d transactions", got, want)
+			}
+			verify(t, db)
+		})
+	}
+	db, m := testkit.Postgres(t), parse(t, payments)
+	if got := imported(t, db, m, save(t, "header.csv", "Date,Amount,Payer,Payee\n")); got.Rows != 0 || got.Files != 1 {
+		t.Errorf("a header alone gives %+v, want a file without rows", got)
+	}
+}
+
+func TestBadRowsAreLeftOutAndCanBePutRight(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, payments)
+	file := save(t, "data.csv", good+
+		"2026-01-03,NaN,council,bert\n"+
+		"2026-01-04,2.00,council,"+strings.Repeat("x", 600)+"\n"+ // only the ledger refuses this
+		"2026-01-05,1.00,coun\"cil,carl\n"+
+		"2026-01-06,3.00,council,dora\n")
+	var rejects bytes.Buffer
+	summary, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{file}, SkipInvalid: true, Rejects: &rejects})
+	if err != nil || summary.Transactions != 3 || summary.Rejected != 3 || summary.Rows != 6 {
+		t.Fatalf("Run = %+v, %v, want 3 transactions and 3 of 6 rows rejected", summary, err)
+	}
+	if n := number(t, db, `SELECT count(*) FROM accounts`); n != 3 {
+		t.Errorf("%d accounts, want only council, anna and dora", n)
+	}
+	r := csv.NewReader(&rejects)
+	r.FieldsPerRecord = -1
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) != 4 {
+		t.Fatalf("rejects are %q, %v, want a header and 3 rows", rows, err)
+	}
+	if got := strings.Join(rows[0], ","); got != "rejected_file,rejected_line,rejected_because,Date,Amount,Payer,Payee" {
+		t.Errorf("the rejects' header is %s", got)
+	}
+	reasons := map[string]string{}
+	for _, row := range rows[1:] {
+		if row[0] != file {
+			t.Errorf("rejected file %q, want %q", row[0], file)
+		}
+		reasons[row[1]] = row[2]
+		if row[1] == "4" && strings.Join(row[3:], ",") != "2026-01-03,NaN,council,bert" {
+			t.Errorf("the rejected row is %q, want it as it was", row[3:])
+		}
+	}
+	for line, want := range map[string]string{"4": `column "amount" (Amount): "NaN": expected digits`, "5": "longer than 512 bytes", "6": `bare "`} {
+		if !strings.Contains(reasons[line], want) {
+			t.Errorf("line %s was rejected because %q, want %q", line, reasons[line], want)
+		}
+	}
+	right := save(t, "right.csv", strings.Join(rows[0], ",")+"\nx,4,y,2026-01-03,7.00,council,bert\n")
+	if got := imported(t, db, m, right); got.Transactions != 1 {
+		t.Errorf("the corrected rejects gave %+v, want one transaction", got)
+	}
+	verify(t, db)
+}
+
+func TestAnInterruptedImportGoesOn(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, payments)
+	var rows strings.Builder
+	rows.WriteString("Date,Amount,Payer,Payee\n")
+	for i := range 1000 {
+		rows.WriteString("2026-01-01,1.00,council,p" + strconv.Itoa(i%7) + "\n")
+	}
+	options := importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{save(t, "data.csv", rows.String()+"bad\n")}, BatchRows: 100}
+	first, err := importer.Run(t.Context(), options)
+	if err == nil || !strings.Contains(err.Error(), "data.csv:1002: the row has 1 fields") || first.Transactions == 0 {
+		t.Fatalf("Run = %+v, %v, want the batches before line 1002 and an error", first, err)
+	}
+	options.Files = []string{save(t, "data.csv", rows.String())}
+	second, err := importer.Run(t.Context(), options)
+	if err != nil || first.Transactions+second.Transactions != 1000 || second.SkippedTransactions != first.Transactions {
+		t.Errorf("going on gave %+v, %v, after %+v", second, err, first)
+	}
+	verify(t, db)
+}
+
+func parse(t testing.TB, text string) *importer.Mapping {
+	t.Helper()
+	m, err := importer.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func imported(t testing.TB, db *pgxpool.Pool, m *importer.Mapping, files ...string) importer.Summary {
+	t.Helper()
+	summary, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return summary
+}
+
+func save(t testing.TB, name, data string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func squeeze(t *testing.T, data string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(data)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func zstdOf(t *testing.T, data string) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	return w.EncodeAll([]byte(data), nil)
+}
