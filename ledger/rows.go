@@ -70,8 +70,8 @@ func (w *writing) transactionRows() (transactions, postings *copyRows) {
 			rows = append(rows, newPosting{w.accounts[p.Account].id, at, id, int32(seq), p.Amount})
 		}
 	}
-	// In the order of the primary key, neighbours land on the same page of it:
-	// half the server's time for these rows.
+	// In the order of the primary key, neighbours land on the same page of it,
+	// which saves a third to a half of the server's time for these rows.
 	slices.SortFunc(rows, func(a, b newPosting) int {
 		switch {
 		case a.account != b.account:
@@ -120,9 +120,8 @@ func (w *writing) saleRows() *copyRows {
 	return &rows
 }
 
-// copyRows is rows in the binary format of COPY, which is written here by hand
-// because pgx boxes every value on its way through CopyFromSource, a third of
-// the client's time in an append.
+// copyRows is rows in the binary format of COPY, written by hand because pgx
+// would box every value and describe the table anew at each append.
 type copyRows struct {
 	data []byte
 }

@@ -26,14 +26,15 @@ type Settings struct {
 
 // An Account is written by its Ref, the name that the outside world knows it
 // by. Kind and Holder never change once written, since rollups are kept by
-// them; Name and Archived may.
+// them; Name and Archived may. A name that is empty or only the ref, and a zero
+// Archived, leave what is known of the account as it is.
 type Account struct {
 	Ref      string
 	Kind     Kind
 	Name     string    // Ref if empty
 	Holder   string    // who owns it; Ref if empty
 	Opened   time.Time // the batch's earliest time if zero
-	Archived time.Time // zero: not archived
+	Archived time.Time // zero: not archived, if not known to be
 }
 
 // An Item is something that is traded.
@@ -43,7 +44,8 @@ type Item struct {
 }
 
 // A Shop is a place where one item is offered. Prices are minor units for a
-// batch; nil means that the shop does not trade in that direction.
+// batch; nil means that the shop does not trade in that direction. A known shop
+// is replaced unless it was seen later than Seen.
 type Shop struct {
 	Ref       string
 	Place     string
@@ -64,7 +66,7 @@ type Transaction struct {
 	Origin   string
 	Ref      string
 	At       time.Time
-	Source   string // which subsystem: shop, salary, tax
+	Source   string // which subsystem: shop, salary, tax; not empty
 	Message  string
 	Postings []Posting
 	Line     string // where it was read, for messages: "data.csv:17"
@@ -99,7 +101,7 @@ type Sale struct {
 	Quantity    int64
 	Total       int64 // minor units, tax included
 	Tax         int64
-	Transaction string // ref of a transaction of the same origin, or empty
+	Transaction string // ref of a transaction of the same origin, in the batch or the ledger, or empty
 	Line        string
 }
 
