@@ -1,6 +1,9 @@
 package aggregates
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
 
 // Days is the length of a period that ends now: whole UTC days before today,
 // and today so far. 0 means all of the ledger's history.
@@ -24,9 +27,10 @@ func ParseDays(s string) Days {
 		return 0
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range, n is the nearest that is not
 		return 30
 	}
+	n = min(max(n, 0), 366)
 	nearest := Days(7)
 	for _, d := range AllDays() {
 		if d != 0 && abs(int(d)-n) < abs(int(nearest)-n) {
