@@ -1,0 +1,206 @@
+package importer_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+	"exchequer/ledger/importer"
+)
+
+func TestAMappingSaysWhatIsWrongWithIt(t *testing.T) {
+	for name, c := range map[string]struct{ from, to, want string }{
+		"an unknown key":          {"symbol =", "currency =", `line 4: unknown key "ledger.currency"`},
+		"not TOML":                {"[columns]", "[columns", "line 6: "},
+		"a wrong type":            {"decimals = 2", `decimals = "two"`, "line 5: "},
+		"no origin":               {`origin = "test"`, "", "origin is missing"},
+		"too many decimals":       {"decimals = 2", "decimals = 9", "ledger.decimals is 9, want 0 to 6"},
+		"an unknown column":       {`amount = "amount"`, `amount = "money"`, `transaction.amount is "money", which [columns] does not name`},
+		"an unknown role":         {`to = "payee"`, `to = "nobody"`, `transaction.to: no [[accounts]] has the role "nobody"`},
+		"an unknown kind":         {`kind = "business"`, `kind = "firm"`, `account role "payee": kind is "firm", want one of`},
+		"a template of no column": {`ref = "to/{payee}"`, `ref = "to/{whom}"`, "{whom} is not a name of [columns] or [constants]"},
+		"an open brace":           {`ref = "to/{payee}"`, `ref = "to/{payee"`, "{ without }"},
+		"an unknown column key":   {"optional = true", "optinal = true", `columns.note: unknown key "optinal"`},
+		"a rule that is none":     {`source = "payment"`, "source = \"payment\"\nnegative = \"flip\"", `transaction.negative is "flip", want one of`},
+		"no source":               {`source = "payment"`, "", "transaction.source is missing"},
+		"@total without a sale":   {`amount = "amount"`, `amount = "@total"`, "transaction.amount is @total, but there is no [sale]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(payments, c.from, c.to, 1)
+			if text == payments {
+				t.Fatalf("the mapping has no %q", c.from)
+			}
+			if _, err := importer.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Parse = %v, want it to say %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestTheShippedMappingsCanBeRead(t *testing.T) {
+	files, err := filepath.Glob(mappings + "*.toml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("mappings are %v, %v", files, err)
+	}
+	for _, file := range files {
+		if _, err := importer.Load(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestACheckShowsWhatTheFirstRowWouldBecome(t *testing.T) {
+	m := parse(t, payments)
+	checks, err := m.CheckFiles(t.Context(), []string{save(t, "data.csv", good)}, 1000)
+	if err != nil || len(checks) != 1 || checks[0].Rows != 2 || checks[0].Columns["amount"] != "Amount" {
+		t.Fatalf("CheckFiles = %+v, %v, want one file with two rows", checks, err)
+	}
+	example := checks[0].Example.Transactions
+	if len(example) != 1 || example[0].Ref != "data.csv:2" || example[0].Postings[1] != (ledger.Posting{Account: "to/anna", Amount: 150}) {
+		t.Errorf("the example is %+v, want data.csv:2 with 150 to anna", example)
+	}
+	if _, err := m.CheckFiles(t.Context(), []string{save(t, "data.csv", good+"2026-01-01,x,a,b\n")}, 1000); err == nil {
+		t.Error("CheckFiles passes over a bad row")
+	}
+}
+
+const invoices = `origin = "shop"
+[ledger]
+name = "Shop"
+symbol = "£"
+decimals = 2
+round = "half-even"
+[columns]
+invoice = "Invoice"
+item = "Item"
+quantity = "Quantity"
+price = "Price"
+customer = "Customer"
+[constants]
+day = "2026-01-02"
+till = "till"
+[[accounts]]
+role = "shop"
+kind = "system"
+ref = "{till}"
+[[accounts]]
+role = "customer"
+kind = "personal"
+ref = "customer/{customer}"
+[[accounts]]
+role = "unknown"
+kind = "business"
+ref = "unknown"
+[transaction]
+ref = "{invoice}"
+group = "invoice"
+group_gap = 1
+at = "day"
+from = "shop"
+to = ["customer", "unknown"]
+amount = "@total"
+source = "invoice"
+[sale]
+item = "{item}"
+quantity = "quantity"
+unit_price = "price"
+seller = "shop"
+buyer = ["customer", "unknown"]
+`
+
+func TestRowsOfAGroupAreOneTransaction(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, invoices)
+	file := save(t, "sales.csv", "Invoice,Item,Quantity,Price,Customer\n"+
+		"1,tea,2,1.005,7\n"+ // 2.01
+		"1,cup,1,0.125,7\n"+ // rounded to 0.12
+		"2,tea,1,1.00,\n"+ // cuts into invoice 1
+		"1,tea,-1,1.00,7\n"+
+		"3,gift,5,0,8\n"+ // moves nothing
+		"4,tea,-1,1.00,7\n") // goods came back
+	got := imported(t, db, m, file)
+	if got.Transactions != 3 || got.Sales != 6 || got.ZeroTransactions != 1 || got.RoundedAmounts != 1 || got.Rounding != "-0.005" {
+		t.Errorf("imported %+v, want 3 transactions, 6 sales, 1 of zero, and -0.005 by rounding", got)
+	}
+	for query, want := range map[string]int64{
+		`SELECT balance FROM balances JOIN accounts ON id = account WHERE ref = 'customer/7'`:        13,
+		`SELECT balance FROM balances JOIN accounts ON id = account WHERE ref = 'unknown'`:           100,
+		`SELECT sum(postings) FROM balances JOIN accounts ON id = account WHERE ref = 'till'`:        3,
+		`SELECT count(*) FROM sales s JOIN transactions t ON t.id = s.transaction WHERE t.ref = '1'`: 3,
+		`SELECT count(*) FROM sales WHERE transaction IS NULL`:                                       1,
+		`SELECT count(*) FROM accounts WHERE ref = 'customer/8'`:                                     1,
+	} {
+		if n := number(t, db, query); n != want {
+			t.Errorf("%s = %d, want %d", query, n, want)
+		}
+	}
+	verify(t, db)
+}
+
+func TestAGroupThatComesBackIsNotLostInSilence(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, invoices)
+	file := save(t, "sales.csv", "Invoice,Item,Quantity,Price,Customer\n1,tea,1,1,7\n2,tea,1,1,7\n2,tea,1,1,7\n1,tea,1,1,7\n")
+	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{file}})
+	if err == nil || !strings.Contains(err.Error(), `sales.csv:5: column "invoice" (Invoice): "1": expected the rows of a transaction to stand together`) {
+		t.Errorf("Run = %v, want it to name line 5", err)
+	}
+}
+
+func TestABadRowRejectsItsGroup(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, invoices)
+	var rejects strings.Builder
+	file := save(t, "sales.csv", "Invoice,Item,Quantity,Price,Customer\n1,tea,1,1,7\n1,tea,NaN,1,7\n1,tea,1,1,7\n2,tea,1,1,7\n")
+	got, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{file}, SkipInvalid: true, Rejects: &rejects})
+	if err != nil || got.Rejected != 3 || got.Transactions != 1 || got.Sales != 1 {
+		t.Errorf("Run = %+v, %v, want three rows rejected and one invoice", got, err)
+	}
+	if n := strings.Count(rejects.String(), "its transaction has a bad row, line 3: "); n != 2 {
+		t.Errorf("%d rows are rejected for the bad one, want 2:\n%s", n, &rejects)
+	}
+}
+
+// FuzzRows: whatever the file holds, the mapper gives rows that the ledger's
+// rules allow, or an error; it never panics.
+func FuzzRows(f *testing.F) {
+	f.Add("1,tea,2,1.005,7\n1,cup,1,0.125,7\n2,tea,1,1.00,\n")
+	f.Add("1,tea,NaN,1,7\n\"1,tea,1,1,7\n")
+	f.Add("1,tea,9223372036854775807,9223372036854775807,7\n\xff,\x00,1,1,\n")
+	m := parse(f, invoices)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, rows string) {
+		path := filepath.Join(dir, "sales"+strconv.Itoa(os.Getpid())+".csv")
+		if err := os.WriteFile(path, []byte("Invoice,Item,Quantity,Price,Customer\n"+rows), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		checks, err := m.CheckFiles(t.Context(), []string{path}, 1000)
+		if err != nil {
+			return
+		}
+		b := checks[0].Example
+		known := map[string]bool{}
+		for _, a := range b.Accounts {
+			known[a.Ref] = true
+		}
+		for _, transaction := range b.Transactions {
+			var sum int64
+			for _, p := range transaction.Postings {
+				sum += p.Amount
+				if p.Amount == 0 || !known[p.Account] {
+					t.Fatalf("posting %+v of %q", p, rows)
+				}
+			}
+			if sum != 0 || len(transaction.Postings) < 2 || transaction.At.After(time.Now()) {
+				t.Fatalf("transaction %+v of %q", transaction, rows)
+			}
+		}
+		for _, s := range b.Sales {
+			if s.Item == "" || !known[s.Seller] || !known[s.Buyer] {
+				t.Fatalf("sale %+v of %q", s, rows)
+			}
+		}
+	})
+}
