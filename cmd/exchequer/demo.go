@@ -51,7 +51,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	defer func() { err = errors.Join(err, db.close()) }()
 
 	record := ledger.New(db.Pool)
-	simulated, err := c.history(ctx, s, record)
+	simulated, err := c.history(ctx, s, record, flags.DataDir)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}})
 }
 
-// history founds the town, or finds it as it was left and catches up.
-func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledger) (*town.Town, error) {
+// history founds the town, or finds it in dir as it was left and catches up.
+func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledger, dir string) (*town.Town, error) {
 	config := town.Config{Seed: c.Seed, Players: c.Players, End: time.Now()}
 	first, last, known, err := record.Span(ctx)
 	if err != nil {
@@ -92,6 +92,9 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 		}
 		return err
 	})
+	if refused := (*ledger.BatchError)(nil); known && errors.As(err, &refused) {
+		return nil, fmt.Errorf("this town was founded by another version of the program, which would have played it differently: delete %s, or found another town with --seed", dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write the town's history: %w", err)
 	}
