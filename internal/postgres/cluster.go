@@ -98,7 +98,11 @@ func makeCluster(ctx context.Context, b Binaries, account Account, data string, 
 	cmd.Dir = unfinished
 	cmd.Env = serverEnv()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return fmt.Errorf("make database: %w", ctx.Err())
+	}
+	if err != nil {
 		return fmt.Errorf("make database: initdb: %w\n%s", err, out)
 	}
 	if err := os.Rename(unfinished, data); err != nil {

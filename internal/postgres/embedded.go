@@ -122,7 +122,8 @@ func (e *Embedded) start(ctx context.Context, dir string, config EmbeddedConfig,
 // first start. Recovery after a kill may take a while.
 func (e *Embedded) ready(ctx context.Context, socket string, log *slog.Logger) error {
 	slow := time.After(5 * time.Second)
-	for {
+	// The server logs each of these attempts while it recovers.
+	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
 		conn, err := pgx.Connect(ctx, socketURL(socket, "postgres"))
 		if err == nil {
 			err = makeDatabase(ctx, conn)
@@ -136,7 +137,7 @@ func (e *Embedded) ready(ctx context.Context, socket string, log *slog.Logger) e
 			return fmt.Errorf("%w; the server said:\n%s", ctx.Err(), e.logTail())
 		case <-slow:
 			log.Info("Postgres is still starting; after a crash it first recovers")
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,10 +52,26 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, &connectError{err}
 	}
 	return pool, nil
 }
+
+// A connectError is one line, where pgx has one for each address tried, with
+// and without TLS.
+type connectError struct{ err error }
+
+func (e *connectError) Error() string {
+	var said []string
+	for line := range strings.Lines(e.err.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(said, line) {
+			said = append(said, line)
+		}
+	}
+	return "open database: " + strings.Join(said, " ")
+}
+
+func (e *connectError) Unwrap() error { return e.err }
 
 // scanInUTC makes instants arrive in UTC; pgx's default is the local zone.
 func scanInUTC(_ context.Context, conn *pgx.Conn) error {

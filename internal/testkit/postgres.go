@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -72,9 +74,8 @@ const watchdog = `
 trap '' HUP INT TERM
 initdb=$1 postgres=$2 dir=$3; shift 3
 cd "$dir" || exit 1
-"$initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >initdb.log 2>&1 || {
-	touch failed; read -r _; cd / && rm -rf "$dir"; exit 1
-}
+fail() { touch failed; read -r _; cd / && rm -rf "$dir"; exit 1; }
+"$initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >initdb.log 2>&1 || fail
 "$postgres" -D data -k "$dir" "$@" >server.log 2>&1 </dev/null &
 pid=$!
 read -r _
@@ -94,6 +95,7 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	removeLeftovers(account)
 	dir, err := os.MkdirTemp(shortTemp(), "exchequer-test-")
 	if err != nil {
 		return nil, fmt.Errorf("start test server: %w", err)
@@ -140,7 +142,7 @@ func (s *server) prepare(ctx context.Context) error {
 			}
 			break
 		}
-		if _, failed := os.Stat(filepath.Join(s.dir, "failed")); failed == nil || ctx.Err() != nil {
+		if _, made := os.Stat(filepath.Join(s.dir, "failed")); made == nil || ctx.Err() != nil {
 			initdb, _ := os.ReadFile(filepath.Join(s.dir, "initdb.log"))
 			log, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
 			return fmt.Errorf("%w\n%s%s", err, initdb, log)
@@ -177,11 +179,33 @@ func (s *server) url(database string) string {
 }
 
 // shortTemp is where temporary files go, or /tmp where that is too long for
-// the path of a Unix socket.
+// the path of a Unix socket, or closed to the account that root's server runs
+// as.
 func shortTemp() string {
-	const longest = 107 - len("/exchequer-test-1234567890/.s.PGSQL.5432")
-	if dir := os.TempDir(); len(dir) <= longest {
+	const longest = 103 - len("/exchequer-test-1234567890/.s.PGSQL.5432")
+	if dir := os.TempDir(); len(dir) <= longest && os.Geteuid() != 0 {
 		return dir
 	}
 	return "/tmp"
+}
+
+// removeLeftovers removes what a machine that went down left of earlier runs:
+// old directories whose server is gone. It is no matter if it fails.
+func removeLeftovers(account postgres.Account) {
+	found, _ := filepath.Glob(filepath.Join(shortTemp(), "exchequer-test-*"))
+	for _, dir := range found {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Hour {
+			continue
+		}
+		if owner, known := info.Sys().(*syscall.Stat_t); !known || int(owner.Uid) != account.UID {
+			continue
+		}
+		content, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+		first, _, _ := strings.Cut(string(content), "\n")
+		pid, err := strconv.Atoi(first)
+		if err != nil || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			os.RemoveAll(dir)
+		}
+	}
 }

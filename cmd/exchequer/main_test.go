@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"exchequer/internal/testkit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A buffer may be read while the program writes to it.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// exchequer runs the program to its end.
+func exchequer(t *testing.T, args ...string) (code int, out, said string) {
+	t.Helper()
+	var stdout, stderr buffer
+	code = run(t.Context(), args, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+// A serving is a program that serves until it is told to end.
+type serving struct {
+	url  string
+	said *buffer
+	end  func() (code int) // as Ctrl-C does
+}
+
+func start(t *testing.T, args ...string) *serving {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &serving{said: &buffer{}}
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, append(args, "--listen", "127.0.0.1:0"), io.Discard, s.said) }()
+	s.end = sync.OnceValue(func() int { cancel(); return <-ended })
+	t.Cleanup(func() { s.end() })
+	const mark = "Exchequer is ready at "
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, rest, ready := strings.Cut(s.said.String(), mark); ready {
+			s.url = strings.Fields(rest)[0]
+			return s
+		}
+		if len(ended) > 0 || time.Now().After(limit) {
+			t.Fatalf("exchequer %v is not ready:\n%s", args, s.said)
+		}
+	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestServeWantsAMigratedSchemaAndSaysHow(t *testing.T) {
+	db := testkit.Postgres(t)
+	if _, err := db.Exec(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DATABASE_URL", db.Config().ConnString())
+	code, _, said := exchequer(t, "serve", "--listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(said, "exchequer migrate") {
+		t.Fatalf("serve on an empty database = %d, %q, want 1 and the command to run", code, said)
+	}
+	if code, _, said := exchequer(t, "migrate"); code != 0 {
+		t.Fatalf("migrate = %d, %s", code, said)
+	}
+
+	s := start(t, "serve")
+	if status, body := get(t, s.url+"/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz = %d, %q", status, body)
+	}
+	if status, body := get(t, s.url+"/"); status != http.StatusOK || !strings.Contains(body, "An empty ledger") {
+		t.Errorf("/ of an empty ledger = %d, without its name", status)
+	}
+	if code, out, said := exchequer(t, "healthcheck", "--server", s.url); code != 0 || out != "ready\n" {
+		t.Errorf("healthcheck = %d, %q, %q", code, out, said)
+	}
+	if _, err := db.Exec(t.Context(), "DROP TABLE schema_version"); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, said := exchequer(t, "healthcheck", "--server", s.url); code != 1 || !strings.Contains(said, "migrate") {
+		t.Errorf("healthcheck of a server without its schema = %d, %q, want 1 and what to run", code, said)
+	}
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code = %d, want 0; it said:\n%s", code, s.said)
+	}
+}
+
+func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	t.Setenv("DATABASE_URL", "postgres://me:hush@127.0.0.1:1/x")
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"a port in use":           {[]string{"serve", "--listen", taken.Addr().String()}, 1, "address already in use"},
+		"a database that is away": {[]string{"serve", "--listen", "127.0.0.1:0"}, 1, "connection refused"},
+		"an unknown flag":         {[]string{"serve", "--nonsense"}, 2, "unknown flag --nonsense"},
+		"no command":              {nil, 2, "expected one of"},
+		"two database URLs":       {[]string{"migrate", "--database-url-file", "main.go"}, 1, "both DATABASE_URL and DATABASE_URL_FILE"},
+		"a server that is away":   {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, said := exchequer(t, c.args...)
+			if code != c.code || !strings.Contains(said, c.want) || strings.Count(said, "\n") != 1 || strings.Contains(said, "hush") {
+				t.Errorf("exchequer %v = %d, %q, want %d and one line with %q", c.args, code, said, c.code, c.want)
+			}
+		})
+	}
+}
+
+func TestDemoServesATownThatGoesOn(t *testing.T) {
+	dir, err := os.MkdirTemp("", "exchequer-demo-") // root's server may not enter t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	demo := []string{"demo", "--data-dir", dir, "--players", "60"}
+
+	s := start(t, demo...)
+	if status, body := get(t, s.url+"/"); status != http.StatusOK || !strings.Contains(body, "<svg") {
+		t.Errorf("/ = %d, want a page with charts", status)
+	}
+	towns, _ := filepath.Glob(filepath.Join(dir, "town-*"))
+	if len(towns) != 1 {
+		t.Fatalf("folders = %v, want one town", towns)
+	}
+	if code, _, said := exchequer(t, append(demo, "--listen", "127.0.0.1:0")...); code != 1 || !strings.Contains(said, "in use by exchequer with pid") {
+		t.Errorf("a second demo = %d, %q, want who is the first", code, said)
+	}
+	copied := filepath.Join(t.TempDir(), "town")
+	if code, _, said := exchequer(t, "export", "--data-dir", towns[0], copied); code != 0 {
+		t.Errorf("export beside the running demo = %d, %s", code, said)
+	}
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code = %d, want 0; it said:\n%s", code, s.said)
+	}
+
+	again := start(t, demo...)
+	if !strings.Contains(again.said.String(), "the town goes on") {
+		t.Errorf("the second start founds another town:\n%s", again.said)
+	}
+	again.end()
+
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	if code, out, said := exchequer(t, "import", copied); code != 0 || !strings.Contains(out, "transactions") {
+		t.Errorf("import of the export = %d, %s%s", code, out, said)
+	}
+}
