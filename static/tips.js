@@ -19,8 +19,8 @@ function show(target) {
   const wide = document.documentElement.clientWidth;
   const left = Math.min(Math.max(4, at.left + at.width / 2 - size.width / 2), wide - size.width - 4);
   const above = at.top - size.height - 6;
-  box.style.left = `${left}px`;
-  box.style.top = `${above < 4 ? at.bottom + 6 : above}px`;
+  box.style.left = `${left + scrollX}px`;
+  box.style.top = `${(above < 4 ? at.bottom + 6 : above) + scrollY}px`;
 }
 
 function step(event) {
@@ -44,5 +44,4 @@ if (box) {
   document.addEventListener("focusin", (e) => show(e.target.closest?.("[data-tip]") ?? null));
   document.addEventListener("focusout", () => show(null));
   document.addEventListener("keydown", step);
-  addEventListener("scroll", () => show(null), { passive: true });
 }

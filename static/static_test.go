@@ -1,0 +1,59 @@
+package static
+
+import (
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestAHashedFileMayBeKeptForever(t *testing.T) {
+	url := URL("app.css")
+	if !regexp.MustCompile(`^/static/app\.[0-9a-f]{8}\.css$`).MatchString(url) {
+		t.Fatalf("URL = %s", url)
+	}
+	for accept, encoding := range map[string]string{"": "", "gzip": "gzip", "gzip, br": "br", "br;q=0": ""} {
+		r := httptest.NewRequest("GET", url, nil)
+		r.Header.Set("Accept-Encoding", accept)
+		w := httptest.NewRecorder()
+		Handler().ServeHTTP(w, r)
+		h := w.Result().Header
+		if w.Code != 200 || h.Get("Cache-Control") != "public, max-age=31536000, immutable" ||
+			h.Get("Content-Encoding") != encoding || h.Get("Content-Type") != "text/css; charset=utf-8" || h.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: %d %v", accept, w.Code, h)
+		}
+	}
+}
+
+func TestAnUnknownNameIsNotFound(t *testing.T) {
+	for _, path := range []string{"/static/app.css", "/static/app.00000000.css", "/static/", "/static/../static.go"} {
+		w := httptest.NewRecorder()
+		Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != 404 {
+			t.Errorf("%s: %d, want 404", path, w.Code)
+		}
+	}
+}
+
+func TestModulesNameEachOtherByHash(t *testing.T) {
+	for name, imports := range map[string][]string{"app.js": {"refresh.js", "tips.js"}, "refresh.js": {"vendor/idiomorph.js"}} {
+		body := string(all()[name].bodies.plain)
+		for _, imported := range imports {
+			if !strings.Contains(body, `"`+URL(imported)+`"`) {
+				t.Errorf("%s does not import %s", name, URL(imported))
+			}
+		}
+	}
+}
+
+func TestWeightsStayInTheirBudget(t *testing.T) {
+	script := 0
+	for _, name := range []string{"app.js", "refresh.js", "tips.js", "vendor/idiomorph.js"} {
+		script += len(all()[name].bodies.gzip)
+	}
+	css := len(all()["app.css"].bodies.gzip)
+	t.Logf("script %d B, style %d B by gzip", script, css)
+	if script > 10<<10 || css > 10<<10 {
+		t.Errorf("script %d B, style %d B, want at most 10 KB each", script, css)
+	}
+}

@@ -1,0 +1,147 @@
+package web
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// town is a site over producers that a test may replace.
+type town struct {
+	overview   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Overview, error)
+	inequality func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error)
+	activity   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error)
+	richest    func(context.Context, cache.Window, aggregates.Whole) (*aggregates.Richest, error)
+	window     time.Duration
+	budget     time.Duration
+	log        io.Writer
+	change     func(*Deps)
+}
+
+func newTown() *town {
+	return &town{
+		overview: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
+			o := &aggregates.Overview{Days: d, Start: w.Start.AddDate(0, 0, -30), End: w.Start, Holders: 2317, Balanced: true}
+			o.Supply = aggregates.Trend[int64]{Now: 821_490_600, Series: []int64{1, 2, 3}, Available: true}
+			return o, nil
+		},
+		inequality: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
+			return &aggregates.Inequality{Population: p, AsOf: w.Start, Holders: 3,
+				Gini: aggregates.Measure{Value: 0.642, Available: true}}, nil
+		},
+		activity: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
+			a := &aggregates.Activity{Days: d, Start: w.Start.AddDate(0, 0, -2), End: w.Start, Bucket: "day"}
+			for i := range 3 {
+				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{
+					Start: w.Start.Truncate(24*time.Hour).AddDate(0, 0, i-2), Transactions: 10, Volume: 1250, Transfers: 1000, Partial: i == 2})
+			}
+			return a, nil
+		},
+		richest: func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.Richest, error) {
+			return &aggregates.Richest{AsOf: w.Start, Supply: 100, Count: 1, Accounts: []aggregates.RichAccount{
+				{Ref: "a", Name: "Ada", Holder: "Ada", Kind: ledger.Personal, Balance: 100, Share: 1}}}, nil
+		},
+		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
+	}
+}
+
+// start serves the town until the test ends.
+func (tn *town) start(t testing.TB) *httptest.Server {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	c := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry})
+	spec := func(name string) cache.Spec {
+		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute}
+	}
+	deps := Deps{
+		Economy: &aggregates.Economy{
+			Overview:   cache.NewMemo(c, spec("overview"), tn.overview),
+			Inequality: cache.NewMemo(c, spec("inequality"), tn.inequality),
+			Activity:   cache.NewMemo(c, spec("activity"), tn.activity),
+			WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.WealthByKind, error) {
+				return &aggregates.WealthByKind{AsOf: w.Start, Supply: 100,
+					Kinds: []aggregates.KindWealth{{Kind: ledger.Personal, Accounts: 1, Total: 100, Share: 1}}}, nil
+			}),
+			Rhythm: cache.NewMemo(c, spec("rhythm"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
+				return &aggregates.Rhythm{Days: d, Start: w.Start, End: w.Start}, nil
+			}),
+			Richest: cache.NewMemo(c, spec("richest"), tn.richest),
+		},
+		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
+		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
+		Registry: registry, Version: "test", Window: tn.window, Budget: tn.budget,
+	}
+	if tn.change != nil {
+		tn.change(&deps)
+	}
+	handler, err := New(deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.Config = Server("", handler)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.Start()
+	t.Cleanup(func() {
+		server.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := c.Close(ctx); err != nil {
+			t.Errorf("close cache: %v", err)
+		}
+	})
+	return server
+}
+
+// ask sends one request with headers given as pairs. It follows no redirect
+// and decompresses nothing.
+func ask(t testing.TB, method, url string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return send(t, r, headers...)
+}
+
+func send(t testing.TB, r *http.Request, headers ...string) (*http.Response, string) {
+	t.Helper()
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("read %s: %v", r.URL, err)
+	}
+	return response, string(body)
+}
+
+// contains fails the test for every text that is not in body.
+func contains(t testing.TB, body string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(body, text) {
+			t.Errorf("body lacks %q in:\n%.3000s", text, body)
+		}
+	}
+}
