@@ -138,6 +138,7 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 		"a port in use":           {[]string{"serve", "--listen", taken.Addr().String()}, 1, "address already in use"},
 		"a database that is away": {[]string{"serve", "--listen", "127.0.0.1:0"}, 1, "connection refused"},
 		"an unknown flag":         {[]string{"serve", "--nonsense"}, 2, "unknown flag --nonsense"},
+		"a bad range of proxies":  {[]string{"serve", "--trusted-proxy", "everyone"}, 2, "everyone"},
 		"no command":              {nil, 2, "expected one of"},
 		"two database URLs":       {[]string{"migrate", "--database-url-file", "main.go"}, 1, "both DATABASE_URL and DATABASE_URL_FILE"},
 		"a server that is away":   {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -22,13 +23,13 @@ import (
 
 // serverFlags are what serve and demo share.
 type serverFlags struct {
-	Listen         string        `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
-	Tenant         string        `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
-	CDN            bool          `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
-	TrustedProxies []string      `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For is believed."`
-	Drain          time.Duration `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
-	LogLevel       slog.Level    `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
-	LogFormat      string        `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
+	Listen         string         `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
+	Tenant         string         `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
+	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
+	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For is believed."`
+	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
+	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
+	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
 }
 
 type serveCommand struct {
@@ -100,7 +101,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		Registry:       registry,
 		Version:        version,
 		SharedCache:    f.CDN,
-		TrustedProxies: f.TrustedProxies,
+		TrustedProxies: addresses(f.TrustedProxies),
 	})
 	if err != nil {
 		return err
@@ -144,9 +145,21 @@ func readiness(db *database) []web.Check {
 	return []web.Check{
 		{Name: "database", Missing: "see that Postgres runs and can be reached", Check: db.Ping},
 		{Name: "schema", Missing: "run exchequer migrate", Check: func(ctx context.Context) error {
-			return postgres.Check(ctx, db.Pool)
+			// A database that does not answer is the other check's business.
+			if err := postgres.Check(ctx, db.Pool); errors.Is(err, postgres.ErrNotMigrated) {
+				return err
+			}
+			return nil
 		}},
 	}
+}
+
+func addresses(ranges []netip.Prefix) []string {
+	var all []string
+	for _, r := range ranges {
+		all = append(all, r.String())
+	}
+	return all
 }
 
 func (f serverFlags) logger(s streams) *slog.Logger {

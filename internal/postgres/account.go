@@ -112,7 +112,7 @@ func (a Account) reach(ctx context.Context, dir string) error {
 		return nil
 	}
 	if closed := strings.TrimSpace(string(out)); closed != "" {
-		return fmt.Errorf("Postgres does not run as root but as account %s, which may not enter %s: choose another --data-dir (as root /var/lib/exchequer is the default), or open that folder (chmod o+x %s)", a.Name, closed, closed)
+		return fmt.Errorf("as root the server runs as account %s, which may not enter %s: choose another --data-dir (as root /var/lib/exchequer is the default), or open that folder (chmod o+x %s)", a.Name, closed, closed)
 	}
 	return fmt.Errorf("check that account %s can enter %s: %w", a.Name, dir, err)
 }
