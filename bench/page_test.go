@@ -1,0 +1,274 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/ledger"
+	"exchequer/static"
+	"exchequer/web"
+)
+
+// startSite serves the whole site over memos with a month of made numbers, its
+// log written to the null device, as a bare server serves a page of the same
+// bytes.
+func startSite(tb testing.TB) string {
+	tb.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	c := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: "bench", Log: slog.New(slog.DiscardHandler), Registerer: registry})
+	handler, err := web.New(web.Deps{
+		Economy:  madeEconomy(c),
+		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
+		Log:      slog.New(slog.NewJSONHandler(null, nil)),
+		Registry: registry, Version: "bench", Window: 24 * time.Hour,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	url := listen(tb, handler)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = c.Close(ctx)
+		_ = null.Close()
+	})
+	return url
+}
+
+func listen(tb testing.TB, handler http.Handler) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server := web.Server("", handler)
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(listener) }()
+	tb.Cleanup(func() { _ = server.Close(); <-served })
+	return "http://" + listener.Addr().String()
+}
+
+func madeEconomy(c *cache.Cache) *aggregates.Economy {
+	spec := func(name string) cache.Spec { return cache.Spec{Name: name, Window: 24 * time.Hour} }
+	series := make([]int64, 30)
+	rates := make([]float64, 30)
+	for i := range series {
+		series[i], rates[i] = int64(800_000_000+i*i*9_137%5_000_000), 1+float64(i%7)/10
+	}
+	before := int64(790_000_000)
+	trend := aggregates.Trend[int64]{Now: 821_490_600, Before: &before, Series: series, Available: true}
+	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: v, Available: true} }
+	return &aggregates.Economy{
+		Overview: cache.NewMemo(c, spec("overview"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
+			return &aggregates.Overview{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Supply: trend, Active: trend, Transactions: trend,
+				Velocity: aggregates.Trend[float64]{Now: 1.92, Series: rates, Available: true}, Holders: 8630, Balanced: true}, nil
+		}),
+		Inequality: cache.NewMemo(c, spec("inequality"), func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
+			v := &aggregates.Inequality{Population: p, AsOf: w.Start, Holders: 8630, Total: 821_490_600, Mean: 95190, Median: 21000,
+				Gini: measure(.642), Top1: measure(.117), Top10: measure(.41), Bottom50: measure(.08), Palma: measure(4.1),
+				Theil: measure(.9), HHI: measure(33), Nakamoto: measure(212)}
+			for i := range 101 {
+				x := float64(i) / 100
+				v.Lorenz = append(v.Lorenz, aggregates.LorenzPoint{Holders: x, Wealth: x * x * x})
+			}
+			for i := range 14 {
+				v.Bins = append(v.Bins, aggregates.Bin{Low: 1 << i, High: 2 << i, Holders: int64(i * (14 - i) * 20), Total: int64(i) * 100_000})
+			}
+			for i := range 30 {
+				gini := .63 + float64(i)/3000
+				v.Trend = append(v.Trend, aggregates.DayMeasures{Day: w.Start.AddDate(0, 0, i-29), Gini: &gini, Top1: &gini, Top10: &gini, Palma: &gini})
+			}
+			return v, nil
+		}),
+		Activity: cache.NewMemo(c, spec("activity"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
+			a := &aggregates.Activity{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Bucket: "day"}
+			for i := range 30 {
+				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{Start: w.Start.AddDate(0, 0, i-29), Transactions: int64(14000 + i*37),
+					Volume: series[i], Transfers: series[i] / 2, Partial: i == 29})
+			}
+			return a, nil
+		}),
+		WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.WealthByKind, error) {
+			v := &aggregates.WealthByKind{AsOf: w.Start, Supply: 821_490_600}
+			for i, kind := range ledger.Kinds() {
+				v.Kinds = append(v.Kinds, aggregates.KindWealth{Kind: kind, Accounts: int64(4000 / (i + 1)), Total: 273_830_200, Share: 1. / 3})
+			}
+			return v, nil
+		}),
+		Rhythm: cache.NewMemo(c, spec("rhythm"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
+			v := &aggregates.Rhythm{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Peak: 900}
+			for day := range v.Cells {
+				for hour := range v.Cells[day] {
+					v.Cells[day][hour] = float64(30*hour + 20*day)
+					v.Total[day][hour] = int64(120*hour + 80*day)
+					v.Hours[day][hour] = 4
+				}
+			}
+			return v, nil
+		}),
+		Richest: cache.NewMemo(c, spec("richest"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.Richest, error) {
+			v := &aggregates.Richest{AsOf: w.Start, Supply: 821_490_600, Count: 8630}
+			for i := range 20 {
+				name := fmt.Sprintf("Player %d", i)
+				v.Accounts = append(v.Accounts, aggregates.RichAccount{Ref: name, Name: name, Holder: name, Kind: ledger.Personal,
+					Balance: int64(9_000_000 - i*i*17_000), Share: .01, Change: int64(i*1000 - 5000), LastActive: w.Start.Add(-time.Duration(i) * time.Hour)})
+			}
+			return v, nil
+		}),
+	}
+}
+
+func get(tb testing.TB, client *http.Client, url string, headers map[string]string) (*http.Response, []byte) {
+	tb.Helper()
+	r, err := http.NewRequest(http.MethodGet, url, http.NoBody)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return response, body
+}
+
+func plainClient(conns int) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}}
+}
+
+// TestPageWeights holds the budgets of what a first visit loads, by gzip.
+func TestPageWeights(t *testing.T) {
+	url := startSite(t)
+	client := plainClient(1)
+	defer client.CloseIdleConnections()
+	gz := map[string]string{"Accept-Encoding": "gzip"}
+	get(t, client, url+"/economy", gz) // leaves the better bytes behind
+	time.Sleep(200 * time.Millisecond)
+	_, html := get(t, client, url+"/economy", gz)
+	_, css := get(t, client, url+static.URL("app.css"), gz)
+	script := 0
+	for _, name := range []string{"app.js", "refresh.js", "tips.js", "vendor/idiomorph.js"} {
+		_, body := get(t, client, url+static.URL(name), gz)
+		script += len(body)
+	}
+	t.Logf("HTML %d B, CSS %d B, script %d B", len(html), len(css), script)
+	for _, weight := range []struct {
+		what       string
+		got, limit int
+	}{{"HTML", len(html), 30 << 10}, {"CSS", len(css), 10 << 10}, {"script", script, 10 << 10}} {
+		if weight.got > weight.limit {
+			t.Errorf("%s weighs %d B, budget %d B", weight.what, weight.got, weight.limit)
+		}
+	}
+}
+
+// load asks the address by so many clients on connections of their own for
+// the time given, and returns requests a second and the 99th percentile.
+func load(tb testing.TB, url string, clients int, span time.Duration) (rate float64, p99 time.Duration) {
+	tb.Helper()
+	transport := plainClient(clients)
+	defer transport.CloseIdleConnections()
+	took := make([][]time.Duration, clients)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range clients {
+		wg.Go(func() {
+			for time.Since(start) < span {
+				began := time.Now()
+				response, _ := get(tb, transport, url, map[string]string{"Accept-Encoding": "gzip"})
+				if response.StatusCode != http.StatusOK {
+					tb.Errorf("status %d", response.StatusCode)
+					return
+				}
+				took[i] = append(took[i], time.Since(began))
+			}
+		})
+	}
+	wg.Wait()
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	return float64(len(all)) / time.Since(start).Seconds(), all[len(all)*99/100]
+}
+
+// BenchmarkWarmPage compares the warm page with a bare handler that writes the
+// same bytes, in turns on the same machine at the same time.
+func BenchmarkWarmPage(b *testing.B) {
+	site := startSite(b)
+	client := plainClient(1)
+	get(b, client, site+"/economy", map[string]string{"Accept-Encoding": "gzip"})
+	time.Sleep(200 * time.Millisecond)
+	response, page := get(b, client, site+"/economy", map[string]string{"Accept-Encoding": "gzip"})
+	client.CloseIdleConnections()
+	bare := listen(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Encoding", response.Header.Get("Content-Encoding"))
+		w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+		_, _ = io.Copy(w, bytes.NewReader(page))
+	}))
+	for _, clients := range []int{16, 64} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			for b.Loop() {
+				var rates, slow [2][]float64
+				for range 5 {
+					for i, url := range []string{site + "/economy", bare} {
+						rate, p99 := load(b, url, clients, time.Second)
+						rates[i] = append(rates[i], rate)
+						slow[i] = append(slow[i], p99.Seconds())
+					}
+				}
+				ours, theirs := middle(rates[0]), middle(rates[1])
+				b.ReportMetric(ours, "requests/s")
+				b.ReportMetric(theirs, "bare_requests/s")
+				b.ReportMetric(ours/theirs, "ratio")
+				b.ReportMetric(middle(slow[0])*1000, "p99_ms")
+				b.ReportMetric(middle(slow[0])/middle(slow[1]), "p99_ratio")
+			}
+		})
+	}
+	b.Run("healthz", func(b *testing.B) {
+		client := plainClient(1)
+		defer client.CloseIdleConnections()
+		for b.Loop() {
+			const n = 2000
+			start := time.Now()
+			for range n {
+				if _, body := get(b, client, site+"/healthz", nil); !strings.HasPrefix(string(body), "ok") {
+					b.Fatal("not healthy")
+				}
+			}
+			b.ReportMetric(float64(time.Since(start).Microseconds())/n, "us/request")
+		}
+	})
+}
+
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
