@@ -48,8 +48,8 @@ func (p *progress) show(rows, done, total int64, file string) {
 				progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30),
 				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 		}
-		p.bar.Describe(fmt.Sprintf("%d rows, %.0f/s", rows, rate))
 		_ = p.bar.Set64(done) // only the picture of the progress
+		p.bar.Describe(fmt.Sprintf("%d rows, %.0f/s", rows, rate))
 		return
 	}
 	if time.Since(p.last) < 3*time.Second {
