@@ -159,7 +159,7 @@ func TestAPublicationNeverReplacesANewerOne(t *testing.T) {
 				{20, 5, "me", true}, {20, 5, "me", true}, {20, 6, "me", true}, {20, 5, "me", false},
 				{10, 9, "me", false}, {30, 0, "other", false}, {30, 0, "me", true}, {20, 9, "me", false},
 			} {
-				p := cache.Publication{Key: key, Owner: step.owner, Window: step.window, Generation: step.generation, Blob: []byte(fmt.Sprint(step)), Keep: time.Minute}
+				p := cache.Publication{Key: key, Owner: step.owner, Window: step.window * int64(time.Second), Generation: step.generation, Blob: []byte(fmt.Sprint(step)), Keep: time.Minute}
 				if got, err := store.Publish(ctx, p); got != step.want || err != nil {
 					t.Errorf("Publish(%v) = %v, %v", step, got, err)
 				}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,15 +123,16 @@ func TestValuesAreBoundedByWeightAndComeBackFromTheSharedLevel(t *testing.T) {
 
 func TestAValueTooLargeToKeepIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		size := 10
+		var size atomic.Int64
+		size.Store(10)
 		m := cache.NewMemo(open(t, cache.Deps{}), cache.Spec{Name: "large", Window: window}, func(context.Context, cache.Window, One) ([]byte, error) {
-			return make([]byte, size), nil
+			return make([]byte, size.Load()), nil
 		})
 		get(t, m, One{})
-		size = 20 << 20
+		size.Store(5 << 20)
 		boundary()
 		if r := get(t, m, One{}); r.State != cache.Degraded || len(r.Value) != 10 {
-			t.Errorf("after 20 MB: %v with %d bytes, want degraded with the value before", r.State, len(r.Value))
+			t.Errorf("after 5 MB: %v with %d bytes, want degraded with the value before", r.State, len(r.Value))
 		}
 	})
 }
@@ -197,7 +199,7 @@ func TestBlobsOverTwoKilobytesAreCompressedAndKeysTellTypesApart(t *testing.T) {
 }
 
 func TestATypeThatJSONWouldChangeIsRefused(t *testing.T) {
-	type hidden struct{ n int }
+	type hidden struct{ _ int }
 	type dropped struct {
 		N int `json:"-"`
 	}

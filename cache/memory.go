@@ -72,12 +72,56 @@ func (m *Memory) Publish(_ context.Context, p Publication) (bool, error) {
 	if l := m.locks[p.Key]; l.owner != p.Owner || !now.Before(l.until) {
 		return false, nil
 	}
-	if h, ok := m.blobs.GetIfPresent(p.Key); ok && now.Before(h.until) && h.newer(p) {
+	if !m.replace(p, now) {
 		return false, nil
 	}
-	m.blobs.Set(p.Key, held{p.Window, p.Generation, p.Blob, now.Add(p.Keep)})
 	m.tell(Message{Ready: p.Key})
 	return true, nil
+}
+
+func (m *Memory) replace(p Publication, now time.Time) bool {
+	if h, ok := m.blobs.GetIfPresent(p.Key); ok && now.Before(h.until) && h.newer(p) {
+		return false
+	}
+	m.blobs.Set(p.Key, held{p.Window, p.Generation, p.Blob, now.Add(p.Keep)})
+	return true
+}
+
+// put is Publish by a process that is alone: there is no other owner.
+func (m *Memory) put(p Publication) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.replace(p, time.Now())
+}
+
+// publications returns what is kept, as from nobody.
+func (m *Memory) publications() []Publication {
+	now := time.Now()
+	var list []Publication
+	for key, h := range m.blobs.All() {
+		if keep := h.until.Sub(now); keep > 0 {
+			list = append(list, Publication{Key: key, Window: h.window, Generation: h.generation, Blob: h.blob, Keep: keep})
+		}
+	}
+	return list
+}
+
+// note remembers invalidations of elsewhere, and stays above them.
+func (m *Memory) note(list ...Invalidation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range list {
+		k := mark{i.Scope, i.How}
+		m.marks[k] = max(m.marks[k], i.Generation)
+		m.top = max(m.top, i.Generation)
+	}
+	m.trim()
+}
+
+func (m *Memory) newest() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.top
 }
 
 func (h held) newer(p Publication) bool {

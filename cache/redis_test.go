@@ -1,0 +1,332 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+)
+
+// The tests here run in real time, on a real server.
+
+const short = 2 * time.Second // a window
+
+// process is one of a fleet on a Redis server.
+func process(t *testing.T, addr string, s *source) (*cache.Cache, *cache.Redis, *cache.Memo[One, int]) {
+	t.Helper()
+	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}})
+	t.Cleanup(func() { store.Close() })
+	c := open(t, cache.Deps{Store: store, Tenant: "town"})
+	return c, store, cache.NewMemo(c, cache.Spec{Name: "number", Window: short, Tags: []string{"ledger"}},
+		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
+}
+
+// eventually waits for what is to become true.
+func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !f(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("not within %v: %s", within, what)
+			return
+		}
+	}
+}
+
+// start sleeps until just after a boundary, so that a test has a window's time.
+func start() {
+	time.Sleep(time.Until(cache.WindowAt(time.Now(), short).End) + 20*time.Millisecond)
+}
+
+func TestOnRedisAColdFleetRunsOneProducer(t *testing.T) {
+	server := testkit.Redis(t)
+	var s source
+	s.set(700*time.Millisecond, nil, nil)
+	var memos []*cache.Memo[One, int]
+	for range 3 {
+		_, _, m := process(t, server.Addr, &s)
+		memos = append(memos, m)
+	}
+	start()
+	began := time.Now()
+	var wg sync.WaitGroup
+	for i := range 300 {
+		wg.Go(func() { wantResult(t, get(t, memos[i%3], One{}), 1, cache.Fresh, "cold") })
+	}
+	wg.Wait()
+	s.wantRuns(t, 1, "for 300 readers of 3 processes")
+	if took := time.Since(began); took > 1200*time.Millisecond {
+		t.Errorf("the last of 300 readers waited %v for a producer of 700 ms", took)
+	}
+	_, _, late := process(t, server.Addr, &s)
+	if r := get(t, late, One{}); r.Value != 1 {
+		t.Errorf("a fresh process shows %v, want the shared value", r)
+	}
+	s.wantRuns(t, 1, "with a fresh process")
+}
+
+func TestOnRedisAFleetRunsOneProducerAWindowAndAllHaveItAfterTheLag(t *testing.T) {
+	server := testkit.Redis(t)
+	var s source
+	s.set(200*time.Millisecond, nil, nil)
+	var memos []*cache.Memo[One, int]
+	for range 3 {
+		_, _, m := process(t, server.Addr, &s)
+		memos = append(memos, m)
+		get(t, m, One{})
+	}
+	start()
+	for range 3 {
+		var r cache.Result[int]
+		for _, m := range memos {
+			r = get(t, m, One{})
+		}
+		time.Sleep(time.Until(cache.WindowAt(time.Now(), short).End) + r.Lag)
+		before := s.runs.Load()
+		for i, m := range memos {
+			if r := get(t, m, One{}); r.State != cache.Fresh || int64(r.Value) != before {
+				t.Errorf("process %d after the lag of %v: %v %v, want %d fresh", i, r.Lag, r.Value, r.State, before)
+			}
+		}
+	}
+	if runs := s.runs.Load(); runs > 6 {
+		t.Errorf("%d runs in at most 6 windows of 3 processes", runs)
+	}
+}
+
+func TestOnRedisInvalidationsReachOtherProcessesAtOnce(t *testing.T) {
+	server := testkit.Redis(t)
+	var s source
+	a, _, m := process(t, server.Addr, &s)
+	_, _, n := process(t, server.Addr, &s)
+	start()
+	get(t, m, One{})
+	first := get(t, n, One{}).Value
+	time.Sleep(100 * time.Millisecond) // until it listens
+	if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 500*time.Millisecond, "the other process shows a new value", func() bool { return get(t, n, One{}).Value > first })
+}
+
+// readers ask all the time, and want values without waiting.
+func readers(t *testing.T, memos ...*cache.Memo[One, int]) (stop func() (slowest time.Duration)) {
+	var slowest time.Duration
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for i, m := range memos {
+		wg.Go(func() {
+			var last time.Time
+			for ctx.Err() == nil {
+				began := time.Now()
+				r, err := m.Get(context.Background(), One{})
+				took := time.Since(began)
+				if err != nil {
+					t.Errorf("process %d: %v", i, err)
+				}
+				if r.AsOf.Before(last) {
+					t.Errorf("process %d: as of %v after %v", i, r.AsOf, last)
+				}
+				last = r.AsOf
+				mu.Lock()
+				slowest = max(slowest, took)
+				mu.Unlock()
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	return func() time.Duration {
+		cancel()
+		wg.Wait()
+		return slowest
+	}
+}
+
+func TestPagesGoOnWhateverBecomesOfRedis(t *testing.T) {
+	for name, fault := range map[string]struct{ begin, end func(*testkit.RedisServer) }{
+		"killed and restarted empty": {(*testkit.RedisServer).Kill, (*testkit.RedisServer).Start},
+		"frozen":                     {(*testkit.RedisServer).Freeze, (*testkit.RedisServer).Thaw},
+		"out of memory": {
+			func(s *testkit.RedisServer) { s.Do("CONFIG", "SET", "maxmemory", "1") },
+			func(s *testkit.RedisServer) { s.Do("CONFIG", "SET", "maxmemory", "0") },
+		},
+		"a read-only replica": {
+			func(s *testkit.RedisServer) { s.Do("REPLICAOF", "127.0.0.1", "1") },
+			func(s *testkit.RedisServer) { s.Do("REPLICAOF", "NO", "ONE") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testkit.Redis(t)
+			var s source
+			s.set(50*time.Millisecond, nil, nil)
+			a, storeA, m := process(t, server.Addr, &s)
+			_, storeB, n := process(t, server.Addr, &s)
+			get(t, m, One{})
+			get(t, n, One{})
+			stop := readers(t, m, n)
+			time.Sleep(300 * time.Millisecond)
+			fault.begin(server)
+			time.Sleep(2 * short)
+			for i, store := range []*cache.Redis{storeA, storeB} {
+				if store.Err() == nil {
+					t.Errorf("process %d does not know of the outage", i)
+				}
+			}
+			forbidden := get(t, m, One{}).AsOf
+			if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+				t.Errorf("invalidate in an outage: %v", err)
+			}
+			fault.end(server)
+			eventually(t, 3*time.Second, "both processes use Redis again", func() bool { return storeA.Err() == nil && storeB.Err() == nil })
+			time.Sleep(short + 700*time.Millisecond)
+			if slowest := stop(); slowest > 500*time.Millisecond {
+				t.Errorf("a reader waited %v", slowest)
+			}
+			if x, y := get(t, m, One{}), get(t, n, One{}); !x.AsOf.After(forbidden) || !y.AsOf.After(forbidden) {
+				t.Errorf("in the end %v and %v, want later windows than %v", x, y, forbidden)
+			}
+		})
+	}
+}
+
+func TestWithoutRedisAtStartTheFirstPageCostsLittleMore(t *testing.T) {
+	var s source
+	_, _, m := process(t, "127.0.0.1:1", &s)
+	began := time.Now()
+	wantResult(t, get(t, m, One{}), 1, cache.Fresh, "without Redis")
+	if took := time.Since(began); took > 200*time.Millisecond {
+		t.Errorf("the first reader waited %v, want at most 150 ms and a little", took)
+	}
+}
+
+func TestASilentServerCostsTheFirstPageItsPatience(t *testing.T) {
+	server := testkit.Redis(t)
+	server.Freeze()
+	var s source
+	_, _, m := process(t, server.Addr, &s)
+	began := time.Now()
+	wantResult(t, get(t, m, One{}), 1, cache.Fresh, "without an answer")
+	if took := time.Since(began); took > 200*time.Millisecond {
+		t.Errorf("the first reader waited %v, want at most 150 ms and a little", took)
+	}
+}
+
+func TestWhatWasComputedInAnOutageIsGivenBack(t *testing.T) {
+	server := testkit.Redis(t)
+	var s source
+	_, store, m := process(t, server.Addr, &s)
+	start()
+	get(t, m, One{})
+	server.Kill()
+	start()
+	get(t, m, One{})
+	eventually(t, time.Second, "the next window's value is computed without Redis", func() bool { return get(t, m, One{}).State == cache.Fresh })
+	server.Start()
+	eventually(t, 2*time.Second, "Redis is used again", func() bool { return store.Err() == nil })
+	want := get(t, m, One{})
+	var none source
+	none.set(0, io.EOF, nil)
+	_, _, late := process(t, server.Addr, &none)
+	if got, err := late.Get(t.Context(), One{}); err != nil || got.AsOf.Before(want.AsOf) {
+		t.Errorf("a fresh process on a restarted server: %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestAProcessWhoseClockIsOffFollowsTheServers(t *testing.T) {
+	// The other side is skewed instead: a store whose clock is 20 s ahead.
+	store := ahead{cache.NewMemory(), 20 * time.Second}
+	var s source
+	m := s.memo(open(t, cache.Deps{Store: store}))
+	r := get(t, m, One{})
+	if want := cache.WindowAt(time.Now().Add(20*time.Second), window).Start; !r.AsOf.Equal(want) {
+		t.Errorf("as of %v, want the window of the fleet's clock, %v", r.AsOf, want)
+	}
+}
+
+type ahead struct {
+	*cache.Memory
+	by time.Duration
+}
+
+func (a ahead) Now(context.Context) (time.Time, error) { return time.Now().Add(a.by), nil }
+
+func TestAStoreKeepsItsLocks(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx, key := t.Context(), "exchequer:{t:m}:s:lock-test"
+			check := func(what string, got bool, err error, want bool) {
+				t.Helper()
+				if got != want || err != nil {
+					t.Errorf("%s = %v, %v, want %v", what, got, err, want)
+				}
+			}
+			ok, err := store.Lock(ctx, key, "a", 300*time.Millisecond)
+			check("lock a", ok, err, true)
+			ok, err = store.Lock(ctx, key, "b", time.Minute)
+			check("lock b beside a", ok, err, false)
+			ok, err = store.Extend(ctx, key, "b", time.Minute)
+			check("extend b beside a", ok, err, false)
+			if err := store.Unlock(ctx, key, "b"); err != nil {
+				t.Error(err)
+			}
+			ok, err = store.Extend(ctx, key, "a", 300*time.Millisecond)
+			check("extend a", ok, err, true)
+			time.Sleep(350 * time.Millisecond)
+			ok, err = store.Lock(ctx, key, "b", time.Minute)
+			check("lock b after a's lease", ok, err, true)
+			ok, err = store.Extend(ctx, key, "a", time.Minute)
+			check("extend a that was replaced", ok, err, false)
+			if err := errors.Join(store.Unlock(ctx, key, "a"), store.Unlock(ctx, key, "b")); err != nil {
+				t.Error(err)
+			}
+			ok, err = store.Lock(ctx, key, "c", time.Minute)
+			check("lock c after b's release", ok, err, true)
+		})
+	}
+}
+
+func TestAStoreTellsInvalidationsInOrder(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			heard := make(chan cache.Message, 10)
+			stop := store.Listen(func(m cache.Message) { heard <- m })
+			defer stop()
+			time.Sleep(100 * time.Millisecond)
+			first, err := store.Invalidate(ctx, cache.Soft, []string{"tag:t:a"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := store.Invalidate(ctx, cache.Hard, []string{"tag:t:a", "tag:t:b"})
+			if err != nil || second <= first {
+				t.Fatalf("generations %d, then %d, %v", first, second, err)
+			}
+			list, err := store.Invalidations(ctx, first)
+			if err != nil || len(list) != 2 || list[0].Generation != second || list[0].How != cache.Hard {
+				t.Errorf("Invalidations(above %d) = %v, %v, want the two of %d", first, list, err, second)
+			}
+			for _, want := range []string{
+				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", How: cache.Soft, Generation: first}}}),
+				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", How: cache.Hard, Generation: second}, {Scope: "tag:t:b", How: cache.Hard, Generation: second}}}),
+			} {
+				select {
+				case m := <-heard:
+					if got := fmt.Sprint(m); got != want {
+						t.Errorf("heard %s, want %s", got, want)
+					}
+				case <-time.After(time.Second):
+					t.Errorf("heard nothing, want %s", want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,32 @@
+package cache
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// scripts are what Redis does in one step. Each is loaded once a server, by
+// its hash.
+type scripts struct{ publish, extend, unlock, invalidate *redis.Script }
+
+//go:embed scripts/publish.lua
+var publishLua string
+
+//go:embed scripts/extend.lua
+var extendLua string
+
+//go:embed scripts/unlock.lua
+var unlockLua string
+
+//go:embed scripts/invalidate.lua
+var invalidateLua string
+
+func newScripts() scripts {
+	return scripts{
+		publish:    redis.NewScript(publishLua),
+		extend:     redis.NewScript(extendLua),
+		unlock:     redis.NewScript(unlockLua),
+		invalidate: redis.NewScript(invalidateLua),
+	}
+}

@@ -1,0 +1,16 @@
+-- Replaces the blob of a key unless what is there is newer, and tells the fleet.
+-- KEYS: blob, lock. ARGV: owner (empty: pushed back after an outage), window,
+-- generation, blob, how long to keep it in ms, channel, message.
+if ARGV[1] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[1] then
+	return 0
+end
+local there = redis.call('HMGET', KEYS[1], 'window', 'generation')
+local window, generation = tonumber(there[1] or -1), tonumber(there[2] or -1)
+local newWindow, newGeneration = tonumber(ARGV[2]), tonumber(ARGV[3])
+if window > newWindow or (window == newWindow and generation > newGeneration) then
+	return 0
+end
+redis.call('HSET', KEYS[1], 'window', ARGV[2], 'generation', ARGV[3], 'blob', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('PUBLISH', ARGV[6], ARGV[7])
+return 1
