@@ -115,12 +115,11 @@ func (s *site) watch(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		noted := &noting{ResponseWriter: w, status: http.StatusOK}
-		at := time.Now()
-		next.ServeHTTP(noted, r)
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.seen = append(s.seen, visit{at: at, status: noted.status})
+		s.seen = append(s.seen, visit{at: time.Now(), status: http.StatusOK})
+		noted := &noting{ResponseWriter: w, site: s, place: len(s.seen) - 1}
+		s.mu.Unlock()
+		next.ServeHTTP(noted, r)
 	})
 }
 
@@ -137,13 +136,17 @@ func (s *site) visits(since time.Time) []visit {
 	return found
 }
 
+// A noting writer keeps the status of a visit, in its place among those seen.
 type noting struct {
 	http.ResponseWriter
-	status int
+	site  *site
+	place int
 }
 
 func (n *noting) WriteHeader(status int) {
-	n.status = status
+	n.site.mu.Lock()
+	n.site.seen[n.place].status = status
+	n.site.mu.Unlock()
 	n.ResponseWriter.WriteHeader(status)
 }
 
