@@ -26,7 +26,8 @@ run: build
 ## test: everything, on real Postgres, Redis and Chromium, with the race detector
 test:
 	@.ci/deps postgres redis chromium race
-	$(GO) test -race -timeout 12m ./...
+	$(GO) test -race -timeout 12m $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -race -timeout 6m ./e2e
 
 ## lint: gofmt, vet, staticcheck, templ fmt
 lint:

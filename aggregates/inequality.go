@@ -101,13 +101,20 @@ type DayMeasures struct {
 const trendDays = 30
 
 // ComputeInequality reads the population's balances, measures them, and keeps
-// none of them.
+// none of them. Where the ledger has no personal accounts, the private
+// population takes the place of the personal one, and the value says so.
 func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, population Population) (*Inequality, error) {
 	v := &Inequality{Population: population, AsOf: w.Start}
 	var balances []int64
 	ok, err := read(ctx, db, w, 0, func(tx pgx.Tx, s span) (err error) {
 		v.AsOf, v.Historical = s.End, s.Historical
 		if balances, err = v.balances(ctx, tx, s); err != nil {
+			return err
+		}
+		if population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 {
+			// A ledger of firms or of a public body: nobody is personal.
+			v.Population = PopulationPrivate
+			balances, err = v.balances(ctx, tx, s)
 			return err
 		}
 		if population == PopulationPersonal {

@@ -60,6 +60,15 @@ type Choice struct {
 	Population aggregates.Population
 }
 
+// measured is the choice with the population that was really measured: the
+// private one where a ledger has no personal accounts.
+func (c Choice) measured(v *aggregates.Inequality) Choice {
+	if v.Population == aggregates.PopulationPrivate {
+		c.Population = v.Population
+	}
+	return c
+}
+
 // A PanelPage is a panel by itself, at "/economy/" and its name, with the whole
 // table behind it.
 type PanelPage struct {

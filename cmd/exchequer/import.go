@@ -47,7 +47,9 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		SkipInvalid: c.SkipInvalid, Rejects: rejects, Progress: progress.mapped,
 	})
 	progress.end()
-	printSummary(s.out, summary)
+	if err == nil || summary.Rows > 0 {
+		printSummary(s.out, summary)
+	}
 	if summary.Rejected > 0 {
 		fmt.Fprintf(s.out, "%d rows left out: %s\n", summary.Rejected, c.Rejects)
 	}
