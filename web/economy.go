@@ -27,7 +27,7 @@ func (s *server) economy(w http.ResponseWriter, r *http.Request) error {
 	asked := &views.EconomyPage{Site: s.site("/economy", query(chosen)), Choice: chosen}
 	parts := s.parts(asked)
 	if warm(parts) {
-		return s.economyPage(w, r, asked, parts, "hit")
+		return s.economyPage(w, r, asked, parts)
 	}
 
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
@@ -50,7 +50,7 @@ func (s *server) economy(w http.ResponseWriter, r *http.Request) error {
 	if err := r.Context().Err(); err != nil {
 		return err
 	}
-	return s.economyPage(w, r, asked, parts, "rendered")
+	return s.economyPage(w, r, asked, parts)
 }
 
 // warm asks all parts as a reader who has no time, and reports whether all of
@@ -86,7 +86,7 @@ func askTogether(ctx context.Context, asking *sync.WaitGroup, parts []part) <-ch
 
 // economyPage answers with the whole page, which is drawn only if it has not
 // been for these versions.
-func (s *server) economyPage(w http.ResponseWriter, r *http.Request, asked *views.EconomyPage, parts []part, how string) error {
+func (s *server) economyPage(w http.ResponseWriter, r *http.Request, asked *views.EconomyPage, parts []part) error {
 	draw := func() (*page, error) {
 		s.pageClock(&asked.Clock, parts)
 		var b bytes.Buffer
@@ -104,13 +104,13 @@ func (s *server) economyPage(w http.ResponseWriter, r *http.Request, asked *view
 		}
 		return newPage(pageHeader(asked.Site), b.Bytes(), asked.Clock.Next.Add(asked.Clock.Lag)), nil
 	}
-	return s.remembered(w, r, pageKey{"/economy", asked.Choice, asked.Settings}, parts, how, draw)
+	return s.remembered(w, r, pageKey{"/economy", asked.Choice, asked.Settings}, parts, draw)
 }
 
 // remembered serves the page of a key and of its parts' versions. Where a part
 // is still being computed the page is drawn for this reader alone, and where no
 // part has a value it is an answer that says so.
-func (s *server) remembered(w http.ResponseWriter, r *http.Request, key pageKey, parts []part, how string, draw func() (*page, error)) error {
+func (s *server) remembered(w http.ResponseWriter, r *http.Request, key pageKey, parts []part, draw func() (*page, error)) error {
 	version := uint64(14695981039346656037)
 	settled, valued := true, false
 	for _, p := range parts {
@@ -129,12 +129,7 @@ func (s *server) remembered(w http.ResponseWriter, r *http.Request, key pageKey,
 	if err != nil {
 		return err
 	}
-	if drawn {
-		how = "rendered"
-	} else {
-		how = "hit"
-	}
-	s.serve(w, r, p, how)
+	s.serve(w, r, p, drawn)
 	return nil
 }
 

@@ -16,7 +16,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	pages    *prometheus.CounterVec
 
-	hits, notModified prometheus.Counter // of pages
+	hits, rendered, notModified prometheus.Counter // of pages
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -40,6 +40,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			return nil, err
 		}
 	}
+	m.rendered = m.pages.WithLabelValues("rendered")
 	m.hits, m.notModified = m.pages.WithLabelValues("hit"), m.pages.WithLabelValues("not_modified")
 	return m, nil
 }

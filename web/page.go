@@ -73,7 +73,8 @@ func newPage(header http.Header, plain []byte, due time.Time) *page {
 }
 
 // serve answers with the page, in the smallest encoding that the reader takes.
-func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, how string) {
+// Drawn says that it was drawn for this reader.
+func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bool) {
 	now := time.Now()
 	h := w.Header()
 	for name, values := range p.header {
@@ -91,20 +92,25 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, how stri
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if how == "hit" {
-		s.metrics.hits.Inc()
+	if drawn {
+		s.metrics.rendered.Inc()
 	} else {
-		s.metrics.pages.WithLabelValues(how).Inc()
+		s.metrics.hits.Inc()
 	}
 	accept := r.Header.Get("Accept-Encoding")
-	b, improve := &p.plain, func() {}
+	b := &p.plain
+	var improve func() // nil: nothing is to be had
 	switch {
 	case static.Accepts(accept, "br"):
 		b = p.brotli.get(p.plain.bytes, "br", brotliQuick, squeezeBrotli)
-		improve = func() { p.brotli.improve(p.plain.bytes, "br", brotliBest, squeezeBrotli) }
+		if !p.brotli.improving.Load() {
+			improve = func() { p.brotli.improve(p.plain.bytes, "br", brotliBest, squeezeBrotli) }
+		}
 	case static.Accepts(accept, "gzip"):
 		b = p.gzip.get(p.plain.bytes, "gzip", gzipQuick, squeezeGzip)
-		improve = func() { p.gzip.improve(p.plain.bytes, "gzip", gzipBest, squeezeGzip) }
+		if !p.gzip.improving.Load() {
+			improve = func() { p.gzip.improve(p.plain.bytes, "gzip", gzipBest, squeezeGzip) }
+		}
 	}
 	if b.encoding != nil {
 		h["Content-Encoding"] = b.encoding
@@ -114,7 +120,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, how stri
 		return
 	}
 	_, _ = w.Write(b.bytes) // a reader who left is no failure
-	if how != "hit" {
+	if improve != nil {
 		// The reader has all of it; the better bytes are for the next ones.
 		_ = http.NewResponseController(w).Flush()
 		improve()

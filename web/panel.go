@@ -79,9 +79,7 @@ func (s *server) single(w http.ResponseWriter, r *http.Request, name, path strin
 	asked := &views.EconomyPage{Site: s.site(path, query(chosen)), Choice: chosen}
 	p := s.parts(asked)[partOf[name]]
 	one := []part{p}
-	how := "hit"
 	if !warm(one) {
-		how = "rendered"
 		ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 		defer cancel()
 		p.ask(ctx)
@@ -89,7 +87,7 @@ func (s *server) single(w http.ResponseWriter, r *http.Request, name, path strin
 			return err
 		}
 	}
-	return s.remembered(w, r, pageKey{path, chosen, asked.Settings}, one, how, func() (*page, error) {
+	return s.remembered(w, r, pageKey{path, chosen, asked.Settings}, one, func() (*page, error) {
 		s.pageClock(&asked.Clock, one)
 		return draw(context.WithoutCancel(r.Context()), asked, p)
 	})
