@@ -1,0 +1,332 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"exchequer/ledger"
+	"exchequer/ledger/importer/csvfile"
+)
+
+// A reader of the mapping collects what is wrong with it.
+type mappingReader struct {
+	m    *Mapping
+	errs []error
+}
+
+func (r *mappingReader) failf(format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf(format, args...))
+}
+
+func (f *mappingFile) mapping() (*Mapping, error) {
+	r := &mappingReader{m: &Mapping{
+		Origin:    f.Origin,
+		Settings:  ledger.Settings{Name: f.Ledger.Name, Symbol: f.Ledger.Symbol},
+		constants: f.Constants,
+		accounts:  map[string]*account{},
+	}}
+	if f.Origin == "" {
+		r.failf("origin is missing: the name under which this data's refs are kept")
+	}
+	if f.Ledger.Name == "" {
+		r.failf("ledger.name is missing")
+	}
+	if f.Ledger.Decimals == nil {
+		r.failf("ledger.decimals is missing: the digits of the smallest unit, 0 to 6")
+	} else if d := *f.Ledger.Decimals; d < 0 || d > 6 {
+		r.failf("ledger.decimals is %d, want 0 to 6", d)
+	} else {
+		r.m.Settings.Decimals = d
+	}
+	r.m.rounding = oneOf(r, "ledger.round", f.Ledger.Round, roundError, roundHalfEven, roundHalfUp, roundDown)
+	r.csv(f)
+	r.columns(f)
+	r.accounts(f)
+	if f.Transaction == nil && f.Sale == nil {
+		r.failf("there is neither [transaction] nor [sale]: rows would make nothing")
+	}
+	if f.Sale != nil {
+		r.sale(f.Sale, f.Transaction)
+	}
+	if f.Transaction != nil {
+		r.payment(f.Transaction)
+	}
+	return r.m, errors.Join(r.errs...)
+}
+
+func (r *mappingReader) csv(f *mappingFile) {
+	c := &r.m.csv
+	c.Delimiter = r.character("csv.delimiter", f.CSV.Delimiter, ',')
+	decimal := r.character("csv.decimal", f.CSV.Decimal, '.')
+	c.number = numberFormat{decimal: byte(decimal), symbol: f.Ledger.Symbol}
+	if decimal != '.' && decimal != ',' {
+		r.failf(`csv.decimal is %q, want "." or ","`, f.CSV.Decimal)
+	}
+	if t := f.CSV.Thousands; t != "" {
+		if len(t) != 1 || t[0] == byte(decimal) || !strings.Contains(",. '_", t) {
+			r.failf(`csv.thousands is %q, want one of "," "." " " "'" "_", and not the decimal separator`, t)
+		} else {
+			c.number.thousands = t[0]
+		}
+	}
+	c.Encoding = oneOf(r, "csv.encoding", f.CSV.Encoding, "utf-8", csvfile.Windows1252)
+	zone := time.UTC
+	if name := f.CSV.TimeZone; name != "" {
+		var err error
+		if zone, err = time.LoadLocation(name); err != nil || name == "Local" {
+			r.failf(`csv.time_zone %q is unknown, want a name such as "Europe/London"`, name)
+			zone = time.UTC
+		}
+	}
+	formats := f.CSV.Dates
+	if len(formats) == 0 {
+		formats = []string{"YYYY-MM-DD"}
+	}
+	dates, err := newDateFormats(formats, zone)
+	if err != nil {
+		r.failf("csv.dates: %w", err)
+	}
+	c.dates = dates
+}
+
+func (r *mappingReader) character(key, value string, preset rune) rune {
+	runes := []rune(value)
+	switch {
+	case value == "":
+		return preset
+	case len(runes) != 1 || runes[0] == '"' || runes[0] == '\n' || runes[0] == '\r':
+		r.failf("%s is %q, want one character", key, value)
+		return preset
+	}
+	return runes[0]
+}
+
+func (r *mappingReader) columns(f *mappingFile) {
+	for name, value := range f.Columns {
+		c := column{name: name}
+		if !validName(name) {
+			r.failf("columns.%s: a name has letters, digits and _", name)
+		}
+		if _, twice := f.Constants[name]; twice {
+			r.failf("%s is a column and a constant", name)
+		}
+		if table, ok := value.(map[string]any); ok {
+			value = table["header"]
+			for key, v := range table {
+				var ok bool
+				switch key {
+				case "header":
+					ok = true
+				case "optional":
+					c.optional, ok = v.(bool)
+				case "drop_suffix":
+					c.dropSuffix, ok = v.(string)
+				default:
+					r.failf("columns.%s: unknown key %q, want header, optional, drop_suffix", name, key)
+					continue
+				}
+				if !ok {
+					r.failf("columns.%s.%s is %v: optional is true or false, drop_suffix a text", name, key, v)
+				}
+			}
+		}
+		headers, ok := texts(value)
+		if !ok {
+			r.failf("columns.%s: want a header, a list of headers, or { header = …, optional = true }", name)
+			continue
+		}
+		c.headers = headers
+		r.m.columns = append(r.m.columns, c)
+	}
+	slices.SortFunc(r.m.columns, func(a, b column) int { return strings.Compare(a.name, b.name) })
+	for name := range f.Constants {
+		if !validName(name) {
+			r.failf("constants.%s: a name has letters, digits and _", name)
+		}
+	}
+}
+
+func (r *mappingReader) accounts(f *mappingFile) {
+	for i, a := range f.Accounts {
+		key := fmt.Sprintf("accounts %d", i+1)
+		if a.Role == "" || r.m.accounts[a.Role] != nil {
+			r.failf("%s: role %q is empty or taken", key, a.Role)
+			continue
+		}
+		key = fmt.Sprintf("account role %q", a.Role)
+		if a.Ref == "" || a.Kind == "" {
+			r.failf("%s: ref and kind are needed", key)
+		}
+		out := &account{
+			role:   a.Role,
+			ref:    r.template(key+": ref", a.Ref),
+			kind:   r.template(key+": kind", a.Kind),
+			name:   r.template(key+": name", a.Name),
+			holder: r.template(key+": holder", a.Holder),
+		}
+		if a.Kind != "" && out.kind.fixed() && !slices.Contains(ledger.Kinds(), ledger.Kind(a.Kind)) {
+			r.failf("%s: kind is %q, want one of %v", key, a.Kind, ledger.Kinds())
+		}
+		r.m.accounts[a.Role] = out
+	}
+}
+
+func (r *mappingReader) payment(f *transactionFile) {
+	p := &payment{
+		ref:      r.template("transaction.ref", or(f.Ref, "{@file}:{@line}")),
+		group:    f.Group,
+		gap:      f.GroupGap,
+		at:       f.At,
+		from:     r.roles("transaction.from", f.From, true),
+		to:       r.roles("transaction.to", f.To, true),
+		amount:   f.Amount,
+		negative: oneOf(r, "transaction.negative", f.Negative, ruleReverse, ruleError, ruleSkip),
+		zero:     oneOf(r, "transaction.zero", f.Zero, ruleSkip, ruleError),
+		source:   r.template("transaction.source", f.Source),
+		message:  r.template("transaction.message", f.Message),
+	}
+	r.column("transaction.at", f.At, true)
+	r.column("transaction.group", f.Group, false)
+	if f.Source == "" {
+		r.failf(`transaction.source is missing: which part of the economy this is, such as "payment"`)
+	}
+	if f.Amount != saleTotal {
+		r.column("transaction.amount", f.Amount, true)
+	} else if r.m.sale == nil {
+		r.failf("transaction.amount is @total, but there is no [sale]")
+	}
+	if f.GroupGap < 0 || f.GroupGap > maxGroupGap {
+		r.failf("transaction.group_gap is %d, want 0 to %d", f.GroupGap, maxGroupGap)
+	}
+	if f.GroupGap > 0 && f.Group == "" {
+		r.failf("transaction.group_gap needs transaction.group")
+	}
+	r.m.payment = p
+}
+
+func (r *mappingReader) sale(f *saleFile, t *transactionFile) {
+	s := &sale{
+		ref:       r.template("sale.ref", or(f.Ref, "{@file}:{@line}")),
+		at:        f.At,
+		item:      r.template("sale.item", f.Item),
+		itemName:  r.template("sale.item_name", f.ItemName),
+		quantity:  f.Quantity,
+		unitPrice: f.UnitPrice,
+		total:     f.Total,
+		tax:       f.Tax,
+		seller:    r.roles("sale.seller", f.Seller, false),
+		buyer:     r.roles("sale.buyer", f.Buyer, false),
+		direction: oneOf(r, "sale.direction", f.Direction, ledger.DirectionSale, ledger.DirectionPurchase),
+	}
+	if s.at == "" && t != nil {
+		s.at = t.At
+	}
+	r.column("sale.at", s.at, true)
+	r.column("sale.quantity", f.Quantity, true)
+	r.column("sale.unit_price", f.UnitPrice, false)
+	r.column("sale.total", f.Total, false)
+	r.column("sale.tax", f.Tax, false)
+	if f.Item == "" {
+		r.failf("sale.item is missing")
+	}
+	if (f.UnitPrice == "") == (f.Total == "") {
+		r.failf("sale needs either unit_price or total")
+	}
+	r.m.sale = s
+}
+
+// column checks that a key names a column or a constant.
+func (r *mappingReader) column(key, name string, needed bool) {
+	if name == "" {
+		if needed {
+			r.failf("%s is missing", key)
+		}
+		return
+	}
+	if !r.known(name) {
+		r.failf("%s is %q, which [columns] does not name", key, name)
+	}
+}
+
+func (r *mappingReader) known(name string) bool {
+	_, constant := r.m.constants[name]
+	return constant || slices.ContainsFunc(r.m.columns, func(c column) bool { return c.name == name })
+}
+
+// roles returns the accounts that a key names: one role, or a list of which
+// the first one that a row can fill is taken.
+func (r *mappingReader) roles(key string, value any, needed bool) []*account {
+	if value == nil {
+		if needed {
+			r.failf("%s is missing", key)
+		}
+		return nil
+	}
+	names, ok := texts(value)
+	if !ok {
+		r.failf("%s: want a role or a list of roles", key)
+	}
+	var roles []*account
+	for _, name := range names {
+		if a := r.m.accounts[name]; a != nil {
+			roles = append(roles, a)
+		} else {
+			r.failf("%s: no [[accounts]] has the role %q", key, name)
+		}
+	}
+	return roles
+}
+
+func (r *mappingReader) template(key, text string) template {
+	t, err := parseTemplate(text)
+	if err != nil {
+		r.failf("%s: %w", key, err)
+	}
+	for _, name := range t.names() {
+		if !strings.HasPrefix(name, "@") && !r.known(name) {
+			r.failf("%s: {%s} is not a name of [columns] or [constants]", key, name)
+		}
+	}
+	return t
+}
+
+// oneOf returns the value as one of the allowed ones; empty is the first.
+func oneOf[T ~string](r *mappingReader, key, value string, allowed ...T) T {
+	if value == "" {
+		return allowed[0]
+	}
+	if !slices.Contains(allowed, T(value)) {
+		r.failf("%s is %q, want one of %q", key, value, allowed)
+		return allowed[0]
+	}
+	return T(value)
+}
+
+// texts reads a text or a list of texts, none of them empty.
+func texts(value any) ([]string, bool) {
+	switch v := value.(type) {
+	case string:
+		return []string{v}, v != ""
+	case []any:
+		var out []string
+		for _, e := range v {
+			s, ok := e.(string)
+			if !ok || s == "" {
+				return nil, false
+			}
+			out = append(out, s)
+		}
+		return out, len(out) > 0
+	}
+	return nil, false
+}
+
+func or(value, preset string) string {
+	if value == "" {
+		return preset
+	}
+	return value
+}
