@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -84,5 +86,26 @@ func TestScreenshot(t *testing.T) {
 	}
 	if err := os.WriteFile(file, picture, 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheListOfAllAccountsCanBeDownloadedWhole(t *testing.T) {
+	s := newSite(t)
+	response, err := http.Get(s.URL + "/economy/richest.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	rows, err := csv.NewReader(response.Body).ReadAll()
+	if err != nil {
+		t.Fatalf("read %s: %v", response.Header.Get("Content-Type"), err)
+	}
+	var want int
+	const query = `SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind <> 'system' AND archived IS NULL`
+	if err := s.db.QueryRow(t.Context(), query).Scan(&want); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(rows) - 1; got != want {
+		t.Errorf("the download has %d accounts, want all %d", got, want)
 	}
 }

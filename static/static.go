@@ -55,7 +55,7 @@ func Handler() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/favicon.ico" {
-			if icon := all()["icons/favicon.svg"]; icon != nil {
+			if icon := all()["icons/mark.svg"]; icon != nil {
 				icon.serve(w, r, "public, max-age=86400")
 				return
 			}
