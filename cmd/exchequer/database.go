@@ -86,15 +86,20 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 }
 
 func (f databaseFlags) url() (string, error) {
-	if f.DatabaseURLFile == "" {
-		return f.DatabaseURL, nil
+	return secret("DATABASE_URL", f.DatabaseURL, f.DatabaseURLFile)
+}
+
+// secret returns a value that is given as it is or in a file.
+func secret(name, value, file string) (string, error) {
+	if file == "" {
+		return value, nil
 	}
-	if f.DatabaseURL != "" {
-		return "", errors.New("both DATABASE_URL and DATABASE_URL_FILE are set: set one")
+	if value != "" {
+		return "", fmt.Errorf("both %s and %s_FILE are set: set one", name, name)
 	}
-	text, err := os.ReadFile(f.DatabaseURLFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("read the database URL: %w", err)
+		return "", fmt.Errorf("read %s_FILE: %w", name, err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }

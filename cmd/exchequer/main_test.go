@@ -102,12 +102,17 @@ func TestServeWantsAMigratedSchemaAndSaysHow(t *testing.T) {
 		t.Fatalf("migrate = %d, %s", code, said)
 	}
 
+	redis := testkit.Redis(t)
+	t.Setenv("REDIS_URL", redis.URL())
 	s := start(t, "serve")
 	if status, body := get(t, s.url+"/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz = %d, %q", status, body)
 	}
 	if status, body := get(t, s.url+"/"); status != http.StatusOK || !strings.Contains(body, "An empty ledger") {
 		t.Errorf("/ of an empty ledger = %d, without its name", status)
+	}
+	if keys, err := redis.Do("DBSIZE"); err != nil || strings.Trim(keys, ":\r\n") == "0" {
+		t.Errorf("keys in Redis after a page = %q, %v, want some", keys, err)
 	}
 	if code, out, said := exchequer(t, "healthcheck", "--server", s.url); code != 0 || out != "ready\n" {
 		t.Errorf("healthcheck = %d, %q, %q", code, out, said)
@@ -140,6 +145,7 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 		"an unknown flag":         {[]string{"serve", "--nonsense"}, 2, "unknown flag --nonsense"},
 		"a bad range of proxies":  {[]string{"serve", "--trusted-proxy", "everyone"}, 2, "everyone"},
 		"no command":              {nil, 2, "expected one of"},
+		"a bad Redis URL":         {[]string{"serve", "--listen", "127.0.0.1:0", "--redis-url", "http://me:hush@x"}, 1, "Redis"},
 		"two database URLs":       {[]string{"migrate", "--database-url-file", "main.go"}, 1, "both DATABASE_URL and DATABASE_URL_FILE"},
 		"a server that is away":   {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},
 	} {

@@ -34,6 +34,7 @@ type serverFlags struct {
 
 type serveCommand struct {
 	databaseFlags
+	sharedCacheFlags
 	serverFlags
 }
 
@@ -44,6 +45,11 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer listener.Close()
+	store, closeStore, err := c.store()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
 	tracing, err := startTracing(ctx, log)
 	if err != nil {
 		return err
@@ -54,7 +60,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, running{s, log, listener, db, tracing, nil})
+	return c.serve(ctx, running{s, log, listener, db, store, tracing, nil})
 }
 
 // listen takes the address before anything else is started, so that a second
@@ -75,6 +81,7 @@ type running struct {
 	log        *slog.Logger
 	listener   net.Listener
 	db         *database
+	store      cache.Store
 	tracing    *telemetry.Tracing
 	background func(context.Context) // runs beside it; may be nil
 }
@@ -87,7 +94,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		return err
 	}
 	registry := telemetry.NewRegistry()
-	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: f.Tenant, Log: r.log, Registerer: registry})
+	memos := cache.New(cache.Deps{Store: r.store, Tenant: f.Tenant, Log: r.log, Registerer: registry})
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 		defer cancel()
