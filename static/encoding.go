@@ -10,6 +10,10 @@ import (
 	"strings"
 )
 
+// brotliWindow is 2^18 bytes: files are smaller, and with the default window the
+// compressor fills 32 MB of tables that the process would keep for a while.
+const brotliWindow = 18
+
 // bodies are the same bytes as they are, by gzip and by brotli; the compressed
 // ones are nil where they would not be shorter.
 type bodies struct{ plain, gzip, brotli []byte }
@@ -24,7 +28,7 @@ func compressAll(plain []byte, ext string) bodies {
 	gz, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
 	_, _ = gz.Write(plain)
 	_ = gz.Close()
-	br := brotli.NewWriterLevel(&shrunk, brotli.BestCompression)
+	br := brotli.NewWriterOptions(&shrunk, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: brotliWindow})
 	_, _ = br.Write(plain)
 	_ = br.Close()
 	if zipped.Len() < len(plain) {

@@ -163,7 +163,8 @@ func squeezeGzip(plain []byte, level int) []byte {
 
 func squeezeBrotli(plain []byte, level int) []byte {
 	var b bytes.Buffer
-	w := brotli.NewWriterLevel(&b, level)
+	// A page is smaller than this window; the default one costs megabytes.
+	w := brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: level, LGWin: 18})
 	_, _ = w.Write(plain)
 	_ = w.Close()
 	return b.Bytes()
