@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,13 @@ import (
 	"exchequer/cache"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(holderOf); addr != "" {
+		holdTheLock(addr)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const window = 30 * time.Second
 

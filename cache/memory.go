@@ -145,7 +145,7 @@ func (m *Memory) Extend(_ context.Context, key, owner string, d time.Duration) (
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if l, ok := m.locks[key]; ok && l.owner != owner && now.Before(l.until) {
+	if l := m.locks[key]; l.owner != owner || !now.Before(l.until) {
 		return false, nil
 	}
 	m.locks[key] = lease{owner, now.Add(d)}

@@ -132,7 +132,7 @@ func (r *Redis) Extend(ctx context.Context, key, owner string, d time.Duration) 
 		return err
 	})
 	if !asked {
-		return r.outage.local.Extend(ctx, key, owner, d)
+		return true, nil // alone, nobody else can have it
 	}
 	return mine, err
 }

@@ -281,6 +281,8 @@ func TestAStoreKeepsItsLocks(t *testing.T) {
 			ok, err = store.Extend(ctx, key, "a", 300*time.Millisecond)
 			check("extend a", ok, err, true)
 			time.Sleep(350 * time.Millisecond)
+			ok, err = store.Extend(ctx, key, "a", time.Minute)
+			check("extend a that has run out", ok, err, false)
 			ok, err = store.Lock(ctx, key, "b", time.Minute)
 			check("lock b after a's lease", ok, err, true)
 			ok, err = store.Extend(ctx, key, "a", time.Minute)
@@ -290,6 +292,9 @@ func TestAStoreKeepsItsLocks(t *testing.T) {
 			}
 			ok, err = store.Lock(ctx, key, "c", time.Minute)
 			check("lock c after b's release", ok, err, true)
+			if r, ok := store.(*cache.Redis); ok && r.Err() != nil {
+				t.Errorf("Redis was left aside: %v", r.Err())
+			}
 		})
 	}
 }
@@ -326,6 +331,9 @@ func TestAStoreTellsInvalidationsInOrder(t *testing.T) {
 				case <-time.After(time.Second):
 					t.Errorf("heard nothing, want %s", want)
 				}
+			}
+			if r, ok := store.(*cache.Redis); ok && r.Err() != nil {
+				t.Errorf("Redis was left aside: %v", r.Err())
 			}
 		})
 	}

@@ -202,7 +202,7 @@ func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
 }
 
 // keepLock extends the lock until ctx ends, and calls lose when another
-// process has taken it. A store that cannot be asked is not a loss.
+// process has or may have taken it. A store that cannot be asked is not a loss.
 func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.CancelCauseFunc) {
 	tick := time.NewTicker(leaseEvery)
 	defer tick.Stop()

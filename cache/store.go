@@ -19,7 +19,8 @@ type Store interface {
 
 	// Lock gives the key's lock to owner for the lease unless another has it.
 	Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error)
-	// Extend gives the owner the lease anew. It returns false when another has it.
+	// Extend gives the owner the lease anew. It returns false when another has
+	// it, and when it has run out: another may have had it meanwhile.
 	Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error)
 	// Unlock releases the key's lock if owner holds it.
 	Unlock(ctx context.Context, key, owner string) error

@@ -1,8 +1,7 @@
--- Gives the owner of a lock its lease anew, also where the lock has expired
--- and nobody took it. KEYS: lock. ARGV: owner, lease in ms.
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then
-	return 0
+-- Gives the owner of a lock its lease anew. Not where the lock has expired:
+-- another process may have had it meanwhile, and published.
+-- KEYS: lock. ARGV: owner, lease in ms.
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+	return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+return 0
