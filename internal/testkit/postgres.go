@@ -112,8 +112,8 @@ func start() (*server, error) {
 	cmd := exec.Command("/bin/sh", "-c", watchdog, "watchdog", found[0].Program("initdb"), found[0].Program("postgres"), dir)
 	for _, setting := range []string{
 		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
-		"shared_buffers=64MB", "max_connections=200", "timezone=UTC", "jit=off",
-		"autovacuum_naptime=10min", "max_wal_size=1GB",
+		"shared_buffers=256MB", "max_connections=200", "timezone=UTC", "jit=off",
+		"autovacuum_naptime=10min", "max_wal_size=2GB",
 	} {
 		cmd.Args = append(cmd.Args, "-c", setting)
 	}
