@@ -51,6 +51,7 @@ type Cache struct {
 	mu       sync.Mutex
 	memos    map[string]*memo
 	watching bool
+	away     atomic.Bool // whether an outage is logged
 
 	deafen func()          // stops the messages
 	ctx    context.Context // of all that runs in the background
@@ -168,6 +169,7 @@ func (c *Cache) watch(n int) {
 	if err := c.hear(c.ctx); err != nil && c.ctx.Err() == nil {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
+	c.noteOutage()
 	if n%int(sampleEvery/watchEvery) == 0 {
 		c.setClock()
 		c.metrics.sample()
@@ -177,6 +179,27 @@ func (c *Cache) watch(n int) {
 			c.watch(n + 1)
 		}
 	})
+}
+
+// storeErr says why the process goes on without the shared level, where the
+// store knows such a thing.
+func (c *Cache) storeErr() error {
+	if s, ok := c.store.(interface{ Err() error }); ok {
+		return s.Err()
+	}
+	return nil
+}
+
+// noteOutage logs the beginning and the end of an outage.
+func (c *Cache) noteOutage() {
+	err := c.storeErr()
+	switch away := err != nil; {
+	case c.away.Swap(away) == away:
+	case away:
+		c.log.Error("cache: going on without the shared level", "error", err)
+	default:
+		c.log.Info("cache: the shared level is used again")
+	}
 }
 
 // after runs f once, later, unless the cache is closed by then. A timer rather

@@ -56,7 +56,7 @@ type metrics struct {
 	producer, store, lockWait *prometheus.HistogramVec
 
 	hits, misses, stale, errors, refreshes *prometheus.Desc
-	ratio, circuit, offset, bytes          *prometheus.Desc
+	ratio, circuit, offset, bytes, away    *prometheus.Desc
 
 	mu      sync.Mutex
 	samples map[string][]sample // by memo, the last five minutes, oldest first
@@ -90,6 +90,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 		ratio:      desc("hit_ratio_5m", "Share of the readers of the last five minutes served without waiting.", "memo"),
 		circuit:    desc("circuit_open", "1 while the memo's circuit is open, 0.5 while it is tried.", "memo"),
 		offset:     desc("clock_offset_seconds", "The fleet's clock minus this machine's."),
+		away:       desc("store_away", "1 while the process goes on without the shared level."),
 		bytes:      desc("process_level_bytes", "Weight of the values at the process level."),
 	}
 	if r != nil {
@@ -135,7 +136,7 @@ func (m *metrics) recent(memo *memo) float64 {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.offset, m.bytes} {
+	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.offset, m.bytes, m.away} {
 		ch <- d
 	}
 }
@@ -149,6 +150,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()), labels...)
 	}
 	gauge(m.offset, float64(m.cache.offset.Load())/1e9)
+	away := 0.
+	if m.cache.storeErr() != nil {
+		away = 1
+	}
+	gauge(m.away, away)
 	gauge(m.bytes, float64(m.cache.level.WeightedSize()))
 	for _, memo := range m.cache.all() {
 		name, s := memo.about.Name, &memo.stats
