@@ -110,6 +110,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 // get is Get where there is more to do than to return a fresh value.
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
+	hurried := ctx.Err() != nil // asks for what there is, and is not refused anything
 	for {
 		now := m.cache.now()
 		s.ask(now.UnixNano())
@@ -135,7 +136,9 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 		select {
 		case <-news:
 		case <-ctx.Done():
-			m.stats.errors.Add(1)
+			if !hurried {
+				m.stats.errors.Add(1)
+			}
 			return Result[T]{}, fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, ctx.Err())
 		}
 	}

@@ -46,21 +46,30 @@ func URL(name string) string {
 	return f.url
 }
 
-// Handler answers below "/static/" and "/favicon.ico", the one name without a
-// hash, since browsers ask for it unasked.
-func Handler() http.Handler {
-	byURL := map[string]*file{}
+// Known reports whether Handler has an answer for the path.
+func Known(path string) bool {
+	return path == favicon || byURL()[path] != nil
+}
+
+// favicon is the one name without a hash, since browsers ask for it unasked.
+const favicon = "/favicon.ico"
+
+var byURL = sync.OnceValue(func() map[string]*file {
+	found := map[string]*file{}
 	for _, f := range all() {
-		byURL[f.url] = f
+		found[f.url] = f
 	}
+	return found
+})
+
+// Handler answers below "/static/" and "/favicon.ico".
+func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/favicon.ico" {
-			if icon := all()["icons/mark.svg"]; icon != nil {
-				icon.serve(w, r, "public, max-age=86400")
-				return
-			}
+		if r.URL.Path == favicon {
+			all()["icons/mark.svg"].serve(w, r, "public, max-age=86400")
+			return
 		}
-		f := byURL[r.URL.Path]
+		f := byURL()[r.URL.Path]
 		if f == nil {
 			http.NotFound(w, r)
 			return

@@ -21,6 +21,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 var (
 	errNotFound = errors.New("not found")
+	errForeign  = errors.New("cross-origin request")
 	errMethod   = errors.New("method not allowed")
 	errPanic    = errors.New("panic")
 	errBusy     = errors.New("all downloads are taken")
@@ -29,6 +30,7 @@ var (
 // messages are what visitors may learn, by status.
 var messages = map[int]string{
 	http.StatusBadRequest:          "This request could not be understood.",
+	http.StatusForbidden:           "This request came from another site.",
 	http.StatusNotFound:            "There is nothing at this address.",
 	http.StatusMethodNotAllowed:    "This address does not answer to that kind of request.",
 	http.StatusInternalServerError: "Something went wrong on our side. It has been written down.",
@@ -42,6 +44,8 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, errNotFound):
 		return http.StatusNotFound
+	case errors.Is(err, errForeign):
+		return http.StatusForbidden
 	case errors.Is(err, errMethod):
 		return http.StatusMethodNotAllowed
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
@@ -53,11 +57,16 @@ func status(err error) int {
 	}
 }
 
+// statusLeft is what the log and the metrics say of a reader who has left
+// before the answer.
+const statusLeft = 499
+
 // fail is the one place that decides what the reader of a failed request is
 // told, and in which form.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
 	if r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
-		return // the reader has left
+		v.status = statusLeft
+		panic(http.ErrAbortHandler)
 	}
 	code := status(err)
 	if code >= http.StatusInternalServerError {

@@ -36,7 +36,14 @@ func (s *server) routes() http.Handler {
 	get("/theme.css", s.themeCSS)
 	r.Method(http.MethodPost, "/theme", s.answer("/theme", s.chooseTheme))
 
-	files := without(static.Handler())
+	embedded := static.Handler()
+	files := func(w http.ResponseWriter, r *http.Request) error {
+		if !static.Known(r.URL.Path) {
+			return errNotFound
+		}
+		embedded.ServeHTTP(w, r)
+		return nil
+	}
 	get("/static/*", files)
 	get("/favicon.ico", files)
 
@@ -53,7 +60,9 @@ func (s *server) routes() http.Handler {
 		}
 		return errMethod
 	}).ServeHTTP)
-	return http.NewCrossOriginProtection().Handler(r)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errForeign }))
+	return protection.Handler(r)
 }
 
 // without makes a handler of one that cannot fail.

@@ -10,7 +10,7 @@ import (
 const (
 	writeTimeout  = 30 * time.Second
 	downloadLimit = 10 * time.Minute
-	downloads     = 4 // at the same time, each with a database connection
+	downloads     = 2 // at the same time, each with a database connection
 )
 
 // Server returns a server with a limit on everything a client may draw out.

@@ -24,9 +24,15 @@ type databaseFlags struct {
 	Repository      string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none (default: Maven Central)."`
 }
 
+// maxConns is enough for all that may use the database at once, so that none
+// waits for another: the cache's 8 producers, the site's 2 downloads, probes,
+// snapshots, settings, and the simulated town.
+const maxConns = 16
+
 // database is an open pool and, if embedded, the server behind it.
 type database struct {
 	*pgxpool.Pool
+	config   postgres.EmbeddedConfig
 	embedded *postgres.Embedded // nil: not ours, or run by another process
 }
 
@@ -54,7 +60,8 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 				return nil, err
 			}
 		}
-		d.embedded, err = postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{Dir: dir, Log: log, Repository: f.Repository})
+		d.config = postgres.EmbeddedConfig{Dir: dir, Log: log, Repository: f.Repository}
+		d.embedded, err = postgres.StartEmbedded(ctx, d.config)
 		var running *postgres.InUseError
 		switch {
 		case err == nil:
@@ -67,7 +74,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 		}
 		a.migrate = true
 	}
-	options := postgres.Options{Tracer: a.tracer}
+	options := postgres.Options{Tracer: a.tracer, MaxConns: maxConns}
 	if a.patient {
 		options.StatementTimeout = -1
 	}
@@ -127,6 +134,32 @@ func (d *database) ended() <-chan struct{} {
 		return nil
 	}
 	return d.embedded.Done()
+}
+
+// revive starts the embedded server again after it has ended by itself. The
+// pool finds it at the same socket. It gives up after a few tries.
+func (d *database) revive(ctx context.Context, log *slog.Logger) error {
+	const tries = 5
+	err := d.embedded.Err()
+	log.ErrorContext(ctx, "the embedded Postgres has ended; starting it again", "error", err)
+	for try := range tries {
+		if stop := d.embedded.Stop(ctx); stop != nil {
+			return errors.Join(err, stop)
+		}
+		var started *postgres.Embedded
+		if started, err = postgres.StartEmbedded(ctx, d.config); err == nil {
+			log.InfoContext(ctx, "the embedded Postgres is back")
+			d.embedded = started
+			return nil
+		}
+		log.ErrorContext(ctx, "the embedded Postgres does not start", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second << try):
+		}
+	}
+	return err
 }
 
 // close closes the pool and stops the embedded server, cleanly, so that the

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -28,6 +29,7 @@ type serverFlags struct {
 	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For is believed."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
+	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still taken at shutdown, while /readyz says no already."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
 }
@@ -86,13 +88,14 @@ type running struct {
 	background func(context.Context) // runs beside it; may be nil
 }
 
-// serve answers requests until ctx ends, then lets requests, producers and
-// background work end in that order.
+// serve answers requests until ctx ends, then lets requests, background work
+// and producers end in that order.
 func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
 	if err != nil {
 		return err
 	}
+	var leaving atomic.Bool
 	registry := telemetry.NewRegistry()
 	memos := cache.New(cache.Deps{Store: r.store, Tenant: f.Tenant, Log: r.log, Registerer: registry})
 	defer func() {
@@ -103,7 +106,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	handler, err := web.New(web.Deps{
 		Economy:        aggregates.NewEconomy(memos, r.db.Pool),
 		Settings:       settings.get,
-		Ready:          readiness(r.db),
+		Ready:          readiness(r.db, &leaving),
 		Log:            r.log,
 		Registry:       registry,
 		Version:        version,
@@ -130,14 +133,20 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	go func() { served <- server.Serve(r.listener) }()
 	fmt.Fprintf(r.streams.err, "\n  Exchequer is ready at http://%s\n\n", r.listener.Addr())
 
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve: %w", err)
-	case <-r.db.ended():
-		err = r.db.embedded.Err()
-	case <-ctx.Done():
-		r.log.Info("shutting down")
+	for err == nil && ctx.Err() == nil {
+		select {
+		case err := <-served:
+			return fmt.Errorf("serve: %w", err)
+		case <-r.db.ended():
+			err = r.db.revive(ctx, r.log) // the pages go on with what they know
+		case <-ctx.Done():
+		}
 	}
+	r.log.Info("shutting down")
+	// Whoever sends requests here learns it first, and sends them elsewhere.
+	leaving.Store(true)
+	server.SetKeepAlivesEnabled(false)
+	time.Sleep(f.Linger)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 	defer cancel()
 	if stop := server.Shutdown(ending); stop != nil {
@@ -147,9 +156,17 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	return err
 }
 
+var errLeaving = errors.New("this process is shutting down")
+
 // readiness is what must be there before a load balancer sends requests.
-func readiness(db *database) []web.Check {
+func readiness(db *database, leaving *atomic.Bool) []web.Check {
 	return []web.Check{
+		{Name: "shutdown", Missing: "send requests elsewhere", Check: func(context.Context) error {
+			if leaving.Load() {
+				return errLeaving
+			}
+			return nil
+		}},
 		{Name: "database", Missing: "see that Postgres runs and can be reached", Check: db.Ping},
 		{Name: "schema", Missing: "run exchequer migrate", Check: func(ctx context.Context) error {
 			// A database that does not answer is the other check's business.

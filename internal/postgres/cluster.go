@@ -183,7 +183,7 @@ func (e *Embedded) logTail() string {
 	if err != nil {
 		return err.Error()
 	}
-	tail := make([]byte, min(4096, size-e.offset))
+	tail := make([]byte, min(4096, max(0, size-e.offset)))
 	if _, err := file.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
 		return err.Error()
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,7 +29,8 @@ type Options struct {
 func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("read database URL: %w", err)
+		// The error repeats the text, and with it, in some forms, the password.
+		return nil, fmt.Errorf("read database URL: it is neither a URL nor a keyword/value string that libpq would take: %w", errors.Unwrap(err))
 	}
 	params := config.ConnConfig.RuntimeParams
 	setDefault(params, "application_name", cmp.Or(opts.ApplicationName, "exchequer"))

@@ -117,7 +117,6 @@ const (
 )
 
 func TestASetThatIsWrongSaysWhereAndWritesNothing(t *testing.T) {
-	db := testkit.Postgres(t)
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  string
@@ -155,7 +154,7 @@ func TestASetThatIsWrongSaysWhereAndWritesNothing(t *testing.T) {
 			"postings.csv": theirLegs}, `account "bank" is unknown`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			db, dir := testkit.Postgres(t), t.TempDir()
 			write(t, dir, c.files)
 			_, err := native.Import(t.Context(), ledger.New(db), dir, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
