@@ -17,6 +17,14 @@ func lorenzSub(c Choice) string {
 	return "Share of wealth, " + c.Population.Key() + " holders"
 }
 
+// nothingMeasured is why there is nothing to draw of a distribution, if so.
+func nothingMeasured(v *aggregates.Inequality) string {
+	if v.Why == "" && v.Holders == 0 {
+		return v.Gini.Why
+	}
+	return v.Why
+}
+
 func lorenzChart(v *aggregates.Inequality) templ.Component {
 	l := chart.Lorenz{
 		Title: "Lorenz curve",

@@ -12,6 +12,7 @@ import (
 	"exchequer/ledger"
 	"exchequer/ledger/importer"
 	"exchequer/ledger/native"
+	"exchequer/views"
 )
 
 type importCommand struct {
@@ -65,7 +66,10 @@ func (c importCommand) openForImport(ctx context.Context, s streams) (*database,
 
 // native imports a folder that export, or another program, has written.
 func (c importCommand) native(ctx context.Context, s streams) (err error) {
+	info, err := os.Stat(c.Data[0])
 	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file: say with --mapping what its columns mean (docs/import.md)", c.Data[0])
 	case len(c.Data) != 1:
 		return errors.New("import without --mapping takes one folder of native files; for CSV files of your own name a mapping")
 	case c.Check || c.SkipInvalid:
@@ -91,7 +95,7 @@ func (c importCommand) native(ctx context.Context, s streams) (err error) {
 func (c importCommand) check(ctx context.Context, s streams, mapping *importer.Mapping) error {
 	checks, err := mapping.CheckFiles(ctx, c.Data, 1000)
 	for _, check := range checks {
-		printCheck(s.out, check)
+		printCheck(s.out, check, mapping.Settings)
 	}
 	if err != nil {
 		return err
@@ -127,7 +131,7 @@ func (f *lazyFile) Close() error {
 
 func printSummary(w io.Writer, sum importer.Summary) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d rows of %d files in %.1f s (%.0f rows/s)\n", sum.Rows, sum.Files, sum.Took.Seconds(), float64(sum.Rows)/max(sum.Took.Seconds(), 1e-3))
+	fmt.Fprintf(&b, "%d rows of %s in %.1f s (%.0f rows/s)\n", sum.Rows, views.Plural(int64(sum.Files), "file", "files"), sum.Took.Seconds(), float64(sum.Rows)/max(sum.Took.Seconds(), 1e-3))
 	fmt.Fprintf(&b, "%d transactions, %d postings, %d sales written; %d and %d were known\n",
 		sum.Transactions, sum.Postings, sum.Sales, sum.SkippedTransactions, sum.SkippedSales)
 	if sum.ZeroTransactions > 0 {
@@ -142,7 +146,7 @@ func printSummary(w io.Writer, sum importer.Summary) {
 	_, _ = w.Write(b.Bytes()) // a closed terminal is no reason to fail an import
 }
 
-func printCheck(w io.Writer, check importer.FileCheck) {
+func printCheck(w io.Writer, check importer.FileCheck, settings ledger.Settings) {
 	fmt.Fprintf(w, "%s: %d rows read\n", check.File, check.Rows)
 	for name, header := range sorted(check.Columns) {
 		fmt.Fprintf(w, "  %-12s is column %q\n", name, header)
@@ -150,7 +154,7 @@ func printCheck(w io.Writer, check importer.FileCheck) {
 	for _, t := range check.Example.Transactions {
 		fmt.Fprintf(w, "  the first row is transaction %s at %s:\n", t.Ref, t.At.Format("2006-01-02 15:04:05"))
 		for _, p := range t.Postings {
-			fmt.Fprintf(w, "    %+d on %s\n", p.Amount, p.Account)
+			fmt.Fprintf(w, "    %s on %s\n", views.Money(p.Amount, settings), p.Account)
 		}
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -158,6 +160,24 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 	}
 }
 
+// killPostgres kills the server that a pid file names, as a machine short of
+// memory does.
+func killPostgres(t *testing.T, pidFile string) {
+	t.Helper()
+	text, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestDemoServesATownThatGoesOn(t *testing.T) {
 	dir, err := os.MkdirTemp("", "exchequer-demo-") // root's server may not enter t.TempDir
 	if err != nil {
@@ -189,10 +209,22 @@ func TestDemoServesATownThatGoesOn(t *testing.T) {
 	}
 
 	again := start(t, demo...)
+	get(t, again.url+"/") // so that there is something known
 	if !strings.Contains(again.said.String(), "the town goes on") {
 		t.Errorf("the second start founds another town:\n%s", again.said)
 	}
-	again.end()
+	killPostgres(t, filepath.Join(towns[0], "postgres", "postmaster.pid"))
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(again.said.String(), "Postgres is back"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("a killed Postgres was not started again:\n%s", again.said)
+		}
+		if status, _ := get(t, again.url+"/"); status != http.StatusOK {
+			t.Errorf("/ = %d while Postgres is away, want the last known numbers", status)
+		}
+	}
+	if code := again.end(); code != 0 {
+		t.Errorf("exit code = %d, want 0; it said:\n%s", code, again.said)
+	}
 
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
 	if code, out, said := exchequer(t, "import", copied); code != 0 || !strings.Contains(out, "transactions") {

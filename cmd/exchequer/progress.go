@@ -60,7 +60,10 @@ func (p *progress) show(rows, done, total int64, file string) {
 	if total > 0 {
 		share = fmt.Sprintf(", %d %%", 100*done/total)
 	}
-	fmt.Fprintf(p.out, "%s: %d rows, %.0f rows/s%s\n", file, rows, rate, share)
+	if file != "" {
+		file += ": "
+	}
+	fmt.Fprintf(p.out, "%s%d rows, %.0f rows/s%s\n", file, rows, rate, share)
 }
 
 func (p *progress) end() {

@@ -176,10 +176,12 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 	}
 	defer s.Close()
 	keep := r.w.options.SkipInvalid && r.w.rejects != nil
-	for {
+	for rows := 0; ; rows++ {
 		fields, line, err := s.read()
 		var syntax *RowError
 		switch {
+		case errors.Is(err, io.EOF) && rows == 0:
+			return fmt.Errorf("%s: the file has a header and no rows: leave it out if that is right", path)
 		case errors.Is(err, io.EOF):
 			gather.endFile()
 			if r.failed != nil {
