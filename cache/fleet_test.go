@@ -88,6 +88,7 @@ func TestAFailureBacksOffTheWholeFleet(t *testing.T) {
 		}
 		s.set(0, errDown, nil)
 		boundary()
+		time.Sleep(500 * time.Millisecond) // for the failure to reach the others
 		for range 14 {
 			for _, m := range memos {
 				r := get(t, m, One{})
