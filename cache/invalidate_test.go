@@ -189,9 +189,9 @@ func TestMoreScopesThanAreKeptForbidWhatIsOlder(t *testing.T) {
 
 // In a fleet with random readers, failures, invalidations and pauses: no
 // window goes back, nothing forbidden is shown, no error while there is a
-// value to show, and everything is fresh again in the end.
+// value to show, and everything is fresh again in the end, within its lag.
 func TestAFleetKeepsItsPromisesUnderRandomEvents(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { randomFleet(t, rand.New(rand.NewPCG(seed, 0))) })
 		})
@@ -269,8 +269,8 @@ func randomFleet(t *testing.T, r *rand.Rand) {
 		for _, item := range items {
 			get(t, m, item)
 			time.Sleep(time.Second)
-			if res := get(t, m, item); res.State != cache.Fresh {
-				t.Errorf("in the end: %v, want fresh", res)
+			if res := get(t, m, item); res.State != cache.Fresh && time.Now().After(res.Next.Add(res.Lag)) {
+				t.Errorf("in the end: %v, want fresh, or due since less than its lag", res)
 			}
 		}
 	}
