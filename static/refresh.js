@@ -58,7 +58,8 @@ async function synchronise() {
 function plan() {
   const lag = said("lag") || second;
   const size = said("window") || 30 * second;
-  due = said("next") + lag + jitter;
+  // A page that came panel by panel does not know its own window yet.
+  due = said("asOf") ? said("next") + lag + jitter : 0;
   if (due <= now()) {
     again++;
     due = again === 1 ? now() + Math.max(lag, second) : (Math.floor(now() / size) + 1) * size + lag + jitter;
