@@ -56,35 +56,45 @@ const template = "migrated"
 var errNoPostgres = errors.New("no Postgres on this machine")
 
 // sharedServer starts the process's server at its first use.
-var sharedServer = sync.OnceValues(start)
+var sharedServer = sync.OnceValues(func() (*server, error) { return start() })
 
 // A server is a throwaway Postgres: it listens on a Unix socket only, never
 // waits for the disk, and is gone with the process.
 type server struct {
 	dir       string
 	databases atomic.Int64
-	alive     *os.File // the watchdog ends the server when this is closed
+	orders    *os.File // to the watchdog, which ends the server when it is closed
 }
 
-// watchdog makes the cluster, runs the server, and waits for its standard
-// input to close, which happens when the test process ends in any way, killed
-// included. Then it stops the server and removes the directory. No goroutine
-// of the test process is needed, so that leak checks see none.
+// watchdog makes the cluster, runs the server, and obeys its standard input,
+// "stop" and "start", until that closes, which happens when the test process
+// ends in any way, killed included. Then it ends the server, frozen or not, and
+// removes the directory. No goroutine of the test process is needed, so that
+// leak checks see none.
 const watchdog = `
 trap '' HUP INT TERM
 initdb=$1 postgres=$2 dir=$3; shift 3
 cd "$dir" || exit 1
 fail() { touch failed; read -r _; cd / && rm -rf "$dir"; exit 1; }
 "$initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >initdb.log 2>&1 || fail
-"$postgres" -D data -k "$dir" "$@" >server.log 2>&1 </dev/null &
-pid=$!
-read -r _
+run() { "$postgres" -D data -k "$dir" "$@" >>server.log 2>&1 </dev/null & pid=$!; }
+run "$@"
+while read -r order; do
+	case $order in
+	stop) kill -INT $pid; wait $pid; touch stopped ;;
+	start) rm -f stopped; run "$@" ;;
+	esac
+done
+for proc in /proc/[0-9]*; do
+	[ "$proc/cwd" -ef data ] && kill -CONT "${proc#/proc/}"
+done
 kill -QUIT $pid
 wait $pid
 cd / && rm -rf "$dir"
 `
 
-func start() (*server, error) {
+// start makes a server, with settings on top of its own.
+func start(settings ...string) (*server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	found := postgres.FindBinaries(ctx)
@@ -110,11 +120,11 @@ func start() (*server, error) {
 	defer read.Close()
 
 	cmd := exec.Command("/bin/sh", "-c", watchdog, "watchdog", found[0].Program("initdb"), found[0].Program("postgres"), dir)
-	for _, setting := range []string{
+	for _, setting := range append([]string{
 		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
 		"shared_buffers=256MB", "max_connections=200", "timezone=UTC", "jit=off",
 		"autovacuum_naptime=10min", "max_wal_size=2GB",
-	} {
+	}, settings...) {
 		cmd.Args = append(cmd.Args, "-c", setting)
 	}
 	cmd.Dir, cmd.Stdin = dir, read
@@ -123,7 +133,7 @@ func start() (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start test server: %w", err)
 	}
-	s := &server{dir: dir, alive: write}
+	s := &server{dir: dir, orders: write}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("start test server: %w", err)
 	}
@@ -132,22 +142,14 @@ func start() (*server, error) {
 
 // prepare waits for the server and makes the template database.
 func (s *server) prepare(ctx context.Context) error {
-	for {
-		conn, err := pgx.Connect(ctx, s.url("postgres"))
-		if err == nil {
-			_, err = conn.Exec(ctx, "CREATE DATABASE "+template)
-			conn.Close(ctx)
-			if err != nil {
-				return err
-			}
-			break
-		}
-		if _, made := os.Stat(filepath.Join(s.dir, "failed")); made == nil || ctx.Err() != nil {
-			initdb, _ := os.ReadFile(filepath.Join(s.dir, "initdb.log"))
-			log, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
-			return fmt.Errorf("%w\n%s%s", err, initdb, log)
-		}
-		time.Sleep(20 * time.Millisecond)
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+template)
+	conn.Close(ctx)
+	if err != nil {
+		return err
 	}
 	pool, err := postgres.Open(ctx, s.url(template), postgres.Options{})
 	if err != nil {
@@ -155,6 +157,22 @@ func (s *server) prepare(ctx context.Context) error {
 	}
 	defer pool.Close()
 	return postgres.Migrate(ctx, pool)
+}
+
+// connect waits for the server to answer.
+func (s *server) connect(ctx context.Context) (*pgx.Conn, error) {
+	for {
+		conn, err := pgx.Connect(ctx, s.url("postgres"))
+		if err == nil {
+			return conn, nil
+		}
+		if _, made := os.Stat(filepath.Join(s.dir, "failed")); made == nil || ctx.Err() != nil {
+			initdb, _ := os.ReadFile(filepath.Join(s.dir, "initdb.log"))
+			log, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
+			return nil, fmt.Errorf("%w\n%s%s", err, initdb, log)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // admin runs a statement that may not be part of a transaction. Its context is

@@ -1,7 +1,12 @@
 package testkit_test
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/testkit"
 )
@@ -17,4 +22,40 @@ func TestEachTestGetsADatabaseOfItsOwn(t *testing.T) {
 			t.Errorf("items = %d, %v, want 1", n, err)
 		}
 	}
+}
+
+func TestAServerOfItsOwnCanBeFrozenStoppedAndStartedWithItsData(t *testing.T) {
+	s := testkit.OwnPostgres(t, "max_connections=12")
+	answers := func(patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		conn, err := pgx.Connect(ctx, s.URL)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		_, err = conn.Exec(ctx, "INSERT INTO items (id, ref, name) VALUES (1, 'bread', 'Bread') ON CONFLICT DO NOTHING")
+		return err
+	}
+	const soon, patient = 300 * time.Millisecond, time.Minute
+	if err := answers(patient); err != nil {
+		t.Fatal(err)
+	}
+	s.Freeze()
+	if err := answers(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a frozen server says %v, want silence", err)
+	}
+	s.Thaw()
+	if err := answers(patient); err != nil {
+		t.Errorf("a thawed server says %v", err)
+	}
+	s.Stop()
+	if err := answers(patient); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a stopped server says %v, want a refusal", err)
+	}
+	s.Start()
+	if err := answers(patient); err != nil {
+		t.Errorf("a server that was started again says %v", err)
+	}
+	s.Freeze() // and ends with the test all the same
 }

@@ -1,0 +1,101 @@
+package testkit
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A PostgresServer is a real Postgres of a test's own, with one migrated
+// database, that the test may stop, freeze and start again.
+type PostgresServer struct {
+	URL string // of the database, by a Unix socket
+
+	t      testing.TB
+	server *server
+	frozen []int
+}
+
+// OwnPostgres starts a server, which ends with the test. Settings are on top
+// of those of the shared one, such as "max_connections=30".
+func OwnPostgres(t testing.TB, settings ...string) *PostgresServer {
+	t.Helper()
+	started, err := start(settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &PostgresServer{URL: started.url(template), t: t, server: started}
+	t.Cleanup(func() { started.orders.Close() })
+	return s
+}
+
+// Stop ends the server, which tells its clients so, and waits for its end.
+func (s *PostgresServer) Stop() {
+	s.t.Helper()
+	s.order("stop")
+	stopped := filepath.Join(s.server.dir, "stopped")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(stopped); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal("the Postgres server does not stop")
+		}
+	}
+}
+
+// Start runs the server again after Stop, with its data, and waits until it
+// answers.
+func (s *PostgresServer) Start() {
+	s.t.Helper()
+	s.order("start")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := s.server.connect(ctx)
+	if err != nil {
+		s.t.Fatalf("start Postgres again: %v", err)
+	}
+	conn.Close(ctx)
+}
+
+func (s *PostgresServer) order(word string) {
+	s.t.Helper()
+	if _, err := s.server.orders.WriteString(word + "\n"); err != nil {
+		s.t.Fatalf("%s Postgres: %v", word, err)
+	}
+}
+
+// Freeze stops all of the server's processes without closing a connection;
+// Thaw lets them go on.
+func (s *PostgresServer) Freeze() {
+	s.t.Helper()
+	data := filepath.Join(s.server.dir, "data")
+	// Twice: the server may have started a process while it was looked for.
+	for range 2 {
+		found, _ := filepath.Glob("/proc/[0-9]*")
+		for _, proc := range found {
+			pid, _ := strconv.Atoi(filepath.Base(proc))
+			if cwd, err := os.Readlink(filepath.Join(proc, "cwd")); err != nil || cwd != data {
+				continue
+			}
+			if err := syscall.Kill(pid, syscall.SIGSTOP); err == nil {
+				s.frozen = append(s.frozen, pid)
+			}
+		}
+	}
+	if len(s.frozen) == 0 {
+		s.t.Fatal("freeze Postgres: no process of it is to be found")
+	}
+}
+
+// Thaw undoes Freeze.
+func (s *PostgresServer) Thaw() {
+	for _, pid := range s.frozen {
+		_ = syscall.Kill(pid, syscall.SIGCONT) // it may have ended
+	}
+	s.frozen = nil
+}
