@@ -37,6 +37,12 @@ func OfMemos(pattern string) Scope    { return Scope{"memos", pattern, ""} } // 
 func OfTenant() Scope                 { return Scope{"tenant", "", ""} }
 func OfEverything() Scope             { return Scope{"all", "", ""} } // other tenants included
 
+// Once is given to Invalidate among the scopes where several processes hear of
+// one event and each invalidates because of it: of those that name the same
+// event within a minute, the first raises the generation, and the others take
+// it over.
+func Once(event string) Scope { return Scope{"once", event, ""} }
+
 // The names of scopes in the store.
 const scopeEverything = "all"
 
@@ -51,8 +57,11 @@ func scopeKey(tenant, memo, p string) string { return "key:" + tenant + ":" + me
 // from before.
 func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) error {
 	var names []string
+	var once string
 	for _, s := range scopes {
 		switch s.kind {
+		case "once":
+			once = c.tenant + ":" + s.name
 		case "key":
 			names = append(names, scopeKey(c.tenant, s.name, s.params))
 		case "memo":
@@ -76,12 +85,19 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	if len(names) == 0 {
 		return nil
 	}
-	generation, err := c.store.Invalidate(ctx, how, names)
+	// The generation first, so that whoever looks from now on sees it; then this
+	// process; then the others, who would find out by themselves within a second.
+	generation, first, err := c.store.Invalidate(ctx, how, names, once)
 	if err != nil {
 		return fmt.Errorf("invalidate: %w", err)
 	}
-	for _, name := range names {
-		c.generations.learn(Invalidation{name, how, generation})
+	list := raised(how, names, generation)
+	c.generations.learn(list...)
+	if !first {
+		return nil
+	}
+	if err := c.store.Tell(ctx, list); err != nil {
+		c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
 	}
 	return nil
 }

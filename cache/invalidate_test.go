@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"exchequer/cache"
 )
 
@@ -166,6 +168,45 @@ func TestLostMessagesAreMadeUpForWithinASecond(t *testing.T) {
 		wantResult(t, get(t, n, One{}), 2, cache.Fresh, "the other process a second later")
 		get(t, m, One{})
 		s.wantRuns(t, 2, "in both")
+	})
+}
+
+// A witness notes in which order an invalidation goes its way.
+type witness struct {
+	*cache.Memory
+	at func(step string)
+}
+
+func (w witness) Invalidate(ctx context.Context, how cache.Strength, scopes []string, once string) (int64, bool, error) {
+	w.at("before the generation")
+	defer w.at("after the generation")
+	return w.Memory.Invalidate(ctx, how, scopes, once)
+}
+
+func (w witness) Tell(context.Context, []cache.Invalidation) error {
+	w.at("when the others are told")
+	return errDown // which does no harm
+}
+
+func TestAnInvalidationRaisesTheGenerationThenReachesItsProcessThenTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		var m *cache.Memo[One, int]
+		var steps []string
+		store := witness{cache.NewMemory(), func(step string) {
+			steps = append(steps, fmt.Sprint(step, ": ", get(t, m, One{}).State))
+		}}
+		c := open(t, cache.Deps{Store: store})
+		m = s.memo(c)
+		get(t, m, One{})
+		s.set(time.Second, nil, nil) // the refresh is not over meanwhile
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+			t.Errorf("Invalidate() = %v, though the others find out by themselves", err)
+		}
+		want := []string{"before the generation: fresh", "after the generation: fresh", "when the others are told: stale"}
+		if diff := cmp.Diff(want, steps); diff != "" {
+			t.Error(diff)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -69,8 +70,20 @@ func (r *Redis) listen(ctx context.Context, hear func(Message)) {
 	}
 }
 
-// messageOf reads "ready KEY" or "invalidated GENERATION HOW", with a scope a
-// line below it.
+// textOf is the message of invalidations that were made together: "invalidated
+// GENERATION HOW", with a scope a line below it.
+func textOf(list []Invalidation) string {
+	var text strings.Builder
+	for i, each := range list {
+		if i == 0 {
+			fmt.Fprintf(&text, "invalidated %d %s", each.Generation, each.How)
+		}
+		text.WriteString("\n" + each.Scope)
+	}
+	return text.String()
+}
+
+// messageOf reads it, and "ready KEY".
 func messageOf(text string) (Message, bool) {
 	kind, rest, _ := strings.Cut(text, " ")
 	switch kind {

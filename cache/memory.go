@@ -3,6 +3,7 @@ package cache
 import (
 	"cmp"
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,7 +18,8 @@ type Memory struct {
 	mu        sync.Mutex
 	locks     map[string]lease
 	marks     map[mark]int64
-	top       int64 // the newest generation
+	top       int64           // the newest generation
+	once      map[string]made // by name
 	listeners map[*listener]struct{}
 }
 
@@ -38,6 +40,12 @@ type mark struct {
 	how   Strength
 }
 
+// made is an invalidation that is not to be made again until it expires.
+type made struct {
+	generation int64
+	until      time.Time
+}
+
 type listener struct{ hear func(Message) }
 
 const memoryBlobs = 64 << 20
@@ -51,6 +59,7 @@ func NewMemory() *Memory {
 		}),
 		locks:     map[string]lease{},
 		marks:     map[mark]int64{},
+		once:      map[string]made{},
 		listeners: map[*listener]struct{}{},
 	}
 }
@@ -163,21 +172,34 @@ func (m *Memory) Unlock(_ context.Context, key, owner string) error {
 }
 
 // Invalidate implements Store.
-func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string) (int64, error) {
+func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := time.Now()
+	if before, ok := m.once[once]; ok && now.Before(before.until) {
+		return before.generation, false, nil
+	}
 	// Generations follow the clock, so that they go on rising where a store
 	// has lost its data or another one takes over.
-	m.top = max(m.top+1, time.Now().UnixMicro())
-	var message Message
+	m.top = max(m.top+1, now.UnixMicro())
 	for _, scope := range scopes {
 		m.marks[mark{scope, how}] = m.top
-		message.Invalidations = append(message.Invalidations, Invalidation{scope, how, m.top})
 	}
 	m.trim()
-	m.tell(message)
-	return m.top, nil
+	if once != "" {
+		if len(m.once) >= onceLimit {
+			maps.DeleteFunc(m.once, func(_ string, i made) bool { return !now.Before(i.until) })
+		}
+		if len(m.once) >= onceLimit {
+			clear(m.once) // to invalidate twice does no harm
+		}
+		m.once[once] = made{m.top, now.Add(onceFor)}
+	}
+	return m.top, true, nil
 }
+
+// onceLimit bounds the names of invalidations that are kept.
+const onceLimit = 10_000
 
 // markLimit bounds the scopes whose generations are kept.
 const markLimit = 10_000
@@ -220,6 +242,14 @@ func (m *Memory) Listen(hear func(Message)) (stop func()) {
 		defer m.mu.Unlock()
 		delete(m.listeners, l)
 	}
+}
+
+// Tell implements Store.
+func (m *Memory) Tell(_ context.Context, list []Invalidation) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tell(Message{Invalidations: list})
+	return nil
 }
 
 // tell calls the listeners.

@@ -88,13 +88,13 @@ func (o *outage) alive() bool {
 }
 
 // invalidate does so for this process, and remembers it for the fleet.
-func (o *outage) invalidate(ctx context.Context, how Strength, scopes []string) (int64, error) {
+func (o *outage) invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
 	o.mu.Lock()
 	for _, scope := range scopes {
 		o.pending[mark{scope, how}] = struct{}{}
 	}
 	o.mu.Unlock()
-	return o.local.Invalidate(ctx, how, scopes)
+	return o.local.Invalidate(ctx, how, scopes, once)
 }
 
 // giveBack is told of a new connection, behind which data may be missing.
@@ -127,7 +127,10 @@ func (o *outage) returnAll() error {
 	for _, m := range pending {
 		// They get a new generation: the others have not seen this process's own.
 		ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
-		_, err := o.redis.invalidate(ctx, m.how, []string{m.scope})
+		generation, _, err := o.redis.invalidate(ctx, m.how, []string{m.scope}, "")
+		if err == nil {
+			err = o.redis.tell(ctx, []Invalidation{{m.scope, m.how, generation}})
+		}
 		cancel()
 		if err != nil {
 			return err

@@ -146,27 +146,49 @@ func (r *Redis) Unlock(ctx context.Context, key, owner string) error {
 }
 
 // Invalidate implements Store.
-func (r *Redis) Invalidate(ctx context.Context, how Strength, scopes []string) (int64, error) {
+func (r *Redis) Invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
 	var generation int64
+	var first bool
 	asked, err := r.ask(ctx, func(ctx context.Context) (err error) {
-		generation, err = r.invalidate(ctx, how, scopes)
+		generation, first, err = r.invalidate(ctx, how, scopes, once)
 		return err
 	})
 	if !asked {
-		return r.outage.invalidate(ctx, how, scopes)
+		return r.outage.invalidate(ctx, how, scopes, once)
 	}
-	for _, scope := range scopes {
-		r.outage.local.note(Invalidation{scope, how, generation})
+	if err == nil {
+		r.outage.local.note(raised(how, scopes, generation)...)
 	}
-	return generation, err
+	return generation, first, err
 }
 
-func (r *Redis) invalidate(ctx context.Context, how Strength, scopes []string) (int64, error) {
-	args := []any{how.String(), r.outage.local.newest(), redisMessages, markLimit}
+func (r *Redis) invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
+	keys := []string{redisGenerations}
+	if once != "" {
+		keys = append(keys, "{"+redisGenerations+"}:once:"+once)
+	}
+	args := []any{how.String(), r.outage.local.newest(), markLimit, onceFor.Milliseconds()}
 	for _, scope := range scopes {
 		args = append(args, scope)
 	}
-	return r.scripts.invalidate.Run(ctx, r.client, []string{redisGenerations}, args...).Int64()
+	answer, err := r.scripts.invalidate.Run(ctx, r.client, keys, args...).Int64Slice()
+	if err != nil {
+		return 0, false, err
+	}
+	if len(answer) != 2 {
+		return 0, false, fmt.Errorf("invalidate: redis answered %v", answer)
+	}
+	return answer[0], answer[1] == 1, nil
+}
+
+// Tell implements Store.
+func (r *Redis) Tell(ctx context.Context, list []Invalidation) error {
+	_, err := r.ask(ctx, func(ctx context.Context) error { return r.tell(ctx, list) })
+	return err
+}
+
+func (r *Redis) tell(ctx context.Context, list []Invalidation) error {
+	return r.client.Publish(ctx, redisMessages, textOf(list)).Err()
 }
 
 // Invalidations implements Store.

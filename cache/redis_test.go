@@ -307,13 +307,25 @@ func TestAStoreTellsInvalidationsInOrder(t *testing.T) {
 			stop := store.Listen(func(m cache.Message) { heard <- m })
 			defer stop()
 			time.Sleep(100 * time.Millisecond)
-			first, err := store.Invalidate(ctx, cache.Soft, []string{"tag:t:a"})
-			if err != nil {
-				t.Fatal(err)
+			invalidate := func(how cache.Strength, scopes ...string) int64 {
+				t.Helper()
+				generation, raised, err := store.Invalidate(ctx, how, scopes, "")
+				if err != nil || !raised {
+					t.Fatalf("Invalidate(%v) = %d, %v, %v", scopes, generation, raised, err)
+				}
+				var list []cache.Invalidation
+				for _, scope := range scopes {
+					list = append(list, cache.Invalidation{Scope: scope, How: how, Generation: generation})
+				}
+				if err := store.Tell(ctx, list); err != nil {
+					t.Fatal(err)
+				}
+				return generation
 			}
-			second, err := store.Invalidate(ctx, cache.Hard, []string{"tag:t:a", "tag:t:b"})
-			if err != nil || second <= first {
-				t.Fatalf("generations %d, then %d, %v", first, second, err)
+			first := invalidate(cache.Soft, "tag:t:a")
+			second := invalidate(cache.Hard, "tag:t:a", "tag:t:b")
+			if second <= first {
+				t.Fatalf("generations %d, then %d", first, second)
 			}
 			list, err := store.Invalidations(ctx, first)
 			if err != nil || len(list) != 2 || list[0].Generation != second || list[0].How != cache.Hard {

@@ -26,10 +26,14 @@ type Store interface {
 	Unlock(ctx context.Context, key, owner string) error
 
 	// Invalidate raises the generation of the scopes, soft or hard, above all
-	// that there are, tells the fleet, and returns it.
-	Invalidate(ctx context.Context, how Strength, scopes []string) (int64, error)
+	// that there are, and returns it. Where once is not empty and an invalidation
+	// of that name was made in the last minute, it returns that one's generation
+	// and false, and raises nothing.
+	Invalidate(ctx context.Context, how Strength, scopes []string, once string) (generation int64, raised bool, err error)
 	// Invalidations returns those above a generation.
 	Invalidations(ctx context.Context, above int64) ([]Invalidation, error)
+	// Tell sends what Invalidate has raised to all who listen.
+	Tell(ctx context.Context, list []Invalidation) error
 
 	// Listen calls hear with each message until stop is called. Messages may be
 	// lost; hear must not call the store.
@@ -37,6 +41,10 @@ type Store interface {
 	// Now is the clock by which the fleet agrees on windows.
 	Now(ctx context.Context) (time.Time, error)
 }
+
+// onceFor is how long the name of an invalidation is remembered: longer than a
+// write takes to be heard of by all.
+const onceFor = time.Minute
 
 // A Publication is a blob for everyone. Window and Generation order the blobs
 // of a key: one never replaces a newer one.
@@ -55,6 +63,15 @@ type Invalidation struct {
 	Scope      string
 	How        Strength
 	Generation int64
+}
+
+// raised are the invalidations of some scopes, of one generation.
+func raised(how Strength, scopes []string, generation int64) []Invalidation {
+	list := make([]Invalidation, 0, len(scopes))
+	for _, scope := range scopes {
+		list = append(list, Invalidation{scope, how, generation})
+	}
+	return list
 }
 
 // A Message is either the key whose new blob is ready, or invalidations.
