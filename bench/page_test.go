@@ -38,6 +38,7 @@ func startSite(tb testing.TB) string {
 	c := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: "bench", Log: slog.New(slog.DiscardHandler), Registerer: registry})
 	handler, err := web.New(web.Deps{
 		Economy:  madeEconomy(c),
+		API:      aggregates.NewAPI(c, nil),
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(null, nil)),
 		Registry: registry, Version: "bench", Window: 24 * time.Hour,

@@ -82,6 +82,7 @@ func newSite(t *testing.T) *site {
 	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policies})
 	handler, err := web.New(web.Deps{
 		Economy:  aggregates.NewEconomy(memos, s.db),
+		API:      aggregates.NewAPI(memos, s.db),
 		Settings: simulated.Settings,
 		Log:      log,
 		Registry: prometheus.NewRegistry(),

@@ -20,10 +20,10 @@ import (
 
 func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
 	server := newTown().start(t)
-	for _, path := range []string{"/", "/economy/richest", "/economy/wealth.json", "/nowhere", "/healthz", "/theme.css", "/static/nothing.js"} {
+	for _, path := range []string{"/", "/economy/richest", "/economy/wealth.json", "/nowhere", "/healthz", "/theme.css", "/static/nothing.js", "/api/v1/stats", "/api/v1/nowhere", "/api/v1/openapi.json"} {
 		response, _ := ask(t, "GET", server.URL+path)
 		for name, want := range fixedHeaders {
-			if name == "Cross-Origin-Resource-Policy" && strings.HasSuffix(path, ".json") {
+			if name == "Cross-Origin-Resource-Policy" && (strings.HasSuffix(path, ".json") || path == "/api/v1/stats") {
 				want = []string{"cross-origin"}
 			}
 			if diff := cmp.Diff(want, response.Header.Values(name)); diff != "" {

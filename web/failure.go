@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"exchequer/cache"
 	"exchequer/views"
 )
@@ -86,6 +88,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	case "html":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		body = s.failed[code]
+	case "problem":
+		h.Set("Content-Type", "application/problem+json")
+		body, _ = json.Marshal(huma.ErrorModel{Title: http.StatusText(code), Status: code, Detail: detail(code, err)})
+		body = append(body, '\n')
 	case "json":
 		h.Set("Content-Type", "application/json")
 		body, _ = json.Marshal(struct { // strings and a number always encode
@@ -109,6 +115,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 func form(r *http.Request) string {
 	accept := r.Header.Get("Accept")
 	switch {
+	case isAPI(r):
+		return "problem"
 	case strings.HasSuffix(r.URL.Path, ".json"):
 		return "json"
 	case strings.HasSuffix(r.URL.Path, ".csv"):
@@ -120,6 +128,15 @@ func form(r *http.Request) string {
 	default:
 		return "plain"
 	}
+}
+
+// detail is what a program may learn of a failure.
+func detail(code int, err error) string {
+	var unavailable *cache.UnavailableError
+	if errors.As(err, &unavailable) && unavailable.Reason != "" {
+		return sentence(unavailable.Reason)
+	}
+	return messages[code]
 }
 
 // drawErrorPages draws them ahead: when they are needed, nothing else may work.

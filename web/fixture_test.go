@@ -26,6 +26,7 @@ type town struct {
 	inequality func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error)
 	activity   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error)
 	richest    func(context.Context, cache.Window, aggregates.Whole) (*aggregates.Richest, error)
+	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	window     time.Duration
 	budget     time.Duration
 	log        io.Writer
@@ -55,6 +56,10 @@ func newTown() *town {
 			return &aggregates.Richest{AsOf: w.Start, Supply: 100, Count: 1, Accounts: []aggregates.RichAccount{
 				{Ref: "a", Name: "Ada", Holder: "Ada", Kind: ledger.Personal, Balance: 100, Share: 1}}}, nil
 		},
+		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
+			return &aggregates.Stats{Rows: []aggregates.StatsRow{
+				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
+		},
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 	}
 }
@@ -80,6 +85,9 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 				return &aggregates.Rhythm{Days: d, Start: w.Start, End: w.Start}, nil
 			}),
 			Richest: cache.NewMemo(c, spec("richest"), tn.richest),
+		},
+		API: &aggregates.API{
+			Stats: cache.NewMemo(c, spec("stats"), tn.stats),
 		},
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),

@@ -26,8 +26,8 @@ type panelDocument struct {
 }
 
 type money struct {
-	Symbol   string `json:"symbol"`
-	Decimals int    `json:"decimals"`
+	Symbol   string `json:"symbol" doc:"Of the currency."`
+	Decimals int    `json:"decimals" doc:"Digits of the minor unit."`
 }
 
 type jsonColumn struct {

@@ -12,7 +12,7 @@ import (
 )
 
 // routes lists every address of the site.
-func (s *server) routes() http.Handler {
+func (s *server) routes() (http.Handler, error) {
 	r := chi.NewRouter()
 	if len(s.TrustedProxies) > 0 {
 		r.Use(middleware.ClientIPFromXFF(s.TrustedProxies...))
@@ -33,6 +33,9 @@ func (s *server) routes() http.Handler {
 		get("/economy/"+name+".json", s.panelJSON(name))
 	}
 
+	if err := s.api(r, get); err != nil {
+		return nil, err
+	}
 	get("/theme.css", s.themeCSS)
 	r.Method(http.MethodPost, "/theme", s.answer("/theme", s.chooseTheme))
 
@@ -62,7 +65,7 @@ func (s *server) routes() http.Handler {
 	}).ServeHTTP)
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errForeign }))
-	return protection.Handler(r)
+	return protection.Handler(r), nil
 }
 
 // without makes a handler of one that cannot fail.

@@ -19,6 +19,7 @@ import (
 // Deps are what the pages stand on.
 type Deps struct {
 	Economy *aggregates.Economy
+	API     *aggregates.API
 	// Settings is asked at every request, so it must answer from memory.
 	Settings func() ledger.Settings
 	// Ready are the things without which "/readyz" says no.
@@ -48,11 +49,12 @@ type Check struct {
 
 type server struct {
 	Deps
-	assets  views.Assets
-	pages   *memory
-	failed  map[int][]byte // error pages, by status
-	metrics *metrics
-	router  http.Handler
+	assets    views.Assets
+	pages     *memory
+	documents *memory        // of the API, which has many more addresses
+	failed    map[int][]byte // error pages, by status
+	metrics   *metrics
+	router    http.Handler
 
 	downloads *semaphore.Weighted
 }
@@ -67,9 +69,10 @@ func New(d Deps) (http.Handler, error) {
 		d.Budget = 10 * time.Second
 	}
 	s := &server{
-		Deps:   d,
-		assets: views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
-		pages:  newMemory(64),
+		Deps:      d,
+		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
+		pages:     newMemory(64),
+		documents: newMemory(256),
 
 		downloads: semaphore.NewWeighted(downloads),
 	}
@@ -80,7 +83,9 @@ func New(d Deps) (http.Handler, error) {
 	if s.failed, err = s.drawErrorPages(); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
 	}
-	s.router = s.routes()
+	if s.router, err = s.routes(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	return s, nil
 }
 

@@ -1,0 +1,66 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// StatsQuery picks the accounts that [Stats] counts.
+type StatsQuery struct {
+	Kind   ledger.Kind // empty: every kind
+	Status string      // "active", "archived", or empty for both
+}
+
+// Key is "personal:active", or ":" for everything.
+func (q StatsQuery) Key() string { return string(q.Kind) + ":" + q.Status }
+
+// Stats counts accounts by kind and status.
+type Stats struct {
+	Rows []StatsRow `json:"rows" nullable:"false" doc:"By kind, active before archived; only those of which there are any."`
+}
+
+// StatsRow is the accounts of one kind and status.
+type StatsRow struct {
+	Kind         ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Status       string      `json:"status" enum:"active,archived"`
+	Accounts     int64       `json:"accounts" doc:"How many there are, used or not."`
+	Balance      int64       `json:"balance" doc:"The sum of their balances, in minor units; negative for system accounts, which issue the money."`
+	Transactions int64       `json:"transactions" doc:"Postings on these accounts: a transaction between two of them counts for both."`
+}
+
+// NewStats registers the memo "stats", which every write of accounts or
+// transactions invalidates: it is cheap enough to be computed each time.
+func NewStats(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[StatsQuery, *Stats] {
+	spec := cache.Spec{Name: "stats", Window: 30 * time.Second, Tags: []string{"accounts", "transactions"}}
+	return cache.NewMemo(c, spec, func(ctx context.Context, w cache.Window, q StatsQuery) (*Stats, error) {
+		return ComputeStats(ctx, db, w, q)
+	})
+}
+
+// ComputeStats reads the accounts as they are; archived are those that were by
+// w's start. Its cost follows the number of accounts.
+func ComputeStats(ctx context.Context, db *pgxpool.Pool, w cache.Window, q StatsQuery) (*Stats, error) {
+	const query = `
+		SELECT kind, status, count(*) AS accounts, coalesce(sum(balance), 0)::bigint AS balance,
+			coalesce(sum(postings), 0)::bigint AS transactions
+		FROM (
+			SELECT id, kind, CASE WHEN archived <= @at THEN 'archived' ELSE 'active' END AS status FROM accounts
+		) AS a LEFT JOIN balances ON account = id
+		WHERE (@kind = '' OR kind = @kind) AND (@status = '' OR status = @status)
+		GROUP BY kind, status
+		ORDER BY array_position(ARRAY['personal', 'business', 'government', 'system'], kind), status`
+
+	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"at": w.Start, "kind": string(q.Kind), "status": q.Status})
+	stats, err := pgx.CollectRows(rows, pgx.RowToStructByName[StatsRow])
+	if err != nil {
+		return nil, fmt.Errorf("account stats: %w", err)
+	}
+	return &Stats{Rows: stats}, nil
+}

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"exchequer/cache"
+)
+
+// openHeaders let scripts of any site read what everybody may read.
+var openHeaders = http.Header{
+	"Access-Control-Allow-Origin":  {"*"},
+	"Cross-Origin-Resource-Policy": {"cross-origin"},
+}
+
+// open is for operations that everybody may use.
+func open(ctx huma.Context, next func(huma.Context)) {
+	for name, values := range openHeaders {
+		ctx.SetHeader(name, values[0])
+	}
+	next(ctx)
+}
+
+// A document is what a memo knows, for programs.
+type document[T any] struct {
+	AsOf   time.Time `json:"asOf" doc:"The moment that the numbers describe."`
+	Next   time.Time `json:"next" doc:"When newer numbers are due; in the past where they are being computed."`
+	State  string    `json:"state" enum:"fresh,stale,degraded" doc:"Of the current window; of an earlier one, being refreshed; of an earlier one, because the refresh failed."`
+	Reason string    `json:"reason,omitempty" doc:"Why it is degraded."`
+	Money  money     `json:"money" doc:"How amounts are written: they are whole minor units."`
+	Value  *T        `json:"value"`
+}
+
+// offer registers an operation that answers with what a memo knows. The
+// function params finds the memo's parameters; its error is the answer.
+func offer[I any, P cache.Params, T any](
+	s *server, api huma.API, op huma.Operation, memo *cache.Memo[P, *T], params func(context.Context, *I) (P, error),
+) {
+	op.Method = http.MethodGet
+	op.Middlewares = huma.Middlewares{open}
+	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
+	op.Responses = map[string]*huma.Response{
+		"200": {
+			Description: "The numbers, whole.",
+			Headers: map[string]*huma.Param{
+				"ETag": {Description: "Names these numbers: send it as If-None-Match.", Schema: &huma.Schema{Type: huma.TypeString}},
+			},
+			Content: map[string]*huma.MediaType{"application/json": {
+				Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document[T]](), true, "Document"),
+			}},
+		},
+		"304": {Description: "Nothing is new since the ETag that If-None-Match named."},
+	}
+	pattern := apiRoot + op.Path
+	huma.Register(api, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		p, err := params(ctx, in)
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			r, w := humachi.Unwrap(c)
+			if err == nil {
+				err = answerMemo(s, w, r, pattern, memo, p)
+			}
+			if err != nil {
+				s.fail(w, r, w.(*visit), err)
+			}
+		}}, nil
+	})
+}
+
+// answerMemo serves what the memo knows of p, and waits within the budget for
+// what nobody has asked for yet. A nil value is something that does not exist.
+func answerMemo[P cache.Params, T any](
+	s *server, w http.ResponseWriter, r *http.Request, pattern string, memo *cache.Memo[P, *T], p P,
+) error {
+	res, err := memo.Get(hurry, p)
+	if errors.Is(err, context.Canceled) {
+		ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
+		defer cancel()
+		res, err = memo.Get(ctx, p)
+	}
+	if err != nil {
+		return err
+	}
+	if res.Value == nil {
+		return errNotFound
+	}
+	settings := s.Settings()
+	key := pageKey{name: pattern + "?" + p.Key(), settings: settings}
+	page, drawn, err := s.documents.slot(key).get(res.Version, func() (*page, error) {
+		text, err := json.Marshal(document[T]{
+			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
+			Money: money{settings.Symbol, settings.Decimals}, Value: res.Value,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s as JSON: %w", pattern, err)
+		}
+		return newPage(http.Header{"Content-Type": {"application/json"}}, append(text, '\n'), res.Next.Add(res.Lag)), nil
+	})
+	if err != nil {
+		return err
+	}
+	s.serve(w, r, page, drawn)
+	return nil
+}
