@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,25 +14,36 @@ import (
 
 var errOutage = errors.New("redis is not available")
 
-const probeEvery = 250 * time.Millisecond
+const (
+	probeEvery = 250 * time.Millisecond
+	probeMost  = 20 * time.Second // between probes, where outages follow each other
+	probeBytes = 16 << 10         // as much as a panel's blob, and more than fits into buffers on the way
+	probeKeep  = 10 * time.Second
+	steady     = 30 * time.Second // without an outage until the last one counts no more
+)
 
 // An outage is the time in which a process goes on without Redis, in memory.
 type outage struct {
 	redis  *Redis
 	local  *Memory // what this process has published lately, and all of it in an outage
 	active atomic.Bool
+	sample string // what the probe writes: it does not compress
 	ctx    context.Context
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
 	why     error
+	hold    time.Duration     // before a probe: twice as long after an outage that came soon after the last
+	ended   time.Time         // the last one
 	pending map[mark]struct{} // invalidations that the fleet has not heard of
 	giving  bool
 	tasks   sync.WaitGroup
 }
 
 func newOutage(r *Redis) *outage {
-	o := &outage{redis: r, local: NewMemory(), pending: map[mark]struct{}{}}
+	sample := make([]byte, probeBytes)
+	rand.Read(sample)
+	o := &outage{redis: r, local: NewMemory(), sample: string(sample), pending: map[mark]struct{}{}}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	return o
 }
@@ -59,21 +72,28 @@ func (o *outage) begin(why error) {
 		return
 	}
 	o.why = why
-	o.tasks.Go(o.probe)
+	if time.Since(o.ended) < steady {
+		o.hold = min(2*o.hold, probeMost)
+	} else {
+		o.hold = probeEvery
+	}
+	hold := o.hold
+	o.tasks.Go(func() { o.probe(hold) })
 }
 
-// probe asks Redis until it answers in time and takes a write, gives back what
-// it has missed, and ends the outage.
-func (o *outage) probe() {
+// probe asks Redis until it serves as it should, gives back what it has missed,
+// and ends the outage.
+func (o *outage) probe(every time.Duration) {
 	for {
 		select {
 		case <-o.ctx.Done():
 			return
-		case <-time.After(jitter(probeEvery)):
+		case <-time.After(jitter(every)):
 		}
 		if o.alive() && o.returnAll() == nil {
+			o.redis.patience.restore()
 			o.mu.Lock()
-			o.why = nil
+			o.why, o.ended = nil, time.Now()
 			o.active.Store(o.ctx.Err() != nil)
 			o.mu.Unlock()
 			return
@@ -81,11 +101,62 @@ func (o *outage) probe() {
 	}
 }
 
+// alive says whether every master takes a blob and gives it back, quickly. A
+// small question alone may be answered where a blob comes to grief: by a full
+// server, a read-only one, or over a congested link.
 func (o *outage) alive() bool {
+	masters, err := o.masters()
+	if err != nil {
+		return false
+	}
+	for key, master := range masters {
+		if o.quick(func(ctx context.Context) error { return master.Set(ctx, key, o.sample, probeKeep).Err() }) != nil {
+			return false
+		}
+		if o.quick(func(ctx context.Context) error { return master.Get(ctx, key).Err() }) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *outage) quick(f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(o.ctx, redisQuick)
+	defer cancel()
+	return errors.Join(f(ctx), ctx.Err())
+}
+
+// masters connects to the servers that take writes, and returns each with the
+// key of a probe that belongs there.
+func (o *outage) masters() (map[string]redis.Cmdable, error) {
 	ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
 	defer cancel()
-	return o.redis.client.Set(ctx, redisProbe, "1", time.Second).Err() == nil
+	cluster, ok := o.redis.client.(*redis.ClusterClient)
+	if !ok {
+		return map[string]redis.Cmdable{probeKey(0): o.redis.client}, o.redis.client.Time(ctx).Err()
+	}
+	// This learns who is the master of what now, too.
+	if err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return c.Time(ctx).Err() }); err != nil {
+		return nil, err
+	}
+	masters, known := map[string]redis.Cmdable{}, map[*redis.Client]bool{}
+	for i := range probeTags {
+		master, err := cluster.MasterForKey(ctx, probeKey(i))
+		if err != nil {
+			return nil, err
+		}
+		if !known[master] {
+			known[master] = true
+			masters[probeKey(i)] = master
+		}
+	}
+	return masters, nil
 }
+
+// probeTags are enough for a Cluster of some ten masters to have one each.
+const probeTags = 64
+
+func probeKey(i int) string { return fmt.Sprintf("exchequer:{probe:%d}", i) }
 
 // invalidate does so for this process, and remembers it for the fleet.
 func (o *outage) invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Redis is the store of a fleet: one server, a Sentinel group or a Cluster. A
@@ -16,17 +17,16 @@ import (
 // then the process goes on alone, in memory, until the server answers again,
 // and gives back what it has computed meanwhile.
 type Redis struct {
-	client  redis.UniversalClient
-	scripts scripts
-	outage  *outage
+	client   redis.UniversalClient
+	scripts  scripts
+	patience patience
+	outage   *outage
 }
 
 const (
-	redisPatience    = 150 * time.Millisecond
 	redisConnections = 32
 	redisMessages    = "exchequer:messages"
 	redisGenerations = "exchequer:generations"
-	redisProbe       = "exchequer:probe"
 )
 
 // NewRedis returns a store on the servers of the options, whose timeouts and
@@ -38,6 +38,7 @@ func NewRedis(o redis.UniversalOptions) *Redis {
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.PoolSize = max(o.PoolSize, redisConnections)
 	r := &Redis{client: redis.NewUniversalClient(&o), scripts: newScripts()}
 	r.outage = newOutage(r)
@@ -62,11 +63,15 @@ func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, e
 	if r.outage.on() {
 		return false, nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, redisPatience)
+	began := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, r.patience.left())
 	defer cancel()
 	err := f(bounded)
 	switch {
 	case err == nil || errors.Is(err, redis.Nil):
+		if !r.patience.lasts(began) {
+			r.outage.begin(errRedisSlow)
+		}
 		return true, nil
 	case ctx.Err() != nil:
 		return true, err // the caller's doing
