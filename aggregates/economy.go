@@ -18,7 +18,8 @@ type Economy struct {
 	Rhythm       *cache.Memo[Days, *Rhythm]
 	Richest      *cache.Memo[Whole, *Richest]
 
-	db *pgxpool.Pool
+	db  *pgxpool.Pool
+	now func() time.Time
 }
 
 // Whole is the parameter of memos that have none.
@@ -55,6 +56,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Richest: cache.NewMemo(c, spec("economy.richest"), func(ctx context.Context, w cache.Window, _ Whole) (*Richest, error) {
 			return ComputeRichest(ctx, db, w)
 		}),
-		db: db,
+		db:  db,
+		now: c.Now,
 	}
 }

@@ -102,7 +102,7 @@ func scanAccount(row pgx.CollectableRow, supply int64) (RichAccount, error) {
 // It holds no more than a few thousand of them at a time, and one database
 // connection. An error of yield ends it and is returned.
 func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error) error {
-	w := cache.WindowAt(time.Now(), window)
+	w := cache.WindowAt(e.now(), window)
 	_, err := read(ctx, e.db, w, 7, func(tx pgx.Tx, s span) error {
 		var totals Richest
 		if err := totals.fill(ctx, tx, s); err != nil {

@@ -18,7 +18,8 @@ import (
 // Deps are what a cache needs. Only Store is required.
 type Deps struct {
 	Store      Store
-	Tenant     string // several deployments may share a store
+	Clock      func() time.Time // of this machine, which may be off; time.Now if nil
+	Tenant     string           // several deployments may share a store
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own
@@ -42,7 +43,7 @@ type Cache struct {
 	overrides   map[string]Policy
 	generations generations
 	metrics     *metrics
-	offset      atomic.Int64 // nanoseconds from this clock to the fleet's
+	clock
 
 	level     *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
 	producers limit
@@ -91,9 +92,12 @@ func New(d Deps) *Cache {
 			}
 		},
 	})
+	c.start(d.Clock)
 	c.metrics = newMetrics(c, d.Registerer)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.deafen = c.store.Listen(c.receive)
+	// The time may be asked for before any memo.
+	c.tasks.others.Go(func() { c.sample(c.ctx, c.store) })
 	return c
 }
 
@@ -138,18 +142,7 @@ func (c *Cache) all() []*memo {
 	return memos
 }
 
-// now is the time by the fleet's clock.
-func (c *Cache) now() time.Time { return time.Unix(0, c.nano()).UTC() }
-
-func (c *Cache) nano() int64 { return time.Now().UnixNano() + c.offset.Load() }
-
-// until is how long to sleep for the fleet's clock to reach t.
-func (c *Cache) until(t time.Time) time.Duration { return t.Sub(c.now()) }
-
-const (
-	watchEvery  = time.Second
-	sampleEvery = 10 * time.Second
-)
+const watchEvery = time.Second
 
 // attend watches the store from now on. A process that was idle may have
 // missed messages, so it asks before anything is served.
@@ -170,8 +163,11 @@ func (c *Cache) watch(n int) {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
 	c.noteOutage()
-	if n%int(sampleEvery/watchEvery) == 0 {
-		c.setClock()
+	tenth := n%int(sampleEvery/watchEvery) == 0
+	if tenth || !c.sampled.Load() || c.stepped() {
+		c.sample(c.ctx, c.store)
+	}
+	if tenth {
 		c.metrics.sample()
 	}
 	c.after(watchEvery, func() {
@@ -224,18 +220,6 @@ func (c *Cache) rest() bool {
 	}
 	c.watching = false
 	return true
-}
-
-// setClock measures the offset to the store's clock. An answer that took long
-// says little, and is left out.
-func (c *Cache) setClock() {
-	sent := time.Now()
-	theirs, err := c.store.Now(c.ctx)
-	took := time.Since(sent)
-	if err != nil || took > 50*time.Millisecond {
-		return
-	}
-	c.offset.Store(int64(theirs.Sub(sent.Add(took / 2))))
 }
 
 // receive hears the store's messages.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 
 	"exchequer/cache"
@@ -20,6 +21,7 @@ func TestMain(m *testing.M) {
 		holdTheLock(addr)
 		return
 	}
+	logging.Disable() // of the client, whose servers come and go here
 	goleak.VerifyTestMain(m)
 }
 

@@ -27,14 +27,15 @@ type entry[T any] struct {
 	hash  uint64 // of the value's JSON
 	bytes int    // of the value's JSON
 
-	freshUntil int64     // in Unix nanoseconds; 0: not fresh
-	fresh      Result[T] // what Get returns until then
+	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: not fresh
+	fresh                 Result[T] // what Get returns then
 }
 
 // sealed returns the entry with what follows from its other fields.
 func (e entry[T]) sealed() *entry[T] {
 	e.freshUntil = 0
 	if e.has && e.reason == "" {
+		e.freshFrom = e.window.Start.Add(-clockSlack).UnixNano()
 		e.freshUntil = min(e.softUntil.UnixNano(), e.hardUntil.UnixNano())
 		e.fresh = e.result(Fresh, e.softUntil)
 	}
@@ -67,11 +68,28 @@ func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reas
 	return v
 }
 
+// early says whether an entry is of a time that has not come: the clock that
+// it was made by was wrong.
+func (e *entry[T]) early(now time.Time) bool {
+	return e.window.Start.After(now.Add(clockSlack)) || e.retryAt.After(longest(now))
+}
+
+// backsOff says whether it is too soon after a failure to try again.
+func (e *entry[T]) backsOff(now time.Time) bool {
+	return now.Before(e.retryAt) && !e.retryAt.After(longest(now))
+}
+
+// longest is how far a back-off can reach, if the clocks are right.
+func longest(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
+
 // follows says whether e is to replace o: a later window or generation, or
-// news of the same. What is known never goes back.
-func (e *entry[T]) follows(o *entry[T]) bool {
+// news of the same. What is known never goes back, except to the present.
+func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 	if o == nil {
 		return true
+	}
+	if early := o.early(now); early != e.early(now) {
+		return early
 	}
 	return cmp.Or(
 		e.window.Start.Compare(o.window.Start),

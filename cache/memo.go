@@ -99,7 +99,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	s := m.peek(p)
 	if s != nil {
 		s.ask(now)
-		if e := s.known.Load(); e != nil && now < e.freshUntil && !m.touched(s.scope, e.generation) {
+		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && !m.touched(s.scope, e.generation) {
 			m.stats.fresh.Add(1)
 			return e.fresh, nil
 		}
@@ -111,9 +111,12 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
 	hurried := ctx.Err() != nil // asks for what there is, and is not refused anything
+	if !m.cache.sampled.Load() {
+		m.cache.sample(m.cache.ctx, m.cache.store) // before the first window is chosen
+	}
 	for {
-		now := m.cache.now()
-		s.ask(now.UnixNano())
+		s.ask(m.cache.nano())
+		now := m.cache.now() // after what the store told, if it was asked
 		e := s.known.Load()
 		v := m.judge(s, e, now)
 		var f *flight
@@ -160,9 +163,9 @@ func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
 	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
 	var v verdict
 	v.usable = e.has && !hard && now.Before(e.hardUntil)
-	v.fresh = v.usable && !soft && e.reason == "" && now.Before(e.softUntil)
-	settled := v.usable && !soft && now.Before(e.softUntil)
-	v.due = !settled && !now.Before(e.retryAt)
+	settled := v.usable && !soft && !e.early(now) && now.Before(e.softUntil)
+	v.fresh = settled && e.reason == ""
+	v.due = !settled && !e.backsOff(now)
 	return v
 }
 

@@ -98,7 +98,7 @@ func (s *slot[P, T]) ask(now int64) {
 func (s *slot[P, T]) learn(e *entry[T]) {
 	for {
 		old := s.known.Load()
-		if !e.follows(old) {
+		if !e.follows(old, s.memo.cache.now()) {
 			return
 		}
 		if s.known.CompareAndSwap(old, e) {

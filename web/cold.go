@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/klauspost/compress/gzip"
@@ -23,7 +22,7 @@ func (s *server) economyCold(w http.ResponseWriter, r *http.Request, asked *view
 	h["Content-Type"] = textHTML
 	h["Cache-Control"] = noStore
 	h["Vary"] = varyEnc
-	h["Server-Timing"] = []string{clock(time.Now())}
+	h["Server-Timing"] = []string{clock(s.Now())}
 	h["X-Accel-Buffering"] = []string{"no"} // nginx would wait for the end
 	if r.Method == http.MethodHead {
 		return nil

@@ -139,7 +139,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, p *page, valued bo
 	h["Content-Type"] = p.header["Content-Type"]
 	h["Cache-Control"] = noStore
 	h["Content-Length"] = p.plain.length
-	h["Server-Timing"] = []string{clock(time.Now())}
+	h["Server-Timing"] = []string{clock(s.Now())}
 	s.metrics.pages.WithLabelValues("incomplete").Inc()
 	if !valued {
 		h.Set("Retry-After", "5")
@@ -160,7 +160,7 @@ func (s *server) pageClock(c *views.Clock, parts []part) {
 		}
 	}
 	if c.Next.IsZero() {
-		c.Next, c.Lag = cache.WindowAt(time.Now(), s.Window).End, time.Second
+		c.Next, c.Lag = cache.WindowAt(s.Now(), s.Window).End, time.Second
 	}
 }
 

@@ -31,6 +31,7 @@ type town struct {
 	budget     time.Duration
 	log        io.Writer
 	change     func(*Deps)
+	store      cache.Store
 }
 
 func newTown() *town {
@@ -61,6 +62,7 @@ func newTown() *town {
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
 		},
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
+		store: cache.NewMemory(),
 	}
 }
 
@@ -68,11 +70,12 @@ func newTown() *town {
 func (tn *town) start(t testing.TB) *httptest.Server {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	c := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry})
+	c := cache.New(cache.Deps{Store: tn.store, Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry})
 	spec := func(name string) cache.Spec {
 		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute}
 	}
 	deps := Deps{
+		Now: c.Now,
 		Economy: &aggregates.Economy{
 			Overview:   cache.NewMemo(c, spec("overview"), tn.overview),
 			Inequality: cache.NewMemo(c, spec("inequality"), tn.inequality),

@@ -75,7 +75,7 @@ func newPage(header http.Header, plain []byte, due time.Time) *page {
 // serve answers with the page, in the smallest encoding that the reader takes.
 // Drawn says that it was drawn for this reader.
 func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bool) {
-	now := time.Now()
+	now := s.Now()
 	h := w.Header()
 	for name, values := range p.header {
 		h[name] = values

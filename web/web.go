@@ -20,6 +20,9 @@ import (
 type Deps struct {
 	Economy *aggregates.Economy
 	API     *aggregates.API
+	// Now is the fleet's time, by which windows begin: cache.Cache.Now. It is
+	// what browsers are told. time.Now if nil.
+	Now func() time.Time
 	// Settings is asked at every request, so it must answer from memory.
 	Settings func() ledger.Settings
 	// Ready are the things without which "/readyz" says no.
@@ -62,6 +65,9 @@ type server struct {
 // New returns the handler of the whole site. It starts nothing that outlives a
 // request.
 func New(d Deps) (http.Handler, error) {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
 	if d.Window == 0 {
 		d.Window = 30 * time.Second
 	}

@@ -7,7 +7,13 @@ end
 local there = redis.call('HMGET', KEYS[1], 'window', 'generation')
 local window, generation = tonumber(there[1] or -1), tonumber(there[2] or -1)
 local newWindow, newGeneration = tonumber(ARGV[2]), tonumber(ARGV[3])
-if window > newWindow or (window == newWindow and generation > newGeneration) then
+-- What will begin in more than a second was made by a clock that was wrong.
+local time = redis.call('TIME')
+local latest = time[1] * 1000000 + time[2] + 1000000
+if newWindow > latest then
+	return 0
+end
+if window <= latest and (window > newWindow or (window == newWindow and generation > newGeneration)) then
 	return 0
 end
 redis.call('HSET', KEYS[1], 'window', ARGV[2], 'generation', ARGV[3], 'blob', ARGV[4])

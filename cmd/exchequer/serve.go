@@ -106,6 +106,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	handler, err := web.New(web.Deps{
 		Economy:        aggregates.NewEconomy(memos, r.db.Pool),
 		API:            aggregates.NewAPI(memos, r.db.Pool),
+		Now:            memos.Now,
 		Settings:       settings.get,
 		Ready:          readiness(r.db, &leaving),
 		Log:            r.log,
