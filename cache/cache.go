@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -35,10 +36,11 @@ const (
 
 // A Cache holds memos over a store.
 type Cache struct {
-	store  Store
-	tenant string
-	log    *slog.Logger
-	codec  codec
+	store   Store
+	tenant  string
+	process string // how operators know it
+	log     *slog.Logger
+	codec   codec
 
 	overrides   map[string]Policy
 	generations generations
@@ -52,6 +54,7 @@ type Cache struct {
 	mu       sync.Mutex
 	memos    map[string]*memo
 	watching bool
+	since    time.Time   // operators count from here
 	away     atomic.Bool // whether an outage is logged
 
 	deafen func()          // stops the messages
@@ -75,6 +78,8 @@ func New(d Deps) *Cache {
 	c := &Cache{
 		store:       d.Store,
 		tenant:      d.Tenant,
+		process:     nameOf(),
+		since:       time.Now().UTC(),
 		log:         d.Log,
 		codec:       newCodec(),
 		overrides:   d.Policies,
@@ -168,7 +173,7 @@ func (c *Cache) watch(n int) {
 		c.sample(c.ctx, c.store)
 	}
 	if tenth {
-		c.metrics.sample()
+		c.tally()
 	}
 	c.after(watchEvery, func() {
 		if !c.rest() {
@@ -219,8 +224,14 @@ func (c *Cache) rest() bool {
 		}
 	}
 	c.watching = false
+	for _, m := range c.memos {
+		m.stats.recent.sample(m.stats.now())
+	}
 	return true
 }
+
+// newOwner is a token by which a lock is this process's.
+func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
 
 // receive hears the store's messages.
 func (c *Cache) receive(message Message) {

@@ -51,6 +51,7 @@ type memo struct {
 	mu      sync.Mutex
 	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
 	keeping bool               // whether a timer is set to refresh them ahead
+	usual   []func() anySlot   // what Warm warms though nobody has asked
 }
 
 // NewMemo registers a memo with its producer. It panics when the name is

@@ -3,6 +3,7 @@ package cache
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
@@ -19,7 +20,24 @@ type stats struct {
 		done, failed, lost, paused atomic.Uint64 // by the producer
 		found, left                atomic.Uint64 // by another process
 	}
-	producer, store, lockWait prometheus.Observer
+	producer, store timer
+	lockWait        prometheus.Observer
+
+	recent recent
+	mu     sync.Mutex
+	base   counts // operators count from here
+}
+
+// A timer takes durations for Prometheus and for operators.
+type timer struct {
+	histogram prometheus.Observer
+	latencies
+}
+
+// Observe takes a duration in seconds.
+func (t *timer) Observe(seconds float64) {
+	t.histogram.Observe(seconds)
+	t.record(time.Duration(seconds * float64(time.Second)))
 }
 
 // count counts a served reader, who may have waited for a flight.
@@ -36,16 +54,9 @@ func (s *stats) count(v verdict, waited *flight) {
 	}
 }
 
-// served is how many readers were served, and how many of them without
-// waiting for a producer.
-func (s *stats) served() (all, hits uint64) {
-	hits = s.fresh.Load() + s.shared.Load() + s.stale.Load()
-	return hits + s.misses.Load() + s.errors.Load(), hits
-}
-
 func (s *stats) bind(m *metrics, memo string) {
-	s.producer = m.producer.WithLabelValues(memo)
-	s.store = m.store.WithLabelValues(memo)
+	s.producer.histogram = m.producer.WithLabelValues(memo)
+	s.store.histogram = m.store.WithLabelValues(memo)
 	s.lockWait = m.lockWait.WithLabelValues(memo)
 }
 
@@ -57,16 +68,7 @@ type metrics struct {
 
 	hits, misses, stale, errors, refreshes *prometheus.Desc
 	ratio, circuit, offset, bytes, away    *prometheus.Desc
-
-	mu      sync.Mutex
-	samples map[string][]sample // by memo, the last five minutes, oldest first
 }
-
-// A sample is how many readers were served until a moment, and how many of
-// them without waiting.
-type sample struct{ all, hits uint64 }
-
-const samplesKept = 31 // five minutes and its first edge
 
 func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 	histogram := func(name, help string, buckets ...float64) *prometheus.HistogramVec {
@@ -78,7 +80,6 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 	m := &metrics{
 		cache:      c,
 		registerer: r,
-		samples:    map[string][]sample{},
 		producer:   histogram("producer_seconds", "Duration of producer runs.", .01, .03, .1, .3, 1, 3, 10, 30),
 		store:      histogram("store_seconds", "Duration of loading and publishing at the shared level.", .0003, .001, .003, .01, .03, .1, .3),
 		lockWait:   histogram("lock_wait_seconds", "Time spent taking a lock or waiting for its holder.", .0003, .001, .003, .01, .03, .1, .3, 1, 3),
@@ -87,7 +88,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 		stale:      desc("stale_serves_total", "Readers served an earlier value, stale or degraded.", "memo"),
 		errors:     desc("errors_total", "Readers who got nothing.", "memo"),
 		refreshes:  desc("refreshes_total", "Refreshes by outcome.", "memo", "outcome"),
-		ratio:      desc("hit_ratio_5m", "Share of the readers of the last five minutes served without waiting.", "memo"),
+		ratio:      desc("hit_ratio_5m", "Share of the readers of the last five minutes served without waiting; absent where nobody asked.", "memo"),
 		circuit:    desc("circuit_open", "1 while the memo's circuit is open, 0.5 while it is tried.", "memo"),
 		offset:     desc("clock_offset_seconds", "The fleet's clock minus this machine's."),
 		away:       desc("store_away", "1 while the process goes on without the shared level."),
@@ -105,33 +106,6 @@ func (m *metrics) unregister() {
 			m.registerer.Unregister(c)
 		}
 	}
-}
-
-// sample remembers the counts, for the rolling ratio.
-func (m *metrics) sample() {
-	memos := m.cache.all()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, memo := range memos {
-		all, hits := memo.stats.served()
-		kept := append(m.samples[memo.about.Name], sample{all, hits})
-		m.samples[memo.about.Name] = kept[max(0, len(kept)-samplesKept):]
-	}
-}
-
-// recent is the hit ratio of the last five minutes, 1 where nobody asked.
-func (m *metrics) recent(memo *memo) float64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var first sample
-	if kept := m.samples[memo.about.Name]; len(kept) == samplesKept {
-		first = kept[0]
-	}
-	all, hits := memo.stats.served()
-	if all == first.all {
-		return 1
-	}
-	return float64(hits-first.hits) / float64(all-first.all)
 }
 
 // Describe implements prometheus.Collector.
@@ -169,7 +143,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		} {
 			count(m.refreshes, n, name, outcome)
 		}
-		gauge(m.ratio, m.recent(memo), name)
+		if ratio, asked := s.recent.ratio(s.now(), counts{}); asked > 0 {
+			gauge(m.ratio, ratio, name)
+		}
 		gauge(m.circuit, openness(memo.circuit.State()), name)
 	}
 }

@@ -1,165 +1,216 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// Stats is what operators want to know of a memo, since the process started.
-type Stats struct {
-	Memo        string
-	Hits        uint64  // readers served fresh from the process level
-	Shared      uint64  // served fresh from the shared level
-	Stale       uint64  // served an earlier value
-	Misses      uint64  // who waited for a producer
-	Errors      uint64  // who got nothing
-	Refreshes   uint64  // producer runs that succeeded
-	Failures    uint64  // and failed
-	HitRatio    float64 // of the last five minutes: served without waiting for a producer
-	Keys        int     // asked for in the last two windows
-	CircuitOpen bool
-}
+// A RoundTrip is how long each step of TestRoundTrip took, zero for those that
+// it did not come to.
+type RoundTrip struct{ Set, Get, Delete time.Duration }
 
-// Stats lists the memos' counts, by name.
-func (c *Cache) Stats() []Stats {
-	var list []Stats
-	for _, m := range c.all() {
-		m.mu.Lock()
-		keys := len(m.asked)
-		m.mu.Unlock()
-		s := &m.stats
-		list = append(list, Stats{
-			Memo:        m.about.Name,
-			Hits:        s.fresh.Load(),
-			Shared:      s.shared.Load(),
-			Stale:       s.stale.Load(),
-			Misses:      s.misses.Load(),
-			Errors:      s.errors.Load(),
-			Refreshes:   s.refreshes.done.Load(),
-			Failures:    s.refreshes.failed.Load(),
-			HitRatio:    c.metrics.recent(m),
-			Keys:        keys,
-			CircuitOpen: openness(m.circuit.State()) == 1,
-		})
-	}
-	return list
-}
-
-// A Status is what the shared level knows of a key.
-type Status struct {
-	Key        string
-	Cached     bool
-	Window     Window
-	Generation int64
-	ComputedAt time.Time
-	Took       time.Duration
-	SoftUntil  time.Time
-	HardUntil  time.Time
-	Failures   int
-	RetryAt    time.Time
-	Reason     string
-	Bytes      int // of the blob as it is kept
-}
-
-// Status says what the shared level knows of a memo's key.
-func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error) {
-	for _, m := range c.all() {
-		if m.about.Name != memo {
-			continue
-		}
-		s := Status{Key: m.prefix + params}
-		data, err := c.store.Load(ctx, s.Key)
-		if err != nil || data == nil {
-			return s, err
-		}
-		b, err := c.codec.decode(data)
-		if err != nil {
-			return s, err
-		}
-		s.Cached = len(b.Value) > 0
-		s.Window, s.Generation, s.ComputedAt, s.Took = Window{b.Window, b.WindowEnd}, b.Generation, b.ComputedAt, b.Took
-		s.SoftUntil, s.HardUntil, s.Failures, s.RetryAt, s.Reason = b.SoftUntil, b.HardUntil, b.Failures, b.RetryAt, b.Reason
-		s.Bytes = len(data)
-		return s, nil
-	}
-	return Status{}, fmt.Errorf("status: there is no memo %q", memo)
-}
-
-// A RoundTrip is how long the steps of TestRoundTrip took.
-type RoundTrip struct{ Lock, Publish, Load, Unlock time.Duration }
-
-// TestRoundTrip writes a small blob to the shared level, reads it back, and
-// leaves it to expire.
+// TestRoundTrip writes a small value to the shared level, reads it back and
+// deletes it. It asks the servers themselves, in an outage too, so that its
+// error says what is wrong with them now.
 func (c *Cache) TestRoundTrip(ctx context.Context) (RoundTrip, error) {
-	var r RoundTrip
-	key, owner := fmt.Sprintf("exchequer:{%s:test}:%s", c.tenant, rand.Text()), rand.Text()
-	var read []byte
-	for _, step := range []struct {
-		name string
-		took *time.Duration
-		do   func() (bool, error)
-	}{
-		{"lock", &r.Lock, func() (bool, error) { return c.store.Lock(ctx, key, owner, time.Second) }},
-		{"publish", &r.Publish, func() (bool, error) {
-			return c.store.Publish(ctx, Publication{Key: key, Owner: owner, Blob: []byte(owner), Keep: time.Second})
-		}},
-		{"load", &r.Load, func() (ok bool, err error) {
-			read, err = c.store.Load(ctx, key)
-			return string(read) == owner, err
-		}},
-		{"unlock", &r.Unlock, func() (bool, error) { return true, c.store.Unlock(ctx, key, owner) }},
-	} {
-		began := time.Now()
-		ok, err := step.do()
-		*step.took = time.Since(began)
-		if err != nil {
-			return r, fmt.Errorf("round trip: %s: %w", step.name, err)
-		}
-		if !ok {
-			return r, fmt.Errorf("round trip: %s was refused", step.name)
-		}
+	trip, err := c.store.RoundTrip(ctx, fmt.Sprintf("exchequer:{%s:test}:%s", c.tenant, rand.Text()))
+	if err != nil {
+		return trip, fmt.Errorf("round trip: %w", err)
 	}
-	return r, nil
+	return trip, nil
 }
 
-// Warm brings up to date the keys that were asked for in the last two windows,
-// of the named memos or of all, and calls progress after each. It waits for
-// them one by one, so that readers do not notice.
-func (c *Cache) Warm(ctx context.Context, names []string, progress func(done, of int)) error {
-	var slots []anySlot
-	known := map[string]bool{}
-	for _, m := range c.all() {
-		known[m.about.Name] = true
-		if len(names) > 0 && !slices.Contains(names, m.about.Name) {
-			continue
+var errReadBack = errors.New("what was read is not what was written")
+
+// roundTrip times the steps of a round trip.
+func roundTrip(set func() error, get func() (string, error), del func() (bool, error)) (trip RoundTrip, err error) {
+	timed := func(took *time.Duration, step string, f func() error) {
+		if err != nil {
+			return
 		}
-		m.mu.Lock()
-		for _, s := range m.asked {
-			slots = append(slots, s)
+		began := time.Now()
+		if failed := f(); failed != nil {
+			err = fmt.Errorf("%s: %w", step, failed)
 		}
-		m.mu.Unlock()
+		*took = max(time.Since(began), 1) // it was done
 	}
-	var unknown []string
-	for _, name := range names {
-		if !known[name] {
-			unknown = append(unknown, name)
+	timed(&trip.Set, "set", set)
+	timed(&trip.Get, "get", func() error {
+		read, err := get()
+		if err == nil && read != testValue {
+			err = errReadBack
+		}
+		return err
+	})
+	timed(&trip.Delete, "delete", func() error {
+		there, err := del()
+		if err == nil && !there {
+			err = errors.New("it was not there any more")
+		}
+		return err
+	})
+	return trip, err
+}
+
+const (
+	testValue = "exchequer"
+	testKeep  = 10 * time.Second // should it not come to deleting it
+)
+
+// RoundTrip implements Store.
+func (m *Memory) RoundTrip(_ context.Context, key string) (RoundTrip, error) {
+	return roundTrip(
+		func() error {
+			m.blobs.Set(key, held{blob: []byte(testValue), until: time.Now().Add(testKeep)})
+			return nil
+		},
+		func() (string, error) {
+			h, _ := m.blobs.GetIfPresent(key)
+			return string(h.blob), nil
+		},
+		func() (bool, error) {
+			_, there := m.blobs.Invalidate(key)
+			return there, nil
+		})
+}
+
+// Holder implements Store.
+func (m *Memory) Holder(_ context.Context, key string) (owner string, left time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l, ok := m.locks[key]; ok && time.Now().Before(l.until) {
+		return l.owner, time.Until(l.until), nil
+	}
+	return "", 0, nil
+}
+
+// Stats implements Store.
+func (m *Memory) Stats(context.Context) SharedStats { return SharedStats{Kind: "memory"} }
+
+// RoundTrip implements Store.
+func (r *Redis) RoundTrip(ctx context.Context, key string) (RoundTrip, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*redisPatience) // each step has its own limit besides
+	defer cancel()
+	return roundTrip(
+		func() error { return r.client.Set(ctx, key, testValue, testKeep).Err() },
+		func() (string, error) { return r.client.Get(ctx, key).Result() },
+		func() (bool, error) {
+			n, err := r.client.Del(ctx, key).Result()
+			return n == 1, err
+		})
+}
+
+// Holder implements Store.
+func (r *Redis) Holder(ctx context.Context, key string) (owner string, left time.Duration, err error) {
+	if r.outage.on() {
+		return r.outage.local.Holder(ctx, key)
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
+	owner, err = r.client.Get(ctx, lockOf(key)).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	left, err = r.client.PTTL(ctx, lockOf(key)).Result()
+	return owner, max(left, 0), err
+}
+
+// Stats implements Store.
+func (r *Redis) Stats(ctx context.Context) SharedStats {
+	pool := r.client.PoolStats()
+	server := &RedisStats{Mode: r.mode, Connections: int(pool.TotalConns), Idle: int(pool.IdleConns), Timeouts: uint64(pool.Timeouts)}
+	s := SharedStats{Kind: "redis", Server: server}
+	if since, why := r.outage.state(); why != nil {
+		s.Away, s.Since, s.Reason = true, since, why.Error()
+		server.Unknown = "not asked while it is away"
+		return s
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*redisPatience)
+	defer cancel()
+	switch client := r.client.(type) {
+	case *redis.ClusterClient:
+		server.Nodes, server.Unknown = mastersOf(ctx, client)
+		server.sum()
+	case *redis.Client:
+		server.RedisNode = inspect(ctx, client)
+		server.Address = "" // a Sentinel's client does not say
+	}
+	return s
+}
+
+// mastersOf asks the masters of a Cluster.
+func mastersOf(ctx context.Context, client *redis.ClusterClient) (nodes []RedisNode, unknown string) {
+	var mu sync.Mutex
+	err := client.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		node := inspect(ctx, master)
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, node)
+		return nil
+	})
+	if err != nil {
+		unknown = err.Error()
+	}
+	slices.SortFunc(nodes, func(a, b RedisNode) int { return cmp.Compare(a.Address, b.Address) })
+	return nodes, unknown
+}
+
+// sum says of a Cluster what its masters say.
+func (s *RedisStats) sum() {
+	for i, node := range s.Nodes {
+		if i == 0 {
+			s.Version, s.Role, s.Eviction = node.Version, node.Role, node.Eviction
+		}
+		s.UsedMemory += node.UsedMemory
+		s.MaxMemory += node.MaxMemory
+		s.Ping = max(s.Ping, node.Ping)
+		if node.Unknown != "" {
+			s.Unknown = node.Address + ": " + node.Unknown
 		}
 	}
-	if len(unknown) > 0 {
-		return fmt.Errorf("warm: there is no memo %s", strings.Join(unknown, ", "))
+}
+
+// inspect asks a server how it does. It begins no outage: an ACL may forbid
+// what only operators want to know.
+func inspect(ctx context.Context, client *redis.Client) RedisNode {
+	node := RedisNode{Address: client.Options().Addr}
+	began := time.Now()
+	if err := client.Ping(ctx).Err(); err != nil {
+		node.Unknown = err.Error()
+	} else {
+		node.Ping = time.Since(began)
 	}
-	var failed error
-	for i, s := range slots {
-		failed = errors.Join(failed, s.warm(ctx))
-		if ctx.Err() != nil {
-			return fmt.Errorf("warm: %w", ctx.Err())
-		}
-		progress(i+1, len(slots))
+	text, err := client.Info(ctx).Result()
+	if err != nil {
+		node.Unknown = err.Error()
+		return node
 	}
-	return failed
+	info := map[string]string{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		info[name] = value
+	}
+	node.Version, node.Role, node.Eviction = info["redis_version"], info["role"], info["maxmemory_policy"]
+	if node.Role == "slave" {
+		node.Role = "replica"
+	}
+	node.UsedMemory, err = strconv.ParseInt(info["used_memory"], 10, 64)
+	if err != nil {
+		node.Unknown = "INFO does not tell the memory"
+	}
+	node.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64) // without one there is no limit
+	return node
 }

@@ -1,54 +1,354 @@
 package cache_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"exchequer/cache"
 	"exchequer/internal/testkit"
 )
 
-func TestOperatorsSeeWhatAMemoDoesAndCanWarmIt(t *testing.T) {
+// myself is how operators know this process.
+func myself(t *testing.T) string {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}
+
+func TestOperatorsSeeWhatAMemoDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := open(t, cache.Deps{})
+		s.set(2*time.Second, nil, nil)
+		c := open(t, cache.Deps{Memory: 1 << 20})
 		m := s.items(c)
+		began := time.Now()
 		get(t, m, "a")
 		get(t, m, "a")
 		get(t, m, "b")
 		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
 			t.Fatal(err)
 		}
-		steps := 0
-		if err := c.Warm(t.Context(), []string{"item"}, func(done, of int) {
-			if steps++; done != steps || of != 2 {
-				t.Errorf("progress %d of %d, want %d of 2", done, of, steps)
-			}
-		}); err != nil || steps != 2 {
-			t.Errorf("Warm = %v after %d steps, want 2", err, steps)
+		get(t, m, "a")
+		time.Sleep(3 * time.Second) // its refresh
+		all := c.Stats(t.Context())
+		run := cache.Latency{Count: 3, Mean: 2 * time.Second, P50: 2 * time.Second, P95: 2 * time.Second, P99: 2 * time.Second}
+		want := []cache.MemoStats{{
+			Memo: "item", Hits: 1, Stale: 1, Misses: 2, Refreshes: 3, Asked: 4, HitRatio: 0.5, Keys: 2, Circuit: "closed", Producer: run,
+		}}
+		unimportant := cmpopts.IgnoreFields(cache.MemoStats{}, "Store")
+		if diff := cmp.Diff(want, all.Memos, unimportant); diff != "" {
+			t.Errorf("Stats().Memos: %s", diff)
 		}
-		s.wantRuns(t, 4, "after warming both keys")
-		want := cache.Stats{Memo: "item", Hits: 1, Misses: 2, Refreshes: 4, HitRatio: 1. / 3, Keys: 2}
-		if got := c.Stats(); len(got) != 1 || got[0] != want {
-			t.Errorf("Stats() = %+v, want %+v", got, want)
+		if p := all.Process; p.Values != 2 || p.Bytes == 0 || p.Limit != 1<<20 || p.Name != myself(t) {
+			t.Errorf("Stats().Process = %+v", p)
 		}
-		if err := c.Warm(t.Context(), []string{"items"}, nil); err == nil {
-			t.Error("warming a memo that is not there = nil")
+		if !all.Since.Equal(began) || all.Shared.Kind != "memory" || all.Shared.Server != nil {
+			t.Errorf("Stats() since %v of %+v, want since %v and memory", all.Since, all.Shared, began)
 		}
-		status, err := c.Status(t.Context(), "item", "a")
-		if err != nil || !status.Cached || status.Window != cache.WindowAt(time.Now(), window) || status.Bytes == 0 {
-			t.Errorf("Status(item a) = %+v, %v", status, err)
-		}
-		if status, err := c.Status(t.Context(), "item", "z"); err != nil || status.Cached {
-			t.Errorf("Status(item z) = %+v, %v, want not cached", status, err)
+
+		c.ResetStats()
+		reset := time.Now()
+		get(t, m, "a")
+		all = c.Stats(t.Context())
+		want = []cache.MemoStats{{Memo: "item", Hits: 1, Asked: 1, HitRatio: 1, Keys: 2, Circuit: "closed"}}
+		if diff := cmp.Diff(want, all.Memos); diff != "" || !all.Since.Equal(reset) {
+			t.Errorf("after a reset, since %v: %s", all.Since, diff)
 		}
 	})
 }
 
-func TestTheRoundTripIsMeasured(t *testing.T) {
-	c := open(t, cache.Deps{Store: redisStore(t, testkit.Redis(t).Addr)})
-	if r, err := c.TestRoundTrip(t.Context()); err != nil || r.Load == 0 || r.Publish == 0 {
-		t.Errorf("TestRoundTrip() = %+v, %v", r, err)
+func TestTheHitRatioIsOfTheLastFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{})
+		m := s.memo(c)
+		want := func(asked uint64, ratio float64, when string) {
+			t.Helper()
+			got := c.Stats(t.Context()).Memos[0]
+			if diff := cmp.Diff([]float64{float64(asked), ratio}, []float64{float64(got.Asked), got.HitRatio}, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+				t.Errorf("%s: asked, ratio: %s", when, diff)
+			}
+		}
+		want(0, 0, "before anybody asks")
+		get(t, m, One{}) // waits
+		for range 3 {
+			get(t, m, One{})
+		}
+		want(4, 3./4, "in a young process")
+		time.Sleep(4 * time.Minute) // the watch has ended meanwhile
+		get(t, m, One{})
+		want(5, 4./5, "after a pause of less than five minutes")
+		time.Sleep(2 * time.Minute)
+		want(1, 1, "when the first minutes have passed")
+		time.Sleep(time.Hour)
+		want(0, 0, "after an hour without readers")
+		get(t, m, One{})
+		want(1, 1, "of the first reader after it")
+		for range 60 { // ten minutes with readers
+			time.Sleep(10 * time.Second)
+			get(t, m, One{})
+		}
+		if got := c.Stats(t.Context()).Memos[0].Asked; got < 30 || got > 32 {
+			t.Errorf("asked in five minutes, each ten seconds: %d, want about 30", got)
+		}
+	})
+}
+
+func TestPercentilesAreOfWhatWasMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{})
+		m := cache.NewMemo(c, cache.Spec{Name: "item", Window: 24 * time.Hour},
+			func(ctx context.Context, _ cache.Window, _ Item) (int, error) { return s.produce(ctx) })
+		for i := range 600 { // more than are kept
+			s.set(time.Duration(max(i-100, 0)+1)*time.Millisecond, nil, nil)
+			get(t, m, Item(fmt.Sprint(i)))
+		}
+		got := c.Stats(t.Context()).Memos[0].Producer
+		want := cache.Latency{Count: 600, Mean: (100*1 + 500*501/2) * time.Millisecond / 600, P50: 250 * time.Millisecond, P95: 475 * time.Millisecond, P99: 495 * time.Millisecond}
+		if got != want {
+			t.Errorf("latency = %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		store := cache.NewMemory()
+		c, other := open(t, cache.Deps{Store: store}), open(t, cache.Deps{Store: store})
+		m := s.items(c)
+		s.items(other)
+		status := func(c *cache.Cache) cache.Status {
+			t.Helper()
+			got, err := c.Status(t.Context(), "item", "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		if got := status(c); got.Cached || got.Process != nil || got.Lock != nil || got.Key != "item:a" {
+			t.Errorf("of a key that nobody asked for: %+v", got)
+		}
+		get(t, m, "a")
+		now := cache.WindowAt(time.Now(), window)
+		got := status(c)
+		if !got.Cached || got.Window != now || !got.SoftUntil.Equal(now.End) || got.Bytes == 0 || got.Lock != nil {
+			t.Errorf("of a fresh key: %+v", got)
+		}
+		if p := got.Process; p == nil || p.State != "fresh" || p.Window != now || p.Bytes != 1 {
+			t.Errorf("of a fresh key, the process: %+v", got.Process)
+		}
+		if got := status(other); !got.Cached || got.Process != nil {
+			t.Errorf("in a process that did not ask: %+v", got)
+		}
+
+		s.set(6*time.Second, nil, nil)
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "a")); err != nil {
+			t.Fatal(err)
+		}
+		if r := get(t, m, "a"); r.State != cache.Stale {
+			t.Errorf("invalidated: %v", r.State)
+		}
+		time.Sleep(time.Second + 500*time.Millisecond)
+		got = status(other)
+		if l := got.Lock; l == nil || l.Owner != myself(t) || l.Left <= 0 || l.Left > 4*time.Second {
+			t.Errorf("the lock while the producer runs: %+v, want this process and up to 4 s", got.Lock)
+		}
+		if p := status(c).Process; p.State != "stale" {
+			t.Errorf("while it is refreshed: %s, want stale", p.State)
+		}
+		time.Sleep(6 * time.Second)
+		if got := status(c); got.Lock != nil || got.Process.State != "fresh" {
+			t.Errorf("after the run: lock %+v, %s", got.Lock, got.Process.State)
+		}
+
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a")); err != nil {
+			t.Fatal(err)
+		}
+		if p := status(c).Process; p.State != "forbidden" || !p.Cached {
+			t.Errorf("invalidated hard: %+v, want forbidden", p)
+		}
+		s.set(0, errDown, nil)
+		if _, err := m.Get(t.Context(), "a"); err == nil {
+			t.Error("a forbidden value was shown")
+		}
+		got = status(c)
+		if got.Failures != 1 || got.Reason == "" || !got.RetryAt.After(time.Now()) {
+			t.Errorf("after a failure: %+v", got)
+		}
+		var unknown *cache.UnknownMemoError
+		if _, err := c.Status(t.Context(), "items", "a"); !errors.As(err, &unknown) || len(unknown.Known) != 1 {
+			t.Errorf("of an unknown memo: %v", err)
+		}
+	})
+}
+
+func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(time.Second, nil, nil)
+		c := open(t, cache.Deps{})
+		m := s.items(c).Usual("a", "b", "c", "d", "e")
+		var told []string
+		began := time.Now()
+		err := c.Warm(t.Context(), nil, func(p cache.Progress) {
+			if len(told)+1 != p.Done || p.Of != 5 || p.Memo != "item" || p.Err != nil {
+				t.Errorf("progress = %+v after %v", p, told)
+			}
+			told = append(told, p.Key)
+		})
+		if err != nil || len(told) != 5 || time.Since(began) < 2*time.Second {
+			t.Errorf("Warm() = %v, told of %v after %v; want all, not all at once", err, told, time.Since(began))
+		}
+		for _, p := range []Item{"a", "b", "c", "d", "e"} {
+			if r := get(t, m, p); r.State != cache.Fresh {
+				t.Errorf("%s is %v after warming", p, r.State)
+			}
+		}
+		s.wantRuns(t, 5, "after warming and reading")
+
+		get(t, m, "z")
+		boundary()
+		time.Sleep(10 * time.Second)
+		if err := c.Warm(t.Context(), []string{"item"}, nil); err != nil {
+			t.Error(err)
+		}
+		if r := get(t, m, "z"); r.State != cache.Fresh {
+			t.Errorf("a key that was asked for is %v after warming", r.State)
+		}
+
+		s.set(0, errDown, nil)
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "b"), cache.OfKey("item", "d")); err != nil {
+			t.Fatal(err)
+		}
+		failed := map[string]bool{}
+		err = c.Warm(t.Context(), nil, func(p cache.Progress) {
+			if p.Err != nil {
+				failed[p.Key] = true
+			}
+		})
+		if diff := cmp.Diff(map[string]bool{"item:b": true, "item:d": true}, failed); diff != "" || !errors.Is(err, errDown) {
+			t.Errorf("Warm() of failing producers = %v, failed %s", err, diff)
+		}
+
+		var unknown *cache.UnknownMemoError
+		if err := c.Warm(t.Context(), []string{"item", "items"}, nil); !errors.As(err, &unknown) || unknown.Name != "items" {
+			t.Errorf("Warm(items) = %v, want that it is unknown", err)
+		}
+		s.set(time.Hour, nil, nil)
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // past the back-off
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Warm(ctx, nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Warm() that is stopped = %v", err)
+		}
+	})
+}
+
+func TestOperatorsSeeRedis(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t, "maxmemory 64mb", "maxmemory-policy allkeys-lru")
+	var s source
+	c, _, m := process(t, server.Addr, &s)
+	get(t, m, One{})
+	shared := c.Stats(t.Context()).Shared
+	if shared.Kind != "redis" || shared.Away || shared.Server == nil {
+		t.Fatalf("Stats().Shared = %+v", shared)
+	}
+	got := *shared.Server
+	if got.UsedMemory <= 0 || got.Ping <= 0 || got.Connections < 1 || got.Version == "" {
+		t.Errorf("Redis: %+v, want its memory, version, connections and a ping", got)
+	}
+	want := cache.RedisStats{Mode: "single", RedisNode: cache.RedisNode{Role: "master", MaxMemory: 64 << 20, Eviction: "allkeys-lru"}}
+	unsteady := cmpopts.IgnoreFields(cache.RedisStats{}, "UsedMemory", "Ping", "Connections", "Idle", "Version")
+	if diff := cmp.Diff(want, got, unsteady); diff != "" {
+		t.Errorf("Redis: %s", diff)
+	}
+
+	server.Kill()
+	eventually(t, 10*time.Second, "an outage is seen", func() bool { return c.Stats(t.Context()).Shared.Away })
+	shared = c.Stats(t.Context()).Shared
+	if shared.Reason == "" || time.Since(shared.Since) > time.Minute || shared.Server.Mode != "single" || shared.Server.Unknown == "" {
+		t.Errorf("in an outage: %+v, %+v", shared, shared.Server)
+	}
+	if trip, err := c.TestRoundTrip(t.Context()); err == nil {
+		t.Errorf("TestRoundTrip() without a server = %+v, want an error", trip)
+	}
+	if status, err := c.Status(t.Context(), "number", ""); err != nil || !status.Away || status.Key != "number" {
+		t.Errorf("Status() in an outage = %+v, %v, want that it is away", status, err)
+	}
+}
+
+func TestWhatAnACLForbidsIsSaidAndNoOutage(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	if _, err := server.Do("ACL", "SETUSER", "default", "-info"); err != nil {
+		t.Fatal(err)
+	}
+	var s source
+	c, store, m := process(t, server.Addr, &s)
+	get(t, m, One{})
+	got := c.Stats(t.Context()).Shared
+	if !strings.Contains(got.Server.Unknown, "info") || got.Server.Ping == 0 {
+		t.Errorf("without INFO: %+v, want that it is forbidden, and the ping", got.Server)
+	}
+	if err := store.Err(); err != nil {
+		t.Errorf("asking for INFO began an outage: %v", err)
+	}
+}
+
+func TestOperatorsSeeTheMastersOfACluster(t *testing.T) {
+	c := open(t, cache.Deps{Store: clusterStore(t)})
+	got := c.Stats(t.Context()).Shared.Server
+	if got.Mode != "cluster" || len(got.Nodes) != 1 || got.UsedMemory != got.Nodes[0].UsedMemory || got.UsedMemory == 0 || got.Nodes[0].Address == "" {
+		t.Errorf("a Cluster: %+v", got)
+	}
+}
+
+func TestTheHolderOfALockAndTheRoundTripInEveryStore(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx, key := t.Context(), "exchequer:{town:item}:x:a"
+			if owner, _, err := store.Holder(ctx, key); owner != "" || err != nil {
+				t.Errorf("Holder() of no lock = %q, %v", owner, err)
+			}
+			if won, err := store.Lock(ctx, key, "me:1:x", time.Minute); !won || err != nil {
+				t.Fatalf("Lock() = %v, %v", won, err)
+			}
+			if owner, left, err := store.Holder(ctx, key); owner != "me:1:x" || left <= 0 || left > time.Minute || err != nil {
+				t.Errorf("Holder() = %q, %v, %v", owner, left, err)
+			}
+			trip, err := store.RoundTrip(ctx, "exchequer:{town:test}:1")
+			if err != nil || trip.Set <= 0 || trip.Get <= 0 || trip.Delete <= 0 {
+				t.Errorf("RoundTrip() = %+v, %v", trip, err)
+			}
+		})
+	}
+}
+
+func TestTheRoundTripLeavesNothing(t *testing.T) {
+	server := testkit.Redis(t)
+	c := open(t, cache.Deps{Store: redisStore(t, server.Addr)})
+	if _, err := c.TestRoundTrip(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := server.Do("DBSIZE"); err != nil || strings.TrimSpace(n) != ":0" {
+		t.Errorf("keys after it: %q, %v, want none", n, err)
 	}
 }

@@ -33,6 +33,7 @@ type outage struct {
 
 	mu      sync.Mutex
 	why     error
+	since   time.Time
 	hold    time.Duration     // before a probe: twice as long after an outage that came soon after the last
 	ended   time.Time         // the last one
 	pending map[mark]struct{} // invalidations that the fleet has not heard of
@@ -59,9 +60,15 @@ func (o *outage) close() {
 func (o *outage) on() bool { return o.active.Load() }
 
 func (o *outage) reason() error {
+	_, why := o.state()
+	return why
+}
+
+// state says since when there is an outage, and why; nil if there is none.
+func (o *outage) state() (since time.Time, why error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.why
+	return o.since, o.why
 }
 
 // begin declares an outage, and looks for its end.
@@ -71,7 +78,7 @@ func (o *outage) begin(why error) {
 	if o.active.Swap(true) {
 		return
 	}
-	o.why = why
+	o.since, o.why = time.Now().UTC(), why
 	if time.Since(o.ended) < steady {
 		o.hold = min(2*o.hold, probeMost)
 	} else {

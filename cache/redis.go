@@ -18,6 +18,7 @@ import (
 // and gives back what it has computed meanwhile.
 type Redis struct {
 	client   redis.UniversalClient
+	mode     string // as in RedisStats
 	scripts  scripts
 	patience patience
 	outage   *outage
@@ -40,7 +41,12 @@ func NewRedis(o redis.UniversalOptions) *Redis {
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.PoolSize = max(o.PoolSize, redisConnections)
-	r := &Redis{client: redis.NewUniversalClient(&o), scripts: newScripts()}
+	r := &Redis{client: redis.NewUniversalClient(&o), mode: "single", scripts: newScripts()}
+	if _, cluster := r.client.(*redis.ClusterClient); cluster {
+		r.mode = "cluster"
+	} else if o.MasterName != "" {
+		r.mode = "sentinel"
+	}
 	r.outage = newOutage(r)
 	return r
 }

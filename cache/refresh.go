@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	cryptorand "crypto/rand"
 	"math/rand/v2"
 	"time"
 
@@ -76,7 +75,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		case <-c.ctx.Done():
 			return
 		}
-		owner := cryptorand.Text()
+		owner := c.newOwner()
 		won, err := m.lock(s.key, owner)
 		if won || err != nil {
 			m.computeLocked(s, f, owner)

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,9 @@ type anySlot interface {
 	weight() uint32
 	evicted()
 	warm(ctx context.Context) error // refresh, and wait for it
+	storeKey() string
+	names() (memo, key string) // the key as operators write it
+	status() *ProcessStatus
 }
 
 // A slot is the place of a key at the process level.
@@ -126,28 +128,6 @@ func (s *slot[P, T]) ahead(boundary time.Time) {
 	if v := s.memo.judge(s, s.known.Load(), now); v.due {
 		s.memo.refresh(s, v, boundary)
 	}
-}
-
-// warm waits for the flight that brings the slot up to date, if it needs one.
-func (s *slot[P, T]) warm(ctx context.Context) error {
-	m, now := s.memo, s.memo.cache.now()
-	v := m.judge(s, s.known.Load(), now)
-	if !v.due {
-		return nil
-	}
-	f := m.refresh(s, v, now)
-	if f == nil {
-		return nil // another process is at it
-	}
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if e := s.known.Load(); e != nil && e.reason != "" {
-		return fmt.Errorf("memo %s: %s", m.about.Name, e.reason)
-	}
-	return nil
 }
 
 func (s *slot[P, T]) lastAsked() int64 { return s.last.Load() }

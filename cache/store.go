@@ -40,6 +40,15 @@ type Store interface {
 	Listen(hear func(Message)) (stop func())
 	// Now is the clock by which the fleet agrees on windows.
 	Now(ctx context.Context) (time.Time, error)
+
+	// What follows is for operators. It never begins an outage.
+
+	// Stats says how the store does.
+	Stats(ctx context.Context) SharedStats
+	// Holder returns who holds the key's lock, for how long yet; "" if nobody.
+	Holder(ctx context.Context, key string) (owner string, left time.Duration, err error)
+	// RoundTrip sets, gets and deletes the key.
+	RoundTrip(ctx context.Context, key string) (RoundTrip, error)
 }
 
 // onceFor is how long the name of an invalidation is remembered: longer than a

@@ -1,0 +1,141 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// warmTogether is how many keys are warmed at the same time: fewer than there
+// are producers, so that readers do not notice.
+const warmTogether = 3
+
+// Progress is one key that Warm is done with.
+type Progress struct {
+	Done, Of int
+	Memo     string
+	Key      string // as in Status
+	Err      error  // why it is not up to date
+}
+
+// Usual names the parameters that readers usually ask for, so that Warm knows
+// them in a process that nobody has asked yet.
+func (m *Memo[P, T]) Usual(params ...P) *Memo[P, T] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range params {
+		m.usual = append(m.usual, func() anySlot { return m.slot(p, m.peek(p)) })
+	}
+	return m
+}
+
+// Warm brings up to date the usual keys of the named memos, or of all, and
+// those that were asked for in the last two windows. It calls progress, which
+// may be nil, after each, from one goroutine at a time. A key that fails does
+// not keep it from the others; the error tells of all that did. An
+// *UnknownMemoError comes before any progress.
+func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress)) error {
+	slots, err := c.warmable(names)
+	if err != nil {
+		return fmt.Errorf("warm: %w", err)
+	}
+	var (
+		group  errgroup.Group
+		mu     sync.Mutex
+		done   int
+		failed error
+	)
+	group.SetLimit(warmTogether)
+	for _, s := range slots {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			err := s.warm(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			failed = errors.Join(failed, err)
+			if progress != nil {
+				memo, key := s.names()
+				progress(Progress{Done: done, Of: len(slots), Memo: memo, Key: key, Err: err})
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // they tell of their errors by themselves
+	if ctx.Err() != nil {
+		return fmt.Errorf("warm: stopped after %d of %d keys: %w", done, len(slots), ctx.Err())
+	}
+	return failed
+}
+
+// warmable returns what is to be warmed, each key once.
+func (c *Cache) warmable(names []string) ([]anySlot, error) {
+	memos := c.all()
+	if len(names) > 0 {
+		memos = nil
+		for _, name := range names {
+			m, err := c.named(name)
+			if err != nil {
+				return nil, err
+			}
+			memos = append(memos, m)
+		}
+	}
+	var slots []anySlot
+	seen := map[string]bool{}
+	for _, m := range memos {
+		m.mu.Lock()
+		found := make([]anySlot, 0, len(m.asked))
+		for _, s := range m.asked {
+			found = append(found, s)
+		}
+		usual := m.usual
+		m.mu.Unlock()
+		for _, slot := range usual {
+			found = append(found, slot())
+		}
+		for _, s := range found {
+			if !seen[s.storeKey()] {
+				seen[s.storeKey()] = true
+				slots = append(slots, s)
+			}
+		}
+	}
+	return slots, nil
+}
+
+var errNoValue = errors.New("no value came of it; another process may have taken over")
+
+// warm asks for the slot as a reader does, and waits until it is up to date.
+func (s *slot[P, T]) warm(ctx context.Context) error {
+	m, now := s.memo, s.memo.cache.now()
+	s.ask(now.UnixNano())
+	if v := m.judge(s, s.known.Load(), now); v.due {
+		// Without a flight the cache is closed, or another process is at it.
+		if f := m.refresh(s, v, now); f != nil {
+			select {
+			case <-f.done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	e := s.known.Load()
+	switch {
+	case e != nil && e.reason != "" && e.err != nil:
+		return fmt.Errorf("memo %s: %w", m.about.Name, e.err)
+	case e != nil && e.reason != "":
+		return fmt.Errorf("memo %s: %s", m.about.Name, e.reason)
+	case !m.judge(s, e, m.cache.now()).usable:
+		return fmt.Errorf("memo %s: %w", m.about.Name, errNoValue)
+	}
+	return nil
+}
