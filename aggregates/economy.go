@@ -40,22 +40,22 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 	return &Economy{
 		Overview: cache.NewMemo(c, spec("economy.overview"), func(ctx context.Context, w cache.Window, d Days) (*Overview, error) {
 			return ComputeOverview(ctx, db, w, d)
-		}),
+		}).Usual(AllDays()...),
 		Inequality: cache.NewMemo(c, spec("economy.inequality"), func(ctx context.Context, w cache.Window, p Population) (*Inequality, error) {
 			return ComputeInequality(ctx, db, w, p)
-		}),
+		}).Usual(PopulationPersonal, PopulationPrivate, PopulationAll),
 		Activity: cache.NewMemo(c, spec("economy.activity"), func(ctx context.Context, w cache.Window, d Days) (*Activity, error) {
 			return ComputeActivity(ctx, db, w, d)
-		}),
+		}).Usual(AllDays()...),
 		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), func(ctx context.Context, w cache.Window, _ Whole) (*WealthByKind, error) {
 			return ComputeWealthByKind(ctx, db, w)
-		}),
+		}).Usual(Whole{}),
 		Rhythm: cache.NewMemo(c, spec("economy.rhythm"), func(ctx context.Context, w cache.Window, d Days) (*Rhythm, error) {
 			return ComputeRhythm(ctx, db, w, d)
-		}),
+		}).Usual(AllDays()...),
 		Richest: cache.NewMemo(c, spec("economy.richest"), func(ctx context.Context, w cache.Window, _ Whole) (*Richest, error) {
 			return ComputeRichest(ctx, db, w)
-		}),
+		}).Usual(Whole{}),
 		db:  db,
 		now: c.Now,
 	}

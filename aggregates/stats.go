@@ -41,7 +41,7 @@ func NewStats(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[StatsQuery, *Stats] 
 	spec := cache.Spec{Name: "stats", Window: 30 * time.Second, Tags: []string{"accounts", "transactions"}}
 	return cache.NewMemo(c, spec, func(ctx context.Context, w cache.Window, q StatsQuery) (*Stats, error) {
 		return ComputeStats(ctx, db, w, q)
-	})
+	}).Usual(StatsQuery{})
 }
 
 // ComputeStats reads the accounts as they are; archived are those that were by

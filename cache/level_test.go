@@ -255,33 +255,6 @@ func TestPoliciesAreOverriddenByNameAndListed(t *testing.T) {
 	})
 }
 
-func TestMetricsSayWhatHappened(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		registry := prometheus.NewRegistry()
-		var s source
-		m := s.memo(open(t, cache.Deps{Registerer: registry}))
-		for range 10 {
-			get(t, m, One{})
-		}
-		s.set(0, errDown, nil)
-		boundary()
-		get(t, m, One{})
-		for name, want := range map[string]float64{
-			"exchequer_cache_misses_total":         1,
-			"exchequer_cache_hits_total":           9,
-			"exchequer_cache_stale_serves_total":   1,
-			"exchequer_cache_refreshes_total":      2,
-			"exchequer_cache_hit_ratio_5m":         10. / 11,
-			"exchequer_cache_circuit_open":         0,
-			"exchequer_cache_clock_offset_seconds": 0,
-		} {
-			if got := metric(t, registry, name); got != want {
-				t.Errorf("%s = %v, want %v", name, got, want)
-			}
-		}
-	})
-}
-
 // metric is the sum over a metric's labels.
 func metric(t *testing.T, g prometheus.Gatherer, name string) (sum float64) {
 	t.Helper()

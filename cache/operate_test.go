@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"exchequer/cache"
 	"exchequer/internal/testkit"
@@ -265,8 +266,9 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	t.Parallel()
 	server := testkit.Redis(t, "maxmemory 64mb", "maxmemory-policy allkeys-lru")
 	var s source
-	c, _, m := process(t, server.Addr, &s)
-	get(t, m, One{})
+	registry := prometheus.NewRegistry()
+	c := open(t, cache.Deps{Store: redisStore(t, server.Addr), Registerer: registry})
+	get(t, s.memo(c), One{})
 	shared := c.Stats(t.Context()).Shared
 	if shared.Kind != "redis" || shared.Away || shared.Server == nil {
 		t.Fatalf("Stats().Shared = %+v", shared)
@@ -286,6 +288,9 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	shared = c.Stats(t.Context()).Shared
 	if shared.Reason == "" || time.Since(shared.Since) > time.Minute || shared.Server.Mode != "single" || shared.Server.Unknown == "" {
 		t.Errorf("in an outage: %+v, %+v", shared, shared.Server)
+	}
+	if away := scrape(t, registry)["store_away{}"]; away != 1 {
+		t.Errorf("store_away = %v in an outage, want 1", away)
 	}
 	if trip, err := c.TestRoundTrip(t.Context()); err == nil {
 		t.Errorf("TestRoundTrip() without a server = %+v, want an error", trip)

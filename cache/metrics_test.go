@@ -1,0 +1,158 @@
+package cache_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"exchequer/cache"
+)
+
+// scrape reads a registry as Prometheus does: each series by its name and
+// labels, of histograms how much they have seen.
+func scrape(t *testing.T, g prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			name := strings.TrimPrefix(f.GetName(), "exchequer_cache_") + "{" + strings.Join(labels, " ") + "}"
+			found[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return found
+}
+
+// wantSeries wants those series and no others: labels are bounded.
+func wantSeries(t *testing.T, got, want map[string]float64, when string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s: %s", when, diff)
+	}
+}
+
+func TestPrometheusReadsWhatHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := cache.NewMemory()
+		var s source
+		s.set(time.Second, nil, nil)
+		var c [2]*cache.Cache
+		var m [2]*cache.Memo[Item, int]
+		var registry [2]*prometheus.Registry
+		for i := range c {
+			registry[i] = prometheus.NewRegistry()
+			c[i] = open(t, cache.Deps{Store: store, Registerer: registry[i]})
+			m[i] = s.items(c[i])
+		}
+		got := func(i int) map[string]float64 {
+			found := scrape(t, registry[i])
+			if found["process_level_bytes{}"] < 1 {
+				t.Error("the process level weighs nothing")
+			}
+			delete(found, "process_level_bytes{}")
+			return found
+		}
+
+		get(t, m[0], "a") // waits for the producer
+		get(t, m[0], "a")
+		get(t, m[1], "a") // finds it at the shared level
+		get(t, m[1], "a")
+		want := map[string]float64{
+			"hits_total{level=process memo=item}":       1,
+			"hits_total{level=shared memo=item}":        0,
+			"misses_total{memo=item}":                   1,
+			"stale_serves_total{memo=item}":             0,
+			"errors_total{memo=item}":                   0,
+			"refreshes_total{memo=item outcome=done}":   1,
+			"refreshes_total{memo=item outcome=found}":  0,
+			"refreshes_total{memo=item outcome=failed}": 0,
+			"refreshes_total{memo=item outcome=left}":   0,
+			"refreshes_total{memo=item outcome=lost}":   0,
+			"refreshes_total{memo=item outcome=paused}": 0,
+			"producer_seconds{memo=item}":               1,
+			"store_seconds{memo=item}":                  3, // before the lock, with it, publish
+			"lock_wait_seconds{memo=item}":              1,
+			"hit_ratio_5m{memo=item}":                   0.5,
+			"circuit_open{memo=item}":                   0,
+			"clock_offset_seconds{}":                    0,
+			"store_away{}":                              0,
+		}
+		wantSeries(t, got(0), want, "the process that computed")
+		other := map[string]float64{}
+		for name := range want {
+			other[name] = 0
+		}
+		other["hits_total{level=process memo=item}"] = 1
+		other["hits_total{level=shared memo=item}"] = 1
+		other["refreshes_total{memo=item outcome=found}"] = 1
+		other["producer_seconds{memo=item}"] = 0
+		other["store_seconds{memo=item}"] = 1
+		other["hit_ratio_5m{memo=item}"] = 1
+		wantSeries(t, got(1), other, "the process that found it")
+
+		s.set(0, errDown, nil)
+		for i := range 5 { // five in a row open the circuit
+			if _, err := m[0].Get(t.Context(), Item(fmt.Sprint(i))); !errors.Is(err, errDown) {
+				t.Errorf("Get() of a failing producer = %v", err)
+			}
+		}
+		if _, err := m[0].Get(t.Context(), "more"); err == nil {
+			t.Error("Get() while the circuit is open gave a value")
+		}
+		if err := c[0].Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+			t.Fatal(err)
+		}
+		get(t, m[0], "a") // stale, and not tried again
+		synctest.Wait()
+		c[0].ResetStats() // is nothing to Prometheus
+		want["errors_total{memo=item}"] = 6
+		want["stale_serves_total{memo=item}"] = 1
+		want["refreshes_total{memo=item outcome=failed}"] = 5
+		want["refreshes_total{memo=item outcome=paused}"] = 2
+		want["producer_seconds{memo=item}"] = 6
+		want["store_seconds{memo=item}"] = 3 + 5*3 + 2
+		want["lock_wait_seconds{memo=item}"] = 6
+		want["hit_ratio_5m{memo=item}"] = 2. / 9
+		want["circuit_open{memo=item}"] = 1
+		wantSeries(t, got(0), want, "after failures")
+
+		time.Sleep(time.Hour)
+		if ratio, ok := got(0)["hit_ratio_5m{memo=item}"]; ok {
+			t.Errorf("the ratio of five minutes without readers = %v, want none", ratio)
+		}
+	})
+}
+
+func TestPrometheusReadsWhoLeftTheWorkToWhom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := cache.NewMemory()
+		var s source
+		s.set(3*time.Second, nil, nil)
+		var registry [2]*prometheus.Registry
+		for i := range registry {
+			registry[i] = prometheus.NewRegistry()
+			get(t, s.memo(open(t, cache.Deps{Store: store, Registerer: registry[i]})), One{})
+		}
+		time.Sleep(time.Until(cache.WindowAt(time.Now(), window).End) + 5*time.Second)
+		first, second := scrape(t, registry[0]), scrape(t, registry[1])
+		for outcome, want := range map[string]float64{"done": 2, "left": 1, "failed": 0, "lost": 0, "paused": 0} {
+			name := "refreshes_total{memo=number outcome=" + outcome + "}"
+			if got := first[name] + second[name]; got != want {
+				t.Errorf("%s of both processes, after a boundary = %v, want %v", name, got, want)
+			}
+		}
+	})
+}
