@@ -25,7 +25,11 @@ func process(t *testing.T, addr string, s *source) (*cache.Cache, *cache.Redis, 
 	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}})
 	t.Cleanup(func() { store.Close() })
 	c := open(t, cache.Deps{Store: store, Tenant: "town"})
-	return c, store, cache.NewMemo(c, cache.Spec{Name: "number", Window: short, Tags: []string{"ledger"}},
+	return c, store, numberOf(c, s)
+}
+
+func numberOf(c *cache.Cache, s *source) *cache.Memo[One, int] {
+	return cache.NewMemo(c, cache.Spec{Name: "number", Window: short, Tags: []string{"ledger"}},
 		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
 }
 

@@ -1,0 +1,105 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+)
+
+// A site is a fleet on one Redis, each process with a way of its own to it that
+// may be spoilt.
+type site struct {
+	redis     *testkit.RedisServer
+	source    source
+	processes []*member
+}
+
+// A member is a process of a site with its two memos: one that all visitors
+// ask for, in short windows, and one whose keys are new to each visitor.
+type member struct {
+	way    *testkit.Proxy
+	store  *cache.Redis
+	cache  *cache.Cache
+	number *cache.Memo[One, int]
+	items  *cache.Memo[Item, int]
+}
+
+func newSite(t *testing.T, server *testkit.RedisServer) *site {
+	return &site{redis: server}
+}
+
+// join adds a process.
+func (s *site) join(t *testing.T) *member {
+	t.Helper()
+	m := &member{way: testkit.NewProxy(t, s.redis.Addr)}
+	m.cache, m.store, m.number = process(t, m.way.Addr, &s.source)
+	m.items = cache.NewMemo(m.cache, cache.Spec{Name: "item", Window: time.Hour},
+		func(context.Context, cache.Window, Item) (int, error) { return 1, nil })
+	s.processes = append(s.processes, m)
+	return m
+}
+
+// fresh says what a process that has just started finds in Redis, without
+// computing. It goes to Redis directly.
+func (s *site) fresh(t *testing.T) (cache.Result[int], error) {
+	var none source
+	none.set(0, io.EOF, nil)
+	store := redisStore(t, s.redis.Addr)
+	c := cache.New(cache.Deps{Store: store, Tenant: "town"})
+	defer c.Close(t.Context())
+	return numberOf(c, &none).Get(t.Context(), One{})
+}
+
+// A waiting is how long visitors of a process waited.
+type waiting struct {
+	visits  int
+	longest time.Duration
+	sum     time.Duration
+}
+
+func (w waiting) String() string {
+	return fmt.Sprintf("%d visitors waited %v, one of them %v", w.visits, w.sum.Round(time.Millisecond), w.longest.Round(time.Millisecond))
+}
+
+// visit has visitors at all processes until stop is called. None of them is to
+// get an error, or an earlier window than one before.
+func (s *site) visit(t *testing.T) (stop func() []waiting) {
+	waited := make([]waiting, len(s.processes))
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for i, m := range s.processes {
+		wg.Go(func() {
+			var last time.Time
+			for n := 0; ctx.Err() == nil; n++ {
+				began := time.Now()
+				number, err := m.number.Get(context.Background(), One{})
+				if err != nil {
+					t.Errorf("process %d: %v", i, err)
+				}
+				if number.AsOf.Before(last) {
+					t.Errorf("process %d: as of %v after %v", i, number.AsOf, last)
+				}
+				last = number.AsOf
+				// What nobody has asked for before must be looked for in Redis.
+				if _, err := m.items.Get(context.Background(), Item(fmt.Sprint(i, " ", n))); err != nil {
+					t.Errorf("process %d, item %d: %v", i, n, err)
+				}
+				took := time.Since(began)
+				w := &waited[i]
+				w.visits, w.longest, w.sum = w.visits+1, max(w.longest, took), w.sum+took
+				time.Sleep(25 * time.Millisecond)
+			}
+		})
+	}
+	return func() []waiting {
+		cancel()
+		wg.Wait()
+		return waited
+	}
+}
