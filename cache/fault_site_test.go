@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,10 +29,7 @@ type member struct {
 	cache  *cache.Cache
 	number *cache.Memo[One, int]
 	items  *cache.Memo[Item, int]
-}
-
-func newSite(t *testing.T, server *testkit.RedisServer) *site {
-	return &site{redis: server}
+	asked  atomic.Int64
 }
 
 // join adds a process.
@@ -67,6 +65,27 @@ func (w waiting) String() string {
 	return fmt.Sprintf("%d visitors waited %v, one of them %v", w.visits, w.sum.Round(time.Millisecond), w.longest.Round(time.Millisecond))
 }
 
+func (w *waiting) add(took time.Duration) {
+	w.visits, w.longest, w.sum = w.visits+1, max(w.longest, took), w.sum+took
+}
+
+// unasked has n visitors at once who ask for what nobody has asked for before,
+// so that it must be looked for in Redis. It returns how long the last waited.
+func (m *member) unasked(t *testing.T, n int) time.Duration {
+	began := time.Now()
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			item := Item(fmt.Sprint(m.asked.Add(1)))
+			if _, err := m.items.Get(context.Background(), item); err != nil {
+				t.Errorf("item %s: %v", item, err)
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(began)
+}
+
 // visit has visitors at all processes until stop is called. None of them is to
 // get an error, or an earlier window than one before.
 func (s *site) visit(t *testing.T) (stop func() []waiting) {
@@ -86,13 +105,8 @@ func (s *site) visit(t *testing.T) (stop func() []waiting) {
 					t.Errorf("process %d: as of %v after %v", i, number.AsOf, last)
 				}
 				last = number.AsOf
-				// What nobody has asked for before must be looked for in Redis.
-				if _, err := m.items.Get(context.Background(), Item(fmt.Sprint(i, " ", n))); err != nil {
-					t.Errorf("process %d, item %d: %v", i, n, err)
-				}
-				took := time.Since(began)
-				w := &waited[i]
-				w.visits, w.longest, w.sum = w.visits+1, max(w.longest, took), w.sum+took
+				m.unasked(t, 1)
+				waited[i].add(time.Since(began))
 				time.Sleep(25 * time.Millisecond)
 			}
 		})

@@ -24,6 +24,7 @@ type Proxy struct {
 // NewProxy opens a way to the server at upstream, which ends with the test.
 func NewProxy(t testing.TB, upstream string) *Proxy {
 	t.Helper()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // the faults write to the global log
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	p := &Proxy{t: t, p: toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", upstream)}
 	if err := p.p.Start(); err != nil {
