@@ -21,8 +21,11 @@ func TestMain(m *testing.M) {
 		holdTheLock(addr)
 		return
 	}
-	logging.Disable() // of the client, whose servers come and go here
-	goleak.VerifyTestMain(m)
+	logging.Disable() // go-redis tells of each connection that fails
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		run.End()
+		os.Exit(code)
+	}))
 }
 
 const window = 30 * time.Second

@@ -1,7 +1,6 @@
 package cache_test
 
 import (
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -13,11 +12,60 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// stores returns one of each kind, empty.
+// The servers that the tests of stores share: each is started at its first use
+// and ends with the run.
+var (
+	run           testkit.Run
+	sharedServer  = sync.OnceValue(func() *testkit.RedisServer { return testkit.Redis(&run) })
+	sharedCluster = sync.OnceValue(func() *testkit.RedisClusterNodes { return testkit.RedisCluster(&run) })
+	sharedGroup   = sync.OnceValue(func() *testkit.RedisSentinelGroup { return testkit.RedisSentinel(&run) })
+)
+
+// stores returns one of each kind, empty. Tests that use them are not parallel.
 func stores(t *testing.T) map[string]cache.Store {
 	t.Helper()
+	server, cluster, group := sharedServer(), sharedCluster(), sharedGroup()
+	server.Do("FLUSHALL")
+	cluster.Flush()
+	group.Flush()
+	return map[string]cache.Store{
+		"memory":           cache.NewMemory(),
+		"miniredis":        redisStore(t, mini(t)),
+		"redis-server":     storeOf(t, optionsOf(t, server.URL())),
+		"a Cluster":        storeOf(t, optionsOf(t, cluster.URL())),
+		"a Sentinel group": storeOf(t, optionsOf(t, group.URL())),
+	}
+}
+
+func optionsOf(t *testing.T, url string) redis.UniversalOptions {
+	t.Helper()
+	o, err := cache.ParseRedisURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func redisStore(t *testing.T, addrs ...string) *cache.Redis {
+	t.Helper()
+	return storeOf(t, redis.UniversalOptions{Addrs: addrs})
+}
+
+func storeOf(t *testing.T, o redis.UniversalOptions) *cache.Redis {
+	t.Helper()
+	store := cache.NewRedis(o)
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// mini starts a miniredis, whose clock stands still by itself.
+func mini(t *testing.T) string {
+	t.Helper()
 	mini := miniredis.RunT(t)
-	// Its clock stands still by itself.
 	stop := make(chan struct{})
 	var clock sync.WaitGroup
 	clock.Go(func() {
@@ -34,47 +82,5 @@ func stores(t *testing.T) map[string]cache.Store {
 		close(stop)
 		clock.Wait()
 	})
-	return map[string]cache.Store{
-		"memory":       cache.NewMemory(),
-		"redis-server": redisStore(t, testkit.Redis(t).Addr),
-		"a Cluster":    clusterStore(t),
-		"miniredis":    redisStore(t, mini.Addr()),
-	}
-}
-
-func redisStore(t *testing.T, addrs ...string) *cache.Redis {
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: addrs})
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
-}
-
-// clusterStore is a store on a Cluster of one node: commands whose keys are not
-// in one slot are refused there as by any.
-func clusterStore(t *testing.T) *cache.Redis {
-	t.Helper()
-	bus, err := net.Listen("tcp", "127.0.0.1:0") // by default beyond the last port, for some
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(bus.Addr().String())
-	bus.Close()
-	server := testkit.Redis(t, "cluster-enabled yes", "cluster-port "+port)
-	if _, err := server.Do("CLUSTER", "ADDSLOTSRANGE", "0", "16383"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, 10*time.Second, "the Cluster is up", func() bool {
-		_, err := server.Do("GET", "key")
-		return err == nil
-	})
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{server.Addr}, IsClusterMode: true})
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	return mini.Addr()
 }

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,8 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // A RedisServer is a real Redis process on loopback that a test may kill,
@@ -19,35 +21,47 @@ import (
 type RedisServer struct {
 	Addr string // host:port
 
-	t    testing.TB
-	dir  string
-	args []string
-	cmd  *exec.Cmd
+	t        Owner
+	dir      string
+	password string
+	args     []string
+	cmd      *exec.Cmd
 }
 
-// Redis starts a server, which ends with the test. Settings are its own, such
+// Redis starts a server, which ends with its owner. Settings are its own, such
 // as "maxmemory 3mb".
-func Redis(t testing.TB, settings ...string) *RedisServer {
+func Redis(t Owner, settings ...string) *RedisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("no redis-server on this machine: install it (Debian: apt-get install redis-server)")
+	s := prepare(t, "redis-server")
+	host, port, _ := net.SplitHostPort(s.Addr)
+	s.args = []string{"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--logfile", filepath.Join(s.dir, "log")}
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, " ")
+		if name == "requirepass" {
+			s.password = value
+		}
+		s.args = append(s.args, "--"+name)
+		s.args = append(s.args, strings.Fields(value)...)
+	}
+	s.Start()
+	return s
+}
+
+// prepare returns a server that has a directory and an address of its own.
+func prepare(t Owner, program string) *RedisServer {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("no %s on this machine: install it (Debian: apt-get install %s)", program, program)
 	}
 	dir, err := os.MkdirTemp("", "exchequer-redis-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &RedisServer{Addr: freeAddr(t), t: t, dir: dir}
-	host, port, _ := net.SplitHostPort(s.Addr)
-	s.args = []string{"--bind", host, "--port", port, "--dir", dir, "--save", "", "--logfile", filepath.Join(dir, "log")}
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, " ")
-		s.args = append(s.args, "--"+name, value)
-	}
 	t.Cleanup(func() {
 		s.Kill()
 		os.RemoveAll(dir)
 	})
-	s.Start()
 	return s
 }
 
@@ -58,6 +72,13 @@ func (s *RedisServer) URL() string { return "redis://" + s.Addr }
 // Without "appendonly yes" among the settings it is empty.
 func (s *RedisServer) Start() {
 	s.t.Helper()
+	s.run()
+	s.await(20*time.Second, "redis-server answers", s.answers)
+}
+
+// run starts the process.
+func (s *RedisServer) run() {
+	s.t.Helper()
 	s.cmd = exec.Command("redis-server", s.args...)
 	// Its own session, since Ctrl-C on the tests is not meant for it; and it
 	// ends with the test process, however that ends.
@@ -65,16 +86,26 @@ func (s *RedisServer) Start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.ping() != nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			s.t.Fatalf("start redis-server: %v\n%s", s.ping(), log)
+}
+
+// await waits for what a server, or its group, is to become.
+func (s *RedisServer) await(within time.Duration, what string, f func() error) {
+	s.t.Helper()
+	var err error
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if err = f(); err == nil {
+			return
 		}
 	}
+	log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	s.t.Fatalf("not within %v: %s: %v\n%s", within, what, err, log)
 }
 
 // Kill ends the server at once. It may be frozen or dead already.
 func (s *RedisServer) Kill() {
+	if s.cmd == nil {
+		return
+	}
 	s.cmd.Process.Kill()
 	s.cmd.Wait()
 }
@@ -115,13 +146,45 @@ func (s *RedisServer) Do(words ...string) (string, error) {
 	return line, nil
 }
 
-func (s *RedisServer) ping() error {
-	_, err := s.Do("PING")
+// Ask is Do with the whole answer.
+func (s *RedisServer) Ask(words ...any) (any, error) {
+	client := redis.NewClient(&redis.Options{
+		Addr: s.Addr, Password: s.password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, PoolSize: 1,
+		DialTimeout: time.Second, ReadTimeout: 2 * time.Second,
+	})
+	defer client.Close()
+	return client.Do(context.Background(), words...).Result()
+}
+
+// text is Ask for what answers with a text.
+func (s *RedisServer) text(words ...any) (string, error) {
+	answer, err := s.Ask(words...)
+	if err != nil {
+		return "", fmt.Errorf("%s: %v: %w", s.Addr, words, err)
+	}
+	return fmt.Sprint(answer), nil
+}
+
+// says returns an error unless a server's answer contains the words.
+func (s *RedisServer) says(words string, command ...any) error {
+	answer, err := s.text(command...)
+	if err == nil && !strings.Contains(answer, words) {
+		err = fmt.Errorf("%s: %v does not say %q", s.Addr, command, words)
+	}
 	return err
 }
 
+// answers makes sure that it is this server that answers at its address. One
+// that found the address taken is started again.
+func (s *RedisServer) answers() error {
+	if ended, _ := syscall.Wait4(s.cmd.Process.Pid, nil, syscall.WNOHANG, nil); ended == s.cmd.Process.Pid {
+		s.run()
+	}
+	return s.says(fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid), "INFO", "server")
+}
+
 // freeAddr returns an address of loopback that nobody listens on.
-func freeAddr(t testing.TB) string {
+func freeAddr(t Owner) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
