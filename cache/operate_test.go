@@ -319,9 +319,9 @@ func TestWhatAnACLForbidsIsSaidAndNoOutage(t *testing.T) {
 }
 
 func TestOperatorsSeeTheMastersOfACluster(t *testing.T) {
-	c := open(t, cache.Deps{Store: clusterStore(t)})
+	c := open(t, cache.Deps{Store: storeOf(t, optionsOf(t, sharedCluster().URL()))})
 	got := c.Stats(t.Context()).Shared.Server
-	if got.Mode != "cluster" || len(got.Nodes) != 1 || got.UsedMemory != got.Nodes[0].UsedMemory || got.UsedMemory == 0 || got.Nodes[0].Address == "" {
+	if got.Mode != "cluster" || len(got.Nodes) != 3 || got.UsedMemory != got.Nodes[0].UsedMemory+got.Nodes[1].UsedMemory+got.Nodes[2].UsedMemory || got.UsedMemory == 0 || got.Nodes[0].Address == "" {
 		t.Errorf("a Cluster: %+v", got)
 	}
 }
