@@ -79,6 +79,32 @@ func dailySupply(ctx context.Context, tx pgx.Tx, s span, current int64) ([]daySu
 	return all, nil
 }
 
+// endToday lets the last day of a period before end with it, at the same time
+// of day as the present one. The hour in which that time lies is taken in
+// proportion, since hours are the finest that the rollups know.
+func endToday(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
+	const query = `
+		SELECT * FROM (
+			SELECT coalesce(sum(transactions * part), 0)::bigint, coalesce(sum(volume * part), 0)::bigint,
+				coalesce(sum(transfers * part), 0)::bigint
+			FROM (SELECT *, ` + hourPart + ` AS part FROM activity_hours WHERE hour >= @today AND hour < @end) AS h
+		) AS moved, (
+			SELECT coalesce(sum(volume * part) FILTER (WHERE from_kind = 'system'), 0)::bigint,
+				coalesce(sum(volume * part) FILTER (WHERE to_kind = 'system'), 0)::bigint
+			FROM (SELECT *, ` + hourPart + ` AS part FROM flow_hours WHERE hour >= @today AND hour < @end) AS h
+			WHERE (from_kind = 'system') <> (to_kind = 'system')
+		) AS issued`
+	last := len(supply) - 1
+	today, money := &activity[last], &supply[last]
+	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"today": s.Today, "end": s.End}).
+		Scan(&today.Transactions, &today.Volume, &today.Transfers, &money.Created, &money.Destroyed)
+	if err != nil {
+		return fmt.Errorf("last day of the period before: %w", err)
+	}
+	money.Closing = money.Opening + money.Created - money.Destroyed
+	return nil
+}
+
 // averageSupply is the mean of the days' supplies, each the mean of its opening
 // and its closing, over the days from to last; the last one counts for as much
 // of it as is part of the period.
@@ -96,4 +122,23 @@ func averageSupply(days []daySupply, lastPart float64) float64 {
 		return float64(days[0].Opening)
 	}
 	return sum / weight
+}
+
+// overSupply is what moved on the days from to to of s over the average supply
+// on them, the days before the ledger's first left out. It is 0 and not
+// available where there was no supply.
+func overSupply(moved int64, s span, supply []daySupply, from, to int) (float64, bool) {
+	from = max(from, s.index(s.First))
+	if from > to {
+		return 0, false
+	}
+	part := 1.0
+	if to == len(supply)-1 {
+		part = s.partial()
+	}
+	average := averageSupply(supply[from:to+1], part)
+	if average <= 0 {
+		return 0, false
+	}
+	return float64(moved) / average, true
 }

@@ -144,56 +144,21 @@ func (o *Overview) flows(s span, buckets []bucket, activity []dayActivity, suppl
 }
 
 // velocity is what was transferred on the days from to to of s over the average
-// supply on them, the days before the ledger's first left out. It is 0 and not
-// available where there was no supply.
+// supply on them. It is 0 and not available where there was no supply.
 func velocity(s span, activity []dayActivity, supply []daySupply, from, to int) (float64, bool) {
-	from = max(from, s.index(s.First))
-	if from > to {
-		return 0, false
-	}
-	part := 1.0
-	if to == len(supply)-1 {
-		part = s.partial()
-	}
-	average := averageSupply(supply[from:to+1], part)
-	if average <= 0 {
-		return 0, false
-	}
 	var transfers int64
 	for _, d := range activity[from : to+1] {
 		transfers += d.Transfers
 	}
-	return float64(transfers) / average, true
+	return overSupply(transfers, s, supply, from, to)
 }
 
-// compare fills the numbers of the period before, whose last day ends at the
-// same time of day as this one. The hour in which that time lies is taken in
-// proportion, since hours are the finest that the rollups know.
+// compare fills the numbers of the period before.
 func (o *Overview) compare(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
-	const query = `
-		WITH part AS (SELECT extract(epoch FROM @end - date_trunc('hour', @end::timestamptz, 'UTC'))::bigint AS seconds)
-		SELECT
-			(SELECT coalesce(sum(CASE WHEN whole THEN transactions ELSE transactions::numeric * seconds / 3600 END), 0)::bigint
-				FROM (SELECT *, hour + '1 hour' <= @end AS whole FROM activity_hours WHERE hour >= @today AND hour < @end) AS h, part),
-			(SELECT coalesce(sum(CASE WHEN whole THEN transfers ELSE transfers::numeric * seconds / 3600 END), 0)::bigint
-				FROM (SELECT *, hour + '1 hour' <= @end AS whole FROM activity_hours WHERE hour >= @today AND hour < @end) AS h, part),
-			(SELECT coalesce(sum(CASE WHEN whole THEN net ELSE net * seconds / 3600 END), 0)::bigint
-				FROM (
-					SELECT hour, hour + '1 hour' <= @end AS whole,
-						sum(CASE WHEN from_kind = 'system' THEN volume ELSE -volume END) AS net
-					FROM flow_hours
-					WHERE hour >= @today AND hour < @end AND (from_kind = 'system') <> (to_kind = 'system')
-					GROUP BY hour) AS h, part)`
-	last := len(supply) - 1
-	today := &activity[last]
-	var net int64
-	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"today": s.Today, "end": s.End}).
-		Scan(&today.Transactions, &today.Transfers, &net)
-	if err != nil {
-		return fmt.Errorf("period before: %w", err)
+	if err := endToday(ctx, tx, s, activity, supply); err != nil {
+		return err
 	}
-	supply[last].Closing = supply[last].Opening + net
-
+	last := len(supply) - 1
 	closing, transactions := supply[last].Closing, int64(0)
 	for _, d := range activity {
 		transactions += d.Transactions

@@ -3,6 +3,9 @@ package aggregates
 import (
 	"errors"
 	"strconv"
+	"time"
+
+	"exchequer/cache"
 )
 
 // Days is the length of a period that ends now: whole UTC days before today,
@@ -45,4 +48,32 @@ func abs(n int) int {
 		return -n
 	}
 	return n
+}
+
+// A Period is the time that numbers describe, for programs.
+type Period struct {
+	Days       string    `json:"days" enum:"7,30,90,365,all" doc:"Its length: whole UTC days, and the last one so far."`
+	Start      time.Time `json:"start" doc:"Midnight of its first day, UTC."`
+	End        time.Time `json:"end" doc:"The moment at which it ends: that of asOf, or the end of a historical ledger."`
+	Historical bool      `json:"historical" doc:"The ledger ended more than 7 days ago: the period ends with its last day."`
+}
+
+// A Compared is a sum over a period, and over the one before, of the same
+// length up to the same time of day.
+type Compared struct {
+	Now    int64  `json:"now"`
+	Before *int64 `json:"before" doc:"In the period before, up to the same time of day; null where the ledger does not reach back to its start."`
+}
+
+// period is s for programs.
+func (s span) period() Period {
+	return Period{Days: s.Days.Key(), Start: s.Start, End: s.End, Historical: s.Historical}
+}
+
+// hourPart is how much of a row's hour is part of a period that ends at @end.
+const hourPart = `CASE WHEN hour + '1 hour' <= @end THEN 1 ELSE extract(epoch FROM @end::timestamptz - hour) / 3600 END`
+
+// emptyPeriod is the period of a ledger that has none.
+func emptyPeriod(w cache.Window, days Days) Period {
+	return Period{Days: days.Key(), Start: w.Start, End: w.Start}
 }

@@ -83,11 +83,14 @@ type bucket struct {
 
 // buckets divides the span into days, weeks from Monday, or months, so that
 // there are not too many to draw. Only the first and the last may be partial.
-func (s span) buckets() (unit string, all []bucket) {
+func (s span) buckets() (unit string, all []bucket) { return s.divide(90) }
+
+// divide does the same with days as long as there are at most that many.
+func (s span) divide(mostDays int) (unit string, all []bucket) {
 	n := s.days()
 	start := func(t time.Time) time.Time { return t }
 	switch {
-	case n <= 90:
+	case n <= mostDays:
 		unit = "day"
 	case n <= 731:
 		unit = "week"

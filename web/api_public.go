@@ -3,25 +3,82 @@ package web
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/ledger"
 )
+
+// An unknownError names what the ledger does not know.
+type unknownError string
+
+func (e unknownError) Error() string      { return "the ledger knows no " + string(e) + " by this id" }
+func (unknownError) Is(target error) bool { return target == errNotFound }
 
 // publicAPI registers what everybody may ask.
 func (s *server) publicAPI(api huma.API) {
 	offer(s, api, huma.Operation{
-		OperationID: "stats", Path: "/stats", Tags: []string{"accounts"},
-		Summary: "Accounts by kind and status",
-		Errors:  []int{http.StatusUnprocessableEntity},
+		OperationID: "stats", Path: "/stats", Summary: "Accounts by kind and status",
+		Description: "How many accounts there are, what they hold, and how often they were used. New as soon as an account or a transaction is written.",
+		Errors:      []int{http.StatusUnprocessableEntity},
 	}, s.API.Stats, func(_ context.Context, in *statsInput) (aggregates.StatsQuery, error) {
 		return aggregates.StatsQuery{Kind: ledger.Kind(in.Kind), Status: in.Status}, nil
+	})
+	offerDays(s, api, huma.Operation{
+		OperationID: "flow", Path: "/flow", Summary: "Where money came from and where it went",
+	}, s.API.Flow)
+	offerDays(s, api, huma.Operation{
+		OperationID: "market", Path: "/market", Summary: "What was traded",
+	}, s.API.Market)
+	offerDays(s, api, huma.Operation{
+		OperationID: "health", Path: "/health", Summary: "The health of the economy",
+		Description: "Of the economy, not of this program: for that see /healthz and /readyz.",
+	}, s.API.Health)
+	offer(s, api, huma.Operation{
+		OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
+		Errors: []int{http.StatusNotFound},
+	}, s.API.Item, func(ctx context.Context, in *oneInput) (aggregates.ItemQuery, error) {
+		return aggregates.ItemQuery{Item: in.ID, Days: in.days()}, known(ctx, s.API.Items, in.ID, "item")
+	})
+	offer(s, api, huma.Operation{
+		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
+		Errors: []int{http.StatusNotFound},
+	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
+		return aggregates.AccountQuery{Account: in.ID, Days: in.days()}, known(ctx, s.API.Accounts, in.ID, "account")
 	})
 }
 
 type statsInput struct {
 	Kind   string `query:"kind" enum:"personal,business,government,system" doc:"Accounts of this kind only."`
 	Status string `query:"status" enum:"active,archived" doc:"Accounts of this status only."`
+}
+
+type daysInput struct {
+	Days string `query:"days" default:"30" doc:"The period: 7, 30, 90, 365 or all days. Any other number is taken as the nearest of these, anything else as 30."`
+}
+
+func (in daysInput) days() aggregates.Days { return aggregates.ParseDays(in.Days) }
+
+type oneInput struct {
+	daysInput
+	ID string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
+}
+
+// offerDays registers an operation whose only parameter is the period.
+func offerDays[T any](s *server, api huma.API, op huma.Operation, memo *cache.Memo[aggregates.Days, *T]) {
+	offer(s, api, op, memo, func(_ context.Context, in *daysInput) (aggregates.Days, error) { return in.days(), nil })
+}
+
+// known returns unknown for a ref that does not exist. Where that cannot be
+// asked the memo may still know: it is not refused.
+func known(ctx context.Context, refs *aggregates.Known, ref string, unknown unknownError) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if exists, err := refs.Has(ctx, ref); err == nil && !exists {
+		return unknown
+	}
+	return nil
 }

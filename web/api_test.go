@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,6 +85,10 @@ func TestTheAPITellsFailuresAsProblems(t *testing.T) {
 		{"an unknown kind", "GET", "/stats?kind=alien", 422, "validation failed", "personal, business, government, system"},
 		{"an unknown status", "GET", "/stats?status=asleep", 422, "validation failed", "active, archived"},
 		{"an unknown address", "GET", "/nowhere", 404, "There is nothing at this address.", ""},
+		{"an unknown item", "GET", "/items/nobody", 404, "The ledger knows no item by this id.", ""},
+		{"an unknown account", "GET", "/accounts/nobody?days=7", 404, "The ledger knows no account by this id.", ""},
+		{"an id that no ledger can have", "GET", "/accounts/a%00b", 404, "The ledger knows no account by this id.", ""},
+		{"no id", "GET", "/accounts/", 404, "There is nothing at this address.", ""},
 		{"another method", "POST", "/stats", 405, "This address does not answer to that kind of request.", ""},
 		{"a failing producer", "GET", "/stats?kind=system", 503, "The newest numbers could not be computed.", ""},
 		{"a panicking producer", "GET", "/stats", 503, "The newest numbers could not be computed.", ""},
@@ -120,6 +126,68 @@ func TestRequestsOfTheAPIAreCountedByRoute(t *testing.T) {
 	contains(t, metrics, `exchequer_http_requests_total{method="GET",route="/api/v1/stats",status="200"} 1`)
 }
 
+func TestAPeriodIsSentToTheNearest(t *testing.T) {
+	server := newTown().start(t)
+	for path, want := range map[string]string{
+		"/flow": "30", "/flow?days=": "30", "/flow?days=8": "7", "/market?days=1000": "365", "/health?days=all": "all", "/health?days=x": "30",
+	} {
+		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
+		value, _ := decoded(t, body)["value"].(map[string]any)
+		period, _ := value["period"].(map[string]any)
+		if response.StatusCode != http.StatusOK || period["days"] != want {
+			t.Errorf("%s: status %d, %v days, want %s", path, response.StatusCode, period["days"], want)
+		}
+	}
+}
+
+func TestAnIDIsWhatTheLedgerCallsIt(t *testing.T) {
+	server := newTown().start(t)
+	for path, want := range map[string]string{
+		"/items/minecraft:diamond": "minecraft:diamond", "/items/unit%2FArts%20%26%20Culture?days=7": "unit/Arts & Culture",
+		"/accounts/caf%C3%A9": "café",
+	} {
+		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
+		value, _ := decoded(t, body)["value"].(map[string]any)
+		if response.StatusCode != http.StatusOK || value["id"] != want {
+			t.Errorf("%s: status %d, id %v, want %s", path, response.StatusCode, value["id"], want)
+		}
+	}
+}
+
+func TestNamesThatAreTriedOutBecomeNoKeys(t *testing.T) {
+	tn := newTown()
+	var runs atomic.Int64
+	account := tn.account
+	tn.account = func(ctx context.Context, w cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
+		runs.Add(1)
+		return account(ctx, w, q)
+	}
+	down := false
+	tn.known = func(_ context.Context, ref string) (bool, error) {
+		if down {
+			return false, errors.New("database is down")
+		}
+		return ref == "ada", nil
+	}
+	server := tn.start(t)
+	for i := range 20 {
+		if response, _ := ask(t, "GET", fmt.Sprint(server.URL, "/api/v1/accounts/", i)); response.StatusCode != http.StatusNotFound {
+			t.Errorf("account %d: status %d", i, response.StatusCode)
+		}
+	}
+	if n := runs.Load(); n != 0 {
+		t.Errorf("20 unknown accounts caused %d producer runs", n)
+	}
+	ask(t, "GET", server.URL+"/api/v1/accounts/ada")
+	// What is known is shown, whatever happens to the database.
+	down = true
+	for _, ref := range []string{"ada", "bob"} { // bob: the memo may know him from another process
+		if response, body := ask(t, "GET", server.URL+"/api/v1/accounts/"+ref); response.StatusCode != http.StatusOK {
+			t.Errorf("%s, with the database down: status %d: %s", ref, response.StatusCode, body)
+		}
+	}
+}
+
 func TestTheAPIDescribesItself(t *testing.T) {
 	server := newTown().start(t)
 	response, body := ask(t, "GET", server.URL+"/api/v1/openapi.json")
@@ -135,4 +203,46 @@ func TestTheAPIDescribesItself(t *testing.T) {
 		t.Errorf("headers %v", response.Header)
 	}
 	contains(t, yaml, "openapi: 3.1.0", "/stats:")
+
+	// Every operation is described, and with what it answers.
+	paths, _ := description["paths"].(map[string]any)
+	for _, path := range []string{"/stats", "/flow", "/market", "/health", "/items/{id}", "/accounts/{id}"} {
+		operations, _ := paths[path].(map[string]any)
+		get, _ := operations["get"].(map[string]any)
+		responses, _ := get["responses"].(map[string]any)
+		for _, status := range []string{"200", "304", "503"} {
+			if responses[status] == nil {
+				t.Errorf("%s: no word of status %s", path, status)
+			}
+		}
+		if get["summary"] == "" || get["operationId"] == "" {
+			t.Errorf("%s: no summary or no name", path)
+		}
+	}
+	for _, ref := range references(description) {
+		name, found := strings.CutPrefix(ref, "#/components/schemas/")
+		components, _ := description["components"].(map[string]any)
+		schemas, _ := components["schemas"].(map[string]any)
+		if !found || schemas[name] == nil {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	}
+}
+
+// references lists every $ref below v.
+func references(v any) (all []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, below := range v {
+			if ref, ok := below.(string); ok && name == "$ref" {
+				all = append(all, ref)
+			}
+			all = append(all, references(below)...)
+		}
+	case []any:
+		for _, below := range v {
+			all = append(all, references(below)...)
+		}
+	}
+	return all
 }

@@ -136,6 +136,10 @@ func detail(code int, err error) string {
 	if errors.As(err, &unavailable) && unavailable.Reason != "" {
 		return sentence(unavailable.Reason)
 	}
+	var unknown unknownError
+	if errors.As(err, &unknown) {
+		return sentence(unknown.Error())
+	}
 	return messages[code]
 }
 

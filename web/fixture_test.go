@@ -27,6 +27,8 @@ type town struct {
 	activity   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error)
 	richest    func(context.Context, cache.Window, aggregates.Whole) (*aggregates.Richest, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
+	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
+	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
 	log        io.Writer
@@ -61,6 +63,10 @@ func newTown() *town {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
 		},
+		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
+			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100}, nil
+		},
+		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(),
 	}
@@ -91,6 +97,21 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 		},
 		API: &aggregates.API{
 			Stats: cache.NewMemo(c, spec("stats"), tn.stats),
+			Flow: cache.NewMemo(c, spec("flow"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
+				return &aggregates.Flow{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
+			}),
+			Market: cache.NewMemo(c, spec("market"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
+				return &aggregates.Market{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
+			}),
+			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
+				return &aggregates.Health{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
+			}),
+			Item: cache.NewMemo(c, spec("item"), func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.Item, error) {
+				return &aggregates.Item{ID: q.Item, Name: "Diamond"}, nil
+			}),
+			Account:  cache.NewMemo(c, spec("account"), tn.account),
+			Items:    aggregates.NewKnown(tn.known),
+			Accounts: aggregates.NewKnown(tn.known),
 		},
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),

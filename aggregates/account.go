@@ -1,0 +1,114 @@
+package aggregates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// AccountQuery picks an account and a period. Ask it only of accounts that are
+// known, see [Known]: each is a key.
+type AccountQuery struct {
+	Account string // its ref
+	Days    Days
+}
+
+// Key is "minecraft%3Aann:30": the ref cannot end its part.
+func (q AccountQuery) Key() string { return url.QueryEscape(q.Account) + ":" + q.Days.Key() }
+
+// Account is one account, and what it received and sent in a period, by day:
+// not by whom, and not for what.
+type Account struct {
+	ID         string      `json:"id"`
+	Name       string      `json:"name"`
+	Kind       ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Holder     string      `json:"holder" doc:"Who owns it; a holder may have several accounts."`
+	Opened     time.Time   `json:"opened"`
+	Archived   *time.Time  `json:"archived" doc:"null: it is not."`
+	Balance    int64       `json:"balance" doc:"Now, whatever the period."`
+	LastActive *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
+	Postings   int64       `json:"postings" doc:"All there are, whatever the period."`
+	Period     Period      `json:"period"`
+	Why        string      `json:"why,omitempty" doc:"If there, the ledger has nothing to show of the period, and this says why."`
+	Received   int64       `json:"received" doc:"In the period."`
+	Sent       int64       `json:"sent" doc:"In the period; positive."`
+	Bucket     string      `json:"bucket" enum:"day,week,month" doc:"What an entry of moves stands for: a day in periods up to a year."`
+	Moves      []Moves     `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
+}
+
+// Moves is what an account received and sent on one day, week (from Monday) or
+// in one month.
+type Moves struct {
+	Start    time.Time `json:"start"`
+	Received int64     `json:"received"`
+	Sent     int64     `json:"sent"`
+	Postings int64     `json:"postings"`
+	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
+}
+
+// ComputeAccount reads an account, and its moves in the period that ends with
+// w's start. It returns nil for an account that the ledger does not know.
+func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {
+	const query = `
+		SELECT id, name, kind, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
+		FROM accounts LEFT JOIN balances ON account = id WHERE ref = $1`
+	a := &Account{ID: q.Account, Period: emptyPeriod(w, q.Days), Bucket: "day", Moves: []Moves{}}
+	var id int64
+	err := db.QueryRow(ctx, query, q.Account).
+		Scan(&id, &a.Name, &a.Kind, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("account: find it: %w", err)
+	}
+	ok, err := read(ctx, db, w, q.Days, func(tx pgx.Tx, s span) error {
+		a.Period = s.period()
+		return a.fill(ctx, tx, s, id)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("account: %w", err)
+	}
+	if !ok {
+		a.Why = whyNoLedger
+	}
+	return a, nil
+}
+
+func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	const query = `
+		SELECT day, received, sent, postings FROM account_days
+		WHERE account = $1 AND day BETWEEN $2::date AND $3::date`
+	days := make([]Moves, s.days())
+	rows, _ := tx.Query(ctx, query, id, s.Start, s.Today)
+	var m Moves
+	_, err := pgx.ForEachRow(rows, []any{&m.Start, &m.Received, &m.Sent, &m.Postings}, func() error {
+		days[s.index(m.Start)] = m
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("moves by day: %w", err)
+	}
+	unit, buckets := s.divide(mostDays)
+	a.Bucket = unit
+	for _, b := range buckets {
+		sum := Moves{Start: b.start, Partial: b.partial}
+		for _, d := range days[b.from : b.to+1] {
+			sum.Received += d.Received
+			sum.Sent += d.Sent
+			sum.Postings += d.Postings
+		}
+		a.Received += sum.Received
+		a.Sent += sum.Sent
+		a.Moves = append(a.Moves, sum)
+	}
+	return nil
+}

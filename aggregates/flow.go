@@ -1,0 +1,153 @@
+package aggregates
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// mostSources is how many sources of flows are listed: what a source is called
+// is up to whoever writes the ledger, so there may be many.
+const mostSources = 50
+
+// Flow is where money came from and where it went in a period.
+type Flow struct {
+	Period    Period       `json:"period"`
+	Why       string       `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+	Volume    Compared     `json:"volume" doc:"What accounts gained on balance, transaction by transaction: the sum of all flows."`
+	Created   Compared     `json:"created" doc:"From system accounts to all others."`
+	Destroyed Compared     `json:"destroyed" doc:"From all others to system accounts."`
+	Transfers Compared     `json:"transfers" doc:"Of the volume, what passed between different holders, neither of them system."`
+	Kinds     []KindFlow   `json:"kinds" nullable:"false" doc:"By kind of who paid and who received; only those between which money moved."`
+	Sources   []SourceFlow `json:"sources" nullable:"false" doc:"By source, largest volume first, at most 50."`
+	Others    OtherSources `json:"others" doc:"The sources that are not listed."`
+}
+
+// KindFlow is what accounts of one kind paid to accounts of another.
+type KindFlow struct {
+	From   ledger.Kind `json:"from" enum:"personal,business,government,system"`
+	To     ledger.Kind `json:"to" enum:"personal,business,government,system"`
+	Volume int64       `json:"volume"`
+}
+
+// SourceFlow is what moved by the transactions of one subsystem.
+type SourceFlow struct {
+	Source    string `json:"source"`
+	Volume    int64  `json:"volume"`
+	Created   int64  `json:"created"`
+	Destroyed int64  `json:"destroyed"`
+}
+
+// OtherSources is the sum of the sources that are not listed.
+type OtherSources struct {
+	Sources   int64 `json:"sources" doc:"How many there are."`
+	Volume    int64 `json:"volume"`
+	Created   int64 `json:"created"`
+	Destroyed int64 `json:"destroyed"`
+}
+
+// ComputeFlow reads the flows of the period that ends with w's start.
+func ComputeFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Flow, error) {
+	f := &Flow{Period: emptyPeriod(w, days), Kinds: []KindFlow{}, Sources: []SourceFlow{}}
+	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
+		f.Period = s.period()
+		if err := f.fill(ctx, tx, s); err != nil {
+			return err
+		}
+		if before, reaches := s.previous(); reaches {
+			return f.compare(ctx, tx, before)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("flow: %w", err)
+	}
+	if !ok {
+		f.Why = whyNoLedger
+	}
+	return f, nil
+}
+
+func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	const transfers = `SELECT coalesce(sum(transfers), 0)::bigint FROM activity_hours WHERE hour >= @start AND hour < @through`
+	period := pgx.NamedArgs{"start": s.Start, "through": s.Through}
+	if err := tx.QueryRow(ctx, transfers, period).Scan(&f.Transfers.Now); err != nil {
+		return fmt.Errorf("transfers: %w", err)
+	}
+	const query = `
+		SELECT from_kind, to_kind, source, sum(volume)::bigint FROM flow_hours
+		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3`
+	type pair struct{ from, to ledger.Kind }
+	kinds, sources := map[pair]int64{}, map[string]SourceFlow{}
+	rows, _ := tx.Query(ctx, query, period)
+	var p pair
+	var source string
+	var volume int64
+	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &source, &volume}, func() error {
+		kinds[p] += volume
+		of := sources[source]
+		of.Source = source
+		of.Volume += volume
+		switch {
+		case p.from == p.to:
+		case p.from == ledger.System:
+			of.Created += volume
+		case p.to == ledger.System:
+			of.Destroyed += volume
+		}
+		sources[source] = of
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("flows by kind and source: %w", err)
+	}
+	for _, from := range ledger.Kinds() {
+		for _, to := range ledger.Kinds() {
+			if volume := kinds[pair{from, to}]; volume != 0 {
+				f.Kinds = append(f.Kinds, KindFlow{from, to, volume})
+			}
+		}
+	}
+	for _, of := range sources {
+		f.Sources = append(f.Sources, of)
+		f.Volume.Now += of.Volume
+		f.Created.Now += of.Created
+		f.Destroyed.Now += of.Destroyed
+	}
+	slices.SortFunc(f.Sources, func(a, b SourceFlow) int {
+		return cmp.Or(cmp.Compare(b.Volume, a.Volume), cmp.Compare(a.Source, b.Source))
+	})
+	for _, of := range f.Sources[min(mostSources, len(f.Sources)):] {
+		f.Others.Sources++
+		f.Others.Volume += of.Volume
+		f.Others.Created += of.Created
+		f.Others.Destroyed += of.Destroyed
+	}
+	f.Sources = f.Sources[:min(mostSources, len(f.Sources))]
+	return nil
+}
+
+// compare fills the sums of the period before.
+func (f *Flow) compare(ctx context.Context, tx pgx.Tx, s span) error {
+	const query = `
+		SELECT
+			(SELECT coalesce(sum(transfers * ` + hourPart + `), 0)::bigint FROM activity_hours WHERE hour >= @start AND hour < @end),
+			coalesce(sum(volume * part), 0)::bigint,
+			coalesce(sum(volume * part) FILTER (WHERE from_kind = 'system' AND to_kind <> 'system'), 0)::bigint,
+			coalesce(sum(volume * part) FILTER (WHERE from_kind <> 'system' AND to_kind = 'system'), 0)::bigint
+		FROM (SELECT *, ` + hourPart + ` AS part FROM flow_hours WHERE hour >= @start AND hour < @end) AS h`
+	var transfers, volume, created, destroyed int64
+	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"start": s.Start, "end": s.End}).Scan(&transfers, &volume, &created, &destroyed)
+	if err != nil {
+		return fmt.Errorf("period before: %w", err)
+	}
+	f.Transfers.Before, f.Volume.Before, f.Created.Before, f.Destroyed.Before = &transfers, &volume, &created, &destroyed
+	return nil
+}

@@ -1,0 +1,178 @@
+package aggregates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+)
+
+// ItemQuery picks an item and a period. Ask it only of items that are known,
+// see [Known]: each is a key.
+type ItemQuery struct {
+	Item string // its ref
+	Days Days
+}
+
+// Key is "minecraft%3Adiamond:30": the ref cannot end its part.
+func (q ItemQuery) Key() string { return url.QueryEscape(q.Item) + ":" + q.Days.Key() }
+
+// thinSales is the number of sales below which a price says little.
+const thinSales = 5
+
+// Item is the price of an item and what was traded of it in a period. Prices
+// are minor units a piece.
+type Item struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Period   Period     `json:"period"`
+	Why      string     `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+	Sales    Compared   `json:"sales" doc:"Lines of trade with a quantity and a total above zero."`
+	Quantity Compared   `json:"quantity" doc:"Pieces sold."`
+	Volume   Compared   `json:"volume" doc:"What was paid for them, tax included."`
+	Apart    ApartLines `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
+	Prices   Prices     `json:"prices"`
+	Thin     bool       `json:"thin" doc:"Fewer than 5 sales in the period: the prices say little. By how many traders is not known here."`
+	Bucket   string     `json:"bucket" enum:"day,week,month" doc:"What a candle stands for: a day in periods up to a year."`
+	Candles  []Candle   `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
+}
+
+// Prices are the first, highest, lowest and last unit price of a time, and its
+// mean weighted by quantity; nil where nothing was sold.
+type Prices struct {
+	Open  *float64 `json:"open"`
+	High  *float64 `json:"high"`
+	Low   *float64 `json:"low"`
+	Close *float64 `json:"close"`
+	VWAP  *float64 `json:"vwap" doc:"volume / quantity"`
+}
+
+// A Candle is one day, week (from Monday) or month.
+type Candle struct {
+	Start    time.Time `json:"start"`
+	Sales    int64     `json:"sales"`
+	Quantity int64     `json:"quantity"`
+	Volume   int64     `json:"volume"`
+	Prices   Prices    `json:"prices"`
+	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
+}
+
+// ComputeItem reads what was traded of an item in the period that ends with
+// w's start. It returns nil for an item that the ledger does not know.
+func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*Item, error) {
+	i := &Item{ID: q.Item, Period: emptyPeriod(w, q.Days), Bucket: "day", Thin: true, Candles: []Candle{}}
+	var id int64
+	err := db.QueryRow(ctx, `SELECT id, name FROM items WHERE ref = $1`, q.Item).Scan(&id, &i.Name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("item: find it: %w", err)
+	}
+	ok, err := read(ctx, db, w, q.Days, func(tx pgx.Tx, s span) error {
+		i.Period = s.period()
+		if err := i.fill(ctx, tx, s, id); err != nil {
+			return err
+		}
+		if before, reaches := s.previous(); reaches {
+			return i.compare(ctx, tx, before, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("item: %w", err)
+	}
+	if !ok {
+		i.Why = whyNoLedger
+	}
+	return i, nil
+}
+
+func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	const query = `
+		SELECT date_trunc('day', hour, 'UTC'), sum(sales)::bigint, sum(quantity)::bigint, sum(volume)::bigint,
+			sum(other_lines)::bigint, sum(other_quantity)::bigint, sum(other_volume)::bigint,
+			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
+			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]
+		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
+		GROUP BY 1`
+	days := make([]Candle, s.days())
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"item": id, "start": s.Start, "through": s.Through})
+	var c Candle
+	var apart ApartLines
+	_, err := pgx.ForEachRow(rows, []any{
+		&c.Start, &c.Sales, &c.Quantity, &c.Volume, &apart.Lines, &apart.Quantity, &apart.Volume,
+		&c.Prices.Open, &c.Prices.High, &c.Prices.Low, &c.Prices.Close,
+	}, func() error {
+		days[s.index(c.Start)] = c
+		i.Apart.Lines += apart.Lines
+		i.Apart.Quantity += apart.Quantity
+		i.Apart.Volume += apart.Volume
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sales by day: %w", err)
+	}
+	unit, buckets := s.divide(mostDays)
+	i.Bucket = unit
+	for _, b := range buckets {
+		candle := candleOf(days[b.from : b.to+1])
+		candle.Start, candle.Partial = b.start, b.partial
+		i.Candles = append(i.Candles, candle)
+	}
+	whole := candleOf(days)
+	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
+	i.Thin = whole.Sales < thinSales
+	return nil
+}
+
+// mostDays is how many days a period has at most whose values are by day.
+const mostDays = 366
+
+// candleOf is one candle of several, oldest first.
+func candleOf(days []Candle) Candle {
+	var sum Candle
+	for _, d := range days {
+		if d.Sales == 0 {
+			continue
+		}
+		if sum.Sales == 0 {
+			sum.Prices = d.Prices
+		}
+		sum.Prices.Close = d.Prices.Close
+		if *d.Prices.High > *sum.Prices.High {
+			sum.Prices.High = d.Prices.High
+		}
+		if *d.Prices.Low < *sum.Prices.Low {
+			sum.Prices.Low = d.Prices.Low
+		}
+		sum.Sales += d.Sales
+		sum.Quantity += d.Quantity
+		sum.Volume += d.Volume
+	}
+	if sum.Sales > 0 {
+		vwap := float64(sum.Volume) / float64(sum.Quantity)
+		sum.Prices.VWAP = &vwap
+	}
+	return sum
+}
+
+// compare fills the sums of the period before.
+func (i *Item) compare(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	const query = `
+		SELECT coalesce(sum(sales * part), 0)::bigint, coalesce(sum(quantity * part), 0)::bigint, coalesce(sum(volume * part), 0)::bigint
+		FROM (SELECT *, ` + hourPart + ` AS part FROM item_hours WHERE item = @item AND hour >= @start AND hour < @end) AS h`
+	var sales, quantity, volume int64
+	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"item": id, "start": s.Start, "end": s.End}).Scan(&sales, &quantity, &volume)
+	if err != nil {
+		return fmt.Errorf("period before: %w", err)
+	}
+	i.Sales.Before, i.Quantity.Before, i.Volume.Before = &sales, &quantity, &volume
+	return nil
+}

@@ -1,0 +1,130 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+)
+
+// mostItems is how many items the market lists.
+const mostItems = 50
+
+// Market is what was traded in a period. Lines with a quantity and a total
+// above zero are sales; returns, gifts and corrections are counted apart. Who
+// sold and who bought is not part of the rollup.
+type Market struct {
+	Period   Period       `json:"period"`
+	Why      string       `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+	Items    int64        `json:"items" doc:"How many different items were sold."`
+	Sales    Compared     `json:"sales" doc:"Lines of trade with a quantity and a total above zero."`
+	Quantity Compared     `json:"quantity" doc:"Pieces sold."`
+	Volume   Compared     `json:"volume" doc:"What was paid for them, tax included."`
+	Apart    ApartLines   `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
+	Top      []ItemMarket `json:"top" nullable:"false" doc:"The items sold, largest volume first, at most 50."`
+	Others   OtherItems   `json:"others" doc:"The items sold that are not listed."`
+}
+
+// ApartLines is the lines of trade that are no sales.
+type ApartLines struct {
+	Lines    int64 `json:"lines"`
+	Quantity int64 `json:"quantity" doc:"Their sum; negative where more came back."`
+	Volume   int64 `json:"volume" doc:"Their sum, in minor units; negative where more was paid back."`
+}
+
+// ItemMarket is one item's sales.
+type ItemMarket struct {
+	ID       string   `json:"id" doc:"As /items/{id} takes it."`
+	Name     string   `json:"name"`
+	Sales    int64    `json:"sales"`
+	Quantity int64    `json:"quantity"`
+	Volume   int64    `json:"volume"`
+	Share    float64  `json:"share" doc:"Of the whole volume; 1 is all of it."`
+	VWAP     float64  `json:"vwap" doc:"Minor units a piece: volume / quantity."`
+	High     *float64 `json:"high" doc:"Of the unit prices, in minor units a piece."`
+	Low      *float64 `json:"low"`
+}
+
+// OtherItems is the sum of the items that are not listed.
+type OtherItems struct {
+	Items    int64 `json:"items" doc:"How many there are."`
+	Sales    int64 `json:"sales"`
+	Quantity int64 `json:"quantity"`
+	Volume   int64 `json:"volume"`
+}
+
+// ComputeMarket reads what was traded in the period that ends with w's start.
+func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Market, error) {
+	m := &Market{Period: emptyPeriod(w, days), Top: []ItemMarket{}}
+	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
+		m.Period = s.period()
+		if err := m.fill(ctx, tx, s); err != nil {
+			return err
+		}
+		if before, reaches := s.previous(); reaches {
+			return m.compare(ctx, tx, before)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("market: %w", err)
+	}
+	if !ok {
+		m.Why = whyNoLedger
+	}
+	return m, nil
+}
+
+func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	period := pgx.NamedArgs{"start": s.Start, "through": s.Through, "limit": mostItems}
+	const totals = `
+		SELECT count(DISTINCT item) FILTER (WHERE sales > 0), coalesce(sum(sales), 0)::bigint, coalesce(sum(quantity), 0)::bigint,
+			coalesce(sum(volume), 0)::bigint, coalesce(sum(other_lines), 0)::bigint, coalesce(sum(other_quantity), 0)::bigint,
+			coalesce(sum(other_volume), 0)::bigint
+		FROM item_hours WHERE hour >= @start AND hour < @through`
+	err := tx.QueryRow(ctx, totals, period).Scan(&m.Items, &m.Sales.Now, &m.Quantity.Now, &m.Volume.Now,
+		&m.Apart.Lines, &m.Apart.Quantity, &m.Apart.Volume)
+	if err != nil {
+		return fmt.Errorf("totals: %w", err)
+	}
+	const top = `
+		SELECT ref, name, sales, quantity, volume, high, low FROM (
+			SELECT item, sum(sales)::bigint AS sales, sum(quantity)::bigint AS quantity, sum(volume)::bigint AS volume,
+				max(high) AS high, min(low) AS low
+			FROM item_hours WHERE hour >= @start AND hour < @through AND sales > 0 GROUP BY item
+		) AS sold JOIN items ON id = item
+		ORDER BY volume DESC, name, ref LIMIT @limit`
+	rows, _ := tx.Query(ctx, top, period)
+	m.Others = OtherItems{Items: m.Items, Sales: m.Sales.Now, Quantity: m.Quantity.Now, Volume: m.Volume.Now}
+	var i ItemMarket
+	_, err = pgx.ForEachRow(rows, []any{&i.ID, &i.Name, &i.Sales, &i.Quantity, &i.Volume, &i.High, &i.Low}, func() error {
+		i.Share = float64(i.Volume) / float64(m.Volume.Now)
+		i.VWAP = float64(i.Volume) / float64(i.Quantity)
+		m.Top = append(m.Top, i)
+		m.Others.Items--
+		m.Others.Sales -= i.Sales
+		m.Others.Quantity -= i.Quantity
+		m.Others.Volume -= i.Volume
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("items by volume: %w", err)
+	}
+	return nil
+}
+
+// compare fills the sums of the period before.
+func (m *Market) compare(ctx context.Context, tx pgx.Tx, s span) error {
+	const query = `
+		SELECT coalesce(sum(sales * part), 0)::bigint, coalesce(sum(quantity * part), 0)::bigint, coalesce(sum(volume * part), 0)::bigint
+		FROM (SELECT *, ` + hourPart + ` AS part FROM item_hours WHERE hour >= @start AND hour < @end) AS h`
+	var sales, quantity, volume int64
+	if err := tx.QueryRow(ctx, query, pgx.NamedArgs{"start": s.Start, "end": s.End}).Scan(&sales, &quantity, &volume); err != nil {
+		return fmt.Errorf("period before: %w", err)
+	}
+	m.Sales.Before, m.Quantity.Before, m.Volume.Before = &sales, &quantity, &volume
+	return nil
+}
