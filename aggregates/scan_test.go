@@ -111,6 +111,28 @@ func (r record) supply(end time.Time) int64 {
 	return supply
 }
 
+// averageSupply is the mean of the days' supplies, each the mean of its opening
+// and its closing, without the days before the first; 0 where there are none.
+func (r record) averageSupply(start, end time.Time) float64 {
+	if start.Before(r.first()) {
+		start = r.first()
+	}
+	var sum, weight float64
+	for d := start; d.Before(end); d = d.Add(day) {
+		until := d.Add(day)
+		if until.After(end) {
+			until = end
+		}
+		part := float64(until.Sub(d)) / float64(day)
+		sum += part * float64(r.supply(d)+r.supply(until)) / 2
+		weight += part
+	}
+	if weight == 0 {
+		return 0
+	}
+	return sum / weight
+}
+
 // holdings are the population's sums by holder.
 func (r record) holdings(p Population, end time.Time) (sums []int64, archived int64) {
 	holders := map[string]int64{}

@@ -67,27 +67,12 @@ func (r record) checkPeriod(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	}
 	all, created, destroyed := r.moved(s.Start, s.End)
 	velocity := func(start, end time.Time) *float64 {
-		if start.Before(r.first()) {
-			start = r.first()
-		}
-		if !start.Before(end) {
-			return nil
-		}
-		var sum, weight float64
-		for d := start; d.Before(end); d = d.Add(day) {
-			until := d.Add(day)
-			if until.After(end) {
-				until = end
-			}
-			part := float64(until.Sub(d)) / float64(day)
-			sum += part * float64(r.supply(d)+r.supply(until)) / 2
-			weight += part
-		}
-		if sum <= 0 {
+		average := r.averageSupply(start, end)
+		if average <= 0 {
 			return nil
 		}
 		moved, _, _ := r.moved(start, end)
-		return pointerTo(float64(moved.Transfers) / (sum / weight))
+		return pointerTo(float64(moved.Transfers) / average)
 	}
 	want := &Overview{
 		Days: days, Start: s.Start, End: s.End, Bucket: unit, Balanced: true, Created: created, Destroyed: destroyed,

@@ -1,0 +1,307 @@
+package aggregates
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+)
+
+// TestTheAPIIsWhatScanningSays compares what programs are told with the same
+// numbers by scanning every posting and every sale, on random ledgers. The
+// window begins with an hour, so that nothing is taken in proportion.
+func TestTheAPIIsWhatScanningSays(t *testing.T) {
+	for i, days := range []int{2, 20, 45, 200, 900} {
+		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(uint64(i), 11))
+			now := at(t, "03-11 15:00").Add(time.Duration(random.IntN(48)) * hour)
+			r := randomRecord(random, now, days, 150)
+			sales := r.randomSales(random, 200)
+			db := testkit.Postgres(t)
+			b := r.batch()
+			for item := range 60 {
+				ref := fmt.Sprintf("i/%02d", item)
+				b.Items = append(b.Items, ledger.Item{Ref: ref, Name: itemName(ref)})
+			}
+			b.Sales = sales
+			appendBatch(t, db, b)
+			w := windowAt(now)
+			for _, days := range AllDays() {
+				r.checkFlow(t, db, w, days)
+				r.checkHealth(t, db, w, days, sales)
+				r.checkAccount(t, db, w, days)
+				s := r.span(w, days)
+				checkMarket(t, db, w, s, sales)
+				checkItem(t, db, w, s, sales, "i/03")
+			}
+			for _, q := range []StatsQuery{{}, {Kind: ledger.Personal}, {Status: "archived"}, {Kind: ledger.Business, Status: "active"}} {
+				r.checkStats(t, db, w, q)
+			}
+		})
+	}
+}
+
+// randomSales are lines of trade at the times of transactions, most of them
+// sales, of some items much more than of others. No two lines of an item are
+// at the same time, so that which is first is no question.
+func (r record) randomSales(random *rand.Rand, n int) []ledger.Sale {
+	var sales []ledger.Sale
+	seen := map[string]bool{}
+	for i := range n {
+		s := ledger.Sale{
+			Origin: "test", Ref: fmt.Sprint("sale", i), At: r.transactions[random.IntN(len(r.transactions))].At,
+			Item: fmt.Sprintf("i/%02d", random.IntN(1+random.IntN(60))), Direction: ledger.DirectionSale,
+			Quantity: 1 + random.Int64N(9), Total: 1 + random.Int64N(5000),
+		}
+		switch random.IntN(8) {
+		case 0:
+			s.Quantity, s.Total = -s.Quantity, -s.Total
+		case 1:
+			s.Total = 0
+		}
+		if name := s.Item + s.At.String(); !seen[name] {
+			seen[name] = true
+			sales = append(sales, s)
+		}
+	}
+	return sales
+}
+
+// span is the period; some of the ledgers have ended by the window.
+func (r record) span(w cache.Window, days Days) span {
+	last := slices.MaxFunc(r.transactions, func(a, b ledger.Transaction) int { return a.At.Compare(b.At) }).At
+	return spanOf(w, days, r.first(), last.Truncate(hour))
+}
+
+// itemName is shared by several items.
+func itemName(ref string) string { return "Item " + ref[len(ref)-1:] }
+
+// within lists what happened from start to end.
+func within(sales []ledger.Sale, start, end time.Time) []ledger.Sale {
+	return slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.At.Before(start) || !s.At.Before(end) })
+}
+
+func compare(t *testing.T, what string, days Days, want, got any, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(want, got, nearly, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s of %s days (-scanned +got):\n%s", what, days.Key(), diff)
+	}
+}
+
+func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q StatsQuery) {
+	t.Helper()
+	rows := map[[2]string]*StatsRow{}
+	want := &Stats{}
+	for _, kind := range ledger.Kinds() {
+		for _, status := range []string{"active", "archived"} {
+			rows[[2]string{string(kind), status}] = &StatsRow{Kind: kind, Status: status}
+		}
+	}
+	balances := r.balances(w.Start)
+	for ref, a := range r.accounts {
+		status := "active"
+		if !a.Archived.IsZero() && !a.Archived.After(w.Start) {
+			status = "archived"
+		}
+		row := rows[[2]string{string(a.Kind), status}]
+		row.Accounts++
+		row.Balance += balances[ref]
+		for _, tx := range r.transactions {
+			for _, p := range tx.Postings {
+				if p.Account == ref {
+					row.Transactions++
+				}
+			}
+		}
+	}
+	for _, kind := range ledger.Kinds() {
+		for _, status := range []string{"active", "archived"} {
+			row := rows[[2]string{string(kind), status}]
+			if row.Accounts > 0 && (q.Kind == "" || q.Kind == kind) && (q.Status == "" || q.Status == status) {
+				want.Rows = append(want.Rows, *row)
+			}
+		}
+	}
+	got, err := ComputeStats(t.Context(), db, w, q)
+	compare(t, "stats "+q.Key(), 0, want, got, err)
+}
+
+func (r record) checkFlow(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) {
+	t.Helper()
+	s := r.span(w, days)
+	want := &Flow{Period: s.period()}
+	sources := map[string]*SourceFlow{}
+	paid, received := map[ledger.Kind]int64{}, map[ledger.Kind]int64{}
+	for _, tx := range r.transactions {
+		if tx.At.Before(s.Start) || !tx.At.Before(s.End) {
+			continue
+		}
+		sum, created, destroyed := record{r.accounts, []ledger.Transaction{tx}}.moved(s.Start, s.End)
+		of := sources[tx.Source]
+		if of == nil {
+			of = &SourceFlow{Source: tx.Source}
+			sources[tx.Source] = of
+		}
+		of.Volume += sum.Volume
+		of.Created += created
+		of.Destroyed += destroyed
+		want.Transfers.Now += sum.Transfers
+		net := map[string]int64{}
+		for _, p := range tx.Postings {
+			net[p.Account] += p.Amount
+		}
+		for ref, n := range net {
+			if kind := r.accounts[ref].Kind; n < 0 {
+				paid[kind] -= n
+			} else {
+				received[kind] += n
+			}
+		}
+	}
+	for _, of := range sources {
+		if of.Volume == 0 {
+			continue // nothing moved: a transaction to oneself
+		}
+		want.Sources = append(want.Sources, *of)
+		want.Volume.Now += of.Volume
+		want.Created.Now += of.Created
+		want.Destroyed.Now += of.Destroyed
+	}
+	slices.SortFunc(want.Sources, func(a, b SourceFlow) int {
+		return cmp.Or(cmp.Compare(b.Volume, a.Volume), cmp.Compare(a.Source, b.Source))
+	})
+	if before, ok := s.previous(); ok {
+		sum, created, destroyed := r.moved(before.Start, before.End)
+		want.Volume.Before, want.Transfers.Before, want.Created.Before, want.Destroyed.Before =
+			&sum.Volume, &sum.Transfers, &created, &destroyed
+	}
+	got, err := ComputeFlow(t.Context(), db, w, days)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// How several payers' money is shared out is the ledger's own matter; that
+	// each kind paid and received what it did is ours.
+	for _, f := range got.Kinds {
+		paid[f.From] -= f.Volume
+		received[f.To] -= f.Volume
+	}
+	for _, kind := range ledger.Kinds() {
+		if paid[kind] != 0 || received[kind] != 0 {
+			t.Errorf("flow of %s days: %s paid %d and received %d more than the flows say", days.Key(), kind, paid[kind], received[kind])
+		}
+	}
+	got.Kinds = nil
+	compare(t, "flow", days, want, got, nil)
+}
+
+func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days, sales []ledger.Sale) {
+	t.Helper()
+	s := r.span(w, days)
+	sum, created, destroyed := r.moved(s.Start, s.End)
+	sold := func(start, end time.Time) (total int64) {
+		for _, sale := range within(sales, start, end) {
+			if sale.Quantity > 0 && sale.Total > 0 {
+				total += sale.Total
+			}
+		}
+		return total
+	}
+	want := &Health{
+		Period: s.period(),
+		Supply: SupplyAccount{Opening: r.supply(s.Start), Created: created, Destroyed: destroyed, Closing: r.supply(s.End), Holds: true},
+	}
+	ratio := func(moved int64, start, end time.Time) *float64 {
+		if average := r.averageSupply(start, end); average > 0 {
+			return pointerTo(float64(moved) / average)
+		}
+		return nil
+	}
+	want.TransferVelocity.Now, want.GoodsVelocity.Now = ratio(sum.Transfers, s.Start, s.End), ratio(sold(s.Start, s.End), s.Start, s.End)
+	if want.TransferVelocity.Now == nil {
+		want.TransferVelocity.Why, want.GoodsVelocity.Why = whyNoSupply, whyNoSupply
+	}
+	if before, ok := s.previous(); ok {
+		moved, _, _ := r.moved(before.Start, before.End)
+		want.Supply.Before = pointerTo(r.supply(before.End))
+		want.TransferVelocity.Before = ratio(moved.Transfers, before.Start, before.End)
+		want.GoodsVelocity.Before = ratio(sold(before.Start, before.End), before.Start, before.End)
+	}
+	last := map[string]time.Time{} // of holders
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			a := r.accounts[p.Account]
+			if a.Kind != ledger.System && (a.Archived.IsZero() || a.Archived.After(s.End)) && !tx.At.Before(last[a.Holder]) {
+				last[a.Holder] = tx.At
+			}
+		}
+	}
+	want.Holders = int64(len(last))
+	for _, days := range []int{1, 7, 30} {
+		active := ActiveShare{Days: days}
+		for _, at := range last {
+			if !at.Before(s.Today.Add(-time.Duration(days-1) * day)) {
+				active.Holders++
+			}
+		}
+		active.Share = pointerTo(float64(active.Holders) / float64(len(last)))
+		want.Active = append(want.Active, active)
+	}
+	got, err := ComputeHealth(t.Context(), db, w, days)
+	compare(t, "health", days, want, got, err)
+}
+
+func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) {
+	t.Helper()
+	s := r.span(w, days)
+	for _, ref := range []string{"a00", "a07", "a13"} {
+		of := r.accounts[ref]
+		want := &Account{
+			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Period: s.period(),
+		}
+		if !of.Archived.IsZero() {
+			want.Archived = &of.Archived
+		}
+		unit, buckets := s.divide(mostDays)
+		want.Bucket = unit
+		for _, b := range buckets {
+			want.Moves = append(want.Moves, Moves{Start: b.start, Partial: b.partial})
+		}
+		for _, tx := range r.transactions {
+			for _, p := range tx.Postings {
+				if p.Account != ref {
+					continue
+				}
+				want.Postings++
+				if want.LastActive == nil || tx.At.After(*want.LastActive) {
+					want.LastActive = pointerTo(tx.At)
+				}
+				if tx.At.Before(s.Start) {
+					continue
+				}
+				i := slices.IndexFunc(buckets, func(b bucket) bool { return s.index(tx.At) <= b.to })
+				m := &want.Moves[i]
+				m.Postings++
+				m.Received += max(0, p.Amount)
+				m.Sent += max(0, -p.Amount)
+				want.Received += max(0, p.Amount)
+				want.Sent += max(0, -p.Amount)
+			}
+		}
+		got, err := ComputeAccount(t.Context(), db, w, AccountQuery{ref, days})
+		compare(t, "account "+ref, days, want, got, err)
+	}
+}

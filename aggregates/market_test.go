@@ -1,0 +1,106 @@
+package aggregates
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+func real(s ledger.Sale) bool { return s.Quantity > 0 && s.Total > 0 }
+
+// traded is a candle by scanning.
+func traded(sales []ledger.Sale) (c Candle, apart ApartLines) {
+	slices.SortFunc(sales, func(a, b ledger.Sale) int { return a.At.Compare(b.At) })
+	for _, s := range sales {
+		if !real(s) {
+			apart.Lines++
+			apart.Quantity += s.Quantity
+			apart.Volume += s.Total
+			continue
+		}
+		price := float64(s.Total) / float64(s.Quantity)
+		if c.Sales == 0 {
+			c.Prices.Open, c.Prices.High, c.Prices.Low = &price, &price, &price
+		}
+		c.Prices.Close = &price
+		c.Prices.High = pointerTo(max(*c.Prices.High, price))
+		c.Prices.Low = pointerTo(min(*c.Prices.Low, price))
+		c.Sales++
+		c.Quantity += s.Quantity
+		c.Volume += s.Total
+	}
+	if c.Sales > 0 {
+		c.Prices.VWAP = pointerTo(float64(c.Volume) / float64(c.Quantity))
+	}
+	return c, apart
+}
+
+func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale) {
+	t.Helper()
+	period := within(sales, s.Start, s.End)
+	sum, apart := traded(period)
+	want := &Market{
+		Period: s.period(), Apart: apart,
+		Sales: Compared{Now: sum.Sales}, Quantity: Compared{Now: sum.Quantity}, Volume: Compared{Now: sum.Volume},
+	}
+	if before, ok := s.previous(); ok {
+		past, _ := traded(within(sales, before.Start, before.End))
+		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume
+	}
+	items := map[string][]ledger.Sale{}
+	for _, sale := range period {
+		if real(sale) {
+			items[sale.Item] = append(items[sale.Item], sale)
+		}
+	}
+	want.Items = int64(len(items))
+	for ref, sales := range items {
+		of, _ := traded(sales)
+		want.Top = append(want.Top, ItemMarket{
+			ID: ref, Name: itemName(ref), Sales: of.Sales, Quantity: of.Quantity, Volume: of.Volume,
+			Share: float64(of.Volume) / float64(sum.Volume), VWAP: *of.Prices.VWAP, High: of.Prices.High, Low: of.Prices.Low,
+		})
+	}
+	slices.SortFunc(want.Top, func(a, b ItemMarket) int {
+		return cmp.Or(cmp.Compare(b.Volume, a.Volume), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	for _, of := range want.Top[min(len(want.Top), mostItems):] {
+		want.Others.Items++
+		want.Others.Sales += of.Sales
+		want.Others.Quantity += of.Quantity
+		want.Others.Volume += of.Volume
+	}
+	want.Top = want.Top[:min(len(want.Top), mostItems)]
+	got, err := ComputeMarket(t.Context(), db, w, s.Days)
+	compare(t, "market", s.Days, want, got, err)
+}
+
+func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale, ref string) {
+	t.Helper()
+	sales = slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != ref })
+	sum, apart := traded(within(sales, s.Start, s.End))
+	want := &Item{
+		ID: ref, Name: itemName(ref), Period: s.period(), Apart: apart, Prices: sum.Prices, Thin: sum.Sales < 5,
+		Sales: Compared{Now: sum.Sales}, Quantity: Compared{Now: sum.Quantity}, Volume: Compared{Now: sum.Volume},
+	}
+	if before, ok := s.previous(); ok {
+		past, _ := traded(within(sales, before.Start, before.End))
+		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume
+	}
+	unit, buckets := s.divide(mostDays)
+	want.Bucket = unit
+	for _, b := range buckets {
+		from := s.Start.Add(time.Duration(b.from) * day)
+		c, _ := traded(within(sales, from, s.Start.Add(time.Duration(b.to+1)*day)))
+		c.Start, c.Partial = b.start, b.partial
+		want.Candles = append(want.Candles, c)
+	}
+	got, err := ComputeItem(t.Context(), db, w, ItemQuery{ref, s.Days})
+	compare(t, "item", s.Days, want, got, err)
+}
