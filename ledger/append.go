@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,16 +17,18 @@ import (
 // A Ledger reads and writes the record in a Postgres database. It may be used
 // by many goroutines and by many processes at once.
 type Ledger struct {
-	db *pgxpool.Pool
+	db   *pgxpool.Pool
+	told []func(context.Context, Change)
 }
 
-// New returns the ledger that is kept in db, whose schema is migrated.
-func New(db *pgxpool.Pool) *Ledger { return &Ledger{db: db} }
-
-// Channel is where Postgres notifies listeners of every append that changed
-// something. The payload is the tags of what changed, joined by commas: ledger
-// (transactions), sales, accounts, items, shops.
-const Channel = "exchequer_ledger"
+// New returns the ledger that is kept in db, whose schema is migrated. Those
+// who are told hear of each append of this Ledger that changed something, when
+// it has committed and before Append returns. Their context is not cancelled
+// with the append's, and they are to be quick. All others hear by [Listen], of
+// the same change again.
+func New(db *pgxpool.Pool, told ...func(context.Context, Change)) *Ledger {
+	return &Ledger{db: db, told: told}
+}
 
 // Append writes a batch in one database transaction: all of it, or nothing
 // and an error, which is a [*BatchError] when the batch itself is wrong.
@@ -56,6 +59,11 @@ func (l *Ledger) Append(ctx context.Context, b Batch) (Written, error) {
 	case err != nil:
 		return Written{}, fmt.Errorf("append batch: %w", err)
 	}
+	if w.id != "" {
+		for _, tell := range l.told {
+			tell(context.WithoutCancel(ctx), Change{ID: w.id, Tags: w.tags()})
+		}
+	}
 	return w.written, nil
 }
 
@@ -66,6 +74,7 @@ type writing struct {
 	written  Written
 	problems problems
 	changed  map[string]bool // tags
+	id       string          // of the change that listeners are told of; empty if none
 
 	accounts map[string]account // that the batch names, by ref
 	items    map[string]int64   // ids by ref
@@ -119,8 +128,12 @@ func (w *writing) rollups(ctx context.Context, d *deltas) error {
 	if earliest := w.earliest(d); !earliest.IsZero() {
 		batch.Queue(`DELETE FROM day_snapshots WHERE day >= $1`, earliest)
 	}
-	if tags := w.tags(); tags != "" {
-		batch.Queue(`SELECT pg_notify($1, $2)`, Channel, tags)
+	if tags := w.tags(); len(tags) > 0 {
+		// Postgres sends it when the transaction has committed, or not at all.
+		const notify = `SELECT pg_current_xact_id()::text, pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
+		batch.Queue(notify, Channel, strings.Join(tags, ",")).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&w.id, nil)
+		})
 	}
 	if batch.Len() == 0 {
 		return nil
@@ -148,18 +161,9 @@ func (w *writing) earliest(d *deltas) time.Time {
 	return earliest.UTC().Truncate(24 * time.Hour)
 }
 
-func (w *writing) tags() string {
-	var tags []string
-	if w.written.Transactions > 0 {
-		tags = append(tags, "ledger")
-	}
-	if w.written.Sales > 0 {
-		tags = append(tags, "sales")
-	}
-	for _, tag := range []string{"accounts", "items", "shops"} {
-		if w.changed[tag] {
-			tags = append(tags, tag)
-		}
-	}
-	return strings.Join(tags, ",")
+// tags are what the append has touched, none where it has changed nothing.
+func (w *writing) tags() []string {
+	w.changed[tagTransactions] = w.written.Transactions > 0
+	w.changed[tagSales] = w.written.Sales > 0
+	return slices.DeleteFunc(Tags(), func(tag string) bool { return !w.changed[tag] })
 }

@@ -229,35 +229,6 @@ func TestArchivingDeletesTheSnapshotsThatItMakesWrong(t *testing.T) {
 	wantRows(t, db, `SELECT archived = '2026-03-04 12:00Z' FROM accounts WHERE ref = 'ann'`, "true")
 }
 
-func TestListenersLearnWhatChanged(t *testing.T) {
-	db := testkit.Postgres(t)
-	l := ledger.New(db)
-	conn, err := db.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(t.Context(), "LISTEN "+ledger.Channel); err != nil {
-		t.Fatal(err)
-	}
-	b := grant()
-	for range 2 { // the second one changes nothing and says nothing
-		if _, err := l.Append(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.Shops[0].Seen = noon.Add(time.Second)
-	if _, err := l.Append(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"ledger,sales,accounts,items,shops", "shops"} {
-		n, err := conn.Conn().WaitForNotification(t.Context())
-		if err != nil || n.Payload != want {
-			t.Errorf("notification = %v, %v, want %s", n, err, want)
-		}
-	}
-}
-
 func open(t *testing.T, url, application string) *pgxpool.Pool {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), url, postgres.Options{ApplicationName: application})

@@ -191,7 +191,7 @@ func (w *writing) writeAccounts(ctx context.Context, known map[string]knownAccou
 	if err != nil {
 		return err
 	}
-	w.changed["accounts"] = true
+	w.changed[tagAccounts] = true
 	// Another append may have written an account after we looked.
 	for _, a := range w.batch.Accounts {
 		if _, ok := known[a.Ref]; !ok {
@@ -257,7 +257,7 @@ func (w *writing) writeItems(ctx context.Context, known map[string]string) error
 			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END
 		RETURNING ref, id`
 	rows, _ := w.tx.Query(ctx, query, refs, names)
-	w.changed["items"] = true
+	w.changed[tagItems] = true
 	return collectIDs(rows, w.items)
 }
 
@@ -298,7 +298,7 @@ func (w *writing) writeShops(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.changed["shops"] = tag.RowsAffected() > 0
+	w.changed[tagShops] = tag.RowsAffected() > 0
 	rows, _ := w.tx.Query(ctx, `SELECT ref, id FROM shops WHERE ref = ANY($1)`, refs)
 	return collectIDs(rows, w.shops)
 }
