@@ -41,6 +41,7 @@ func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
 						return [...]cache.Result[int]{get(t, items, "a"), get(t, items, "b"), get(t, number, One{})}
 					}
 					before := read()
+					time.Sleep(2 * time.Second)
 					if err := c.Invalidate(t.Context(), how, test.scope); err != nil {
 						t.Fatal(err)
 					}

@@ -121,8 +121,11 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 		e := s.known.Load()
 		v := m.judge(s, e, now)
 		var f *flight
-		if v.due {
+		switch {
+		case v.due:
 			f = m.refresh(s, v, now)
+		case v.soft && v.usable:
+			m.refreshAt(s, v.next)
 		}
 		if v.usable {
 			m.stats.count(v, waited)
@@ -150,23 +153,38 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 
 // A verdict is what may be done with an entry at a time.
 type verdict struct {
-	usable bool // it may be shown
-	fresh  bool // and is the newest there can be
-	due    bool // a refresh is to be tried
+	usable bool      // it may be shown
+	fresh  bool      // and is the newest there can be
+	soft   bool      // it was invalidated, softly
+	due    bool      // a refresh is to be tried
+	next   time.Time // else when it is
 }
+
+// softFloor is how often an invalidation that is soft makes a key refresh at
+// most, in the whole fleet: many writes must not make a producer run all the
+// time.
+const softFloor = time.Second
 
 // judge is the one place that decides about freshness.
 func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
 	if e == nil {
 		return verdict{due: true}
 	}
-	soft := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)
 	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
-	var v verdict
+	v := verdict{soft: m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)}
 	v.usable = e.has && !hard && now.Before(e.hardUntil)
-	settled := v.usable && !soft && !e.early(now) && now.Before(e.softUntil)
-	v.fresh = settled && e.reason == ""
-	v.due = !settled && !e.backsOff(now)
+	settled := v.usable && !e.early(now) && now.Before(e.softUntil)
+	v.fresh = settled && !v.soft && e.reason == ""
+	switch {
+	case settled && !v.soft:
+		v.next = e.softUntil
+	case settled && now.Sub(e.computedAt).Abs() < softFloor:
+		v.next = e.computedAt.Add(softFloor)
+	}
+	if e.backsOff(now) && v.next.Before(e.retryAt) {
+		v.next = e.retryAt
+	}
+	v.due = !now.Before(v.next)
 	return v
 }
 
@@ -182,11 +200,13 @@ func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
 	case v.fresh:
 		return e.fresh
 	case e.reason != "":
-		next := e.retryAt
-		if next.Before(e.softUntil) {
+		next := v.next
+		if !v.soft && next.Before(e.softUntil) {
 			next = e.softUntil
 		}
 		return e.result(Degraded, next)
+	case !v.due:
+		return e.result(Stale, v.next)
 	default:
 		return e.result(Stale, WindowAt(now, m.policy.Window).Start)
 	}

@@ -40,6 +40,24 @@ func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) *flight 
 	return f
 }
 
+// refreshAt starts a refresh later, once, for a reader who came while it was
+// too early for one: when that reader comes again, the value is to be there.
+func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
+	if !s.planned.CompareAndSwap(false, true) {
+		return
+	}
+	m.cache.after(m.cache.until(at), func() {
+		s.planned.Store(false)
+		now := m.cache.now()
+		switch v := m.judge(s, s.known.Load(), now); {
+		case v.due:
+			m.refresh(s, v, now)
+		case v.soft && v.usable:
+			m.refreshAt(s, v.next) // another process has computed, and there was a write since
+		}
+	})
+}
+
 func (s *slot[P, T]) land(f *flight) {
 	s.mu.Lock()
 	s.flight = nil

@@ -31,6 +31,8 @@ type slot[P Params, T any] struct {
 	last  atomic.Int64  // number of the last window in which it was asked for
 	ready chan struct{} // told that the store has news
 
+	planned atomic.Bool // whether a refresh is to start when it may
+
 	mu     sync.Mutex
 	flight *flight   // under way, or nil
 	again  time.Time // before this another process is left to finish

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -118,7 +119,17 @@ var errNoValue = errors.New("no value came of it; another process may have taken
 func (s *slot[P, T]) warm(ctx context.Context) error {
 	m, now := s.memo, s.memo.cache.now()
 	s.ask(now.UnixNano())
-	if v := m.judge(s, s.known.Load(), now); v.due {
+	v := m.judge(s, s.known.Load(), now)
+	if wait := v.next.Sub(now); v.soft && !v.due && wait <= softFloor {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		now = m.cache.now()
+		v = m.judge(s, s.known.Load(), now)
+	}
+	if v.due {
 		// Without a flight the cache is closed, or another process is at it.
 		if f := m.refresh(s, v, now); f != nil {
 			select {
