@@ -34,14 +34,16 @@ const window = 30 * time.Second
 
 // NewEconomy registers the memos of the home page, which read db.
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
+	// No append touches their tag: they read much, so that a window is to pass
+	// before they are computed again.
 	spec := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: window, Tags: []string{"ledger"}}
+		return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
 	}
 	return &Economy{
 		Overview: cache.NewMemo(c, spec("economy.overview"), func(ctx context.Context, w cache.Window, d Days) (*Overview, error) {
 			return ComputeOverview(ctx, db, w, d)
 		}).Usual(AllDays()...),
-		Inequality: cache.NewMemo(c, spec("economy.inequality"), func(ctx context.Context, w cache.Window, p Population) (*Inequality, error) {
+		Inequality: cache.NewMemo(c, spec("economy.distribution"), func(ctx context.Context, w cache.Window, p Population) (*Inequality, error) {
 			return ComputeInequality(ctx, db, w, p)
 		}).Usual(PopulationPersonal, PopulationPrivate, PopulationAll),
 		Activity: cache.NewMemo(c, spec("economy.activity"), func(ctx context.Context, w cache.Window, d Days) (*Activity, error) {
