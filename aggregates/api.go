@@ -34,19 +34,19 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"ledger"}}
 	}
 	return &API{
-		Stats: NewStats(c, db),
+		Stats: NewStats(c, db).Usual(StatsQuery{}),
 		Flow: cache.NewMemo(c, spec("flow"), func(ctx context.Context, w cache.Window, d Days) (*Flow, error) {
 			return ComputeFlow(ctx, db, w, d)
-		}),
+		}).Usual(AllDays()...),
 		Market: cache.NewMemo(c, spec("market"), func(ctx context.Context, w cache.Window, d Days) (*Market, error) {
 			return ComputeMarket(ctx, db, w, d)
-		}),
+		}).Usual(AllDays()...),
 		Item: cache.NewMemo(c, one("item"), func(ctx context.Context, w cache.Window, q ItemQuery) (*Item, error) {
 			return ComputeItem(ctx, db, w, q)
 		}),
 		Health: cache.NewMemo(c, spec("health"), func(ctx context.Context, w cache.Window, d Days) (*Health, error) {
 			return ComputeHealth(ctx, db, w, d)
-		}),
+		}).Usual(AllDays()...),
 		Account: cache.NewMemo(c, one("account"), func(ctx context.Context, w cache.Window, q AccountQuery) (*Account, error) {
 			return ComputeAccount(ctx, db, w, q)
 		}),
