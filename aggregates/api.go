@@ -25,13 +25,13 @@ type API struct {
 // NewAPI registers the memos of the public API, which read db.
 func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	spec := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: window, Tags: []string{"ledger"}}
+		return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
 	}
 	// Of items and accounts there are many, mostly asked for by somebody who goes
 	// through all of them: a minute is new enough, and what nobody has asked for
 	// in an hour leaves the shared level, so that they do not fill it.
 	one := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"ledger"}}
+		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}}
 	}
 	return &API{
 		Stats: NewStats(c, db).Usual(StatsQuery{}),

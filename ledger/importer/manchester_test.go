@@ -76,6 +76,7 @@ func TestCouncilSpendingGivesThePublishedFigures(t *testing.T) {
 	close10(t, "top 10%", top(received, .10), .9667509494)
 
 	verify(t, db)
+	councilNumbers(t, db)
 	again := run(t, db, "council-spending.toml", files[60:64]...)
 	if again.Transactions != 0 || again.SkippedTransactions != again.Rows {
 		t.Errorf("importing four months again gave %+v, want all of it skipped", again)

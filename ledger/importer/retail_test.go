@@ -72,6 +72,7 @@ func TestOnlineRetailGivesItsKnownFigures(t *testing.T) {
 	close10(t, "top 10%", top(spent, .10), .5969912914)
 
 	verify(t, db)
+	retailNumbers(t, db)
 	again := run(t, db, "online-retail.toml", file)
 	if again.Transactions != 0 || again.Sales != 0 || again.SkippedSales != 541_909 {
 		t.Errorf("importing it again gave %+v, want all of it skipped", again)
