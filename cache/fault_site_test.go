@@ -3,7 +3,6 @@ package cache_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,17 +40,6 @@ func (s *site) join(t *testing.T) *member {
 		func(context.Context, cache.Window, Item) (int, error) { return 1, nil })
 	s.processes = append(s.processes, m)
 	return m
-}
-
-// fresh says what a process that has just started finds in Redis, without
-// computing. It goes to Redis directly.
-func (s *site) fresh(t *testing.T) (cache.Result[int], error) {
-	var none source
-	none.set(0, io.EOF, nil)
-	store := redisStore(t, s.redis.Addr)
-	c := cache.New(cache.Deps{Store: store, Tenant: "town"})
-	defer c.Close(t.Context())
-	return numberOf(c, &none).Get(t.Context(), One{})
 }
 
 // A waiting is how long visitors of a process waited.
