@@ -28,26 +28,6 @@ func (c healthcheckCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-type warmCommand struct{ serverFlag }
-
-// Run asks for the home page in each of its periods and waits until each is
-// whole.
-func (c warmCommand) Run(ctx context.Context, s streams) error {
-	for _, days := range []string{"30", "7", "90", "365", "all"} {
-		began := time.Now()
-		path := "/economy?days=" + days
-		status, _, err := c.get(ctx, path, time.Minute)
-		if err != nil {
-			return fmt.Errorf("warm %s: %w", path, err)
-		}
-		if status != http.StatusOK {
-			return fmt.Errorf("warm %s: status %d", path, status)
-		}
-		fmt.Fprintf(s.out, "%s in %s\n", path, time.Since(began).Round(time.Millisecond))
-	}
-	return nil
-}
-
 // get fetches a path of the server, up to 1 MB of its body.
 func (f serverFlag) get(ctx context.Context, path string, timeout time.Duration) (int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -25,7 +25,8 @@ type commands struct {
 	Import      importCommand      `cmd:"" help:"Read CSV files, mapped or native, into the ledger."`
 	Export      exportCommand      `cmd:"" help:"Write the whole ledger as native CSV files."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schema up to date."`
-	Warm        warmCommand        `cmd:"" help:"Ask a running server for its pages, so that its cache is warm."`
+	Warm        warmCommand        `cmd:"" help:"Bring a running server's cache up to date; the same as cache warm."`
+	Cache       cacheCommand       `cmd:"" help:"Look at the cache of a running server, and steer it."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready; for container probes."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// cacheCommand looks at the cache of a running server, and steers it.
+type cacheCommand struct {
+	Stats      cacheStatsCommand      `cmd:"" help:"Print what each memo and the shared level do."`
+	Reset      cacheResetCommand      `cmd:"" help:"Start the counts of stats anew."`
+	Policies   cachePoliciesCommand   `cmd:"" help:"Print how long each memo's values serve."`
+	Status     cacheStatusCommand     `cmd:"" help:"Print what is known of one key, and who computes it."`
+	Invalidate cacheInvalidateCommand `cmd:"" help:"Mark values as stale, or forbid them."`
+	Warm       warmCommand            `cmd:"" help:"Bring the usual values up to date, and those that were asked for lately."`
+	Test       cacheTestCommand       `cmd:"" help:"Set, get and delete a value at the shared level."`
+	Health     cacheHealthCommand     `cmd:"" help:"Say whether all is well; exit code 1 if not."`
+}
+
+type cacheStatsCommand struct{ operatorFlags }
+
+func (c cacheStatsCommand) Run(ctx context.Context, s streams) error {
+	var a statsAnswer
+	if err := c.call(ctx, s, "GET", "stats", nil, nil, &a); err != nil || c.JSON {
+		return err
+	}
+	return a.print(s.out)
+}
+
+type cacheResetCommand struct{ operatorFlags }
+
+func (c cacheResetCommand) Run(ctx context.Context, s streams) error {
+	var a struct{ Since time.Time }
+	if err := c.call(ctx, s, "POST", "stats/reset", nil, nil, &a); err != nil || c.JSON {
+		return err
+	}
+	fmt.Fprintln(s.out, "counting from", moment(a.Since))
+	return nil
+}
+
+type cachePoliciesCommand struct{ operatorFlags }
+
+func (c cachePoliciesCommand) Run(ctx context.Context, s streams) error {
+	var a policiesAnswer
+	if err := c.call(ctx, s, "GET", "policies", nil, nil, &a); err != nil || c.JSON {
+		return err
+	}
+	return a.print(s.out)
+}
+
+type cacheStatusCommand struct {
+	operatorFlags
+	Key string `arg:"" help:"Memo and parameters: stats:personal:active. The memo alone where it has none."`
+}
+
+func (c cacheStatusCommand) Run(ctx context.Context, s streams) error {
+	var a statusAnswer
+	if err := c.call(ctx, s, "GET", "status", url.Values{"key": {c.Key}}, nil, &a); err != nil || c.JSON {
+		return err
+	}
+	return a.print(s.out)
+}
+
+type cacheInvalidateCommand struct {
+	operatorFlags
+	Key     string `xor:"scope" required:"" help:"One value, as in status."`
+	Memo    string `xor:"scope" required:"" help:"All values of a memo."`
+	Tag     string `xor:"scope" required:"" help:"All memos with a tag (see policies)."`
+	Pattern string `xor:"scope" required:"" help:"All memos whose names match: economy.*"`
+	Tenant  bool   `xor:"scope" required:"" help:"All memos of this deployment."`
+	All     bool   `xor:"scope" required:"" help:"Everything, of all deployments that share the store."`
+	Hard    bool   `help:"Do not show the old values again, rather than until there are newer ones."`
+}
+
+func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
+	type order struct {
+		Key     string `json:"key,omitempty"`
+		Memo    string `json:"memo,omitempty"`
+		Tag     string `json:"tag,omitempty"`
+		Pattern string `json:"pattern,omitempty"`
+		Tenant  bool   `json:"tenant,omitempty"`
+		All     bool   `json:"all,omitempty"`
+		How     string `json:"how"`
+	}
+	o := order{c.Key, c.Memo, c.Tag, c.Pattern, c.Tenant, c.All, "soft"}
+	if c.Hard {
+		o.How = "hard"
+	}
+	var a struct {
+		Scope, How string
+		Away       bool
+	}
+	if err := c.call(ctx, s, "POST", "invalidate", nil, o, &a); err != nil || c.JSON {
+		return err
+	}
+	fmt.Fprintf(s.out, "invalidated (%s): %s\n", a.How, a.Scope)
+	if a.Away {
+		fmt.Fprintln(s.out, "Redis is away: the other processes hear of it when it is back")
+	}
+	return nil
+}
+
+type cacheTestCommand struct{ operatorFlags }
+
+func (c cacheTestCommand) Run(ctx context.Context, s streams) error {
+	var a struct {
+		Kind                                  string
+		OK                                    bool
+		Error                                 string
+		SetSeconds, GetSeconds, DeleteSeconds float64
+	}
+	if err := c.call(ctx, s, "POST", "test", nil, nil, &a); err != nil {
+		return err
+	}
+	if !a.OK {
+		return fmt.Errorf("%s: %s", a.Kind, a.Error)
+	}
+	if !c.JSON {
+		fmt.Fprintf(s.out, "%s: set in %s, got in %s, deleted in %s\n", a.Kind, span(a.SetSeconds), span(a.GetSeconds), span(a.DeleteSeconds))
+	}
+	return nil
+}
+
+type cacheHealthCommand struct{ operatorFlags }
+
+func (c cacheHealthCommand) Run(ctx context.Context, s streams) error {
+	var a healthAnswer
+	if err := c.call(ctx, s, "GET", "health", nil, nil, &a); err != nil {
+		return err
+	}
+	if !c.JSON {
+		if err := a.print(s.out); err != nil {
+			return err
+		}
+	}
+	if a.Status != "ok" {
+		return errors.New(a.Status + ": " + strings.Join(a.Reasons, "; "))
+	}
+	return nil
+}

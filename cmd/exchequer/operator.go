@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// operatorFlags say which server to ask, and as whom.
+type operatorFlags struct {
+	serverFlag
+	OperatorToken     string `name:"operator-token" env:"EXCHEQUER_OPERATOR_TOKEN" help:"The token that the server was started with; belongs in the environment, which others cannot see."`
+	OperatorTokenFile string `name:"operator-token-file" env:"EXCHEQUER_OPERATOR_TOKEN_FILE" type:"path" help:"File that holds the token."`
+	JSON              bool   `name:"json" help:"Print the server's answer as it is."`
+}
+
+const (
+	operatorPatience = 10 * time.Second
+	answerLimit      = 4 << 20
+)
+
+// call asks a path below /api/v1/cache and reads the answer into to, or prints
+// it where it is wanted as it is.
+func (f operatorFlags) call(ctx context.Context, s streams, method, path string, query url.Values, body, to any) error {
+	ctx, cancel := context.WithTimeout(ctx, operatorPatience)
+	defer cancel()
+	answer, err := f.ask(ctx, method, path, query, body)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	text, err := io.ReadAll(io.LimitReader(answer, answerLimit))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", f.Server, err)
+	}
+	if f.JSON {
+		fmt.Fprintf(s.out, "%s\n", bytes.TrimSpace(text))
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("read the answer of %s: %w (is it an exchequer of this version?)", f.Server, err)
+	}
+	return nil
+}
+
+// ask sends a request and returns the answer to it if that is a good one.
+func (f operatorFlags) ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
+	token, err := secret("EXCHEQUER_OPERATOR_TOKEN", f.OperatorToken, f.OperatorTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	if token == "" {
+		return nil, errors.New("who asks? Set EXCHEQUER_OPERATOR_TOKEN, or EXCHEQUER_OPERATOR_TOKEN_FILE, to what the server was started with")
+	}
+	address := strings.TrimSuffix(f.Server, "/") + "/api/v1/cache/" + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, sent)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", f.Server, err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
+			return nil, cause
+		}
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // without the address, which is said before it
+		}
+		return nil, fmt.Errorf("%s does not answer: %w (is exchequer serve running there? --server or EXCHEQUER_SERVER names another)", f.Server, err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
+	}
+	defer response.Body.Close()
+	return nil, f.refused(response)
+}
+
+// A problem is a refusal, as in RFC 9457.
+type problem struct {
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+	} `json:"errors"`
+}
+
+// refused says why the server did not do what it was asked, and what helps.
+func (f operatorFlags) refused(response *http.Response) error {
+	var p problem
+	text, _ := io.ReadAll(io.LimitReader(response.Body, answerLimit)) // what there is of it
+	why := response.Status
+	if json.Unmarshal(text, &p) == nil && (p.Detail != "" || p.Title != "") {
+		why = p.Detail
+		if why == "" {
+			why = p.Title
+		}
+		for _, e := range p.Errors {
+			why += "; " + e.Location + ": " + e.Message
+		}
+	} else if response.StatusCode < 500 {
+		why += " (is it an exchequer of this version?)"
+	}
+	switch response.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		why += " (here and at the server the token comes from EXCHEQUER_OPERATOR_TOKEN or EXCHEQUER_OPERATOR_TOKEN_FILE; it must be the same)"
+	case http.StatusTooManyRequests:
+		if after := response.Header.Get("Retry-After"); after != "" {
+			why += " (in " + after + " s)"
+		}
+	}
+	return fmt.Errorf("%s says no: %s", f.Server, why)
+}
