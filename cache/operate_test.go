@@ -160,6 +160,9 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "a")); err != nil {
 			t.Fatal(err)
 		}
+		if got := status(other).Invalidated; got != "soft" {
+			t.Errorf("another process says it is invalidated %q, want soft", got)
+		}
 		if r := get(t, m, "a"); r.State != cache.Stale {
 			t.Errorf("invalidated: %v", r.State)
 		}
@@ -172,15 +175,15 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 			t.Errorf("while it is refreshed: %s, want stale", p.State)
 		}
 		time.Sleep(6 * time.Second)
-		if got := status(c); got.Lock != nil || got.Process.State != "fresh" {
+		if got := status(c); got.Lock != nil || got.Process.State != "fresh" || got.Invalidated != "" {
 			t.Errorf("after the run: lock %+v, %s", got.Lock, got.Process.State)
 		}
 
 		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a")); err != nil {
 			t.Fatal(err)
 		}
-		if p := status(c).Process; p.State != "forbidden" || !p.Cached {
-			t.Errorf("invalidated hard: %+v, want forbidden", p)
+		if got := status(c); got.Process.State != "forbidden" || !got.Process.Cached || got.Invalidated != "hard" {
+			t.Errorf("invalidated hard: %+v, %q, want forbidden", got.Process, got.Invalidated)
 		}
 		s.set(0, errDown, nil)
 		if _, err := m.Get(t.Context(), "a"); err == nil {

@@ -26,6 +26,9 @@ type Status struct {
 	RetryAt    time.Time
 	Reason     string // why it is degraded
 	Bytes      int    // of the blob as it is kept
+	// Invalidated is how the value was invalidated since it was computed:
+	// "soft" (stale), "hard" (not shown again), "" (not at all).
+	Invalidated string
 
 	Process *ProcessStatus // nil where the process knows nothing of the key
 	Lock    *LockStatus    // nil where nobody computes it
@@ -105,6 +108,11 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	s.Window, s.Generation, s.ComputedAt, s.Took = Window{b.Window, b.WindowEnd}, b.Generation, b.ComputedAt, b.Took
 	s.SoftUntil, s.HardUntil, s.Failures, s.RetryAt, s.Reason = b.SoftUntil, b.HardUntil, b.Failures, b.RetryAt, b.Reason
 	s.Bytes = len(data)
+	for _, how := range []Strength{Soft, Hard} {
+		if s.Cached && c.generations.invalidated(s.Generation, m.scopes, scopeKey(c.tenant, memo, params), how) {
+			s.Invalidated = how.String()
+		}
+	}
 	return s, nil
 }
 

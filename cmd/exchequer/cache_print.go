@@ -184,6 +184,8 @@ type statusAnswer struct {
 		HardLeft float64   `json:"hardLeftSeconds"`
 		Failures int       `json:"failures"`
 		RetryAt  time.Time `json:"retryAt"`
+
+		Invalidated string `json:"invalidated"`
 	} `json:"shared"`
 	Lock *struct {
 		Owner string  `json:"owner"`
@@ -228,7 +230,14 @@ func (a statusAnswer) print(out io.Writer) error {
 	} else {
 		row(w, where, s.String())
 		if s.Cached {
-			row(w, "", fmt.Sprintf("computed in %s; fresh %s, shown %s", span(s.Took), left(s.SoftLeft), left(s.HardLeft)))
+			fresh, shown := "fresh "+left(s.SoftLeft), "shown "+left(s.HardLeft)
+			switch s.Invalidated {
+			case "soft":
+				fresh = "stale, since it was invalidated"
+			case "hard":
+				fresh, shown = "forbidden, since it was invalidated", "not shown"
+			}
+			row(w, "", "computed in "+span(s.Took)+"; "+fresh+"; "+shown)
 		}
 		if s.Failures > 0 || s.Reason != "" {
 			row(w, "", fmt.Sprintf("%d failures in a row, tried again at %s: %s", s.Failures, moment(s.RetryAt), cmp.Or(s.Reason, "-")))
@@ -254,16 +263,11 @@ type healthAnswer struct {
 }
 
 func (a healthAnswer) print(out io.Writer) error {
+	fmt.Fprintf(out, "%s; the shared level is in %s\n\n", a.Status, a.Shared.Kind)
 	w := table(out)
-	row(w, "cache", a.Status)
-	switch {
-	case a.Shared.Away:
-		row(w, a.Shared.Kind, "away since "+moment(a.Shared.AwaySince)+": "+a.Shared.Reason)
-	default:
-		row(w, "shared", a.Shared.Kind)
-	}
+	row(w, "memo", "5 min", "circuit")
 	for _, m := range a.Memos {
-		row(w, m.Memo, "circuit "+m.Circuit+", "+share(m.HitRatio)+" did not wait")
+		row(w, m.Memo, share(m.HitRatio), m.Circuit)
 	}
 	return w.Flush()
 }
