@@ -291,22 +291,19 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC
 
 // span is a duration to three digits.
 func span(seconds float64) string {
-	switch {
-	case seconds == 0:
-		return "0 s"
-	case seconds < 1e-3:
-		return strconv.FormatFloat(seconds*1e6, 'f', 0, 64) + " µs"
-	case seconds < 1:
-		return strconv.FormatFloat(seconds*1e3, 'g', 3, 64) + " ms"
-	case seconds < 120:
-		return strconv.FormatFloat(seconds, 'g', 3, 64) + " s"
-	case seconds < 2*3600:
-		return strconv.FormatFloat(seconds/60, 'g', 3, 64) + " min"
-	case seconds < 48*3600:
-		return strconv.FormatFloat(seconds/3600, 'g', 3, 64) + " h"
-	default:
-		return strconv.FormatFloat(seconds/86400, 'f', 1, 64) + " days"
+	for _, unit := range []struct {
+		below, is float64
+		name      string
+	}{{0.9995e-3, 1e-6, "µs"}, {0.9995, 1e-3, "ms"}, {120, 1, "s"}, {2 * 3600, 60, "min"}, {48 * 3600, 3600, "h"}} {
+		if seconds != 0 && seconds < unit.below {
+			return strconv.FormatFloat(seconds/unit.is, 'g', 3, 64) + " " + unit.name
+		}
 	}
+	if seconds == 0 {
+		return "0 s"
+	}
+	days := strconv.FormatFloat(seconds/86400, 'f', 1, 64)
+	return strings.TrimSuffix(days, ".0") + " days"
 }
 
 // left is a time that is yet to come, or has passed.
