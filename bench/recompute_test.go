@@ -44,7 +44,6 @@ func BenchmarkRecompute(b *testing.B) {
 			}
 		}
 	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 	b.ReportMetric(ms(median(once)), "ms/recompute")
 	b.ReportMetric(ms(median(scanned)), "ms/scan")
 	b.ReportMetric(ms(median(scanned))/ms(median(once)), "times-faster")

@@ -1,0 +1,124 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/postgres"
+)
+
+// incident is 600 visitors at once on three processes that know nothing, while
+// each is probed. It fails when a producer runs twice for one window, and when
+// a visitor gets anything but the page with all its numbers.
+func (s *stage) incident(b *testing.B) { s.cold(b, 1, 600) }
+
+// burst is the same with the 200 visitors that the peer was measured with.
+func (s *stage) burst(b *testing.B, times int) { s.cold(b, times, 200) }
+
+func (s *stage) cold(b *testing.B, times, visitors int) {
+	database := s.ledger(b, times).URL
+	for b.Loop() {
+		f := s.fleet(b, database)
+		earlyInWindow(pageWindow)
+		probing := probe(f.urls)
+		began := time.Now()
+		answers := crowd(f.urls, visitors, time.Minute)
+		runs := f.producerRuns()
+		windows := windowsSince(began, pageWindow)
+		probing.end(b)
+		highest, memos := most(runs)
+		failed := reportAnswers(b, answers)
+		b.ReportMetric(float64(highest)/float64(windows), "runs/memo")
+		b.ReportMetric(float64(memos), "memos")
+		if highest > windows {
+			b.Errorf("producer runs in %d windows: %v, want at most one a window", windows, runs)
+		}
+		if failed > 0 || memos == 0 {
+			b.Errorf("%d of %d visitors did not get the page; %d memos were computed", failed, visitors, memos)
+		}
+	}
+}
+
+// reportAnswers reports how long the answers took, and returns how many were
+// not the page.
+func reportAnswers(b *testing.B, answers []answer) (failed int) {
+	failed, first := failures(answers)
+	if failed > 0 {
+		b.Logf("one of %d failures: %s", failed, first)
+	}
+	took := latencies(answers)
+	b.ReportMetric(float64(failed), "errors")
+	b.ReportMetric(ms(took.quantile(0)), "first-ms")
+	b.ReportMetric(ms(took.quantile(.5)), "p50-ms")
+	b.ReportMetric(ms(took.quantile(1)), "last-ms")
+	b.ReportMetric(0, "ns/op")
+	return failed
+}
+
+// incidentUncached is the same crowd without a cache: each request runs two
+// aggregations over all postings. There is no switch for that in the program,
+// so the three processes are three servers here, each with a pool of its own as
+// large as the program's, the same timeouts, and no more than what it takes.
+func (s *stage) incidentUncached(b *testing.B) {
+	database := s.ledger(b, 1).URL
+	for b.Loop() {
+		var urls []string
+		for range fleetSize {
+			db, err := postgres.Open(b.Context(), database, postgres.Options{MaxConns: 16})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(db.Close)
+			urls = append(urls, listen(b, uncached(db)))
+		}
+		alone := crowd(urls[:1], 1, time.Minute)
+		if failed, why := failures(alone); failed > 0 {
+			b.Fatalf("a visitor alone does not get the page: %s", why)
+		}
+		b.ReportMetric(ms(alone[0].took), "alone-ms")
+		probing := probe(urls)
+		reportAnswers(b, crowd(urls, 600, time.Minute))
+		probing.end(b)
+	}
+}
+
+// uncached serves the volume by day and the flow between kinds, by scanning.
+func uncached(db *pgxpool.Pool) http.Handler {
+	const volume = `
+		SELECT count(*) FROM (
+			SELECT (at AT TIME ZONE 'UTC')::date AS day, count(DISTINCT transaction), sum(greatest(amount, 0)), count(DISTINCT account)
+			FROM postings WHERE at >= now() - interval '30 days' GROUP BY day) AS days`
+	const flow = `
+		SELECT count(*) FROM (
+			SELECT payer.kind, payee.kind, t.source, sum(taken.amount), count(*)
+			FROM postings AS given
+			JOIN postings AS taken ON taken.transaction = given.transaction AND taken.amount > 0
+			JOIN transactions AS t ON t.id = given.transaction
+			JOIN accounts AS payer ON payer.id = given.account JOIN accounts AS payee ON payee.id = taken.account
+			WHERE given.amount < 0 AND given.at >= now() - interval '30 days' GROUP BY 1, 2, 3) AS flows`
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		var days, flows int
+		for query, n := range map[string]*int{volume: &days, flow: &flows} {
+			if err := db.QueryRow(r.Context(), query).Scan(n); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+		}
+		fmt.Fprintf(w, "<html>%d days, %d flows</html>", days, flows)
+	})
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if err := db.Ping(ctx); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+	return mux
+}
