@@ -39,6 +39,7 @@ lint:
 ## bench: measure what docs/benchmarks.md reports, and print the table
 bench:
 	@.ci/deps postgres redis
+	$(GO) test -run 'PageWeights|HitRatio' -v ./bench
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 
 ## generate: the Go code of the templates

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,19 +80,19 @@ type fleet struct {
 	b     *testing.B
 	redis *testkit.RedisServer
 	urls  []string
+	logs  []string // files
 }
 
 const fleetSize = 3
 
 func (s *stage) fleet(b *testing.B, database string, env ...string) *fleet {
 	b.Helper()
-	f := &fleet{b: b, redis: testkit.Redis(b)}
-	logs := make([]string, fleetSize)
-	for i := range logs {
-		logs[i] = filepath.Join(b.TempDir(), "log")
-		f.start(s.binary, logs[i], append(env, "DATABASE_URL="+database, "REDIS_URL="+f.redis.URL()))
+	f := &fleet{b: b, redis: testkit.Redis(b), logs: make([]string, fleetSize)}
+	for i := range f.logs {
+		f.logs[i] = filepath.Join(b.TempDir(), "log")
+		f.start(s.binary, f.logs[i], append(env, "DATABASE_URL="+database, "REDIS_URL="+f.redis.URL()))
 	}
-	for _, path := range logs {
+	for _, path := range f.logs {
 		f.urls = append(f.urls, f.address(path))
 	}
 	return f
@@ -179,6 +180,34 @@ func (f *fleet) metrics(url string) []byte {
 		f.b.Fatal(err)
 	}
 	return said.Bytes()
+}
+
+// troubles are the lines of the processes' logs that are above information.
+func (f *fleet) troubles() string {
+	var lines strings.Builder
+	for i, path := range f.logs {
+		said, _ := os.ReadFile(path)
+		for line := range strings.Lines(string(said)) {
+			if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
+				fmt.Fprintf(&lines, "process %d: %.300s\n", i, strings.TrimSpace(line))
+			}
+		}
+	}
+	return lines.String()
+}
+
+// outcomes is what became of the refreshes of a memo, process by process.
+func (f *fleet) outcomes(memo string) string {
+	f.b.Helper()
+	var said []string
+	for i, url := range f.urls {
+		for _, m := range counted.FindAllSubmatch(f.metrics(url), -1) {
+			if string(m[1]) == memo && string(m[3]) != "0" {
+				said = append(said, fmt.Sprintf("process %d: %s %s", i, m[2], m[3]))
+			}
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 // most is the highest count and how many memos there are.

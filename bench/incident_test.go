@@ -35,8 +35,13 @@ func (s *stage) cold(b *testing.B, times, visitors int) {
 		failed := reportAnswers(b, answers)
 		b.ReportMetric(float64(highest)/float64(windows), "runs/memo")
 		b.ReportMetric(float64(memos), "memos")
-		if highest > windows {
-			b.Errorf("producer runs in %d windows: %v, want at most one a window", windows, runs)
+		for memo, n := range runs {
+			if n > windows {
+				b.Errorf("the producer of %s ran %d times in %d windows: %s", memo, n, windows, f.outcomes(memo))
+			}
+		}
+		if b.Failed() {
+			b.Logf("answers after %s to %s\n%s", latencies(answers).quantile(0), latencies(answers).quantile(1), f.troubles())
 		}
 		if failed > 0 || memos == 0 {
 			b.Errorf("%d of %d visitors did not get the page; %d memos were computed", failed, visitors, memos)

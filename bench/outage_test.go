@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"exchequer/cache"
 )
 
 const (
@@ -101,15 +103,15 @@ func (s *stage) redisStopped(b *testing.B) {
 	}
 }
 
-// databaseDown stops Postgres for 30 s under a warm cache, and starts it again.
-// Runs are attempts, all of which fail; the peer made 116.
+// databaseDown stops Postgres for 30 s under a warm cache, from just before the
+// end of a window, and starts it again. Runs are attempts; the peer made 116.
 func (s *stage) databaseDown(b *testing.B) {
 	server := s.ledger(b, 1)
 	for b.Loop() {
 		f := s.fleet(b, server.URL)
 		f.warm()
 		visitors := visitRegularly(f.urls)
-		time.Sleep(5 * time.Second)
+		time.Sleep(time.Until(cache.WindowAt(time.Now().Add(5*time.Second), pageWindow).End.Add(-2 * time.Second)))
 		before, _ := visitors.sofar()
 		runs, began := f.producerRuns(), time.Now()
 		server.Stop()
