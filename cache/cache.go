@@ -23,7 +23,7 @@ type Deps struct {
 	Tenant     string           // several deployments may share a store
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
-	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own
+	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own; see CheckPolicies
 	Memory     int64             // bytes of values, as JSON, at the process level; 64 MiB if zero
 	Producers  int               // that run at the same time; 8 if zero
 }
@@ -53,6 +53,7 @@ type Cache struct {
 
 	mu       sync.Mutex
 	memos    map[string]*memo
+	misfits  error // overrides that make no sense
 	watching bool
 	since    time.Time   // operators count from here
 	away     atomic.Bool // whether an outage is logged

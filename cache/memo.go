@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"reflect"
@@ -59,9 +60,13 @@ type memo struct {
 // no program is to start with.
 func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context, Window, P) (T, error)) *Memo[P, T] {
 	own := Policy{Window: spec.Window, Soft: spec.Soft, Hard: spec.Hard, Timeout: spec.Timeout}
-	policy, err := own.override(c.overrides[spec.Name]).complete()
+	policy, err := own.complete()
 	if err != nil {
 		panic(fmt.Sprintf("memo %s: %v", spec.Name, err))
+	}
+	overridden, misfit := own.override(c.overrides[spec.Name]).complete()
+	if misfit == nil {
+		policy = overridden
 	}
 	shape, err := shapeOf(reflect.TypeFor[T]())
 	if err != nil {
@@ -71,7 +76,9 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		cache:  c,
 		about:  spec,
 		policy: policy,
-		prefix: fmt.Sprintf("exchequer:{%s:%s}:%s:", c.tenant, spec.Name, shape),
+		// Windows of different lengths do not follow each other: processes whose
+		// policies differ keep out of each other's way.
+		prefix: fmt.Sprintf("exchequer:{%s:%s}:%s:%s:", c.tenant, spec.Name, shape, policy.Window),
 		scopes: []string{scopeEverything, scopeTenant(c.tenant), scopeMemo(c.tenant, spec.Name)},
 		seed:   maphash.MakeSeed(),
 		asked:  map[string]anySlot{},
@@ -85,6 +92,9 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	c.mu.Lock()
 	_, taken := c.memos[spec.Name]
 	c.memos[spec.Name] = core
+	if misfit != nil {
+		c.misfits = errors.Join(c.misfits, fmt.Errorf("policy of %q: %w", spec.Name, misfit))
+	}
 	c.mu.Unlock()
 	if taken {
 		panic(fmt.Sprintf("memo %s: declared twice", spec.Name))

@@ -1,8 +1,11 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -54,6 +57,79 @@ func (p Policy) complete() (Policy, error) {
 		return p, fmt.Errorf("timeout %s is not positive", p.Timeout)
 	}
 	return p, nil
+}
+
+// ParsePolicies reads policies by memo name, each with the limits to override:
+// "stats=window:10s,timeout:5s;economy.overview=window:60s". Whether there are
+// such memos is seen later, by [Cache.CheckPolicies].
+func ParsePolicies(text string) (map[string]Policy, error) {
+	policies := map[string]Policy{}
+	for part := range strings.SplitSeq(text, ";") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		memo, limits, ok := strings.Cut(part, "=")
+		if memo = strings.TrimSpace(memo); !ok || memo == "" {
+			return nil, fmt.Errorf("policy %q: write it as memo=limit:duration, such as stats=window:30s,timeout:5s", part)
+		}
+		if _, twice := policies[memo]; twice {
+			return nil, fmt.Errorf("policy %q: %s has one already: write all its limits in one", part, memo)
+		}
+		p, err := parsePolicy(limits)
+		if err != nil {
+			return nil, fmt.Errorf("policy %q: %w", part, err)
+		}
+		policies[memo] = p
+	}
+	return policies, nil
+}
+
+func parsePolicy(limits string) (Policy, error) {
+	var p Policy
+	// A window of milliseconds would keep the database busy by itself.
+	type field struct {
+		value       *time.Duration
+		least, most time.Duration
+	}
+	fields := map[string]field{
+		"window":  {&p.Window, time.Second, 24 * time.Hour},
+		"soft":    {&p.Soft, time.Second, 7 * 24 * time.Hour},
+		"hard":    {&p.Hard, time.Second, 30 * 24 * time.Hour},
+		"timeout": {&p.Timeout, 100 * time.Millisecond, 10 * time.Minute},
+	}
+	for limit := range strings.SplitSeq(limits, ",") {
+		name, text, _ := strings.Cut(strings.TrimSpace(limit), ":")
+		f, ok := fields[name]
+		if !ok {
+			return p, fmt.Errorf("there is no limit %q: there are window, soft, hard and timeout", name)
+		}
+		if *f.value != 0 {
+			return p, fmt.Errorf("%s is set twice", name)
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return p, fmt.Errorf("%s: %q is not a duration such as 30s, 5m or 1h", name, text)
+		}
+		if d < f.least || d > f.most {
+			return p, fmt.Errorf("%s is %s: it can be %s to %s", name, d, f.least, f.most)
+		}
+		*f.value = d
+	}
+	return p, nil
+}
+
+// CheckPolicies says which overrides name no memo, or make no sense with the
+// limits that the memo has by itself. Ask it when all memos are declared.
+func (c *Cache) CheckPolicies() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.misfits
+	for _, name := range slices.Sorted(maps.Keys(c.overrides)) {
+		if c.memos[name] == nil {
+			err = errors.Join(err, fmt.Errorf("policy of %q: %w", name, &UnknownMemoError{name, slices.Sorted(maps.Keys(c.memos))}))
+		}
+	}
+	return err
 }
 
 // Policies lists the policies in force, by name.

@@ -59,7 +59,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
 		return err
 	}
-	return c.serve(ctx, running{s, log, listener, db, cache.NewMemory(), tracing, func(ctx context.Context) {
+	return c.serve(ctx, running{s, log, listener, db, cache.NewMemory(), tracing, func(ctx context.Context, record *ledger.Ledger) {
 		c.live(ctx, log, simulated, record)
 	}})
 }

@@ -142,14 +142,15 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 		code int
 		want string
 	}{
-		"a port in use":           {[]string{"serve", "--listen", taken.Addr().String()}, 1, "address already in use"},
-		"a database that is away": {[]string{"serve", "--listen", "127.0.0.1:0"}, 1, "connection refused"},
-		"an unknown flag":         {[]string{"serve", "--nonsense"}, 2, "unknown flag --nonsense"},
-		"a bad range of proxies":  {[]string{"serve", "--trusted-proxy", "everyone"}, 2, "everyone"},
-		"no command":              {nil, 2, "expected one of"},
-		"a bad Redis URL":         {[]string{"serve", "--listen", "127.0.0.1:0", "--redis-url", "http://me:hush@x"}, 1, "Redis"},
-		"two database URLs":       {[]string{"migrate", "--database-url-file", "main.go"}, 1, "both DATABASE_URL and DATABASE_URL_FILE"},
-		"a server that is away":   {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},
+		"a port in use":              {[]string{"serve", "--listen", taken.Addr().String()}, 1, "address already in use"},
+		"a database that is away":    {[]string{"serve", "--listen", "127.0.0.1:0"}, 1, "connection refused"},
+		"an unknown flag":            {[]string{"serve", "--nonsense"}, 2, "unknown flag --nonsense"},
+		"a bad range of proxies":     {[]string{"serve", "--trusted-proxy", "everyone"}, 2, "everyone"},
+		"a policy of a typing error": {[]string{"serve", "--policy", "stats=windw:10s"}, 2, "window, soft, hard and timeout"},
+		"no command":                 {nil, 2, "expected one of"},
+		"a bad Redis URL":            {[]string{"serve", "--listen", "127.0.0.1:0", "--redis-url", "http://me:hush@x"}, 1, "Redis"},
+		"two database URLs":          {[]string{"migrate", "--database-url-file", "main.go"}, 1, "both DATABASE_URL and DATABASE_URL_FILE"},
+		"a server that is away":      {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, said := exchequer(t, c.args...)

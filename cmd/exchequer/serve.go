@@ -28,6 +28,7 @@ type serverFlags struct {
 	Tenant         string         `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
 	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For is believed."`
+	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"How long the numbers of a memo serve: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
 	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still taken at shutdown, while /readyz says no already."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
@@ -85,7 +86,7 @@ type running struct {
 	db         *database
 	store      cache.Store
 	tracing    *telemetry.Tracing
-	background func(context.Context) // runs beside it; may be nil
+	background func(context.Context, *ledger.Ledger) // runs beside it, and may write; may be nil
 }
 
 // serve answers requests until ctx ends, then lets requests, background work
@@ -97,7 +98,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	}
 	var leaving atomic.Bool
 	registry := telemetry.NewRegistry()
-	memos := cache.New(cache.Deps{Store: r.store, Tenant: f.Tenant, Log: r.log, Registerer: registry})
+	memos := cache.New(cache.Deps{Store: r.store, Tenant: f.Tenant, Log: r.log, Registerer: registry, Policies: f.Policies})
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 		defer cancel()
@@ -118,6 +119,9 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := memos.CheckPolicies(); err != nil {
+		return err
+	}
 	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 
@@ -127,8 +131,10 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	defer stopWork()
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { settings.keep(working, r.log) })
+	written := writes{memos, r.log}
+	work.Go(func() { written.listen(working, r.db.Config().ConnConfig) })
 	if r.background != nil {
-		work.Go(func() { r.background(working) })
+		work.Go(func() { r.background(working, ledger.New(r.db.Pool, written.touched)) })
 	}
 
 	served := make(chan error, 1)
