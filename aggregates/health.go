@@ -27,7 +27,7 @@ type Health struct {
 
 // SupplyAccount is how the supply came from the period's start to its end.
 type SupplyAccount struct {
-	Opening   int64  `json:"opening" doc:"From what accounts gained and lost since, day by day."`
+	Opening   int64  `json:"opening" doc:"From what the system accounts gave away since, day by day."`
 	Created   int64  `json:"created" doc:"From system accounts to all others, by the flows."`
 	Destroyed int64  `json:"destroyed" doc:"From all others to system accounts, by the flows."`
 	Closing   int64  `json:"closing" doc:"From the balances, less what was written after the period."`
@@ -71,16 +71,17 @@ func ComputeHealth(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 }
 
 func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
-	// What accounts gained is known from another rollup than what was created
-	// and destroyed, so the identity could be found broken.
+	// What the system accounts gave away is known from another rollup than what
+	// was created and destroyed, so the identity could be found broken. They are
+	// few; reading what all others gained would take as long as there are many.
 	const query = `
 		SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'system'), 0)::bigint,
 			coalesce(-sum(balance) FILTER (WHERE kind = 'system'), 0)::bigint,
-			(SELECT coalesce(sum(received - sent), 0)::bigint FROM account_days
-				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE kind <> 'system'))
+			(SELECT coalesce(sum(sent - received), 0)::bigint FROM account_days
+				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE kind = 'system'))
 		FROM balances JOIN accounts ON id = account`
-	var current, issued, gained int64
-	if err := tx.QueryRow(ctx, query, s.Start).Scan(&current, &issued, &gained); err != nil {
+	var current, issued, given int64
+	if err := tx.QueryRow(ctx, query, s.Start).Scan(&current, &issued, &given); err != nil {
 		return fmt.Errorf("supply: %w", err)
 	}
 	long := s
@@ -101,7 +102,7 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 		h.Supply.Created += d.Created
 		h.Supply.Destroyed += d.Destroyed
 	}
-	h.Supply.Opening, h.Supply.Closing = current-gained, supply[len(supply)-1].Closing
+	h.Supply.Opening, h.Supply.Closing = current-given, supply[len(supply)-1].Closing
 	h.Supply.Holds = current == issued && h.Supply.Opening+h.Supply.Created-h.Supply.Destroyed == h.Supply.Closing
 	if err := h.velocities(ctx, tx, s, activity[skip:], supply[skip:]); err != nil || !reaches {
 		return err

@@ -41,13 +41,13 @@ func (s *server) publicAPI(api huma.API) {
 		OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
 		Errors: []int{http.StatusNotFound},
 	}, s.API.Item, func(ctx context.Context, in *oneInput) (aggregates.ItemQuery, error) {
-		return aggregates.ItemQuery{Item: in.ID, Days: in.days()}, known(ctx, s.API.Items, in.ID, "item")
+		return aggregates.ItemQuery{Item: in.ID, Days: in.Days.days()}, known(ctx, s.API.Items, in.ID, "item")
 	})
 	offer(s, api, huma.Operation{
 		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
 		Errors: []int{http.StatusNotFound},
 	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
-		return aggregates.AccountQuery{Account: in.ID, Days: in.days()}, known(ctx, s.API.Accounts, in.ID, "account")
+		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, known(ctx, s.API.Accounts, in.ID, "account")
 	})
 }
 
@@ -56,20 +56,23 @@ type statsInput struct {
 	Status string `query:"status" enum:"active,archived" doc:"Accounts of this status only."`
 }
 
+// period is the days of a request.
+type period string
+
+func (p period) days() aggregates.Days { return aggregates.ParseDays(string(p)) }
+
 type daysInput struct {
-	Days string `query:"days" default:"30" doc:"The period: 7, 30, 90, 365 or all days. Any other number is taken as the nearest of these, anything else as 30."`
+	Days period `query:"days" default:"30" doc:"The period: 7, 30, 90, 365 or all days. Any other number is taken as the nearest of these, anything else as 30."`
 }
 
-func (in daysInput) days() aggregates.Days { return aggregates.ParseDays(in.Days) }
-
 type oneInput struct {
-	daysInput
-	ID string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
+	Days period `query:"days" default:"30" doc:"The period, as elsewhere."`
+	ID   string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
 }
 
 // offerDays registers an operation whose only parameter is the period.
 func offerDays[T any](s *server, api huma.API, op huma.Operation, memo *cache.Memo[aggregates.Days, *T]) {
-	offer(s, api, op, memo, func(_ context.Context, in *daysInput) (aggregates.Days, error) { return in.days(), nil })
+	offer(s, api, op, memo, func(_ context.Context, in *daysInput) (aggregates.Days, error) { return in.Days.days(), nil })
 }
 
 // known returns unknown for a ref that does not exist. Where that cannot be

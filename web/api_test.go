@@ -130,6 +130,7 @@ func TestAPeriodIsSentToTheNearest(t *testing.T) {
 	server := newTown().start(t)
 	for path, want := range map[string]string{
 		"/flow": "30", "/flow?days=": "30", "/flow?days=8": "7", "/market?days=1000": "365", "/health?days=all": "all", "/health?days=x": "30",
+		"/items/apple": "30", "/items/apple?days=0": "7", "/accounts/ada?days=99999999999999999999": "365",
 	} {
 		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
 		value, _ := decoded(t, body)["value"].(map[string]any)

@@ -64,7 +64,7 @@ func newTown() *town {
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
 		},
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
-			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100}, nil
+			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Period: aggregates.Period{Days: q.Days.Key()}}, nil
 		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
@@ -107,7 +107,7 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 				return &aggregates.Health{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
 			}),
 			Item: cache.NewMemo(c, spec("item"), func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.Item, error) {
-				return &aggregates.Item{ID: q.Item, Name: "Diamond"}, nil
+				return &aggregates.Item{ID: q.Item, Name: "Diamond", Period: aggregates.Period{Days: q.Days.Key()}}, nil
 			}),
 			Account:  cache.NewMemo(c, spec("account"), tn.account),
 			Items:    aggregates.NewKnown(tn.known),
