@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,6 +266,57 @@ func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
 	})
 }
 
+func TestWarmingWaitsForWhatAnotherProcessComputes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := cache.NewMemory()
+		var s source
+		first, second := open(t, cache.Deps{Store: store}), open(t, cache.Deps{Store: store})
+		a, b := s.memo(first), s.memo(second).Usual(One{})
+		get(t, a, One{})
+		get(t, b, One{})
+		time.Sleep(2 * time.Second)
+		s.set(5*time.Second, nil, nil)
+		if err := first.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+			t.Fatal(err)
+		}
+		get(t, a, One{}) // stale, and computed anew by the first
+		time.Sleep(time.Second)
+		if err := second.Warm(t.Context(), nil, nil); err != nil {
+			t.Errorf("Warm() = %v", err)
+		}
+		wantResult(t, get(t, b, One{}), 2, cache.Fresh, "after warming beside another process")
+		s.wantRuns(t, 2, "by both")
+	})
+}
+
+func TestWarmingEndsThoughWritesGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(100*time.Millisecond, nil, nil)
+		c := open(t, cache.Deps{})
+		m := s.memo(c).Usual(One{})
+		get(t, m, One{})
+		ctx, stop := context.WithCancel(t.Context())
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			for ctx.Err() == nil {
+				if err := c.Invalidate(context.Background(), cache.Soft, cache.OfTag("ledger")); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+		time.Sleep(time.Second)
+		began := time.Now()
+		err := c.Warm(t.Context(), nil, nil)
+		if took := time.Since(began); err != nil || took > 2*time.Second {
+			t.Errorf("Warm() while each 50 ms something is written = %v after %v", err, took)
+		}
+		stop()
+		writer.Wait()
+	})
+}
+
 func TestOperatorsSeeRedis(t *testing.T) {
 	t.Parallel()
 	server := testkit.Redis(t, "maxmemory 64mb", "maxmemory-policy allkeys-lru")
@@ -329,7 +381,7 @@ func TestOperatorsSeeTheMastersOfACluster(t *testing.T) {
 	}
 }
 
-func TestTheHolderOfALockAndTheRoundTripInEveryStore(t *testing.T) {
+func TestEveryStoreTellsOperatorsHowItDoes(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx, key := t.Context(), "exchequer:{town:item}:x:a"
@@ -341,6 +393,12 @@ func TestTheHolderOfALockAndTheRoundTripInEveryStore(t *testing.T) {
 			}
 			if owner, left, err := store.Holder(ctx, key); owner != "me:1:x" || left <= 0 || left > time.Minute || err != nil {
 				t.Errorf("Holder() = %q, %v, %v", owner, left, err)
+			}
+			if redis := store.Stats(ctx).Server; redis != nil && name != "miniredis" {
+				want := map[string]string{"redis-server": "single", "a Cluster": "cluster", "a Sentinel group": "sentinel"}[name]
+				if redis.Mode != want || redis.Role != "master" || redis.Unknown != "" {
+					t.Errorf("Stats() = %+v, want the master of a %s", redis, want)
+				}
 			}
 			trip, err := store.RoundTrip(ctx, "exchequer:{town:test}:1")
 			if err != nil || trip.Set <= 0 || trip.Get <= 0 || trip.Delete <= 0 {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,40 +114,46 @@ func (c *Cache) warmable(names []string) ([]anySlot, error) {
 	return slots, nil
 }
 
-var errNoValue = errors.New("no value came of it; another process may have taken over")
+var errBusy = errors.New("another process still computes it")
 
-// warm asks for the slot as a reader does, and waits until it is up to date.
+// warm asks for the slot as a reader does, and waits until it is up to date, or
+// was computed meanwhile, by whatever process.
 func (s *slot[P, T]) warm(ctx context.Context) error {
-	m, now := s.memo, s.memo.cache.now()
-	s.ask(now.UnixNano())
-	v := m.judge(s, s.known.Load(), now)
-	if wait := v.next.Sub(now); v.soft && !v.due && wait <= softFloor {
+	m, c := s.memo, s.memo.cache
+	began := c.now()
+	for {
+		now := c.now()
+		s.ask(now.UnixNano())
+		v := m.judge(s, s.known.Load(), now)
+		if v.due {
+			if f := m.refresh(s, v, now); f != nil {
+				select {
+				case <-f.done:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			now = c.now()
+			v = m.judge(s, s.known.Load(), now)
+		}
+		e := s.known.Load()
+		wait := pollAtLeast // for another process
+		switch {
+		case v.fresh, v.usable && e.reason == "" && !e.computedAt.Before(began):
+			return nil
+		case !v.due && e.reason != "":
+			return fmt.Errorf("memo %s: %w", m.about.Name, cmp.Or(e.err, errors.New(e.reason)))
+		case !v.due:
+			wait = v.next.Sub(now) // invalidated just after it was computed
+		case now.Sub(began) > m.policy.Timeout+margin:
+			return fmt.Errorf("memo %s: %w", m.about.Name, errBusy)
+		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return ctx.Err()
-		}
-		now = m.cache.now()
-		v = m.judge(s, s.known.Load(), now)
-	}
-	if v.due {
-		// Without a flight the cache is closed, or another process is at it.
-		if f := m.refresh(s, v, now); f != nil {
-			select {
-			case <-f.done:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		case <-c.ctx.Done():
+			return fmt.Errorf("memo %s: %w", m.about.Name, errClosed)
 		}
 	}
-	e := s.known.Load()
-	switch {
-	case e != nil && e.reason != "" && e.err != nil:
-		return fmt.Errorf("memo %s: %w", m.about.Name, e.err)
-	case e != nil && e.reason != "":
-		return fmt.Errorf("memo %s: %s", m.about.Name, e.reason)
-	case !m.judge(s, e, m.cache.now()).usable:
-		return fmt.Errorf("memo %s: %w", m.about.Name, errNoValue)
-	}
-	return nil
 }
