@@ -148,8 +148,9 @@ func (s *RedisServer) Do(words ...string) (string, error) {
 
 // Ask is Do with the whole answer.
 func (s *RedisServer) Ask(words ...any) (any, error) {
+	// A pool that has failed as often as it is large goes on dialing for a second.
 	client := redis.NewClient(&redis.Options{
-		Addr: s.Addr, Password: s.password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, PoolSize: 1,
+		Addr: s.Addr, Password: s.password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
 		DialTimeout: time.Second, ReadTimeout: 2 * time.Second,
 	})
 	defer client.Close()
