@@ -146,7 +146,7 @@ func BenchmarkColdBurst(b *testing.B) {
 		var runs, failures atomic.Int64
 		var memos []*cache.Memo[panelKey, *panel]
 		for range 3 {
-			store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}})
+			store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "bench")
 			defer store.Close()
 			c := cache.New(cache.Deps{Store: store})
 			defer c.Close(context.Background())

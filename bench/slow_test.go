@@ -27,7 +27,7 @@ type stamped struct{ Window time.Time }
 
 // member is a cache of a fleet in this process. It ends with the benchmark.
 func member(b *testing.B, addr string) *cache.Cache {
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}})
+	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "bench")
 	c := cache.New(cache.Deps{Store: store})
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

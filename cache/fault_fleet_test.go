@@ -243,7 +243,7 @@ func TestAProcessThatIsShutDownInABurstLosesNoVisitorNoGoroutineAndNoLock(t *tes
 		t.Run(name, func(t *testing.T) {
 			server := testkit.Redis(t)
 			present := goleak.IgnoreCurrent()
-			store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{server.Addr}})
+			store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{server.Addr}}, "town")
 			c := cache.New(cache.Deps{Store: store, Tenant: "town"})
 			var s source
 			computing := make(chan struct{})

@@ -40,17 +40,22 @@ func (r *Redis) Listen(hear func(Message)) (stop func()) {
 // listen hears messages until the connection breaks. One that is made anew may
 // be to a server that has lost its data, which is then given back.
 func (r *Redis) listen(ctx context.Context, hear func(Message)) {
-	pubsub := r.client.Subscribe(ctx, redisMessages)
+	era := r.outage.until()
+	pubsub := r.client.Subscribe(ctx, r.messages(), redisMessages)
 	defer pubsub.Close()
 	// The receiver reads without regard to ctx; closing the connection ends it.
-	defer context.AfterFunc(ctx, func() { pubsub.Close() })()
+	// After an outage another server may be the master.
+	for _, end := range []context.Context{ctx, era} {
+		defer context.AfterFunc(end, func() { pubsub.Close() })()
+	}
 	asked := false
 	for ctx.Err() == nil {
 		got, err := pubsub.ReceiveTimeout(ctx, listenQuiet)
 		var timeout net.Error
 		switch {
 		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
-			if pubsub.Ping(ctx) != nil {
+			// To subscribe again is answered, and needs no more rights.
+			if pubsub.Subscribe(ctx, redisMessages) != nil {
 				return
 			}
 			asked = true
@@ -61,7 +66,9 @@ func (r *Redis) listen(ctx context.Context, hear func(Message)) {
 		asked = false
 		switch got := got.(type) {
 		case *redis.Subscription:
-			r.outage.giveBack()
+			if got.Channel != redisMessages {
+				r.outage.giveBack()
+			}
 		case *redis.Message:
 			if m, ok := messageOf(got.Payload); ok {
 				hear(m)

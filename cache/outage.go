@@ -34,8 +34,10 @@ type outage struct {
 	mu      sync.Mutex
 	why     error
 	since   time.Time
-	hold    time.Duration     // before a probe: twice as long after an outage that came soon after the last
-	ended   time.Time         // the last one
+	hold    time.Duration   // before a probe: twice as long after an outage that came soon after the last
+	ended   time.Time       // the last one
+	era     context.Context // ends with an outage
+	turn    context.CancelFunc
 	pending map[mark]struct{} // invalidations that the fleet has not heard of
 	giving  bool
 	tasks   sync.WaitGroup
@@ -46,6 +48,7 @@ func newOutage(r *Redis) *outage {
 	rand.Read(sample)
 	o := &outage{redis: r, local: NewMemory(), sample: string(sample), pending: map[mark]struct{}{}}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
+	o.era, o.turn = context.WithCancel(o.ctx)
 	return o
 }
 
@@ -69,6 +72,14 @@ func (o *outage) state() (since time.Time, why error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.since, o.why
+}
+
+// until returns a context that ends with the present or next outage: what was
+// connected before may have lost its master.
+func (o *outage) until() context.Context {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.era
 }
 
 // begin declares an outage, and looks for its end.
@@ -101,6 +112,8 @@ func (o *outage) probe(every time.Duration) {
 			o.redis.patience.restore()
 			o.mu.Lock()
 			o.why, o.ended = nil, time.Now()
+			o.turn()
+			o.era, o.turn = context.WithCancel(o.ctx)
 			o.active.Store(o.ctx.Err() != nil)
 			o.mu.Unlock()
 			return
@@ -244,5 +257,5 @@ func (o *outage) returnMarks() error {
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
 	defer cancel()
-	return o.redis.client.ZAddArgs(ctx, redisGenerations, args).Err()
+	return o.redis.client.ZAddArgs(ctx, o.redis.generations(), args).Err()
 }

@@ -8,7 +8,7 @@ import (
 
 const (
 	redisPatience = 150 * time.Millisecond // that a process has with Redis before it goes on alone
-	redisQuick    = 50 * time.Millisecond  // an answer within this restores it
+	redisQuick    = 75 * time.Millisecond  // an answer within this restores it
 )
 
 var errRedisSlow = errors.New("redis answers slowly")

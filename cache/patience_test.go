@@ -30,7 +30,7 @@ func (l *link) over(t *testing.T, addr string) *cache.Redis {
 			conn, err := d.DialContext(ctx, network, addr)
 			return linked{conn, l}, err
 		},
-	})
+	}, "town")
 	t.Cleanup(func() { store.Close() })
 	return store
 }

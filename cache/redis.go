@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,7 @@ import (
 // and gives back what it has computed meanwhile.
 type Redis struct {
 	client   redis.UniversalClient
+	tenant   string
 	mode     string // as in RedisStats
 	scripts  scripts
 	patience patience
@@ -26,25 +29,32 @@ type Redis struct {
 
 const (
 	redisConnections = 32
+	// What all tenants share: the invalidation of everything. A tenant's own has
+	// its name behind it.
 	redisMessages    = "exchequer:messages"
-	redisGenerations = "exchequer:generations"
+	redisGenerations = "exchequer:{generations}"
 )
 
-// NewRedis returns a store on the servers of the options, whose timeouts and
-// retries it sets itself. It connects at its first use. Close it after the
-// caches that use it.
-func NewRedis(o redis.UniversalOptions) *Redis {
+// NewRedis returns a tenant's store on the servers of the options, whose
+// timeouts and retries it sets itself. It connects at its first use. Close it
+// after the caches that use it. CheckTenant says which names are possible.
+func NewRedis(o redis.UniversalOptions, tenant string) *Redis {
 	// The library's own defaults take seconds to give up.
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = redisPatience, redisPatience, redisPatience, redisPatience
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.PoolSize = max(o.PoolSize, redisConnections)
-	r := &Redis{client: redis.NewUniversalClient(&o), mode: "single", scripts: newScripts()}
-	if _, cluster := r.client.(*redis.ClusterClient); cluster {
-		r.mode = "cluster"
-	} else if o.MasterName != "" {
+	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, redisConnections), -1
+	r := &Redis{tenant: tenant, mode: "single", scripts: newScripts()}
+	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
+		cluster := o.Cluster()
+		cluster.DisableRoutingPolicies = true // they need the table of all commands first
+		r.client, r.mode = redis.NewClusterClient(cluster), "cluster"
+	} else {
+		r.client = redis.NewUniversalClient(&o)
+	}
+	if o.MasterName != "" {
 		r.mode = "sentinel"
 	}
 	r.outage = newOutage(r)
@@ -86,7 +96,21 @@ func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, e
 	return false, nil
 }
 
-func lockOf(key string) string { return key + ":lock" }
+// CheckTenant returns an error unless a name can be part of keys: one to 64
+// letters, digits, dots, dashes and underscores.
+func CheckTenant(name string) error {
+	if !tenantName.MatchString(name) {
+		return fmt.Errorf("tenant %q: want 1 to 64 letters, digits, dots, dashes and underscores", name)
+	}
+	return nil
+}
+
+var tenantName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+func lockOf(key string) string              { return key + ":lock" }
+func (r *Redis) messages() string           { return redisMessages + ":" + r.tenant }
+func (r *Redis) generations() string        { return redisGenerations + ":" + r.tenant }
+func (r *Redis) onceKey(name string) string { return redisGenerations + ":once:" + name }
 
 // Load implements Store.
 func (r *Redis) Load(ctx context.Context, key string) ([]byte, error) {
@@ -118,7 +142,7 @@ func (r *Redis) Publish(ctx context.Context, p Publication) (bool, error) {
 func (r *Redis) publish(ctx context.Context, p Publication) (bool, error) {
 	// Lua's numbers are exact up to 2^53: microseconds fit.
 	return r.scripts.publish.Run(ctx, r.client, []string{p.Key, lockOf(p.Key)},
-		p.Owner, p.Window/1000, p.Generation, p.Blob, max(p.Keep.Milliseconds(), 1), redisMessages, "ready "+p.Key).Bool()
+		p.Owner, p.Window/1000, p.Generation, p.Blob, max(p.Keep.Milliseconds(), 1), r.messages(), "ready "+p.Key).Bool()
 }
 
 // Lock implements Store.
@@ -174,9 +198,13 @@ func (r *Redis) Invalidate(ctx context.Context, how Strength, scopes []string, o
 }
 
 func (r *Redis) invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
-	keys := []string{redisGenerations}
+	keys := []string{r.generations(), redisGenerations}
+	if slices.Contains(scopes, scopeEverything) {
+		// It includes the other scopes, and is every tenant's.
+		keys[0], scopes = redisGenerations, []string{scopeEverything}
+	}
 	if once != "" {
-		keys = append(keys, "{"+redisGenerations+"}:once:"+once)
+		keys = append(keys, r.onceKey(once))
 	}
 	args := []any{how.String(), r.outage.local.newest(), markLimit, onceFor.Milliseconds()}
 	for _, scope := range scopes {
@@ -199,15 +227,23 @@ func (r *Redis) Tell(ctx context.Context, list []Invalidation) error {
 }
 
 func (r *Redis) tell(ctx context.Context, list []Invalidation) error {
-	return r.client.Publish(ctx, redisMessages, textOf(list)).Err()
+	channel := r.messages()
+	if slices.ContainsFunc(list, func(i Invalidation) bool { return i.Scope == scopeEverything }) {
+		channel = redisMessages
+	}
+	return r.client.Publish(ctx, channel, textOf(list)).Err()
 }
 
 // Invalidations implements Store.
 func (r *Redis) Invalidations(ctx context.Context, above int64) ([]Invalidation, error) {
 	var found []redis.Z
-	asked, err := r.ask(ctx, func(ctx context.Context) (err error) {
-		found, err = r.client.ZRangeByScoreWithScores(ctx, redisGenerations,
-			&redis.ZRangeBy{Min: "(" + strconv.FormatInt(above, 10), Max: "+inf"}).Result()
+	asked, err := r.ask(ctx, func(ctx context.Context) error {
+		since := &redis.ZRangeBy{Min: "(" + strconv.FormatInt(above, 10), Max: "+inf"}
+		pipe := r.client.Pipeline()
+		own := pipe.ZRangeByScoreWithScores(ctx, r.generations(), since)
+		everyones := pipe.ZRangeByScoreWithScores(ctx, redisGenerations, since)
+		_, err := pipe.Exec(ctx)
+		found = append(own.Val(), everyones.Val()...)
 		return err
 	})
 	if !asked {
@@ -218,7 +254,7 @@ func (r *Redis) Invalidations(ctx context.Context, above int64) ([]Invalidation,
 		member, _ := z.Member.(string)
 		how, scope, ok := strings.Cut(member, " ")
 		if !ok {
-			continue
+			continue // only the newest generation of all tenants
 		}
 		list = append(list, Invalidation{scope, strengthOf(how), int64(z.Score)})
 	}
@@ -237,11 +273,23 @@ func strengthOf(s string) Strength {
 func (r *Redis) Now(ctx context.Context) (time.Time, error) {
 	var now time.Time
 	asked, err := r.ask(ctx, func(ctx context.Context) (err error) {
-		now, err = r.client.Time(ctx).Result()
+		now, err = r.clock(ctx)
 		return err
 	})
 	if !asked {
 		return now, errOutage
 	}
 	return now, err
+}
+
+// clock asks one server of a Cluster, the same each time: their clocks differ.
+func (r *Redis) clock(ctx context.Context) (time.Time, error) {
+	if cluster, ok := r.client.(*redis.ClusterClient); ok {
+		master, err := cluster.MasterForKey(ctx, redisGenerations)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return master.Time(ctx).Result()
+	}
+	return r.client.Time(ctx).Result()
 }

@@ -22,7 +22,7 @@ const short = 2 * time.Second // a window
 // process is one of a fleet on a Redis server.
 func process(t *testing.T, addr string, s *source) (*cache.Cache, *cache.Redis, *cache.Memo[One, int]) {
 	t.Helper()
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}})
+	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "town")
 	t.Cleanup(func() { store.Close() })
 	c := open(t, cache.Deps{Store: store, Tenant: "town"})
 	return c, store, numberOf(c, s)

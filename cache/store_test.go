@@ -53,7 +53,7 @@ func redisStore(t *testing.T, addrs ...string) *cache.Redis {
 
 func storeOf(t *testing.T, o redis.UniversalOptions) *cache.Redis {
 	t.Helper()
-	store := cache.NewRedis(o)
+	store := cache.NewRedis(o, "town")
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)

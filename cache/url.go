@@ -2,7 +2,10 @@ package cache
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -13,21 +16,41 @@ import (
 //	redis://user:password@host:6379/0             one server; rediss:// by TLS
 //	unix:///run/redis.sock                        one server, by its socket
 //	redis://host1:6379,host2:6379                 a Cluster, by some of its nodes
+//	redis://host:6379?cluster=true                a Cluster, by one address
 //	redis://host1:26379,host2:26379?master=name   a Sentinel group, by its sentinels
+//
+// User and password are those of the servers, not of the sentinels. What is
+// wrong is said without the address, since that may hold a password.
 func ParseRedisURL(address string) (redis.UniversalOptions, error) {
+	o, err := parseRedisURL(address)
+	if err != nil {
+		return o, fmt.Errorf("parse the address of Redis: %w", err)
+	}
+	return o, nil
+}
+
+func parseRedisURL(address string) (redis.UniversalOptions, error) {
 	var o redis.UniversalOptions
 	u, err := url.Parse(firstHost(address))
 	if err != nil {
-		// The error repeats the address, and with it the password.
-		return o, fmt.Errorf("parse the address of Redis: not a URL")
+		return o, fmt.Errorf("not a URL")
 	}
 	query := u.Query()
 	o.MasterName = query.Get("master")
+	if query.Has("cluster") {
+		if o.IsClusterMode, err = strconv.ParseBool(query.Get("cluster")); err != nil {
+			return o, fmt.Errorf("cluster is neither true nor false")
+		}
+	}
 	query.Del("master")
-	u.RawQuery = query.Encode()
+	query.Del("cluster")
+	if len(query) > 0 {
+		return o, fmt.Errorf("unknown options %q, want master or cluster", slices.Sorted(maps.Keys(query)))
+	}
+	u.RawQuery = ""
 	one, err := redis.ParseURL(u.String())
 	if err != nil {
-		return o, fmt.Errorf("parse the address of Redis: %w", err)
+		return o, err
 	}
 	o.Addrs = []string{one.Addr}
 	if _, rest, ok := strings.Cut(hosts(address), ","); ok {
@@ -38,7 +61,17 @@ func ParseRedisURL(address string) (redis.UniversalOptions, error) {
 			o.Addrs = append(o.Addrs, host)
 		}
 	}
+	o.IsClusterMode = o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == ""
+	switch {
+	case o.IsClusterMode && o.MasterName != "":
+		return o, fmt.Errorf("both a Cluster and a Sentinel group")
+	case o.IsClusterMode && one.DB != 0:
+		return o, fmt.Errorf("a Cluster has the database 0 only")
+	}
 	o.DB, o.Username, o.Password, o.TLSConfig = one.DB, one.Username, one.Password, one.TLSConfig
+	if o.TLSConfig != nil && (o.IsClusterMode || o.MasterName != "") {
+		o.TLSConfig.ServerName = "" // each server has its own
+	}
 	return o, nil
 }
 

@@ -2,21 +2,25 @@
 -- that it goes on rising when the data is lost. Returns it and 1, or the
 -- generation of an invalidation of the same name, which has raised it before,
 -- and 0.
--- KEYS: generations, a name or nothing. ARGV: how, a generation to stay above,
--- limit, how long to remember the name in ms, scopes.
-if KEYS[2] then
-	local before = redis.call('GET', KEYS[2])
+-- KEYS: generations, those of all tenants (or the same), a name or nothing.
+-- ARGV: how, a generation to stay above, limit, how long to remember the name
+-- in ms, scopes.
+if KEYS[3] then
+	local before = redis.call('GET', KEYS[3])
 	if before then
 		return { tonumber(before), 0 }
 	end
 end
-local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or 0
+local own = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or 0
+local all = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2] or 0
 local time = redis.call('TIME')
-local generation = math.max(tonumber(newest) + 1, tonumber(ARGV[2]) + 1, time[1] * 1000000 + time[2])
+local generation = math.max(tonumber(own) + 1, tonumber(all) + 1, tonumber(ARGV[2]) + 1, time[1] * 1000000 + time[2])
 local text = string.format('%.0f', generation)
 for i = 5, #ARGV do
 	redis.call('ZADD', KEYS[1], text, ARGV[1] .. ' ' .. ARGV[i])
 end
+-- What is invalidated for all tenants is to be above what any of them has.
+redis.call('ZADD', KEYS[2], 'GT', text, 'newest')
 -- Too many scopes: the older half is forgotten, and all that is older than
 -- them counts as invalidated.
 local count = redis.call('ZCARD', KEYS[1])
@@ -26,7 +30,7 @@ if count > tonumber(ARGV[3]) then
 	redis.call('ZREMRANGEBYRANK', KEYS[1], 0, middle)
 	redis.call('ZADD', KEYS[1], 'GT', forgotten, 'hard all')
 end
-if KEYS[2] then
-	redis.call('SET', KEYS[2], text, 'PX', ARGV[4])
+if KEYS[3] then
+	redis.call('SET', KEYS[3], text, 'PX', ARGV[4])
 end
 return { generation, 1 }

@@ -48,7 +48,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer listener.Close()
-	store, closeStore, err := c.store()
+	store, closeStore, err := c.store(c.Tenant)
 	if err != nil {
 		return err
 	}

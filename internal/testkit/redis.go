@@ -57,7 +57,7 @@ func prepare(t Owner, program string) *RedisServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &RedisServer{Addr: freeAddr(t), t: t, dir: dir}
+	s := &RedisServer{Addr: FreeAddr(t), t: t, dir: dir}
 	t.Cleanup(func() {
 		s.Kill()
 		os.RemoveAll(dir)
@@ -184,8 +184,8 @@ func (s *RedisServer) answers() error {
 	return s.says(fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid), "INFO", "server")
 }
 
-// freeAddr returns an address of loopback that nobody listens on.
-func freeAddr(t Owner) string {
+// FreeAddr returns an address of loopback that nobody listens on.
+func FreeAddr(t Owner) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -28,7 +28,7 @@ func RedisCluster(t Owner, settings ...string) *RedisClusterNodes {
 	c := &RedisClusterNodes{Nodes: make([]*RedisServer, 2*clusterMasters)}
 	var buses []string
 	for i := range c.Nodes {
-		_, bus, _ := net.SplitHostPort(freeAddr(t)) // by default beyond the last port, for some
+		_, bus, _ := net.SplitHostPort(FreeAddr(t)) // by default beyond the last port, for some
 		buses = append(buses, bus)
 		c.Nodes[i] = Redis(t, append([]string{
 			"cluster-enabled yes", "cluster-port " + bus, "cluster-node-timeout 1500", "cluster-replica-validity-factor 0",

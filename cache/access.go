@@ -1,0 +1,64 @@
+package cache
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// RedisAccess is what it takes to be let in, beside the address. What is empty
+// stays as the address has it.
+type RedisAccess struct {
+	Username, Password                 string
+	SentinelUsername, SentinelPassword string
+	CAFile                             string // of the authorities that sign the servers' certificates, instead of the system's
+	CertFile, KeyFile                  string // our own certificate, read again for each connection
+}
+
+// Grant completes the options with it.
+func (a RedisAccess) Grant(o *redis.UniversalOptions) error {
+	if a.Username != "" {
+		o.Username = a.Username
+	}
+	if a.Password != "" {
+		o.Password = a.Password
+	}
+	o.SentinelUsername, o.SentinelPassword = a.SentinelUsername, a.SentinelPassword
+	if a.CAFile == "" && a.CertFile == "" && a.KeyFile == "" {
+		return nil
+	}
+	if o.TLSConfig == nil {
+		return errors.New("certificates of Redis: its address is not a rediss:// one, so there is no TLS")
+	}
+	if (a.CertFile == "") != (a.KeyFile == "") {
+		return errors.New("certificates of Redis: our own needs both its file and that of its key")
+	}
+	if a.CAFile != "" {
+		text, err := os.ReadFile(a.CAFile)
+		if err != nil {
+			return fmt.Errorf("certificates of Redis: %w", err)
+		}
+		o.TLSConfig.RootCAs = x509.NewCertPool()
+		if !o.TLSConfig.RootCAs.AppendCertsFromPEM(text) {
+			return fmt.Errorf("certificates of Redis: %s holds none", a.CAFile)
+		}
+	}
+	if a.CertFile == "" {
+		return nil
+	}
+	own := func() (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(a.CertFile, a.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("certificates of Redis: %w", err)
+		}
+		return &pair, nil
+	}
+	// They are renewed while the process runs.
+	o.TLSConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() }
+	_, err := own()
+	return err
+}
