@@ -91,6 +91,8 @@ func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, e
 		return true, nil
 	case ctx.Err() != nil:
 		return true, err // the caller's doing
+	case redis.IsTryAgainError(err):
+		return false, nil // the slot is on its way to another node; all else works
 	}
 	r.outage.begin(err)
 	return false, nil
@@ -189,6 +191,7 @@ func (r *Redis) Invalidate(ctx context.Context, how Strength, scopes []string, o
 		return err
 	})
 	if !asked {
+		r.outage.begin(errOutage) // at whose end the fleet is told, if there is none yet
 		return r.outage.invalidate(ctx, how, scopes, once)
 	}
 	if err == nil {
