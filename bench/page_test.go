@@ -41,7 +41,7 @@ func startSite(tb testing.TB) string {
 		API:      aggregates.NewAPI(c, nil),
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(null, nil)),
-		Registry: registry, Version: "bench", Window: 24 * time.Hour,
+		Registry: registry, Version: "bench",
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -132,6 +132,9 @@ func (c *Cache) CheckPolicies() error {
 	return err
 }
 
+// Policy is the memo's policy in force.
+func (m *memo) Policy() Policy { return m.policy }
+
 // Policies lists the policies in force, by name.
 func (c *Cache) Policies() []NamedPolicy {
 	var list []NamedPolicy

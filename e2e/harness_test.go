@@ -87,7 +87,6 @@ func newSite(t *testing.T) *site {
 		Log:      log,
 		Registry: prometheus.NewRegistry(),
 		Version:  "test",
-		Window:   window,
 	})
 	if err != nil {
 		t.Fatal(err)

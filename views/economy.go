@@ -26,7 +26,8 @@ type Assets struct {
 	Icon   string // icons/mark.svg
 }
 
-// A Clock is the state of time of a whole page: its oldest panel's.
+// A Clock is the state of time of a whole page: as old as its oldest panel, and
+// due again with the first that is due, within Lag.
 type Clock struct {
 	AsOf, Next  time.Time
 	Window, Lag time.Duration

@@ -17,7 +17,7 @@ import (
 // are there already, the others come through answered.
 func (s *server) economyCold(w http.ResponseWriter, r *http.Request, asked *views.EconomyPage, parts, ready []part, answered <-chan part) error {
 	s.metrics.pages.WithLabelValues("streamed").Inc()
-	s.pageClock(&asked.Clock, ready)
+	s.pageClock(&asked.Clock, parts, ready)
 	h := w.Header()
 	h["Content-Type"] = textHTML
 	h["Cache-Control"] = noStore

@@ -88,7 +88,7 @@ func askTogether(ctx context.Context, asking *sync.WaitGroup, parts []part) <-ch
 // been for these versions.
 func (s *server) economyPage(w http.ResponseWriter, r *http.Request, asked *views.EconomyPage, parts []part) error {
 	draw := func() (*page, error) {
-		s.pageClock(&asked.Clock, parts)
+		s.pageClock(&asked.Clock, parts, parts)
 		var b bytes.Buffer
 		panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
 			for _, p := range parts {
@@ -151,16 +151,21 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, p *page, valued bo
 	return nil
 }
 
-// pageClock is the state of time of a page of these parts.
-func (s *server) pageClock(c *views.Clock, parts []part) {
-	*c = views.Clock{Window: s.Window}
+// pageClock is the state of time of a page of these parts, of which some may
+// have been asked. Its window is the shortest: it is asked for again whenever
+// one of its parts is due.
+func (s *server) pageClock(c *views.Clock, parts, asked []part) {
+	*c = views.Clock{Window: parts[0].window()}
 	for _, p := range parts {
+		c.Window = min(c.Window, p.window())
+	}
+	for _, p := range asked {
 		if p.settled() {
 			p.clock(c)
 		}
 	}
 	if c.Next.IsZero() {
-		c.Next, c.Lag = cache.WindowAt(s.Now(), s.Window).End, time.Second
+		c.Next, c.Lag = cache.WindowAt(s.Now(), c.Window).End, time.Second
 	}
 }
 

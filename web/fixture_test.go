@@ -34,6 +34,7 @@ type town struct {
 	log        io.Writer
 	change     func(*Deps)
 	store      cache.Store
+	policies   map[string]cache.Policy
 }
 
 func newTown() *town {
@@ -76,7 +77,7 @@ func newTown() *town {
 func (tn *town) start(t testing.TB) *httptest.Server {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	c := cache.New(cache.Deps{Store: tn.store, Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry})
+	c := cache.New(cache.Deps{Store: tn.store, Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry, Policies: tn.policies})
 	spec := func(name string) cache.Spec {
 		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute}
 	}
@@ -115,7 +116,7 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 		},
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
-		Registry: registry, Version: "test", Window: tn.window, Budget: tn.budget,
+		Registry: registry, Version: "test", Budget: tn.budget,
 	}
 	if tn.change != nil {
 		tn.change(&deps)

@@ -88,7 +88,7 @@ func (s *server) single(w http.ResponseWriter, r *http.Request, name, path strin
 		}
 	}
 	return s.remembered(w, r, pageKey{path, chosen, asked.Settings}, one, func() (*page, error) {
-		s.pageClock(&asked.Clock, one)
+		s.pageClock(&asked.Clock, one, one)
 		return draw(context.WithoutCancel(r.Context()), asked, p)
 	})
 }

@@ -36,6 +36,8 @@ type part interface {
 	version() uint64
 	// clock adds the part's state of time to that of the page.
 	clock(*views.Clock)
+	// window is how long one computation of the part serves.
+	window() time.Duration
 	// draw writes the part's panel. It does not fail for what it draws, only
 	// for where it writes to.
 	draw(ctx context.Context, w io.Writer, s *server, site views.Site, choice views.Choice) error
@@ -109,14 +111,15 @@ func (a *memoPart[P, T]) clock(c *views.Clock) {
 	if c.AsOf.IsZero() || r.AsOf.Before(c.AsOf) {
 		c.AsOf = r.AsOf
 	}
-	if c.Next.IsZero() || r.Next.Before(c.Next) {
-		c.Next = r.Next
-	}
-	c.Lag = max(c.Lag, r.Lag)
-	if r.State == cache.Fresh {
-		c.Window = r.Next.Sub(r.AsOf)
+	switch {
+	case c.Next.IsZero() || r.Next.Before(c.Next):
+		c.Next, c.Lag = r.Next, r.Lag
+	case r.Next.Equal(c.Next):
+		c.Lag = max(c.Lag, r.Lag)
 	}
 }
+
+func (a *memoPart[P, T]) window() time.Duration { return a.memo.Policy().Window }
 
 func (a *memoPart[P, T]) answer() answer {
 	r := a.panel.Result

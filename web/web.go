@@ -31,9 +31,6 @@ type Deps struct {
 	Registry *prometheus.Registry // gets the metrics of requests, shown with all others at "/metrics"
 	Version  string               // of the program
 
-	// Window is the size of the windows of the page's memos, for pages that
-	// are sent before any memo has answered. 30 s if zero.
-	Window time.Duration
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
 	// SharedCache allows a cache in front of this server to keep a page until
@@ -67,9 +64,6 @@ type server struct {
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
-	}
-	if d.Window == 0 {
-		d.Window = 30 * time.Second
 	}
 	if d.Budget == 0 {
 		d.Budget = 10 * time.Second
