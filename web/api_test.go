@@ -10,11 +10,15 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
 )
 
 // decoded reads a JSON object.
@@ -189,61 +193,110 @@ func TestNamesThatAreTriedOutBecomeNoKeys(t *testing.T) {
 	}
 }
 
+// describedAPI is what the site says of its API, if that is valid.
+func describedAPI(t testing.TB, url string) *openapi3.T {
+	t.Helper()
+	_, body := ask(t, "GET", url+"/api/v1/openapi.json")
+	description, err := openapi3.NewLoader().LoadFromData([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := description.Validate(t.Context()); err != nil {
+		t.Fatalf("the description is not valid: %v", err)
+	}
+	return description
+}
+
 func TestTheAPIDescribesItself(t *testing.T) {
 	server := newTown().start(t)
 	response, body := ask(t, "GET", server.URL+"/api/v1/openapi.json")
 	if response.Header.Get("Content-Type") != "application/openapi+json" || response.Header.Get("ETag") == "" {
 		t.Errorf("headers %v", response.Header)
 	}
-	description := decoded(t, body)
-	if description["openapi"] != "3.1.0" {
-		t.Errorf("openapi is %v", description["openapi"])
-	}
+	contains(t, body, `"openapi":"3.1.0"`, `"url":"/api/v1"`)
 	response, yaml := ask(t, "GET", server.URL+"/api/v1/openapi.yaml")
 	if response.Header.Get("Content-Type") != "application/openapi+yaml" {
 		t.Errorf("headers %v", response.Header)
 	}
 	contains(t, yaml, "openapi: 3.1.0", "/stats:")
 
-	// Every operation is described, and with what it answers.
-	paths, _ := description["paths"].(map[string]any)
-	for _, path := range []string{"/stats", "/flow", "/market", "/health", "/items/{id}", "/accounts/{id}"} {
-		operations, _ := paths[path].(map[string]any)
-		get, _ := operations["get"].(map[string]any)
-		responses, _ := get["responses"].(map[string]any)
-		for _, status := range []string{"200", "304", "503"} {
-			if responses[status] == nil {
-				t.Errorf("%s: no word of status %s", path, status)
+	description := describedAPI(t, server.URL)
+	for path, failures := range map[string][]int{
+		"/stats": {422, 503}, "/flow": {503}, "/market": {503}, "/health": {503}, "/items/{id}": {404, 503}, "/accounts/{id}": {404, 503},
+	} {
+		item := description.Paths.Find(path)
+		if item == nil || item.Get == nil || item.Get.Summary == "" || item.Get.OperationID == "" {
+			t.Errorf("%s is not described", path)
+			continue
+		}
+		for _, status := range append(failures, 200, 304) {
+			if item.Get.Responses.Status(status) == nil {
+				t.Errorf("%s: no word of status %d", path, status)
 			}
-		}
-		if get["summary"] == "" || get["operationId"] == "" {
-			t.Errorf("%s: no summary or no name", path)
-		}
-	}
-	for _, ref := range references(description) {
-		name, found := strings.CutPrefix(ref, "#/components/schemas/")
-		components, _ := description["components"].(map[string]any)
-		schemas, _ := components["schemas"].(map[string]any)
-		if !found || schemas[name] == nil {
-			t.Errorf("%s leads nowhere", ref)
 		}
 	}
 }
 
-// references lists every $ref below v.
-func references(v any) (all []string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, below := range v {
-			if ref, ok := below.(string); ok && name == "$ref" {
-				all = append(all, ref)
+// TestAnswersAreAsDescribed asks a real ledger for everything, and one that has
+// nothing to say yet.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	for name, b := range map[string]ledger.Batch{"a small ledger": smallLedger(), "an empty ledger": {
+		Accounts: smallLedger().Accounts, Items: smallLedger().Items,
+	}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
+				t.Fatal(err)
 			}
-			all = append(all, references(below)...)
-		}
-	case []any:
-		for _, below := range v {
-			all = append(all, references(below)...)
-		}
+			memos := cache.New(cache.Deps{Store: cache.NewMemory()})
+			t.Cleanup(func() { _ = memos.Close(context.Background()) })
+			tn := newTown()
+			tn.change = func(d *Deps) { d.API = aggregates.NewAPI(memos, db) }
+			server := tn.start(t)
+			description := describedAPI(t, server.URL)
+			for path, asked := range map[string][]string{
+				"/stats": {"/stats", "/stats?kind=system", "/stats?status=archived"},
+				"/flow":  {"/flow", "/flow?days=7"}, "/market": {"/market?days=all"}, "/health": {"/health", "/health?days=all"},
+				"/items/{id}": {"/items/apple", "/items/unused?days=365"}, "/accounts/{id}": {"/accounts/ann", "/accounts/bob?days=7", "/accounts/mint"},
+			} {
+				responses := description.Paths.Find(path).Get.Responses
+				for _, address := range asked {
+					response, body := ask(t, "GET", server.URL+"/api/v1"+address)
+					schema := responses.Status(http.StatusOK).Value.Content["application/json"].Schema.Value
+					if err := schema.VisitJSON(decoded(t, body), openapi3.EnableJSONSchema2020()); err != nil || response.StatusCode != http.StatusOK {
+						t.Errorf("%s: status %d, not as described: %v\n%s", address, response.StatusCode, err, body)
+					}
+				}
+			}
+			_, body := ask(t, "GET", server.URL+"/api/v1/accounts/nobody")
+			problem := description.Paths.Find("/accounts/{id}").Get.Responses.Status(404).Value.Content["application/problem+json"].Schema.Value
+			if err := problem.VisitJSON(decoded(t, body), openapi3.EnableJSONSchema2020()); err != nil {
+				t.Errorf("a problem is not as described: %v\n%s", err, body)
+			}
+		})
 	}
-	return all
+}
+
+// smallLedger has some of everything, lately.
+func smallLedger() ledger.Batch {
+	now := time.Now().UTC().Truncate(time.Second)
+	opened := now.AddDate(0, 0, -20)
+	tx := func(ref string, ago time.Duration, from, to string, amount int64) ledger.Transaction {
+		return ledger.Transaction{Origin: "test", Ref: ref, At: now.Add(-ago), Source: "test",
+			Postings: []ledger.Posting{{Account: from, Amount: -amount}, {Account: to, Amount: amount}}}
+	}
+	const day = 24 * time.Hour
+	return ledger.Batch{
+		Accounts: []ledger.Account{
+			{Ref: "mint", Kind: ledger.System, Opened: opened}, {Ref: "ann", Kind: ledger.Personal, Opened: opened},
+			{Ref: "bob", Kind: ledger.Personal, Opened: opened, Archived: now.Add(-day)},
+		},
+		Items:        []ledger.Item{{Ref: "apple", Name: "Apple"}, {Ref: "unused"}},
+		Transactions: []ledger.Transaction{tx("a", 19*day, "mint", "ann", 500), tx("b", 9*day, "ann", "bob", 70), tx("c", 2*day, "bob", "ann", 70)},
+		Sales: []ledger.Sale{
+			{Origin: "test", Ref: "a", At: now.Add(-9 * day), Item: "apple", Direction: ledger.DirectionSale, Quantity: 3, Total: 70},
+			{Origin: "test", Ref: "b", At: now.Add(-2 * day), Item: "apple", Direction: ledger.DirectionSale, Quantity: -3, Total: -70},
+		},
+	}
 }
