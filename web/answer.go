@@ -64,7 +64,7 @@ var fixedHeaders = http.Header{
 func (s *server) answer(route string, h handler) http.Handler {
 	observe := s.metrics.route(route)
 	level := slog.LevelInfo
-	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
+	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" {
 		level = slog.LevelDebug // asked every few seconds, by machines
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -34,6 +34,7 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
 
 	api := huma.NewAPI(config, apiAdapter{s, r})
 	s.publicAPI(api)
+	s.operatorsAPI(api)
 
 	text, err := json.Marshal(api.OpenAPI())
 	if err != nil {

@@ -33,6 +33,7 @@ type town struct {
 	budget     time.Duration
 	log        io.Writer
 	change     func(*Deps)
+	limit      func(*http.Server)
 	store      cache.Store
 	policies   map[string]cache.Policy
 }
@@ -79,10 +80,10 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 	registry := prometheus.NewRegistry()
 	c := cache.New(cache.Deps{Store: tn.store, Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry, Policies: tn.policies})
 	spec := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute}
+		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute, Tags: []string{"ledger"}}
 	}
 	deps := Deps{
-		Now: c.Now,
+		Now: c.Now, Cache: c,
 		Economy: &aggregates.Economy{
 			Overview:   cache.NewMemo(c, spec("overview"), tn.overview),
 			Inequality: cache.NewMemo(c, spec("inequality"), tn.inequality),
@@ -128,6 +129,9 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 	server := httptest.NewUnstartedServer(handler)
 	server.Config = Server("", handler)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	if tn.limit != nil {
+		tn.limit(server.Config)
+	}
 	server.Start()
 	t.Cleanup(func() {
 		server.Close()

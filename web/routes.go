@@ -52,6 +52,7 @@ func (s *server) routes() (http.Handler, error) {
 
 	get("/healthz", s.healthz)
 	get("/readyz", s.readyz)
+	get("/health/cache", s.healthCache)
 	get("/metrics", without(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})))
 
 	r.NotFound(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)

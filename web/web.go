@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/ledger"
 	"exchequer/static"
 	"exchequer/views"
@@ -23,6 +24,8 @@ type Deps struct {
 	// Now is the fleet's time, by which windows begin: cache.Cache.Now. It is
 	// what browsers are told. time.Now if nil.
 	Now func() time.Time
+	// Cache holds the memos, for operators and "/health/cache".
+	Cache *cache.Cache
 	// Settings is asked at every request, so it must answer from memory.
 	Settings func() ledger.Settings
 	// Ready are the things without which "/readyz" says no.
@@ -36,6 +39,11 @@ type Deps struct {
 	// SharedCache allows a cache in front of this server to keep a page until
 	// its next refresh.
 	SharedCache bool
+	// OperatorToken lets operators in; without one their endpoints are off.
+	OperatorToken string
+	// Leaving ends when the process is about to, and with it what may last.
+	// May be nil.
+	Leaving context.Context
 	// TrustedProxies are the address ranges whose X-Forwarded-For is believed.
 	TrustedProxies []string
 }
@@ -57,6 +65,8 @@ type server struct {
 	router    http.Handler
 
 	downloads *semaphore.Weighted
+	warming   *semaphore.Weighted
+	gate      *gate // before the operators' endpoints
 }
 
 // New returns the handler of the whole site. It starts nothing that outlives a
@@ -75,6 +85,7 @@ func New(d Deps) (http.Handler, error) {
 		documents: newMemory(256),
 
 		downloads: semaphore.NewWeighted(downloads),
+		warming:   semaphore.NewWeighted(1),
 	}
 	var err error
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
@@ -82,6 +93,9 @@ func New(d Deps) (http.Handler, error) {
 	}
 	if s.failed, err = s.drawErrorPages(); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
+	}
+	if s.gate, err = newGate(d.OperatorToken, d.Log); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
 	}
 	if s.router, err = s.routes(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)

@@ -25,6 +25,10 @@ type demoCommand struct {
 
 func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	log := c.logger(s)
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
@@ -59,7 +63,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
 		return err
 	}
-	return c.serve(ctx, running{s, log, listener, db, cache.NewMemory(), tracing, func(ctx context.Context, record *ledger.Ledger) {
+	return c.serve(ctx, running{s, log, token, listener, db, cache.NewMemory(), tracing, func(ctx context.Context, record *ledger.Ledger) {
 		c.live(ctx, log, simulated, record)
 	}})
 }

@@ -150,6 +150,7 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 		"no command":                 {nil, 2, "expected one of"},
 		"a bad Redis URL":            {[]string{"serve", "--listen", "127.0.0.1:0", "--redis-url", "http://me:hush@x"}, 1, "Redis"},
 		"two database URLs":          {[]string{"migrate", "--database-url-file", "main.go"}, 1, "both DATABASE_URL and DATABASE_URL_FILE"},
+		"two operators' tokens":      {[]string{"serve", "--operator-token", "hush", "--operator-token-file", "main.go"}, 1, "both EXCHEQUER_OPERATOR_TOKEN and EXCHEQUER_OPERATOR_TOKEN_FILE"},
 		"a server that is away":      {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},
 		"certificates for no TLS":    {[]string{"serve", "--listen", "127.0.0.1:0", "--redis-url", "redis://:hush@x", "--redis-ca-file", "main.go"}, 1, "rediss://"},
 		"a tenant with a colon":      {[]string{"serve", "--listen", "127.0.0.1:0", "--tenant", "a:b"}, 1, "letters, digits"},

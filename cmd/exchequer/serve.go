@@ -33,6 +33,7 @@ type serverFlags struct {
 	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still taken at shutdown, while /readyz says no already."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
+	tokenFlags
 }
 
 type serveCommand struct {
@@ -43,6 +44,10 @@ type serveCommand struct {
 
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	log := c.logger(s)
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
@@ -63,7 +68,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, running{s, log, listener, db, store, tracing, nil})
+	return c.serve(ctx, running{s, log, token, listener, db, store, tracing, nil})
 }
 
 // listen takes the address before anything else is started, so that a second
@@ -82,6 +87,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 type running struct {
 	streams    streams
 	log        *slog.Logger
+	token      string // the operators'
 	listener   net.Listener
 	db         *database
 	store      cache.Store
@@ -108,6 +114,9 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		Economy:        aggregates.NewEconomy(memos, r.db.Pool),
 		API:            aggregates.NewAPI(memos, r.db.Pool),
 		Now:            memos.Now,
+		Cache:          memos,
+		OperatorToken:  r.token,
+		Leaving:        ctx,
 		Settings:       settings.get,
 		Ready:          readiness(r.db, &leaving),
 		Log:            r.log,

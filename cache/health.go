@@ -1,0 +1,39 @@
+package cache
+
+import "time"
+
+// Health is what a process knows of its cache by itself, without asking anyone.
+type Health struct {
+	Since       time.Time   // operators count from here
+	Shared      SharedStats // without Server
+	ClockOffset time.Duration
+	Memos       []MemoHealth // by name
+}
+
+// MemoHealth is of one memo, as in MemoStats.
+type MemoHealth struct {
+	Memo     string
+	Asked    uint64
+	HitRatio float64
+	Circuit  string
+}
+
+// Health says how the cache does. It never waits for the store.
+func (c *Cache) Health() Health {
+	h := Health{Shared: SharedStats{Kind: "memory"}, ClockOffset: time.Duration(c.offset.Load())}
+	if r, ok := c.store.(*Redis); ok {
+		h.Shared.Kind = "redis"
+		if since, why := r.outage.state(); why != nil {
+			h.Shared.Away, h.Shared.Since, h.Shared.Reason = true, since, why.Error()
+		}
+	}
+	c.mu.Lock()
+	h.Since = c.since
+	c.mu.Unlock()
+	for _, m := range c.all() {
+		s := &m.stats
+		ratio, asked := s.recent.ratio(s.now(), s.since())
+		h.Memos = append(h.Memos, MemoHealth{m.about.Name, asked, ratio, m.circuit.State().String()})
+	}
+	return h
+}

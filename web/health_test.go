@@ -1,0 +1,74 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+)
+
+func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	redis := testkit.Redis(t)
+	tn := newTown().shares(t, redis)
+	tn.window = time.Second // so that it looks at Redis all the time
+	tn.stats = func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error) {
+		return nil, errors.New("dial db.internal: refused")
+	}
+	server := tn.start(t)
+	health := func() map[string]any {
+		t.Helper()
+		response, body := ask(t, "GET", server.URL+"/health/cache")
+		if response.StatusCode != 200 || response.Header.Get("Content-Type") != "application/json" || response.Header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("status %d, headers %v: %s", response.StatusCode, response.Header, body)
+		}
+		host, port, _ := net.SplitHostPort(redis.Addr)
+		for _, secret := range []string{host, port, "db.internal", "refused", "timeout", "reason"} {
+			if strings.Contains(body, secret) {
+				t.Errorf("%q is told to everybody: %s", secret, body)
+			}
+		}
+		return decoded(t, body)
+	}
+	if got := health(); got["status"] != "ok" || got["shared"].(map[string]any)["away"] != false {
+		t.Errorf("health of a new process: %v", got)
+	}
+
+	redis.Freeze()
+	for range 20 {
+		began := time.Now()
+		health()
+		// Redis is given up after 150 ms; this must not even ask it.
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("health took %s while Redis hangs", took)
+		}
+	}
+	within(t, "a process that is asked notices that Redis hangs", func() bool {
+		ask(t, "GET", server.URL+"/economy/richest.json")
+		got := health()
+		shared := got["shared"].(map[string]any)
+		return got["status"] == "degraded" && shared["away"] == true && shared["awaySince"] != nil
+	})
+	redis.Thaw()
+	within(t, "it is well again", func() bool { return health()["status"] == "ok" })
+
+	within(t, "the circuit of a memo that fails opens", func() bool {
+		for _, kind := range []string{"", "personal", "business", "government", "system"} {
+			ask(t, "GET", server.URL+"/api/v1/stats?kind="+kind)
+		}
+		got := health()
+		for _, memo := range got["memos"].([]any) {
+			m := memo.(map[string]any)
+			if m["memo"] == "stats" && m["circuit"] == "open" {
+				return got["status"] == "degraded" && m["hitRatio"] == 0.
+			}
+		}
+		return false
+	})
+}
