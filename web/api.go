@@ -23,16 +23,7 @@ const apiRoot = "/api/v1"
 // api registers the operations of the JSON API and the document that describes
 // them all.
 func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
-	config := huma.DefaultConfig("Exchequer", s.Version)
-	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC."
-	config.Servers = []*huma.Server{{URL: apiRoot}}
-	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	// The document is made below, once; no page shows it, since our policy
-	// allows no script from elsewhere; and answers name no schema of their own.
-	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
-	config.Transformers = []huma.Transformer{s.conceal}
-
-	api := huma.NewAPI(config, apiAdapter{s, r})
+	api := s.emptyAPI(r)
 	s.publicAPI(api)
 	s.operatorsAPI(api)
 
@@ -47,6 +38,19 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
 	get(apiRoot+"/openapi.json", s.description("application/openapi+json", text))
 	get(apiRoot+"/openapi.yaml", s.description("application/openapi+yaml", yaml))
 	return nil
+}
+
+// emptyAPI has no operations yet.
+func (s *server) emptyAPI(r chi.Router) huma.API {
+	config := huma.DefaultConfig("Exchequer", s.Version)
+	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC."
+	config.Servers = []*huma.Server{{URL: apiRoot}}
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	// The document is made below, once; no page shows it, since our policy
+	// allows no script from elsewhere; and answers name no schema of their own.
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
+	config.Transformers = []huma.Transformer{s.conceal}
+	return huma.NewAPI(config, apiAdapter{s, r})
 }
 
 // description serves what is the same as long as the program runs.

@@ -5,15 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -119,6 +124,35 @@ func TestTheAPITellsFailuresAsProblems(t *testing.T) {
 		}
 		if test.status == 503 && response.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: no Retry-After", test.name)
+		}
+	}
+}
+
+func TestAnOperationsUnforeseenErrorIsForTheLog(t *testing.T) {
+	var log strings.Builder
+	metrics, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{Deps: Deps{Log: slog.New(slog.NewJSONHandler(&log, nil))}, metrics: metrics}
+	router := chi.NewRouter()
+	api := s.emptyAPI(router)
+	huma.Get(api, "/broken", func(context.Context, *struct{}) (*struct{}, error) { return nil, errors.New("secret") })
+	huma.Get(api, "/panics", func(context.Context, *struct{}) (*struct{}, error) { panic("secret") })
+	huma.Get(api, "/refuses", func(context.Context, *struct{}) (*struct{}, error) { return nil, huma.Error403Forbidden("not you") })
+	for path, want := range map[string]string{
+		"/broken":  `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
+		"/panics":  `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
+		"/refuses": `{"title":"Forbidden","status":403,"detail":"not you"}`,
+	} {
+		log.Reset()
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, httptest.NewRequest("GET", apiRoot+path, http.NoBody))
+		if got := strings.TrimSpace(w.Body.String()); got != want || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %s as %s, want %s", path, got, w.Header().Get("Content-Type"), want)
+		}
+		if secret := w.Code == http.StatusInternalServerError; strings.Contains(log.String(), "secret") != secret {
+			t.Errorf("%s: the log says %s", path, log.String())
 		}
 	}
 }
