@@ -75,7 +75,7 @@ func newSite(t *testing.T) *site {
 	}
 
 	policies := map[string]cache.Policy{}
-	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest"} {
+	for _, name := range []string{"overview", "distribution", "activity", "wealth", "rhythm", "richest"} {
 		policies["economy."+name] = cache.Policy{Window: window}
 	}
 	log := slog.New(slog.DiscardHandler)
@@ -89,6 +89,9 @@ func newSite(t *testing.T) *site {
 		Version:  "test",
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := memos.CheckPolicies(); err != nil {
 		t.Fatal(err)
 	}
 	s.Server = httptest.NewServer(s.watch(handler))
