@@ -12,7 +12,7 @@ type State int
 // The states of a result.
 const (
 	Fresh    State = iota // of the current window
-	Stale                 // of an earlier window, or invalidated; a refresh is under way
+	Stale                 // of an earlier window, or invalidated; a refresh is under way or about to start
 	Degraded              // of an earlier window; the refresh failed, Reason says why
 )
 
@@ -31,9 +31,10 @@ func (s State) String() string {
 type Result[T any] struct {
 	Value T
 	AsOf  time.Time // the start of the window that Value describes
-	// Next is when a newer value is due. Fresh: the end of its window. Stale:
-	// a moment that has passed, since the refresh is under way. Degraded: when
-	// it is tried again. The value can be had about Lag later.
+	// Next is when a newer value is due. Fresh: the end of its window. Stale: a
+	// moment that has passed, since the refresh is under way; or, within a second
+	// of the last one, when it starts. Degraded: when it is tried again. The
+	// value can be had about Lag later.
 	Next    time.Time
 	Lag     time.Duration
 	State   State

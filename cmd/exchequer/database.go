@@ -26,7 +26,8 @@ type databaseFlags struct {
 
 // maxConns is enough for all that may use the database at once, so that none
 // waits for another: the cache's 8 producers, the site's 2 downloads, probes,
-// snapshots, settings, and the simulated town.
+// snapshots, settings, and the simulated town. Who listens to writes has a
+// connection besides.
 const maxConns = 16
 
 // database is an open pool and, if embedded, the server behind it.

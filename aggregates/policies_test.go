@@ -1,0 +1,79 @@
+package aggregates_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// policies are those of all memos as they are by themselves.
+func policies(t *testing.T) []cache.NamedPolicy {
+	t.Helper()
+	c := cache.New(cache.Deps{Store: cache.NewMemory()})
+	t.Cleanup(func() {
+		if err := c.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	aggregates.NewEconomy(c, nil)
+	aggregates.NewAPI(c, nil)
+	return c.Policies()
+}
+
+func TestTheDocumentedPoliciesAreThoseInForce(t *testing.T) {
+	text, err := os.ReadFile("../docs/cache.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Policies\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	documented := regexp.MustCompile("(?m)^\\| `.*$").FindAllString(section, -1)
+	var want []string
+	for _, p := range policies(t) {
+		want = append(want, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", p.Memo, strings.Join(p.Tags, ", "),
+			words(p.Window), words(p.Soft), words(p.Hard), words(p.Timeout)))
+	}
+	if diff := cmp.Diff(want, documented); diff != "" {
+		t.Errorf("docs/cache.md, against what is in force: %s", diff)
+	}
+}
+
+// words writes a duration as the documents do.
+func words(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	default:
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+}
+
+// What every append touches is computed again with every append: that is for
+// memos that are cheap.
+func TestOnlyTheCheapestMemoIsInvalidatedByWrites(t *testing.T) {
+	var touched []string
+	for _, p := range policies(t) {
+		for _, tag := range ledger.Tags() {
+			if strings.Contains(" "+strings.Join(p.Tags, " ")+" ", " "+tag+" ") {
+				touched = append(touched, p.Memo+" by "+tag)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"stats by transactions", "stats by accounts"}, touched); diff != "" {
+		t.Error(diff)
+	}
+}
