@@ -69,12 +69,13 @@ func mini(t *testing.T) string {
 	stop := make(chan struct{})
 	var clock sync.WaitGroup
 	clock.Go(func() {
-		for {
+		for last := time.Now(); ; {
 			select {
 			case <-stop:
 				return
-			case <-time.After(10 * time.Millisecond):
-				mini.FastForward(10 * time.Millisecond)
+			case now := <-time.After(10 * time.Millisecond):
+				mini.FastForward(now.Sub(last))
+				last = now
 			}
 		}
 	})
