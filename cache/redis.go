@@ -91,11 +91,20 @@ func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, e
 		return true, nil
 	case ctx.Err() != nil:
 		return true, err // the caller's doing
-	case redis.IsTryAgainError(err):
-		return false, nil // the slot is on its way to another node; all else works
+	case moving(err):
+		return false, nil // all else works
 	}
 	r.outage.begin(err)
 	return false, nil
+}
+
+// moving says whether an error is that a slot of a Cluster is on its way from
+// one node to another, and a script's keys are in two places: the client was
+// sent to and fro.
+func moving(err error) bool {
+	_, ask := redis.IsAskError(err)
+	_, moved := redis.IsMovedError(err)
+	return ask || moved || redis.IsTryAgainError(err)
 }
 
 // CheckTenant returns an error unless a name can be part of keys: one to 64
@@ -188,6 +197,10 @@ func (r *Redis) Invalidate(ctx context.Context, how Strength, scopes []string, o
 	var first bool
 	asked, err := r.ask(ctx, func(ctx context.Context) (err error) {
 		generation, first, err = r.invalidate(ctx, how, scopes, once)
+		if once != "" && moving(err) {
+			// A new key is elsewhere than the others. Twice is no harm.
+			generation, first, err = r.invalidate(ctx, how, scopes, "")
+		}
 		return err
 	})
 	if !asked {

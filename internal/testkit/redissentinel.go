@@ -111,9 +111,17 @@ func (g *RedisSentinelGroup) Whole() error {
 	return nil
 }
 
-// Heal waits until the group is whole.
+// Heal makes a master of before follow the present one, as the sentinels would
+// in the course of ten seconds, and waits until the group is whole.
 func (g *RedisSentinelGroup) Heal() {
 	g.Servers[0].t.Helper()
+	master := g.Master()
+	host, port, _ := net.SplitHostPort(master.Addr)
+	for _, s := range g.Servers {
+		if s != master {
+			s.Ask("REPLICAOF", host, port)
+		}
+	}
 	g.Servers[0].await(60*time.Second, "the group is whole", g.Whole)
 }
 
