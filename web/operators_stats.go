@@ -177,6 +177,8 @@ type sharedKnown struct {
 	RetryAt    time.Time `json:"retryAt,omitzero"`
 	Reason     string    `json:"reason,omitempty"`
 	Bytes      int       `json:"bytes" doc:"Of the blob as it is kept."`
+
+	Invalidated string `json:"invalidated,omitempty" enum:"soft,hard" doc:"Since it was computed: soft (stale) or hard (not shown again)."`
 }
 
 type lockAnswer struct {
@@ -209,7 +211,7 @@ func (s *server) cacheStatus(ctx context.Context, in *statusInput) (*answered[st
 	if st.Bytes > 0 || st.Reason != "" {
 		a.Shared = &sharedKnown{
 			st.Cached, st.Window.Start, st.Window.End, st.Generation, st.ComputedAt, since(st.ComputedAt), st.Took.Seconds(),
-			st.SoftUntil, -since(st.SoftUntil), st.HardUntil, -since(st.HardUntil), st.Failures, st.RetryAt, st.Reason, st.Bytes,
+			st.SoftUntil, -since(st.SoftUntil), st.HardUntil, -since(st.HardUntil), st.Failures, st.RetryAt, st.Reason, st.Bytes, st.Invalidated,
 		}
 	}
 	if st.Cached {

@@ -92,7 +92,7 @@ func (a statsAnswer) print(out io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	w = table(out)
-	row(w, "memo", "hits", "shared", "stale", "misses", "errors", "5 min", "keys", "runs", "failed", "p50 / p95", "store p50 / p95", "circuit")
+	row(w, "memo", "hits", "shared", "stale", "misses", "errors", "5 min", "keys", "runs", "failed", "run p50 / p95", "store p50 / p95", "circuit")
 	for _, m := range a.Memos {
 		row(w, m.Memo, count(m.Hits), count(m.Shared), count(m.Stale), count(m.Misses), count(m.Errors), share(m.HitRatio), strconv.Itoa(m.Keys),
 			count(m.Refreshes), count(m.Failures), m.Producer.String(), m.Store.String(), m.Circuit)
