@@ -136,7 +136,7 @@ func nodeOf(n cache.RedisNode) nodeAnswer {
 }
 
 type statusInput struct {
-	Key string `query:"key" required:"true" minLength:"1" maxLength:"512" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"MEMO:PARAMS, as in stats:personal:active; the memo alone where it has no parameters."`
+	Key string `query:"key" required:"true" minLength:"1" maxLength:"512" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"MEMO:PARAMS, as in stats:personal:active; the memo alone where it has no parameters."`
 }
 
 type statusAnswer struct {
