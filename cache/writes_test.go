@@ -189,3 +189,35 @@ func TestAStoreMakesAnInvalidationOfOneNameOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestOnRedisEveryScopeReachesTheOtherProcess(t *testing.T) {
+	server := testkit.Redis(t)
+	var r record
+	a, m := r.open(t, redisStore(t, server.Addr))
+	_, n := r.open(t, redisStore(t, server.Addr))
+	for _, scope := range []cache.Scope{
+		cache.OfKey("written", ""), cache.OfMemo("written"), cache.OfTag("transactions"),
+		cache.OfMemos("wr*n"), cache.OfTenant(), cache.OfEverything(),
+	} {
+		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
+			get(t, m, One{})
+			get(t, n, One{})
+			want := r.written.Add(1)
+			if err := a.Invalidate(t.Context(), how, scope); err != nil {
+				t.Fatal(err)
+			}
+			if how == cache.Hard {
+				if got := get(t, m, One{}).Value; got != want {
+					t.Errorf("%v %v: the process itself shows %d, want %d", how, scope, got, want)
+				}
+			}
+			for name, memo := range map[string]*cache.Memo[One, int64]{"the process itself": m, "the other": n} {
+				eventually(t, 10*time.Second, fmt.Sprintf("%v %v: %s shows %d", how, scope, name, want),
+					func() bool { return get(t, memo, One{}).Value == want })
+			}
+		}
+	}
+	if runs, want := r.runs.Load(), int64(1+2*6); runs != want {
+		t.Errorf("%d runs for 12 invalidations and a first reader, want %d", runs, want)
+	}
+}

@@ -161,6 +161,22 @@ func TestAWriteIsSeenThoughThoseWhoListenedWereCutOff(t *testing.T) {
 	}
 }
 
+func TestAWriteWithoutRedisIsWrittenAndSeen(t *testing.T) {
+	db := testkit.Postgres(t)
+	redisServer := testkit.Redis(t)
+	server := redis.UniversalOptions{Addrs: []string{redisServer.Addr}}
+	a, b := join(t, db, server, long, false), join(t, db, server, long, false)
+	want := a.accounts(t)
+	for what, harm := range []func(){redisServer.Freeze, redisServer.Kill} {
+		harm()
+		open(t, a.record, fmt.Sprint("without Redis ", what))
+		want++
+		for name, m := range map[string]*member{"the writer": a, "the other": b} {
+			until(t, name+" shows it without Redis", func() bool { return m.accounts(t) == want })
+		}
+	}
+}
+
 // mute is a user of Redis who hears no messages.
 func mute(t *testing.T, server *testkit.RedisServer) redis.UniversalOptions {
 	t.Helper()
