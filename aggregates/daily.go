@@ -80,23 +80,19 @@ func dailySupply(ctx context.Context, tx pgx.Tx, s span, current int64) ([]daySu
 }
 
 // endToday lets the last day of a period before end with it, at the same time
-// of day as the present one. The hour in which that time lies is taken in
-// proportion, since hours are the finest that the rollups know.
+// of day as the present one.
 func endToday(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
-	const query = `
+	query := `
 		SELECT * FROM (
-			SELECT coalesce(sum(transactions * part), 0)::bigint, coalesce(sum(volume * part), 0)::bigint,
-				coalesce(sum(transfers * part), 0)::bigint
-			FROM (SELECT *, ` + hourPart + ` AS part FROM activity_hours WHERE hour >= @today AND hour < @end) AS h
+			SELECT ` + untilEnd("transactions", "true") + `, ` + untilEnd("volume", "true") + `, ` + untilEnd("transfers", "true") + `
+			FROM activity_hours WHERE hour >= @today AND hour < @end
 		) AS moved, (
-			SELECT coalesce(sum(volume * part) FILTER (WHERE from_kind = 'system'), 0)::bigint,
-				coalesce(sum(volume * part) FILTER (WHERE to_kind = 'system'), 0)::bigint
-			FROM (SELECT *, ` + hourPart + ` AS part FROM flow_hours WHERE hour >= @today AND hour < @end) AS h
-			WHERE (from_kind = 'system') <> (to_kind = 'system')
+			SELECT ` + untilEnd("volume", "from_kind = 'system'") + `, ` + untilEnd("volume", "to_kind = 'system'") + `
+			FROM flow_hours WHERE hour >= @today AND hour < @end AND (from_kind = 'system') <> (to_kind = 'system')
 		) AS issued`
 	last := len(supply) - 1
 	today, money := &activity[last], &supply[last]
-	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"today": s.Today, "end": s.End}).
+	err := tx.QueryRow(ctx, query, s.args()).
 		Scan(&today.Transactions, &today.Volume, &today.Transfers, &money.Created, &money.Destroyed)
 	if err != nil {
 		return fmt.Errorf("last day of the period before: %w", err)

@@ -77,7 +77,7 @@ func ComputeFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Day
 
 func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const transfers = `SELECT coalesce(sum(transfers), 0)::bigint FROM activity_hours WHERE hour >= @start AND hour < @through`
-	period := pgx.NamedArgs{"start": s.Start, "through": s.Through}
+	period := s.args()
 	if err := tx.QueryRow(ctx, transfers, period).Scan(&f.Transfers.Now); err != nil {
 		return fmt.Errorf("transfers: %w", err)
 	}
@@ -136,15 +136,14 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 
 // compare fills the sums of the period before.
 func (f *Flow) compare(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
-		SELECT
-			(SELECT coalesce(sum(transfers * ` + hourPart + `), 0)::bigint FROM activity_hours WHERE hour >= @start AND hour < @end),
-			coalesce(sum(volume * part), 0)::bigint,
-			coalesce(sum(volume * part) FILTER (WHERE from_kind = 'system' AND to_kind <> 'system'), 0)::bigint,
-			coalesce(sum(volume * part) FILTER (WHERE from_kind <> 'system' AND to_kind = 'system'), 0)::bigint
-		FROM (SELECT *, ` + hourPart + ` AS part FROM flow_hours WHERE hour >= @start AND hour < @end) AS h`
+	query := `
+		SELECT (SELECT ` + untilEnd("transfers", "true") + ` FROM activity_hours WHERE hour >= @start AND hour < @end),
+			` + untilEnd("volume", "true") + `,
+			` + untilEnd("volume", "from_kind = 'system' AND to_kind <> 'system'") + `,
+			` + untilEnd("volume", "from_kind <> 'system' AND to_kind = 'system'") + `
+		FROM flow_hours WHERE hour >= @start AND hour < @end`
 	var transfers, volume, created, destroyed int64
-	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"start": s.Start, "end": s.End}).Scan(&transfers, &volume, &created, &destroyed)
+	err := tx.QueryRow(ctx, query, s.args()).Scan(&transfers, &volume, &created, &destroyed)
 	if err != nil {
 		return fmt.Errorf("period before: %w", err)
 	}

@@ -138,9 +138,9 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, s span, activity []dayA
 	if err := endToday(ctx, tx, s, activity, supply); err != nil {
 		return err
 	}
-	const query = `SELECT coalesce(sum(volume * ` + hourPart + `), 0)::bigint FROM item_hours WHERE hour >= @start AND hour < @end`
+	query := `SELECT ` + untilEnd("volume", "true") + ` FROM item_hours WHERE hour >= @start AND hour < @end`
 	var sold int64
-	if err := tx.QueryRow(ctx, query, pgx.NamedArgs{"start": s.Start, "end": s.End}).Scan(&sold); err != nil {
+	if err := tx.QueryRow(ctx, query, s.args()).Scan(&sold); err != nil {
 		return fmt.Errorf("value of sales in the period before: %w", err)
 	}
 	last := len(supply) - 1

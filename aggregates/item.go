@@ -103,7 +103,9 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
 		GROUP BY 1`
 	days := make([]Candle, s.days())
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"item": id, "start": s.Start, "through": s.Through})
+	args := s.args()
+	args["item"] = id
+	rows, _ := tx.Query(ctx, query, args)
 	var c Candle
 	var apart ApartLines
 	_, err := pgx.ForEachRow(rows, []any{
@@ -165,11 +167,13 @@ func candleOf(days []Candle) Candle {
 
 // compare fills the sums of the period before.
 func (i *Item) compare(ctx context.Context, tx pgx.Tx, s span, id int64) error {
-	const query = `
-		SELECT coalesce(sum(sales * part), 0)::bigint, coalesce(sum(quantity * part), 0)::bigint, coalesce(sum(volume * part), 0)::bigint
-		FROM (SELECT *, ` + hourPart + ` AS part FROM item_hours WHERE item = @item AND hour >= @start AND hour < @end) AS h`
+	query := `
+		SELECT ` + untilEnd("sales", "true") + `, ` + untilEnd("quantity", "true") + `, ` + untilEnd("volume", "true") + `
+		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @end`
+	args := s.args()
+	args["item"] = id
 	var sales, quantity, volume int64
-	err := tx.QueryRow(ctx, query, pgx.NamedArgs{"item": id, "start": s.Start, "end": s.End}).Scan(&sales, &quantity, &volume)
+	err := tx.QueryRow(ctx, query, args).Scan(&sales, &quantity, &volume)
 	if err != nil {
 		return fmt.Errorf("period before: %w", err)
 	}

@@ -79,50 +79,55 @@ func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 }
 
 func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	period := pgx.NamedArgs{"start": s.Start, "through": s.Through, "limit": mostItems}
-	const totals = `
-		SELECT count(DISTINCT item) FILTER (WHERE sales > 0), coalesce(sum(sales), 0)::bigint, coalesce(sum(quantity), 0)::bigint,
-			coalesce(sum(volume), 0)::bigint, coalesce(sum(other_lines), 0)::bigint, coalesce(sum(other_quantity), 0)::bigint,
-			coalesce(sum(other_volume), 0)::bigint
-		FROM item_hours WHERE hour >= @start AND hour < @through`
-	err := tx.QueryRow(ctx, totals, period).Scan(&m.Items, &m.Sales.Now, &m.Quantity.Now, &m.Volume.Now,
-		&m.Apart.Lines, &m.Apart.Quantity, &m.Apart.Volume)
-	if err != nil {
-		return fmt.Errorf("totals: %w", err)
-	}
-	const top = `
-		SELECT ref, name, sales, quantity, volume, high, low FROM (
+	// One reading for the list and for what it adds up to; items with nothing
+	// but lines apart are part of the sums and come last.
+	const query = `
+		SELECT ref, name, sales, quantity, volume, high, low,
+			count(*) FILTER (WHERE sales > 0) OVER (), sum(sales) OVER ()::bigint, sum(quantity) OVER ()::bigint, sum(volume) OVER ()::bigint,
+			sum(lines) OVER ()::bigint, sum(lines_quantity) OVER ()::bigint, sum(lines_volume) OVER ()::bigint
+		FROM (
 			SELECT item, sum(sales)::bigint AS sales, sum(quantity)::bigint AS quantity, sum(volume)::bigint AS volume,
-				max(high) AS high, min(low) AS low
-			FROM item_hours WHERE hour >= @start AND hour < @through AND sales > 0 GROUP BY item
-		) AS sold JOIN items ON id = item
+				max(high) AS high, min(low) AS low,
+				sum(other_lines) AS lines, sum(other_quantity) AS lines_quantity, sum(other_volume) AS lines_volume
+			FROM item_hours WHERE hour >= @start AND hour < @through GROUP BY item
+		) AS traded JOIN items ON id = item
 		ORDER BY volume DESC, name, ref LIMIT @limit`
-	rows, _ := tx.Query(ctx, top, period)
-	m.Others = OtherItems{Items: m.Items, Sales: m.Sales.Now, Quantity: m.Quantity.Now, Volume: m.Volume.Now}
+	args := s.args()
+	args["limit"] = mostItems
+	rows, _ := tx.Query(ctx, query, args)
 	var i ItemMarket
-	_, err = pgx.ForEachRow(rows, []any{&i.ID, &i.Name, &i.Sales, &i.Quantity, &i.Volume, &i.High, &i.Low}, func() error {
-		i.Share = float64(i.Volume) / float64(m.Volume.Now)
-		i.VWAP = float64(i.Volume) / float64(i.Quantity)
-		m.Top = append(m.Top, i)
-		m.Others.Items--
-		m.Others.Sales -= i.Sales
-		m.Others.Quantity -= i.Quantity
-		m.Others.Volume -= i.Volume
+	_, err := pgx.ForEachRow(rows, []any{
+		&i.ID, &i.Name, &i.Sales, &i.Quantity, &i.Volume, &i.High, &i.Low,
+		&m.Items, &m.Sales.Now, &m.Quantity.Now, &m.Volume.Now, &m.Apart.Lines, &m.Apart.Quantity, &m.Apart.Volume,
+	}, func() error {
+		if i.Sales > 0 {
+			m.Top = append(m.Top, i)
+		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("items by volume: %w", err)
+	}
+	m.Others = OtherItems{Items: m.Items, Sales: m.Sales.Now, Quantity: m.Quantity.Now, Volume: m.Volume.Now}
+	for i := range m.Top {
+		of := &m.Top[i]
+		of.Share = float64(of.Volume) / float64(m.Volume.Now)
+		of.VWAP = float64(of.Volume) / float64(of.Quantity)
+		m.Others.Items--
+		m.Others.Sales -= of.Sales
+		m.Others.Quantity -= of.Quantity
+		m.Others.Volume -= of.Volume
 	}
 	return nil
 }
 
 // compare fills the sums of the period before.
 func (m *Market) compare(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
-		SELECT coalesce(sum(sales * part), 0)::bigint, coalesce(sum(quantity * part), 0)::bigint, coalesce(sum(volume * part), 0)::bigint
-		FROM (SELECT *, ` + hourPart + ` AS part FROM item_hours WHERE hour >= @start AND hour < @end) AS h`
+	query := `
+		SELECT ` + untilEnd("sales", "true") + `, ` + untilEnd("quantity", "true") + `, ` + untilEnd("volume", "true") + `
+		FROM item_hours WHERE hour >= @start AND hour < @end`
 	var sales, quantity, volume int64
-	if err := tx.QueryRow(ctx, query, pgx.NamedArgs{"start": s.Start, "end": s.End}).Scan(&sales, &quantity, &volume); err != nil {
+	if err := tx.QueryRow(ctx, query, s.args()).Scan(&sales, &quantity, &volume); err != nil {
 		return fmt.Errorf("period before: %w", err)
 	}
 	m.Sales.Before, m.Quantity.Before, m.Volume.Before = &sales, &quantity, &volume

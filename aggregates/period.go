@@ -2,8 +2,11 @@ package aggregates
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"exchequer/cache"
 )
@@ -70,8 +73,23 @@ func (s span) period() Period {
 	return Period{Days: s.Days.Key(), Start: s.Start, End: s.End, Historical: s.Historical}
 }
 
-// hourPart is how much of a row's hour is part of a period that ends at @end.
-const hourPart = `CASE WHEN hour + '1 hour' <= @end THEN 1 ELSE extract(epoch FROM @end::timestamptz - hour) / 3600 END`
+// untilEnd is SQL for the sum of a column over rows that satisfy a condition,
+// of a period that may end within an hour, up to which hours are the finest
+// that the rollups know: that one is taken in proportion. It needs the
+// arguments of [span.args].
+func untilEnd(column, condition string) string {
+	return fmt.Sprintf(`(coalesce(sum(%[1]s) FILTER (WHERE hour < @whole AND %[2]s), 0)
+		+ coalesce(round(sum(%[1]s) FILTER (WHERE hour >= @whole AND %[2]s) * @seconds / 3600), 0))::bigint`, column, condition)
+}
+
+// args are the arguments of queries about s.
+func (s span) args() pgx.NamedArgs {
+	whole := s.End.Truncate(hour)
+	return pgx.NamedArgs{
+		"start": s.Start, "today": s.Today, "end": s.End, "through": s.Through,
+		"whole": whole, "seconds": int64(s.End.Sub(whole) / time.Second),
+	}
+}
 
 // emptyPeriod is the period of a ledger that has none.
 func emptyPeriod(w cache.Window, days Days) Period {
