@@ -139,10 +139,16 @@ func (r *Redis) Load(ctx context.Context, key string) ([]byte, error) {
 // Publish implements Store.
 func (r *Redis) Publish(ctx context.Context, p Publication) (bool, error) {
 	var done bool
-	asked, err := r.ask(ctx, func(ctx context.Context) (err error) {
+	publish := func(ctx context.Context) (err error) {
 		done, err = r.publish(ctx, p)
 		return err
-	})
+	}
+	asked, err := r.ask(ctx, publish)
+	if asked && err == nil && !done {
+		if mine, _ := r.carry(ctx, p.Key, p.Owner, leaseFor); mine {
+			asked, err = r.ask(ctx, publish)
+		}
+	}
 	// What was published is kept here as well: Redis may lose it.
 	if !asked || done {
 		return r.outage.local.put(p), err
@@ -164,10 +170,21 @@ func (r *Redis) Lock(ctx context.Context, key, owner string, d time.Duration) (b
 		won = err == nil && status == "OK"
 		return err
 	})
-	if !asked {
-		return r.outage.local.Lock(ctx, key, owner, d)
+	if !asked || won {
+		here, _ := r.outage.local.Lock(ctx, key, owner, d) // see carry
+		return won || here, err
 	}
 	return won, err
+}
+
+// carry takes a lock anew that Redis has lost, or that was taken while it was
+// away, so that a producer need not run again. It must be held here without a
+// gap: past its lease another process may have published.
+func (r *Redis) carry(ctx context.Context, key, owner string, d time.Duration) (bool, error) {
+	if held, _ := r.outage.local.Extend(ctx, key, owner, d); !held {
+		return false, nil
+	}
+	return r.Lock(ctx, key, owner, d)
 }
 
 // Extend implements Store.
@@ -177,10 +194,11 @@ func (r *Redis) Extend(ctx context.Context, key, owner string, d time.Duration) 
 		mine, err = r.scripts.extend.Run(ctx, r.client, []string{lockOf(key)}, owner, d.Milliseconds()).Bool()
 		return err
 	})
-	if !asked {
-		return true, nil // alone, nobody else can have it
+	if asked && err == nil && !mine {
+		return r.carry(ctx, key, owner, d)
 	}
-	return mine, err
+	r.outage.local.Extend(ctx, key, owner, d)
+	return mine || !asked, err // alone, nobody else can have it
 }
 
 // Unlock implements Store.

@@ -55,5 +55,16 @@ func TestBrowsersAreToldTheFleetsTimeThoughTheServersOwnClockIsOff(t *testing.T)
 		}
 		response, _ = ask(t, "GET", site.URL+"/economy")
 		check("a page from memory", response)
+
+		behind := newTown()
+		behind.store = town.store
+		behind.change = func(d *Deps) { d.SharedCache = true }
+		site = behind.start(t)
+		ask(t, "GET", site.URL+"/economy")
+		response, _ = ask(t, "GET", site.URL+"/economy")
+		date, err := http.ParseTime(response.Header.Get("Date"))
+		if off := time.Until(date) - ahead; err != nil || off.Abs() > 5*time.Second {
+			t.Errorf("behind a shared cache the date is %v, %v from the fleet's time", date, off)
+		}
 	}
 }

@@ -83,6 +83,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bo
 	if s.SharedCache {
 		seconds := max(0, int(p.due.Sub(now).Seconds()))
 		h["Cache-Control"] = []string{"public, max-age=0, must-revalidate, s-maxage=" + strconv.Itoa(seconds)}
+		h["Date"] = []string{now.UTC().Format(http.TimeFormat)} // with Age, how browsers behind it know the time
 	} else {
 		h["Cache-Control"] = noCache
 		h["Server-Timing"] = []string{clock(now)}
