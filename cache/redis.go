@@ -39,8 +39,9 @@ const (
 // timeouts and retries it sets itself. It connects at its first use. Close it
 // after the caches that use it. CheckTenant says which names are possible.
 func NewRedis(o redis.UniversalOptions, tenant string) *Redis {
-	// The library's own defaults take seconds to give up.
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = redisPatience, redisPatience, redisPatience, redisPatience
+	// The library's own defaults take seconds to give up. What a context bounds,
+	// which is all but the listening, gives up sooner than these.
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = redisLongest, redisLongest, redisLongest, redisLongest
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
@@ -74,28 +75,42 @@ func (r *Redis) Close() error {
 func (r *Redis) Err() error { return r.outage.reason() }
 
 // ask calls Redis within the patience, unless there is an outage. It returns
-// false when the caller is to ask the process's own memory instead.
+// false when the caller is to ask the process's own memory instead. Where this
+// process hardly got to run meanwhile, it asks again for the rest of the time.
 func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, error) {
 	if r.outage.on() {
 		return false, nil
 	}
-	began := time.Now()
-	bounded, cancel := context.WithTimeout(ctx, r.patience.left())
-	defer cancel()
-	err := f(bounded)
-	switch {
-	case err == nil || errors.Is(err, redis.Nil):
-		if !r.patience.lasts(began) {
-			r.outage.begin(errRedisSlow)
+	left := r.patience.left() // of the time in which this process runs
+	for bound := left; ; {
+		pulse := feelPulse()
+		err := within(ctx, bound, f)
+		took, missed := pulse.end()
+		switch {
+		case err == nil || errors.Is(err, redis.Nil):
+			if missed < took/2 && !r.patience.lasts(time.Now().Add(-took)) {
+				r.outage.begin(errRedisSlow)
+			}
+			return true, nil
+		case ctx.Err() != nil:
+			return true, err // the caller's doing
+		case moving(err):
+			return false, nil // all else works
 		}
-		return true, nil
-	case ctx.Err() != nil:
-		return true, err // the caller's doing
-	case moving(err):
-		return false, nil // all else works
+		ran := max(took-missed, time.Millisecond)
+		left -= ran
+		if !tooLate(err) || left < pulseEvery || bound == redisLongest {
+			r.outage.begin(err)
+			return false, nil
+		}
+		bound = min(time.Duration(float64(left)*float64(took)/float64(ran)), redisLongest)
 	}
-	r.outage.begin(err)
-	return false, nil
+}
+
+func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return f(ctx)
 }
 
 // moving says whether an error is that a slot of a Cluster is on its way from
@@ -164,10 +179,17 @@ func (r *Redis) publish(ctx context.Context, p Publication) (bool, error) {
 
 // Lock implements Store.
 func (r *Redis) Lock(ctx context.Context, key, owner string, d time.Duration) (bool, error) {
-	var won bool
+	var won, again bool
 	asked, err := r.ask(ctx, func(ctx context.Context) error {
 		status, err := r.client.SetArgs(ctx, lockOf(key), owner, redis.SetArgs{Mode: "NX", TTL: d}).Result()
 		won = err == nil && status == "OK"
+		if again && errors.Is(err, redis.Nil) {
+			// The answer to the first try, which came too late, may have been yes.
+			var holder string
+			holder, err = r.client.Get(ctx, lockOf(key)).Result()
+			won = holder == owner
+		}
+		again = true
 		return err
 	})
 	if !asked || won {
