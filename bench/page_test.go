@@ -39,6 +39,7 @@ func startSite(tb testing.TB) string {
 	handler, err := web.New(web.Deps{
 		Economy:  madeEconomy(c),
 		API:      aggregates.NewAPI(c, nil),
+		Cache:    c,
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(null, nil)),
 		Registry: registry, Version: "bench",

@@ -104,7 +104,7 @@ func (s *server) cachePolicies(context.Context, *struct{}) (*answered[policiesAn
 // invalidateInput is what POST invalidate takes: one scope.
 type invalidateInput struct {
 	Body struct {
-		Key     string `json:"key,omitempty" maxLength:"512" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"One value: MEMO:PARAMS."`
+		Key     string `json:"key,omitempty" maxLength:"512" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"One value: MEMO:PARAMS, without control characters."`
 		Memo    string `json:"memo,omitempty" maxLength:"128" doc:"All values of a memo."`
 		Tag     string `json:"tag,omitempty" maxLength:"128" doc:"The memos of a tag."`
 		Pattern string `json:"pattern,omitempty" maxLength:"128" doc:"The memos whose names match: economy.*"`
