@@ -39,6 +39,7 @@ type outage struct {
 	era     context.Context // ends with an outage
 	turn    context.CancelFunc
 	pending map[mark]struct{} // invalidations that the fleet has not heard of
+	locks   map[string]string // by key, their owners: not released, so that others wait for their lease
 	giving  bool
 	tasks   sync.WaitGroup
 }
@@ -46,7 +47,7 @@ type outage struct {
 func newOutage(r *Redis) *outage {
 	sample := make([]byte, probeBytes)
 	rand.Read(sample)
-	o := &outage{redis: r, local: NewMemory(), sample: string(sample), pending: map[mark]struct{}{}}
+	o := &outage{redis: r, local: NewMemory(), sample: string(sample), pending: map[mark]struct{}{}, locks: map[string]string{}}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	o.era, o.turn = context.WithCancel(o.ctx)
 	return o
@@ -188,6 +189,32 @@ func (o *outage) invalidate(ctx context.Context, how Strength, scopes []string, 
 	return o.local.Invalidate(ctx, how, scopes, once)
 }
 
+// unlock remembers a lock to release, where it may have been taken before the
+// outage and not have run out.
+func (o *outage) unlock(key, owner string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Since(o.since) < leaseFor {
+		o.locks[key] = owner
+	}
+}
+
+func (o *outage) returnLocks() error {
+	o.mu.Lock()
+	locks := o.locks
+	o.locks = map[string]string{}
+	o.mu.Unlock()
+	for key, owner := range locks {
+		ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
+		err := o.redis.unlock(ctx, key, owner)
+		cancel()
+		if err != nil {
+			return err // the others run out by themselves
+		}
+	}
+	return nil
+}
+
 // giveBack is told of a new connection, behind which data may be missing.
 func (o *outage) giveBack() {
 	o.mu.Lock()
@@ -209,6 +236,9 @@ func (o *outage) giveBack() {
 // returnAll tells Redis of the invalidations and blobs that it may lack. It
 // keeps the newer of two blobs.
 func (o *outage) returnAll() error {
+	if err := o.returnLocks(); err != nil {
+		return err
+	}
 	o.mu.Lock()
 	var pending []mark
 	for m := range o.pending {

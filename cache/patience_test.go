@@ -132,3 +132,25 @@ func TestOutagesThatFollowEachOtherLastLonger(t *testing.T) {
 		t.Errorf("the outages lasted %v, want the fifth to be 2 s or more", lasted)
 	}
 }
+
+func TestALockHeldWhenAnOutageBeganIsReleasedAtItsEnd(t *testing.T) {
+	t.Parallel()
+	var l link
+	addr := testkit.Redis(t).Addr
+	store, other := l.over(t, addr), redisStore(t, addr)
+	if ok, err := store.Lock(t.Context(), linkKey, "me", time.Hour); !ok || err != nil {
+		t.Fatalf("Lock = %v, %v", ok, err)
+	}
+	l.cut.Store(true)
+	if err := store.Unlock(t.Context(), linkKey, "me"); err != nil {
+		t.Error(err)
+	}
+	if store.Err() == nil {
+		t.Error("there is no outage")
+	}
+	l.cut.Store(false)
+	eventually(t, 20*time.Second, "another process gets the lock", func() bool {
+		ok, err := other.Lock(t.Context(), linkKey, "you", time.Hour)
+		return ok && err == nil
+	})
+}

@@ -225,10 +225,15 @@ func (r *Redis) Extend(ctx context.Context, key, owner string, d time.Duration) 
 
 // Unlock implements Store.
 func (r *Redis) Unlock(ctx context.Context, key, owner string) error {
-	_, err := r.ask(ctx, func(ctx context.Context) error {
-		return r.scripts.unlock.Run(ctx, r.client, []string{lockOf(key)}, owner).Err()
-	})
+	asked, err := r.ask(ctx, func(ctx context.Context) error { return r.unlock(ctx, key, owner) })
+	if !asked {
+		r.outage.unlock(key, owner)
+	}
 	return errors.Join(err, r.outage.local.Unlock(ctx, key, owner))
+}
+
+func (r *Redis) unlock(ctx context.Context, key, owner string) error {
+	return r.scripts.unlock.Run(ctx, r.client, []string{lockOf(key)}, owner).Err()
 }
 
 // Invalidate implements Store.

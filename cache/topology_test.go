@@ -89,16 +89,23 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 	}
 	stop := reading(t, a, b)
 	ctx, cancel := context.WithCancel(t.Context())
+	patience := time.Second
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
 		for ctx.Err() == nil {
 			for _, m := range []peer{a, b} {
-				// A machine under load may make it slow, which is another matter.
-				if err := m.store.Err(); err != nil && !strings.Contains(err.Error(), "slowly") && !errors.Is(err, context.DeadlineExceeded) && !strings.Contains(err.Error(), "timeout") {
+				err := m.store.Err()
+				if err == nil {
+					continue
+				}
+				if !strings.Contains(err.Error(), "slowly") && !errors.Is(err, context.DeadlineExceeded) && !strings.Contains(err.Error(), "timeout") {
 					t.Errorf("left aside: %v", err)
 					return
 				}
+				// A machine under load made it slow, which is another matter: then
+				// who may not see the old value waits for a lock to run out.
+				patience = 6 * time.Second
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -131,7 +138,7 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 	wantRecovered(t, cluster.URL(), a, b)
 	cancel()
 	<-looked
-	if slowest := stop(); slowest > time.Second {
+	if slowest := stop(); slowest > patience {
 		t.Errorf("a reader waited %v", slowest)
 	}
 }
