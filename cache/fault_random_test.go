@@ -14,10 +14,10 @@ import (
 )
 
 // A fleet of three on a real Redis, with random readers, invalidations, and
-// faults of the server, of the way to it and of producers, holds to what
-// chronicle.go of these tests checks; then, left in peace, it runs one producer a
-// window again. EXCHEQUER_TEST_SEED runs one seed, EXCHEQUER_TEST_FOR ("10m")
-// one after the other for that long.
+// faults of the server, of the way to it and of producers, keeps to what a
+// chronicle checks. Then, left in peace, it runs one producer a window again.
+// EXCHEQUER_TEST_SEED runs one seed, EXCHEQUER_TEST_FOR ("10m") one after the
+// other for that long.
 func TestAFleetOnRedisKeepsItsPromisesUnderRandomFaults(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
