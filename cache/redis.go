@@ -50,6 +50,8 @@ func NewRedis(o redis.UniversalOptions, tenant string) *Redis {
 	r := &Redis{tenant: tenant, mode: "single", scripts: newScripts()}
 	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
 		cluster := o.Cluster()
+		// It asks for its slots without regard to a caller's context.
+		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = redisPatience, redisPatience, redisPatience
 		cluster.DisableRoutingPolicies = true // they need the table of all commands first
 		r.client, r.mode = redis.NewClusterClient(cluster), "cluster"
 	} else {
