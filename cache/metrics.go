@@ -67,7 +67,8 @@ type metrics struct {
 	producer, store, lockWait *prometheus.HistogramVec
 
 	hits, misses, stale, errors, refreshes *prometheus.Desc
-	ratio, circuit, offset, bytes, away    *prometheus.Desc
+	ratio, circuit, offset, bytes          *prometheus.Desc
+	away, outages                          *prometheus.Desc
 }
 
 func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
@@ -92,6 +93,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 		circuit:    desc("circuit_open", "1 while the memo's circuit is open, 0.5 while it is tried.", "memo"),
 		offset:     desc("clock_offset_seconds", "The fleet's clock minus this machine's."),
 		away:       desc("store_away", "1 while the process goes on without the shared level."),
+		outages:    desc("store_outages_total", "Times that the process went on without the shared level, however briefly."),
 		bytes:      desc("process_level_bytes", "Weight of the values at the process level."),
 	}
 	if r != nil {
@@ -110,7 +112,7 @@ func (m *metrics) unregister() {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.offset, m.bytes, m.away} {
+	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.offset, m.bytes, m.away, m.outages} {
 		ch <- d
 	}
 }
@@ -129,6 +131,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		away = 1
 	}
 	gauge(m.away, away)
+	if s, ok := m.cache.store.(interface{ Outages() uint64 }); ok {
+		ch <- prometheus.MustNewConstMetric(m.outages, prometheus.CounterValue, float64(s.Outages()))
+	}
 	gauge(m.bytes, float64(m.cache.level.WeightedSize()))
 	for _, memo := range m.cache.all() {
 		name, s := memo.about.Name, &memo.stats

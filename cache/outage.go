@@ -27,6 +27,7 @@ type outage struct {
 	redis  *Redis
 	local  *Memory // what this process has published lately, and all of it in an outage
 	active atomic.Bool
+	count  atomic.Uint64
 	sample string // what the probe writes: it does not compress
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -90,6 +91,7 @@ func (o *outage) begin(why error) {
 	if o.active.Swap(true) {
 		return
 	}
+	o.count.Add(1)
 	o.since, o.why = time.Now().UTC(), why
 	if time.Since(o.ended) < steady {
 		o.hold = min(2*o.hold, probeMost)

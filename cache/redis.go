@@ -76,6 +76,9 @@ func (r *Redis) Close() error {
 // Err says why the process goes on without Redis, nil when it does not.
 func (r *Redis) Err() error { return r.outage.reason() }
 
+// Outages says how often the process went on without Redis.
+func (r *Redis) Outages() uint64 { return r.outage.count.Load() }
+
 // ask calls Redis within the patience, unless there is an outage. It returns
 // false when the caller is to ask the process's own memory instead. Where this
 // process hardly got to run meanwhile, it asks again for the rest of the time.
