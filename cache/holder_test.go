@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -87,5 +88,35 @@ func TestAHolderThatIsKilledOrFrozenIsReplacedWithinFiveSeconds(t *testing.T) {
 				t.Errorf("the fleet shares %v, want 7 of the process that took over", r.Value)
 			}
 		})
+	}
+}
+
+func TestALateHolderThatFailsShowsWhatItsSuccessorPublished(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	computing, fail := make(chan struct{}), make(chan struct{})
+	late := holder(open(t, cache.Deps{Store: redisStore(t, server.Addr)}), func(context.Context) (int, error) {
+		close(computing)
+		<-fail
+		return 0, errors.New("its connection did not survive")
+	})
+	type outcome struct {
+		value int
+		err   error
+	}
+	got := make(chan outcome, 1)
+	go func() {
+		r, err := late.Get(t.Context(), One{})
+		got <- outcome{r.Value, err}
+	}()
+	<-computing
+	if _, err := server.Do("FLUSHALL"); err != nil { // its lock has run out
+		t.Fatal(err)
+	}
+	successor := holder(open(t, cache.Deps{Store: redisStore(t, server.Addr)}), func(context.Context) (int, error) { return 7, nil })
+	get(t, successor, One{})
+	close(fail)
+	if r := <-got; r.value != 7 || r.err != nil {
+		t.Errorf("the late one shows %d, %v, want 7 of the process that took over", r.value, r.err)
 	}
 }

@@ -198,7 +198,10 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 	if !ok {
 		return
 	}
-	m.publish(s, e, owner)
+	if !m.publish(s, e, owner) {
+		// Another process has the lock by now, and may know better.
+		m.look(s)
+	}
 	s.learn(e)
 }
 
@@ -236,16 +239,17 @@ func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.Can
 	}
 }
 
-// publish puts an entry where the fleet finds it.
-func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], owner string) {
+// publish puts an entry where the fleet finds it, and returns false where the
+// fleet has another's instead.
+func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], owner string) bool {
 	c := m.cache
 	b, err := e.blob()
 	if err != nil {
-		return // compute has written it before
+		return true // compute has written it before
 	}
 	data, err := c.codec.encode(b)
 	if err != nil {
-		return
+		return true
 	}
 	keep, window := e.hardUntil.Sub(c.now()), e.window.Start.UnixNano()
 	if !e.has {
@@ -254,7 +258,7 @@ func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], owner string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
 	defer cancel()
 	began := time.Now()
-	_, err = c.store.Publish(ctx, Publication{
+	done, err := c.store.Publish(ctx, Publication{
 		Key:        s.key,
 		Owner:      owner,
 		Window:     window,
@@ -266,4 +270,5 @@ func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], owner string) {
 	if err != nil {
 		c.log.Warn("cache: publish", "memo", m.about.Name, "key", s.key, "error", err)
 	}
+	return done || err != nil
 }
