@@ -133,6 +133,8 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	}
 	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
+	var coming arrivals
+	coming.watch(server)
 
 	working, stopWork := context.WithCancel(ctx)
 	var work sync.WaitGroup
@@ -166,10 +168,12 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	time.Sleep(f.Linger)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 	defer cancel()
+	r.listener.Close()
+	<-served
+	coming.wait(ending)
 	if stop := server.Shutdown(ending); stop != nil {
 		err = errors.Join(err, fmt.Errorf("requests were still open after %s: %w", f.Drain, stop), server.Close())
 	}
-	<-served
 	return err
 }
 
