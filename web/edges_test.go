@@ -178,6 +178,22 @@ func TestHealthTouchesNothingAndReadinessSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestReadinessTellsOfWhatPagesGoOnWithoutAndStillSaysYes(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) {
+		d.Ready = []Check{{Name: "database", Missing: "see that it runs", Spared: true, Check: func(context.Context) error {
+			return errors.New("dial secret-host")
+		}}}
+	}
+	response, body := ask(t, "GET", tn.start(t).URL+"/readyz")
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("readyz: %d", response.StatusCode)
+	}
+	if diff := cmp.Diff("ready\ndatabase: see that it runs\n", body); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCSVIsSafeAndSaysItsUnits(t *testing.T) {
 	tn := newTown()
 	server := tn.start(t)

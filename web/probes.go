@@ -20,17 +20,22 @@ func (s *server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// readyz says whether requests may be sent here, and if not, what is missing.
+// readyz says whether requests may be sent here, and what is missing.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	missing := make([]string, len(s.Ready))
+	missing, spared := make([]string, len(s.Ready)), make([]string, len(s.Ready))
 	var wg sync.WaitGroup
 	for i, check := range s.Ready {
 		wg.Go(func() {
 			if err := check.Check(ctx); err != nil {
 				s.Log.WarnContext(ctx, "not ready", "check", check.Name, "error", err)
-				missing[i] = check.Name + ": " + check.Missing + "\n"
+				said := check.Name + ": " + check.Missing + "\n"
+				if check.Spared {
+					spared[i] = said
+				} else {
+					missing[i] = said
+				}
 			}
 		})
 	}
@@ -41,9 +46,9 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if text := strings.Join(missing, ""); text != "" {
 		h.Set("Retry-After", "5")
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "not ready\n"+text)
+		_, _ = io.WriteString(w, "not ready\n"+text+strings.Join(spared, ""))
 		return nil
 	}
-	_, _ = io.WriteString(w, "ready\n")
+	_, _ = io.WriteString(w, "ready\n"+strings.Join(spared, ""))
 	return nil
 }

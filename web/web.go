@@ -28,7 +28,7 @@ type Deps struct {
 	Cache *cache.Cache
 	// Settings is asked at every request, so it must answer from memory.
 	Settings func() ledger.Settings
-	// Ready are the things without which "/readyz" says no.
+	// Ready are the things that "/readyz" looks at.
 	Ready    []Check
 	Log      *slog.Logger
 	Registry *prometheus.Registry // gets the metrics of requests, shown with all others at "/metrics"
@@ -48,11 +48,15 @@ type Deps struct {
 	TrustedProxies []string
 }
 
-// A Check is something that must be there before requests are sent to us.
+// A Check is something that is to be there before requests are sent to us.
 type Check struct {
 	Name    string // "database"
 	Missing string // what to do, for whoever reads the probe: "run exchequer migrate"
 	Check   func(context.Context) error
+	// Spared says that pages go on without it, with what they know. It is told,
+	// and does not make "/readyz" say no: where it is away for all processes,
+	// nobody would be left to send requests to.
+	Spared bool
 }
 
 type server struct {
