@@ -27,7 +27,7 @@ run: build
 test:
 	@.ci/deps postgres redis chromium race
 	$(GO) test -race -timeout 12m $$($(GO) list ./... | grep -v /e2e)
-	$(GO) test -race -timeout 6m ./e2e
+	$(GO) test -race -timeout 8m -p 1 -parallel 4 ./e2e/...
 
 ## lint: gofmt, vet, staticcheck, templ fmt
 lint:
