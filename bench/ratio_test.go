@@ -27,10 +27,12 @@ func TestHitRatio(t *testing.T) {
 			runs.Add(1)
 			return fmt.Sprint(k, w.Start), sleep(ctx, 150*time.Millisecond)
 		}
+		var caches []*cache.Cache
 		var memos [2][]*cache.Memo[panelKey, string]
 		for range fleetSize {
 			c := cache.New(cache.Deps{Store: store})
 			defer c.Close(context.Background())
+			caches = append(caches, c)
 			for i, name := range []string{"item", "account"} {
 				memos[i] = append(memos[i], cache.NewMemo(c, cache.Spec{Name: name, Window: 30 * time.Second}, produce))
 			}
@@ -62,6 +64,16 @@ func TestHitRatio(t *testing.T) {
 		}
 		asking.Wait()
 
+		var missed int64
+		for _, c := range caches {
+			for _, m := range c.Stats(t.Context()).Memos {
+				missed += int64(m.Misses)
+			}
+		}
+		// One may come as the value does, and go either way.
+		if off := missed - waited.Load(); off < -20 || off > 20 {
+			t.Errorf("the caches counted %d misses, but %d readers waited", missed, waited.Load())
+		}
 		hits := 1 - float64(waited.Load())/float64(all)
 		t.Logf("%.2f %% of %d requests were hits: %d readers waited for a producer, for %d keys; %.1f %% were given numbers older than a window and a second; %d producer runs",
 			100*hits, all, waited.Load(), len(asked), 100*float64(late.Load())/float64(all), runs.Load())

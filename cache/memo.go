@@ -121,6 +121,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 // get is Get where there is more to do than to return a fresh value.
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
+	missed := false             // whether it waited for a producer
 	hurried := ctx.Err() != nil // asks for what there is, and is not refused anything
 	if !m.cache.sampled.Load() {
 		m.cache.sample(m.cache.ctx, m.cache.store) // before the first window is chosen
@@ -138,7 +139,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			m.refreshAt(s, v.next)
 		}
 		if v.usable {
-			m.stats.count(v, waited)
+			m.stats.count(v, waited != nil, missed)
 			return m.read(e, v, now), nil
 		}
 		if f == nil {
@@ -152,6 +153,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 		waited = f
 		select {
 		case <-news:
+			missed = f.produced.Load() && (news == f.done || !f.early)
 		case <-ctx.Done():
 			if !hurried {
 				m.stats.errors.Add(1)

@@ -40,14 +40,14 @@ func (t *timer) Observe(seconds float64) {
 	t.record(time.Duration(seconds * float64(time.Second)))
 }
 
-// count counts a served reader, who may have waited for a flight.
-func (s *stats) count(v verdict, waited *flight) {
+// count counts a served reader, who may have waited, and then for a producer.
+func (s *stats) count(v verdict, waited, missed bool) {
 	switch {
-	case waited != nil && waited.produced.Load():
+	case missed:
 		s.misses.Add(1)
 	case !v.fresh:
 		s.stale.Add(1)
-	case waited != nil:
+	case waited:
 		s.shared.Add(1)
 	default:
 		s.fresh.Add(1)

@@ -112,6 +112,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 			m.computeAlone(s, f)
 			return
 		}
+		f.produced.Store(true) // elsewhere
 		if !m.await(s) {
 			return
 		}

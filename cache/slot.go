@@ -44,14 +44,20 @@ type flight struct {
 	done     chan struct{} // closed at its end
 	once     sync.Once
 	began    time.Time   // or the boundary that it is ahead of
-	produced atomic.Bool // whether a producer ran
+	produced atomic.Bool // whether a producer ran, here or in another process
+	early    bool        // whether known was closed before one did; to be read after
 }
 
 func newFlight(began time.Time) *flight {
 	return &flight{known: make(chan struct{}), done: make(chan struct{}), began: began}
 }
 
-func (f *flight) tell() { f.once.Do(func() { close(f.known) }) }
+func (f *flight) tell() {
+	f.once.Do(func() {
+		f.early = !f.produced.Load()
+		close(f.known)
+	})
+}
 
 func (m *Memo[P, T]) place(p P) uint64 { return maphash.Comparable(m.seed, p) }
 
