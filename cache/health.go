@@ -1,6 +1,10 @@
 package cache
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Health is what a process knows of its cache by itself, without asking anyone.
 type Health struct {
@@ -15,6 +19,8 @@ type MemoHealth struct {
 	Memo     string
 	Asked    uint64
 	HitRatio float64
+	Keys     int
+	Degraded int // of the keys, those whose refresh failed: readers see an earlier value with a reason, or nothing
 	Circuit  string
 }
 
@@ -33,7 +39,22 @@ func (c *Cache) Health() Health {
 	for _, m := range c.all() {
 		s := &m.stats
 		ratio, asked := s.recent.ratio(s.now(), s.since())
-		h.Memos = append(h.Memos, MemoHealth{m.about.Name, asked, ratio, m.circuit.State().String()})
+		keys, degraded := m.degraded()
+		h.Memos = append(h.Memos, MemoHealth{m.about.Name, asked, ratio, keys, degraded, m.circuit.State().String()})
 	}
 	return h
+}
+
+// degraded counts the keys asked for lately, and those of them whose refresh
+// failed.
+func (m *memo) degraded() (keys, degraded int) {
+	m.mu.Lock()
+	slots := slices.Collect(maps.Values(m.asked))
+	m.mu.Unlock()
+	for _, s := range slots {
+		if p := s.status(); p != nil && p.Reason != "" && p.State != Fresh.String() {
+			degraded++
+		}
+	}
+	return len(slots), degraded
 }

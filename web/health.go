@@ -13,7 +13,7 @@ import (
 // healthAnswer is what everybody may know of the cache: no addresses, no
 // reasons, which may name hosts.
 type healthAnswer struct {
-	Status      string       `json:"status" enum:"ok,degraded" doc:"degraded: it goes on without Redis, or a circuit is open."`
+	Status      string       `json:"status" enum:"ok,degraded" doc:"degraded: it goes on without Redis, a refresh has failed, or a circuit is open."`
 	Shared      sharedHealth `json:"shared"`
 	ClockOffset float64      `json:"clockOffsetSeconds" doc:"The fleet's clock minus this process's; it is corrected for."`
 	Memos       []memoHealth `json:"memos"`
@@ -29,6 +29,8 @@ type sharedHealth struct {
 type memoHealth struct {
 	Memo     string   `json:"memo"`
 	HitRatio *float64 `json:"hitRatio" doc:"Of the last five minutes; null where nobody asked."`
+	Keys     int      `json:"keys" doc:"Asked for in the last two windows."`
+	Degraded int      `json:"degraded" doc:"Of these, those whose refresh failed: readers see earlier numbers with a reason, or none."`
 	Circuit  string   `json:"circuit" enum:"closed,half-open,open"`
 }
 
@@ -63,7 +65,10 @@ func healthOf(h cache.Health) (healthAnswer, []string) {
 		reasons = append(reasons, "going on without Redis: "+h.Shared.Reason)
 	}
 	for _, m := range h.Memos {
-		a.Memos = append(a.Memos, memoHealth{m.Memo, ratioOf(m.HitRatio, m.Asked), m.Circuit})
+		a.Memos = append(a.Memos, memoHealth{m.Memo, ratioOf(m.HitRatio, m.Asked), m.Keys, m.Degraded, m.Circuit})
+		if m.Degraded > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s: the refresh of %d of %d keys failed", m.Memo, m.Degraded, m.Keys))
+		}
 		if m.Circuit != "closed" {
 			reasons = append(reasons, m.Memo+": circuit "+m.Circuit)
 		}

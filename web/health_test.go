@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,4 +72,34 @@ func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
 		}
 		return false
 	})
+}
+
+func TestTheHealthOfTheCacheCountsKeysWhoseRefreshFails(t *testing.T) {
+	t.Parallel()
+	tn := newTown()
+	tn.window = time.Second
+	var down atomic.Bool
+	tn.stats = func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error) {
+		if down.Load() {
+			return nil, errors.New("refused")
+		}
+		return &aggregates.Stats{}, nil
+	}
+	server := tn.start(t)
+	says := func(status string, degraded float64) bool {
+		ask(t, "GET", server.URL+"/api/v1/stats")
+		_, body := ask(t, "GET", server.URL+"/health/cache")
+		got := decoded(t, body)
+		for _, memo := range got["memos"].([]any) {
+			if m := memo.(map[string]any); m["memo"] == "stats" {
+				return got["status"] == status && m["keys"] == 1. && m["degraded"] == degraded && m["circuit"] == "closed"
+			}
+		}
+		return false
+	}
+	within(t, "all is well", func() bool { return says("ok", 0) })
+	down.Store(true)
+	within(t, "readers see an earlier number, and health says so before a circuit opens", func() bool { return says("degraded", 1) })
+	down.Store(false)
+	within(t, "it is well again", func() bool { return says("ok", 0) })
 }

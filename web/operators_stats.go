@@ -157,7 +157,7 @@ type processKnown struct {
 	WindowEnd  time.Time `json:"windowEnd,omitzero"`
 	Generation int64     `json:"generation"`
 	ComputedAt time.Time `json:"computedAt,omitzero"`
-	Age        float64   `json:"ageSeconds"`
+	Age        float64   `json:"ageSeconds" doc:"Since it was computed."`
 	Bytes      int       `json:"bytes"`
 }
 
@@ -167,7 +167,7 @@ type sharedKnown struct {
 	WindowEnd  time.Time `json:"windowEnd,omitzero"`
 	Generation int64     `json:"generation"`
 	ComputedAt time.Time `json:"computedAt,omitzero"`
-	Age        float64   `json:"ageSeconds"`
+	Age        float64   `json:"ageSeconds" doc:"Since it was computed."`
 	Took       float64   `json:"tookSeconds"`
 	SoftUntil  time.Time `json:"softUntil,omitzero"`
 	SoftLeft   float64   `json:"softLeftSeconds" doc:"Negative: it has passed."`

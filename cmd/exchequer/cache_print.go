@@ -120,7 +120,7 @@ func (a sharedAnswer) print(w io.Writer) {
 	if s == nil {
 		return
 	}
-	pool := fmt.Sprintf("%d connections, %d idle, %d timeouts", s.Connections, s.Idle, s.Timeouts)
+	pool := fmt.Sprintf("%d connections, %d idle, %d waited for in vain", s.Connections, s.Idle, s.Timeouts)
 	if a.Away {
 		row(w, "", s.Mode+"; "+pool)
 		return
@@ -185,7 +185,8 @@ type statusAnswer struct {
 		Failures int       `json:"failures"`
 		RetryAt  time.Time `json:"retryAt"`
 
-		Invalidated string `json:"invalidated"`
+		SoftUntil   time.Time `json:"softUntil"`
+		Invalidated string    `json:"invalidated"`
 	} `json:"shared"`
 	Lock *struct {
 		Owner string  `json:"owner"`
@@ -206,7 +207,7 @@ func (k knownAnswer) String() string {
 	if !k.Cached {
 		return "no value"
 	}
-	return fmt.Sprintf("as of %s, %s old, %s, generation %d", moment(k.AsOf), span(k.Age), size(k.Bytes), k.Generation)
+	return fmt.Sprintf("as of %s, computed %s ago, %s, generation %d", moment(k.AsOf), span(k.Age), size(k.Bytes), k.Generation)
 }
 
 func (a statusAnswer) print(out io.Writer) error {
@@ -231,16 +232,23 @@ func (a statusAnswer) print(out io.Writer) error {
 		row(w, where, s.String())
 		if s.Cached {
 			fresh, shown := "fresh "+left(s.SoftLeft), "shown "+left(s.HardLeft)
-			switch s.Invalidated {
-			case "soft":
+			switch {
+			case s.Invalidated == "soft":
 				fresh = "stale, since it was invalidated"
-			case "hard":
+			case s.Invalidated == "hard":
 				fresh, shown = "forbidden, since it was invalidated", "not shown"
+			case s.Reason != "":
+				fresh = "degraded"
 			}
 			row(w, "", "computed in "+span(s.Took)+"; "+fresh+"; "+shown)
 		}
 		if s.Failures > 0 || s.Reason != "" {
-			row(w, "", fmt.Sprintf("%d failures in a row, tried again at %s: %s", s.Failures, moment(s.RetryAt), cmp.Or(s.Reason, "-")))
+			// A failure puts the soft limit off where there is a value to show.
+			again := s.RetryAt
+			if s.Invalidated == "" && s.SoftUntil.After(again) {
+				again = s.SoftUntil
+			}
+			row(w, "", fmt.Sprintf("failures in a row: %d; not tried again before %s: %s", s.Failures, moment(again), cmp.Or(s.Reason, "-")))
 		}
 	}
 	if l := a.Lock; l == nil {
@@ -258,6 +266,8 @@ type healthAnswer struct {
 	Memos   []struct {
 		Memo     string   `json:"memo"`
 		HitRatio *float64 `json:"hitRatio"`
+		Keys     int      `json:"keys"`
+		Degraded int      `json:"degraded"`
 		Circuit  string   `json:"circuit"`
 	} `json:"memos"`
 }
@@ -265,9 +275,9 @@ type healthAnswer struct {
 func (a healthAnswer) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s; the shared level is in %s\n\n", a.Status, a.Shared.Kind)
 	w := table(out)
-	row(w, "memo", "5 min", "circuit")
+	row(w, "memo", "5 min", "keys", "degraded", "circuit")
 	for _, m := range a.Memos {
-		row(w, m.Memo, share(m.HitRatio), m.Circuit)
+		row(w, m.Memo, share(m.HitRatio), strconv.Itoa(m.Keys), strconv.Itoa(m.Degraded), m.Circuit)
 	}
 	return w.Flush()
 }
