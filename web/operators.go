@@ -118,6 +118,8 @@ type invalidateAnswer struct {
 	Scope string `json:"scope" example:"memo economy.overview"`
 	How   string `json:"how" enum:"soft,hard"`
 	Away  bool   `json:"away" doc:"Redis is away: other processes hear of it when it is back."`
+	// A key's parameters cannot be checked as a memo's name is.
+	Unknown bool `json:"unknown,omitempty" doc:"Neither this process nor the shared level has the key: it may be misspelt."`
 }
 
 func (s *server) cacheInvalidate(ctx context.Context, in *invalidateInput) (*answered[invalidateAnswer], error) {
@@ -133,7 +135,12 @@ func (s *server) cacheInvalidate(ctx context.Context, in *invalidateInput) (*ans
 	if err := s.Cache.Invalidate(ctx, how, scope); err != nil {
 		return nil, refusal(ctx, err)
 	}
-	return answerWith(invalidateAnswer{name, how.String(), s.Cache.Health().Shared.Away}), nil
+	a := invalidateAnswer{Scope: name, How: how.String(), Away: s.Cache.Health().Shared.Away}
+	if memo, params, _ := strings.Cut(in.Body.Key, ":"); memo != "" {
+		st, err := s.Cache.Status(ctx, memo, params)
+		a.Unknown = err == nil && st.Process == nil && !st.Cached
+	}
+	return answerWith(a), nil
 }
 
 // scope finds what a request names, which must be there: an invalidation of

@@ -91,8 +91,8 @@ func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
 		o.How = "hard"
 	}
 	var a struct {
-		Scope, How string
-		Away       bool
+		Scope, How    string
+		Away, Unknown bool
 	}
 	if err := c.call(ctx, s, "POST", "invalidate", nil, o, &a); err != nil || c.JSON {
 		return err
@@ -100,6 +100,9 @@ func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
 	fmt.Fprintf(s.out, "invalidated (%s): %s\n", a.How, a.Scope)
 	if a.Away {
 		fmt.Fprintln(s.out, "Redis is away: the other processes hear of it when it is back")
+	}
+	if a.Unknown {
+		fmt.Fprintln(s.out, "nobody has this key: if it should be there, see how exchequer warm writes it")
 	}
 	return nil
 }

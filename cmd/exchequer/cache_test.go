@@ -44,6 +44,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	wants(0, "cache invalidate --pattern economy.*", "invalidated (soft): pattern economy.*")
 	wants(0, "cache status economy.overview:90", "stale, since it was invalidated")
 	wants(0, "cache invalidate --key stats:: --hard", "invalidated (hard): key stats::")
+	wants(0, "cache invalidate --key item:item:diamond:30 --hard", "nobody has this key")
 	wants(0, "cache status stats::", "process   forbidden", "not shown")
 	wants(0, "cache test", "redis: set in ", "deleted in ")
 	wants(0, "cache health", "ok; the shared level is in redis")

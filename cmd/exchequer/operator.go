@@ -72,7 +72,10 @@ func (f operatorFlags) ask(ctx context.Context, method, path string, query url.V
 	}
 	request, err := http.NewRequestWithContext(ctx, method, address, sent)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", f.Server, err)
+		return nil, fmt.Errorf("ask %s: want an address such as http://127.0.0.1:8080: %w", f.Server, err)
+	}
+	if request.URL.Host == "" {
+		return nil, fmt.Errorf("ask %s: want an address such as http://127.0.0.1:8080", f.Server)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	if body != nil {
