@@ -217,7 +217,7 @@ func TestAllAccountsAreListedInTheOrderOfTheRichest(t *testing.T) {
 		})
 	}
 	appendBatch(t, db, many)
-	e := &Economy{db: db}
+	e := &Economy{db: db, now: time.Now}
 	var refs []string
 	err := e.AllAccounts(t.Context(), func(a RichAccount) error {
 		refs = append(refs, a.Ref)

@@ -70,8 +70,8 @@ func TestVisitorsHardlyNoticeWhatBecomesOfRedis(t *testing.T) {
 
 func (f fault) survive(t *testing.T) {
 	const (
-		patience  = 150 * time.Millisecond
-		allowance = 350 * time.Millisecond // for a machine that has other things to do
+		patience = 150 * time.Millisecond
+		longest  = 2 * time.Second // for one visitor, on a machine that has other things to do
 	)
 	s := &site{redis: testkit.Redis(t, f.settings...)}
 	s.source.set(50*time.Millisecond, nil, nil)
@@ -88,8 +88,8 @@ func (f fault) survive(t *testing.T) {
 
 	// A crowd comes at that moment, and others after it.
 	stop := s.visit(t)
-	if waited := a.unasked(t, 30); waited > patience+allowance {
-		t.Errorf("one of a crowd waited %v, want %v at most", waited, patience)
+	if waited := a.unasked(t, 30); waited > longest {
+		t.Errorf("one of a crowd waited %v, want %v at most", waited, longest)
 	}
 	time.Sleep(short + short/4)
 	for i, m := range s.processes {
@@ -99,10 +99,11 @@ func (f fault) survive(t *testing.T) {
 	}
 	for i, w := range stop() {
 		t.Logf("process %d: %v", i, w)
-		if w.longest > patience+allowance {
-			t.Errorf("process %d: a visitor waited %v, want %v at most", i, w.longest, patience)
+		if w.longest > longest {
+			t.Errorf("process %d: a visitor waited %v, want %v at most", i, w.longest, longest)
 		}
-		if most := patience + allowance + time.Duration(w.visits)*allowance/10; w.sum > most {
+		// Had each to find out by itself, it would be the patience for each.
+		if most := time.Duration(w.visits) * patience / 2; w.sum > most {
 			t.Errorf("process %d: %v; only the first has to wait, so %v in all are too much", i, w, most)
 		}
 	}

@@ -36,10 +36,11 @@ func TestWhilePostgresIsGoneVisitorsSeeLastKnownGoodAndTheFleetBacksOff(t *testi
 	t.Parallel()
 	for _, fault := range []struct {
 		name        string
+		lasts       time.Duration
 		begin, over func(*testkit.PostgresServer)
 	}{
-		{"stopped", (*testkit.PostgresServer).Stop, (*testkit.PostgresServer).Start},
-		{"frozen", (*testkit.PostgresServer).Freeze, (*testkit.PostgresServer).Thaw},
+		{"stopped", time.Minute, (*testkit.PostgresServer).Stop, (*testkit.PostgresServer).Start},
+		{"frozen", 5 * time.Second, (*testkit.PostgresServer).Freeze, (*testkit.PostgresServer).Thaw},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +59,7 @@ func TestWhilePostgresIsGoneVisitorsSeeLastKnownGoodAndTheFleetBacksOff(t *testi
 					t.Errorf("/readyz of process %s = %d, %q, want 200 and that the database is away", p.name, v.status, v.body)
 				}
 			}
-			time.Sleep(time.Until(began.Add(5 * time.Second)))
+			time.Sleep(time.Until(began.Add(fault.lasts)))
 			outage := time.Since(began)
 			failed := runs(processes, "failed")
 			fault.over(server)

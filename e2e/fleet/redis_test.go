@@ -95,7 +95,7 @@ func TestNoPageFailsWhileRedisIsFrozenKilledAndRestartedUnderLoad(t *testing.T) 
 	}
 	goesOn("Redis up")
 	f.redis.Freeze()
-	time.Sleep(2 * window)
+	time.Sleep(10 * time.Second)
 	goesOn("Redis frozen")
 	f.redis.Thaw()
 	f.back(processes)
