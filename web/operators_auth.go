@@ -122,7 +122,7 @@ func (g *gate) audit(r *http.Request, answer middleware.WrapResponseWriter, aske
 	case status >= http.StatusBadRequest:
 		outcome = "failed"
 	}
-	if r.Method == http.MethodGet && outcome == "done" {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && outcome == "done" {
 		return
 	}
 	level := slog.LevelInfo
