@@ -46,11 +46,19 @@ func (m *memo) keepAhead() {
 			return
 		}
 		slots := m.lately(boundary)
-		for _, s := range slots {
-			s.ahead(boundary)
-		}
 		if len(slots) > 0 {
 			m.keepAhead()
+		}
+		// One after the other, as there are places: each memo waits for one, so
+		// that one of thousands of keys does not keep another's from its turn.
+		for _, s := range slots {
+			if !c.aheads.enter(c.ctx) {
+				return
+			}
+			c.after(0, func() {
+				defer c.aheads.leave()
+				s.ahead(boundary)
+			})
 		}
 	})
 }

@@ -50,6 +50,7 @@ type Cache struct {
 	level     *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
 	producers limit
 	alone     limit
+	aheads    limit // refreshes that nobody waits for: some producers are left for who does
 
 	mu       sync.Mutex
 	memos    map[string]*memo
@@ -87,6 +88,7 @@ func New(d Deps) *Cache {
 		generations: generations{marks: map[mark]int64{}},
 		producers:   make(limit, d.Producers),
 		alone:       make(limit, aloneProducers),
+		aheads:      make(limit, max(1, d.Producers-2)),
 		memos:       map[string]*memo{},
 	}
 	c.level = otter.Must(&otter.Options[uint64, any]{

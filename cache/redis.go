@@ -23,12 +23,16 @@ type Redis struct {
 	tenant   string
 	mode     string // as in RedisStats
 	scripts  scripts
+	calls    limit
 	patience patience
 	outage   *outage
 }
 
 const (
 	redisConnections = 32
+	// Calls at the same time. A boundary brings one for each key that was asked
+	// for lately: it is not Redis that is slow where they wait for each other.
+	redisCalls = 16
 	// What all tenants share: the invalidation of everything. A tenant's own has
 	// its name behind it.
 	redisMessages    = "exchequer:messages"
@@ -47,7 +51,7 @@ func NewRedis(o redis.UniversalOptions, tenant string) *Redis {
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, redisConnections), -1
-	r := &Redis{tenant: tenant, mode: "single", scripts: newScripts()}
+	r := &Redis{tenant: tenant, mode: "single", scripts: newScripts(), calls: make(limit, redisCalls)}
 	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
 		cluster := o.Cluster()
 		// It asks for its slots without regard to a caller's context.
@@ -84,6 +88,13 @@ func (r *Redis) Outages() uint64 { return r.outage.count.Load() }
 // process hardly got to run meanwhile, it asks again for the rest of the time.
 func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, error) {
 	if r.outage.on() {
+		return false, nil
+	}
+	if !r.calls.enter(ctx) {
+		return true, ctx.Err()
+	}
+	defer r.calls.leave()
+	if r.outage.on() { // since we waited
 		return false, nil
 	}
 	left := r.patience.left() // of the time in which this process runs

@@ -11,7 +11,7 @@ import (
 // An anySlot is a slot, whatever its types.
 type anySlot interface {
 	wake()                    // the store has a newer blob
-	ahead(boundary time.Time) // refresh before anybody asks
+	ahead(boundary time.Time) // refresh before anybody asks, and wait for it
 	lastAsked() int64         // the number of the window
 	weight() uint32
 	evicted()
@@ -130,11 +130,13 @@ func (s *slot[P, T]) wake() {
 	s.memo.refresh(s, s.memo.judge(s, s.known.Load(), now), now)
 }
 
-// ahead starts a refresh if one is due. Its time counts from the boundary.
+// ahead refreshes if that is due. Its time counts from the boundary.
 func (s *slot[P, T]) ahead(boundary time.Time) {
 	now := s.memo.cache.now()
 	if v := s.memo.judge(s, s.known.Load(), now); v.due {
-		s.memo.refresh(s, v, boundary)
+		if f := s.memo.refresh(s, v, boundary); f != nil {
+			<-f.done
+		}
 	}
 }
 
