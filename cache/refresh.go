@@ -61,9 +61,13 @@ func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 func (s *slot[P, T]) land(f *flight) {
 	s.mu.Lock()
 	s.flight = nil
+	news := f.left && len(s.ready) > 0 // that came since it looked, while it was under way
 	s.mu.Unlock()
 	f.tell()
 	close(f.done)
+	if news {
+		s.wake()
+	}
 }
 
 // fly brings a slot up to date: by the shared level if that knows better, else
@@ -72,6 +76,10 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	c := m.cache
 	patience := c.now().Add(m.policy.Timeout + margin)
 	for {
+		select {
+		case <-s.ready: // what it tells of is seen now
+		default:
+		}
 		m.look(s)
 		v := m.judge(s, s.known.Load(), c.now())
 		if v.usable {
@@ -106,6 +114,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 			// Another process computes; its message wakes this slot. Should
 			// that be lost, a reader looks again a little later.
 			s.pause(c.now())
+			f.left = true
 			m.stats.refreshes.left.Add(1)
 			return
 		case !c.now().Before(patience):

@@ -46,6 +46,7 @@ type flight struct {
 	began    time.Time   // or the boundary that it is ahead of
 	produced atomic.Bool // whether a producer ran, here or in another process
 	early    bool        // whether known was closed before one did; to be read after
+	left     bool        // whether it ended since another process computes
 }
 
 func newFlight(began time.Time) *flight {
