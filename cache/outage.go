@@ -269,7 +269,7 @@ func (o *outage) returnAll() error {
 		ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
 		_, err := o.redis.publish(ctx, p)
 		cancel()
-		if err != nil {
+		if err != nil && !moving(err) {
 			return err
 		}
 	}

@@ -52,6 +52,8 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		{"publish", "over an earlier window", []words{blob(6, 9, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
 		{"publish", "under a later window", []words{blob(8, 1, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
 		{"publish", "under a later generation", []words{blob(7, 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
+		{"publish", "given back, and there already", []words{blob(7, 3, "with a failure since")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "with a failure since"}},
+		{"publish", "the same again", []words{blob(7, 3, "old"), {"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
 		{"publish", "over a window that a wrong clock made", []words{blob(int(later), 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
 		{"publish", "a window that a wrong clock made", nil, []string{"blob", "lock"}, words{"", later, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
 

@@ -13,7 +13,11 @@ local latest = time[1] * 1000000 + time[2] + 1000000
 if newWindow > latest then
 	return 0
 end
-if window <= latest and (window > newWindow or (window == newWindow and generation > newGeneration)) then
+local newer = window > newWindow or (window == newWindow and generation > newGeneration)
+-- A process gives back all that it has, mostly what is there already: to tell
+-- of that would have the whole fleet read every key.
+local same = window == newWindow and generation == newGeneration
+if window <= latest and (newer or (same and ARGV[1] == '')) then
 	return 0
 end
 redis.call('HSET', KEYS[1], 'window', ARGV[2], 'generation', ARGV[3], 'blob', ARGV[4])
