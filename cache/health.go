@@ -38,7 +38,8 @@ func (c *Cache) Health() Health {
 	c.mu.Unlock()
 	for _, m := range c.all() {
 		s := &m.stats
-		ratio, asked := s.recent.ratio(s.now(), s.since())
+		base := s.since()
+		ratio, asked := s.recent.ratio(s.now(), base)
 		keys, degraded := m.degraded()
 		h.Memos = append(h.Memos, MemoHealth{m.about.Name, asked, ratio, keys, degraded, m.circuit.State().String()})
 	}

@@ -123,7 +123,8 @@ func (m *memo) report() MemoStats {
 	keys := len(m.asked)
 	m.mu.Unlock()
 	s := &m.stats
-	n, base := s.now(), s.since()
+	base := s.since() // first: a reset meanwhile must not be above the counts
+	n := s.now()
 	r := MemoStats{
 		Memo:      m.about.Name,
 		Hits:      n.fresh - base.fresh,
