@@ -20,6 +20,7 @@ const (
 	probeBytes = 16 << 10         // as much as a panel's blob, and more than fits into buffers on the way
 	probeKeep  = 10 * time.Second
 	steady     = 30 * time.Second // without an outage until the last one counts no more
+	joining    = time.Minute      // after a new connection: the others have given back by then
 )
 
 // An outage is the time in which a process goes on without Redis, in memory.
@@ -37,6 +38,7 @@ type outage struct {
 	since   time.Time
 	hold    time.Duration   // before a probe: twice as long after an outage that came soon after the last
 	ended   time.Time       // the last one
+	joined  time.Time       // when there was a new connection
 	era     context.Context // ends with an outage
 	turn    context.CancelFunc
 	pending map[mark]struct{} // invalidations that the fleet has not heard of
@@ -63,6 +65,15 @@ func (o *outage) close() {
 }
 
 func (o *outage) on() bool { return o.active.Load() }
+
+// joins says whether there was a new connection lately, maybe to a server that
+// had lost its data. What others give back to it is older than what they have
+// made since.
+func (o *outage) joins() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Since(o.joined) < joining
+}
 
 func (o *outage) reason() error {
 	_, why := o.state()
@@ -114,7 +125,7 @@ func (o *outage) probe(every time.Duration) {
 		if o.alive() && o.returnAll() == nil {
 			o.redis.patience.restore()
 			o.mu.Lock()
-			o.why, o.ended = nil, time.Now()
+			o.why, o.ended, o.joined = nil, time.Now(), time.Now()
 			o.turn()
 			o.era, o.turn = context.WithCancel(o.ctx)
 			o.active.Store(o.ctx.Err() != nil)
@@ -221,6 +232,7 @@ func (o *outage) returnLocks() error {
 func (o *outage) giveBack() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.joined = time.Now()
 	if o.giving || o.active.Load() {
 		return
 	}

@@ -313,6 +313,9 @@ func (r *Redis) tell(ctx context.Context, list []Invalidation) error {
 
 // Invalidations implements Store.
 func (r *Redis) Invalidations(ctx context.Context, above int64) ([]Invalidation, error) {
+	if r.outage.joins() {
+		above = 0
+	}
 	var found []redis.Z
 	asked, err := r.ask(ctx, func(ctx context.Context) error {
 		since := &redis.ZRangeBy{Min: "(" + strconv.FormatInt(above, 10), Max: "+inf"}

@@ -30,7 +30,7 @@ type Store interface {
 	// of that name was made in the last minute, it returns that one's generation
 	// and false, and raises nothing.
 	Invalidate(ctx context.Context, how Strength, scopes []string, once string) (generation int64, raised bool, err error)
-	// Invalidations returns those above a generation.
+	// Invalidations returns those above a generation, and maybe others.
 	Invalidations(ctx context.Context, above int64) ([]Invalidation, error)
 	// Tell sends what Invalidate has raised to all who listen.
 	Tell(ctx context.Context, list []Invalidation) error
