@@ -19,6 +19,7 @@ type Memory struct {
 	locks     map[string]lease
 	marks     map[mark]int64
 	top       int64           // the newest generation
+	offset    time.Duration   // from this clock to the fleet's
 	once      map[string]made // by name
 	listeners map[*listener]struct{}
 }
@@ -115,6 +116,16 @@ func (m *Memory) publications() []Publication {
 	return list
 }
 
+// drop forgets what is kept of a key.
+func (m *Memory) drop(key string) { m.blobs.Invalidate(key) }
+
+// agree takes the fleet's time for generations.
+func (m *Memory) agree(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.offset = time.Until(now)
+}
+
 // note remembers invalidations of elsewhere, and stays above them.
 func (m *Memory) note(list ...Invalidation) {
 	m.mu.Lock()
@@ -181,7 +192,7 @@ func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, on
 	}
 	// Generations follow the clock, so that they go on rising where a store
 	// has lost its data or another one takes over.
-	m.top = max(m.top+1, now.UnixMicro())
+	m.top = max(m.top+1, now.Add(m.offset).UnixMicro())
 	for _, scope := range scopes {
 		m.marks[mark{scope, how}] = m.top
 	}

@@ -281,7 +281,14 @@ func (o *outage) returnAll() error {
 		ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
 		_, err := o.redis.publish(ctx, p)
 		cancel()
-		if err != nil && !moving(err) {
+		switch {
+		case err == nil || moving(err):
+		case tooLate(err):
+			// One that is too large for the way there must not keep the process
+			// from Redis for ever: the next window's is tried anew.
+			o.local.drop(p.Key)
+			return err
+		default:
 			return err
 		}
 	}

@@ -66,6 +66,18 @@ func load(t *testing.T, s cache.Store) {
 	}
 }
 
+// keep publishes a blob while the store is alone.
+func keep(t *testing.T, s cache.Store, key string, blob []byte) {
+	t.Helper()
+	if _, err := s.Lock(t.Context(), key, "me", time.Minute); err != nil {
+		t.Error(err)
+	}
+	p := cache.Publication{Key: key, Owner: "me", Window: 1, Blob: blob, Keep: time.Minute}
+	if ok, err := s.Publish(t.Context(), p); err != nil || !ok {
+		t.Errorf("Publish = %v, %v, want it kept in memory", ok, err)
+	}
+}
+
 func TestAServerThatAnswersLateEachTimeIsLeftAside(t *testing.T) {
 	t.Parallel()
 	var l link
@@ -94,12 +106,7 @@ func TestALinkTooNarrowForABlobIsNotTakenForSound(t *testing.T) {
 	load(t, store)
 	l.rate.Store(10_000) // a small question takes some milliseconds
 	blob := []byte(strings.Repeat("x", 20_000))
-	if _, err := store.Lock(t.Context(), linkKey, "me", time.Minute); err != nil {
-		t.Error(err)
-	}
-	if ok, err := store.Publish(t.Context(), cache.Publication{Key: linkKey, Owner: "me", Window: 1, Blob: blob, Keep: time.Minute}); err != nil || !ok {
-		t.Errorf("Publish = %v, %v, want it kept in memory", ok, err)
-	}
+	keep(t, store, linkKey, blob)
 	for range 10 {
 		time.Sleep(150 * time.Millisecond)
 		if store.Err() == nil {
@@ -153,4 +160,22 @@ func TestALockHeldWhenAnOutageBeganIsReleasedAtItsEnd(t *testing.T) {
 		ok, err := other.Lock(t.Context(), linkKey, "you", time.Hour)
 		return ok && err == nil
 	})
+}
+
+func TestABlobTooLargeForTheLinkDoesNotKeepAProcessAlone(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	var l link
+	store := l.over(t, server.Addr)
+	l.cut.Store(true)
+	eventually(t, 20*time.Second, "the outage is noticed", func() bool { load(t, store); return store.Err() != nil })
+	for key, size := range map[string]int{linkKey: 1 << 20, linkKey + "small": 100} {
+		keep(t, store, key, []byte(strings.Repeat("x", size)))
+	}
+	l.cut.Store(false)
+	l.rate.Store(2 << 20)
+	eventually(t, 20*time.Second, "Redis is used again", func() bool { return store.Err() == nil })
+	if got, err := redisStore(t, server.Addr).Load(t.Context(), linkKey+"small"); err != nil || len(got) != 100 {
+		t.Errorf("the others find %d bytes of the small one, %v, want 100", len(got), err)
+	}
 }

@@ -359,6 +359,9 @@ func (r *Redis) Now(ctx context.Context) (time.Time, error) {
 	if !asked {
 		return now, errOutage
 	}
+	if err == nil {
+		r.outage.local.agree(now)
+	}
 	return now, err
 }
 
