@@ -67,7 +67,8 @@ type metrics struct {
 	producer, store, lockWait *prometheus.HistogramVec
 
 	hits, misses, stale, errors, refreshes *prometheus.Desc
-	ratio, circuit, offset, bytes          *prometheus.Desc
+	ratio, circuit, degraded               *prometheus.Desc
+	offset, bytes                          *prometheus.Desc
 	away, outages                          *prometheus.Desc
 }
 
@@ -91,6 +92,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 		refreshes:  desc("refreshes_total", "Refreshes by outcome.", "memo", "outcome"),
 		ratio:      desc("hit_ratio_5m", "Share of the readers of the last five minutes served without waiting; absent where nobody asked.", "memo"),
 		circuit:    desc("circuit_open", "1 while the memo's circuit is open, 0.5 while it is tried.", "memo"),
+		degraded:   desc("degraded_keys", "Of the keys asked for in the last two windows, those whose refresh failed: readers see an earlier value with a reason, or nothing.", "memo"),
 		offset:     desc("clock_offset_seconds", "The fleet's clock minus this machine's."),
 		away:       desc("store_away", "1 while the process goes on without the shared level."),
 		outages:    desc("store_outages_total", "Times that the process went on without the shared level, however briefly."),
@@ -112,7 +114,7 @@ func (m *metrics) unregister() {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.offset, m.bytes, m.away, m.outages} {
+	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.degraded, m.offset, m.bytes, m.away, m.outages} {
 		ch <- d
 	}
 }
@@ -152,6 +154,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			gauge(m.ratio, ratio, name)
 		}
 		gauge(m.circuit, openness(memo.circuit.State()), name)
+		_, degraded := memo.degraded()
+		gauge(m.degraded, float64(degraded), name)
 	}
 }
 

@@ -87,6 +87,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 			"lock_wait_seconds{memo=item}":              1,
 			"hit_ratio_5m{memo=item}":                   0.5,
 			"circuit_open{memo=item}":                   0,
+			"degraded_keys{memo=item}":                  0,
 			"clock_offset_seconds{}":                    0,
 			"store_away{}":                              0,
 		}
@@ -128,11 +129,15 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		want["lock_wait_seconds{memo=item}"] = 6
 		want["hit_ratio_5m{memo=item}"] = 2. / 9
 		want["circuit_open{memo=item}"] = 1
+		want["degraded_keys{memo=item}"] = 7 // five failed; the circuit was open for two
 		wantSeries(t, got(0), want, "after failures")
 
 		time.Sleep(time.Hour)
 		if ratio, ok := got(0)["hit_ratio_5m{memo=item}"]; ok {
 			t.Errorf("the ratio of five minutes without readers = %v, want none", ratio)
+		}
+		if n := got(0)["degraded_keys{memo=item}"]; n != 0 {
+			t.Errorf("%v keys are degraded that nobody asks for, want 0", n)
 		}
 	})
 }
