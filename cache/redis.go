@@ -68,6 +68,9 @@ func NewRedis(o redis.UniversalOptions, tenant string) *Redis {
 	return r
 }
 
+// Mode is what the servers are: "single", "sentinel" or "cluster".
+func (r *Redis) Mode() string { return r.mode }
+
 // Close ends the connections.
 func (r *Redis) Close() error {
 	r.outage.close()

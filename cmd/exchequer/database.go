@@ -93,6 +93,14 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 	return d, nil
 }
 
+// kind says whose the server is.
+func (d *database) kind() string {
+	if d.embedded != nil {
+		return "embedded"
+	}
+	return "own"
+}
+
 func (f databaseFlags) url() (string, error) {
 	return secret("DATABASE_URL", f.DatabaseURL, f.DatabaseURLFile)
 }

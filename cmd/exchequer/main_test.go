@@ -130,6 +130,28 @@ func TestServeWantsAMigratedSchemaAndSaysHow(t *testing.T) {
 	}
 }
 
+func TestTheLogSaysAtStartWhatIsInForce(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, `"redis":"memory","tenant":"default","policies":"","operators":false,"postgres":"own"`},
+		{[]string{
+			"--redis-url", "redis://me:hush-hush@127.0.0.1:1,127.0.0.1:2?master=town", "--tenant", "town", "--operator-token", "hush-hush-hush-hush",
+			"--policy", "stats=timeout:5s,window:10s;flow=hard:48h",
+		}, `"redis":"sentinel","tenant":"town","policies":"flow=hard:48h0m0s;stats=window:10s,timeout:5s","operators":true,"postgres":"own"`},
+	} {
+		s := start(t, append([]string{"serve", "--log-format", "json"}, c.args...)...)
+		s.end()
+		said := s.said.String()
+		want := `"msg":"in force","version":"` + version + `","address":"` + strings.TrimPrefix(s.url, "http://") + `",` + c.want
+		if strings.Count(said, "in force") != 1 || !strings.Contains(said, want) || strings.Contains(said, "hush") {
+			t.Errorf("serve %v said\n%s\nwant once, and no secret:\n%s", c.args, said, want)
+		}
+	}
+}
+
 func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

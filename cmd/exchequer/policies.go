@@ -2,6 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -31,4 +35,22 @@ func (p *policies) Decode(ctx *kong.DecodeContext) error {
 		(*p)[memo] = policy
 	}
 	return nil
+}
+
+// text is what the policies override, written as they are given.
+func (p policies) text() string {
+	var all []string
+	for _, memo := range slices.Sorted(maps.Keys(p)) {
+		var limits []string
+		for _, limit := range []struct {
+			name string
+			is   time.Duration
+		}{{"window", p[memo].Window}, {"soft", p[memo].Soft}, {"hard", p[memo].Hard}, {"timeout", p[memo].Timeout}} {
+			if limit.is != 0 {
+				limits = append(limits, limit.name+":"+limit.is.String())
+			}
+		}
+		all = append(all, memo+"="+strings.Join(limits, ","))
+	}
+	return strings.Join(all, ";")
 }

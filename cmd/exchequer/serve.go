@@ -131,6 +131,8 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	if err := memos.CheckPolicies(); err != nil {
 		return err
 	}
+	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", redisMode(r.store), "tenant", f.Tenant,
+		"policies", f.Policies.text(), "operators", r.token != "", "postgres", r.db.kind())
 	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 	var coming arrivals

@@ -57,3 +57,11 @@ func (f sharedCacheFlags) store(tenant string) (store cache.Store, closeStore fu
 	redis := cache.NewRedis(options, tenant)
 	return redis, redis.Close, nil
 }
+
+// redisMode is what a store is in: "memory" for the process's own.
+func redisMode(store cache.Store) string {
+	if redis, ok := store.(*cache.Redis); ok {
+		return redis.Mode()
+	}
+	return "memory"
+}
