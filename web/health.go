@@ -52,7 +52,8 @@ func (s *server) healthCache(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// healthOf also returns what is wrong, for operators.
+// healthOf also returns what is wrong, for operators, with the heading of
+// docs/runbook.md that says what to do.
 func healthOf(h cache.Health) (healthAnswer, []string) {
 	reasons := []string{}
 	a := healthAnswer{
@@ -62,15 +63,35 @@ func healthOf(h cache.Health) (healthAnswer, []string) {
 		Memos:       []memoHealth{},
 	}
 	if h.Shared.Away {
-		reasons = append(reasons, "going on without Redis: "+h.Shared.Reason)
+		reasons = append(reasons, "going on without Redis: "+h.Shared.Reason+" (runbook: Redis is away)")
 	}
+	var failing, open, tried []string
 	for _, m := range h.Memos {
 		a.Memos = append(a.Memos, memoHealth{m.Memo, ratioOf(m.HitRatio, m.Asked), m.Keys, m.Degraded, m.Circuit})
 		if m.Degraded > 0 {
-			reasons = append(reasons, fmt.Sprintf("%s: the refresh of %d of %d keys failed", m.Memo, m.Degraded, m.Keys))
+			failing = append(failing, m.Memo)
 		}
-		if m.Circuit != "closed" {
-			reasons = append(reasons, m.Memo+": circuit "+m.Circuit)
+		switch m.Circuit {
+		case "open":
+			open = append(open, m.Memo)
+		case "half-open":
+			tried = append(tried, m.Memo)
+		}
+	}
+	for _, wrong := range []struct {
+		memos []string
+		what  string
+	}{
+		{failing, "refresh failed (runbook: A producer fails)"},
+		{open, "circuit open (runbook: A circuit is open)"},
+		{tried, "circuit half-open (runbook: A circuit is open)"},
+	} {
+		switch n := len(wrong.memos); n {
+		case 0:
+		case 1:
+			reasons = append(reasons, wrong.memos[0]+": "+wrong.what)
+		default:
+			reasons = append(reasons, fmt.Sprintf("%d memos: %s", n, wrong.what))
 		}
 	}
 	if len(reasons) > 0 {
@@ -81,7 +102,7 @@ func healthOf(h cache.Health) (healthAnswer, []string) {
 
 type operatorsHealth struct {
 	healthAnswer
-	Reasons []string      `json:"reasons" doc:"What is wrong."`
+	Reasons []string      `json:"reasons" doc:"What is wrong, and the heading of the runbook that says what to do. The memos are below."`
 	Process processAnswer `json:"process"`
 	Server  *serverAnswer `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
 }

@@ -39,15 +39,19 @@ func (s *server) operatorsAPI(api huma.API) {
 			Errors:       append(errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests),
 		}
 	}
+	taking := func(path, id, summary string, errors ...int) huma.Operation { // a body
+		return op(http.MethodPost, path, id, summary,
+			append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)...)
+	}
 	const missing, wrong, away = http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable
 	huma.Register(api, op(http.MethodGet, "/stats", "cache-stats", "What the cache has counted, and how Redis does"), s.cacheStats)
 	huma.Register(api, op(http.MethodPost, "/stats/reset", "cache-stats-reset", "Start the counts of stats anew"), s.cacheStatsReset)
 	huma.Register(api, op(http.MethodGet, "/policies", "cache-policies", "The policies in force"), s.cachePolicies)
 	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, away), s.cacheStatus)
-	huma.Register(api, op(http.MethodPost, "/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, away), s.cacheInvalidate)
+	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, away), s.cacheInvalidate)
 	huma.Register(api, op(http.MethodPost, "/test", "cache-test", "Set, get and delete a value at the shared level"), s.cacheTest)
 	huma.Register(api, op(http.MethodGet, "/health", "cache-health", "How the cache does, in one look"), s.cacheHealth)
-	huma.Register(api, warmOperation(op(http.MethodPost, "/warm", "cache-warm", "Bring values up to date", missing, http.StatusConflict, wrong)), s.cacheWarm)
+	huma.Register(api, warmOperation(taking("/warm", "cache-warm", "Bring values up to date", missing, http.StatusConflict, wrong)), s.cacheWarm)
 }
 
 // before puts the gate before an operation.

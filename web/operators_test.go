@@ -272,6 +272,32 @@ func TestWhatMakesNoSenseIsRefusedWithAReason(t *testing.T) {
 	}
 }
 
+func TestWhatIsWrongWithABodyIsDescribed(t *testing.T) {
+	t.Parallel()
+	server := operated(nil).start(t)
+	description := describedAPI(t, server.URL)
+	for _, path := range []string{"invalidate", "warm"} {
+		for status, sent := range map[int][2]string{
+			400: {"application/json", `{"memo`},
+			413: {"application/json", `{"memo":"` + strings.Repeat("x", operatorBody) + `"}`},
+			415: {"text/csv", `memo,stats`},
+			422: {"application/json", `{"what":1}`},
+		} {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/api/v1/cache/"+path, strings.NewReader(sent[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, body := send(t, r, "Authorization", "Bearer "+operatorToken, "Content-Type", sent[0])
+			if response.StatusCode != status {
+				t.Errorf("%s of %.20q: %d %s, want %d", path, sent[1], response.StatusCode, body, status)
+			}
+			if description.Paths.Find("/cache/"+path).Post.Responses.Status(status) == nil {
+				t.Errorf("%s answers %d, which its description does not have", path, status)
+			}
+		}
+	}
+}
+
 func TestTheOperatorsEndpointsAreClosedToOthers(t *testing.T) {
 	t.Parallel()
 	log := &journal{}
