@@ -79,6 +79,31 @@ func dailySupply(ctx context.Context, tx pgx.Tx, s span, current int64) ([]daySu
 	return all, nil
 }
 
+// daily is the days of a period, in order.
+type daily struct {
+	activity []dayActivity
+	supply   []daySupply
+}
+
+// readDays returns the days of s and, where the ledger reaches back so far,
+// those of the period before: both from the same rows.
+func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, before daily, err error) {
+	long := s
+	if p, reaches := s.previous(); reaches {
+		long.Start = p.Start
+	}
+	activity, err := dailyActivity(ctx, tx, long)
+	if err != nil {
+		return now, before, err
+	}
+	supply, err := dailySupply(ctx, tx, long, current)
+	if err != nil {
+		return now, before, err
+	}
+	skip := long.index(s.Start)
+	return daily{activity[skip:], supply[skip:]}, daily{activity[:skip], supply[:skip]}, nil
+}
+
 // endToday lets the last day of a period before end with it, at the same time
 // of day as the present one.
 func endToday(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {

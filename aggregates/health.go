@@ -84,30 +84,23 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := tx.QueryRow(ctx, query, s.Start).Scan(&current, &issued, &given); err != nil {
 		return fmt.Errorf("supply: %w", err)
 	}
-	long := s
-	before, reaches := s.previous()
-	if reaches {
-		long.Start = before.Start
-	}
-	activity, err := dailyActivity(ctx, tx, long)
+	now, was, err := readDays(ctx, tx, s, current)
 	if err != nil {
 		return err
 	}
-	supply, err := dailySupply(ctx, tx, long, current)
-	if err != nil {
-		return err
-	}
-	skip := long.index(s.Start)
-	for _, d := range supply[skip:] {
+	for _, d := range now.supply {
 		h.Supply.Created += d.Created
 		h.Supply.Destroyed += d.Destroyed
 	}
-	h.Supply.Opening, h.Supply.Closing = current-given, supply[len(supply)-1].Closing
+	h.Supply.Opening, h.Supply.Closing = current-given, now.supply[len(now.supply)-1].Closing
 	h.Supply.Holds = current == issued && h.Supply.Opening+h.Supply.Created-h.Supply.Destroyed == h.Supply.Closing
-	if err := h.velocities(ctx, tx, s, activity[skip:], supply[skip:]); err != nil || !reaches {
+	if err := h.velocities(ctx, tx, s, now.activity, now.supply); err != nil {
 		return err
 	}
-	return h.compare(ctx, tx, before, activity[:skip], supply[:skip])
+	if before, reaches := s.previous(); reaches {
+		return h.compare(ctx, tx, before, was.activity, was.supply)
+	}
+	return nil
 }
 
 func (h *Health) velocities(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {

@@ -70,27 +70,16 @@ func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
-	// With the period before, so that both come from the same rows.
-	long := s
-	before, reaches := s.previous()
-	if reaches {
-		long.Start = before.Start
-	}
-	activity, err := dailyActivity(ctx, tx, long)
+	now, was, err := readDays(ctx, tx, s, current)
 	if err != nil {
 		return err
 	}
-	supply, err := dailySupply(ctx, tx, long, current)
-	if err != nil {
-		return err
-	}
-	skip := long.index(s.Start)
-	if reaches {
-		if err := o.compare(ctx, tx, before, activity[:skip], supply[:skip]); err != nil {
+	if before, reaches := s.previous(); reaches {
+		if err := o.compare(ctx, tx, before, was.activity, was.supply); err != nil {
 			return err
 		}
 	}
-	o.flows(s, buckets, activity[skip:], supply[skip:])
+	o.flows(s, buckets, now.activity, now.supply)
 	return o.actives(ctx, tx, s, buckets)
 }
 
