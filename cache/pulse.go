@@ -13,7 +13,7 @@ import (
 
 const (
 	pulseEvery   = 20 * time.Millisecond
-	redisLongest = time.Second // that a call is given, in the end, in a process that hardly gets to run
+	redisLongest = 5 * time.Second // that a call is given, in the end, in a process that hardly gets to run
 )
 
 // A pulse tells how long this process did not get to run while it waited. On a
