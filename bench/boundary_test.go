@@ -40,7 +40,7 @@ func (s *stage) boundary(b *testing.B) {
 		f.warm()
 		earlyInWindow(window)
 		first := cache.WindowAt(time.Now(), window).End
-		end := first.Add(boundaryWindows * window)
+		end := first.Add(boundaryWindows*window - time.Second) // before the next one's producers run
 		var following sync.WaitGroup
 		seen := make([]sightings, browsers)
 		before := f.producerRuns()
