@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -84,6 +85,11 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	}
 	if len(names) == 0 {
 		return nil
+	}
+	for _, name := range names {
+		if strings.Contains(name, "\n") { // between the scopes of a message
+			return fmt.Errorf("invalidate: %q is no scope: it has two lines", name)
+		}
 	}
 	// The generation first, so that whoever looks from now on sees it; then this
 	// process; then the others, who would find out by themselves within a second.

@@ -322,3 +322,18 @@ func randomFleet(t *testing.T, r *rand.Rand) {
 func span(r *rand.Rand, limit time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(limit)))
 }
+
+func TestAKeyOfTwoLinesInvalidatesNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		store := cache.NewMemory()
+		c := open(t, cache.Deps{Store: store})
+		s.memo(c)
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a\nall")); err == nil {
+			t.Error("a key of two lines was taken, which a message would make two scopes of")
+		}
+		if list, err := store.Invalidations(t.Context(), 0); err != nil || len(list) > 0 {
+			t.Errorf("it invalidated %v, %v, want nothing", list, err)
+		}
+	})
+}
