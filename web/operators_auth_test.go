@@ -8,12 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/go-cmp/cmp"
+
+	"exchequer/internal/testkit"
 )
 
 const operatorToken = "correct-horse-battery-staple"
@@ -32,22 +33,7 @@ func gated(t *testing.T, token string, h http.HandlerFunc) (url string, log *jou
 }
 
 // A journal is a log that a test reads while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
+type journal struct{ testkit.Buffer }
 
 // lines returns the audit lines of a log.
 func (j *journal) lines(t *testing.T) []map[string]any {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -22,28 +21,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A buffer may be read while the program writes to it.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // exchequer runs the program to its end.
 func exchequer(t *testing.T, args ...string) (code int, out, said string) {
 	t.Helper()
-	var stdout, stderr buffer
+	var stdout, stderr testkit.Buffer
 	code = run(t.Context(), args, &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
@@ -51,14 +32,14 @@ func exchequer(t *testing.T, args ...string) (code int, out, said string) {
 // A serving is a program that serves until it is told to end.
 type serving struct {
 	url  string
-	said *buffer
+	said *testkit.Buffer
 	end  func() (code int) // as Ctrl-C does
 }
 
 func start(t *testing.T, args ...string) *serving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &serving{said: &buffer{}}
+	s := &serving{said: &testkit.Buffer{}}
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, append(args, "--listen", "127.0.0.1:0"), io.Discard, s.said) }()
 	s.end = sync.OnceValue(func() int { cancel(); return <-ended })

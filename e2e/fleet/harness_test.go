@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -146,7 +145,7 @@ type process struct {
 	name  string
 	url   string
 	cmd   *exec.Cmd
-	said  *buffer
+	said  *testkit.Buffer
 	ended chan struct{} // closed when it has ended
 	gone  bool          // by the test's will
 }
@@ -172,7 +171,7 @@ func (f *fleet) start(n int) []*process {
 // with exit code 0.
 func (f *fleet) launch(path string) *process {
 	f.t.Helper()
-	p := &process{t: f.t, name: string(rune('A' + len(f.all))), said: &buffer{}, ended: make(chan struct{})}
+	p := &process{t: f.t, name: string(rune('A' + len(f.all))), said: &testkit.Buffer{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(path, "serve", "--listen", "127.0.0.1:0")
 	p.cmd.Env, p.cmd.Stderr = f.env, p.said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
@@ -248,24 +247,6 @@ func (p *process) endsWell() {
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		p.t.Errorf("process %s ended with %s, want exit code 0; it said:\n%s", p.name, p.cmd.ProcessState, p.said)
 	}
-}
-
-// A buffer may be read while the program writes to it.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // eventually waits until check returns nil.
