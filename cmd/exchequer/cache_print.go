@@ -213,7 +213,7 @@ func (k knownAnswer) String() string {
 func (a statusAnswer) print(out io.Writer) error {
 	w := table(out)
 	row(w, "key", a.Key)
-	row(w, "kept as", a.StoreKey)
+	row(w, "blob key", a.StoreKey)
 	if p := a.Process; p == nil {
 		row(w, "process", "not asked here")
 	} else {
