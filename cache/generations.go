@@ -127,10 +127,11 @@ func (c *Cache) matching(pattern string) ([]string, error) {
 // newest generation that was known when its producer started; it is invalidated
 // by any above that in its scopes.
 type generations struct {
-	newest atomic.Int64 // of all marks
-	polled atomic.Int64 // up to here the store was asked; messages may leave gaps below newest
-	mu     sync.RWMutex
-	marks  map[mark]int64
+	newest  atomic.Int64  // of all marks
+	changes atomic.Uint64 // of the marks
+	polled  atomic.Int64  // up to here the store was asked; messages may leave gaps below newest
+	mu      sync.RWMutex
+	marks   map[mark]int64
 }
 
 func (g *generations) learn(list ...Invalidation) {
@@ -146,6 +147,9 @@ func (g *generations) learn(list ...Invalidation) {
 		if i.Generation > g.newest.Load() {
 			g.newest.Store(i.Generation)
 		}
+	}
+	if len(list) > 0 {
+		g.changes.Add(1)
 	}
 }
 

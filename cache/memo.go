@@ -110,7 +110,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	s := m.peek(p)
 	if s != nil {
 		s.ask(now)
-		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && !m.touched(s.scope, e.generation) {
+		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && !m.touched(s, e) {
 			m.stats.fresh.Add(1)
 			return e.fresh, nil
 		}
@@ -200,10 +200,23 @@ func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
 	return v
 }
 
-// touched says whether anything invalidated a value of the generation.
-func (m *memo) touched(scope string, generation int64) bool {
+// touched reports whether anything has invalidated the entry. The answer is
+// remembered until there is another invalidation, of whatever scope, so that a
+// hit between two of them costs a comparison.
+func (m *Memo[P, T]) touched(s *slot[P, T], e *entry[T]) bool {
 	g := &m.cache.generations
-	return g.invalidated(generation, m.scopes, scope, Soft) || g.invalidated(generation, m.scopes, scope, Hard)
+	if e.generation >= g.newest.Load() {
+		return false
+	}
+	changes := g.changes.Load() // before the marks are read
+	if c := s.clear.Load(); c != nil && c.entry == e && c.changes == changes {
+		return false
+	}
+	if g.invalidated(e.generation, m.scopes, s.scope, Soft) || g.invalidated(e.generation, m.scopes, s.scope, Hard) {
+		return true
+	}
+	s.clear.Store(&clearance[T]{e, changes})
+	return false
 }
 
 // read is what a reader is given of a usable entry.

@@ -28,6 +28,7 @@ type slot[P Params, T any] struct {
 	key   string // in the store
 	scope string // by which it alone is invalidated
 	known atomic.Pointer[entry[T]]
+	clear atomic.Pointer[clearance[T]]
 	last  atomic.Int64  // number of the last window in which it was asked for
 	ready chan struct{} // told that the store has news
 
@@ -36,6 +37,13 @@ type slot[P Params, T any] struct {
 	mu     sync.Mutex
 	flight *flight   // under way, or nil
 	again  time.Time // before this another process is left to finish
+}
+
+// A clearance records that no invalidation concerned an entry, as of so many
+// changes of the marks.
+type clearance[T any] struct {
+	entry   *entry[T]
+	changes uint64
 }
 
 // A flight is one attempt to bring a slot up to date. Many may wait for it.
