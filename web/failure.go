@@ -52,7 +52,7 @@ func status(err error) int {
 		return http.StatusMethodNotAllowed
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
 		return http.StatusBadRequest
-	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
+	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy), errors.Is(err, errUncertain):
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError
