@@ -239,7 +239,7 @@ func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
 
 // receive hears the store's messages.
 func (c *Cache) receive(message Message) {
-	c.generations.learn(message.Invalidations...)
+	c.generations.learn(c.believed(message.Invalidations)...)
 	if message.Ready == "" {
 		return
 	}

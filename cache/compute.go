@@ -170,7 +170,7 @@ func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 		e.reason = reasonLarge
 	}
 	if e.has {
-		extended := now.Add(min(m.policy.Soft/2, circuitOpen))
+		extended := now.Add(extension(m.policy))
 		if extended.After(e.hardUntil) {
 			extended = e.hardUntil
 		}
@@ -180,6 +180,9 @@ func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 	}
 	return e.sealed()
 }
+
+// extension is how long a failure puts off the next attempt of a reader.
+func extension(p Policy) time.Duration { return min(p.Soft/2, circuitOpen) }
 
 // paused is the entry while the memo's circuit is open.
 func (m *Memo[P, T]) paused(known *entry[T]) *entry[T] {

@@ -91,6 +91,9 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 	if early := o.early(now); early != e.early(now) {
 		return early
 	}
+	if e.has != o.has {
+		return e.has
+	}
 	return cmp.Or(
 		e.window.Start.Compare(o.window.Start),
 		cmp.Compare(e.generation, o.generation),
@@ -102,7 +105,7 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 // entryOf reads a blob.
 func entryOf[T any](b blob) (*entry[T], error) {
 	e := entry[T]{
-		has:        len(b.Value) > 0,
+		has:        len(b.Value) > 0 && string(b.Value) != "null",
 		window:     Window{b.Window.UTC(), b.WindowEnd.UTC()},
 		generation: b.Generation,
 		computedAt: b.ComputedAt,

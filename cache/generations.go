@@ -130,6 +130,7 @@ type generations struct {
 	newest  atomic.Int64  // of all marks
 	changes atomic.Uint64 // of the marks
 	polled  atomic.Int64  // up to here the store was asked; messages may leave gaps below newest
+	refused atomic.Int64  // the last one that was of the future
 	mu      sync.RWMutex
 	marks   map[mark]int64
 }
@@ -151,6 +152,21 @@ func (g *generations) learn(list ...Invalidation) {
 	if len(list) > 0 {
 		g.changes.Add(1)
 	}
+}
+
+// believed returns the invalidations without those of the future, which no
+// process can have made. Taken over they would hide all that come after them.
+func (c *Cache) believed(list []Invalidation) []Invalidation {
+	latest := c.now().Add(generationSlack).UnixMicro()
+	return slices.DeleteFunc(slices.Clone(list), func(i Invalidation) bool {
+		if i.Generation <= latest {
+			return false
+		}
+		if c.generations.refused.Swap(i.Generation) != i.Generation { // it comes with every poll
+			c.log.Warn("cache: invalidation of the future refused", "scope", i.Scope, "generation", i.Generation)
+		}
+		return true
+	})
 }
 
 // invalidated says whether a value of a generation was invalidated since, by
@@ -185,6 +201,7 @@ func (c *Cache) hear(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read generations: %w", err)
 	}
+	list = c.believed(list)
 	g.learn(list...)
 	for _, i := range list {
 		g.polled.Store(max(g.polled.Load(), i.Generation))

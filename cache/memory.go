@@ -130,7 +130,11 @@ func (m *Memory) agree(now time.Time) {
 func (m *Memory) note(list ...Invalidation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	latest := time.Now().Add(m.offset + generationSlack).UnixMicro()
 	for _, i := range list {
+		if i.Generation > latest {
+			continue
+		}
 		k := mark{i.Scope, i.How}
 		m.marks[k] = max(m.marks[k], i.Generation)
 		m.top = max(m.top, i.Generation)

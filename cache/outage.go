@@ -282,7 +282,7 @@ func (o *outage) returnAll() error {
 		_, err := o.redis.publish(ctx, p)
 		cancel()
 		switch {
-		case err == nil || moving(err):
+		case err == nil || moving(err) || foreign(err):
 		case tooLate(err):
 			// One that is too large for the way there must not keep the process
 			// from Redis for ever: the next window's is tried anew.
@@ -308,5 +308,8 @@ func (o *outage) returnMarks() error {
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
 	defer cancel()
-	return o.redis.client.ZAddArgs(ctx, o.redis.generations(), args).Err()
+	if err := o.redis.client.ZAddArgs(ctx, o.redis.generations(), args).Err(); !foreign(err) {
+		return err
+	}
+	return nil // the next invalidation puts the key right
 }

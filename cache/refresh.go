@@ -216,6 +216,9 @@ func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	}
 	b, err := m.cache.codec.decode(data)
 	if err == nil {
+		b, err = b.within(m.policy, m.cache.now(), m.cache.generations.newest.Load())
+	}
+	if err == nil {
 		var e *entry[T]
 		if e, err = entryOf[T](b); err == nil {
 			return e

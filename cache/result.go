@@ -52,6 +52,8 @@ const (
 	reasonCrowded = "too many numbers of this kind are being computed at the moment"
 )
 
+var reasons = []string{reasonFailed, reasonSlow, reasonLarge, reasonPaused}
+
 var (
 	errTooLarge = errors.New("value exceeds the size limit")
 	errStuck    = errors.New("earlier runs of the producer still hang")
