@@ -7,6 +7,7 @@ import "time"
 func (m *memo) remember(key string, s anySlot) {
 	m.mu.Lock()
 	m.asked[key] = s
+	m.sortLocked(key, s)
 	idle := !m.keeping
 	m.keeping = true
 	m.mu.Unlock()
@@ -21,6 +22,25 @@ func (m *memo) forget(key string, s anySlot) {
 	defer m.mu.Unlock()
 	if m.asked[key] == s {
 		delete(m.asked, key)
+		delete(m.failing, key)
+	}
+}
+
+// sort puts a slot of which something new is known among those that fail, or
+// takes it out.
+func (m *memo) sort(key string, s anySlot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sortLocked(key, s)
+}
+
+func (m *memo) sortLocked(key string, s anySlot) {
+	switch {
+	case m.asked[key] != s:
+	case s.fails():
+		m.failing[key] = s
+	default:
+		delete(m.failing, key)
 	}
 }
 
@@ -81,6 +101,7 @@ func (m *memo) lately(boundary time.Time) []anySlot {
 		switch last, again := s.lastAsked(); {
 		case last < first:
 			delete(m.asked, key)
+			delete(m.failing, key)
 		case again || !m.about.ManyKeys:
 			slots = append(slots, s)
 		}

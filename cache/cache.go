@@ -24,12 +24,12 @@ type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own; see CheckPolicies
-	Memory     int64             // bytes of values, as JSON, at the process level; 64 MiB if zero
+	Memory     int64             // bytes of what the process level holds; 32 MiB if zero
 	Producers  int               // that run at the same time; 8 if zero
 }
 
 const (
-	defaultMemory    = 64 << 20
+	defaultMemory    = 32 << 20
 	defaultProducers = 8
 	aloneProducers   = 2 // that run without the fleet's lock
 )

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"hash/fnv"
+	"reflect"
 	"time"
 )
 
@@ -24,8 +25,9 @@ type entry[T any] struct {
 	reason     string    // why it is degraded, for visitors
 	err        error     // the same for operators; only where it happened
 
-	hash  uint64 // of the value's JSON
-	bytes int    // of the value's JSON
+	hash   uint64 // of the value's JSON
+	bytes  int    // of the value's JSON
+	memory int    // of the value, about
 
 	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: not fresh
 	fresh                 Result[T] // what Get returns then
@@ -122,6 +124,7 @@ func entryOf[T any](b blob) (*entry[T], error) {
 			return nil, err
 		}
 		e.hash, e.bytes = hashOf(b.Value), len(b.Value)
+		e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
 	}
 	return e.sealed(), nil
 }

@@ -59,6 +59,7 @@ type memo struct {
 
 	mu      sync.Mutex
 	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
+	failing map[string]anySlot // of these, those whose refresh failed
 	keeping bool               // whether a timer is set to refresh them ahead
 	usual   []func() anySlot   // what Warm warms though nobody has asked
 }
@@ -90,6 +91,8 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		scopes: []string{scopeEverything, scopeTenant(c.tenant), scopeMemo(c.tenant, spec.Name)},
 		seed:   maphash.MakeSeed(),
 		asked:  map[string]anySlot{},
+
+		failing: map[string]anySlot{},
 
 		places:  make(limit, max(1, cap(c.producers)/2)),
 		aheads:  make(limit, max(1, cap(c.aheads)/2)),

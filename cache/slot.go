@@ -15,6 +15,7 @@ type anySlot interface {
 	// lastAsked returns the number of the last window in which it was asked for,
 	// and whether it was more than once lately.
 	lastAsked() (window int64, again bool)
+	fails() bool
 	weight() uint32
 	evicted()
 	warm(ctx context.Context) error // refresh, and wait for it
@@ -200,6 +201,7 @@ func (s *slot[P, T]) learn(e *entry[T]) {
 		}
 		if s.known.CompareAndSwap(old, e) {
 			s.memo.cache.level.Set(s.memo.place(s.p), s) // weighed anew
+			s.memo.sort(s.key, s)
 			return
 		}
 	}
@@ -230,15 +232,22 @@ func (s *slot[P, T]) ahead(boundary time.Time) {
 
 func (s *slot[P, T]) lastAsked() (window int64, again bool) { return s.last.Load(), s.again.Load() }
 
+// fails reports whether the last refresh failed, so that readers see an earlier
+// value with a reason, or none.
+func (s *slot[P, T]) fails() bool {
+	e := s.known.Load()
+	return e != nil && e.reason != ""
+}
+
 // evicted forgets the slot, so that only a flight may still hold it.
 func (s *slot[P, T]) evicted() { s.memo.forget(s.key, s) }
 
-// weight is roughly what the slot holds: the value, decoded, is of the size of
-// its JSON.
+// weight is about how many bytes the slot takes: the value, and the slot itself
+// with its entry, its keys and its places in the maps.
 func (s *slot[P, T]) weight() uint32 {
-	const bare = 1 << 10
+	const bare = 1500
 	if e := s.known.Load(); e != nil {
-		return uint32(bare + e.bytes)
+		return uint32(bare + e.memory)
 	}
 	return bare
 }
