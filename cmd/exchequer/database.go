@@ -21,7 +21,17 @@ type databaseFlags struct {
 	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use; one with a password belongs in the environment, which others cannot see. Without it an embedded one runs in the data directory."`
 	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" help:"File that holds the database URL, for secrets that are mounted."`
 	DataDir         string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where the embedded Postgres lives (default: /var/lib/exchequer for root, else the user's data directory)."`
-	Repository      string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none (default: Maven Central)."`
+	sourceFlags
+}
+
+// sourceFlags say where Postgres comes from on a machine that has none.
+type sourceFlags struct {
+	Repository string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none; https only (default: Maven Central)."`
+	SHA256     string `name:"postgres-sha256" env:"EXCHEQUER_POSTGRES_SHA256" help:"Checksum that the fetched archive must have, where the program does not know it."`
+}
+
+func (f sourceFlags) source() postgres.Source {
+	return postgres.Source{Repository: f.Repository, SHA256: f.SHA256}
 }
 
 // maxConns is enough for all that may use the database at once, so that none
@@ -61,7 +71,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 				return nil, err
 			}
 		}
-		d.config = postgres.EmbeddedConfig{Dir: dir, Log: log, Repository: f.Repository}
+		d.config = postgres.EmbeddedConfig{Dir: dir, Log: log, Source: f.source()}
 		d.embedded, err = postgres.StartEmbedded(ctx, d.config)
 		var running *postgres.InUseError
 		switch {

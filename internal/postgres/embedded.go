@@ -17,10 +17,10 @@ import (
 
 // EmbeddedConfig says where an embedded server lives.
 type EmbeddedConfig struct {
-	Dir        string            // made if it is not there
-	Log        *slog.Logger      // nil: silent
-	Settings   map[string]string // of the server, over the program's own
-	Repository string            // where Postgres is fetched from; Maven Central if empty
+	Dir      string            // made if it is not there
+	Log      *slog.Logger      // nil: silent
+	Settings map[string]string // of the server, over the program's own
+	Source   Source            // of Postgres, where the machine has none
 }
 
 // An Embedded is a Postgres server that the program runs for itself.
@@ -88,10 +88,10 @@ func (e *Embedded) start(ctx context.Context, dir string, config EmbeddedConfig,
 	if err := account.reach(ctx, dir); err != nil {
 		return err
 	}
-	if err := stopStray(ctx, data, log); err != nil {
+	if err := stopStray(ctx, account, data, log); err != nil {
 		return err
 	}
-	binaries, err := chooseBinaries(ctx, dir, data, config.Repository, log)
+	binaries, err := chooseBinaries(ctx, account, dir, data, config.Source, log)
 	if err != nil {
 		return err
 	}
