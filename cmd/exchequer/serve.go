@@ -163,7 +163,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		case <-ctx.Done():
 		}
 	}
-	r.log.Info("shutting down")
+	r.log.Info("shutting down", "because", context.Cause(ctx))
 	// Whoever sends requests here learns it first, and sends them elsewhere.
 	leaving.Store(true)
 	server.SetKeepAlivesEnabled(false)
