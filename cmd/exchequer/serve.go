@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"golang.org/x/term"
 
 	"exchequer/aggregates"
@@ -98,6 +99,7 @@ type running struct {
 // serve answers requests until ctx ends, then lets requests, background work
 // and producers end in that order.
 func (f serverFlags) serve(ctx context.Context, r running) (err error) {
+	limitMemory(r.log, memlimit.FromCgroup, shareOfMemory(r.db.embedded != nil))
 	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
 	if err != nil {
 		return err
