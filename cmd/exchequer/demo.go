@@ -50,7 +50,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, endTracing(tracing)) }()
-	db, err := flags.open(ctx, log, access{tracer: tracing.Queries()})
+	db, err := flags.openPatiently(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err
 	}

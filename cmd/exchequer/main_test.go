@@ -36,10 +36,18 @@ type child struct {
 	process *os.Process
 }
 
-// startChild starts the program, by a shell with the command line before.
+// startChild starts the program, by a shell with the command line before, and
+// returns when it is ready.
 func startChild(t *testing.T, before string, args ...string) *child {
 	t.Helper()
-	cmd := exec.Command("/bin/sh", append([]string{"-c", before + ` exec "$0" "$@"`, os.Args[0]}, append(args, "--listen", "127.0.0.1:0")...)...)
+	c := startChildUnready(t, before, append(args, "--listen", "127.0.0.1:0")...)
+	c.wait(t)
+	return c
+}
+
+func startChildUnready(t *testing.T, before string, args ...string) *child {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", append([]string{"-c", before + ` exec "$0" "$@"`, os.Args[0]}, args...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	c := &child{serving: serving{said: &testkit.Buffer{}}}
 	cmd.Stderr = c.said
@@ -49,7 +57,6 @@ func startChild(t *testing.T, before string, args ...string) *child {
 	c.process = cmd.Process
 	c.end = sync.OnceValue(func() int { cmd.Wait(); return cmd.ProcessState.ExitCode() })
 	t.Cleanup(func() { cmd.Process.Kill(); c.end() })
-	c.wait(t)
 	return c
 }
 

@@ -53,7 +53,8 @@ const (
 
 // StartEmbedded starts the server of config.Dir, makes its cluster if there is
 // none, and returns when it answers. It returns an *InUseError when the
-// directory's server runs already. The server lives until Stop; ctx ends only
+// directory's server runs already, and an error that is DiskFull when there is
+// no room for it. The server lives until Stop; ctx ends only
 // the start.
 func StartEmbedded(ctx context.Context, config EmbeddedConfig) (*Embedded, error) {
 	dir, err := filepath.Abs(config.Dir)
@@ -74,7 +75,7 @@ func StartEmbedded(ctx context.Context, config EmbeddedConfig) (*Embedded, error
 	e := &Embedded{dir: dir, lock: lock, logPath: filepath.Join(dir, "postgres.log")}
 	if err := e.start(ctx, dir, config, log); err != nil {
 		e.Stop(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("start Postgres in %s: %w", dir, err)
+		return nil, fmt.Errorf("start Postgres in %s: %w", dir, explainDisk(err, dir))
 	}
 	return e, nil
 }
