@@ -10,10 +10,11 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=unknown
-RUN make build licenses VERSION="$VERSION"
+RUN make build licenses VERSION="$VERSION" && mkdir /empty
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build --chown=65532:65532 /empty /tmp
 COPY --from=build /src/bin/licenses /licenses
 COPY --from=build /src/bin/exchequer /exchequer
 USER 65532:65532
