@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,9 +16,14 @@ type cgroup string
 // newCgroup makes a group with a limit, which is removed when the benchmark has
 // ended. It fails where the machine does not allow that.
 func newCgroup(b *testing.B, limit int64) (cgroup, error) {
-	parent, files := "/sys/fs/cgroup/memory", []string{"memory.limit_in_bytes"}
+	type setting struct {
+		file  string
+		value int64
+	}
+	// The second one keeps it from swapping, where the kernel can.
+	parent, settings := "/sys/fs/cgroup/memory", []setting{{"memory.limit_in_bytes", limit}, {"memory.memsw.limit_in_bytes", limit}}
 	if _, err := os.Stat(parent); err != nil {
-		parent, files = "/sys/fs/cgroup", []string{"memory.max", "memory.swap.max"}
+		parent, settings = "/sys/fs/cgroup", []setting{{"memory.max", limit}, {"memory.swap.max", 0}}
 	}
 	dir, err := os.MkdirTemp(parent, "exchequer-bench-")
 	if err != nil {
@@ -28,28 +34,22 @@ func newCgroup(b *testing.B, limit int64) (cgroup, error) {
 			b.Errorf("remove the memory cgroup: %v", err)
 		}
 	})
-	for i, name := range files {
-		value := limit
-		if i > 0 {
-			value = 0 // no swap on top
-		}
-		// The file must be there: the kernel makes it, we do not.
-		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
-		if err != nil && i > 0 {
-			continue // a kernel without swap
-		}
-		if err != nil {
-			return "", err
-		}
-		_, err = fmt.Fprint(file, value)
-		if closing := file.Close(); err == nil {
-			err = closing
-		}
-		if err != nil {
+	for i, s := range settings {
+		if err := set(filepath.Join(dir, s.file), s.value); err != nil && i == 0 {
 			return "", fmt.Errorf("limit memory: %w", err)
 		}
 	}
 	return cgroup(dir), nil
+}
+
+// set writes to a file that is there: those of a cgroup are made by the kernel.
+func set(path string, value int64) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(file, value)
+	return errors.Join(err, file.Close())
 }
 
 func (g cgroup) file(name string) string { return filepath.Join(string(g), name) }

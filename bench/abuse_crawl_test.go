@@ -77,30 +77,22 @@ func crawled() int {
 // crawlAndLeave asks for cold keys of one memo by readers who leave after a
 // tenth of a second.
 func crawlAndLeave(t *target) int {
-	return t.crawl(func(i int) int {
-		t.hangUp(accountPath(i), 100*time.Millisecond)
-		return 0
+	var sent atomic.Int64
+	t.crawl(func(i int) {
+		if t.hangUp(accountPath(i), 100*time.Millisecond) {
+			sent.Add(1)
+		}
 	})
+	t.note("sent, not answered")
+	return int(sent.Load())
 }
 
 // crawlAndStay asks for them by readers who wait for the answer.
 func crawlAndStay(t *target) int {
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	return t.crawl(func(i int) int { return t.ask(client, accountPath(i), "") })
-}
-
-func accountPath(i int) string { return "/api/v1/accounts/" + accountRef(i) }
-
-// crawl begins a second before a boundary of the home page, and looks how long
-// after the boundary that shows the new window.
-func (t *target) crawl(read func(i int) int) int {
-	w := cache.WindowAt(time.Now().Add(2*time.Second), pageWindow)
-	t.pause(w.End.Add(-time.Second))
-	late := make(chan time.Duration, 1)
-	go func() { late <- t.lateness(w.End) }()
 	var answered, unavailable atomic.Int64
-	t.atOnce(crawled(), 1000, func(i int) {
-		switch read(i) {
+	t.crawl(func(i int) {
+		switch t.ask(client, accountPath(i), "") {
 		case 0:
 		case http.StatusServiceUnavailable:
 			unavailable.Add(1)
@@ -109,8 +101,39 @@ func (t *target) crawl(read func(i int) int) int {
 			answered.Add(1)
 		}
 	})
-	t.note("home page %.1f s late, %d × 503", (<-late).Seconds(), unavailable.Load())
+	t.note("%d × 503", unavailable.Load())
 	return int(answered.Load())
+}
+
+func accountPath(i int) string { return "/api/v1/accounts/" + accountRef(i) }
+
+// nothing shows what the rest is to be compared with.
+func nothing(t *target) int {
+	end := time.Now().Add(10 * time.Second)
+	t.late()()
+	t.pause(end)
+	return 0
+}
+
+// crawl reads, a thousand at once, and looks how late the home page is at the
+// boundary that comes meanwhile.
+func (t *target) crawl(read func(i int)) {
+	defer t.late()()
+	t.atOnce(crawled(), 1000, read)
+}
+
+// untilBoundary waits until a second before a boundary of the home page.
+func untilBoundary(t *target) {
+	t.pause(cache.WindowAt(time.Now().Add(2*time.Second), pageWindow).End.Add(-time.Second))
+}
+
+// late looks how late the home page is after the next boundary. The returned
+// function waits for that and notes it.
+func (t *target) late() (wait func()) {
+	boundary := cache.WindowAt(time.Now(), pageWindow).End
+	late := make(chan time.Duration, 1)
+	go func() { late <- t.lateness(boundary) }()
+	return func() { t.note("home page %.1f s late", (<-late).Seconds()) }
 }
 
 // lateness is how long after a boundary the home page shows that window.

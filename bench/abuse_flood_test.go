@@ -13,12 +13,6 @@ import (
 	"exchequer/cache"
 )
 
-// nothing shows what the rest is to be compared with.
-func nothing(t *target) int {
-	t.pause(time.Now().Add(10 * time.Second))
-	return 0
-}
-
 // eachAccount asks for one account's document after the other.
 const eachAccount = `
 local n = -1
@@ -62,8 +56,9 @@ func pagesAtBoundaries(t *target) int {
 	var whole atomic.Int64
 	var mu sync.Mutex
 	var took durations
-	for range boundaries {
-		t.pause(cache.WindowAt(time.Now(), pageWindow).End.Add(time.Second))
+	first := cache.WindowAt(time.Now(), pageWindow).End.Add(time.Second)
+	for i := range boundaries {
+		t.pause(first.Add(time.Duration(i) * pageWindow))
 		t.atOnce(len(paths), len(paths), func(i int) {
 			began := time.Now()
 			if status := t.ask(client, paths[i], "br"); status != http.StatusOK {
@@ -137,8 +132,12 @@ func longPaths(t *target) int {
 	}
 	before := size()
 	answered, _ := t.wrk("/", 4, 5*time.Second, `
-		local path = "/" .. string.rep("\255", 15500)
-		request = function() return wrk.format("GET", path) end
+		local path = "/" -- of the first request, which wrk checks
+		request = function()
+			local asked = wrk.format("GET", path)
+			path = "/" .. string.rep("\255", 15500)
+			return asked
+		end
 	`)
 	t.note("%d bytes of log a request", (size()-before)/int64(max(answered, 1)))
 	return answered

@@ -14,7 +14,7 @@ import (
 
 const (
 	abuseAccounts  = 300_000
-	abuseTransfers = 60_000
+	abuseTransfers = 20_000
 )
 
 // largeLedger returns the URL of a database on a server of its own: accounts

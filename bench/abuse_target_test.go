@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,6 +31,7 @@ type target struct {
 	log      string // file
 	pid      int
 	limited  bool
+	far      bool
 	group    cgroup
 
 	dead  context.Context // done when the process has ended
@@ -37,12 +39,12 @@ type target struct {
 	notes []string        // the end of its row
 }
 
-func (a *arena) start(b *testing.B, unlimited bool) *target {
+func (a *arena) start(b *testing.B, attack attack) *target {
 	b.Helper()
 	dir := b.TempDir()
 	t := &target{b: b, database: a.database, redis: testkit.Redis(b), log: filepath.Join(dir, "log")}
 	join := ""
-	if !unlimited {
+	if !attack.unlimited {
 		if group, err := newCgroup(b, memoryLimit); err != nil {
 			b.Logf("no memory cgroup here: %v", err)
 		} else {
@@ -58,7 +60,11 @@ func (a *arena) start(b *testing.B, unlimited bool) *target {
 		b.Fatal(err)
 	}
 	f := &fleet{b: b, redis: t.redis}
-	f.start(wrapper, t.log, []string{"DATABASE_URL=" + a.database, "REDIS_URL=" + t.redis.URL()})
+	database := a.database
+	if attack.far {
+		database, t.far = a.far, true
+	}
+	f.start(wrapper, t.log, []string{"DATABASE_URL=" + database, "REDIS_URL=" + t.redis.URL()})
 	t.url = f.address(t.log)
 	t.addr = strings.TrimPrefix(t.url, "http://")
 	written, err := os.ReadFile(pidFile)
@@ -124,7 +130,7 @@ func (t *target) peak() int64 {
 // cpu returns the time that the process has had on a processor.
 func (t *target) cpu() time.Duration { return cpuOf(t.pid, false) }
 
-// cpuOf returns the processor time of a process, and that of its children that
+// cpuOf returns the processor time of a process, with that of its children that
 // have ended if asked for.
 func cpuOf(pid int, children bool) time.Duration {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -133,25 +139,26 @@ func cpuOf(pid int, children bool) time.Duration {
 	if len(fields) < 15 {
 		return 0
 	}
-	last := 12
+	times := fields[11:13] // utime, stime
 	if children {
-		last = 14
+		times = fields[11:15]
 	}
-	const tick = 10 * time.Millisecond
-	var sum time.Duration
-	for _, field := range fields[11:min(last+1, 15)] {
+	var ticks time.Duration
+	for _, field := range times {
 		n, _ := strconv.Atoi(string(field))
-		sum += time.Duration(n) * tick
+		ticks += time.Duration(n)
 	}
-	return sum
+	return ticks * 10 * time.Millisecond
 }
 
 // databaseCPU returns the processor time of all processes of the database
 // server, those that have ended included.
 func (t *target) databaseCPU() (sum time.Duration) {
-	_, query, _ := strings.Cut(t.database, "host=")
-	dir, _, _ := strings.Cut(query, "&")
-	data := strings.ReplaceAll(dir, "%2F", "/") + "/data"
+	at, err := url.Parse(t.database)
+	if err != nil {
+		t.b.Fatal(err)
+	}
+	data := at.Query().Get("host") + "/data"
 	found, _ := filepath.Glob("/proc/[0-9]*")
 	for _, proc := range found {
 		if cwd, err := os.Readlink(filepath.Join(proc, "cwd")); err != nil || cwd != data {
