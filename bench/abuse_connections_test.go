@@ -67,6 +67,7 @@ func (t *target) readSlowly(ctx context.Context) {
 		return
 	}
 	defer conn.Close()
+	context.AfterFunc(ctx, func() { conn.Close() }) // while it waits for more
 	fmt.Fprint(conn, download)
 	buffer := make([]byte, 4096)
 	for ctx.Err() == nil {

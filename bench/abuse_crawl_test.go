@@ -133,7 +133,13 @@ func (t *target) late() (wait func()) {
 	boundary := cache.WindowAt(time.Now(), pageWindow).End
 	late := make(chan time.Duration, 1)
 	go func() { late <- t.lateness(boundary) }()
-	return func() { t.note("home page %.1f s late", (<-late).Seconds()) }
+	return func() {
+		if d := <-late; d < limit() {
+			t.note("home page %.1f s late", d.Seconds())
+		} else {
+			t.note("home page not new within %.0f s", limit().Seconds())
+		}
+	}
 }
 
 // lateness is how long after a boundary the home page shows that window.
