@@ -57,7 +57,10 @@ func csvSlowReaders(t *target) int {
 		t.pause(time.Now().Add(time.Second))
 	}
 	stop()
-	t.note("%d of 10 others got the list, after %.1f s (worst %.1f s)", whole, took.quantile(.5).Seconds(), took.quantile(1).Seconds())
+	t.note("%d of 10 others got the list", whole)
+	if whole > 0 {
+		t.note("each within %.1f s, half of them within %.1f s", took.quantile(1).Seconds(), took.quantile(.5).Seconds())
+	}
 	return answered
 }
 

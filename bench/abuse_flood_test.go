@@ -24,16 +24,12 @@ end
 
 // brotliDocuments has 64 clients read distinct documents by brotli.
 func brotliDocuments(t *target) int {
-	answered, refused := t.wrk("/", 64, min(limit(), 30*time.Second), eachAccount, "Accept-Encoding: br")
-	t.note("%d refused", refused)
-	return answered
+	return t.wrk("/", 64, min(limit(), 30*time.Second), eachAccount, "Accept-Encoding: br")
 }
 
 // walk goes through the accounts without compression, as a crawler does.
 func walk(t *target) int {
-	answered, refused := t.wrk("/", 16, limit(), eachAccount)
-	t.note("%d refused", refused)
-	return answered
+	return t.wrk("/", 16, limit(), eachAccount)
 }
 
 // pagesAtBoundaries asks for 75 ordinary pages, once each, all together, a
@@ -78,9 +74,7 @@ func pagesAtBoundaries(t *target) int {
 // gzip.
 func flood(path string) func(*target) int {
 	return func(t *target) int {
-		answered, refused := t.wrk(path, 4, 5*time.Second, "", "Accept-Encoding: gzip")
-		t.note("%d of them with a status of 400 or above", refused)
-		return answered
+		return t.wrk(path, 4, 5*time.Second, "", "Accept-Encoding: gzip")
 	}
 }
 
@@ -131,7 +125,7 @@ func longPaths(t *target) int {
 		return info.Size()
 	}
 	before := size()
-	answered, _ := t.wrk("/", 4, 5*time.Second, `
+	answered := t.wrk("/", 4, 5*time.Second, `
 		local path = "/" -- of the first request, which wrk checks
 		request = function()
 			local asked = wrk.format("GET", path)

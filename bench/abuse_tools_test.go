@@ -22,9 +22,9 @@ end
 `
 
 // wrk runs wrk with a script and headers such as "Accept-Encoding: br". It
-// returns how many requests were answered, and how many of these with a status
-// of 400 or above. It ends with the process that it attacks.
-func (t *target) wrk(path string, conns int, span time.Duration, script string, headers ...string) (answered, refused int) {
+// returns how many requests were answered, and notes how many of these with a
+// status of 400 or above. It ends with the process that it attacks.
+func (t *target) wrk(path string, conns int, span time.Duration, script string, headers ...string) (answered int) {
 	t.b.Helper()
 	if _, err := exec.LookPath("wrk"); err != nil {
 		t.b.Fatal("no wrk on this machine: install it (Debian: apt-get install wrk)")
@@ -44,11 +44,15 @@ func (t *target) wrk(path string, conns int, span time.Duration, script string, 
 	if err != nil && t.dead.Err() == nil {
 		t.b.Fatalf("wrk: %v\n%s", err, out)
 	}
+	refused := 0
 	_, counts, _ := bytes.Cut(out, []byte("\ncounted "))
 	if _, err := fmt.Sscan(string(counts), &answered, &refused); err != nil && t.dead.Err() == nil {
 		t.b.Fatalf("wrk: %v\n%s", err, out)
 	}
-	return answered, refused
+	if refused > 0 {
+		t.note("%d with a status of 400 or above", refused)
+	}
+	return answered
 }
 
 // A steadyVisitor asks for the home page 20 times a second, each time anew, so
