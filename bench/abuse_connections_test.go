@@ -39,12 +39,9 @@ func csvSlowReaders(t *target) int {
 	}
 	t.pause(time.Now().Add(3 * time.Second))
 	client := &http.Client{Timeout: limit(), Transport: &http.Transport{DisableKeepAlives: true}}
-	answered, whole := 0, 0
+	tried, answered, whole := 0, 0, 0
 	var took durations
-	for range 10 {
-		if ctx.Err() != nil {
-			break
-		}
+	for ; tried < 10 && ctx.Err() == nil; tried++ {
 		began := time.Now()
 		status := t.ask(client, "/economy/richest.csv", "")
 		if status != 0 {
@@ -57,7 +54,7 @@ func csvSlowReaders(t *target) int {
 		t.pause(time.Now().Add(time.Second))
 	}
 	stop()
-	t.note("%d of 10 others got the list", whole)
+	t.note("%d of %d others got the list", whole, tried)
 	if whole > 0 {
 		t.note("each within %.1f s, half of them within %.1f s", took.quantile(1).Seconds(), took.quantile(.5).Seconds())
 	}
