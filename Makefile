@@ -43,9 +43,9 @@ lint:
 
 ## bench: measure what docs/benchmarks.md reports, and print the table
 bench:
-	@.ci/deps postgres redis
+	@.ci/deps postgres redis wrk
 	$(GO) test -run 'PageWeights|HitRatio' -v ./bench
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 80m ./bench
 
 ## generate: the Go code of the templates
 generate:
