@@ -170,7 +170,7 @@ func TestADateBeforeTheOldestIsATypingErrorUnlessAllowed(t *testing.T) {
 	file := save(t, "old.csv", "Date,Amount,Payer,Payee\n1066-10-14,1.50,council,anna\n2026-01-02,0.50,council,anna\n")
 	db := testkit.Postgres(t)
 	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: parse(t, payments), Files: []string{file}})
-	want := `old.csv:2: column "date" (Date): "1066-10-14": expected a date like YYYY-MM-DD, of 1900-01-01 or later; if it is right, allow it: import --oldest 1066-10-14`
+	want := `old.csv:2: column "date" (Date): "1066-10-14": expected a date like YYYY-MM-DD, 1900-01-01 or later; if it is right, allow it: import --oldest 1066-10-14`
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Run = %v\nwant %s", err, want)
 	}

@@ -224,7 +224,7 @@ func (r *row) time(name string) (time.Time, *RowError) {
 		return t, r.bad(name, "expected %s", r.m.csv.dates.expected())
 	}
 	if t.Before(r.oldest) {
-		return t, r.bad(name, "expected %s, of %s or later; if it is right, allow it: import --oldest %s",
+		return t, r.bad(name, "expected %s, %s or later; if it is right, allow it: import --oldest %s",
 			r.m.csv.dates.expected(), r.oldest.Format(time.DateOnly), t.Format(time.DateOnly))
 	}
 	if t.After(r.latest) {
