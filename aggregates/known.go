@@ -28,10 +28,10 @@ type Known struct {
 	look   func(ctx context.Context, ref string) (bool, error)
 }
 
-// Of the database's connections names have two at most, for a moment each, so
+// Of the database's connections names have three at most, for a moment each, so
 // that whoever tries out many of them leaves the others to the producers.
 const (
-	looksAtOnce = 2
+	looksAtOnce = 3
 	lookFor     = time.Second
 )
 
