@@ -26,7 +26,7 @@ var (
 	errForeign  = errors.New("cross-origin request")
 	errMethod   = errors.New("method not allowed")
 	errPanic    = errors.New("panic")
-	errBusy     = errors.New("all downloads are taken")
+	errUnmade   = errors.New("the file could not be made")
 )
 
 // messages are what visitors may learn, by status.
@@ -52,7 +52,7 @@ func status(err error) int {
 		return http.StatusMethodNotAllowed
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
 		return http.StatusBadRequest
-	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
+	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errUnmade):
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError

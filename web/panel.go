@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"time"
 
 	"exchequer/aggregates"
 	"exchequer/views"
@@ -50,7 +50,7 @@ func (s *server) panelJSON(name string) handler {
 func (s *server) panelCSV(name string) handler {
 	path := "/economy/" + name + ".csv"
 	if name == "richest" {
-		return s.accountsCSV
+		return s.accounts.serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		return s.single(w, r, name, path, func(_ context.Context, asked *views.EconomyPage, p part) (*page, error) {
@@ -130,36 +130,13 @@ func tabled[T any](p views.Panel[T], table func(T) aggregates.Table) aggregates.
 // shareColumn is the place of the share of the supply in a row of accounts.
 const shareColumn = 5
 
-// accountsCSV is the list of the richest, whole: all accounts, streamed from
-// one reading of the database.
-func (s *server) accountsCSV(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), downloadLimit)
-	defer cancel()
-	for name, values := range csvHeader("richest") {
-		w.Header()[name] = values
-	}
-	w.Header()["Cache-Control"] = noStore
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	if !s.downloads.TryAcquire(1) {
-		return errBusy
-	}
-	defer s.downloads.Release(1)
-	control := http.NewResponseController(w)
+// writeAccounts writes the list of the richest, whole, from one reading of the
+// database.
+func (s *server) writeAccounts(ctx context.Context, w io.Writer) error {
 	out := newCSV(w, s.Settings())
 	columns := aggregates.RichColumns()
-	begun := false
-	rows := 0
+	out.header(columns)
 	err := s.Economy.AllAccounts(ctx, func(a aggregates.RichAccount) error {
-		if !begun {
-			out.header(columns)
-			begun = true
-		}
-		if rows++; rows%1000 == 0 {
-			// While the reader takes rows, it may have more time.
-			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-		}
 		row := a.Row(0)
 		row[shareColumn] = a.Share // of a supply that only the reading knows
 		out.row(columns, row)
@@ -167,9 +144,6 @@ func (s *server) accountsCSV(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
-	}
-	if !begun {
-		out.header(columns)
 	}
 	return out.end()
 }

@@ -68,13 +68,14 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 
-	downloads *semaphore.Weighted
-	warming   *semaphore.Weighted
-	gate      *gate // before the operators' endpoints
+	accounts *download
+	warming  *semaphore.Weighted
+	gate     *gate // before the operators' endpoints
 }
 
-// New returns the handler of the whole site. It starts nothing that outlives a
-// request.
+// New returns the handler of the whole site. What it starts for a request ends
+// with it, save for a file to download, which ends within a minute or with
+// Leaving.
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -82,14 +83,20 @@ func New(d Deps) (http.Handler, error) {
 	if d.Budget == 0 {
 		d.Budget = 10 * time.Second
 	}
+	if d.Leaving == nil {
+		d.Leaving = context.Background()
+	}
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
 		pages:     newMemory(64),
 		documents: newMemory(256),
 
-		downloads: semaphore.NewWeighted(downloads),
-		warming:   semaphore.NewWeighted(1),
+		warming: semaphore.NewWeighted(1),
+	}
+	s.accounts = &download{
+		name: "economy-richest.csv", header: csvHeader("richest"), window: d.Economy.Richest.Policy().Window,
+		write: s.writeAccounts, now: d.Now, leaving: d.Leaving, log: d.Log,
 	}
 	var err error
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
