@@ -217,7 +217,10 @@ func TestOnlyTextsAreGuardedAgainstFormulas(t *testing.T) {
 	out := newCSV(&b, ledger.Settings{Symbol: "£", Decimals: 2})
 	columns := []aggregates.Column{{Title: "=name"}, {Title: "Sum", Unit: aggregates.Money}, {Title: "Day", Unit: aggregates.Day}, {Title: "Share", Unit: aggregates.Percent}}
 	out.header(columns)
-	for _, name := range []string{"=1+1", "+1", "-1", "@x", "\tx", "\rx", `a "b", c`, "plain", ""} {
+	for _, name := range []string{
+		"=1+1", "+1", "-1", "@x", "\tx", "\rx", `a "b", c`, "plain", "",
+		"  =1", "a;=1+1", "a;\t=1", "a\n=1+1", "a\r\nb", "|＝1", "\u200b=1", "a =1", "Bakery - North", "C++", "x-ray a@b", "- a", "a; - b",
+	} {
 		out.row(columns, []any{name, int64(-5), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), -0.25})
 	}
 	out.row(columns, []any{"none", nil, nil, nil})
@@ -225,7 +228,10 @@ func TestOnlyTextsAreGuardedAgainstFormulas(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "'=name,Sum (£),Day,Share (share of 1)\r\n"
-	for _, name := range []string{"'=1+1", "'+1", "'-1", "'@x", "'\tx", "\"'x\"", `"a ""b"", c"`, "plain", ""} {
+	for _, name := range []string{
+		"'=1+1", "'+1", "'-1", "'@x", `" x"`, `" x"`, `"a ""b"", c"`, "plain", "",
+		`"  '=1"`, "a;'=1+1", "a; '=1", "a '=1+1", "a  b", "|'＝1", "\u200b'=1", "a '=1", "Bakery - North", "C++", "x-ray a@b", "'- a", "a; '- b",
+	} {
 		want += name + ",-0.05,2026-01-02,-0.25\r\n"
 	}
 	want += "none,,,\r\n"
