@@ -16,13 +16,17 @@ func (s *server) panel(name string) handler {
 	path := "/economy/" + name
 	return func(w http.ResponseWriter, r *http.Request) error {
 		return s.single(w, r, name, path, func(ctx context.Context, asked *views.EconomyPage, _ part) (*page, error) {
+			t, err := table(name, asked)
+			if err != nil {
+				return nil, err
+			}
 			var b bytes.Buffer
 			alone := views.PanelPage{
 				Site: asked.Site, Clock: asked.Clock, Choice: asked.Choice,
-				Name: name, Page: *asked, Table: table(name, asked),
+				Name: name, Page: *asked, Table: t,
 			}
 			if err := safely(func() error { return views.PanelAlone(alone).Render(ctx, &b) }); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w: %w", errUndrawn, err)
 			}
 			return newPage(pageHeader(asked.Site), b.Bytes(), asked.Clock.Next.Add(asked.Clock.Lag)), nil
 		})
@@ -36,7 +40,11 @@ func (s *server) panelJSON(name string) handler {
 			if err := p.failure(); err != nil {
 				return nil, err
 			}
-			b, err := encodeJSON(name, asked, p.answer(), table(name, asked))
+			t, err := table(name, asked)
+			if err != nil {
+				return nil, err
+			}
+			b, err := encodeJSON(name, asked, p.answer(), t)
 			if err != nil {
 				return nil, err
 			}
@@ -57,8 +65,11 @@ func (s *server) panelCSV(name string) handler {
 			if err := p.failure(); err != nil {
 				return nil, err
 			}
+			t, err := table(name, asked)
+			if err != nil {
+				return nil, err
+			}
 			var b bytes.Buffer
-			t := table(name, asked)
 			out := newCSV(&b, asked.Settings)
 			out.header(t.Columns)
 			for _, row := range t.Rows {
@@ -98,8 +109,17 @@ var partOf = map[string]int{
 	"overview": 0, "inequality": 1, "lorenz": 1, "distribution": 1, "activity": 2, "rhythm": 3, "wealth": 4, "richest": 5,
 }
 
-// table is the numbers behind a panel, none where it has no value.
-func table(name string, p *views.EconomyPage) aggregates.Table {
+// table returns the numbers behind a panel, none where it has no value. It
+// fails for a value that cannot be shown, such as one with series of different
+// lengths.
+func table(name string, p *views.EconomyPage) (t aggregates.Table, err error) {
+	if err := safely(func() error { t = tableOf(name, p); return nil }); err != nil {
+		return t, fmt.Errorf("%w: %w", errUndrawn, err)
+	}
+	return t, nil
+}
+
+func tableOf(name string, p *views.EconomyPage) aggregates.Table {
 	switch name {
 	case "overview":
 		return tabled(p.Overview, (*aggregates.Overview).Table)

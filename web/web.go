@@ -63,8 +63,8 @@ type server struct {
 	Deps
 	assets    views.Assets
 	pages     *memory
-	documents *memory        // of the API, which has many more addresses
-	failed    map[int][]byte // error pages, by status
+	documents *memory           // of the API, which has many more addresses
+	failed    map[string][]byte // error pages, by what they say
 	metrics   *metrics
 	router    http.Handler
 
