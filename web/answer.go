@@ -68,7 +68,7 @@ func (s *server) answer(route string, h handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		v := &visit{ResponseWriter: w, id: requestID(r), route: route}
+		v := &visit{ResponseWriter: w, id: s.requestID(r), route: route}
 		header := w.Header()
 		for name, values := range fixedHeaders {
 			header[name] = values
@@ -119,9 +119,9 @@ func (v *visit) panicked(caught any) error {
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
-// requestID is the one that a proxy gave, if it is one, or a new one.
-func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); saneID(id) {
+// requestID is the one that a trusted proxy gave, if it is one, or a new one.
+func (s *server) requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); saneID(id) && s.proxies.sent(r) {
 		return id
 	}
 	return strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)

@@ -36,12 +36,40 @@ func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
 	}
 }
 
-func TestARequestKeepsASaneId(t *testing.T) {
-	server := newTown().start(t)
+func TestARequestKeepsASaneIdOfATrustedProxy(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"10.0.0.0/8", "127.0.0.0/8"} }
+	server := tn.start(t)
 	for given, kept := range map[string]bool{"abc-123.DEF_9": true, "short": false, "with space in it": false, strings.Repeat("x", 65): false} {
 		response, _ := ask(t, "GET", server.URL+"/healthz", "X-Request-Id", given)
 		if got := response.Header.Get("X-Request-Id"); (got == given) != kept || got == "" {
 			t.Errorf("id %q became %q", given, got)
+		}
+	}
+}
+
+func TestNobodyElseGivesARequestItsId(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"10.0.0.0/8"} }
+	response, _ := ask(t, "GET", tn.start(t).URL+"/healthz", "X-Request-Id", "abc-123.DEF_9")
+	if got := response.Header.Get("X-Request-Id"); got == "abc-123.DEF_9" || got == "" {
+		t.Errorf("the id is %q, want one of our own", got)
+	}
+}
+
+func TestTheThemeCookieIsSecureWhereTheVisitorsConnectionIs(t *testing.T) {
+	for _, c := range []struct {
+		proxy, proto string
+		secure       bool
+	}{
+		{"127.0.0.0/8", "https", true}, {"127.0.0.0/8", "https, http", true}, {"127.0.0.0/8", "http", false}, {"127.0.0.0/8", "", false},
+		{"10.0.0.0/8", "https", false},
+	} {
+		tn := newTown()
+		tn.change = func(d *Deps) { d.TrustedProxies = []string{c.proxy} }
+		response, _ := ask(t, "POST", tn.start(t).URL+"/theme?theme=dark", "X-Forwarded-Proto", c.proto)
+		if got := response.Cookies()[0].Secure; got != c.secure {
+			t.Errorf("%q by a proxy when %s is trusted: secure %t, want %t", c.proto, c.proxy, got, c.secure)
 		}
 	}
 }

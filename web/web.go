@@ -44,7 +44,8 @@ type Deps struct {
 	// Leaving ends when the process is about to, and with it what may last.
 	// May be nil.
 	Leaving context.Context
-	// TrustedProxies are the address ranges whose X-Forwarded-For is believed.
+	// TrustedProxies are the address ranges whose X-Forwarded-For,
+	// X-Forwarded-Proto and X-Request-Id are believed.
 	TrustedProxies []string
 }
 
@@ -70,6 +71,7 @@ type server struct {
 
 	accounts *download
 	warming  *semaphore.Weighted
+	proxies  proxies
 	gate     *gate // before the operators' endpoints
 }
 
@@ -99,6 +101,9 @@ func New(d Deps) (http.Handler, error) {
 		write: s.writeAccounts, now: d.Now, leaving: d.Leaving, log: d.Log,
 	}
 	var err error
+	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
 	}
