@@ -32,7 +32,9 @@ type Deps struct {
 	Ready    []Check
 	Log      *slog.Logger
 	Registry *prometheus.Registry // gets the metrics of requests, shown with all others at "/metrics"
-	Version  string               // of the program
+	// MetricsApart leaves "/metrics" to a server of its own: see MetricsHandler.
+	MetricsApart bool
+	Version      string // of the program
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
