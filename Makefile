@@ -13,6 +13,11 @@ build: bin/exchequer
 bin/exchequer: $(SOURCES) go.mod go.sum
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/exchequer
 
+## licenses: bin/licenses, those of all that is linked into the program
+licenses:
+	.ci/licenses bin/licenses ./cmd/exchequer
+	cp LICENSE NOTICE static/vendor/idiomorph.LICENSE bin/licenses/
+
 ## demo: a simulated town on an embedded Postgres, at http://127.0.0.1:8080
 demo: build
 	@.ci/deps postgres || true # the program fetches it then, or says what to do
@@ -38,15 +43,15 @@ lint:
 
 ## bench: measure what docs/benchmarks.md reports, and print the table
 bench:
-	@.ci/deps postgres redis
+	@.ci/deps postgres redis wrk
 	$(GO) test -run 'PageWeights|HitRatio' -v ./bench
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 80m ./bench
 
 ## generate: the Go code of the templates
 generate:
 	$(GO) tool templ generate -path views
 
-## verify: the generated code is fresh, go.mod is tidy
+## verify: the generated code is fresh, go.mod is tidy, all that is linked has a licence
 verify:
 	@.ci/verify
 
@@ -58,4 +63,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: build demo run test lint bench generate verify clean help
+.PHONY: build licenses demo run test lint bench generate verify clean help

@@ -40,12 +40,12 @@ type Account struct {
 	Why        string      `json:"why,omitempty" doc:"If there, the ledger has nothing to show of the period, and this says why."`
 	Received   int64       `json:"received" doc:"In the period."`
 	Sent       int64       `json:"sent" doc:"In the period; positive."`
-	Bucket     string      `json:"bucket" enum:"day,week,month" doc:"What an entry of moves stands for: a day in periods up to a year."`
+	Bucket     string      `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
 	Moves      []Moves     `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
 }
 
-// Moves is what an account received and sent on one day, week (from Monday) or
-// in one month.
+// Moves is what an account received and sent on one day, or in one week (from
+// Monday), month, year or decade.
 type Moves struct {
 	Start    time.Time `json:"start"`
 	Received int64     `json:"received"`
@@ -87,28 +87,24 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	const query = `
 		SELECT day, received, sent, postings FROM account_days
 		WHERE account = $1 AND day BETWEEN $2::date AND $3::date`
-	days := make([]Moves, s.days())
+	unit, buckets := s.divide(mostDays)
+	a.Bucket = unit
+	for _, b := range buckets {
+		a.Moves = append(a.Moves, Moves{Start: b.start, Partial: b.partial})
+	}
 	rows, _ := tx.Query(ctx, query, id, s.Start, s.Today)
 	var m Moves
 	_, err := pgx.ForEachRow(rows, []any{&m.Start, &m.Received, &m.Sent, &m.Postings}, func() error {
-		days[s.index(m.Start)] = m
+		sum := &a.Moves[bucketOf(buckets, s.index(m.Start))]
+		sum.Received += m.Received
+		sum.Sent += m.Sent
+		sum.Postings += m.Postings
+		a.Received += m.Received
+		a.Sent += m.Sent
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("moves by day: %w", err)
-	}
-	unit, buckets := s.divide(mostDays)
-	a.Bucket = unit
-	for _, b := range buckets {
-		sum := Moves{Start: b.start, Partial: b.partial}
-		for _, d := range days[b.from : b.to+1] {
-			sum.Received += d.Received
-			sum.Sent += d.Sent
-			sum.Postings += d.Postings
-		}
-		a.Received += sum.Received
-		a.Sent += sum.Sent
-		a.Moves = append(a.Moves, sum)
 	}
 	return nil
 }

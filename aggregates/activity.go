@@ -11,18 +11,18 @@ import (
 	"exchequer/cache"
 )
 
-// Activity is what happened in a period, by bucket: a day, or a week (Monday)
-// for periods over 90 days, or a month for periods over two years.
+// Activity is what happened in a period, by bucket: a day, or, of longer
+// periods, a week (from Monday), a month, a year or a decade.
 type Activity struct {
 	Days       Days
 	Start, End time.Time
 	Historical bool             // the ledger ended before now: End is the end of its last day
 	Why        string           // if not empty, there is nothing to show, and this says why
-	Bucket     string           // "day", "week", "month"
+	Bucket     string           // "day", "week", "month", "year", "decade"
 	Buckets    []ActivityBucket // oldest first; without activity: zero, not missing
 }
 
-// An ActivityBucket is one day, week or month. Partial is true for the one that is
+// An ActivityBucket is one of the buckets. Partial is true for the one that is
 // not over, and for the first one where the period starts within it.
 type ActivityBucket struct {
 	Start        time.Time
@@ -37,20 +37,20 @@ func ComputeActivity(ctx context.Context, db *pgxpool.Pool, w cache.Window, days
 	a := &Activity{Days: days, Start: w.Start, End: w.Start, Bucket: "day"}
 	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
 		a.Start, a.End, a.Historical = s.Start, s.End, s.Historical
-		daily, err := dailyActivity(ctx, tx, s)
+		days, err := readActivity(ctx, tx, s)
 		if err != nil {
 			return err
 		}
 		unit, buckets := s.buckets()
 		a.Bucket = unit
 		for _, b := range buckets {
-			sum := ActivityBucket{Start: b.start, Partial: b.partial}
-			for _, d := range daily[b.from : b.to+1] {
-				sum.Transactions += d.Transactions
-				sum.Volume += d.Volume
-				sum.Transfers += d.Transfers
-			}
-			a.Buckets = append(a.Buckets, sum)
+			a.Buckets = append(a.Buckets, ActivityBucket{Start: b.start, Partial: b.partial})
+		}
+		for _, d := range days {
+			sum := &a.Buckets[bucketOf(buckets, d.day)]
+			sum.Transactions += d.Transactions
+			sum.Volume += d.Volume
+			sum.Transfers += d.Transfers
 		}
 		return nil
 	})

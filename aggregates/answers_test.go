@@ -21,12 +21,12 @@ import (
 // numbers by scanning every posting and every sale, on random ledgers. The
 // window begins with an hour, so that nothing is taken in proportion.
 func TestTheAPIIsWhatScanningSays(t *testing.T) {
-	for i, days := range []int{2, 20, 45, 200, 900} {
+	for i, days := range []int{2, 20, 45, 200, 900, longAgo} {
 		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(uint64(i), 11))
 			now := at(t, "03-11 15:00").Add(time.Duration(random.IntN(48)) * hour)
-			r := randomRecord(random, now, days, 150)
+			r := randomRecord(random, now, days, transactionsIn(days))
 			sales := r.randomSales(random, 200)
 			db := testkit.Postgres(t)
 			b := r.batch()

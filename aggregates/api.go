@@ -31,7 +31,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	// through all of them: a minute is new enough, and what nobody has asked for
 	// in an hour leaves the shared level, so that they do not fill it.
 	one := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}}
+		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}, ManyKeys: true}
 	}
 	return &API{
 		Stats: NewStats(c, db).Usual(StatsQuery{}),

@@ -3,48 +3,55 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sort"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// A dayActivity is what happened on one day.
-type dayActivity struct {
-	Day                             time.Time
+// A movedDay is a day on which something moved.
+type movedDay struct {
+	day                             int // counted from the period's start
 	Transactions, Volume, Transfers int64
+	Created, Destroyed              int64
+	opening, closing                int64 // supply: opening + Created − Destroyed = closing
 }
 
-// dailyActivity returns one value for each day of s, zero where nothing happened.
-func dailyActivity(ctx context.Context, tx pgx.Tx, s span) ([]dayActivity, error) {
+// daily is a period by day: the days on which something moved, in order. All
+// others are zero, and a long period may have many of them.
+type daily struct {
+	span
+	opening, closing int64 // supply at the start of the period and at its end
+	moved            []movedDay
+}
+
+// readActivity returns the days of s on which something moved, in order,
+// without what was created and destroyed.
+func readActivity(ctx context.Context, tx pgx.Tx, s span) ([]movedDay, error) {
 	const query = `
-		SELECT date_trunc('day', hour, 'UTC') AS day, sum(transactions)::bigint AS transactions,
-			sum(volume)::bigint AS volume, sum(transfers)::bigint AS transfers
+		SELECT date_trunc('day', hour, 'UTC'), sum(transactions)::bigint, sum(volume)::bigint, sum(transfers)::bigint
 		FROM activity_hours WHERE hour >= @start AND hour < @through
 		GROUP BY 1`
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"start": s.Start, "through": s.Through})
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[dayActivity])
+	rows, _ := tx.Query(ctx, query, s.args())
+	var all []movedDay
+	var at time.Time
+	var d movedDay
+	_, err := pgx.ForEachRow(rows, []any{&at, &d.Transactions, &d.Volume, &d.Transfers}, func() error {
+		d.day = s.index(at)
+		all = append(all, d)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("activity by day: %w", err)
 	}
-	all := make([]dayActivity, s.days())
-	for i := range all {
-		all[i].Day = s.Start.Add(time.Duration(i) * day)
-	}
-	for _, d := range found {
-		all[s.index(d.Day)] = d
-	}
+	slices.SortFunc(all, func(a, b movedDay) int { return a.day - b.day })
 	return all, nil
 }
 
-// A daySupply is how the supply changed on one day. Opening + Created −
-// Destroyed = Closing, which is the next day's Opening.
-type daySupply struct {
-	Opening, Created, Destroyed, Closing int64
-}
-
-// dailySupply returns one value for each day of s. It goes back from the
-// current supply, so that the series ends in the sum of the balances.
-func dailySupply(ctx context.Context, tx pgx.Tx, s span, current int64) ([]daySupply, error) {
+// readSupply adds to the days of s what was created and destroyed on them. It
+// returns the supply at the end of s, given the current one.
+func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current int64) (closing int64, err error) {
 	// What was written in hours after the period, while it was being read, is
 	// part of the balances; it comes back as a day of its own.
 	const query = `
@@ -54,59 +61,99 @@ func dailySupply(ctx context.Context, tx pgx.Tx, s span, current int64) ([]daySu
 		FROM flow_hours
 		WHERE hour >= @start AND (from_kind = 'system') <> (to_kind = 'system')
 		GROUP BY 1`
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"start": s.Start, "through": s.Through})
-	all := make([]daySupply, s.days())
+	rows, _ := tx.Query(ctx, query, s.args())
 	var at *time.Time
 	var created, destroyed int64
-	_, err := pgx.ForEachRow(rows, []any{&at, &created, &destroyed}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&at, &created, &destroyed}, func() error {
 		if at == nil {
 			current -= created - destroyed
 			return nil
 		}
-		d := &all[s.index(*at)]
-		d.Created, d.Destroyed = created, destroyed
+		i := firstFrom(days, s.index(*at))
+		if i == len(days) || days[i].day != s.index(*at) {
+			return fmt.Errorf("%s has flows, but no activity", at.Format(time.DateOnly))
+		}
+		days[i].Created, days[i].Destroyed = created, destroyed
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("supply by day: %w", err)
+		return 0, fmt.Errorf("supply by day: %w", err)
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		d := &all[i]
-		d.Closing = current
-		current -= d.Created - d.Destroyed
-		d.Opening = current
-	}
-	return all, nil
+	return current, nil
 }
 
-// daily is the days of a period, in order.
-type daily struct {
-	activity []dayActivity
-	supply   []daySupply
+// firstFrom is the place of the first day that is not before the given one.
+func firstFrom(days []movedDay, day int) int {
+	return sort.Search(len(days), func(i int) bool { return days[i].day >= day })
 }
 
 // readDays returns the days of s and, where the ledger reaches back so far,
-// those of the period before: both from the same rows.
+// those of the period before: both from the same rows. It goes back from the
+// current supply, so that the series ends in the sum of the balances.
 func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, before daily, err error) {
-	long := s
-	if p, reaches := s.previous(); reaches {
-		long.Start = p.Start
+	long, p := s, s
+	if previous, reaches := s.previous(); reaches {
+		p, long.Start = previous, previous.Start
 	}
-	activity, err := dailyActivity(ctx, tx, long)
+	all, err := readActivity(ctx, tx, long)
 	if err != nil {
 		return now, before, err
 	}
-	supply, err := dailySupply(ctx, tx, long, current)
+	closing, err := readSupply(ctx, tx, long, all, current)
 	if err != nil {
 		return now, before, err
+	}
+	supply := closing
+	for i := range slices.Backward(all) {
+		all[i].closing = supply
+		supply -= all[i].Created - all[i].Destroyed
+		all[i].opening = supply
 	}
 	skip := long.index(s.Start)
-	return daily{activity[skip:], supply[skip:]}, daily{activity[:skip], supply[:skip]}, nil
+	first := firstFrom(all, skip)
+	before = daily{span: p, opening: supply, closing: supply, moved: all[:first]}
+	if first > 0 {
+		before.closing = all[first-1].closing
+	}
+	now = daily{span: s, opening: before.closing, closing: closing, moved: all[first:]}
+	for i := range now.moved {
+		now.moved[i].day -= skip
+	}
+	return now, before, nil
+}
+
+// sum adds up the days from to to.
+func (d *daily) sum(from, to int) (sum movedDay) {
+	for _, m := range d.between(from, to) {
+		sum.Transactions += m.Transactions
+		sum.Volume += m.Volume
+		sum.Transfers += m.Transfers
+		sum.Created += m.Created
+		sum.Destroyed += m.Destroyed
+	}
+	return sum
+}
+
+// between returns the days from to to on which something moved.
+func (d *daily) between(from, to int) []movedDay {
+	return d.moved[firstFrom(d.moved, from):firstFrom(d.moved, to+1)]
+}
+
+// supply returns the supply at the end of a day, −1 for the day before the first.
+func (d *daily) supply(day int) int64 {
+	if i := firstFrom(d.moved, day+1); i > 0 {
+		return d.moved[i-1].closing
+	}
+	return d.opening
 }
 
 // endToday lets the last day of a period before end with it, at the same time
 // of day as the present one.
-func endToday(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
+func (d *daily) endToday(ctx context.Context, tx pgx.Tx) error {
+	last := len(d.moved) - 1
+	if last < 0 || d.moved[last].day != d.days()-1 {
+		return nil // nothing moved on it
+	}
 	query := `
 		SELECT * FROM (
 			SELECT ` + untilEnd("transactions", "true") + `, ` + untilEnd("volume", "true") + `, ` + untilEnd("transfers", "true") + `
@@ -115,51 +162,60 @@ func endToday(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, su
 			SELECT ` + untilEnd("volume", "from_kind = 'system'") + `, ` + untilEnd("volume", "to_kind = 'system'") + `
 			FROM flow_hours WHERE hour >= @today AND hour < @end AND (from_kind = 'system') <> (to_kind = 'system')
 		) AS issued`
-	last := len(supply) - 1
-	today, money := &activity[last], &supply[last]
-	err := tx.QueryRow(ctx, query, s.args()).
-		Scan(&today.Transactions, &today.Volume, &today.Transfers, &money.Created, &money.Destroyed)
+	today := &d.moved[last]
+	err := tx.QueryRow(ctx, query, d.args()).
+		Scan(&today.Transactions, &today.Volume, &today.Transfers, &today.Created, &today.Destroyed)
 	if err != nil {
 		return fmt.Errorf("last day of the period before: %w", err)
 	}
-	money.Closing = money.Opening + money.Created - money.Destroyed
+	today.closing = today.opening + today.Created - today.Destroyed
+	d.closing = today.closing
 	return nil
 }
 
-// averageSupply is the mean of the days' supplies, each the mean of its opening
-// and its closing, over the days from to last; the last one counts for as much
-// of it as is part of the period.
-func averageSupply(days []daySupply, lastPart float64) float64 {
-	var sum, weight float64
-	for i, d := range days {
-		part := 1.0
-		if i == len(days)-1 {
-			part = lastPart
-		}
-		sum += part * (float64(d.Opening) + float64(d.Closing)) / 2
-		weight += part
+// averageSupply is the mean of the supplies of the days from to to, each the
+// mean of its opening and its closing; the last day of the period counts for
+// as much of it as is part of the period.
+func (d *daily) averageSupply(from, to int) float64 {
+	part := 1.0
+	if to == d.days()-1 {
+		part = d.partial()
 	}
+	opening := float64(d.supply(from - 1))
+	weight := float64(to-from) + part
 	if weight == 0 { // one day, at its very beginning
-		return float64(days[0].Opening)
+		return opening
 	}
-	return sum / weight
+	// What the supply grows by on a day is in it for half of that day and for
+	// all of the days after.
+	grown := 0.0
+	for _, m := range d.between(from, to) {
+		share := part / 2
+		if m.day < to {
+			share = 0.5 + float64(to-1-m.day) + part
+		}
+		grown += float64(m.closing-m.opening) * share
+	}
+	return opening + grown/weight
 }
 
-// overSupply is what moved on the days from to to of s over the average supply
-// on them, the days before the ledger's first left out. It is 0 and not
-// available where there was no supply.
-func overSupply(moved int64, s span, supply []daySupply, from, to int) (float64, bool) {
-	from = max(from, s.index(s.First))
+// overSupply is what moved on the days from to to over the average supply on
+// them, the days before the ledger's first left out. It is 0 and not available
+// where there was no supply.
+func (d *daily) overSupply(moved int64, from, to int) (float64, bool) {
+	from = max(from, d.index(d.First))
 	if from > to {
 		return 0, false
 	}
-	part := 1.0
-	if to == len(supply)-1 {
-		part = s.partial()
-	}
-	average := averageSupply(supply[from:to+1], part)
+	average := d.averageSupply(from, to)
 	if average <= 0 {
 		return 0, false
 	}
 	return float64(moved) / average, true
+}
+
+// velocity is what was transferred on the days from to to over the average
+// supply on them.
+func (d *daily) velocity(from, to int) (float64, bool) {
+	return d.overSupply(d.sum(from, to).Transfers, from, to)
 }

@@ -28,6 +28,7 @@ func windowAt(now time.Time) cache.Window { return cache.WindowAt(now, window) }
 
 func appendBatch(t testing.TB, db *pgxpool.Pool, b ledger.Batch) {
 	t.Helper()
+	b.Oldest = time.Time{}.Add(1)
 	if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}

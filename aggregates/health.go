@@ -3,7 +3,6 @@ package aggregates
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -88,36 +87,34 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range now.supply {
-		h.Supply.Created += d.Created
-		h.Supply.Destroyed += d.Destroyed
-	}
-	h.Supply.Opening, h.Supply.Closing = current-given, now.supply[len(now.supply)-1].Closing
+	all := now.sum(0, now.days()-1)
+	h.Supply.Created, h.Supply.Destroyed = all.Created, all.Destroyed
+	h.Supply.Opening, h.Supply.Closing = current-given, now.closing
 	h.Supply.Holds = current == issued && h.Supply.Opening+h.Supply.Created-h.Supply.Destroyed == h.Supply.Closing
-	if err := h.velocities(ctx, tx, s, now.activity, now.supply); err != nil {
+	if err := h.velocities(ctx, tx, &now); err != nil {
 		return err
 	}
-	if before, reaches := s.previous(); reaches {
-		return h.compare(ctx, tx, before, was.activity, was.supply)
+	if _, reaches := s.previous(); reaches {
+		return h.compare(ctx, tx, &was)
 	}
 	return nil
 }
 
-func (h *Health) velocities(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
+func (h *Health) velocities(ctx context.Context, tx pgx.Tx, d *daily) error {
 	const query = `
 		SELECT EXISTS (SELECT FROM item_hours),
 			(SELECT coalesce(sum(volume), 0)::bigint FROM item_hours WHERE hour >= $1 AND hour < $2)`
 	var any bool
 	var sold int64
-	if err := tx.QueryRow(ctx, query, s.Start, s.Through).Scan(&any, &sold); err != nil {
+	if err := tx.QueryRow(ctx, query, d.Start, d.Through).Scan(&any, &sold); err != nil {
 		return fmt.Errorf("value of sales: %w", err)
 	}
-	last := len(supply) - 1
+	last := d.days() - 1
 	h.TransferVelocity.Why, h.GoodsVelocity.Why = whyNoSupply, whyNoSupply
-	if v, ok := velocity(s, activity, supply, 0, last); ok {
+	if v, ok := d.velocity(0, last); ok {
 		h.TransferVelocity = HealthRatio{Now: &v}
 	}
-	if v, ok := overSupply(sold, s, supply, 0, last); ok {
+	if v, ok := d.overSupply(sold, 0, last); ok {
 		h.GoodsVelocity = HealthRatio{Now: &v}
 	}
 	if !any {
@@ -127,21 +124,21 @@ func (h *Health) velocities(ctx context.Context, tx pgx.Tx, s span, activity []d
 }
 
 // compare fills the numbers of the period before.
-func (h *Health) compare(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
-	if err := endToday(ctx, tx, s, activity, supply); err != nil {
+func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
+	if err := d.endToday(ctx, tx); err != nil {
 		return err
 	}
 	query := `SELECT ` + untilEnd("volume", "true") + ` FROM item_hours WHERE hour >= @start AND hour < @end`
 	var sold int64
-	if err := tx.QueryRow(ctx, query, s.args()).Scan(&sold); err != nil {
+	if err := tx.QueryRow(ctx, query, d.args()).Scan(&sold); err != nil {
 		return fmt.Errorf("value of sales in the period before: %w", err)
 	}
-	last := len(supply) - 1
-	h.Supply.Before = &supply[last].Closing
-	if v, ok := velocity(s, activity, supply, 0, last); ok {
+	last := d.days() - 1
+	h.Supply.Before = &d.closing
+	if v, ok := d.velocity(0, last); ok {
 		h.TransferVelocity.Before = &v
 	}
-	if v, ok := overSupply(sold, s, supply, 0, last); ok && h.GoodsVelocity.Why != whyNoSales {
+	if v, ok := d.overSupply(sold, 0, last); ok && h.GoodsVelocity.Why != whyNoSales {
 		h.GoodsVelocity.Before = &v
 	}
 	return nil
@@ -156,7 +153,7 @@ func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 			WHERE kind <> 'system' AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
-	since := func(days int) any { return s.Today.Add(-time.Duration(days-1) * day) }
+	since := func(days int) any { return plus(s.Today, 1-days) }
 	err := tx.QueryRow(ctx, query, s.End, since(1), since(7), since(30)).
 		Scan(&h.Holders, &h.Active[0].Holders, &h.Active[1].Holders, &h.Active[2].Holders)
 	if err != nil {

@@ -70,7 +70,7 @@ type Inequality struct {
 	Nakamoto              Measure
 	Lorenz                []LorenzPoint // each hundredth, 0 % to 100 %, and each thousandth of the last one
 	Bins                  []Bin         // the balance distribution, logarithmic
-	Trend                 []DayMeasures // past days from snapshots and today, oldest first; at most 30; of personal accounts only
+	Trend                 []DayMeasures // past days, as far as their snapshots are made, and today, oldest first; at most 30; of personal accounts only
 }
 
 // A Measure is a number that may not exist for this population.
@@ -154,17 +154,35 @@ func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, 
 	return balances, nil
 }
 
-// pastMeasures returns the snapshots of the days before today, and a place for
-// today.
+// pastMeasures returns the measures at the end of the days before today, as far
+// as their snapshots are made, and a place for today. A day without a snapshot
+// ended like the one before it.
 func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error) {
+	missing, err := firstMissing(ctx, tx, s.Today)
+	if err != nil {
+		return nil, err
+	}
 	const query = `
 		SELECT day, gini, top1, top10, palma FROM day_snapshots
-		WHERE day > @today::date - @days::int AND day < @today::date
+		WHERE day < @today::date AND day >= coalesce((SELECT max(day) FROM day_snapshots WHERE day <= @first::date), @first::date)
 		ORDER BY day`
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"today": s.Today, "days": trendDays})
-	past, err := pgx.CollectRows(rows, pgx.RowToStructByName[DayMeasures])
+	first := plus(s.Today, 1-trendDays)
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"today": s.Today, "first": first})
+	kept, err := pgx.CollectRows(rows, pgx.RowToStructByName[DayMeasures])
 	if err != nil {
 		return nil, fmt.Errorf("past days: %w", err)
+	}
+	var past []DayMeasures
+	var last *DayMeasures
+	for at := first; at.Before(s.Today) && (missing == nil || at.Before(*missing)); at = plus(at, 1) {
+		for len(kept) > 0 && !kept[0].Day.After(at) {
+			last, kept = &kept[0], kept[1:]
+		}
+		if last != nil { // the ledger has begun
+			measures := *last
+			measures.Day = at
+			past = append(past, measures)
+		}
 	}
 	return append(past, DayMeasures{Day: s.Today}), nil
 }

@@ -39,7 +39,7 @@ type Item struct {
 	Apart    ApartLines `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
 	Prices   Prices     `json:"prices"`
 	Thin     bool       `json:"thin" doc:"Fewer than 5 sales in the period: the prices say little. By how many traders is not known here."`
-	Bucket   string     `json:"bucket" enum:"day,week,month" doc:"What a candle stands for: a day in periods up to a year."`
+	Bucket   string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
 	Candles  []Candle   `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
 }
 
@@ -53,7 +53,7 @@ type Prices struct {
 	VWAP  *float64 `json:"vwap" doc:"volume / quantity"`
 }
 
-// A Candle is one day, week (from Monday) or month.
+// A Candle is one day, week (from Monday), month, year or decade.
 type Candle struct {
 	Start    time.Time `json:"start"`
 	Sales    int64     `json:"sales"`
@@ -101,8 +101,13 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
 			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]
 		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
-		GROUP BY 1`
-	days := make([]Candle, s.days())
+		GROUP BY 1 ORDER BY 1`
+	unit, buckets := s.divide(mostDays)
+	i.Bucket = unit
+	for _, b := range buckets {
+		i.Candles = append(i.Candles, Candle{Start: b.start, Partial: b.partial})
+	}
+	var whole Candle
 	args := s.args()
 	args["item"] = id
 	rows, _ := tx.Query(ctx, query, args)
@@ -112,7 +117,8 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 		&c.Start, &c.Sales, &c.Quantity, &c.Volume, &apart.Lines, &apart.Quantity, &apart.Volume,
 		&c.Prices.Open, &c.Prices.High, &c.Prices.Low, &c.Prices.Close,
 	}, func() error {
-		days[s.index(c.Start)] = c
+		whole.add(c)
+		i.Candles[bucketOf(buckets, s.index(c.Start))].add(c)
 		i.Apart.Lines += apart.Lines
 		i.Apart.Quantity += apart.Quantity
 		i.Apart.Volume += apart.Volume
@@ -121,14 +127,6 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	if err != nil {
 		return fmt.Errorf("sales by day: %w", err)
 	}
-	unit, buckets := s.divide(mostDays)
-	i.Bucket = unit
-	for _, b := range buckets {
-		candle := candleOf(days[b.from : b.to+1])
-		candle.Start, candle.Partial = b.start, b.partial
-		i.Candles = append(i.Candles, candle)
-	}
-	whole := candleOf(days)
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
 	i.Thin = whole.Sales < thinSales
 	return nil
@@ -137,32 +135,26 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 // mostDays is how many days a period has at most whose values are by day.
 const mostDays = 366
 
-// candleOf is one candle of several, oldest first.
-func candleOf(days []Candle) Candle {
-	var sum Candle
-	for _, d := range days {
-		if d.Sales == 0 {
-			continue
-		}
-		if sum.Sales == 0 {
-			sum.Prices = d.Prices
-		}
-		sum.Prices.Close = d.Prices.Close
-		if *d.Prices.High > *sum.Prices.High {
-			sum.Prices.High = d.Prices.High
-		}
-		if *d.Prices.Low < *sum.Prices.Low {
-			sum.Prices.Low = d.Prices.Low
-		}
-		sum.Sales += d.Sales
-		sum.Quantity += d.Quantity
-		sum.Volume += d.Volume
+// add adds a later candle.
+func (c *Candle) add(d Candle) {
+	if d.Sales == 0 {
+		return
 	}
-	if sum.Sales > 0 {
-		vwap := float64(sum.Volume) / float64(sum.Quantity)
-		sum.Prices.VWAP = &vwap
+	if c.Sales == 0 {
+		c.Prices = d.Prices
 	}
-	return sum
+	c.Prices.Close = d.Prices.Close
+	if *d.Prices.High > *c.Prices.High {
+		c.Prices.High = d.Prices.High
+	}
+	if *d.Prices.Low < *c.Prices.Low {
+		c.Prices.Low = d.Prices.Low
+	}
+	c.Sales += d.Sales
+	c.Quantity += d.Quantity
+	c.Volume += d.Volume
+	vwap := float64(c.Volume) / float64(c.Quantity)
+	c.Prices.VWAP = &vwap
 }
 
 // compare fills the sums of the period before.

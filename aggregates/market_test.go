@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -96,8 +95,8 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 	unit, buckets := s.divide(mostDays)
 	want.Bucket = unit
 	for _, b := range buckets {
-		from := s.Start.Add(time.Duration(b.from) * day)
-		c, _ := traded(within(sales, from, s.Start.Add(time.Duration(b.to+1)*day)))
+		from := plus(s.Start, b.from)
+		c, _ := traded(within(sales, from, plus(s.Start, b.to+1)))
 		c.Start, c.Partial = b.start, b.partial
 		want.Candles = append(want.Candles, c)
 	}

@@ -27,7 +27,7 @@ type Overview struct {
 	Velocity           Trend[float64] // transfers / average supply over the period
 	Balanced           bool           // supply equals minus the sum of system accounts
 	Created, Destroyed int64          // in the period
-	Bucket             string         // "day", "week", "month": what one value of a series stands for
+	Bucket             string         // "day", "week", "month", "year", "decade": what one value of a series stands for
 	Buckets            []time.Time    // the start of each bucket
 }
 
@@ -74,12 +74,12 @@ func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
-	if before, reaches := s.previous(); reaches {
-		if err := o.compare(ctx, tx, before, was.activity, was.supply); err != nil {
+	if _, reaches := s.previous(); reaches {
+		if err := o.compare(ctx, tx, &was); err != nil {
 			return err
 		}
 	}
-	o.flows(s, buckets, now.activity, now.supply)
+	o.flows(&now, buckets)
 	return o.actives(ctx, tx, s, buckets)
 }
 
@@ -107,53 +107,33 @@ func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply int64, 
 }
 
 // flows fills what the days of the period add up to.
-func (o *Overview) flows(s span, buckets []bucket, activity []dayActivity, supply []daySupply) {
-	last := len(supply) - 1
-	o.Supply.Available, o.Supply.Now = true, supply[last].Closing
-	o.Transactions.Available = true
-	for i := range supply {
-		o.Created += supply[i].Created
-		o.Destroyed += supply[i].Destroyed
-		o.Transactions.Now += activity[i].Transactions
-	}
+func (o *Overview) flows(d *daily, buckets []bucket) {
+	last := d.days() - 1
+	all := d.sum(0, last)
+	o.Created, o.Destroyed = all.Created, all.Destroyed
+	o.Supply.Available, o.Supply.Now = true, d.closing
+	o.Transactions.Available, o.Transactions.Now = true, all.Transactions
 	for _, b := range buckets {
-		o.Supply.Series = append(o.Supply.Series, supply[b.to].Closing)
-		var transactions int64
-		for _, d := range activity[b.from : b.to+1] {
-			transactions += d.Transactions
-		}
-		o.Transactions.Series = append(o.Transactions.Series, transactions)
-		v, _ := velocity(s, activity, supply, b.from, b.to)
+		o.Supply.Series = append(o.Supply.Series, d.supply(b.to))
+		o.Transactions.Series = append(o.Transactions.Series, d.sum(b.from, b.to).Transactions)
+		v, _ := d.velocity(b.from, b.to)
 		o.Velocity.Series = append(o.Velocity.Series, v)
 	}
-	o.Velocity.Now, o.Velocity.Available = velocity(s, activity, supply, 0, last)
+	o.Velocity.Now, o.Velocity.Available = d.velocity(0, last)
 	if !o.Velocity.Available {
 		o.Velocity.Why = whyNoSupply
 	}
 }
 
-// velocity is what was transferred on the days from to to of s over the average
-// supply on them. It is 0 and not available where there was no supply.
-func velocity(s span, activity []dayActivity, supply []daySupply, from, to int) (float64, bool) {
-	var transfers int64
-	for _, d := range activity[from : to+1] {
-		transfers += d.Transfers
-	}
-	return overSupply(transfers, s, supply, from, to)
-}
-
 // compare fills the numbers of the period before.
-func (o *Overview) compare(ctx context.Context, tx pgx.Tx, s span, activity []dayActivity, supply []daySupply) error {
-	if err := endToday(ctx, tx, s, activity, supply); err != nil {
+func (o *Overview) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
+	if err := d.endToday(ctx, tx); err != nil {
 		return err
 	}
-	last := len(supply) - 1
-	closing, transactions := supply[last].Closing, int64(0)
-	for _, d := range activity {
-		transactions += d.Transactions
-	}
-	o.Supply.Before, o.Transactions.Before = &closing, &transactions
-	if v, ok := velocity(s, activity, supply, 0, last); ok {
+	last := d.days() - 1
+	all := d.sum(0, last)
+	o.Supply.Before, o.Transactions.Before = &d.closing, &all.Transactions
+	if v, ok := d.velocity(0, last); ok {
 		o.Velocity.Before = &v
 	}
 	return nil
@@ -161,24 +141,18 @@ func (o *Overview) compare(ctx context.Context, tx pgx.Tx, s span, activity []da
 
 // actives fills how many holders had a posting.
 func (o *Overview) actives(ctx context.Context, tx pgx.Tx, s span, buckets []bucket) error {
-	first := s.Today.Add(-29 * day)
-	if start := s.Start.Add(-6 * day); start.Before(first) {
-		first = start
-	}
-	p, err := readPresence(ctx, tx, first, s.Today)
+	p, err := readPresence(ctx, tx, s)
 	if err != nil {
 		return err
 	}
-	today := p.days - 1
-	one, week, month := p.within(1), p.within(7), p.within(30)
-	o.Active.Available, o.Active.Now = true, week[today]
-	o.Active1, o.Active30 = one[today], month[today]
-	if !s.Today.Add(-13 * day).Before(s.First) {
-		o.Active.Before = &week[today-7]
+	o.Active.Available, o.Active.Now = true, p.week(s.days()-1)
+	o.Active1, o.Active30 = p.since(s.days()-1), p.since(s.days()-30)
+	if !plus(s.Today, -13).Before(s.First) {
+		before := p.week(s.days() - 8)
+		o.Active.Before = &before
 	}
-	offset := int(s.Start.Sub(first) / day)
 	for _, b := range buckets {
-		o.Active.Series = append(o.Active.Series, week[offset+b.to])
+		o.Active.Series = append(o.Active.Series, p.week(b.to))
 	}
 	return nil
 }

@@ -62,11 +62,15 @@ func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return fmt.Errorf("transactions by hour of the week: %w", err)
 	}
-	for t := from; t.Before(to); t = t.Add(hour) {
+	const week = 7 * 24
+	hours := max(0, to.Unix()-from.Unix()) / (60 * 60)
+	for i := range hours % week {
+		t := from.Add(time.Duration(i) * hour)
 		r.Hours[(int(t.Weekday())+6)%7][t.Hour()]++
 	}
 	for weekday := range r.Cells {
 		for at := range r.Cells[weekday] {
+			r.Hours[weekday][at] += hours / week
 			if n := r.Hours[weekday][at]; n > 0 {
 				r.Cells[weekday][at] = float64(r.Total[weekday][at]) / float64(n)
 				r.Peak = max(r.Peak, r.Cells[weekday][at])

@@ -27,10 +27,10 @@ func randomRecord(random *rand.Rand, end time.Time, days, transactions int) reco
 	for i := range 14 {
 		a := ledger.Account{
 			Ref: fmt.Sprintf("a%02d", i), Kind: kinds[max(0, random.IntN(7)-3)], Holder: fmt.Sprintf("h%d", random.IntN(9)),
-			Opened: end.Add(-time.Duration(days) * day),
+			Opened: plus(end, -days),
 		}
 		if random.IntN(5) == 0 {
-			a.Archived = end.Add(-time.Duration(random.Int64N(int64(days) * int64(day)))).Truncate(time.Second)
+			a.Archived = plus(end, -random.IntN(days)).Add(-time.Duration(random.Int64N(int64(day)))).Truncate(time.Second)
 		}
 		r.accounts[a.Ref] = a
 		refs = append(refs, a.Ref)
@@ -38,9 +38,13 @@ func randomRecord(random *rand.Rand, end time.Time, days, transactions int) reco
 	refs = refs[:13] // one is never used
 	for i := range transactions {
 		// Two thirds of the days are quiet.
-		ago := time.Duration(random.IntN(days)/3*3)*day + time.Duration(random.Int64N(int64(day)))
+		ago := random.IntN(days) / 3 * 3
+		if i < 2 {
+			ago = i * (days - 1) // one on the last day, and one on the first
+		}
+		on := plus(end, -ago).Add(-time.Duration(random.Int64N(int64(day))))
 		tx := ledger.Transaction{
-			Origin: "test", Ref: fmt.Sprint(i), At: end.Add(-ago - time.Second).Truncate(time.Second),
+			Origin: "test", Ref: fmt.Sprint(i), At: on.Add(-time.Second).Truncate(time.Second),
 			Source: []string{"shop", "tax", "gift"}[random.IntN(3)],
 		}
 		// One system account a transaction: with two, what is created and what

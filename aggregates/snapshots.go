@@ -1,7 +1,6 @@
 package aggregates
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,22 +12,24 @@ import (
 	"exchequer/ledger"
 )
 
-// chunkDays is how many snapshots are made in one database transaction, during
-// which appends wait: well under a second of them for tens of thousands of
-// accounts.
+// chunkDays is how many days with postings get their snapshots in one database
+// transaction, during which appends wait: well under a second of them for tens
+// of thousands of accounts.
 const chunkDays = 366
 
-// UpdateSnapshots makes the snapshots that are missing, of all UTC days from the
-// ledger's first one to the day before now, and returns how many it made. It
-// may be called at any time, by several processes at once; with nothing to do
-// it is one cheap query.
+// UpdateSnapshots makes the snapshots that are missing, of the UTC days before
+// now on which something was posted or a used account was archived, and returns
+// how many it made. A day without a snapshot of its own ended like the one
+// before it: see docs/decisions/0008-old-ledgers.md. UpdateSnapshots may be
+// called at any time, by several processes at once; with nothing to do it is
+// one cheap query.
 func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int, error) {
 	today := now.UTC().Truncate(day)
 	made := 0
 	for {
-		var n int
+		n := 0
 		missing, err := firstMissing(ctx, db, today)
-		if err == nil && !missing.IsZero() {
+		if err == nil && missing != nil {
 			n, err = makeSnapshots(ctx, db, today)
 		}
 		if err != nil {
@@ -40,23 +41,29 @@ func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int,
 	}
 }
 
-// firstMissing returns the first day before today that has no snapshot, zero
-// if all have one.
+// firstMissing returns the first day before today whose snapshot is still to
+// be made, nil if there is none. Snapshots are made in the order of days, and
+// an append deletes the last ones, so none is missing before the latest.
 func firstMissing(ctx context.Context, db interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
-}, today time.Time) (time.Time, error) {
+}, today time.Time) (*time.Time, error) {
+	// An account that is archived at midnight is gone at the end of the day
+	// before. What was archived before the first posting changed nothing.
 	const query = `
-		SELECT min(wanted)::date
-		FROM generate_series((SELECT min(day) FROM account_days)::timestamp, $1::date - 1, '1 day') AS wanted
-		WHERE NOT EXISTS (SELECT FROM day_snapshots WHERE day = wanted::date)`
+		WITH made AS (SELECT coalesce(max(day), '-infinity') AS last FROM day_snapshots),
+		first AS (SELECT min(day) AS day FROM account_days)
+		SELECT least(
+			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
+			(SELECT min(((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date)
+				FROM accounts JOIN balances ON account = id
+				WHERE kind = 'personal' AND archived < @today::timestamp AT TIME ZONE 'UTC' + interval '1 microsecond'
+					AND ((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date > (SELECT last FROM made)
+					AND ((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date > (SELECT day FROM first)))`
 	var missing *time.Time
-	if err := db.QueryRow(ctx, query, today).Scan(&missing); err != nil {
-		return time.Time{}, fmt.Errorf("first missing day: %w", err)
+	if err := db.QueryRow(ctx, query, pgx.NamedArgs{"today": today}).Scan(&missing); err != nil {
+		return nil, fmt.Errorf("first missing day: %w", err)
 	}
-	if missing == nil {
-		return time.Time{}, nil
-	}
-	return *missing, nil
+	return missing, nil
 }
 
 // makeSnapshots makes the first missing ones, a chunk of them. The ledger stands
@@ -68,23 +75,20 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made
 			return err
 		}
 		from, err := firstMissing(ctx, tx, today) // again: another process may have made it
-		if err != nil || from.IsZero() {
+		if err != nil || from == nil {
 			return err
 		}
-		to := from.Add((chunkDays - 1) * day)
-		if yesterday := today.Add(-day); to.After(yesterday) {
-			to = yesterday
+		to, err := chunkEnd(ctx, tx, *from, plus(today, -1))
+		if err != nil {
+			return fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
 		}
-		state, err := openingState(ctx, tx, from)
+		state, err := openingState(ctx, tx, *from)
 		if err != nil {
 			return fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
 		}
-		rows, err := state.advance(ctx, tx, from, to)
+		rows, err := state.advance(ctx, tx, *from, to)
 		if err != nil {
 			return fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM day_snapshots WHERE day >= $1 AND day <= $2`, from, to); err != nil {
-			return err
 		}
 		columns := []string{"day", "supply", "holders", "gini", "top1", "top10", "palma"}
 		n, err := tx.CopyFrom(ctx, pgx.Identifier{"day_snapshots"}, columns, pgx.CopyFromRows(rows))
@@ -92,6 +96,23 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made
 		return err
 	})
 	return made, err
+}
+
+// chunkEnd returns the last day of the chunk that begins with from: yesterday,
+// or the last of chunkDays days with postings.
+func chunkEnd(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (time.Time, error) {
+	const query = `
+		SELECT max(day), count(*) FROM (
+			SELECT DISTINCT day FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day LIMIT $3) AS days`
+	var last *time.Time
+	var n int
+	if err := tx.QueryRow(ctx, query, from, yesterday, chunkDays).Scan(&last, &n); err != nil {
+		return yesterday, err
+	}
+	if n < chunkDays {
+		return yesterday, nil
+	}
+	return *last, nil
 }
 
 // A closing is the state of the economy at the end of a day, brought forward
@@ -160,7 +181,7 @@ func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, err
 		}
 		return nil
 	})
-	slices.SortFunc(c.archive, func(a, b *closingAccount) int { return cmp.Compare(a.archived.UnixNano(), b.archived.UnixNano()) })
+	slices.SortFunc(c.archive, func(a, b *closingAccount) int { return a.archived.Compare(*b.archived) })
 	return c, err
 }
 
@@ -210,8 +231,9 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 	return true, nil
 }
 
-// advance returns the snapshots of the days from to to. A day on which no
-// personal balance changed has the measures of the day before.
+// advance returns the snapshots of the days from to to on which something was
+// posted or a used account was archived. A day on which no personal balance
+// changed has the measures of the day before.
 func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([][]any, error) {
 	const query = `SELECT day, account, received - sent FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
 	rows, err := tx.Query(ctx, query, from, to)
@@ -222,23 +244,39 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 
 	var snapshots [][]any
 	var measured []any
-	today, changed := from, true
-	finish := func() {
-		changed = c.leave(today.Add(day)) || changed
+	changed := true
+	finish := func(today time.Time) {
+		changed = c.leave(plus(today, 1)) || changed
 		if changed {
 			measured = c.measure()
 		}
 		snapshots = append(snapshots, append([]any{today, c.supply}, measured...))
-		today, changed = today.Add(day), false
+		changed = false
 	}
+	// quiet finishes the days before the next one with postings.
+	quiet := func(next time.Time) {
+		for len(c.archive) > 0 {
+			gone := c.archive[0].archived.Add(-time.Microsecond).Truncate(day)
+			if !gone.Before(next) {
+				return
+			}
+			finish(gone)
+		}
+	}
+	c.leave(from)
+	var today *time.Time
 	for rows.Next() {
 		var at time.Time
 		var account, net int64
 		if err := rows.Scan(&at, &account, &net); err != nil {
 			return nil, err
 		}
-		for today.Before(at) {
-			finish()
+		if today == nil || !today.Equal(at) {
+			if today != nil {
+				finish(*today)
+			}
+			quiet(at)
+			today = &at
 		}
 		moved, err := c.post(account, net)
 		if err != nil {
@@ -246,9 +284,10 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 		}
 		changed = changed || moved
 	}
-	for !today.After(to) {
-		finish()
+	if today != nil {
+		finish(*today)
 	}
+	quiet(plus(to, 1))
 	return snapshots, rows.Err()
 }
 

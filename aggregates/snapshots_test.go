@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,11 +17,11 @@ func TestSnapshotsOfAVillage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := snapshots(t, db)
-	if made != 38 || len(got) != 38 { // 1 February to 10 March
-		t.Fatalf("%d snapshots made, %d there, want 38", made, len(got))
+	got := snapshots(t, db, w.Start)
+	if made != 6 || len(got) != 38 { // 1 February to 10 March, with postings on six days
+		t.Fatalf("%d snapshots made, of %d days, want 6 of 38", made, len(got))
 	}
-	on := func(s string) snapshot { return got[int(at(t, s+" 00:00").Sub(got[0].Day)/day)] }
+	on := func(s string) snapshot { return got[dayNumber(at(t, s+" 00:00"))-dayNumber(got[0].Day)] }
 	if s := on("02-25"); s.Supply != 1000 || s.Holders != 0 || s.Gini != nil {
 		t.Errorf("25 February: only the town has money, but %+v", s)
 	}
@@ -41,16 +42,16 @@ func TestAPostingOfThePastRemakesItsDayAndAllLaterOnes(t *testing.T) {
 	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
 		t.Fatal(err)
 	}
-	before := snapshots(t, db)
+	before := snapshots(t, db, w.Start)
 	appendBatch(t, db, ledger.Batch{Transactions: []ledger.Transaction{{
 		Origin: "test", Ref: "late", At: at(t, "03-02 12:00"), Source: "grant",
 		Postings: []ledger.Posting{{Account: "mint", Amount: -500}, {Account: "dan", Amount: 500}},
 	}}})
 	made, err := UpdateSnapshots(t.Context(), db, w.Start)
-	if err != nil || made != 9 { // 2 to 10 March
-		t.Fatalf("%d snapshots remade, %v, want 9", made, err)
+	if err != nil || made != 5 { // of 2, 4, 6, 9 and 10 March
+		t.Fatalf("%d snapshots remade, %v, want 5", made, err)
 	}
-	after := snapshots(t, db)
+	after := snapshots(t, db, w.Start)
 	for i, s := range after {
 		want := before[i].Supply
 		if !s.Day.Before(at(t, "03-02 00:00")) {
@@ -69,15 +70,59 @@ func TestArchivingInThePastRemakesSnapshots(t *testing.T) {
 	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
 		t.Fatal(err)
 	}
-	appendBatch(t, db, ledger.Batch{Accounts: []ledger.Account{
-		{Ref: "bob", Kind: ledger.Personal, Opened: at(t, "01-01 00:00"), Archived: at(t, "03-08 12:00")},
-	}})
+	holders := func(archived string) (made int, holders []int64) {
+		t.Helper()
+		appendBatch(t, db, ledger.Batch{Accounts: []ledger.Account{
+			{Ref: "bob", Kind: ledger.Personal, Opened: at(t, "01-01 00:00"), Archived: at(t, archived)},
+		}})
+		made, err := UpdateSnapshots(t.Context(), db, w.Start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range snapshots(t, db, w.Start)[34:] { // 7 to 10 March
+			holders = append(holders, s.Holders)
+		}
+		return made, holders
+	}
+	// 8 March, a quiet day, gets a snapshot of its own.
+	if made, got := holders("03-08 12:00"); made != 3 || !slices.Equal(got, []int64{2, 1, 1, 1}) {
+		t.Errorf("after Bob's account was archived on 8 March: %d snapshots made, %d holders", made, got)
+	}
+	if made, got := holders("03-08 00:00"); made != 3 || !slices.Equal(got, []int64{1, 1, 1, 1}) {
+		t.Errorf("after it was archived at the midnight before: %d snapshots made, %d holders", made, got)
+	}
+	if made, err := UpdateSnapshots(t.Context(), db, w.Start); made != 0 || err != nil {
+		t.Errorf("made %d again, %v", made, err)
+	}
+}
+
+func TestTheTrendOfAQuietLedgerHasEveryDay(t *testing.T) {
+	db, _ := village(t)
+	w := windowAt(at(t, "03-16 10:30"))
+	trend := func() []DayMeasures {
+		t.Helper()
+		v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Trend
+	}
+	if got := trend(); len(got) != 1 {
+		t.Errorf("before any snapshot is made the trend has %d days, want today alone", len(got))
+	}
 	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
 		t.Fatal(err)
 	}
-	got := snapshots(t, db)
-	if n := len(got); n != 38 || got[n-1].Holders != 1 || got[n-4].Holders != 2 {
-		t.Errorf("after Bob's account was archived on 8 March: %+v", got[max(0, n-4):])
+	got := trend()
+	if n := len(got); n != 30 || !got[0].Day.Equal(at(t, "02-15 00:00")) || *got[n-2].Gini != *got[n-5].Gini {
+		t.Errorf("the trend is %+v, want 15 February to 16 March, the same since the 11th", got)
+	}
+	appendBatch(t, db, ledger.Batch{Transactions: []ledger.Transaction{{
+		Origin: "test", Ref: "late", At: at(t, "03-12 12:00"), Source: "grant",
+		Postings: []ledger.Posting{{Account: "mint", Amount: -500}, {Account: "dan", Amount: 500}},
+	}}})
+	if got := trend(); len(got) != 26 || !got[24].Day.Equal(at(t, "03-11 00:00")) {
+		t.Errorf("after a late posting of the 12th the trend has %d days, want those to the 11th and today", len(got))
 	}
 }
 
@@ -110,7 +155,7 @@ func TestSnapshotsAreRightWhileOthersAppendAndUpdate(t *testing.T) {
 	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
 		t.Fatal(err)
 	}
-	got := snapshots(t, db)
+	got := snapshots(t, db, w.Start)
 	if n := len(got); n != 38 || got[n-1].Supply != 1040+400 {
 		t.Errorf("%d snapshots, the last %+v", n, got[max(0, n-1):])
 	}

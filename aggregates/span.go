@@ -50,7 +50,7 @@ func spanOf(w cache.Window, days Days, first, last time.Time) span {
 	}
 	s.Start = s.First
 	if days > 0 {
-		s.Start = s.Today.Add(-time.Duration(days-1) * day)
+		s.Start = plus(s.Today, 1-int(days))
 	}
 	return s
 }
@@ -58,9 +58,9 @@ func spanOf(w cache.Window, days Days, first, last time.Time) span {
 // previous returns the period before, of the same length up to the same time of
 // day, and whether the ledger reaches back to its start.
 func (s span) previous() (span, bool) {
-	length := time.Duration(s.Days) * day
+	length := int(s.Days)
 	p := s
-	p.Start, p.End, p.Today = s.Start.Add(-length), s.End.Add(-length), s.Today.Add(-length)
+	p.Start, p.End, p.Today = plus(s.Start, -length), plus(s.End, -length), plus(s.Today, -length)
 	return p, s.Days > 0 && !p.Start.Before(s.First)
 }
 
@@ -68,50 +68,24 @@ func (s span) previous() (span, bool) {
 func (s span) days() int { return s.index(s.Today) + 1 }
 
 // index is the place of a day, 0 for the first.
-func (s span) index(t time.Time) int { return int(t.Sub(s.Start) / day) }
+func (s span) index(t time.Time) int { return dayNumber(t) - dayNumber(s.Start) }
 
 // partial is how much of the last day is part of the period.
 func (s span) partial() float64 { return float64(s.End.Sub(s.Today)) / float64(day) }
 
-// A bucket is the days from to last of a span, counted from its start, that
-// are drawn as one.
-type bucket struct {
-	start    time.Time
-	from, to int // the first day and the last one
-	partial  bool
+// dayNumber numbers the UTC days, those before 1970 below zero. Days are counted
+// by it, since a time.Duration ends after 292 years.
+func dayNumber(t time.Time) int {
+	const seconds = 24 * 60 * 60
+	n := t.Unix()
+	if n < 0 {
+		n -= seconds - 1
+	}
+	return int(n / seconds)
 }
 
-// buckets divides the span into days, weeks from Monday, or months, so that
-// there are not too many to draw. Only the first and the last may be partial.
-func (s span) buckets() (unit string, all []bucket) { return s.divide(90) }
-
-// divide does the same with days as long as there are at most that many.
-func (s span) divide(mostDays int) (unit string, all []bucket) {
-	n := s.days()
-	start := func(t time.Time) time.Time { return t }
-	switch {
-	case n <= mostDays:
-		unit = "day"
-	case n <= 731:
-		unit = "week"
-		start = func(t time.Time) time.Time { return t.AddDate(0, 0, -(int(t.Weekday())+6)%7) }
-	default:
-		unit = "month"
-		start = func(t time.Time) time.Time { return t.AddDate(0, 0, 1-t.Day()) }
-	}
-	for i := range n {
-		today := s.Start.Add(time.Duration(i) * day)
-		if first := start(today); len(all) == 0 || !first.Equal(all[len(all)-1].start) {
-			all = append(all, bucket{start: first, from: i, partial: first.Before(s.Start)})
-		}
-		all[len(all)-1].to = i
-	}
-	last := &all[len(all)-1]
-	end := s.Today.Add(day)
-	whole := start(end).Equal(end) && !s.End.Before(end) // the bucket ends with the period
-	last.partial = last.partial || !whole
-	return unit, all
-}
+// plus returns the same time of day so many days later.
+func plus(t time.Time, days int) time.Time { return t.UTC().AddDate(0, 0, days) }
 
 // read calls f with a transaction that sees the ledger as it was at one moment,
 // and with the period. Of a ledger without transactions it sees nothing: ok is

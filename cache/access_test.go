@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"exchequer/cache"
 	"exchequer/internal/testkit"
@@ -118,15 +121,17 @@ func TestAccessThatMakesNoSenseIsRefused(t *testing.T) {
 	}
 }
 
-// documentedACL is the rule of docs/operations.md, and what a Cluster adds.
-func documentedACL(t *testing.T) (rule, cluster []any) {
+// documentedACL is a tenant's rule of docs/operations.md, and what a Cluster
+// adds.
+func documentedACL(t *testing.T, tenant string) (rule, cluster []any) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(page)) {
-		if words, ok := strings.CutPrefix(line, "user exchequer "); ok {
+		if words, ok := strings.CutPrefix(line, "user exchequer-TENANT "); ok {
+			words = strings.ReplaceAll(words, "TENANT", tenant)
 			for word := range strings.FieldsSeq(words) {
 				rule = append(rule, word)
 			}
@@ -146,7 +151,7 @@ func documentedACL(t *testing.T) (rule, cluster []any) {
 
 func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 	t.Parallel()
-	rule, more := documentedACL(t)
+	rule, more := documentedACL(t, "town")
 	cluster, group := testkit.RedisCluster(t), testkit.RedisSentinel(t)
 	server := testkit.Redis(t)
 	for name, c := range map[string]struct {
@@ -189,6 +194,16 @@ func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 			if stats.Away || stats.Server.Version == "" || stats.Server.Ping == 0 {
 				t.Errorf("operators see %+v of %+v", stats.Server, stats)
 			}
+			for _, s := range c.servers {
+				s.Freeze()
+			}
+			if err := m.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil || store.Err() == nil {
+				t.Errorf("with Redis frozen: Invalidate() = %v, the process goes on alone because of %v", err, store.Err())
+			}
+			for _, s := range c.servers {
+				s.Thaw()
+			}
+			eventually(t, 20*time.Second, "Redis is used again", func() bool { return store.Err() == nil })
 			time.Sleep(3500 * time.Millisecond) // until the listener looks whether it is heard
 			for _, s := range c.servers {
 				if denied, err := s.Ask("ACL", "LOG"); err != nil || len(denied.([]any)) > 0 {
@@ -199,6 +214,54 @@ func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 				t.Errorf("left aside: %v", err)
 			}
 		})
+	}
+}
+
+func TestTheDocumentedACLKeepsATenantFromWhatIsAnothers(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	rule, more := documentedACL(t, "north")
+	if _, err := server.Ask(append(append([]any{"ACL", "SETUSER", "north"}, rule...), more...)...); err != nil {
+		t.Fatal(err)
+	}
+	north := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "north", Password: "PASSWORD"})
+	defer north.Close()
+	ask := func(words ...any) error { return north.Do(t.Context(), words...).Err() }
+	for _, own := range []string{"exchequer:{north:number}:f00:30s:", "exchequer:{generations}:north", "exchequer:{generations}"} {
+		if err := ask("GET", own); err != nil && !errors.Is(err, redis.Nil) {
+			t.Errorf("GET %s: %v", own, err)
+		}
+	}
+	var refused [][]any
+	for _, key := range []string{
+		"exchequer:{south:number}:f00:30s:", "exchequer:{south:number}:f00:30s::lock", "exchequer:{northern:number}:f00:30s:",
+		"exchequer:{generations}:south", "exchequer:{generations}:once:south:write", "exchequer:{generations}:northern", "other",
+	} {
+		refused = append(refused, []any{"GET", key}, []any{"HGET", key, "blob"}, []any{"ZRANGE", key, 0, -1},
+			[]any{"SET", key, "x"}, []any{"HSET", key, "blob", "x"}, []any{"ZADD", key, 1, "x"}, []any{"DEL", key}, []any{"PEXPIRE", key, 1},
+			[]any{"EVAL", "return redis.call('SET', KEYS[1], 'x')", 1, key},
+			[]any{"EVAL", "return redis.call('SET', '" + key + "', 'x')", 0})
+	}
+	for _, channel := range []string{"exchequer:messages:south", "exchequer:messages:northern", "other"} {
+		refused = append(refused, []any{"PUBLISH", channel, "x"}, []any{"SUBSCRIBE", channel})
+	}
+	for _, line := range []string{
+		"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "SCRIPT FLUSH", "CONFIG GET *", "CONFIG SET maxmemory 1", "ACL WHOAMI", "CLIENT LIST",
+		"MONITOR", "SHUTDOWN", "PSUBSCRIBE *", "PUBSUB CHANNELS", "SWAPDB 0 1", "REPLICAOF NO ONE", "FUNCTION LIST", "CLUSTER NODES",
+	} {
+		var words []any
+		for word := range strings.FieldsSeq(line) {
+			words = append(words, word)
+		}
+		refused = append(refused, words)
+	}
+	refused = append(refused, []any{"EVAL", "return redis.call('FLUSHALL')", 0})
+	for _, words := range refused {
+		// Within a script some releases word it otherwise.
+		err := ask(words...)
+		if err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "user executing the script can't") && !strings.Contains(err.Error(), "ACL failure in script") {
+			t.Errorf("%v: %v, want that it is forbidden", words, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import "time"
 func (m *memo) remember(key string, s anySlot) {
 	m.mu.Lock()
 	m.asked[key] = s
+	m.sortLocked(key, s)
 	idle := !m.keeping
 	m.keeping = true
 	m.mu.Unlock()
@@ -21,6 +22,25 @@ func (m *memo) forget(key string, s anySlot) {
 	defer m.mu.Unlock()
 	if m.asked[key] == s {
 		delete(m.asked, key)
+		delete(m.failing, key)
+	}
+}
+
+// sort puts a slot of which something new is known among those that fail, or
+// takes it out.
+func (m *memo) sort(key string, s anySlot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sortLocked(key, s)
+}
+
+func (m *memo) sortLocked(key string, s anySlot) {
+	switch {
+	case m.asked[key] != s:
+	case s.fails():
+		m.failing[key] = s
+	default:
+		delete(m.failing, key)
 	}
 }
 
@@ -46,16 +66,22 @@ func (m *memo) keepAhead() {
 			return
 		}
 		slots := m.lately(boundary)
-		if len(slots) > 0 {
+		if !m.idle() {
 			m.keepAhead()
 		}
-		// One after the other, as there are places: each memo waits for one, so
-		// that one of thousands of keys does not keep another's from its turn.
+		// One after the other, as there are places: each memo waits for one, and
+		// has half of them at most, so that one of thousands of keys does not keep
+		// another's from its turn.
 		for _, s := range slots {
+			if !m.aheads.enter(c.ctx) {
+				return
+			}
 			if !c.aheads.enter(c.ctx) {
+				m.aheads.leave()
 				return
 			}
 			c.after(0, func() {
+				defer m.aheads.leave()
 				defer c.aheads.leave()
 				s.ahead(boundary)
 			})
@@ -63,21 +89,24 @@ func (m *memo) keepAhead() {
 	})
 }
 
-// lately returns the slots that were asked for in the two windows before the
-// boundary, and forgets the others. Where there are none, the memo is idle.
+// lately returns the slots to refresh of those that were asked for in the two
+// windows before the boundary, and forgets the others. Where there are none,
+// the memo is idle.
 func (m *memo) lately(boundary time.Time) []anySlot {
 	first := boundary.UnixNano()/int64(m.policy.Window) - 2
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	slots := make([]anySlot, 0, len(m.asked))
 	for key, s := range m.asked {
-		if s.lastAsked() < first {
+		switch last, again := s.lastAsked(); {
+		case last < first:
 			delete(m.asked, key)
-			continue
+			delete(m.failing, key)
+		case again || !m.about.ManyKeys:
+			slots = append(slots, s)
 		}
-		slots = append(slots, s)
 	}
-	m.keeping = len(slots) > 0
+	m.keeping = len(m.asked) > 0
 	return slots
 }
 

@@ -2,7 +2,9 @@ package cache
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -31,6 +33,49 @@ const (
 	compressOver = 2 << 10
 	valueLimit   = 4 << 20 // of a value's JSON
 )
+
+// generationSlack is how far a generation may be ahead of the clock: by more
+// than a clock that was set back, and less than would make every invalidation
+// of the next days come too late.
+const generationSlack = 24 * time.Hour
+
+// blobSlack is the same for the generation of a blob, above all that are known.
+const blobSlack = 5 * time.Second
+
+var errFuture = errors.New("its generation is of the future")
+
+// within returns a blob as the policy allows it to be. Whoever may write to the
+// shared level must not be able to have a value shown for longer, nor to put it
+// beyond the reach of an invalidation. Newest is the newest generation known.
+func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
+	if b.Generation > max(newest, now.Add(blobSlack).UnixMicro()) {
+		return b, errFuture
+	}
+	earlier := func(t, limit time.Time) time.Time {
+		if t.After(limit) {
+			return limit
+		}
+		return t
+	}
+	b.WindowEnd = b.Window.Add(p.Window)
+	b.HardUntil = earlier(b.HardUntil, b.Window.Add(p.Hard))
+	if b.RetryAt.After(longest(now)) {
+		b.RetryAt = time.Time{}
+	}
+	limit := b.Window.Add(p.Soft)
+	if extended := b.RetryAt.Add(extension(p)); b.Reason != "" && extended.After(limit) {
+		limit = extended // by the failure that the reason tells of, which was before RetryAt
+	}
+	b.SoftUntil = earlier(b.SoftUntil, limit)
+	b.ComputedAt = earlier(b.ComputedAt, now.Add(clockSlack))
+	b.Took = max(b.Took, 0)
+	b.Lag = min(max(b.Lag, 0), lagMost)
+	b.Failures = max(b.Failures, 0)
+	if b.Reason != "" && !slices.Contains(reasons, b.Reason) {
+		b.Reason = reasonFailed // visitors read it
+	}
+	return b, nil
+}
 
 // A codec writes and reads blobs: JSON, by zstd when that is worth it. Each
 // cache has its own, since a codec holds buffers.
@@ -65,6 +110,9 @@ func (c codec) encode(b blob) ([]byte, error) {
 func (c codec) decode(data []byte) (blob, error) {
 	var b blob
 	var err error
+	if len(data) > 2*valueLimit {
+		return b, fmt.Errorf("decode blob: %w: %d bytes", errTooLarge, len(data))
+	}
 	if len(data) > 0 && data[0] != '{' {
 		if data, err = c.dec.DecodeAll(data, nil); err != nil {
 			return b, fmt.Errorf("decode blob: %w", err)

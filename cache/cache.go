@@ -24,12 +24,12 @@ type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own; see CheckPolicies
-	Memory     int64             // bytes of values, as JSON, at the process level; 64 MiB if zero
+	Memory     int64             // bytes of what the process level holds; 32 MiB if zero
 	Producers  int               // that run at the same time; 8 if zero
 }
 
 const (
-	defaultMemory    = 64 << 20
+	defaultMemory    = 32 << 20
 	defaultProducers = 8
 	aloneProducers   = 2 // that run without the fleet's lock
 )
@@ -90,6 +90,7 @@ func New(d Deps) *Cache {
 		alone:       make(limit, aloneProducers),
 		aheads:      make(limit, max(1, d.Producers-2)),
 		memos:       map[string]*memo{},
+		tasks:       tasks{leaving: make(chan struct{})},
 	}
 	c.level = otter.Must(&otter.Options[uint64, any]{
 		MaximumWeight: uint64(d.Memory),
@@ -238,7 +239,7 @@ func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
 
 // receive hears the store's messages.
 func (c *Cache) receive(message Message) {
-	c.generations.learn(message.Invalidations...)
+	c.generations.learn(c.believed(message.Invalidations)...)
 	if message.Ready == "" {
 		return
 	}
@@ -255,16 +256,26 @@ func (c *Cache) receive(message Message) {
 // which end by themselves.
 type tasks struct {
 	mu      sync.Mutex
-	closed  bool
+	leaving chan struct{} // closed when the cache is
 	flights sync.WaitGroup
 	others  sync.WaitGroup
+}
+
+// closed reports whether the cache is; the caller holds the mutex.
+func (t *tasks) closed() bool {
+	select {
+	case <-t.leaving:
+		return true
+	default:
+		return false
+	}
 }
 
 // fly runs f in a goroutine, unless the cache is closed.
 func (t *tasks) fly(f func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed() {
 		return false
 	}
 	t.flights.Go(f)
@@ -275,7 +286,7 @@ func (t *tasks) fly(f func()) bool {
 func (t *tasks) begin() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed() {
 		return false
 	}
 	t.others.Add(1)
@@ -285,10 +296,12 @@ func (t *tasks) begin() bool {
 func (t *tasks) refuse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed = true
+	if !t.closed() {
+		close(t.leaving)
+	}
 }
 
-// A limit bounds how many run at the same time.
+// A limit bounds how many run at the same time; nil bounds nothing.
 type limit chan struct{}
 
 func (l limit) enter(ctx context.Context) bool {
@@ -300,4 +313,21 @@ func (l limit) enter(ctx context.Context) bool {
 	}
 }
 
-func (l limit) leave() { <-l }
+// tryEnter is enter for who does not wait.
+func (l limit) tryEnter() bool {
+	if l == nil {
+		return true
+	}
+	select {
+	case l <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l limit) leave() {
+	if l != nil {
+		<-l
+	}
+}

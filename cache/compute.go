@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -94,7 +95,7 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	return e.sealed(), true
 }
 
-// fits writes the value once, to learn its hash and size, and that it can be.
+// fits writes the value once, to learn its hash and sizes, and that it can be.
 func (m *Memo[P, T]) fits(e *entry[T]) error {
 	if _, err := e.blob(); err != nil {
 		return fmt.Errorf("encode value: %w", err)
@@ -102,6 +103,7 @@ func (m *Memo[P, T]) fits(e *entry[T]) error {
 	if e.bytes > valueLimit {
 		return fmt.Errorf("%w: %d bytes", errTooLarge, e.bytes)
 	}
+	e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
 	return nil
 }
 
@@ -170,7 +172,7 @@ func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 		e.reason = reasonLarge
 	}
 	if e.has {
-		extended := now.Add(min(m.policy.Soft/2, circuitOpen))
+		extended := now.Add(extension(m.policy))
 		if extended.After(e.hardUntil) {
 			extended = e.hardUntil
 		}
@@ -180,6 +182,9 @@ func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 	}
 	return e.sealed()
 }
+
+// extension is how long a failure puts off the next attempt of a reader.
+func extension(p Policy) time.Duration { return min(p.Soft/2, circuitOpen) }
 
 // paused is the entry while the memo's circuit is open.
 func (m *Memo[P, T]) paused(known *entry[T]) *entry[T] {

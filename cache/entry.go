@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"hash/fnv"
+	"reflect"
 	"time"
 )
 
@@ -24,8 +25,9 @@ type entry[T any] struct {
 	reason     string    // why it is degraded, for visitors
 	err        error     // the same for operators; only where it happened
 
-	hash  uint64 // of the value's JSON
-	bytes int    // of the value's JSON
+	hash   uint64 // of the value's JSON
+	bytes  int    // of the value's JSON
+	memory int    // of the value, about
 
 	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: not fresh
 	fresh                 Result[T] // what Get returns then
@@ -91,6 +93,9 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 	if early := o.early(now); early != e.early(now) {
 		return early
 	}
+	if e.has != o.has {
+		return e.has
+	}
 	return cmp.Or(
 		e.window.Start.Compare(o.window.Start),
 		cmp.Compare(e.generation, o.generation),
@@ -102,7 +107,7 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 // entryOf reads a blob.
 func entryOf[T any](b blob) (*entry[T], error) {
 	e := entry[T]{
-		has:        len(b.Value) > 0,
+		has:        len(b.Value) > 0 && string(b.Value) != "null",
 		window:     Window{b.Window.UTC(), b.WindowEnd.UTC()},
 		generation: b.Generation,
 		computedAt: b.ComputedAt,
@@ -119,6 +124,7 @@ func entryOf[T any](b blob) (*entry[T], error) {
 			return nil, err
 		}
 		e.hash, e.bytes = hashOf(b.Value), len(b.Value)
+		e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
 	}
 	return e.sealed(), nil
 }

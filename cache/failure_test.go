@@ -180,14 +180,29 @@ func TestProducersAreBoundedInNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		s.set(time.Second, nil, nil)
-		m := s.items(open(t, cache.Deps{Producers: 3}))
+		c := open(t, cache.Deps{Producers: 6})
+		m := s.items(c)
 		var wg sync.WaitGroup
 		for i := range 30 {
 			wg.Go(func() { get(t, m, Item(fmt.Sprint(i))) })
 		}
 		wg.Wait()
 		if most := s.most.Load(); most != 3 {
-			t.Errorf("%d ran at the same time, want 3", most)
+			t.Errorf("%d of one memo ran at the same time, want half of the places, 3", most)
+		}
+		others := []*cache.Memo[Item, int]{m}
+		for _, name := range []string{"shop", "account"} {
+			others = append(others, cache.NewMemo(c, cache.Spec{Name: name, Window: window},
+				func(ctx context.Context, _ cache.Window, _ Item) (int, error) { return s.produce(ctx) }))
+		}
+		for i := range 30 {
+			for _, m := range others {
+				wg.Go(func() { get(t, m, Item(fmt.Sprint("again ", i))) })
+			}
+		}
+		wg.Wait()
+		if most := s.most.Load(); most != 6 {
+			t.Errorf("%d of three memos ran at the same time, want 6", most)
 		}
 	})
 }

@@ -127,10 +127,12 @@ func (c *Cache) matching(pattern string) ([]string, error) {
 // newest generation that was known when its producer started; it is invalidated
 // by any above that in its scopes.
 type generations struct {
-	newest atomic.Int64 // of all marks
-	polled atomic.Int64 // up to here the store was asked; messages may leave gaps below newest
-	mu     sync.RWMutex
-	marks  map[mark]int64
+	newest  atomic.Int64  // of all marks
+	changes atomic.Uint64 // of the marks
+	polled  atomic.Int64  // up to here the store was asked; messages may leave gaps below newest
+	refused atomic.Int64  // the last one that was of the future
+	mu      sync.RWMutex
+	marks   map[mark]int64
 }
 
 func (g *generations) learn(list ...Invalidation) {
@@ -147,6 +149,24 @@ func (g *generations) learn(list ...Invalidation) {
 			g.newest.Store(i.Generation)
 		}
 	}
+	if len(list) > 0 {
+		g.changes.Add(1)
+	}
+}
+
+// believed returns the invalidations without those of the future, which no
+// process can have made. Taken over they would hide all that come after them.
+func (c *Cache) believed(list []Invalidation) []Invalidation {
+	latest := c.now().Add(generationSlack).UnixMicro()
+	return slices.DeleteFunc(slices.Clone(list), func(i Invalidation) bool {
+		if i.Generation <= latest {
+			return false
+		}
+		if c.generations.refused.Swap(i.Generation) != i.Generation { // it comes with every poll
+			c.log.Warn("cache: invalidation of the future refused", "scope", i.Scope, "generation", i.Generation)
+		}
+		return true
+	})
 }
 
 // invalidated says whether a value of a generation was invalidated since, by
@@ -181,6 +201,7 @@ func (c *Cache) hear(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read generations: %w", err)
 	}
+	list = c.believed(list)
 	g.learn(list...)
 	for _, i := range list {
 		g.polled.Store(max(g.polled.Load(), i.Generation))

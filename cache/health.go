@@ -1,10 +1,6 @@
 package cache
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
+import "time"
 
 // Health is what a process knows of its cache by itself, without asking anyone.
 type Health struct {
@@ -50,12 +46,6 @@ func (c *Cache) Health() Health {
 // failed.
 func (m *memo) degraded() (keys, degraded int) {
 	m.mu.Lock()
-	slots := slices.Collect(maps.Values(m.asked))
-	m.mu.Unlock()
-	for _, s := range slots {
-		if p := s.status(); p != nil && p.Reason != "" && p.State != Fresh.String() {
-			degraded++
-		}
-	}
-	return len(slots), degraded
+	defer m.mu.Unlock()
+	return len(m.asked), len(m.failing)
 }

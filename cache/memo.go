@@ -21,6 +21,11 @@ type Spec struct {
 	Tags    []string      // by which it is invalidated with others
 	Soft    time.Duration // see Policy
 	Hard    time.Duration // see Policy
+
+	// ManyKeys is for a memo of as many keys as the ledger has accounts: one is
+	// refreshed ahead of its readers only when it was asked for more than once,
+	// so that whoever goes through all of them has each computed once.
+	ManyKeys bool
 }
 
 // Params are the parameters of a memo. They are comparable, few, and bounded.
@@ -46,11 +51,15 @@ type memo struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 	reopens atomic.Int64 // when the open circuit is tried again, in Unix nanoseconds
 	stuck   atomic.Int64 // runs that were given up and have not returned
+	places  limit        // among the producers, so that many keys of one memo leave some to the others
+	aheads  limit        // among the refreshes that nobody waits for, likewise
+	flights limit        // under way or waiting
 	lag     lag
 	stats   stats
 
 	mu      sync.Mutex
 	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
+	failing map[string]anySlot // of these, those whose refresh failed
 	keeping bool               // whether a timer is set to refresh them ahead
 	usual   []func() anySlot   // what Warm warms though nobody has asked
 }
@@ -82,6 +91,12 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		scopes: []string{scopeEverything, scopeTenant(c.tenant), scopeMemo(c.tenant, spec.Name)},
 		seed:   maphash.MakeSeed(),
 		asked:  map[string]anySlot{},
+
+		failing: map[string]anySlot{},
+
+		places:  make(limit, max(1, cap(c.producers)/2)),
+		aheads:  make(limit, max(1, cap(c.aheads)/2)),
+		flights: make(limit, flightLimit),
 	}
 	core.circuit = core.newCircuit()
 	for _, tag := range spec.Tags {
@@ -102,39 +117,94 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	return &Memo[P, T]{core, produce}
 }
 
+// flightLimit is how many keys of a memo may be refreshed, or wait for it, at
+// the same time. Each costs a few kilobytes beside what the process level holds.
+const flightLimit = 256
+
+// ErrAbsent says that a value is not there, though it could be computed.
+var ErrAbsent = errors.New("no value is there yet")
+
 // Get returns the value of the current window, or the newest one before it
 // while a refresh runs. It waits only when there is no value at all; then an
-// error says why there is none: an *UnavailableError, or that of ctx.
+// error says why there is none: an *UnavailableError, or that of ctx. It starts
+// nothing for a caller whose context has ended.
 func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	now := m.cache.nano()
-	s := m.peek(p)
+	s := m.held(p)
 	if s != nil {
 		s.ask(now)
-		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && !m.touched(s.scope, e.generation) {
+		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && !m.touched(s, e) {
 			m.stats.fresh.Add(1)
 			return e.fresh, nil
 		}
+		return m.get(ctx, s)
 	}
-	return m.get(ctx, m.slot(p, s))
+	if err := ctx.Err(); err != nil {
+		return Result[T]{}, m.interrupted(err)
+	}
+	s = m.slot(p)
+	s.ask(now)
+	return m.get(ctx, s)
+}
+
+// Peek is Get for a caller who does not wait: it returns what this process
+// holds, or [ErrAbsent]. A refresh that is due starts, but a key that the
+// process does not hold leaves no trace.
+func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
+	s := m.held(p)
+	if s == nil || s.known.Load() == nil {
+		return Result[T]{}, ErrAbsent
+	}
+	r, err := m.Get(ended, p)
+	var unavailable *UnavailableError
+	if err != nil && !errors.As(err, &unavailable) {
+		err = ErrAbsent
+	}
+	return r, err
+}
+
+// ended is the context of a caller who does not wait.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// Load is Peek for a caller who has the time to look at the shared level too.
+// It runs no producer for a key that neither holds.
+func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
+	r, err := m.Peek(p)
+	if !errors.Is(err, ErrAbsent) {
+		return r, err
+	}
+	found := m.newSlot(p)
+	e := m.fetch(ctx, found.key)
+	if e == nil || !m.judge(found, e, m.cache.now()).usable {
+		return r, err
+	}
+	m.slot(p).learn(e)
+	return m.Peek(p)
 }
 
 // get is Get where there is more to do than to return a fresh value.
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
-	missed := false             // whether it waited for a producer
-	hurried := ctx.Err() != nil // asks for what there is, and is not refused anything
+	missed := false // whether it waited for a producer
 	if !m.cache.sampled.Load() {
 		m.cache.sample(m.cache.ctx, m.cache.store) // before the first window is chosen
 	}
 	for {
-		s.ask(m.cache.nano())
 		now := m.cache.now() // after what the store told, if it was asked
 		e := s.known.Load()
 		v := m.judge(s, e, now)
+		if err := ctx.Err(); err != nil && v.due && !v.usable {
+			return Result[T]{}, m.interrupted(err)
+		}
 		var f *flight
+		var refused error
 		switch {
 		case v.due:
-			f = m.refresh(s, v, now)
+			f, refused = m.refresh(s, v, now)
 		case v.soft && v.usable:
 			m.refreshAt(s, v.next)
 		}
@@ -143,8 +213,12 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			return m.read(e, v, now), nil
 		}
 		if f == nil {
+			s.forget()
 			m.stats.errors.Add(1)
-			return Result[T]{}, m.unavailable(e)
+			return Result[T]{}, m.unavailable(e, refused, now)
+		}
+		if !s.join(f) {
+			continue // it has ended without a value, as nobody waited for one
 		}
 		news := f.known
 		if waited == f {
@@ -153,14 +227,19 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 		waited = f
 		select {
 		case <-news:
+			s.leave(f)
 			missed = f.produced.Load() && (news == f.done || !f.early)
 		case <-ctx.Done():
-			if !hurried {
-				m.stats.errors.Add(1)
-			}
-			return Result[T]{}, fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, ctx.Err())
+			s.leave(f)
+			m.stats.errors.Add(1)
+			return Result[T]{}, m.interrupted(ctx.Err())
 		}
 	}
+}
+
+// interrupted is the error of a caller whose context has ended.
+func (m *memo) interrupted(err error) error {
+	return fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, err)
 }
 
 // A verdict is what may be done with an entry at a time.
@@ -200,10 +279,23 @@ func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
 	return v
 }
 
-// touched says whether anything invalidated a value of the generation.
-func (m *memo) touched(scope string, generation int64) bool {
+// touched reports whether anything has invalidated the entry. The answer is
+// remembered until there is another invalidation, of whatever scope, so that a
+// hit between two of them costs a comparison.
+func (m *Memo[P, T]) touched(s *slot[P, T], e *entry[T]) bool {
 	g := &m.cache.generations
-	return g.invalidated(generation, m.scopes, scope, Soft) || g.invalidated(generation, m.scopes, scope, Hard)
+	if e.generation >= g.newest.Load() {
+		return false
+	}
+	changes := g.changes.Load() // before the marks are read
+	if c := s.clear.Load(); c != nil && c.entry == e && c.changes == changes {
+		return false
+	}
+	if g.invalidated(e.generation, m.scopes, s.scope, Soft) || g.invalidated(e.generation, m.scopes, s.scope, Hard) {
+		return true
+	}
+	s.clear.Store(&clearance[T]{e, changes})
+	return false
 }
 
 // read is what a reader is given of a usable entry.
@@ -224,10 +316,14 @@ func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
 	}
 }
 
-func (m *Memo[P, T]) unavailable(e *entry[T]) error {
-	u := &UnavailableError{Memo: m.about.Name, Reason: reasonFailed, Err: errClosed}
-	if e != nil && e.reason != "" {
-		u.Reason, u.RetryAt, u.Err = e.reason, e.retryAt, e.err
+// unavailable is the error where there is no value and no flight to wait for.
+func (m *Memo[P, T]) unavailable(e *entry[T], refused error, now time.Time) error {
+	switch {
+	case errors.Is(refused, errCrowded):
+		return &UnavailableError{Memo: m.about.Name, Reason: reasonCrowded, RetryAt: now.Add(firstRetry), Err: refused}
+	case e != nil && e.reason != "":
+		return &UnavailableError{Memo: m.about.Name, Reason: e.reason, RetryAt: e.retryAt, Err: e.err}
+	default:
+		return &UnavailableError{Memo: m.about.Name, Reason: reasonFailed, Err: refused}
 	}
-	return u
 }

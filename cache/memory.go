@@ -11,7 +11,7 @@ import (
 )
 
 // Memory is the store of a process on its own, and what a fleet's process
-// falls back on. It keeps 64 MiB of blobs at most.
+// falls back on. It keeps 32 MiB of blobs at most.
 type Memory struct {
 	blobs *otter.Cache[string, held]
 
@@ -49,14 +49,14 @@ type made struct {
 
 type listener struct{ hear func(Message) }
 
-const memoryBlobs = 64 << 20
+const memoryBlobs = 32 << 20
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
 		blobs: otter.Must(&otter.Options[string, held]{
 			MaximumWeight: memoryBlobs,
-			Weigher:       func(key string, h held) uint32 { return uint32(len(key) + len(h.blob) + 100) },
+			Weigher:       func(key string, h held) uint32 { return uint32(len(key) + cap(h.blob) + 200) },
 		}),
 		locks:     map[string]lease{},
 		marks:     map[mark]int64{},
@@ -130,7 +130,11 @@ func (m *Memory) agree(now time.Time) {
 func (m *Memory) note(list ...Invalidation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	latest := time.Now().Add(m.offset + generationSlack).UnixMicro()
 	for _, i := range list {
+		if i.Generation > latest {
+			continue
+		}
 		k := mark{i.Scope, i.How}
 		m.marks[k] = max(m.marks[k], i.Generation)
 		m.top = max(m.top, i.Generation)

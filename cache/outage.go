@@ -167,7 +167,7 @@ func (o *outage) masters() (map[string]redis.Cmdable, error) {
 	defer cancel()
 	cluster, ok := o.redis.client.(*redis.ClusterClient)
 	if !ok {
-		return map[string]redis.Cmdable{probeKey(0): o.redis.client}, o.redis.client.Time(ctx).Err()
+		return map[string]redis.Cmdable{o.probeKey(0): o.redis.client}, o.redis.client.Time(ctx).Err()
 	}
 	// This learns who is the master of what now, too.
 	if err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return c.Time(ctx).Err() }); err != nil {
@@ -175,13 +175,13 @@ func (o *outage) masters() (map[string]redis.Cmdable, error) {
 	}
 	masters, known := map[string]redis.Cmdable{}, map[*redis.Client]bool{}
 	for i := range probeTags {
-		master, err := cluster.MasterForKey(ctx, probeKey(i))
+		master, err := cluster.MasterForKey(ctx, o.probeKey(i))
 		if err != nil {
 			return nil, err
 		}
 		if !known[master] {
 			known[master] = true
-			masters[probeKey(i)] = master
+			masters[o.probeKey(i)] = master
 		}
 	}
 	return masters, nil
@@ -190,7 +190,8 @@ func (o *outage) masters() (map[string]redis.Cmdable, error) {
 // probeTags are enough for a Cluster of some ten masters to have one each.
 const probeTags = 64
 
-func probeKey(i int) string { return fmt.Sprintf("exchequer:{probe:%d}", i) }
+// probeKey is one of the tenant's own keys, which is all that it may write.
+func (o *outage) probeKey(i int) string { return fmt.Sprintf("exchequer:{%s:probe:%d}", o.redis.tenant, i) }
 
 // invalidate does so for this process, and remembers it for the fleet.
 func (o *outage) invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
@@ -282,7 +283,7 @@ func (o *outage) returnAll() error {
 		_, err := o.redis.publish(ctx, p)
 		cancel()
 		switch {
-		case err == nil || moving(err):
+		case err == nil || moving(err) || foreign(err):
 		case tooLate(err):
 			// One that is too large for the way there must not keep the process
 			// from Redis for ever: the next window's is tried anew.
@@ -308,5 +309,8 @@ func (o *outage) returnMarks() error {
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, redisPatience)
 	defer cancel()
-	return o.redis.client.ZAddArgs(ctx, o.redis.generations(), args).Err()
+	if err := o.redis.client.ZAddArgs(ctx, o.redis.generations(), args).Err(); !foreign(err) {
+		return err
+	}
+	return nil // the next invalidation puts the key right
 }

@@ -115,6 +115,8 @@ func (r *Redis) ask(ctx context.Context, f func(context.Context) error) (bool, e
 			return true, err // the caller's doing
 		case moving(err):
 			return false, nil // all else works
+		case foreign(err):
+			return true, err // as all else does
 		}
 		ran := max(took-missed, time.Millisecond)
 		left -= ran
@@ -140,6 +142,10 @@ func moving(err error) bool {
 	_, moved := redis.IsMovedError(err)
 	return ask || moved || redis.IsTryAgainError(err)
 }
+
+// foreign reports whether an error is about one key, which something else has
+// written: it is not of the type that we gave it.
+func foreign(err error) bool { return err != nil && strings.Contains(err.Error(), "WRONGTYPE") }
 
 // CheckTenant returns an error unless a name can be part of keys: one to 64
 // letters, digits, dots, dashes and underscores.
@@ -198,17 +204,9 @@ func (r *Redis) publish(ctx context.Context, p Publication) (bool, error) {
 
 // Lock implements Store.
 func (r *Redis) Lock(ctx context.Context, key, owner string, d time.Duration) (bool, error) {
-	var won, again bool
-	asked, err := r.ask(ctx, func(ctx context.Context) error {
-		status, err := r.client.SetArgs(ctx, lockOf(key), owner, redis.SetArgs{Mode: "NX", TTL: d}).Result()
-		won = err == nil && status == "OK"
-		if again && errors.Is(err, redis.Nil) {
-			// The answer to the first try, which came too late, may have been yes.
-			var holder string
-			holder, err = r.client.Get(ctx, lockOf(key)).Result()
-			won = holder == owner
-		}
-		again = true
+	var won bool
+	asked, err := r.ask(ctx, func(ctx context.Context) (err error) {
+		won, err = r.scripts.lock.Run(ctx, r.client, []string{lockOf(key)}, owner, d.Milliseconds()).Bool()
 		return err
 	})
 	if !asked || won {

@@ -17,27 +17,38 @@ const (
 )
 
 // refresh starts a flight unless one is under way, and returns it. It returns
-// nil when there is nothing to wait for: the cache is closed, or another
-// process computes and there is something to show meanwhile.
-func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) *flight {
+// nil when there is nothing to wait for: another process computes and there is
+// something to show meanwhile, or, with an error, the cache is closed or too
+// many keys of the memo are being refreshed.
+func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) (*flight, error) {
+	return m.refreshWithin(m.flights, s, v, began)
+}
+
+// refreshWithin is refresh under another bound, or under none if that is nil.
+func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began time.Time) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
-		return s.flight
+		return s.flight, nil
 	}
-	if v.usable && m.cache.now().Before(s.again) {
-		return nil
+	if v.usable && m.cache.now().Before(s.others) {
+		return nil, nil
+	}
+	if !bound.tryEnter() {
+		return nil, errCrowded
 	}
 	f := newFlight(began)
 	started := m.cache.tasks.fly(func() {
+		defer bound.leave()
 		defer s.land(f)
 		m.fly(s, f)
 	})
 	if !started {
-		return nil
+		bound.leave()
+		return nil, errClosed
 	}
 	s.flight = f
-	return f
+	return f, nil
 }
 
 // refreshAt starts a refresh later, once, for a reader who came while it was
@@ -60,7 +71,9 @@ func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 
 func (s *slot[P, T]) land(f *flight) {
 	s.mu.Lock()
-	s.flight = nil
+	if s.flight == f {
+		s.flight = nil
+	}
 	news := f.left && len(s.ready) > 0 // that came since it looked, while it was under way
 	s.mu.Unlock()
 	f.tell()
@@ -74,7 +87,7 @@ func (s *slot[P, T]) land(f *flight) {
 // by the producer, if this process gets to be the one that runs it.
 func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	c := m.cache
-	patience := c.now().Add(m.policy.Timeout + margin)
+	var patience time.Time // ends some time after another process was first seen to compute
 	for {
 		select {
 		case <-s.ready: // what it tells of is seen now
@@ -94,21 +107,26 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 			m.stats.refreshes.paused.Add(1)
 			return
 		}
+		if !v.usable && s.giveUp(f) {
+			return
+		}
 		select {
-		case c.producers <- struct{}{}:
+		case m.places <- struct{}{}:
 		case <-s.ready:
 			continue // another process was faster
-		case <-c.ctx.Done():
+		case <-f.deserted:
+			continue
+		case <-c.tasks.leaving:
 			return
 		}
-		owner := c.newOwner()
-		won, err := m.lock(s.key, owner)
-		if won || err != nil {
-			m.computeLocked(s, f, owner)
-			c.producers.leave()
+		over := m.compete(s, f)
+		m.places.leave()
+		if over {
 			return
 		}
-		c.producers.leave()
+		if patience.IsZero() {
+			patience = c.now().Add(m.policy.Timeout + margin)
+		}
 		switch {
 		case v.usable:
 			// Another process computes; its message wakes this slot. Should
@@ -128,6 +146,26 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	}
 }
 
+// compete waits for one of the producers' places and tries to get the key's
+// lock. It returns true when the flight is over: the producer has run, or the
+// cache is closed.
+func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
+	c := m.cache
+	select {
+	case c.producers <- struct{}{}:
+		defer c.producers.leave()
+	case <-c.tasks.leaving:
+		return true
+	}
+	owner := c.newOwner()
+	won, err := m.lock(s.key, owner)
+	if !won && err == nil {
+		return false
+	}
+	m.computeLocked(s, f, owner)
+	return true
+}
+
 func (m *memo) lock(key, owner string) (bool, error) {
 	began := time.Now()
 	won, err := m.cache.store.Lock(m.cache.ctx, key, owner, leaseFor)
@@ -139,7 +177,7 @@ func (m *memo) lock(key, owner string) (bool, error) {
 func (s *slot[P, T]) pause(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.again = now.Add(jitter(2 * pollAtLeast))
+	s.others = now.Add(jitter(2 * pollAtLeast))
 }
 
 // await waits for news of another process's run: its message, or the next poll.
@@ -153,7 +191,7 @@ func (m *Memo[P, T]) await(s *slot[P, T]) bool {
 		return true
 	case <-timer.C:
 		return true
-	case <-m.cache.ctx.Done():
+	case <-m.cache.tasks.leaving:
 		return false
 	}
 }
@@ -163,21 +201,31 @@ func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // look takes over what the shared level knows, if that is newer.
 func (m *Memo[P, T]) look(s *slot[P, T]) {
+	if e := m.fetch(m.cache.ctx, s.key); e != nil {
+		s.learn(e)
+	}
+}
+
+// fetch returns what the shared level knows of a key, nil if nothing.
+func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	began := time.Now()
-	data, err := m.cache.store.Load(m.cache.ctx, s.key)
+	data, err := m.cache.store.Load(ctx, key)
 	m.stats.store.Observe(time.Since(began).Seconds())
 	if err != nil || data == nil {
-		return
+		return nil
 	}
 	b, err := m.cache.codec.decode(data)
 	if err == nil {
+		b, err = b.within(m.policy, m.cache.now(), m.cache.generations.newest.Load())
+	}
+	if err == nil {
 		var e *entry[T]
 		if e, err = entryOf[T](b); err == nil {
-			s.learn(e)
-			return
+			return e
 		}
 	}
-	m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.about.Name, "key", s.key, "error", err)
+	m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.about.Name, "key", key, "error", err)
+	return nil
 }
 
 // computeLocked runs the producer under the fleet's lock.

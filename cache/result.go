@@ -48,13 +48,18 @@ const (
 	reasonSlow   = "computing the newest numbers took too long"
 	reasonLarge  = "the newest numbers were too large to keep"
 	reasonPaused = "computing is paused after repeated failures"
+
+	reasonCrowded = "too many numbers of this kind are being computed at the moment"
 )
+
+var reasons = []string{reasonFailed, reasonSlow, reasonLarge, reasonPaused}
 
 var (
 	errTooLarge = errors.New("value exceeds the size limit")
 	errStuck    = errors.New("earlier runs of the producer still hang")
 	errClosed   = errors.New("cache is closed")
 	errSlow     = errors.New("producer passed its deadline")
+	errCrowded  = errors.New("too many keys of the memo are being computed")
 	errLockLost = errors.New("another process took the lock")
 )
 

@@ -8,10 +8,13 @@ import (
 
 // scripts are what Redis does in one step. Each is loaded once a server, by
 // its hash.
-type scripts struct{ publish, extend, unlock, invalidate *redis.Script }
+type scripts struct{ publish, lock, extend, unlock, invalidate *redis.Script }
 
 //go:embed scripts/publish.lua
 var publishLua string
+
+//go:embed scripts/lock.lua
+var lockLua string
 
 //go:embed scripts/extend.lua
 var extendLua string
@@ -25,6 +28,7 @@ var invalidateLua string
 func newScripts() scripts {
 	return scripts{
 		publish:    redis.NewScript(publishLua),
+		lock:       redis.NewScript(lockLua),
 		extend:     redis.NewScript(extendLua),
 		unlock:     redis.NewScript(unlockLua),
 		invalidate: redis.NewScript(invalidateLua),

@@ -36,6 +36,13 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		want         string
 		after        map[string]string // command to answer
 	}{
+		{"lock", "a free one", nil, []string{"lock"}, words{"me", 4000}, "1", map[string]string{"GET lock": "me"}},
+		{"lock", "another's", []words{{"SET", "lock", "you", "PX", 3000}}, []string{"lock"}, words{"me", 4000}, "0", map[string]string{"GET lock": "you"}},
+		{"lock", "one's own, asked for again", []words{{"SET", "lock", "me", "PX", 3000}}, []string{"lock"}, words{"me", 4000}, "1", map[string]string{"GET lock": "me"}},
+		{"lock", "one that does not run out", []words{{"SET", "lock", "you"}}, []string{"lock"}, words{"me", 4000}, "1", map[string]string{"GET lock": "me"}},
+		{"lock", "one that runs out much later", []words{{"SET", "lock", "you", "EX", 3600}}, []string{"lock"}, words{"me", 4000}, "1", map[string]string{"GET lock": "me"}},
+		{"lock", "what is no lock", []words{{"RPUSH", "lock", "you"}, {"PEXPIRE", "lock", 3000}}, []string{"lock"}, words{"me", 4000}, "1", map[string]string{"GET lock": "me"}},
+
 		{"extend", "the owner's lease", []words{{"SET", "lock", "me", "PX", 1000}}, []string{"lock"}, words{"me", 90_000}, "1", map[string]string{"GET lock": "me"}},
 		{"extend", "another's", []words{{"SET", "lock", "you", "PX", 1000}}, []string{"lock"}, words{"me", 90_000}, "0", map[string]string{"GET lock": "you"}},
 		{"extend", "one that has run out", nil, []string{"lock"}, words{"me", 90_000}, "0", map[string]string{"EXISTS lock": "0"}},
@@ -55,6 +62,9 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		{"publish", "given back, and there already", []words{blob(7, 3, "with a failure since")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "with a failure since"}},
 		{"publish", "the same again", []words{blob(7, 3, "old"), {"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
 		{"publish", "over a window that a wrong clock made", []words{blob(int(later), 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "over what is no blob", []words{{"SET", "blob", "junk"}}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "over a window of words", []words{{"HSET", "blob", "window", "soon", "generation", "x", "blob", "junk"}}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "under a generation of the far future", []words{blob(7, 9_000_000_000_000_000_000, "forged")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
 		{"publish", "a window that a wrong clock made", nil, []string{"blob", "lock"}, words{"", later, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
 
 		{"invalidate", "above what there is", []words{{"ZADD", "own", later, "soft a"}}, []string{"own", "all"}, words{"hard", 0, 10, 60_000, "a", "b"}, fmt.Sprintf("[%d 1]", later+1),

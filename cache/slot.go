@@ -12,7 +12,10 @@ import (
 type anySlot interface {
 	wake()                    // the store has a newer blob
 	ahead(boundary time.Time) // refresh before anybody asks, and wait for it
-	lastAsked() int64         // the number of the window
+	// lastAsked returns the number of the last window in which it was asked for,
+	// and whether it was more than once lately.
+	lastAsked() (window int64, again bool)
+	fails() bool
 	weight() uint32
 	evicted()
 	warm(ctx context.Context) error // refresh, and wait for it
@@ -28,14 +31,23 @@ type slot[P Params, T any] struct {
 	key   string // in the store
 	scope string // by which it alone is invalidated
 	known atomic.Pointer[entry[T]]
+	clear atomic.Pointer[clearance[T]]
 	last  atomic.Int64  // number of the last window in which it was asked for
+	again atomic.Bool   // whether it was asked for before, in that window or the one before it
 	ready chan struct{} // told that the store has news
 
 	planned atomic.Bool // whether a refresh is to start when it may
 
 	mu     sync.Mutex
 	flight *flight   // under way, or nil
-	again  time.Time // before this another process is left to finish
+	others time.Time // before this another process is left to finish
+}
+
+// A clearance records that no invalidation concerned an entry, as of so many
+// changes of the marks.
+type clearance[T any] struct {
+	entry   *entry[T]
+	changes uint64
 }
 
 // A flight is one attempt to bring a slot up to date. Many may wait for it.
@@ -47,10 +59,68 @@ type flight struct {
 	produced atomic.Bool // whether a producer ran, here or in another process
 	early    bool        // whether known was closed before one did; to be read after
 	left     bool        // whether it ended since another process computes
+
+	deserted chan struct{} // told that the last reader who waited has left
+	joined   bool          // whether a reader has waited; guarded by the slot's mutex
+	readers  int           // who wait; guarded by the slot's mutex
+	gone     bool          // whether it has ended since nobody waited; guarded by the slot's mutex
 }
 
 func newFlight(began time.Time) *flight {
-	return &flight{known: make(chan struct{}), done: make(chan struct{}), began: began}
+	return &flight{known: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1), began: began}
+}
+
+// join counts the caller among those who wait for a flight. It returns false
+// where the flight has given up, since nobody did.
+func (s *slot[P, T]) join(f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.gone {
+		return false
+	}
+	f.joined = true
+	f.readers++
+	return true
+}
+
+func (s *slot[P, T]) leave(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.readers--; f.readers > 0 {
+		return
+	}
+	select {
+	case f.deserted <- struct{}{}:
+	default:
+	}
+}
+
+// giveUp ends a flight whose readers have all left, and forgets the slot if
+// nothing is known of it. It returns false where somebody waits, and for a
+// flight that was not started for a reader.
+func (s *slot[P, T]) giveUp(f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !f.joined || f.readers > 0 {
+		return false
+	}
+	f.gone = true
+	s.flight = nil
+	s.forgetLocked()
+	return true
+}
+
+// forget drops the slot from the process level if nothing is known of it.
+func (s *slot[P, T]) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetLocked()
+}
+
+func (s *slot[P, T]) forgetLocked() {
+	if s.flight == nil && s.known.Load() == nil {
+		s.memo.drop(s)
+	}
 }
 
 func (f *flight) tell() {
@@ -62,8 +132,8 @@ func (f *flight) tell() {
 
 func (m *Memo[P, T]) place(p P) uint64 { return maphash.Comparable(m.seed, p) }
 
-// peek returns the slot of p, or nil.
-func (m *Memo[P, T]) peek(p P) *slot[P, T] {
+// held returns the slot of p, or nil.
+func (m *Memo[P, T]) held(p P) *slot[P, T] {
 	if found, ok := m.cache.level.GetIfPresent(m.place(p)); ok {
 		if s, ok := found.(*slot[P, T]); ok && s.p == p && s.memo == m {
 			return s
@@ -72,18 +142,21 @@ func (m *Memo[P, T]) peek(p P) *slot[P, T] {
 	return nil
 }
 
-// slot returns s, or the slot of p where s is nil.
-func (m *Memo[P, T]) slot(p P, s *slot[P, T]) *slot[P, T] {
-	if s != nil {
-		return s
-	}
-	params := p.Key()
+// slot returns the slot of p, which it makes if need be.
+func (m *Memo[P, T]) slot(p P) *slot[P, T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s := m.peek(p); s != nil {
+	if s := m.held(p); s != nil {
 		return s
 	}
-	s = &slot[P, T]{
+	s := m.newSlot(p)
+	m.cache.level.Set(m.place(p), s)
+	return s
+}
+
+func (m *Memo[P, T]) newSlot(p P) *slot[P, T] {
+	params := p.Key()
+	s := &slot[P, T]{
 		memo:  m,
 		p:     p,
 		key:   m.prefix + params,
@@ -91,16 +164,30 @@ func (m *Memo[P, T]) slot(p P, s *slot[P, T]) *slot[P, T] {
 		ready: make(chan struct{}, 1),
 	}
 	s.last.Store(-1)
-	m.cache.level.Set(m.place(p), s)
 	return s
+}
+
+// drop forgets a slot.
+func (m *Memo[P, T]) drop(s *slot[P, T]) {
+	m.mu.Lock()
+	if m.held(s.p) == s {
+		m.cache.level.Invalidate(m.place(s.p))
+	}
+	m.mu.Unlock()
+	m.forget(s.key, s)
 }
 
 // ask remembers that the slot was asked for, so that it is refreshed ahead.
 func (s *slot[P, T]) ask(now int64) {
 	window := now / int64(s.memo.policy.Window)
-	if s.last.Load() == window {
+	last := s.last.Load()
+	if last == window {
+		if !s.again.Load() {
+			s.again.Store(true)
+		}
 		return
 	}
+	s.again.Store(last == window-1)
 	s.last.Store(window)
 	s.memo.remember(s.key, s)
 }
@@ -114,6 +201,7 @@ func (s *slot[P, T]) learn(e *entry[T]) {
 		}
 		if s.known.CompareAndSwap(old, e) {
 			s.memo.cache.level.Set(s.memo.place(s.p), s) // weighed anew
+			s.memo.sort(s.key, s)
 			return
 		}
 	}
@@ -125,7 +213,7 @@ func (s *slot[P, T]) wake() {
 	default:
 	}
 	s.mu.Lock()
-	s.again = time.Time{}
+	s.others = time.Time{}
 	s.mu.Unlock()
 	now := s.memo.cache.now()
 	s.memo.refresh(s, s.memo.judge(s, s.known.Load(), now), now)
@@ -135,23 +223,31 @@ func (s *slot[P, T]) wake() {
 func (s *slot[P, T]) ahead(boundary time.Time) {
 	now := s.memo.cache.now()
 	if v := s.memo.judge(s, s.known.Load(), now); v.due {
-		if f := s.memo.refresh(s, v, boundary); f != nil {
+		// As many of these as there are places for them.
+		if f, _ := s.memo.refreshWithin(nil, s, v, boundary); f != nil {
 			<-f.done
 		}
 	}
 }
 
-func (s *slot[P, T]) lastAsked() int64 { return s.last.Load() }
+func (s *slot[P, T]) lastAsked() (window int64, again bool) { return s.last.Load(), s.again.Load() }
+
+// fails reports whether the last refresh failed, so that readers see an earlier
+// value with a reason, or none.
+func (s *slot[P, T]) fails() bool {
+	e := s.known.Load()
+	return e != nil && e.reason != ""
+}
 
 // evicted forgets the slot, so that only a flight may still hold it.
 func (s *slot[P, T]) evicted() { s.memo.forget(s.key, s) }
 
-// weight is roughly what the slot holds: the value, decoded, is of the size of
-// its JSON.
+// weight is about how many bytes the slot takes: the value, and the slot itself
+// with its entry, its keys and its places in the maps.
 func (s *slot[P, T]) weight() uint32 {
-	const bare = 1 << 10
+	const bare = 1500
 	if e := s.known.Load(); e != nil {
-		return uint32(bare + e.bytes)
+		return uint32(bare + e.memory)
 	}
 	return bare
 }

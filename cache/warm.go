@@ -29,7 +29,7 @@ func (m *Memo[P, T]) Usual(params ...P) *Memo[P, T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range params {
-		m.usual = append(m.usual, func() anySlot { return m.slot(p, m.peek(p)) })
+		m.usual = append(m.usual, func() anySlot { return m.slot(p) })
 	}
 	return m
 }
@@ -126,7 +126,7 @@ func (s *slot[P, T]) warm(ctx context.Context) error {
 		s.ask(now.UnixNano())
 		v := m.judge(s, s.known.Load(), now)
 		if v.due {
-			if f := m.refresh(s, v, now); f != nil {
+			if f, _ := m.refresh(s, v, now); f != nil {
 				select {
 				case <-f.done:
 				case <-ctx.Done():

@@ -125,7 +125,7 @@ const outOfRange = "22003"
 func (w *writing) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
 	d.queue(&batch)
-	if earliest := w.earliest(d); !earliest.IsZero() {
+	if earliest, any := w.earliest(d); any {
 		batch.Queue(`DELETE FROM day_snapshots WHERE day >= $1`, earliest)
 	}
 	if tags := w.tags(); len(tags) > 0 {
@@ -149,16 +149,19 @@ func (w *writing) rollups(ctx context.Context, d *deltas) error {
 	return nil
 }
 
-// earliest is the first day whose snapshot the append makes wrong, zero if it
-// makes none wrong.
-func (w *writing) earliest(d *deltas) time.Time {
-	earliest := w.archived
+// earliest returns the first day whose snapshot the append makes wrong, and
+// whether there is one.
+func (w *writing) earliest(d *deltas) (earliest time.Time, any bool) {
+	if any = !w.archived.IsZero(); any {
+		// What is archived at midnight is gone at the end of the day before.
+		earliest = w.archived.UTC().Add(-time.Microsecond).Truncate(24 * time.Hour)
+	}
 	for key := range d.days {
-		if day := key.time(); earliest.IsZero() || day.Before(earliest) {
-			earliest = day
+		if day := key.time(); !any || day.Before(earliest) {
+			earliest, any = day, true
 		}
 	}
-	return earliest.UTC().Truncate(24 * time.Hour)
+	return earliest, any
 }
 
 // tags are what the append has touched, none where it has changed nothing.

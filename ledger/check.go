@@ -25,7 +25,10 @@ const clockSkew = 5 * time.Second
 // check reports what is wrong with a batch, as far as that can be said without
 // the ledger: whether what it names is known comes later.
 func check(b Batch, now time.Time) *problems {
-	c := checker{problems: &problems{}, latest: now.Add(clockSkew)}
+	c := checker{problems: &problems{}, oldest: b.Oldest, latest: now.Add(clockSkew)}
+	if c.oldest.IsZero() {
+		c.oldest = DefaultOldest()
+	}
 	c.accounts(b.Accounts)
 	c.items(b.Items)
 	c.shops(b.Shops)
@@ -36,7 +39,7 @@ func check(b Batch, now time.Time) *problems {
 
 type checker struct {
 	*problems
-	latest time.Time
+	oldest, latest time.Time
 }
 
 func (c checker) accounts(accounts []Account) {
@@ -164,6 +167,9 @@ func (c checker) time(t time.Time) string {
 		return "is missing"
 	case t.UTC().Year() < 1:
 		return "is before the year 1"
+	case t.Before(c.oldest):
+		return fmt.Sprintf("%s is before %s; if it is right, allow it: import --oldest %s",
+			t.UTC().Format(time.RFC3339), c.oldest.UTC().Format(time.DateOnly), t.UTC().Format(time.DateOnly))
 	case t.After(c.latest):
 		return t.UTC().Format(time.RFC3339) + " is in the future"
 	}

@@ -26,10 +26,16 @@ func good() Batch {
 
 func TestCheckAcceptsWhatIsRight(t *testing.T) {
 	for name, change := range map[string]func(*Batch){
-		"a good batch":              func(*Batch) {},
-		"an empty batch":            func(b *Batch) { *b = Batch{} },
-		"a clock a little ahead":    func(b *Batch) { b.Transactions[0].At = now.Add(4 * time.Second) },
-		"the year 1":                func(b *Batch) { b.Transactions[0].At = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC) },
+		"a good batch":           func(*Batch) {},
+		"an empty batch":         func(b *Batch) { *b = Batch{} },
+		"a clock a little ahead": func(b *Batch) { b.Transactions[0].At = now.Add(4 * time.Second) },
+		"the year 1900":          func(b *Batch) { b.Transactions[0].At = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"the year 1066, if allowed": func(b *Batch) {
+			b.Oldest, b.Transactions[0].At = oldest("1066-10-14"), time.Date(1066, 10, 14, 0, 0, 0, 0, time.UTC)
+		},
+		"the first moment of the year 1, if allowed": func(b *Batch) {
+			b.Oldest, b.Transactions[0].At = oldest("0001-01-01"), time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)
+		},
 		"two legs on the same side": func(b *Batch) { b.Transactions[0].Postings = []Posting{{"ann", -5}, {"bob", 2}, {"bob", 3}} },
 		"the largest amounts": func(b *Batch) {
 			b.Transactions[0].Postings = []Posting{{"ann", math.MaxInt64}, {"bob", -math.MaxInt64}}
@@ -77,6 +83,14 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{func(b *Batch) { b.Transactions[0].Message = "a\x00" }, `f:1: transaction "t": message has a NUL character: "a\x00"`},
 		{func(b *Batch) { b.Transactions[0].At = time.Time{} }, `f:1: transaction "t": time is missing`},
 		{func(b *Batch) { b.Transactions[0].At = time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC) }, `f:1: transaction "t": time is before the year 1`},
+		{func(b *Batch) { b.Transactions[0].At = time.Date(223, 5, 1, 0, 0, 0, 0, time.UTC) },
+			`f:1: transaction "t": time 0223-05-01T00:00:00Z is before 1900-01-01; if it is right, allow it: import --oldest 0223-05-01`},
+		{func(b *Batch) {
+			b.Oldest, b.Sales[0].At = oldest("1066-10-14"), time.Date(1066, 10, 13, 23, 0, 0, 0, time.UTC)
+		},
+			`f:2: sale "s": time 1066-10-13T23:00:00Z is before 1066-10-14; if it is right, allow it: import --oldest 1066-10-13`},
+		{func(b *Batch) { b.Accounts[0].Opened = time.Date(1899, 12, 31, 0, 0, 0, 0, time.UTC) },
+			`account "ann": opened 1899-12-31T00:00:00Z is before 1900-01-01; if it is right, allow it: import --oldest 1899-12-31`},
 		{func(b *Batch) { b.Transactions[0].At = now.Add(6 * time.Second) }, `f:1: transaction "t": time 2026-03-04T12:00:06Z is in the future`},
 		{func(b *Batch) { b.Transactions = append(b.Transactions, b.Transactions[0]) }, `f:1: transaction "t": ref occurs twice in the batch`},
 		{func(b *Batch) { b.Accounts[0].Kind = "wizard" }, `account "ann": kind "wizard" is none of personal, business, government, system`},
@@ -122,4 +136,20 @@ func texts(e *BatchError) []string {
 		out = append(out, p.String())
 	}
 	return out
+}
+
+func oldest(date string) time.Time {
+	t, err := ParseOldest(date)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestTheOldestTimeIsADate(t *testing.T) {
+	for _, date := range []string{"", "1066", "14/10/1066", "0000-12-31", "1066-02-30", "-0001-01-01"} {
+		if got, err := ParseOldest(date); err == nil {
+			t.Errorf("ParseOldest(%q) = %v, want an error", date, got)
+		}
+	}
 }

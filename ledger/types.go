@@ -120,8 +120,9 @@ type Sale struct {
 
 // A Batch is written whole or not at all. Accounts, items and shops come first
 // and may be known already; transactions and sales may name any that the batch
-// or the ledger knows.
+// or the ledger knows. A time before Oldest is an error.
 type Batch struct {
+	Oldest       time.Time // zero: DefaultOldest
 	Accounts     []Account
 	Items        []Item
 	Shops        []Shop

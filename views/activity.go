@@ -2,14 +2,14 @@ package views
 
 import (
 	"math"
+	"strconv"
+	"time"
 
 	"github.com/a-h/templ"
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
 	"exchequer/views/chart"
-
-	"time"
 )
 
 // activitySub names the unit of the axis and the sum of the columns.
@@ -74,6 +74,8 @@ func bucketName(start time.Time, bucket string) string {
 		return "Week of " + Date(start)
 	case "month":
 		return start.UTC().Format("January 2006")
+	case "year", "decade":
+		return bucketShort(start, bucket)
 	default:
 		return start.UTC().Format("Mon 2 Jan 2006")
 	}
@@ -81,8 +83,13 @@ func bucketName(start time.Time, bucket string) string {
 
 // bucketShort names a column in the little room over it.
 func bucketShort(start time.Time, bucket string) string {
-	if bucket == "month" {
+	switch bucket {
+	case "month":
 		return start.UTC().Format("Jan 2006")
+	case "year":
+		return strconv.Itoa(start.UTC().Year())
+	case "decade":
+		return strconv.Itoa(start.UTC().Year()) + "s"
 	}
 	return DayMonth(start)
 }

@@ -106,7 +106,7 @@ var texts = map[string]panelText{
 	"activity": {
 		"Activity",
 		"Sum of what each transaction moves: the positive postings.",
-		"All transactions, by UTC day, week from Monday, or month. What is not over is pale; without activity: zero.",
+		"All transactions, by UTC day, week from Monday, month, year or decade. What is not over is pale; without activity: zero.",
 		"Nothing. A column far above all others is broken and labelled with its value.",
 	},
 	"lorenz": {

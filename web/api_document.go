@@ -64,8 +64,9 @@ func offer[I any, P cache.Params, T any](
 		p, err := params(ctx, in)
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humachi.Unwrap(c)
-			if err == nil {
-				err = answerMemo(s, w, r, pattern, memo, p)
+			var res cache.Result[*T]
+			if res, err = recall(r.Context(), s.Budget, memo, p, err); err == nil {
+				err = answerResult(s, w, r, pattern+"?"+p.Key(), res)
 			}
 			if err != nil {
 				s.fail(w, r, w.(*visit), err)
@@ -74,32 +75,44 @@ func offer[I any, P cache.Params, T any](
 	})
 }
 
-// answerMemo serves what the memo knows of p, and waits within the budget for
-// what nobody has asked for yet. A nil value is something that does not exist.
-func answerMemo[P cache.Params, T any](
-	s *server, w http.ResponseWriter, r *http.Request, pattern string, memo *cache.Memo[P, *T], p P,
-) error {
-	res, err := memo.Get(hurry, p)
-	if errors.Is(err, context.Canceled) {
-		ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
-		defer cancel()
-		res, err = memo.Get(ctx, p)
+// recall returns what the memo knows of p, and waits within the budget for what
+// nobody has asked for yet. The error is that of finding p: with errUncertain
+// only what is known already is returned, and nothing is computed.
+func recall[P cache.Params, T any](ctx context.Context, budget time.Duration, memo *cache.Memo[P, *T], p P, err error) (cache.Result[*T], error) {
+	uncertain := errors.Is(err, errUncertain)
+	if err != nil && !uncertain {
+		return cache.Result[*T]{}, err
 	}
-	if err != nil {
-		return err
+	res, missing := memo.Peek(p)
+	if !errors.Is(missing, cache.ErrAbsent) {
+		return res, missing
 	}
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	if !uncertain {
+		return memo.Get(ctx, p)
+	}
+	if res, missing = memo.Load(ctx, p); errors.Is(missing, cache.ErrAbsent) {
+		return res, err
+	}
+	return res, missing
+}
+
+// answerResult serves a result as a document. A nil value is something that
+// does not exist.
+func answerResult[T any](s *server, w http.ResponseWriter, r *http.Request, name string, res cache.Result[*T]) error {
 	if res.Value == nil {
 		return errNotFound
 	}
 	settings := s.Settings()
-	key := pageKey{name: pattern + "?" + p.Key(), settings: settings}
+	key := pageKey{name: name, settings: settings}
 	page, drawn, err := s.documents.slot(key).get(res.Version, func() (*page, error) {
 		text, err := json.Marshal(document[T]{
 			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
 			Money: money{settings.Symbol, settings.Decimals}, Value: res.Value,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%s as JSON: %w", pattern, err)
+			return nil, fmt.Errorf("%s as JSON: %w", name, err)
 		}
 		return newPage(http.Header{"Content-Type": {"application/json"}}, append(text, '\n'), res.Next.Add(res.Lag)), nil
 	})

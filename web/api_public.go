@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -79,12 +81,20 @@ func offerDays[T any](s *server, api huma.API, op huma.Operation, memo *cache.Me
 	offer(s, api, op, memo, func(_ context.Context, in *daysInput) (aggregates.Days, error) { return in.Days.days(), nil })
 }
 
-// known returns unknown for a ref that does not exist. Where that cannot be
-// asked the memo may still know: it is not refused.
+// errUncertain says that the database could not be asked whether a ref exists.
+var errUncertain = errors.New("not known whether it exists")
+
+// known returns unknown for a ref that does not exist, and errUncertain where
+// that cannot be asked: then the memo may still hold it.
 func known(ctx context.Context, refs *aggregates.Known, ref string, unknown unknownError) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	asking, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if exists, err := refs.Has(ctx, ref); err == nil && !exists {
+	switch exists, err := refs.Has(asking, ref); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUncertain, err)
+	case !exists:
 		return unknown
 	}
 	return nil

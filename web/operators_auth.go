@@ -32,15 +32,24 @@ const (
 
 var errToken = errors.New("the operators' token must have 16 visible ASCII characters or more")
 
+// CheckOperatorToken returns an error for a token that New would refuse. It
+// never quotes the token.
+func CheckOperatorToken(token string) error {
+	if token == "" {
+		return nil
+	}
+	if len(token) < shortestToken || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return errToken
+	}
+	return nil
+}
+
 // newGate returns the gate for a token; none for an empty one.
 func newGate(token string, log *slog.Logger) (*gate, error) {
 	g := &gate{log: log}
 	g.limit = httprate.NewRateLimiter(operatorRequests, time.Minute)
-	if token == "" {
-		return g, nil
-	}
-	if len(token) < shortestToken || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return nil, errToken
+	if err := CheckOperatorToken(token); err != nil || token == "" {
+		return g, err
 	}
 	hash := sha256.Sum256([]byte(token))
 	g.token = &hash

@@ -83,7 +83,7 @@ func TestOperatorsReadTheCache(t *testing.T) {
 	if r := stats.Shared.Server; stats.Shared.Kind != "redis" || stats.Shared.Away || r == nil || r.Mode != "single" || r.Used == 0 || r.Version == "" || r.Ping <= 0 {
 		t.Errorf("the shared level: %+v, %+v", stats.Shared, r)
 	}
-	if p := stats.Process; p.Bytes <= 0 || p.Limit != 64<<20 || p.Values < 1 || p.Name == "" {
+	if p := stats.Process; p.Bytes <= 0 || p.Limit != 32<<20 || p.Values < 1 || p.Name == "" {
 		t.Errorf("the process level: %+v", p)
 	}
 

@@ -5,16 +5,29 @@
 -- KEYS: generations, those of all tenants (or the same), a name or nothing.
 -- ARGV: how, a generation to stay above, limit, how long to remember the name
 -- in ms, scopes.
-if KEYS[3] then
-	local before = redis.call('GET', KEYS[3])
-	if before then
-		return { tonumber(before), 0 }
+local time = redis.call('TIME')
+-- No invalidation raises a generation above this: what is there was not made by
+-- us, and would hide all that we make. Nor is a key of another type ours.
+local latest = time[1] * 1000000 + time[2] + 86400000000
+for i = 1, 2 do
+	if redis.call('TYPE', KEYS[i]).ok ~= 'zset' then
+		redis.call('DEL', KEYS[i])
+	end
+	redis.call('ZREMRANGEBYSCORE', KEYS[i], string.format('(%.0f', latest), '+inf')
+end
+if KEYS[3] and redis.call('TYPE', KEYS[3]).ok == 'string' then
+	local before = tonumber(redis.call('GET', KEYS[3]))
+	if before and before <= latest then
+		return { before, 0 }
 	end
 end
 local own = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or 0
 local all = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2] or 0
-local time = redis.call('TIME')
-local generation = math.max(tonumber(own) + 1, tonumber(all) + 1, tonumber(ARGV[2]) + 1, time[1] * 1000000 + time[2])
+local above = tonumber(ARGV[2])
+if above > latest then
+	above = 0
+end
+local generation = math.max(tonumber(own) + 1, tonumber(all) + 1, above + 1, time[1] * 1000000 + time[2])
 local text = string.format('%.0f', generation)
 for i = 5, #ARGV do
 	redis.call('ZADD', KEYS[1], text, ARGV[1] .. ' ' .. ARGV[i])

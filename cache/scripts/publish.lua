@@ -4,14 +4,22 @@
 if ARGV[1] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[1] then
 	return 0
 end
+-- What is not a blob of ours makes room.
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
+	redis.call('DEL', KEYS[1])
+end
 local there = redis.call('HMGET', KEYS[1], 'window', 'generation')
-local window, generation = tonumber(there[1] or -1), tonumber(there[2] or -1)
+local window, generation = tonumber(there[1] or '') or -1, tonumber(there[2] or '') or -1
 local newWindow, newGeneration = tonumber(ARGV[2]), tonumber(ARGV[3])
 -- What will begin in more than a second was made by a clock that was wrong.
 local time = redis.call('TIME')
 local latest = time[1] * 1000000 + time[2] + 1000000
 if newWindow > latest then
 	return 0
+end
+-- Nor was a generation of tomorrow raised by an invalidation.
+if generation > latest + 86400000000 then
+	generation = -1
 end
 local newer = window > newWindow or (window == newWindow and generation > newGeneration)
 -- A process gives back all that it has, mostly what is there already: to tell

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,17 @@ type databaseFlags struct {
 	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use; one with a password belongs in the environment, which others cannot see. Without it an embedded one runs in the data directory."`
 	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" help:"File that holds the database URL, for secrets that are mounted."`
 	DataDir         string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where the embedded Postgres lives (default: /var/lib/exchequer for root, else the user's data directory)."`
-	Repository      string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none (default: Maven Central)."`
+	sourceFlags
+}
+
+// sourceFlags say where Postgres comes from on a machine that has none.
+type sourceFlags struct {
+	Repository string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none; https only (default: Maven Central)."`
+	SHA256     string `name:"postgres-sha256" env:"EXCHEQUER_POSTGRES_SHA256" help:"Checksum that the fetched archive must have, where the program does not know it."`
+}
+
+func (f sourceFlags) source() postgres.Source {
+	return postgres.Source{Repository: f.Repository, SHA256: f.SHA256}
 }
 
 // maxConns is enough for all that may use the database at once, so that none
@@ -61,7 +72,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 				return nil, err
 			}
 		}
-		d.config = postgres.EmbeddedConfig{Dir: dir, Log: log, Repository: f.Repository}
+		d.config = postgres.EmbeddedConfig{Dir: dir, Log: log, Source: f.source()}
 		d.embedded, err = postgres.StartEmbedded(ctx, d.config)
 		var running *postgres.InUseError
 		switch {
@@ -136,39 +147,96 @@ func defaultDataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "exchequer"), nil
 }
 
-// ended is closed when the embedded server ends by itself; never if there is
-// none.
-func (d *database) ended() <-chan struct{} {
-	if d.embedded == nil {
-		return nil
+// openPatiently is open for a server: while the disk of the embedded database is
+// full it tries again, and answers what comes to the listener meanwhile.
+func (f databaseFlags) openPatiently(ctx context.Context, log *slog.Logger, a access, listener net.Listener) (db *database, err error) {
+	var waiting *waitingRoom
+	err = tryAgain(ctx, func() error {
+		db, err = f.open(ctx, log, a)
+		return err
+	}, func(err error, pause time.Duration) bool {
+		if !postgres.DiskFull(err) {
+			return false
+		}
+		log.ErrorContext(ctx, "the disk is full and the database does not start; trying again", "in", pause.String(), "error", err)
+		if waiting == nil {
+			waiting = wait(listener, log)
+		}
+		return true
+	})
+	if waiting == nil {
+		return db, err
 	}
-	return d.embedded.Done()
+	if closed := waiting.close(); closed != nil && err == nil {
+		err = errors.Join(closed, db.close())
+	}
+	return db, err
 }
 
-// revive starts the embedded server again after it has ended by itself. The
-// pool finds it at the same socket. It gives up after a few tries.
-func (d *database) revive(ctx context.Context, log *slog.Logger) error {
-	const tries = 5
-	err := d.embedded.Err()
-	log.ErrorContext(ctx, "the embedded Postgres has ended; starting it again", "error", err)
-	for try := range tries {
-		if stop := d.embedded.Stop(ctx); stop != nil {
-			return errors.Join(err, stop)
-		}
-		var started *postgres.Embedded
-		if started, err = postgres.StartEmbedded(ctx, d.config); err == nil {
-			log.InfoContext(ctx, "the embedded Postgres is back")
-			d.embedded = started
-			return nil
-		}
-		log.ErrorContext(ctx, "the embedded Postgres does not start", "error", err)
+// keep starts the embedded server again whenever it ends by itself, for as long
+// as ctx lives. The pool finds it at the same socket. Whatever keeps it from
+// starting, a full disk for example, may pass; the pages go on with what they
+// know.
+func (d *database) keep(ctx context.Context, log *slog.Logger) {
+	if d.embedded == nil {
+		return
+	}
+	var started time.Time
+	var pause time.Duration
+	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(time.Second << try):
+			return
+		case <-d.embedded.Done():
+		}
+		// One that ends as soon as it has started is not started without end.
+		if pause = min(max(time.Second, 2*pause), longestPause); time.Since(started) > time.Minute {
+			pause = 0
+		}
+		log.ErrorContext(ctx, "the embedded Postgres has ended; starting it again", "in", pause.String(), "error", d.embedded.Err())
+		if err := d.embedded.Stop(ctx); err != nil {
+			log.WarnContext(ctx, "the ended Postgres could not be cleared away", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		err := tryAgain(ctx, func() error {
+			again, err := postgres.StartEmbedded(ctx, d.config)
+			if err == nil {
+				d.embedded = again
+			}
+			return err
+		}, func(err error, pause time.Duration) bool {
+			log.ErrorContext(ctx, "the embedded Postgres does not start; trying again", "in", pause.String(), "error", err)
+			return true
+		})
+		if err != nil {
+			return // ctx has ended
+		}
+		started = time.Now()
+		log.InfoContext(ctx, "the embedded Postgres is back")
+	}
+}
+
+// longestPause is the longest time between two tries.
+const longestPause = 30 * time.Second
+
+// tryAgain calls try until it succeeds, ctx ends, or again returns false, which
+// is called with each failure and with the pause that follows.
+func tryAgain(ctx context.Context, try func() error, again func(err error, pause time.Duration) bool) error {
+	for pause := time.Second; ; pause = min(2*pause, longestPause) {
+		err := try()
+		if err == nil || ctx.Err() != nil || !again(err, pause) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
 		}
 	}
-	return err
 }
 
 // close closes the pool and stops the embedded server, cleanly, so that the

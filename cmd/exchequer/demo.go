@@ -20,6 +20,7 @@ type demoCommand struct {
 	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where its Postgres lives, in a folder of its own in this one (default: as for serve)."`
 	Seed    uint64 `default:"1" help:"Another seed is another town, kept apart from the others."`
 	Players int    `default:"2400" help:"How many people live there, after 60 days."`
+	sourceFlags
 	serverFlags
 }
 
@@ -43,13 +44,13 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	// A town goes on only as the town that it was: one folder for each.
 	folder := fmt.Sprintf("town-%d-%d", c.Seed, c.Players)
-	flags := databaseFlags{DataDir: filepath.Join(dir, folder)}
+	flags := databaseFlags{DataDir: filepath.Join(dir, folder), sourceFlags: c.sourceFlags}
 	tracing, err := startTracing(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, endTracing(tracing)) }()
-	db, err := flags.open(ctx, log, access{tracer: tracing.Queries()})
+	db, err := flags.openPatiently(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"exchequer/internal/telemetry"
 	"exchequer/ledger"
@@ -19,18 +20,28 @@ type importCommand struct {
 	databaseFlags
 	Mapping     string   `short:"m" type:"existingfile" help:"TOML file that says what the columns mean (docs/import.md)."`
 	Check       bool     `help:"Read the mapping and the first rows, say what they would become, write nothing."`
+	Oldest      string   `placeholder:"YYYY-MM-DD" help:"The oldest date that is let in: 1900-01-01, or csv.oldest of the mapping. An older one is taken for a typing error."`
 	SkipInvalid bool     `help:"Leave bad rows out instead of stopping at the first one."`
 	Rejects     string   `default:"rejects.csv" type:"path" help:"Where the rows left out go, with line and reason."`
 	Data        []string `arg:"" help:"CSV files, plain, gzip or zstd, with a mapping; without one, a folder of native files."`
 }
 
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
+	var oldest time.Time
+	if c.Oldest != "" {
+		if oldest, err = ledger.ParseOldest(c.Oldest); err != nil {
+			return fmt.Errorf("--oldest: %w", err)
+		}
+	}
 	if c.Mapping == "" {
-		return c.native(ctx, s)
+		return c.native(ctx, s, oldest)
 	}
 	mapping, err := importer.Load(c.Mapping)
 	if err != nil {
 		return err
+	}
+	if c.Oldest != "" {
+		mapping.Oldest = oldest
 	}
 	if c.Check {
 		return c.check(ctx, s, mapping)
@@ -65,7 +76,7 @@ func (c importCommand) openForImport(ctx context.Context, s streams) (*database,
 }
 
 // native imports a folder that export, or another program, has written.
-func (c importCommand) native(ctx context.Context, s streams) (err error) {
+func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) (err error) {
 	info, err := os.Stat(c.Data[0])
 	switch {
 	case err == nil && !info.IsDir():
@@ -81,7 +92,7 @@ func (c importCommand) native(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
 	progress := newProgress(s.err)
-	summary, err := native.Import(ctx, ledger.New(db.Pool), c.Data[0], progress.native)
+	summary, err := native.Import(ctx, ledger.New(db.Pool), c.Data[0], oldest, progress.native)
 	progress.end()
 	if err != nil {
 		return err

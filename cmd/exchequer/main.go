@@ -34,6 +34,13 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// nohup has asked for a hangup to be ignored.
+	if !signal.Ignored(syscall.SIGHUP) {
+		// A terminal that is closed may send several, so none ends at once.
+		var forget context.CancelFunc
+		ctx, forget = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer forget()
+	}
 	// The first signal asks for a clean end; the second one ends at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,7 +20,45 @@ import (
 	"exchequer/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asProgram in the environment makes the test binary the program itself.
+const asProgram = "EXCHEQUER_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// A child is the program in a process of its own.
+type child struct {
+	serving
+	process *os.Process
+}
+
+// startChild starts the program, by a shell with the command line before, and
+// returns when it is ready.
+func startChild(t *testing.T, before string, args ...string) *child {
+	t.Helper()
+	c := startChildUnready(t, before, append(args, "--listen", "127.0.0.1:0")...)
+	c.wait(t)
+	return c
+}
+
+func startChildUnready(t *testing.T, before string, args ...string) *child {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", append([]string{"-c", before + ` exec "$0" "$@"`, os.Args[0]}, args...)...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	c := &child{serving: serving{said: &testkit.Buffer{}}}
+	cmd.Stderr = c.said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.process = cmd.Process
+	c.end = sync.OnceValue(func() int { cmd.Wait(); return cmd.ProcessState.ExitCode() })
+	t.Cleanup(func() { cmd.Process.Kill(); c.end() })
+	return c
+}
 
 // exchequer runs the program to its end.
 func exchequer(t *testing.T, args ...string) (code int, out, said string) {
@@ -34,6 +73,8 @@ type serving struct {
 	url  string
 	said *testkit.Buffer
 	end  func() (code int) // as Ctrl-C does
+
+	ended func() bool // by itself; may be nil
 }
 
 func start(t *testing.T, args ...string) *serving {
@@ -44,14 +85,22 @@ func start(t *testing.T, args ...string) *serving {
 	go func() { ended <- run(ctx, append(args, "--listen", "127.0.0.1:0"), io.Discard, s.said) }()
 	s.end = sync.OnceValue(func() int { cancel(); return <-ended })
 	t.Cleanup(func() { s.end() })
+	s.ended = func() bool { return len(ended) > 0 }
+	s.wait(t)
+	return s
+}
+
+// wait returns when the program is ready.
+func (s *serving) wait(t *testing.T) {
+	t.Helper()
 	const mark = "Exchequer is ready at "
 	for limit := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if _, rest, ready := strings.Cut(s.said.String(), mark); ready {
 			s.url = strings.Fields(rest)[0]
-			return s
+			return
 		}
-		if len(ended) > 0 || time.Now().After(limit) {
-			t.Fatalf("exchequer %v is not ready:\n%s", args, s.said)
+		if s.ended != nil && s.ended() || time.Now().After(limit) {
+			t.Fatalf("exchequer is not ready:\n%s", s.said)
 		}
 	}
 }
@@ -156,6 +205,7 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 		"two operators' tokens":      {[]string{"serve", "--operator-token", "hush", "--operator-token-file", "main.go"}, 1, "both EXCHEQUER_OPERATOR_TOKEN and EXCHEQUER_OPERATOR_TOKEN_FILE"},
 		"a server that is away":      {[]string{"healthcheck", "--server", "http://127.0.0.1:1"}, 1, "connection refused"},
 		"certificates for no TLS":    {[]string{"serve", "--listen", "127.0.0.1:0", "--redis-url", "redis://:hush@x", "--redis-ca-file", "main.go"}, 1, "rediss://"},
+		"a short operators' token":   {[]string{"serve", "--listen", "127.0.0.1:0", "--operator-token", "hush"}, 1, "16 visible ASCII characters"},
 		"a tenant with a colon":      {[]string{"serve", "--listen", "127.0.0.1:0", "--tenant", "a:b"}, 1, "letters, digits"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,6 +214,54 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 				t.Errorf("exchequer %v = %d, %q, want %d and one line with %q", c.args, code, said, c.code, c.want)
 			}
 		})
+	}
+}
+
+func TestAShortTokenIsToldBeforeAClusterIsMade(t *testing.T) {
+	for _, command := range []string{"serve", "demo"} {
+		dir := filepath.Join(t.TempDir(), "data")
+		code, _, said := exchequer(t, command, "--listen", "127.0.0.1:0", "--data-dir", dir, "--operator-token", "hush")
+		if _, err := os.Stat(dir); code != 1 || !strings.Contains(said, "16 visible ASCII characters") || !os.IsNotExist(err) {
+			t.Errorf("%s = %d, %q, and of its data directory: %v; want 1, why, and none", command, code, said, err)
+		}
+	}
+}
+
+func TestAHangupDrains(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	c := startChild(t, "", "serve", "--log-format", "json", "--linger", "2s")
+	if err := c.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(time.Minute); !strings.Contains(c.said.String(), "shutting down"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("a hangup does not end it:\n%s", c.said)
+		}
+	}
+	c.process.Signal(syscall.SIGHUP) // as a closed terminal may
+	if status, body := get(t, c.url+"/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz after a hangup = %d, %q, want no", status, body)
+	}
+	if status, _ := get(t, c.url+"/"); status != http.StatusOK {
+		t.Errorf("/ after a hangup = %d, want a page", status)
+	}
+	if code := c.end(); code != 0 || !strings.Contains(c.said.String(), `"msg":"shutting down","because":"hangup signal received"`) {
+		t.Errorf("exit code = %d, want 0 and the signal's name; it said:\n%s", code, c.said)
+	}
+}
+
+func TestAHangupThatIsIgnoredStaysIgnored(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	c := startChild(t, "trap '' HUP;", "serve", "--log-format", "json", "--linger", "0s") // as nohup does
+	if err := c.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := get(t, c.url+"/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz after a hangup = %d, want yes", status)
+	}
+	c.process.Signal(syscall.SIGTERM)
+	if code := c.end(); code != 0 || !strings.Contains(c.said.String(), `"because":"terminated signal received"`) {
+		t.Errorf("exit code = %d, want 0, by the second signal; it said:\n%s", code, c.said)
 	}
 }
 
@@ -236,5 +334,33 @@ func TestDemoServesATownThatGoesOn(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
 	if code, out, said := exchequer(t, "import", copied); code != 0 || !strings.Contains(out, "transactions") {
 		t.Errorf("import of the export = %d, %s%s", code, out, said)
+	}
+}
+
+func TestAnOldDateIsRefusedAndThenAllowedByName(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	mapping, data := filepath.Join(t.TempDir(), "old.toml"), filepath.Join(t.TempDir(), "old.csv")
+	const columns = `origin = "old"
+ledger = { name = "Old", decimals = 0 }
+columns = { date = "date", amount = "amount", payee = "payee" }
+accounts = [{ role = "crown", ref = "crown", kind = "system" }, { role = "payee", ref = "{payee}", kind = "personal" }]
+transaction = { at = "date", from = "crown", to = "payee", amount = "amount", source = "grant" }
+`
+	rows := "date,amount,payee\n1066-10-14,100,odo\n1500-06-01,250,thomas\n" + time.Now().UTC().Format(time.DateOnly) + ",50,anna\n"
+	for path, text := range map[string]string{mapping: columns, data: rows} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, _, said := exchequer(t, "import", "--mapping", mapping, data)
+	if code != 1 || !strings.Contains(said, `old.csv:2: column "date" (date): "1066-10-14"`) || !strings.Contains(said, "import --oldest 1066-10-14") {
+		t.Errorf("import = %d, %s, want the line, the date and what to do", code, said)
+	}
+	if code, _, said := exchequer(t, "import", "--oldest", "1066", "--mapping", mapping, data); code != 1 || !strings.Contains(said, "--oldest: ") {
+		t.Errorf("import with a limit that is no date = %d, %s", code, said)
+	}
+	code, out, said := exchequer(t, "import", "--oldest", "1066-10-14", "--mapping", mapping, data)
+	if code != 0 || !strings.Contains(out, "3 transactions, 6 postings") || !strings.Contains(out, "2 day snapshots") {
+		t.Errorf("import with the limit = %d, %s%s, want three transactions and a snapshot for each past day with one", code, out, said)
 	}
 }

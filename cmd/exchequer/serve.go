@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"golang.org/x/term"
 
 	"exchequer/aggregates"
@@ -65,7 +66,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, endTracing(tracing)) }()
-	db, err := c.open(ctx, log, access{tracer: tracing.Queries()})
+	db, err := c.openPatiently(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err
 	}
@@ -100,6 +101,7 @@ type running struct {
 // serve answers requests until ctx ends, then lets requests, background work
 // and producers end in that order.
 func (f serverFlags) serve(ctx context.Context, r running) (err error) {
+	limitMemory(r.log, memlimit.FromCgroup, shareOfMemory(r.db.embedded != nil))
 	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
 	if err != nil {
 		return err
@@ -151,6 +153,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer stopWork()
+	work.Go(func() { r.db.keep(working, r.log) })
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { settings.keep(working, r.log) })
 	written := writes{memos, r.log}
@@ -163,16 +166,12 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	go func() { served <- server.Serve(r.listener) }()
 	fmt.Fprintf(r.streams.err, "\n  Exchequer is ready at http://%s\n\n", r.listener.Addr())
 
-	for err == nil && ctx.Err() == nil {
-		select {
-		case err := <-served:
-			return fmt.Errorf("serve: %w", err)
-		case <-r.db.ended():
-			err = r.db.revive(ctx, r.log) // the pages go on with what they know
-		case <-ctx.Done():
-		}
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
 	}
-	r.log.Info("shutting down")
+	r.log.Info("shutting down", "because", context.Cause(ctx))
 	// Whoever sends requests here learns it first, and sends them elsewhere.
 	leaving.Store(true)
 	server.SetKeepAlivesEnabled(false)

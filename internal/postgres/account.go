@@ -56,6 +56,29 @@ func (a Account) Credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
 }
 
+// command runs a program as the account, with nothing of the environment but
+// what Postgres needs: neither the rights of this program nor its secrets reach
+// programs that were found or fetched.
+func (a Account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = "/"
+	cmd.Env = serverEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.Credential(), Setsid: true}
+	return cmd
+}
+
+// serverEnv leaves out what would change the server, and every secret of the
+// program that the server has no use for.
+func serverEnv() []string {
+	var env []string
+	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
+		if value, given := os.LookupEnv(name); given {
+			env = append(env, name+"="+value)
+		}
+	}
+	return append(env, "LC_MESSAGES=C")
+}
+
 // ownerAccount returns whom the server of the cluster at data must run as: its
 // owner, so that a postgres account which appears later changes nothing, or
 // ServerAccount while there is no cluster.
@@ -82,12 +105,12 @@ func ownerAccount(data string) (Account, error) {
 	return Account{Name: name, UID: int(owner.Uid), GID: int(owner.Gid), other: true}, nil
 }
 
-// own makes a path the account's.
+// own makes a path the account's; a link itself, not what it leads to.
 func (a Account) own(path string) error {
 	if !a.other {
 		return nil
 	}
-	return os.Chown(path, a.UID, a.GID)
+	return os.Lchown(path, a.UID, a.GID)
 }
 
 // reach says which folder on the way to dir keeps the account out, if one does.
@@ -104,10 +127,7 @@ func (a Account) reach(ctx context.Context, dir string) error {
 	}
 	slices.Reverse(way)
 	const enter = `for at; do [ -x "$at" ] || { printf %s "$at"; exit 1; }; done`
-	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", enter, "sh"}, way...)...)
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.Credential()}
-	out, err := cmd.Output()
+	out, err := a.command(ctx, "/bin/sh", append([]string{"-c", enter, "sh"}, way...)...).Output()
 	if err == nil {
 		return nil
 	}

@@ -26,13 +26,22 @@ func (b Binaries) Program(name string) string { return filepath.Join(b.Dir, name
 
 // FindBinaries returns the Postgres releases that the machine has, newest
 // first, older ones than OldestMajor left out: on the PATH, where pg_config
-// says, and where Debian, Fedora and Homebrew put them.
+// says, and where Debian, Fedora and Homebrew put them. Like all of Postgres,
+// what it looks at runs as ServerAccount, never as root.
 func FindBinaries(ctx context.Context) []Binaries {
+	account, err := ServerAccount()
+	if err != nil {
+		return nil
+	}
+	return findBinaries(ctx, account)
+}
+
+func findBinaries(ctx context.Context, account Account) []Binaries {
 	var dirs []string
 	if path, err := exec.LookPath("postgres"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
+	if out, err := account.command(ctx, "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
 	for _, pattern := range []string{
@@ -47,7 +56,7 @@ func FindBinaries(ctx context.Context) []Binaries {
 
 	var all []Binaries
 	for _, dir := range dirs {
-		if b, err := binariesIn(ctx, dir); err == nil && b.Major >= OldestMajor {
+		if b, err := binariesIn(ctx, account, dir); err == nil && b.Major >= OldestMajor {
 			all = append(all, b)
 		}
 	}
@@ -58,11 +67,11 @@ func FindBinaries(ctx context.Context) []Binaries {
 // versionLine is what `postgres --version` prints: "postgres (PostgreSQL) 15.9".
 var versionLine = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-func binariesIn(ctx context.Context, dir string) (Binaries, error) {
+func binariesIn(ctx context.Context, account Account, dir string) (Binaries, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return Binaries{}, err
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	out, err := account.command(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		return Binaries{}, fmt.Errorf("ask postgres in %s for its version: %w", dir, err)
 	}

@@ -48,32 +48,18 @@ func settings(socket string) map[string]string {
 func serverCommand(b Binaries, account Account, data, socket string, over map[string]string, log *os.File) *exec.Cmd {
 	all := settings(socket)
 	maps.Copy(all, over)
-	cmd := exec.Command(b.Program("postgres"), "-D", data)
+	cmd := account.command(context.Background(), b.Program("postgres"), "-D", data)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		cmd.Args = append(cmd.Args, "-c", name+"="+all[name])
 	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = data, log, log
-	cmd.Env = serverEnv()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
 	return cmd
-}
-
-// serverEnv leaves out what would change the server, and every secret of the
-// program that the server has no use for.
-func serverEnv() []string {
-	var env []string
-	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
-		if value, given := os.LookupEnv(name); given {
-			env = append(env, name+"="+value)
-		}
-	}
-	return append(env, "LC_MESSAGES=C")
 }
 
 // makeCluster makes the cluster at data if there is none. It takes its name
 // only when it is whole, so that a start which is killed leaves no half of one.
 func makeCluster(ctx context.Context, b Binaries, account Account, data string, log *slog.Logger) error {
-	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+	if _, err := os.Lstat(filepath.Join(data, "PG_VERSION")); err == nil {
 		return nil
 	}
 	log.Info("making a database", "dir", data, "postgres", b.Major)
@@ -93,11 +79,9 @@ func makeCluster(ctx context.Context, b Binaries, account Account, data string, 
 	}
 	// The C collation never changes under the indexes, as the C library's do.
 	// The socket's directory, not a password, keeps others out.
-	cmd := exec.CommandContext(ctx, b.Program("initdb"), "-D", unfinished, "-U", superuser, "--auth=trust",
+	cmd := account.command(ctx, b.Program("initdb"), "-D", unfinished, "-U", superuser, "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--lc-ctype="+characters, "--data-checksums", "--no-instructions")
 	cmd.Dir = unfinished
-	cmd.Env = serverEnv()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return fmt.Errorf("make database: %w", ctx.Err())
@@ -147,8 +131,13 @@ func makeSocketDir(dir string, account Account) (string, error) {
 	}
 	// What a killed server left: Postgres would take it for a running one's
 	// while the pid in it is another program's, or a zombie's.
+	parent, err := os.OpenRoot(filepath.Dir(socket)) // a link put in the socket's place leads nowhere else
+	if err != nil {
+		return "", fmt.Errorf("clear directory for the socket: %w", err)
+	}
+	defer parent.Close()
 	for _, name := range []string{".s.PGSQL.5432", ".s.PGSQL.5432.lock"} {
-		if err := os.Remove(filepath.Join(socket, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := parent.Remove(filepath.Join(filepath.Base(socket), name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("clear directory for the socket: %w", err)
 		}
 	}
@@ -160,12 +149,12 @@ func makeSocketDir(dir string, account Account) (string, error) {
 const keptLog = 10 << 20
 
 func openLog(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > keptLog {
+	if info, err := os.Lstat(path); err == nil && info.Size() > keptLog {
 		if err := os.Rename(path, path+".1"); err != nil {
 			return nil, fmt.Errorf("set aside server log: %w", err)
 		}
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	file, err := openRegular(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("open server log: %w", err)
 	}
@@ -174,7 +163,7 @@ func openLog(path string) (*os.File, error) {
 
 // logTail returns the last lines that the server logged in this run.
 func (e *Embedded) logTail() string {
-	file, err := os.Open(e.logPath)
+	file, err := openRegular(e.logPath, os.O_RDONLY, 0)
 	if err != nil {
 		return err.Error()
 	}

@@ -9,6 +9,9 @@
 //	run/             its Unix socket; it listens nowhere else
 //	binaries/        Postgres itself, where it had to be fetched
 //
+// Programs of Postgres never run as root, and what they could have put in place
+// of a file is not followed.
+//
 // The server ends with the program: stopped by Stop, by a parent-death signal
 // when the program is killed (Linux), or by the next start, which finds it by
 // its directory. A server that was killed recovers from its log at the next

@@ -17,10 +17,10 @@ import (
 
 // EmbeddedConfig says where an embedded server lives.
 type EmbeddedConfig struct {
-	Dir        string            // made if it is not there
-	Log        *slog.Logger      // nil: silent
-	Settings   map[string]string // of the server, over the program's own
-	Repository string            // where Postgres is fetched from; Maven Central if empty
+	Dir      string            // made if it is not there
+	Log      *slog.Logger      // nil: silent
+	Settings map[string]string // of the server, over the program's own
+	Source   Source            // of Postgres, where the machine has none
 }
 
 // An Embedded is a Postgres server that the program runs for itself.
@@ -53,7 +53,8 @@ const (
 
 // StartEmbedded starts the server of config.Dir, makes its cluster if there is
 // none, and returns when it answers. It returns an *InUseError when the
-// directory's server runs already. The server lives until Stop; ctx ends only
+// directory's server runs already, and an error that is DiskFull when there is
+// no room for it. The server lives until Stop; ctx ends only
 // the start.
 func StartEmbedded(ctx context.Context, config EmbeddedConfig) (*Embedded, error) {
 	dir, err := filepath.Abs(config.Dir)
@@ -74,7 +75,7 @@ func StartEmbedded(ctx context.Context, config EmbeddedConfig) (*Embedded, error
 	e := &Embedded{dir: dir, lock: lock, logPath: filepath.Join(dir, "postgres.log")}
 	if err := e.start(ctx, dir, config, log); err != nil {
 		e.Stop(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("start Postgres in %s: %w", dir, err)
+		return nil, fmt.Errorf("start Postgres in %s: %w", dir, explainDisk(err, dir))
 	}
 	return e, nil
 }
@@ -88,10 +89,10 @@ func (e *Embedded) start(ctx context.Context, dir string, config EmbeddedConfig,
 	if err := account.reach(ctx, dir); err != nil {
 		return err
 	}
-	if err := stopStray(ctx, data, log); err != nil {
+	if err := stopStray(ctx, account, data, log); err != nil {
 		return err
 	}
-	binaries, err := chooseBinaries(ctx, dir, data, config.Repository, log)
+	binaries, err := chooseBinaries(ctx, account, dir, data, config.Source, log)
 	if err != nil {
 		return err
 	}

@@ -114,12 +114,18 @@ func serverDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, pid := range serversIn(filepath.Join(dir, "postgres")) {
+		for _, pid := range servers(t, dir) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 		os.RemoveAll(dir)
 	})
 	return dir
+}
+
+// servers returns the pids of the server of dir.
+func servers(t *testing.T, dir string) []int {
+	t.Helper()
+	return serversIn(mustAccount(t, dir), filepath.Join(dir, "postgres"))
 }
 
 func startEmbedded(t *testing.T, config EmbeddedConfig) *Embedded {
@@ -161,11 +167,11 @@ func TestNoCommittedRowIsLostWhenEverythingIsKilled(t *testing.T) {
 	dir := serverDir(t)
 	p := startProgram(t, dir)
 	p.waitFor(t, 200)
-	servers := serversIn(filepath.Join(dir, "postgres"))
-	if len(servers) < 2 {
-		t.Fatalf("servers = %v, want the server and its processes", servers)
+	killed := servers(t, dir)
+	if len(killed) < 2 {
+		t.Fatalf("servers = %v, want the server and its processes", killed)
 	}
-	for _, pid := range servers {
+	for _, pid := range killed {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
 	committed := p.kill(t)
@@ -195,7 +201,7 @@ func TestAKilledProgramLeavesNoServer(t *testing.T) {
 	p = startProgram(t, dir)
 	p.waitFor(t, 50)
 	p.kill(t)
-	for end := time.Now().Add(20 * time.Second); len(serversIn(filepath.Join(dir, "postgres"))) > 0; {
+	for end := time.Now().Add(20 * time.Second); len(servers(t, dir)) > 0; {
 		if time.Now().After(end) {
 			t.Fatal("the server of the killed program still runs after 20 s")
 		}
@@ -221,10 +227,10 @@ func TestAStartEndsTheQueriesOfAKilledServer(t *testing.T) {
 		ended <- err
 	}()
 	time.Sleep(300 * time.Millisecond)
-	syscall.Kill(recordedPID(data), syscall.SIGKILL)
+	syscall.Kill(recordedPID(mustAccount(t, dir), data), syscall.SIGKILL)
 	p.kill(t)
 	time.Sleep(300 * time.Millisecond)
-	if len(serversIn(data)) == 0 {
+	if len(servers(t, dir)) == 0 {
 		t.Fatal("the query ended with its server: this test proves nothing")
 	}
 
@@ -316,7 +322,7 @@ func TestStopEndsTheServerCleanly(t *testing.T) {
 	if !strings.Contains(string(log), "database system is shut down") {
 		t.Errorf("no clean shutdown in the server's log:\n%s", log)
 	}
-	if len(serversIn(filepath.Join(dir, "postgres"))) > 0 {
+	if len(servers(t, dir)) > 0 {
 		t.Error("a server process runs after Stop")
 	}
 }

@@ -18,7 +18,7 @@ type dirLock struct{ file *os.File }
 
 // lockDir takes the lock of the directory, or returns an *InUseError.
 func lockDir(dir string) (*dirLock, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "exchequer.lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := openRegular(filepath.Join(dir, "exchequer.lock"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w; choose another with --data-dir", err)
 	}

@@ -29,8 +29,7 @@ type Options struct {
 func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		// The error repeats the text, and with it, in some forms, the password.
-		return nil, fmt.Errorf("read database URL: it is neither a URL nor a keyword/value string that libpq would take: %w", errors.Unwrap(err))
+		return nil, fmt.Errorf("read database URL: it is neither a URL nor a keyword/value string that libpq would take: %w", withoutURL(err))
 	}
 	params := config.ConnConfig.RuntimeParams
 	setDefault(params, "application_name", cmp.Or(opts.ApplicationName, "exchequer"))
@@ -57,6 +56,20 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 		return nil, &connectError{err}
 	}
 	return pool, nil
+}
+
+// withoutURL leaves out of the error the text that could not be read, which in
+// some forms holds the password.
+func withoutURL(err error) error {
+	if cause := errors.Unwrap(err); cause != nil {
+		return cause
+	}
+	// "cannot parse `URL`: what is wrong"
+	said := err.Error()
+	if end := strings.LastIndex(said, "`: "); end >= 0 {
+		return errors.New(said[end+len("`: "):])
+	}
+	return errors.New("unreadable")
 }
 
 // A connectError is one line, where pgx has one for each address tried, with

@@ -58,6 +58,20 @@ func TestAPoolScansInstantsInUTCAndStopsLongStatements(t *testing.T) {
 	}
 }
 
+func TestAURLThatCannotBeReadIsExplainedWithoutThePassword(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://me:hush@127.0.0.1:99999999/x":                  "invalid port",
+		"postgres://me:hush@127.0.0.1/x?target_session_attrs=any1": "unknown target_session_attrs value",
+		"postgres://me:hu`: sh@127.0.0.1:99999999/x":               "libpq",
+		"host=127.0.0.1 password=hush port=0":                      "invalid port",
+	} {
+		_, err := Open(t.Context(), url, Options{})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sh@") || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "%!") {
+			t.Errorf("Open(%q) = %v, want one line with %q and without the password", url, err, want)
+		}
+	}
+}
+
 func TestADatabaseThatDoesNotAnswerIsOneLineWithoutThePassword(t *testing.T) {
 	for _, url := range []string{
 		"postgres://me:hush@127.0.0.1:1/x",

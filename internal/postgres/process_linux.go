@@ -13,7 +13,7 @@ func signalOnParentDeath(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.S
 
 // serversIn returns the pids of the Postgres processes that work in the
 // cluster at data: the server, and processes that a killed one left.
-func serversIn(data string) []int {
+func serversIn(_ Account, data string) []int {
 	var pids []int
 	found, _ := filepath.Glob("/proc/[0-9]*")
 	for _, proc := range found {

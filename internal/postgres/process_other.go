@@ -14,8 +14,8 @@ import (
 func signalOnParentDeath(*syscall.SysProcAttr) {}
 
 // serversIn returns the pid of the server of the cluster at data, if it runs.
-func serversIn(data string) []int {
-	pid := recordedPID(data)
+func serversIn(account Account, data string) []int {
+	pid := recordedPID(account, data)
 	if pid == 0 {
 		return nil
 	}

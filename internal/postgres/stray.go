@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 
 // stopStray ends what a killed program left of its server. The caller holds
 // the directory's lock, so whatever works in the cluster is nobody's.
-func stopStray(ctx context.Context, data string, log *slog.Logger) error {
+func stopStray(ctx context.Context, account Account, data string, log *slog.Logger) error {
 	data, err := filepath.EvalSymlinks(data)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -26,11 +27,11 @@ func stopStray(ctx context.Context, data string, log *slog.Logger) error {
 	}
 	patience := time.Now().Add(30 * time.Second)
 	var told []int
-	for pids := serversIn(data); len(pids) > 0; pids = serversIn(data) {
+	for pids := serversIn(account, data); len(pids) > 0; pids = serversIn(account, data) {
 		if len(told) == 0 {
 			log.Info("stopping the Postgres server that a killed program left", "pids", pids)
 		}
-		server := recordedPID(data)
+		server := recordedPID(account, data)
 		for _, pid := range pids {
 			switch {
 			case time.Now().After(patience):
@@ -51,12 +52,12 @@ func stopStray(ctx context.Context, data string, log *slog.Logger) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return forgetReusedPID(data)
+	return forgetReusedPID(account, data)
 }
 
 // recordedPID is the pid that the cluster's lock file names, 0 if there is none.
-func recordedPID(data string) int {
-	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+func recordedPID(account Account, data string) int {
+	content, err := account.readSmall(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
 		return 0
 	}
@@ -73,19 +74,27 @@ func recordedPID(data string) int {
 // Postgres would refuse to start. The file must stay, because Postgres finds
 // by its other lines whether the old shared memory is still in use; so its pid
 // becomes this program's, which Postgres, as its child, ignores.
-func forgetReusedPID(data string) error {
-	pid := recordedPID(data)
+func forgetReusedPID(account Account, data string) error {
+	pid := recordedPID(account, data)
 	if pid == 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return nil
 	}
 	path := filepath.Join(data, "postmaster.pid")
-	content, err := os.ReadFile(path)
+	file, err := account.openOf(path, os.O_RDWR)
+	if err != nil {
+		return fmt.Errorf("mend %s: %w", path, err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, 4096))
 	if err != nil {
 		return fmt.Errorf("mend %s: %w", path, err)
 	}
 	_, rest, _ := bytes.Cut(content, []byte("\n"))
 	mended := append([]byte(strconv.Itoa(os.Getpid())+"\n"), rest...)
-	if err := os.WriteFile(path, mended, 0o600); err != nil {
+	if _, err := file.WriteAt(mended, 0); err != nil {
+		return fmt.Errorf("mend %s: %w", path, err)
+	}
+	if err := file.Truncate(int64(len(mended))); err != nil {
 		return fmt.Errorf("mend %s: %w", path, err)
 	}
 	return nil

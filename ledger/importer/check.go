@@ -60,7 +60,7 @@ func (m *Mapping) checkFile(path string, rows int) (FileCheck, error) {
 			check.Example, first = newSent().batch([]*entry{e}), false
 		}
 	})
-	latest := time.Now().Add(clockSkew)
+	oldest, latest := m.oldest(), time.Now().Add(clockSkew)
 	for check.Rows < rows && problem == nil {
 		fields, line, err := s.read()
 		if errors.Is(err, io.EOF) {
@@ -69,7 +69,7 @@ func (m *Mapping) checkFile(path string, rows int) (FileCheck, error) {
 		if err != nil {
 			return check, err
 		}
-		gather.add(&row{m: m, source: s, line: line, fields: fields, latest: latest}, nil)
+		gather.add(&row{m: m, source: s, line: line, fields: fields, oldest: oldest, latest: latest}, nil)
 		check.Rows++
 	}
 	gather.endFile()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -17,6 +18,7 @@ import (
 type Mapping struct {
 	Origin   string
 	Settings ledger.Settings
+	Oldest   time.Time // an older time is an error; zero: ledger.DefaultOldest
 
 	rounding  rounding
 	csv       csvFormat
@@ -43,6 +45,7 @@ type mappingFile struct {
 		Thousands string   `toml:"thousands"`
 		Dates     []string `toml:"dates"`
 		TimeZone  string   `toml:"time_zone"`
+		Oldest    string   `toml:"oldest"`
 	} `toml:"csv"`
 	Columns     map[string]any    `toml:"columns"`
 	Constants   map[string]string `toml:"constants"`
@@ -138,6 +141,14 @@ type sale struct {
 
 // saleTotal stands for the sale's total where a transaction's amount is named.
 const saleTotal = "@total"
+
+// oldest is the oldest time that a row may have.
+func (m *Mapping) oldest() time.Time {
+	if m.Oldest.IsZero() {
+		return ledger.DefaultOldest()
+	}
+	return m.Oldest
+}
 
 // Load reads a mapping file. What is wrong with it is reported together, each
 // with its line where the file's text is to blame.

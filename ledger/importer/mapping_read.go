@@ -90,6 +90,11 @@ func (r *mappingReader) csv(f *mappingFile) {
 		r.failf("csv.dates: %w", err)
 	}
 	c.dates = dates
+	if date := f.CSV.Oldest; date != "" {
+		if r.m.Oldest, err = ledger.ParseOldest(date); err != nil {
+			r.failf("csv.oldest: %w", err)
+		}
+	}
 }
 
 func (r *mappingReader) character(key, value string, preset rune) rune {

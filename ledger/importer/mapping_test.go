@@ -28,6 +28,7 @@ func TestAMappingSaysWhatIsWrongWithIt(t *testing.T) {
 		"an unknown column key":   {"optional = true", "optinal = true", `columns.note: unknown key "optinal"`},
 		"a rule that is none":     {`source = "payment"`, "source = \"payment\"\nnegative = \"flip\"", `transaction.negative is "flip", want one of`},
 		"no source":               {`source = "payment"`, "", "transaction.source is missing"},
+		"an oldest that is none":  {"decimals = 2", "decimals = 2\n[csv]\noldest = \"1066\"", `csv.oldest: "1066" is not a date such as 1066-10-14`},
 		"@total without a sale":   {`amount = "amount"`, `amount = "@total"`, "transaction.amount is @total, but there is no [sale]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,6 +166,22 @@ func TestABadRowRejectsItsGroup(t *testing.T) {
 
 // FuzzRows: whatever the file holds, the mapper gives rows that the ledger's
 // rules allow, or an error; it never panics.
+func TestADateBeforeTheOldestIsATypingErrorUnlessAllowed(t *testing.T) {
+	file := save(t, "old.csv", "Date,Amount,Payer,Payee\n1066-10-14,1.50,council,anna\n2026-01-02,0.50,council,anna\n")
+	db := testkit.Postgres(t)
+	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: parse(t, payments), Files: []string{file}})
+	want := `old.csv:2: column "date" (Date): "1066-10-14": expected a date like YYYY-MM-DD, 1900-01-01 or later; if it is right, allow it: import --oldest 1066-10-14`
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Run = %v\nwant %s", err, want)
+	}
+	if _, err := parse(t, payments).CheckFiles(t.Context(), []string{file}, 10); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("CheckFiles = %v, want the same", err)
+	}
+	if done := imported(t, db, parse(t, payments+"[csv]\noldest = \"1066-10-14\"\n"), file); done.Transactions != 2 {
+		t.Errorf("with csv.oldest %d transactions were written, want 2", done.Transactions)
+	}
+}
+
 func FuzzRows(f *testing.F) {
 	f.Add("1,tea,2,1.005,7\n1,cup,1,0.125,7\n2,tea,1,1.00,\n")
 	f.Add("1,tea,NaN,1,7\n\"1,tea,1,1,7\n")

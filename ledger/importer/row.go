@@ -20,6 +20,7 @@ type row struct {
 	source *source
 	line   int
 	fields []string
+	oldest time.Time // an earlier time is taken for a typing error
 	latest time.Time // a later time is in the future
 }
 
@@ -221,6 +222,10 @@ func (r *row) time(name string) (time.Time, *RowError) {
 	t, err := r.m.csv.dates.parse(r.value(name))
 	if err != nil {
 		return t, r.bad(name, "expected %s", r.m.csv.dates.expected())
+	}
+	if t.Before(r.oldest) {
+		return t, r.bad(name, "expected %s, %s or later; if it is right, allow it: import --oldest %s",
+			r.m.csv.dates.expected(), r.oldest.Format(time.DateOnly), t.Format(time.DateOnly))
 	}
 	if t.After(r.latest) {
 		return t, r.bad(name, "expected %s that is not in the future", r.m.csv.dates.expected())

@@ -141,6 +141,7 @@ func (w *writer) run(ctx context.Context) error {
 type reader struct {
 	w      *writer
 	m      *Mapping
+	oldest time.Time
 	latest time.Time
 	chunk  chunk
 	rows   int
@@ -149,7 +150,8 @@ type reader struct {
 }
 
 func (w *writer) read(ctx context.Context, chunks chan<- chunk) error {
-	r := &reader{w: w, m: w.options.Mapping, latest: time.Now().Add(clockSkew)}
+	m := w.options.Mapping
+	r := &reader{w: w, m: m, oldest: m.oldest(), latest: time.Now().Add(clockSkew)}
 	gather := newGatherer(r.m, r.take)
 	send := func() error {
 		select {
@@ -194,7 +196,7 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 		case err != nil:
 			return err
 		default:
-			row := &row{m: r.m, source: s, line: line, fields: fields, latest: r.latest}
+			row := &row{m: r.m, source: s, line: line, fields: fields, oldest: r.oldest, latest: r.latest}
 			var kept []string
 			if keep {
 				kept = slices.Clone(fields)
@@ -254,7 +256,9 @@ func (w *writer) write(ctx context.Context, c chunk) error {
 		if err := w.settle(ctx); err != nil {
 			return err
 		}
-		written, err := w.options.Ledger.Append(ctx, w.sent.batch(entries))
+		batch := w.sent.batch(entries)
+		batch.Oldest = w.options.Mapping.oldest()
+		written, err := w.options.Ledger.Append(ctx, batch)
 		if err == nil {
 			w.count(entries, written)
 			w.sent.remember(entries)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"exchequer/ledger"
 )
@@ -27,8 +28,9 @@ const batchRows = 40_000
 // Import reads a folder that Export, or another program, has written. Any file
 // may be missing, but transactions.csv and postings.csv go together. What is
 // known already is skipped; the first thing that is wrong ends the import, and
-// nothing of its batch is written. Progress may be nil.
-func Import(ctx context.Context, l *ledger.Ledger, dir string, progress func(Progress)) (ledger.Written, error) {
+// nothing of its batch is written. A time before oldest is wrong; zero stands
+// for [ledger.DefaultOldest]. Progress may be nil.
+func Import(ctx context.Context, l *ledger.Ledger, dir string, oldest time.Time, progress func(Progress)) (ledger.Written, error) {
 	r := &reader{dir: dir, paths: map[string]string{}}
 	var sum ledger.Written
 	err := r.find()
@@ -37,6 +39,7 @@ func Import(ctx context.Context, l *ledger.Ledger, dir string, progress func(Pro
 	}
 	if err == nil {
 		err = r.write(ctx, func(b batch) error {
+			b.Oldest = oldest
 			w, err := l.Append(ctx, b.Batch)
 			if err != nil {
 				return err

@@ -53,7 +53,7 @@ func TestAnImportOfAnExportGivesTheSameLedger(t *testing.T) {
 			if err := native.Export(t.Context(), ours, first, compression); err != nil {
 				t.Fatal(err)
 			}
-			written, err := native.Import(t.Context(), ledger.New(theirs), first, nil)
+			written, err := native.Import(t.Context(), ledger.New(theirs), first, time.Time{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestAnImportOfAnExportGivesTheSameLedger(t *testing.T) {
 			if compression == native.Plain {
 				sameFiles(t, first, second)
 			}
-			again, err := native.Import(t.Context(), ledger.New(theirs), first, nil)
+			again, err := native.Import(t.Context(), ledger.New(theirs), first, time.Time{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +93,7 @@ func TestAnEmptyLedgerIsExportedAndImported(t *testing.T) {
 	if err := native.Export(t.Context(), ours, dir, native.Plain); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := native.Import(t.Context(), ledger.New(theirs), dir, nil); err != nil {
+	if _, err := native.Import(t.Context(), ledger.New(theirs), dir, time.Time{}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -147,6 +147,9 @@ func TestASetThatIsWrongSaysWhereAndWritesNothing(t *testing.T) {
 			"postings.csv": theirLegs + "o,3,bank,-5\n"}, `postings.csv:6: transaction "3" is not the next one`},
 		"a time in the future": {map[string]string{"accounts.csv": someAccounts,
 			"transactions.csv": strings.Replace(twoPayments, "2026", "2999", 1), "postings.csv": theirLegs}, "is in the future"},
+		"a time of another age": {map[string]string{"accounts.csv": someAccounts,
+			"transactions.csv": strings.Replace(twoPayments, "2026", "1066", 1), "postings.csv": theirLegs},
+			`transactions.csv:2: transaction "1": time 1066-01-01T00:00:00Z is before 1900-01-01; if it is right, allow it: import --oldest 1066-01-01`},
 		"a date that is none": {map[string]string{"accounts.csv": someAccounts,
 			"transactions.csv": strings.Replace(twoPayments, "2026", "26", 1), "postings.csv": theirLegs},
 			`transactions.csv:2: column "at": "26-01-01T00:00:00Z": expected a time such as`},
@@ -156,7 +159,7 @@ func TestASetThatIsWrongSaysWhereAndWritesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db, dir := testkit.Postgres(t), t.TempDir()
 			write(t, dir, c.files)
-			_, err := native.Import(t.Context(), ledger.New(db), dir, nil)
+			_, err := native.Import(t.Context(), ledger.New(db), dir, time.Time{}, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Import = %v\nwant it to say %q", err, c.want)
 			}
@@ -167,13 +170,31 @@ func TestASetThatIsWrongSaysWhereAndWritesNothing(t *testing.T) {
 	}
 }
 
+func TestATimeOfAnotherAgeIsImportedWhereItIsAllowed(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	write(t, dir, map[string]string{"accounts.csv": someAccounts, "postings.csv": theirLegs,
+		"transactions.csv": strings.Replace(twoPayments, "2026", "0001", 1)})
+	oldest, err := ledger.ParseOldest("0001-01-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := native.Import(t.Context(), ledger.New(db), dir, oldest, nil)
+	if err == nil || !strings.Contains(err.Error(), "time is missing") {
+		t.Errorf("the first moment of the year 1, which stands for none: %+v, %v", written, err)
+	}
+	write(t, dir, map[string]string{"transactions.csv": strings.Replace(twoPayments, "2026-01-01", "0001-01-02", 1)})
+	if written, err = native.Import(t.Context(), ledger.New(db), dir, oldest, nil); err != nil || written.Transactions != 2 {
+		t.Errorf("the second day of the year 1: %+v, %v", written, err)
+	}
+}
+
 func TestOtherDecimalsAreRefused(t *testing.T) {
 	db, dir := testkit.Postgres(t), t.TempDir()
 	if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Ours", Symbol: "£", Decimals: 2}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, dir, map[string]string{"settings.csv": "name,symbol,decimals\nTheirs,£,3\n"})
-	_, err := native.Import(t.Context(), ledger.New(db), dir, nil)
+	_, err := native.Import(t.Context(), ledger.New(db), dir, time.Time{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "keeps money with 2 decimals, this set has 3") {
 		t.Errorf("Import = %v, want it to refuse", err)
 	}

@@ -244,6 +244,10 @@ func TestDateLabelsFitAndNameTheLargerUnit(t *testing.T) {
 		var starts []time.Time
 		for i := range n {
 			switch bucket {
+			case "year":
+				starts = append(starts, time.Date(1900+i, 1, 1, 0, 0, 0, 0, time.UTC))
+			case "decade":
+				starts = append(starts, time.Date(1060+10*i, 1, 1, 0, 0, 0, 0, time.UTC))
 			case "month":
 				starts = append(starts, time.Date(2023, time.Month(4+i), 1, 0, 0, 0, 0, time.UTC))
 			case "week":
@@ -265,6 +269,11 @@ func TestDateLabelsFitAndNameTheLargerUnit(t *testing.T) {
 		{texts(30, 0, "day", 512), "26 Oct, 2 Nov, 9, 16"},
 		{texts(90, 0, "day", 512), "26 Oct, 9 Nov, 23, 7 Dec, 21, 4 Jan, 18"},
 		{texts(40, 0, "month", 512), "2024, 2025, 2026"},
+		{texts(240, 0, "month", 512), "2025, 2030, 2035, 2040"},
+		{texts(127, 0, "year", 512), "1900, 1920, 1940, 1960, 1980, 2000, 2020"},
+		{texts(127, 0, "year", 272), "1900, 1950, 2000"},
+		{texts(97, 0, "decade", 512), "1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 1900, 2000"},
+		{texts(97, 0, "decade", 272), "1200, 1400, 1600, 1800, 2000"},
 		{texts(1, 0, "day", 512), "22 Oct"},
 		{texts(0, 0, "day", 512), ""},
 	} {

@@ -46,14 +46,15 @@ func densities(bucket string) []density {
 			density{func(_ int, t, _ time.Time) bool { return t.Weekday() == time.Monday && t.Unix()/(7*86400)%2 == 0 }, "2 Jan", "2", month},
 		)
 	}
-	return append(list,
+	list = append(list,
 		density{everyMonth(1), "Jan 2006", "Jan", year},
 		density{everyMonth(2), "Jan 2006", "Jan", year},
 		density{everyMonth(3), "Jan 2006", "Jan", year},
-		density{everyYear(1), "2006", "2006", year},
-		density{everyYear(5), "2006", "2006", year},
-		density{everyYear(20), "2006", "2006", year},
 	)
+	for _, k := range []int{1, 5, 20, 50, 100, 200, 500} {
+		list = append(list, density{everyYear(k), "2006", "2006", year})
+	}
+	return list
 }
 
 // labels reports whether they fit, and whether there are at least two, or all.

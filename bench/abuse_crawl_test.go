@@ -1,0 +1,159 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"exchequer/cache"
+)
+
+// ask reads an answer, and returns its status, or 0 where it was not whole.
+func (t *target) ask(client *http.Client, path, encoding string) int {
+	r, err := http.NewRequest(http.MethodGet, t.url+path, http.NoBody)
+	if err != nil {
+		t.b.Error(err)
+		return 0
+	}
+	if encoding != "" {
+		r.Header.Set("Accept-Encoding", encoding)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0
+	}
+	return response.StatusCode
+}
+
+// hangUp sends a request and closes the connection after a while, without
+// reading. It reports whether the request was sent.
+func (t *target) hangUp(path string, after time.Duration) bool {
+	conn, err := net.DialTimeout("tcp", t.addr, 5*time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path); err != nil {
+		return false
+	}
+	if after > 0 {
+		time.Sleep(after)
+	}
+	return true
+}
+
+// unknownHangUp sends 100,000 requests for accounts that do not exist, one
+// after the other, and hangs up on each. Then it looks on until the minute is
+// over, since what became a key is refreshed at the next boundaries.
+func unknownHangUp(t *target) int {
+	began := time.Now()
+	sent := 0
+	for sent < 100_000 && time.Since(began) < limit()*3/4 && t.dead.Err() == nil {
+		if t.hangUp(fmt.Sprintf("/api/v1/accounts/nobody-%d", sent), 0) {
+			sent++
+		}
+	}
+	t.note("sent in %.0f s, not answered", time.Since(began).Seconds())
+	t.pause(began.Add(limit()))
+	return sent
+}
+
+// crawled is how many keys that nobody knows yet are asked for in a crawl.
+func crawled() int {
+	if testing.Short() {
+		return 400
+	}
+	return 4000
+}
+
+// crawlAndLeave asks for cold keys of one memo by readers who leave after a
+// tenth of a second.
+func crawlAndLeave(t *target) int {
+	var sent atomic.Int64
+	t.crawl(func(i int) {
+		if t.hangUp(accountPath(i), 100*time.Millisecond) {
+			sent.Add(1)
+		}
+	})
+	t.note("sent, not answered")
+	return int(sent.Load())
+}
+
+// crawlAndStay asks for them by readers who wait for the answer.
+func crawlAndStay(t *target) int {
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	var answered, unavailable atomic.Int64
+	t.crawl(func(i int) {
+		switch t.ask(client, accountPath(i), "") {
+		case 0:
+		case http.StatusServiceUnavailable:
+			unavailable.Add(1)
+			fallthrough
+		default:
+			answered.Add(1)
+		}
+	})
+	t.note("%d × 503", unavailable.Load())
+	return int(answered.Load())
+}
+
+func accountPath(i int) string { return "/api/v1/accounts/" + accountRef(i) }
+
+// nothing shows what the rest is to be compared with.
+func nothing(t *target) int {
+	end := time.Now().Add(10 * time.Second)
+	t.late()()
+	t.pause(end)
+	return 0
+}
+
+// crawl reads, a thousand at once, and looks how late the home page is at the
+// boundary that comes meanwhile.
+func (t *target) crawl(read func(i int)) {
+	defer t.late()()
+	t.atOnce(crawled(), 1000, read)
+}
+
+// untilBoundary waits until a second before a boundary of the home page.
+func untilBoundary(t *target) {
+	t.pause(cache.WindowAt(time.Now().Add(2*time.Second), pageWindow).End.Add(-time.Second))
+}
+
+// late looks how late the home page is after the next boundary. The returned
+// function waits for that and notes it.
+func (t *target) late() (wait func()) {
+	boundary := cache.WindowAt(time.Now(), pageWindow).End
+	late := make(chan time.Duration, 1)
+	go func() { late <- t.lateness(boundary) }()
+	return func() {
+		if d := <-late; d < limit() {
+			t.note("home page %.1f s late", d.Seconds())
+		} else {
+			t.note("home page not new within %.0f s", limit().Seconds())
+		}
+	}
+}
+
+// lateness is how long after a boundary the home page shows that window.
+func (t *target) lateness(boundary time.Time) time.Duration {
+	w := openBrowser(t.url)
+	defer w.leave()
+	t.pause(boundary)
+	for t.dead.Err() == nil && time.Since(boundary) < limit() {
+		var seen sightings
+		w.load(&seen)
+		if !w.asOf.Before(boundary) {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return time.Since(boundary)
+}

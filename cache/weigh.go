@@ -1,0 +1,79 @@
+package cache
+
+import (
+	"reflect"
+	"sync"
+	"time"
+)
+
+// memoryOf returns about how many bytes a value takes, with all that it points
+// to. What two pointers share counts twice.
+func memoryOf(v reflect.Value) int {
+	if !v.IsValid() {
+		return 0
+	}
+	return int(v.Type().Size()) + beyond(v)
+}
+
+// beyond returns the bytes that v points to.
+func beyond(v reflect.Value) int {
+	if !points(v.Type()) {
+		return 0
+	}
+	n := 0
+	switch v.Kind() {
+	case reflect.String:
+		n = v.Len()
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			n = memoryOf(v.Elem())
+		}
+	case reflect.Slice:
+		n = v.Cap() * int(v.Type().Elem().Size())
+		fallthrough
+	case reflect.Array:
+		if points(v.Type().Elem()) {
+			for i := range v.Len() {
+				n += beyond(v.Index(i))
+			}
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			n += beyond(field)
+		}
+	case reflect.Map:
+		for i := v.MapRange(); i.Next(); {
+			n += mapEntry + memoryOf(i.Key()) + memoryOf(i.Value())
+		}
+	}
+	return n
+}
+
+// mapEntry is what a map takes for an entry besides its key and value: a byte
+// of control, and room to grow.
+const mapEntry = 16
+
+var pointing sync.Map // of reflect.Type to bool
+
+// points reports whether values of a type point to memory of their own.
+func points(t reflect.Type) bool {
+	if found, ok := pointing.Load(t); ok {
+		return found.(bool)
+	}
+	found := false
+	switch t.Kind() {
+	case reflect.Array:
+		found = points(t.Elem())
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			break // all share the one location
+		}
+		for field := range t.Fields() {
+			found = found || points(field.Type)
+		}
+	case reflect.String, reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
+		found = true
+	}
+	pointing.Store(t, found)
+	return found
+}

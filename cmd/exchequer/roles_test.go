@@ -1,0 +1,132 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/postgres"
+	"exchequer/internal/testkit"
+	"exchequer/internal/town"
+	"exchequer/ledger"
+)
+
+// as is the address of a database for another role.
+func as(role, url string) string { return strings.Replace(url, "//postgres@", "//"+role+"@", 1) }
+
+func pool(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url, postgres.Options{MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// statements runs what psql -f would.
+func statements(t *testing.T, db *pgxpool.Pool, text string) {
+	t.Helper()
+	conn, err := db.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if err := conn.Conn().PgConn().Exec(t.Context(), text).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
+	url := testkit.PostgresURL(t)
+	superuser, roles := pool(t, url), readFile(t, "deploy/postgres/roles.sql")
+	statements(t, superuser, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO PUBLIC")
+
+	statements(t, superuser, roles)
+	t.Setenv("DATABASE_URL", as("exchequer_serve", url))
+	if code, _, said := exchequer(t, "migrate"); code != 1 || !strings.Contains(said, "permission denied for schema public") {
+		t.Errorf("migrate by the one that serves = %d, %q", code, said)
+	}
+	t.Setenv("DATABASE_URL", as("exchequer_owner", url))
+	if code, _, said := exchequer(t, "migrate"); code != 0 {
+		t.Fatalf("migrate by the owner: %s", said)
+	}
+	statements(t, superuser, roles)
+	owner, record := pool(t, as("exchequer_owner", url)), town.New(town.Config{Seed: 5, Players: 40, Days: 6, End: time.Now()})
+	written := ledger.New(owner)
+	if err := written.SetSettings(t.Context(), record.Settings()); err != nil {
+		t.Fatal(err)
+	}
+	if err := record.History(t.Context(), func(b ledger.Batch) error {
+		_, err := written.Append(t.Context(), b)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Setenv("DATABASE_URL", as("exchequer_serve", url))
+	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
+	t.Setenv("EXCHEQUER_LINGER", "0s")
+	s := start(t, "serve")
+	if code, out, said := exchequer(t, "warm", "--server", s.url); code != 0 || !strings.Contains(out+said, "up to date after") {
+		t.Errorf("warm = %d, %s%s", code, out, said)
+	}
+	for _, path := range []string{"/", "/readyz", "/economy/richest.csv", "/api/v1/stats"} {
+		if status, body := get(t, s.url+path); status != http.StatusOK {
+			t.Errorf("%s = %d, %s", path, status, body)
+		}
+	}
+	until(t, "the day snapshots are made", func() bool { return strings.Contains(s.said.String(), "day snapshots made") })
+	until(t, "writes are listened to", func() bool { return listeners(t, superuser) == 1 })
+	dir := t.TempDir() + "/record"
+	if code, _, said := exchequer(t, "export", dir); code != 0 {
+		t.Errorf("export by the one that serves: %s", said)
+	}
+	if code, _, said := exchequer(t, "import", dir); code != 1 || !strings.Contains(said, "permission denied for ") {
+		t.Errorf("import by the one that serves = %d, %q", code, said)
+	}
+	if code := s.end(); code != 0 || strings.Contains(s.said.String(), "permission denied") {
+		t.Errorf("serve = %d:\n%s", code, s.said)
+	}
+	t.Setenv("DATABASE_URL", as("exchequer_owner", url))
+	if code, _, said := exchequer(t, "import", dir); code != 0 {
+		t.Errorf("import by the owner: %s", said)
+	}
+
+	// A later migration's table is read, and neither written nor anybody's.
+	statements(t, owner, "CREATE TABLE later (id int)")
+	for table, got := range privileges(t, superuser, "exchequer_serve") {
+		want := "SELECT"
+		if table == "day_snapshots" {
+			want = "SELECT, INSERT, DELETE"
+		}
+		if got != want {
+			t.Errorf("exchequer_serve may %s on %s, want %s", got, table, want)
+		}
+	}
+	for _, forbidden := range []string{"CREATE TABLE mine (id int)", "CREATE TEMP TABLE mine (id int)", "SELECT nextval('account_ids')", "UPDATE day_snapshots SET supply = 0"} {
+		if _, err := pool(t, as("exchequer_serve", url)).Exec(t.Context(), forbidden); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			t.Errorf("%s: %v", forbidden, err)
+		}
+	}
+}
+
+// privileges are those of a role on each table.
+func privileges(t *testing.T, db *pgxpool.Pool, role string) map[string]string {
+	t.Helper()
+	const query = `
+		SELECT relname, coalesce(string_agg(p, ', ' ORDER BY n) FILTER (WHERE has_table_privilege($1, c.oid, p)), '')
+		FROM pg_class AS c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) WITH ORDINALITY AS all_of(p, n)
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' GROUP BY relname`
+	rows, _ := db.Query(t.Context(), query, role)
+	of := map[string]string{}
+	var table, may string
+	if _, err := pgx.ForEachRow(rows, []any{&table, &may}, func() error { of[table] = may; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return of
+}

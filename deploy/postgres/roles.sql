@@ -1,0 +1,42 @@
+-- The two roles of Exchequer in a database of its own:
+--
+--   exchequer_owner  owns the tables: migrate, import
+--   exchequer_serve  reads them and keeps the day snapshots: serve, export
+--
+-- Run it as a superuser before the first `exchequer migrate`, so that there is
+-- an owner, and after it, when there are tables. It may be run at any time:
+--
+--   psql -v ON_ERROR_STOP=1 -f deploy/postgres/roles.sql DATABASE
+--
+-- It sets no passwords; \password exchequer_owner does.
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['exchequer_owner', 'exchequer_serve'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', role);
+        END IF;
+    END LOOP;
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO exchequer_owner, exchequer_serve', current_database());
+END
+$$;
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO exchequer_owner;
+GRANT USAGE ON SCHEMA public TO exchequer_serve;
+
+-- The tables that are there, and those that a later migration makes.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO exchequer_serve;
+ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA public GRANT SELECT ON TABLES TO exchequer_serve;
+
+-- All that serve writes.
+DO $$
+BEGIN
+    IF to_regclass('public.day_snapshots') IS NOT NULL THEN
+        GRANT INSERT, DELETE ON public.day_snapshots TO exchequer_serve;
+    END IF;
+END
+$$;
