@@ -1,6 +1,10 @@
 package ledger
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // A Kind says what part an account plays in the economy.
 type Kind string
@@ -16,6 +20,15 @@ const (
 
 // Kinds lists all kinds in the order in which they are shown.
 func Kinds() []Kind { return []Kind{Personal, Business, Government, System} }
+
+// UnmarshalText refuses a kind that there is not.
+func (k *Kind) UnmarshalText(text []byte) error {
+	if !slices.Contains(Kinds(), Kind(text)) {
+		return fmt.Errorf("unknown kind of account %.20q", text)
+	}
+	*k = Kind(text)
+	return nil
+}
 
 // Settings is how a ledger names itself and writes its money.
 type Settings struct {

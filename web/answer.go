@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -9,8 +8,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
-
-	"github.com/go-chi/chi/v5/middleware"
 )
 
 // A visit is one request on its way through the site.
@@ -20,6 +17,8 @@ type visit struct {
 	route  string
 	status int
 	bytes  int64
+	failed error  // why there is no answer, or not a whole one
+	stack  []byte // of a panic
 }
 
 func (v *visit) WriteHeader(status int) {
@@ -69,7 +68,7 @@ func (s *server) answer(route string, h handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		v := &visit{ResponseWriter: w, id: requestID(r), route: route}
+		v := &visit{ResponseWriter: w, id: s.requestID(r), route: route}
 		header := w.Header()
 		for name, values := range fixedHeaders {
 			header[name] = values
@@ -86,12 +85,7 @@ func (s *server) answer(route string, h handler) http.Handler {
 				v.status = http.StatusOK // nothing written: net/http says 200
 			}
 			observe(r.Method, v.status, took)
-			if s.Log.Enabled(context.Background(), level) {
-				s.Log.LogAttrs(context.Background(), level, "request",
-					slog.String("id", v.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-					slog.String("route", route), slog.Int("status", v.status), slog.Int64("bytes", v.bytes),
-					slog.Duration("took", took), slog.String("client", middleware.GetClientIP(r.Context())))
-			}
+			s.logVisit(level, v, r, took)
 		}()
 		defer func() {
 			switch caught := recover(); {
@@ -100,17 +94,16 @@ func (s *server) answer(route string, h handler) http.Handler {
 				// Too late for an error page: the reader must see that the
 				// answer is not whole.
 				if caught != http.ErrAbortHandler {
-					s.logPanic(v, caught)
+					v.panicked(caught)
 				}
 				panic(http.ErrAbortHandler)
 			default:
-				s.logPanic(v, caught)
-				s.fail(v, r, v, errPanic)
+				s.fail(v, r, v, v.panicked(caught))
 			}
 		}()
 		if err := h(v, r); err != nil {
 			if v.status != 0 {
-				s.Log.Warn("answer broken off", "id", v.id, "route", route, "error", err)
+				v.failed = fmt.Errorf("answer broken off: %w", err)
 				panic(http.ErrAbortHandler)
 			}
 			s.fail(v, r, v, err)
@@ -118,15 +111,17 @@ func (s *server) answer(route string, h handler) http.Handler {
 	})
 }
 
-func (s *server) logPanic(v *visit, caught any) {
-	s.Log.Error("handler panicked", "id", v.id, "route", v.route, "panic", fmt.Sprint(caught), "stack", string(debug.Stack()))
+// panicked keeps what was thrown for the log.
+func (v *visit) panicked(caught any) error {
+	v.failed, v.stack = fmt.Errorf("%w: %v", errPanic, caught), debug.Stack()
+	return v.failed
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
-// requestID is the one that a proxy gave, if it is one, or a new one.
-func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); saneID(id) {
+// requestID is the one that a trusted proxy gave, if it is one, or a new one.
+func (s *server) requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); saneID(id) && s.proxies.sent(r) {
 		return id
 	}
 	return strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)

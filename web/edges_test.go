@@ -36,12 +36,40 @@ func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
 	}
 }
 
-func TestARequestKeepsASaneId(t *testing.T) {
-	server := newTown().start(t)
+func TestARequestKeepsASaneIdOfATrustedProxy(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"10.0.0.0/8", "127.0.0.0/8"} }
+	server := tn.start(t)
 	for given, kept := range map[string]bool{"abc-123.DEF_9": true, "short": false, "with space in it": false, strings.Repeat("x", 65): false} {
 		response, _ := ask(t, "GET", server.URL+"/healthz", "X-Request-Id", given)
 		if got := response.Header.Get("X-Request-Id"); (got == given) != kept || got == "" {
 			t.Errorf("id %q became %q", given, got)
+		}
+	}
+}
+
+func TestNobodyElseGivesARequestItsId(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"10.0.0.0/8"} }
+	response, _ := ask(t, "GET", tn.start(t).URL+"/healthz", "X-Request-Id", "abc-123.DEF_9")
+	if got := response.Header.Get("X-Request-Id"); got == "abc-123.DEF_9" || got == "" {
+		t.Errorf("the id is %q, want one of our own", got)
+	}
+}
+
+func TestTheThemeCookieIsSecureWhereTheVisitorsConnectionIs(t *testing.T) {
+	for _, c := range []struct {
+		proxy, proto string
+		secure       bool
+	}{
+		{"127.0.0.0/8", "https", true}, {"127.0.0.0/8", "https, http", true}, {"127.0.0.0/8", "http", false}, {"127.0.0.0/8", "", false},
+		{"10.0.0.0/8", "https", false},
+	} {
+		tn := newTown()
+		tn.change = func(d *Deps) { d.TrustedProxies = []string{c.proxy} }
+		response, _ := ask(t, "POST", tn.start(t).URL+"/theme?theme=dark", "X-Forwarded-Proto", c.proto)
+		if got := response.Cookies()[0].Secure; got != c.secure {
+			t.Errorf("%q by a proxy when %s is trusted: secure %t, want %t", c.proto, c.proxy, got, c.secure)
 		}
 	}
 }
@@ -217,7 +245,10 @@ func TestOnlyTextsAreGuardedAgainstFormulas(t *testing.T) {
 	out := newCSV(&b, ledger.Settings{Symbol: "£", Decimals: 2})
 	columns := []aggregates.Column{{Title: "=name"}, {Title: "Sum", Unit: aggregates.Money}, {Title: "Day", Unit: aggregates.Day}, {Title: "Share", Unit: aggregates.Percent}}
 	out.header(columns)
-	for _, name := range []string{"=1+1", "+1", "-1", "@x", "\tx", "\rx", `a "b", c`, "plain", ""} {
+	for _, name := range []string{
+		"=1+1", "+1", "-1", "@x", "\tx", "\rx", `a "b", c`, "plain", "",
+		"  =1", "a;=1+1", "a;\t=1", "a\n=1+1", "a\r\nb", "|＝1", "\u200b=1", "a =1", "Bakery - North", "C++", "x-ray a@b", "- a", "a; - b",
+	} {
 		out.row(columns, []any{name, int64(-5), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), -0.25})
 	}
 	out.row(columns, []any{"none", nil, nil, nil})
@@ -225,7 +256,10 @@ func TestOnlyTextsAreGuardedAgainstFormulas(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "'=name,Sum (£),Day,Share (share of 1)\r\n"
-	for _, name := range []string{"'=1+1", "'+1", "'-1", "'@x", "'\tx", "\"'x\"", `"a ""b"", c"`, "plain", ""} {
+	for _, name := range []string{
+		"'=1+1", "'+1", "'-1", "'@x", `" x"`, `" x"`, `"a ""b"", c"`, "plain", "",
+		`"  '=1"`, "a;'=1+1", "a; '=1", "a '=1+1", "a  b", "|'＝1", "\u200b'=1", "a '=1", "Bakery - North", "C++", "x-ray a@b", "'- a", "a; '- b",
+	} {
 		want += name + ",-0.05,2026-01-02,-0.25\r\n"
 	}
 	want += "none,,,\r\n"

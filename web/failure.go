@@ -26,7 +26,8 @@ var (
 	errForeign  = errors.New("cross-origin request")
 	errMethod   = errors.New("method not allowed")
 	errPanic    = errors.New("panic")
-	errBusy     = errors.New("all downloads are taken")
+	errUnmade   = errors.New("the file could not be made")
+	errUndrawn  = errors.New("the numbers cannot be shown")
 )
 
 // messages are what visitors may learn, by status.
@@ -52,11 +53,20 @@ func status(err error) int {
 		return http.StatusMethodNotAllowed
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
 		return http.StatusBadRequest
-	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy), errors.Is(err, errUncertain):
+	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, errUnmade), errors.Is(err, errUndrawn), errors.Is(err, errUncertain):
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError
 	}
+}
+
+// message is what the reader is told of a failure.
+func message(code int, err error) string {
+	if errors.Is(err, errUndrawn) {
+		return textFailed
+	}
+	return messages[code]
 }
 
 // statusLeft is what the log and the metrics say of a reader who has left
@@ -70,9 +80,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 		v.status = statusLeft
 		panic(http.ErrAbortHandler)
 	}
-	code := status(err)
+	code, text := status(err), message(status(err), err)
 	if code >= http.StatusInternalServerError {
-		s.Log.ErrorContext(r.Context(), "request failed", "id", v.id, "route", v.route, "error", err)
+		v.failed = err
 	}
 	h := w.Header()
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
@@ -87,7 +97,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	switch form(r) {
 	case "html":
 		h.Set("Content-Type", "text/html; charset=utf-8")
-		body = s.failed[code]
+		body = s.failed[text]
 	case "problem":
 		h.Set("Content-Type", "application/problem+json")
 		body, _ = json.Marshal(huma.ErrorModel{Title: http.StatusText(code), Status: code, Detail: detail(code, err)})
@@ -98,11 +108,11 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 			Status  int    `json:"status"`
 			Error   string `json:"error"`
 			Request string `json:"request"`
-		}{code, messages[code], v.id})
+		}{code, text, v.id})
 		body = append(body, '\n')
 	default:
 		h.Set("Content-Type", "text/plain; charset=utf-8")
-		body = []byte(messages[code] + "\n")
+		body = []byte(text + "\n")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
@@ -143,17 +153,24 @@ func detail(code int, err error) string {
 	return messages[code]
 }
 
-// drawErrorPages draws them ahead: when they are needed, nothing else may work.
-func (s *server) drawErrorPages() (map[int][]byte, error) {
-	pages := map[int][]byte{}
-	for code, message := range messages {
+// drawErrorPages draws them ahead, by their message: when they are needed,
+// nothing else may work.
+func (s *server) drawErrorPages() (map[string][]byte, error) {
+	pages := map[string][]byte{}
+	draw := func(code int, message string) error {
 		var page bytes.Buffer
 		if err := views.ErrorPage(s.site("/economy", ""), code, message).Render(context.Background(), &page); err != nil {
-			return nil, fmt.Errorf("%d: %w", code, err)
+			return fmt.Errorf("%d: %w", code, err)
 		}
-		pages[code] = page.Bytes()
+		pages[message] = page.Bytes()
+		return nil
 	}
-	return pages, nil
+	for code, message := range messages {
+		if err := draw(code, message); err != nil {
+			return nil, err
+		}
+	}
+	return pages, draw(http.StatusServiceUnavailable, textFailed)
 }
 
 // drain reads what little a client may still send of a body that was refused.

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"time"
 
 	"exchequer/aggregates"
 	"exchequer/views"
@@ -16,13 +16,17 @@ func (s *server) panel(name string) handler {
 	path := "/economy/" + name
 	return func(w http.ResponseWriter, r *http.Request) error {
 		return s.single(w, r, name, path, func(ctx context.Context, asked *views.EconomyPage, _ part) (*page, error) {
+			t, err := table(name, asked)
+			if err != nil {
+				return nil, err
+			}
 			var b bytes.Buffer
 			alone := views.PanelPage{
 				Site: asked.Site, Clock: asked.Clock, Choice: asked.Choice,
-				Name: name, Page: *asked, Table: table(name, asked),
+				Name: name, Page: *asked, Table: t,
 			}
 			if err := safely(func() error { return views.PanelAlone(alone).Render(ctx, &b) }); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w: %w", errUndrawn, err)
 			}
 			return newPage(pageHeader(asked.Site), b.Bytes(), asked.Clock.Next.Add(asked.Clock.Lag)), nil
 		})
@@ -36,7 +40,11 @@ func (s *server) panelJSON(name string) handler {
 			if err := p.failure(); err != nil {
 				return nil, err
 			}
-			b, err := encodeJSON(name, asked, p.answer(), table(name, asked))
+			t, err := table(name, asked)
+			if err != nil {
+				return nil, err
+			}
+			b, err := encodeJSON(name, asked, p.answer(), t)
 			if err != nil {
 				return nil, err
 			}
@@ -50,15 +58,18 @@ func (s *server) panelJSON(name string) handler {
 func (s *server) panelCSV(name string) handler {
 	path := "/economy/" + name + ".csv"
 	if name == "richest" {
-		return s.accountsCSV
+		return s.accounts.serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		return s.single(w, r, name, path, func(_ context.Context, asked *views.EconomyPage, p part) (*page, error) {
 			if err := p.failure(); err != nil {
 				return nil, err
 			}
+			t, err := table(name, asked)
+			if err != nil {
+				return nil, err
+			}
 			var b bytes.Buffer
-			t := table(name, asked)
 			out := newCSV(&b, asked.Settings)
 			out.header(t.Columns)
 			for _, row := range t.Rows {
@@ -98,8 +109,17 @@ var partOf = map[string]int{
 	"overview": 0, "inequality": 1, "lorenz": 1, "distribution": 1, "activity": 2, "rhythm": 3, "wealth": 4, "richest": 5,
 }
 
-// table is the numbers behind a panel, none where it has no value.
-func table(name string, p *views.EconomyPage) aggregates.Table {
+// table returns the numbers behind a panel, none where it has no value. It
+// fails for a value that cannot be shown, such as one with series of different
+// lengths.
+func table(name string, p *views.EconomyPage) (t aggregates.Table, err error) {
+	if err := safely(func() error { t = tableOf(name, p); return nil }); err != nil {
+		return t, fmt.Errorf("%w: %w", errUndrawn, err)
+	}
+	return t, nil
+}
+
+func tableOf(name string, p *views.EconomyPage) aggregates.Table {
 	switch name {
 	case "overview":
 		return tabled(p.Overview, (*aggregates.Overview).Table)
@@ -130,36 +150,13 @@ func tabled[T any](p views.Panel[T], table func(T) aggregates.Table) aggregates.
 // shareColumn is the place of the share of the supply in a row of accounts.
 const shareColumn = 5
 
-// accountsCSV is the list of the richest, whole: all accounts, streamed from
-// one reading of the database.
-func (s *server) accountsCSV(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), downloadLimit)
-	defer cancel()
-	for name, values := range csvHeader("richest") {
-		w.Header()[name] = values
-	}
-	w.Header()["Cache-Control"] = noStore
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	if !s.downloads.TryAcquire(1) {
-		return errBusy
-	}
-	defer s.downloads.Release(1)
-	control := http.NewResponseController(w)
+// writeAccounts writes the list of the richest, whole, from one reading of the
+// database.
+func (s *server) writeAccounts(ctx context.Context, w io.Writer) error {
 	out := newCSV(w, s.Settings())
 	columns := aggregates.RichColumns()
-	begun := false
-	rows := 0
+	out.header(columns)
 	err := s.Economy.AllAccounts(ctx, func(a aggregates.RichAccount) error {
-		if !begun {
-			out.header(columns)
-			begun = true
-		}
-		if rows++; rows%1000 == 0 {
-			// While the reader takes rows, it may have more time.
-			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-		}
 		row := a.Row(0)
 		row[shareColumn] = a.Share // of a supply that only the reading knows
 		out.row(columns, row)
@@ -167,9 +164,6 @@ func (s *server) accountsCSV(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
-	}
-	if !begun {
-		out.header(columns)
 	}
 	return out.end()
 }

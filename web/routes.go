@@ -5,7 +5,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"exchequer/static"
 	"exchequer/views"
@@ -53,7 +52,9 @@ func (s *server) routes() (http.Handler, error) {
 	get("/healthz", s.healthz)
 	get("/readyz", s.readyz)
 	get("/health/cache", s.healthCache)
-	get("/metrics", without(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})))
+	if !s.MetricsApart {
+		get("/metrics", without(MetricsHandler(s.Registry)))
+	}
 
 	r.NotFound(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
 	r.MethodNotAllowed(s.answer("none", func(w http.ResponseWriter, req *http.Request) error {

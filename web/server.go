@@ -5,17 +5,11 @@ import (
 	"time"
 )
 
-// Limits on what a reader may take. A download may last, as long as the reader
-// goes on taking.
-const (
-	writeTimeout  = 30 * time.Second
-	downloadLimit = 10 * time.Minute
-	downloads     = 2 // at the same time, each with a database connection
-)
+const writeTimeout = 30 * time.Second
 
 // Server returns a server with a limit on everything a client may draw out.
-// The write timeout is above the longest page; a download that takes longer
-// extends it while it makes progress.
+// The write timeout is above the longest page; a download extends it while its
+// reader goes on taking.
 func Server(addr string, h http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
@@ -25,5 +19,6 @@ func Server(addr string, h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnContext:       withConn,
 	}
 }

@@ -42,7 +42,7 @@ func (s *server) chooseTheme(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: themeCookie, Value: parseTheme(r.PostForm.Get("theme")), Path: "/", MaxAge: 365 * 24 * 3600,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.proxies.secure(r),
 	})
 	w.Header()["Cache-Control"] = noStore
 	w.Header().Set("Location", localPath(r.PostForm.Get("back")))

@@ -32,7 +32,9 @@ type Deps struct {
 	Ready    []Check
 	Log      *slog.Logger
 	Registry *prometheus.Registry // gets the metrics of requests, shown with all others at "/metrics"
-	Version  string               // of the program
+	// MetricsApart leaves "/metrics" to a server of its own: see MetricsHandler.
+	MetricsApart bool
+	Version      string // of the program
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
@@ -44,7 +46,8 @@ type Deps struct {
 	// Leaving ends when the process is about to, and with it what may last.
 	// May be nil.
 	Leaving context.Context
-	// TrustedProxies are the address ranges whose X-Forwarded-For is believed.
+	// TrustedProxies are the address ranges whose X-Forwarded-For,
+	// X-Forwarded-Proto and X-Request-Id are believed.
 	TrustedProxies []string
 }
 
@@ -63,18 +66,20 @@ type server struct {
 	Deps
 	assets    views.Assets
 	pages     *memory
-	documents *memory        // of the API, which has many more addresses
-	failed    map[int][]byte // error pages, by status
+	documents *memory           // of the API, which has many more addresses
+	failed    map[string][]byte // error pages, by what they say
 	metrics   *metrics
 	router    http.Handler
 
-	downloads *semaphore.Weighted
-	warming   *semaphore.Weighted
-	gate      *gate // before the operators' endpoints
+	accounts *download
+	warming  *semaphore.Weighted
+	proxies  proxies
+	gate     *gate // before the operators' endpoints
 }
 
-// New returns the handler of the whole site. It starts nothing that outlives a
-// request.
+// New returns the handler of the whole site. What it starts for a request ends
+// with it, save for a file to download, which ends within a minute or with
+// Leaving.
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -82,16 +87,25 @@ func New(d Deps) (http.Handler, error) {
 	if d.Budget == 0 {
 		d.Budget = 10 * time.Second
 	}
+	if d.Leaving == nil {
+		d.Leaving = context.Background()
+	}
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
 		pages:     newMemory(64),
 		documents: newMemory(256),
 
-		downloads: semaphore.NewWeighted(downloads),
-		warming:   semaphore.NewWeighted(1),
+		warming: semaphore.NewWeighted(1),
+	}
+	s.accounts = &download{
+		name: "economy-richest.csv", header: csvHeader("richest"), window: d.Economy.Richest.Policy().Window,
+		write: s.writeAccounts, now: d.Now, leaving: d.Leaving, log: d.Log,
 	}
 	var err error
+	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
 	}

@@ -21,13 +21,20 @@ type arrivalKey struct{}
 // watch has the server tell of its connections.
 func (a *arrivals) watch(server *http.Server) {
 	a.conns = map[net.Conn]struct{}{}
+	within, changed := server.ConnContext, server.ConnState
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		if within != nil {
+			ctx = within(ctx, conn)
+		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.conns[conn] = struct{}{}
 		return context.WithValue(ctx, arrivalKey{}, conn)
 	}
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		if changed != nil {
+			changed(conn, state)
+		}
 		if state == http.StateClosed || state == http.StateHijacked {
 			a.arrived(conn)
 		}

@@ -36,7 +36,7 @@ func (f sourceFlags) source() postgres.Source {
 }
 
 // maxConns is enough for all that may use the database at once, so that none
-// waits for another: the cache's 8 producers, the site's 2 downloads, probes,
+// waits for another: the cache's 8 producers, the making of a download, probes,
 // snapshots, settings, and the simulated town. Who listens to writes has a
 // connection besides.
 const maxConns = 16

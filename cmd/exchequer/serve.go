@@ -26,9 +26,11 @@ import (
 // serverFlags are what serve and demo share.
 type serverFlags struct {
 	Listen         string         `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
+	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" help:"Address to serve /metrics on, and there alone (default: with the pages)."`
+	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" help:"Connections at a time; one more closes that which has been idle longest. 0: no limit."`
 	Tenant         string         `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
 	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
-	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For is believed."`
+	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are believed."`
 	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"How long the numbers of a memo serve: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
 	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still taken at shutdown, while /readyz says no already."`
@@ -49,7 +51,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, c.Listen)
+	listener, err := listen(ctx, c.Listen, "--listen")
 	if err != nil {
 		return err
 	}
@@ -75,11 +77,11 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 // listen takes the address before anything else is started, so that a second
 // server is told so at once. Browsers that come before the first page can be
 // drawn wait for it.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("serve on %s: %w (choose another address with --listen)", address, err)
+		return nil, fmt.Errorf("serve on %s: %w (choose another address with %s)", address, err, flag)
 	}
 	return listener, nil
 }
@@ -106,6 +108,11 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	}
 	var leaving atomic.Bool
 	registry := telemetry.NewRegistry()
+	metrics, endMetrics, err := f.serveMetrics(ctx, registry, r.log)
+	if err != nil {
+		return err
+	}
+	defer endMetrics()
 	memos := cache.New(cache.Deps{Store: r.store, Tenant: f.Tenant, Log: r.log, Registerer: registry, Policies: f.Policies})
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
@@ -123,6 +130,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		Ready:          readiness(r.db, &leaving),
 		Log:            r.log,
 		Registry:       registry,
+		MetricsApart:   metrics != "",
 		Version:        version,
 		SharedCache:    f.CDN,
 		TrustedProxies: addresses(f.TrustedProxies),
@@ -134,9 +142,10 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		return err
 	}
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", redisMode(r.store), "tenant", f.Tenant,
-		"policies", f.Policies.text(), "operators", r.token != "", "postgres", r.db.kind())
+		"policies", f.Policies.text(), "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
 	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
+	web.LimitConnections(server, f.MaxConnections)
 	var coming arrivals
 	coming.watch(server)
 

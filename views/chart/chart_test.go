@@ -381,3 +381,16 @@ func beyond(d string, width, height float64) string {
 	}
 	return ""
 }
+
+func TestAClassIsNoMarkup(t *testing.T) {
+	const class = `/></svg><meta http-equiv="refresh" content="0;url=http://127.0.0.1/phish">`
+	var b bytes.Buffer
+	if err := (Bars{Bars: []Bar{{Name: "Personal", Value: 1, Class: class}}}).Draw().Render(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	var s svg
+	s.text(0, 0, class, "label")
+	if drawn := b.String() + s.String(); strings.Contains(drawn, "<meta") || strings.Count(drawn, "&lt;meta") != 3 {
+		t.Errorf("a class has become markup: %s", drawn)
+	}
+}

@@ -93,14 +93,14 @@ func (s *svg) put(parts ...string) {
 func (s *svg) text(x, y float64, class, label string) {
 	s.put(`<text`)
 	if class != "" {
-		s.put(` class="`, class, `"`)
+		s.put(` class="`, escape(class), `"`)
 	}
 	s.put(` x="`, num(x), `" y="`, num(y), `">`, escape(label), `</text>`)
 }
 
 func (s *svg) path(class, d string) {
 	if d != "" {
-		s.put(`<path class="`, class, `" d="`, d, `"/>`)
+		s.put(`<path class="`, escape(class), `" d="`, d, `"/>`)
 	}
 }
 

@@ -1,0 +1,43 @@
+package web
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/internal/testkit"
+)
+
+func TestAValueThatCannotBeShownIsAnswered(t *testing.T) {
+	for name, value := range map[string]*aggregates.Overview{
+		"null":                        nil,
+		"series of different lengths": {Days: 30, Buckets: make([]time.Time, 2), Supply: aggregates.Trend[int64]{Series: []int64{1}, Available: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log testkit.Buffer
+			tn := newTown()
+			tn.log = &log
+			tn.overview = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Overview, error) { return value, nil }
+			server := tn.start(t)
+			for _, path := range []string{"/economy/overview", "/economy/overview.json", "/economy/overview.csv"} {
+				response, body := ask(t, "GET", server.URL+path, "Accept", "text/html")
+				if response.StatusCode != 503 || response.Header.Get("Cache-Control") != "no-store" {
+					t.Errorf("%s: status %d, %s", path, response.StatusCode, response.Header.Get("Cache-Control"))
+				}
+				contains(t, body, textFailed)
+			}
+			if response, body := ask(t, "GET", server.URL+"/economy"); response.StatusCode != 200 {
+				t.Errorf("the other panels: status %d", response.StatusCode)
+			} else {
+				contains(t, body, `id="activity"`, "</html>")
+			}
+			server.Close()
+			if strings.Contains(log.String(), "handler panicked") {
+				t.Errorf("a handler panicked:\n%s", log.String())
+			}
+		})
+	}
+}
