@@ -93,7 +93,7 @@ func answerMemo[P cache.Params, T any](
 	}
 	settings := s.Settings()
 	key := pageKey{name: pattern + "?" + p.Key(), settings: settings}
-	page, drawn, err := s.documents.slot(key).get(res.Version, func() (*page, error) {
+	page, drawn, err := s.documents.get(key, res.Version, func() (*page, error) {
 		text, err := json.Marshal(document[T]{
 			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
 			Money: money{settings.Symbol, settings.Decimals}, Value: res.Value,

@@ -30,7 +30,7 @@ func (s *server) economyCold(w http.ResponseWriter, r *http.Request, asked *view
 	out := &coldWriter{w: w, control: http.NewResponseController(w)}
 	if static.Accepts(r.Header.Get("Accept-Encoding"), "gzip") {
 		h["Content-Encoding"] = []string{"gzip"}
-		out.gzip, _ = gzip.NewWriterLevel(w, gzipQuick) // fails for unknown levels only
+		out.gzip, _ = gzip.NewWriterLevel(w, gzipLevel) // fails for unknown levels only
 	}
 	panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
 		for i := range parts {

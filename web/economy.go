@@ -125,7 +125,7 @@ func (s *server) remembered(w http.ResponseWriter, r *http.Request, key pageKey,
 		}
 		return s.once(w, r, p, valued)
 	}
-	p, drawn, err := s.pages.slot(key).get(version, draw)
+	p, drawn, err := s.pages.get(key, version, draw)
 	if err != nil {
 		return err
 	}

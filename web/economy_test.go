@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -298,24 +299,44 @@ func TestAFailingRefreshShowsTheLastValueAndWhy(t *testing.T) {
 	}
 }
 
-func TestThePageMemoryIsBounded(t *testing.T) {
-	m := newMemory(2)
-	first := m.slot(pageKey{name: "a"})
-	m.slot(pageKey{name: "b"})
-	m.slot(pageKey{name: "a"})
-	m.slot(pageKey{name: "c"})
-	if len(m.slots) != 2 || m.slot(pageKey{name: "a"}) != first {
-		t.Error("the page asked for longest ago was not the one to go")
+func TestRememberedPagesAreBoundedByTheirBytes(t *testing.T) {
+	m := newMemory(1 << 20)
+	get := func(name string, size int) (drawn bool) {
+		t.Helper()
+		_, drawn, err := m.get(pageKey{name: name}, 1, func() (*page, error) {
+			return newPage(pageHeader(views.Site{}), make([]byte, size), time.Time{}), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return drawn
+	}
+	for range 3 {
+		get("home", 100<<10)
+	}
+	for i := range 1000 {
+		get("document "+strconv.Itoa(i), 10<<10)
+		get("home", 100<<10)
+	}
+	if get("home", 100<<10) {
+		t.Error("a page that is asked for all the time was given up")
+	}
+	held := 0
+	for s := range m.slots.Values() {
+		held += len(s.newest.Load().plain.bytes)
+	}
+	if held > 1<<20 || held < 300<<10 {
+		t.Errorf("pages of %d bytes are remembered within 1 MiB", held)
 	}
 }
 
 func TestOneReaderRendersForAllWhoWait(t *testing.T) {
-	var s slot
+	m := newMemory(1 << 20)
 	var drawn atomic.Int64
 	var readers sync.WaitGroup
 	for range 10 {
 		readers.Go(func() {
-			_, _, _ = s.get(7, func() (*page, error) {
+			_, _, _ = m.get(pageKey{name: "home"}, 7, func() (*page, error) {
 				time.Sleep(10 * time.Millisecond)
 				drawn.Add(1)
 				return newPage(pageHeader(views.Site{}), []byte("x"), time.Time{}), nil

@@ -65,6 +65,8 @@ type server struct {
 	pages     *memory
 	documents *memory        // of the API, which has many more addresses
 	failed    map[int][]byte // error pages, by status
+	gzip      *encoder
+	brotli    *encoder
 	metrics   *metrics
 	router    http.Handler
 
@@ -85,12 +87,13 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
-		pages:     newMemory(64),
-		documents: newMemory(256),
+		pages:     newMemory(pageMemory),
+		documents: newMemory(documentMemory),
 
 		downloads: semaphore.NewWeighted(downloads),
 		warming:   semaphore.NewWeighted(1),
 	}
+	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
