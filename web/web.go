@@ -65,6 +65,7 @@ type server struct {
 	pages     *memory
 	documents *memory        // of the API, which has many more addresses
 	failed    map[int][]byte // error pages, by status
+	colds     colds
 	gzip      *encoder
 	brotli    *encoder
 	metrics   *metrics
@@ -89,6 +90,7 @@ func New(d Deps) (http.Handler, error) {
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
 		pages:     newMemory(pageMemory),
 		documents: newMemory(documentMemory),
+		colds:     colds{streams: map[pageKey]*stream{}},
 
 		downloads: semaphore.NewWeighted(downloads),
 		warming:   semaphore.NewWeighted(1),
