@@ -16,15 +16,17 @@ import (
 	"exchequer/cache"
 )
 
-// visits waits until so many visitors read cold pages.
+// visits waits until so many visitors read cold pages that are being sent.
 func visits(t *testing.T, site *httptest.Server, want int) {
 	t.Helper()
 	colds := &site.Config.Handler.(*server).colds
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		n := 0
 		colds.mu.Lock()
 		for _, c := range colds.streams {
-			n += c.visits
+			if segments, _, _ := c.after(0); len(segments) > 0 {
+				n += c.visits
+			}
 		}
 		colds.mu.Unlock()
 		if n == want {
@@ -80,14 +82,16 @@ func frame(t *testing.T, site *httptest.Server) io.Closer {
 // slowly makes the activity wait until it is released, and the inequality a
 // value that cannot be drawn, of which each attempt is logged.
 func (tn *town) slowly() (release func()) {
-	tn.budget = 20 * time.Second
+	tn.budget = time.Minute
 	wait := make(chan struct{})
 	activity := tn.activity
 	tn.activity = func(ctx context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
 		<-wait
 		return activity(ctx, w, d)
 	}
-	tn.inequality = func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error) { return nil, nil }
+	tn.inequality = func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error) {
+		return nil, nil
+	}
 	return sync.OnceFunc(func() { close(wait) })
 }
 

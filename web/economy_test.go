@@ -97,6 +97,42 @@ func TestASharedCacheMayKeepAPageUntilItsRefresh(t *testing.T) {
 	contains(t, response.Header.Get("Cache-Control"), "public, max-age=0, must-revalidate, s-maxage=")
 }
 
+func TestAPageIsDueWhenItsFailedPanelIsTriedAgain(t *testing.T) {
+	tn := newTown() // of windows of an hour
+	tn.change = func(d *Deps) { d.SharedCache = true }
+	tn.activity = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error) {
+		return nil, errors.New("database is down")
+	}
+	server := tn.start(t)
+	ask(t, "GET", server.URL+"/economy")
+	var first time.Time
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		response, body := ask(t, "GET", server.URL+"/economy")
+		text, _ := parse(t, body).Find("main").Attr("data-next")
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatalf("data-next %q", text)
+		}
+		next := time.UnixMilli(ms)
+		if wait := time.Until(next); wait > time.Minute {
+			t.Fatalf("the page is due in %v, although a panel failed", wait)
+		}
+		kept := strings.TrimPrefix(response.Header.Get("Cache-Control"), "public, max-age=0, must-revalidate, s-maxage=")
+		if seconds, err := strconv.Atoi(kept); err == nil && seconds > 60 {
+			t.Fatalf("a shared cache may keep the page for %d s", seconds)
+		}
+		switch {
+		case first.IsZero():
+			first = next
+		case next.After(first):
+			return // the second attempt failed as well
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the page is due at %v for good", first)
+		}
+	}
+}
+
 func TestAWarmHitRendersNothing(t *testing.T) {
 	server := newTown().start(t)
 	for range 3 {
