@@ -38,7 +38,7 @@ lint:
 
 ## bench: measure what docs/benchmarks.md reports, and print the table
 bench:
-	@.ci/deps postgres redis
+	@.ci/deps postgres redis wrk
 	$(GO) test -run 'PageWeights|HitRatio' -v ./bench
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 
