@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +29,9 @@ func TestServe(t *testing.T) {
 	case "site":
 		url = startSite(t)
 	case "bare":
-		url = listen(t, bare(t, from))
+		url = listen(t, bare(t, from, false))
+	case "fields":
+		url = listen(t, bare(t, from, true))
 	default:
 		t.Skip("not a process of a benchmark")
 	}
@@ -40,7 +41,8 @@ func TestServe(t *testing.T) {
 
 var servingAt = regexp.MustCompile(`^serving (\S+)`)
 
-// startProcess serves by name: the site, or bare the bytes of a page. With
+// startProcess serves by name: the site, bare the bytes of a page, or fields
+// the bytes with all header fields that the site sends with them. With
 // BENCH_PROFILE=FOLDER each leaves a profile of its CPU there.
 func startProcess(b *testing.B, name, page string) process {
 	b.Helper()
@@ -78,21 +80,33 @@ func startProcess(b *testing.B, name, page string) process {
 	return process{}
 }
 
-// bare writes the bytes of a page, plain or by gzip, and does nothing else.
-func bare(tb testing.TB, page string) http.Handler {
+// bare writes the bytes of a page, plain or by gzip, and does nothing else. It
+// sends the least header fields, or all those that came with the page.
+func bare(tb testing.TB, page string, fields bool) http.Handler {
 	client := plainClient(1)
 	defer client.CloseIdleConnections()
-	_, plain := get(tb, client, page, nil)
-	_, packed := get(tb, client, page, map[string]string{"Accept-Encoding": "gzip"})
+	plain, plainBody := get(tb, client, page, nil)
+	packed, packedBody := get(tb, client, page, map[string]string{"Accept-Encoding": "gzip"})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b := plain
+		from, body := plain, plainBody
 		if r.Header.Get("Accept-Encoding") != "" {
-			b = packed
-			w.Header().Set("Content-Encoding", "gzip")
+			from, body = packed, packedBody
 		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-		_, _ = w.Write(b)
+		h := w.Header()
+		if fields {
+			for name, values := range from.Header {
+				if name != "Date" { // which net/http adds for both
+					h[name] = values
+				}
+			}
+		} else {
+			for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Length"} {
+				if values := from.Header[name]; values != nil {
+					h[name] = values
+				}
+			}
+		}
+		_, _ = w.Write(body)
 	})
 }
 
@@ -102,6 +116,9 @@ type load struct {
 	p99  time.Duration // of the answers
 	cpu  time.Duration // of the server's process, a request
 }
+
+// wrk counts answers that take more than two seconds as errors of the socket.
+var wrkFailed = regexp.MustCompile(`Non-2xx|Socket errors: .*(connect|read|write) [1-9]`)
 
 var wrkSays = regexp.MustCompile(`(?s)99%\s+(\S+).*?(\d+) requests in.*Requests/sec:\s+(\S+)`)
 
@@ -116,7 +133,7 @@ func wrk(b *testing.B, p process, path, encoding string, connections int, span t
 	}
 	used := usage(b, []int{p.pid}).cpu - before.cpu
 	said := wrkSays.FindSubmatch(out)
-	if said == nil || bytes.Contains(out, []byte("Non-2xx")) || bytes.Contains(out, []byte("Socket errors")) {
+	if said == nil || wrkFailed.Match(out) {
 		b.Fatalf("wrk says:\n%s", out)
 	}
 	p99, err := time.ParseDuration(string(said[1]))
