@@ -120,7 +120,7 @@ type load struct {
 // wrk counts answers that take more than two seconds as errors of the socket.
 var wrkFailed = regexp.MustCompile(`Non-2xx|Socket errors: .*(connect|read|write) [1-9]`)
 
-var wrkSays = regexp.MustCompile(`(?s)99%\s+(\S+).*?(\d+) requests in.*Requests/sec:\s+(\S+)`)
+var wrkSays = regexp.MustCompile(`(?s)\n\s+99%\s+(\S+).*?(\d+) requests in.*Requests/sec:\s+(\S+)`)
 
 // wrk asks the process for a path by so many connections.
 func wrk(b *testing.B, p process, path, encoding string, connections int, span time.Duration) load {
