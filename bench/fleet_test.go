@@ -81,6 +81,7 @@ type fleet struct {
 	redis *testkit.RedisServer
 	urls  []string
 	logs  []string // files
+	pids  []int
 }
 
 const fleetSize = 3
@@ -112,6 +113,7 @@ func (f *fleet) start(binary, path string, env []string) {
 	if err := cmd.Start(); err != nil {
 		f.b.Fatal(err)
 	}
+	f.pids = append(f.pids, cmd.Process.Pid)
 	f.b.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })

@@ -26,8 +26,9 @@ func (s *stage) cold(b *testing.B, times, visitors int) {
 		f := s.fleet(b, database)
 		earlyInWindow(pageWindow)
 		probing := probe(f.urls)
-		began := time.Now()
+		began, used := time.Now(), usage(b, f.pids)
 		answers := crowd(f.urls, visitors, time.Minute)
+		took := usage(b, f.pids)
 		runs := f.producerRuns()
 		windows := windowsSince(began, pageWindow)
 		probing.end(b)
@@ -35,6 +36,8 @@ func (s *stage) cold(b *testing.B, times, visitors int) {
 		failed := reportAnswers(b, answers)
 		b.ReportMetric(float64(highest)/float64(windows), "runs/memo")
 		b.ReportMetric(float64(memos), "memos")
+		b.ReportMetric(ms(took.cpu-used.cpu)/float64(visitors), "cpu-ms/visitor")
+		b.ReportMetric(float64(took.peak)/1e6, "peak-MB/process")
 		for memo, n := range runs {
 			if n > windows {
 				b.Errorf("the producer of %s ran %d times in %d windows: %s", memo, n, windows, f.outcomes(memo))

@@ -1,7 +1,7 @@
 package bench
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 	"exchequer/cache"
 	"exchequer/ledger"
 	"exchequer/static"
+	"exchequer/views"
 	"exchequer/web"
 )
 
@@ -171,8 +170,6 @@ func TestPageWeights(t *testing.T) {
 	client := plainClient(1)
 	defer client.CloseIdleConnections()
 	gz := map[string]string{"Accept-Encoding": "gzip"}
-	get(t, client, url+"/economy", gz) // leaves the better bytes behind
-	time.Sleep(200 * time.Millisecond)
 	_, html := get(t, client, url+"/economy", gz)
 	_, css := get(t, client, url+static.URL("app.css"), gz)
 	script := 0
@@ -191,86 +188,105 @@ func TestPageWeights(t *testing.T) {
 	}
 }
 
-// load asks the address by so many clients on connections of their own for
-// the time given, and returns requests a second and the 99th percentile.
-func load(tb testing.TB, url string, clients int, span time.Duration) (rate float64, p99 time.Duration) {
-	tb.Helper()
-	transport := plainClient(clients)
-	defer transport.CloseIdleConnections()
-	took := make([][]time.Duration, clients)
-	start := time.Now()
-	var wg sync.WaitGroup
-	for i := range clients {
-		wg.Go(func() {
-			for time.Since(start) < span {
-				began := time.Now()
-				response, _ := get(tb, transport, url, map[string]string{"Accept-Encoding": "gzip"})
-				if response.StatusCode != http.StatusOK {
-					tb.Errorf("status %d", response.StatusCode)
-					return
-				}
-				took[i] = append(took[i], time.Since(began))
-			}
-		})
-	}
-	wg.Wait()
-	all := slices.Concat(took...)
-	slices.Sort(all)
-	return float64(len(all)) / time.Since(start).Seconds(), all[len(all)*99/100]
-}
-
 // BenchmarkWarmPage compares the warm page with a bare handler that writes the
-// same bytes, in turns on the same machine at the same time.
+// same bytes, and with one that also sends the same header fields. Each is a
+// process of its own; wrk asks them in turns.
 func BenchmarkWarmPage(b *testing.B) {
-	site := startSite(b)
-	client := plainClient(1)
-	get(b, client, site+"/economy", map[string]string{"Accept-Encoding": "gzip"})
-	time.Sleep(200 * time.Millisecond)
-	response, page := get(b, client, site+"/economy", map[string]string{"Accept-Encoding": "gzip"})
-	client.CloseIdleConnections()
-	bare := listen(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Encoding", response.Header.Get("Content-Encoding"))
-		w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-		_, _ = io.Copy(w, bytes.NewReader(page))
-	}))
-	for _, clients := range []int{16, 64} {
-		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			for b.Loop() {
-				var rates, slow [2][]float64
-				for range 5 {
-					for i, url := range []string{site + "/economy", bare} {
-						rate, p99 := load(b, url, clients, time.Second)
-						rates[i] = append(rates[i], rate)
-						slow[i] = append(slow[i], p99.Seconds())
-					}
+	site := startProcess(b, "site", "")
+	least := startProcess(b, "bare", site.url+"/economy")
+	fields := startProcess(b, "fields", site.url+"/economy")
+	for _, encoding := range []string{"gzip", ""} {
+		for _, connections := range []int{16, 64} {
+			name := fmt.Sprintf("encoding=%s/connections=%d", cmp.Or(encoding, "none"), connections)
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					compare(b, 5, func() (r round) {
+						for i, p := range []process{site, least, fields} {
+							r[i] = wrk(b, p, "/economy", encoding, connections, 2*time.Second)
+						}
+						return r
+					})
 				}
-				ours, theirs := middle(rates[0]), middle(rates[1])
-				b.ReportMetric(ours, "requests/s")
-				b.ReportMetric(theirs, "bare_requests/s")
-				b.ReportMetric(ours/theirs, "ratio")
-				b.ReportMetric(middle(slow[0])*1000, "p99_ms")
-				b.ReportMetric(middle(slow[0])/middle(slow[1]), "p99_ratio")
-			}
-		})
+			})
+		}
 	}
 	b.Run("healthz", func(b *testing.B) {
-		client := plainClient(1)
-		defer client.CloseIdleConnections()
 		for b.Loop() {
-			const n = 2000
-			start := time.Now()
-			for range n {
-				if _, body := get(b, client, site+"/healthz", nil); !strings.HasPrefix(string(body), "ok") {
-					b.Fatal("not healthy")
-				}
-			}
-			b.ReportMetric(float64(time.Since(start).Microseconds())/n, "us/request")
+			l := wrk(b, site, "/healthz", "", 1, time.Second)
+			b.ReportMetric(float64(l.cpu.Nanoseconds())/1e3, "cpu-us")
+			b.ReportMetric(1e6/l.rate, "us/request")
 		}
 	})
 }
 
-func middle(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
+// A round is what was measured in turns of the site, of the bare handler and of
+// the one with the same header fields.
+type round [3]load
+
+// compare reports the middle of so many rounds.
+func compare(b *testing.B, n int, measure func() round) {
+	b.Helper()
+	var rounds []round
+	for range n {
+		rounds = append(rounds, measure())
+	}
+	for unit, of := range map[string]func(round) float64{
+		"cpu-us":         func(r round) float64 { return float64(r[0].cpu.Nanoseconds()) / 1e3 },
+		"bare-cpu-us":    func(r round) float64 { return float64(r[1].cpu.Nanoseconds()) / 1e3 },
+		"fields-cpu-us":  func(r round) float64 { return float64(r[2].cpu.Nanoseconds()) / 1e3 },
+		"bare-ratio":     func(r round) float64 { return float64(r[0].cpu) / float64(r[1].cpu) },
+		"fields-ratio":   func(r round) float64 { return float64(r[0].cpu) / float64(r[2].cpu) },
+		"requests/s":     func(r round) float64 { return r[0].rate },
+		"requests-ratio": func(r round) float64 { return r[0].rate / r[1].rate },
+		"p99-ms":         func(r round) float64 { return ms(r[0].p99) },
+		"p99-ratio":      func(r round) float64 { return float64(r[0].p99) / float64(r[1].p99) },
+	} {
+		var values []float64
+		for _, r := range rounds {
+			values = append(values, of(r))
+		}
+		slices.Sort(values)
+		b.ReportMetric(values[len(values)/2], unit)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkCompressDistinct is the memory that a process takes to answer 64
+// clients who ask for compressed documents, each of them once.
+func BenchmarkCompressDistinct(b *testing.B) {
+	for b.Loop() {
+		site := startProcess(b, "site", "")
+		var paths []string
+		for _, panel := range views.PanelNames() {
+			for _, form := range []string{"", ".json"} {
+				for _, days := range []string{"7", "30", "90", "365", "all"} {
+					for _, population := range []string{"personal", "private", "all"} {
+						paths = append(paths, "/economy/"+panel+form+"?days="+days+"&population="+population)
+					}
+				}
+			}
+		}
+		client := plainClient(64)
+		next := make(chan string)
+		var clients sync.WaitGroup
+		began := time.Now()
+		for range 64 {
+			clients.Go(func() {
+				for path := range next {
+					get(b, client, site.url+path, map[string]string{"Accept-Encoding": "br"})
+				}
+			})
+		}
+		for _, path := range paths {
+			next <- path
+		}
+		close(next)
+		clients.Wait()
+		client.CloseIdleConnections()
+		used := usage(b, []int{site.pid})
+		b.ReportMetric(float64(used.peak)/1e6, "peak-MB")
+		b.ReportMetric(ms(used.cpu)/float64(len(paths)), "cpu-ms/document")
+		b.ReportMetric(float64(len(paths))/time.Since(began).Seconds(), "documents/s")
+		b.ReportMetric(0, "ns/op")
+	}
 }

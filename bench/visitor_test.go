@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ type visitor struct {
 
 // newVisitor returns a visitor of the home page who gives up after a while.
 func newVisitor(url string, patience time.Duration) *visitor {
-	return &visitor{url: url, client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxConnsPerHost: 1}}}
+	return &visitor{url: url, client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxConnsPerHost: 1, DisableCompression: true}}}
 }
 
 func (v *visitor) leave() { v.client.CloseIdleConnections() }
@@ -37,7 +38,15 @@ type answer struct {
 }
 
 // visit asks for the page and reads all of it.
-func (v *visitor) visit() (a answer) {
+func (v *visitor) visit() answer {
+	a := v.ask()
+	a.judge()
+	return a
+}
+
+// ask is a visit of which nobody has looked at the answer yet. It stays
+// compressed until then.
+func (v *visitor) ask() (a answer) {
 	began := time.Now()
 	defer func() { a.took = time.Since(began) }()
 	r, err := http.NewRequest(http.MethodGet, v.url+"/", http.NoBody)
@@ -45,6 +54,7 @@ func (v *visitor) visit() (a answer) {
 		return answer{failure: err.Error()}
 	}
 	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Accept-Encoding", "gzip")
 	if v.etag != "" {
 		r.Header.Set("If-None-Match", v.etag)
 	}
@@ -54,10 +64,28 @@ func (v *visitor) visit() (a answer) {
 	}
 	defer response.Body.Close()
 	a = answer{status: response.StatusCode, header: response.Header, etag: response.Header.Get("ETag")}
-	a.body, err = io.ReadAll(response.Body)
-	switch {
-	case err != nil:
+	if a.body, err = io.ReadAll(response.Body); err != nil {
 		a.failure = "broken off: " + err.Error()
+	}
+	return a
+}
+
+// judge decompresses the answer and says why it is not the page.
+func (a *answer) judge() {
+	if a.failure != "" {
+		return
+	}
+	if a.header.Get("Content-Encoding") == "gzip" {
+		packed, err := gzip.NewReader(bytes.NewReader(a.body))
+		if err == nil {
+			a.body, err = io.ReadAll(packed)
+		}
+		if err != nil {
+			a.failure = "cannot be decompressed: " + err.Error()
+			return
+		}
+	}
+	switch {
 	case a.status == http.StatusNotModified:
 	case a.status != http.StatusOK:
 		a.failure = fmt.Sprintf("status %d: %.200s", a.status, a.body)
@@ -66,11 +94,11 @@ func (v *visitor) visit() (a answer) {
 	case bytes.Contains(a.body, []byte(`class="missing"`)):
 		a.failure = "a panel has no numbers"
 	}
-	return a
 }
 
 // crowd sends so many visitors at once, each to one of the addresses in turn,
-// and returns what they got.
+// and returns what they got. It looks at the answers when all are there: the
+// visitors have the processors of those who answer them.
 func crowd(urls []string, visitors int, patience time.Duration) []answer {
 	answers := make([]answer, visitors)
 	var ready, done sync.WaitGroup
@@ -82,12 +110,15 @@ func crowd(urls []string, visitors int, patience time.Duration) []answer {
 			defer v.leave()
 			ready.Done()
 			<-start
-			answers[i] = v.visit()
+			answers[i] = v.ask()
 		})
 	}
 	ready.Wait()
 	close(start)
 	done.Wait()
+	for i := range answers {
+		answers[i].judge()
+	}
 	return answers
 }
 

@@ -106,7 +106,7 @@ func answerResult[T any](s *server, w http.ResponseWriter, r *http.Request, name
 	}
 	settings := s.Settings()
 	key := pageKey{name: name, settings: settings}
-	page, drawn, err := s.documents.slot(key).get(res.Version, func() (*page, error) {
+	page, drawn, err := s.documents.get(key, res.Version, func() (*page, error) {
 		text, err := json.Marshal(document[T]{
 			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
 			Money: money{settings.Symbol, settings.Decimals}, Value: res.Value,

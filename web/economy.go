@@ -17,10 +17,6 @@ import (
 	"exchequer/views"
 )
 
-// coldAfter is how long a page waits for values that are not in memory before
-// it is sent panel by panel.
-const coldAfter = 50 * time.Millisecond
-
 // economy is the home page.
 func (s *server) economy(w http.ResponseWriter, r *http.Request) error {
 	chosen := choice(r)
@@ -29,28 +25,7 @@ func (s *server) economy(w http.ResponseWriter, r *http.Request) error {
 	if warm(parts) {
 		return s.economyPage(w, r, asked, parts)
 	}
-
-	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	defer cancel()
-	answered := askTogether(ctx, &asking, parts)
-	ready := make([]part, 0, len(parts))
-	patience := time.NewTimer(coldAfter)
-	defer patience.Stop()
-	for len(ready) < len(parts) {
-		select {
-		case p := <-answered:
-			ready = append(ready, p)
-			continue
-		case <-patience.C:
-		}
-		return s.economyCold(w, r, asked, parts, ready, answered)
-	}
-	if err := r.Context().Err(); err != nil {
-		return err
-	}
-	return s.economyPage(w, r, asked, parts)
+	return s.economyCold(w, r, asked, parts)
 }
 
 // warm asks all parts as a reader who has no time, and reports whether all of
@@ -125,7 +100,7 @@ func (s *server) remembered(w http.ResponseWriter, r *http.Request, key pageKey,
 		}
 		return s.once(w, r, p, valued)
 	}
-	p, drawn, err := s.pages.slot(key).get(version, draw)
+	p, drawn, err := s.pages.get(key, version, draw)
 	if err != nil {
 		return err
 	}

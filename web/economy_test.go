@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -94,6 +95,42 @@ func TestASharedCacheMayKeepAPageUntilItsRefresh(t *testing.T) {
 	tn.change = func(d *Deps) { d.SharedCache = true }
 	response, _ := ask(t, "GET", tn.start(t).URL+"/economy")
 	contains(t, response.Header.Get("Cache-Control"), "public, max-age=0, must-revalidate, s-maxage=")
+}
+
+func TestAPageIsDueWhenItsFailedPanelIsTriedAgain(t *testing.T) {
+	tn := newTown() // of windows of an hour
+	tn.change = func(d *Deps) { d.SharedCache = true }
+	tn.activity = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error) {
+		return nil, errors.New("database is down")
+	}
+	server := tn.start(t)
+	ask(t, "GET", server.URL+"/economy")
+	var first time.Time
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		response, body := ask(t, "GET", server.URL+"/economy")
+		text, _ := parse(t, body).Find("main").Attr("data-next")
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatalf("data-next %q", text)
+		}
+		next := time.UnixMilli(ms)
+		if wait := time.Until(next); wait > time.Minute {
+			t.Fatalf("the page is due in %v, although a panel failed", wait)
+		}
+		kept := strings.TrimPrefix(response.Header.Get("Cache-Control"), "public, max-age=0, must-revalidate, s-maxage=")
+		if seconds, err := strconv.Atoi(kept); err == nil && seconds > 60 {
+			t.Fatalf("a shared cache may keep the page for %d s", seconds)
+		}
+		switch {
+		case first.IsZero():
+			first = next
+		case next.After(first):
+			return // the second attempt failed as well
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the page is due at %v for good", first)
+		}
+	}
 }
 
 func TestAWarmHitRendersNothing(t *testing.T) {
@@ -298,24 +335,44 @@ func TestAFailingRefreshShowsTheLastValueAndWhy(t *testing.T) {
 	}
 }
 
-func TestThePageMemoryIsBounded(t *testing.T) {
-	m := newMemory(2)
-	first := m.slot(pageKey{name: "a"})
-	m.slot(pageKey{name: "b"})
-	m.slot(pageKey{name: "a"})
-	m.slot(pageKey{name: "c"})
-	if len(m.slots) != 2 || m.slot(pageKey{name: "a"}) != first {
-		t.Error("the page asked for longest ago was not the one to go")
+func TestRememberedPagesAreBoundedByTheirBytes(t *testing.T) {
+	m := newMemory(1 << 20)
+	get := func(name string, size int) (drawn bool) {
+		t.Helper()
+		_, drawn, err := m.get(pageKey{name: name}, 1, func() (*page, error) {
+			return newPage(pageHeader(views.Site{}), make([]byte, size), time.Time{}), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return drawn
+	}
+	for range 3 {
+		get("home", 100<<10)
+	}
+	for i := range 1000 {
+		get("document "+strconv.Itoa(i), 10<<10)
+		get("home", 100<<10)
+	}
+	if get("home", 100<<10) {
+		t.Error("a page that is asked for all the time was given up")
+	}
+	held := 0
+	for s := range m.slots.Values() {
+		held += len(s.newest.Load().plain.bytes)
+	}
+	if held > 1<<20 || held < 300<<10 {
+		t.Errorf("pages of %d bytes are remembered within 1 MiB", held)
 	}
 }
 
 func TestOneReaderRendersForAllWhoWait(t *testing.T) {
-	var s slot
+	m := newMemory(1 << 20)
 	var drawn atomic.Int64
 	var readers sync.WaitGroup
 	for range 10 {
 		readers.Go(func() {
-			_, _, _ = s.get(7, func() (*page, error) {
+			_, _, _ = m.get(pageKey{name: "home"}, 7, func() (*page, error) {
 				time.Sleep(10 * time.Millisecond)
 				drawn.Add(1)
 				return newPage(pageHeader(views.Site{}), []byte("x"), time.Time{}), nil

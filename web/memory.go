@@ -4,8 +4,17 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/maypok86/otter/v2"
+
 	"exchequer/ledger"
 	"exchequer/views"
+)
+
+// Bytes that remembered answers may take. Documents have many more addresses
+// than pages, and a program that reads them all pushes no page out.
+const (
+	pageMemory     = 16 << 20
+	documentMemory = 8 << 20
 )
 
 // A pageKey names bytes. Its parameters have few values each, so that visitors
@@ -16,59 +25,40 @@ type pageKey struct {
 	settings ledger.Settings
 }
 
-// A memory keeps the newest page of each key, at most limit of them; the one
-// that was asked for longest ago makes room.
-type memory struct {
-	limit int
-	clock atomic.Int64 // counts requests
-
-	mu    sync.RWMutex
-	slots map[pageKey]*slot
-}
+// A memory keeps the newest page of each key, within a number of bytes.
+type memory struct{ slots *otter.Cache[pageKey, *slot] }
 
 // A slot is the place of a key's newest page.
 type slot struct {
 	newest atomic.Pointer[page]
-	used   atomic.Int64
 	render sync.Mutex // one renders, the others wait the millisecond
 }
 
-func newMemory(limit int) *memory { return &memory{limit: limit, slots: map[pageKey]*slot{}} }
-
-func (m *memory) slot(key pageKey) *slot {
-	m.mu.RLock()
-	found := m.slots[key]
-	m.mu.RUnlock()
-	if found == nil {
-		found = m.add(key)
-	}
-	found.used.Store(m.clock.Add(1))
-	return found
+func newMemory(bytes uint64) *memory {
+	return &memory{otter.Must(&otter.Options[pageKey, *slot]{
+		MaximumWeight: bytes,
+		Weigher:       func(_ pageKey, s *slot) uint32 { return s.weight() },
+		Executor:      func(f func()) { f() }, // no goroutine outlives the request
+	})}
 }
 
-func (m *memory) add(key pageKey) *slot {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if found := m.slots[key]; found != nil {
-		return found
+// weight is what the slot takes with its page in all codings. The compressed
+// bodies, which are made later, take half of the plain one together at most,
+// except where it is so small that the rest weighs more.
+func (s *slot) weight() uint32 {
+	const rest = 2 << 10 // key, header, tag
+	if p := s.newest.Load(); p != nil {
+		return uint32(rest + cap(p.plain.bytes) + len(p.plain.bytes)/2)
 	}
-	for len(m.slots) >= m.limit {
-		var oldest pageKey
-		used := int64(-1)
-		for key, s := range m.slots {
-			if u := s.used.Load(); used < 0 || u < used {
-				oldest, used = key, u
-			}
-		}
-		delete(m.slots, oldest)
-	}
-	added := &slot{}
-	m.slots[key] = added
-	return added
+	return rest
 }
 
-// get returns the page of a version, made by draw if it is not there yet.
-func (s *slot) get(version uint64, draw func() (*page, error)) (p *page, drawn bool, err error) {
+// get returns the page of a key and version, made by draw if it is not there.
+func (m *memory) get(key pageKey, version uint64, draw func() (*page, error)) (p *page, drawn bool, err error) {
+	s, found := m.slots.GetIfPresent(key)
+	if !found {
+		s, _ = m.slots.ComputeIfAbsent(key, func() (*slot, bool) { return &slot{}, false })
+	}
 	if p := s.newest.Load(); p != nil && p.version == version {
 		return p, false, nil
 	}
@@ -83,5 +73,6 @@ func (s *slot) get(version uint64, draw func() (*page, error)) (p *page, drawn b
 	}
 	p.version = version
 	s.newest.Store(p)
+	m.slots.Set(key, s) // weighs it again
 	return p, true, nil
 }

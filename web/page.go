@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -11,23 +10,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/gzip"
-
 	"exchequer/static"
 )
 
-// A page is the bytes of an address, as they are and compressed. The
-// compressed ones are made when first asked for: quickly for the reader who
-// waits, then once more as small as is worth it.
+// A page is the bytes of an address, as they are and compressed. Each coding
+// is made when it is first asked for.
 type page struct {
 	version uint64
 	header  http.Header // shared by all answers, never changed
 	etag    string
 	due     time.Time // when the next refresh is there
 	plain   body
-	gzip    squeezed
-	brotli  squeezed
+	gzip    encoded
+	brotli  encoded
 }
 
 type body struct {
@@ -36,18 +31,10 @@ type body struct {
 	length   []string
 }
 
-type squeezed struct {
-	ready     atomic.Pointer[body]
-	improving atomic.Bool
-	first     sync.Mutex
+type encoded struct {
+	ready atomic.Pointer[body]
+	first sync.Mutex
 }
-
-// Levels of compression: for a reader who waits, and for all later ones. Above
-// these the time grows much faster than the bytes shrink.
-const (
-	gzipQuick, gzipBest     = 5, 9
-	brotliQuick, brotliBest = 4, 9
-)
 
 var (
 	noStore   = []string{"no-store"}
@@ -100,18 +87,11 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bo
 	}
 	accept := r.Header.Get("Accept-Encoding")
 	b := &p.plain
-	var improve func() // nil: nothing is to be had
 	switch {
 	case static.Accepts(accept, "br"):
-		b = p.brotli.get(p.plain.bytes, "br", brotliQuick, squeezeBrotli)
-		if !p.brotli.improving.Load() {
-			improve = func() { p.brotli.improve(p.plain.bytes, "br", brotliBest, squeezeBrotli) }
-		}
+		b = p.brotli.get(s.brotli, p.plain.bytes)
 	case static.Accepts(accept, "gzip"):
-		b = p.gzip.get(p.plain.bytes, "gzip", gzipQuick, squeezeGzip)
-		if !p.gzip.improving.Load() {
-			improve = func() { p.gzip.improve(p.plain.bytes, "gzip", gzipBest, squeezeGzip) }
-		}
+		b = p.gzip.get(s.gzip, p.plain.bytes)
 	}
 	if b.encoding != nil {
 		h["Content-Encoding"] = b.encoding
@@ -121,14 +101,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bo
 		return
 	}
 	_, _ = w.Write(b.bytes) // a reader who left is no failure
-	if improve != nil {
-		// The reader has all of it; the better bytes are for the next ones.
-		_ = http.NewResponseController(w).Flush()
-		improve()
-	}
 }
 
-func (q *squeezed) get(plain []byte, encoding string, level int, squeeze func([]byte, int) []byte) *body {
+func (q *encoded) get(e *encoder, plain []byte) *body {
 	if b := q.ready.Load(); b != nil {
 		return b
 	}
@@ -137,38 +112,13 @@ func (q *squeezed) get(plain []byte, encoding string, level int, squeeze func([]
 	if b := q.ready.Load(); b != nil {
 		return b
 	}
-	b := newBody(squeeze(plain, level), encoding)
+	b := newBody(e.encode(plain), e.coding)
 	q.ready.Store(b)
 	return b
 }
 
-func (q *squeezed) improve(plain []byte, encoding string, level int, squeeze func([]byte, int) []byte) {
-	if q.improving.CompareAndSwap(false, true) {
-		q.ready.Store(newBody(squeeze(plain, level), encoding))
-	}
-}
-
 func newBody(b []byte, encoding string) *body {
 	return &body{bytes: b, encoding: []string{encoding}, length: []string{strconv.Itoa(len(b))}}
-}
-
-// Compressing into memory does not fail.
-
-func squeezeGzip(plain []byte, level int) []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, level)
-	_, _ = w.Write(plain)
-	_ = w.Close()
-	return b.Bytes()
-}
-
-func squeezeBrotli(plain []byte, level int) []byte {
-	var b bytes.Buffer
-	// A page is smaller than this window; the default one costs megabytes.
-	w := brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: level, LGWin: 18})
-	_, _ = w.Write(plain)
-	_ = w.Close()
-	return b.Bytes()
 }
 
 // matches reports whether If-None-Match names the tag, by weak comparison.

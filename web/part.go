@@ -98,17 +98,34 @@ var seed = maphash.MakeSeed()
 
 func (a *memoPart[P, T]) version() uint64 {
 	if a.panel.Missing() {
-		return maphash.String(seed, a.panel.Err)
+		// The page says when the part is computed again.
+		return maphash.Comparable(seed, missing{a.panel.Err, a.retryAt().UnixNano()})
 	}
 	return a.panel.Result.Version
 }
 
-func (a *memoPart[P, T]) clock(c *views.Clock) {
-	if a.panel.Missing() {
-		return
+type missing struct {
+	reason  string
+	retryAt int64
+}
+
+// retryAt is when a part that failed is computed again, zero if unknown.
+func (a *memoPart[P, T]) retryAt() time.Time {
+	var unavailable *cache.UnavailableError
+	if errors.As(a.err, &unavailable) {
+		return unavailable.RetryAt
 	}
+	return time.Time{}
+}
+
+func (a *memoPart[P, T]) clock(c *views.Clock) {
 	r := a.panel.Result
-	if c.AsOf.IsZero() || r.AsOf.Before(c.AsOf) {
+	if a.panel.Missing() {
+		r = cache.Result[T]{Next: a.retryAt(), Lag: time.Second}
+		if r.Next.IsZero() {
+			return
+		}
+	} else if c.AsOf.IsZero() || r.AsOf.Before(c.AsOf) {
 		c.AsOf = r.AsOf
 	}
 	switch {

@@ -68,6 +68,9 @@ type server struct {
 	pages     *memory
 	documents *memory           // of the API, which has many more addresses
 	failed    map[string][]byte // error pages, by what they say
+	colds     colds
+	gzip      *encoder
+	brotli    *encoder
 	metrics   *metrics
 	router    http.Handler
 
@@ -93,8 +96,9 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
-		pages:     newMemory(64),
-		documents: newMemory(256),
+		pages:     newMemory(pageMemory),
+		documents: newMemory(documentMemory),
+		colds:     colds{streams: map[pageKey]*stream{}},
 
 		warming: semaphore.NewWeighted(1),
 	}
@@ -102,6 +106,7 @@ func New(d Deps) (http.Handler, error) {
 		name: "economy-richest.csv", header: csvHeader("richest"), window: d.Economy.Richest.Policy().Window,
 		write: s.writeAccounts, now: d.Now, leaving: d.Leaving, log: d.Log,
 	}
+	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
