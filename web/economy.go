@@ -28,23 +28,15 @@ func (s *server) economy(w http.ResponseWriter, r *http.Request) error {
 	return s.economyCold(w, r, asked, parts)
 }
 
-// warm asks all parts as a reader who has no time, and reports whether all of
-// them had something to say.
+// warm reports whether all parts have something to say without a wait.
 func warm(parts []part) bool {
 	for _, p := range parts {
-		if p.ask(hurry); !p.settled() {
+		if p.peek(); !p.settled() {
 			return false
 		}
 	}
 	return true
 }
-
-// hurry is the context of a reader who has no time.
-var hurry = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
 
 // askTogether asks each part in a goroutine of its own. Each part is sent once,
 // when it has its answer.

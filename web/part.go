@@ -28,6 +28,8 @@ const (
 type part interface {
 	// ask asks the memo, and waits for a first value until ctx ends.
 	ask(ctx context.Context)
+	// peek asks what the memo holds, and does not wait.
+	peek()
 	// settled reports whether the memo gave a value, or said that it has none.
 	settled() bool
 	// failure is why there is no value.
@@ -63,13 +65,22 @@ type memoPart[P cache.Params, T any] struct {
 }
 
 func (a *memoPart[P, T]) ask(ctx context.Context) {
+	a.take(func() (cache.Result[T], error) { return a.memo.Get(ctx, a.p) })
+}
+
+func (a *memoPart[P, T]) peek() {
+	a.take(func() (cache.Result[T], error) { return a.memo.Peek(a.p) })
+}
+
+// take keeps what the memo answers.
+func (a *memoPart[P, T]) take(answer func() (cache.Result[T], error)) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			a.err = fmt.Errorf("memo panicked: %v\n%s", caught, debug.Stack())
 			a.panel.Err = textFailed
 		}
 	}()
-	a.panel.Result, a.err = a.memo.Get(ctx, a.p)
+	a.panel.Result, a.err = answer()
 	var unavailable *cache.UnavailableError
 	switch {
 	case a.err == nil:
@@ -88,7 +99,7 @@ func (a *memoPart[P, T]) ask(ctx context.Context) {
 func (a *memoPart[P, T]) waits() bool {
 	var unavailable *cache.UnavailableError
 	return !errors.As(a.err, &unavailable) &&
-		(errors.Is(a.err, context.Canceled) || errors.Is(a.err, context.DeadlineExceeded))
+		(errors.Is(a.err, cache.ErrAbsent) || errors.Is(a.err, context.Canceled) || errors.Is(a.err, context.DeadlineExceeded))
 }
 
 func (a *memoPart[P, T]) settled() bool  { return a.err == nil || !a.waits() }
