@@ -20,7 +20,10 @@ func moments(latest time.Time) *rapid.Generator[time.Time] {
 	return rapid.Custom(func(t *rapid.T) time.Time {
 		// Evenly over the years, and often within the last ones.
 		from := rapid.SampledFrom([]time.Time{first, time.Date(1899, 12, 1, 0, 0, 0, 0, time.UTC), latest.AddDate(-2, 0, 0)}).Draw(t, "age")
-		return time.Unix(rapid.Int64Range(from.Unix()+1, latest.Unix()).Draw(t, "at"), 0).UTC()
+		if !from.Before(latest) {
+			from = first
+		}
+		return time.Unix(rapid.Int64Range(min(from.Unix()+1, latest.Unix()), latest.Unix()).Draw(t, "at"), 0).UTC()
 	})
 }
 
