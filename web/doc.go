@@ -7,8 +7,9 @@
 // once the page is warm: its bytes are remembered by the versions of its
 // panels, in plain, gzip and brotli, and a hit renders nothing. When one has
 // not, the page is cold: the frame goes out at once and each panel follows
-// when it is ready, in any order, without JavaScript. A cold page is never
-// remembered, here or by the reader's browser.
+// when it is ready, in any order, without JavaScript. All who ask for a cold
+// page before it ends are sent the same bytes, which are drawn and compressed
+// once. It is never remembered, here or by the reader's browser.
 //
 // The bytes of an address are the same for everyone. What differs between
 // visitors, the theme, is in "/theme.css".

@@ -12,7 +12,7 @@ import (
 // within these shares. The rest is for what it does not count, and for a server
 // in the same container.
 const (
-	memoryShare         = 0.7
+	memoryShare         = 0.6
 	memoryShareEmbedded = 0.4
 )
 
