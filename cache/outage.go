@@ -191,7 +191,9 @@ func (o *outage) masters() (map[string]redis.Cmdable, error) {
 const probeTags = 64
 
 // probeKey is one of the tenant's own keys, which is all that it may write.
-func (o *outage) probeKey(i int) string { return fmt.Sprintf("exchequer:{%s:probe:%d}", o.redis.tenant, i) }
+func (o *outage) probeKey(i int) string {
+	return fmt.Sprintf("exchequer:{%s:probe:%d}", o.redis.tenant, i)
+}
 
 // invalidate does so for this process, and remembers it for the fleet.
 func (o *outage) invalidate(ctx context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
