@@ -80,11 +80,18 @@ func (m *memo) keepAhead() {
 				m.aheads.leave()
 				return
 			}
-			c.after(0, func() {
-				defer m.aheads.leave()
-				defer c.aheads.leave()
+			leave := func() {
+				c.aheads.leave()
+				m.aheads.leave()
+			}
+			started := c.tasks.start(func() {
+				defer leave()
 				s.ahead(boundary)
 			})
+			if !started {
+				leave()
+				return
+			}
 		}
 	})
 }

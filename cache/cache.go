@@ -210,6 +210,10 @@ func (c *Cache) noteOutage() {
 // after runs f once, later, unless the cache is closed by then. A timer rather
 // than a goroutine that sleeps: a cache at rest has none.
 func (c *Cache) after(d time.Duration, f func()) {
+	if d <= 0 {
+		c.tasks.start(f)
+		return
+	}
 	time.AfterFunc(d, func() {
 		if c.tasks.begin() {
 			defer c.tasks.others.Done()
@@ -290,6 +294,19 @@ func (t *tasks) begin() bool {
 		return false
 	}
 	t.others.Add(1)
+	return true
+}
+
+// start runs f in a goroutine that is counted among the others, unless the
+// cache is closed.
+func (t *tasks) start(f func()) bool {
+	if !t.begin() {
+		return false
+	}
+	go func() {
+		defer t.others.Done()
+		f()
+	}()
 	return true
 }
 

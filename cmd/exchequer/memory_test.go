@@ -21,7 +21,7 @@ func TestAContainersLimitIsASoftOneOfTheProgram(t *testing.T) {
 		given     string // GOMEMLIMIT
 		want      int64
 	}{
-		"alone in 256 MiB":             {memlimit.Limit(256 << 20), false, "", 187904819},
+		"alone in 256 MiB":             {memlimit.Limit(256 << 20), false, "", 161061273},
 		"with the database in 256 MiB": {memlimit.Limit(256 << 20), true, "", 107374182},
 		"no limit":                     {none, false, "", math.MaxInt64},
 		"GOMEMLIMIT is set":            {memlimit.Limit(256 << 20), false, "off", math.MaxInt64},
