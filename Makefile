@@ -3,7 +3,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
-SOURCES := $(shell find . -name '*.go' -o -name '*.templ' -o -name '*.sql' -o -name '*.css' -o -name '*.js' | grep -v '^./bin/')
+SOURCES := $(shell find . -name '*.go' -o -name '*.templ' -o -name '*.sql' -o -name '*.lua' -o -name '*.css' -o -name '*.js' | grep -v '^./bin/')
 
 .DEFAULT_GOAL := help
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"exchequer/cache"
 )
@@ -33,6 +34,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	one := func(name string) cache.Spec {
 		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}, ManyKeys: true}
 	}
+	places := semaphore.NewWeighted(looksAtOnce)
 	return &API{
 		Stats: NewStats(c, db).Usual(StatsQuery{}),
 		Flow: cache.NewMemo(c, spec("flow"), func(ctx context.Context, w cache.Window, d Days) (*Flow, error) {
@@ -50,7 +52,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Account: cache.NewMemo(c, one("account"), func(ctx context.Context, w cache.Window, q AccountQuery) (*Account, error) {
 			return ComputeAccount(ctx, db, w, q)
 		}),
-		Items:    knownIn(db, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
-		Accounts: knownIn(db, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
+		Items:    knownIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
+		Accounts: knownIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}
 }

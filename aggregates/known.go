@@ -54,7 +54,7 @@ func (k *Known) Has(ctx context.Context, ref string) (bool, error) {
 		return true, nil
 	}
 	if err := k.places.Acquire(ctx, 1); err != nil {
-		return false, fmt.Errorf("look for %q: %w", ref, err)
+		return false, fmt.Errorf("look for a ref: %w", err)
 	}
 	defer k.places.Release(1)
 	// A question that its asker breaks off costs the database's connection.
@@ -68,12 +68,14 @@ func (k *Known) Has(ctx context.Context, ref string) (bool, error) {
 }
 
 // knownIn looks into a table, by its unique index.
-func knownIn(db *pgxpool.Pool, query string) *Known {
-	return NewKnown(func(ctx context.Context, ref string) (known bool, err error) {
+func knownIn(db *pgxpool.Pool, places *semaphore.Weighted, query string) *Known {
+	k := NewKnown(func(ctx context.Context, ref string) (known bool, err error) {
 		err = db.QueryRow(ctx, query, ref).Scan(&known)
 		if err != nil {
-			return false, fmt.Errorf("look for %q: %w", ref, err)
+			return false, fmt.Errorf("look for a ref: %w", err)
 		}
 		return known, nil
 	})
+	k.places = places // of all that look into the database
+	return k
 }

@@ -119,8 +119,8 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 			return err
 		}
 		for {
-			// Read whole before it is passed on: a slow reader keeps no
-			// statement open.
+			// Read whole before it is passed on, so that no statement is open
+			// meanwhile.
 			rows, _ := tx.Query(ctx, "FETCH 2000 FROM all_accounts")
 			page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RichAccount, error) {
 				return scanAccount(row, totals.Supply)

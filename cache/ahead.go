@@ -7,7 +7,7 @@ import "time"
 func (m *memo) remember(key string, s anySlot) {
 	m.mu.Lock()
 	m.asked[key] = s
-	m.sortLocked(key, s)
+	m.noteFailingLocked(key, s)
 	idle := !m.keeping
 	m.keeping = true
 	m.mu.Unlock()
@@ -26,15 +26,15 @@ func (m *memo) forget(key string, s anySlot) {
 	}
 }
 
-// sort puts a slot of which something new is known among those that fail, or
-// takes it out.
-func (m *memo) sort(key string, s anySlot) {
+// noteFailing puts a slot of which something new is known among those that
+// fail, or takes it out.
+func (m *memo) noteFailing(key string, s anySlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sortLocked(key, s)
+	m.noteFailingLocked(key, s)
 }
 
-func (m *memo) sortLocked(key string, s anySlot) {
+func (m *memo) noteFailingLocked(key string, s anySlot) {
 	switch {
 	case m.asked[key] != s:
 	case s.fails():
@@ -65,8 +65,8 @@ func (m *memo) keepAhead() {
 			m.keepAhead() // the fleet's clock was set back meanwhile
 			return
 		}
-		slots := m.lately(boundary)
-		if !m.idle() {
+		slots, more := m.lately(boundary)
+		if more {
 			m.keepAhead()
 		}
 		// One after the other, as there are places: each memo waits for one, and
@@ -97,13 +97,13 @@ func (m *memo) keepAhead() {
 }
 
 // lately returns the slots to refresh of those that were asked for in the two
-// windows before the boundary, and forgets the others. Where there are none,
-// the memo is idle.
-func (m *memo) lately(boundary time.Time) []anySlot {
+// windows before the boundary, and forgets the others. It reports whether any
+// are left; where there are none, the memo is idle.
+func (m *memo) lately(boundary time.Time) (slots []anySlot, more bool) {
 	first := boundary.UnixNano()/int64(m.policy.Window) - 2
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	slots := make([]anySlot, 0, len(m.asked))
+	slots = make([]anySlot, 0, len(m.asked))
 	for key, s := range m.asked {
 		switch last, again := s.lastAsked(); {
 		case last < first:
@@ -114,7 +114,7 @@ func (m *memo) lately(boundary time.Time) []anySlot {
 		}
 	}
 	m.keeping = len(m.asked) > 0
-	return slots
+	return slots, m.keeping
 }
 
 func (m *memo) idle() bool {

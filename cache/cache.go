@@ -265,8 +265,8 @@ type tasks struct {
 	others  sync.WaitGroup
 }
 
-// closed reports whether the cache is; the caller holds the mutex.
-func (t *tasks) closed() bool {
+// left reports whether the cache is closed.
+func (t *tasks) left() bool {
 	select {
 	case <-t.leaving:
 		return true
@@ -279,7 +279,7 @@ func (t *tasks) closed() bool {
 func (t *tasks) fly(f func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed() {
+	if t.left() {
 		return false
 	}
 	t.flights.Go(f)
@@ -290,7 +290,7 @@ func (t *tasks) fly(f func()) bool {
 func (t *tasks) begin() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed() {
+	if t.left() {
 		return false
 	}
 	t.others.Add(1)
@@ -313,12 +313,13 @@ func (t *tasks) start(f func()) bool {
 func (t *tasks) refuse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.closed() {
+	if !t.left() {
 		close(t.leaving)
 	}
 }
 
-// A limit bounds how many run at the same time; nil bounds nothing.
+// A limit bounds how many run at the same time. For tryEnter and leave, nil
+// bounds nothing.
 type limit chan struct{}
 
 func (l limit) enter(ctx context.Context) bool {

@@ -148,8 +148,8 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 }
 
 // Peek is Get for a caller who does not wait: it returns what this process
-// holds, or [ErrAbsent]. A refresh that is due starts, but a key that the
-// process does not hold leaves no trace.
+// holds, or [ErrAbsent]. A refresh of a value that is due starts, but a key that
+// the process does not hold leaves no trace.
 func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
 	s := m.held(p)
 	if s == nil || s.known.Load() == nil {
@@ -218,7 +218,11 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			return Result[T]{}, m.unavailable(e, refused, now)
 		}
 		if !s.join(f) {
-			continue // it has ended without a value, as nobody waited for one
+			// It has ended without a value, as nobody waited for one, and the
+			// slot was forgotten.
+			s = m.slot(s.p)
+			m.remember(s.key, s)
+			continue
 		}
 		news := f.known
 		if waited == f {

@@ -119,6 +119,10 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		case <-c.tasks.leaving:
 			return
 		}
+		if !v.usable && s.giveUp(f) {
+			m.places.leave()
+			return // nobody was left when its turn came
+		}
 		over := m.compete(s, f)
 		m.places.leave()
 		if over {
@@ -156,6 +160,9 @@ func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 		defer c.producers.leave()
 	case <-c.tasks.leaving:
 		return true
+	}
+	if c.tasks.left() {
+		return true // a free place was as likely to be taken
 	}
 	owner := c.newOwner()
 	won, err := m.lock(s.key, owner)
@@ -266,7 +273,9 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 // computeAlone runs the producer without the lock, where waiting for the
 // fleet has taken too long. The result is for this process only.
 func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
-	if !m.cache.alone.enter(m.cache.ctx) {
+	select {
+	case m.cache.alone <- struct{}{}:
+	case <-m.cache.tasks.leaving:
 		return
 	}
 	defer m.cache.alone.leave()

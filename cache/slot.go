@@ -200,8 +200,9 @@ func (s *slot[P, T]) learn(e *entry[T]) {
 			return
 		}
 		if s.known.CompareAndSwap(old, e) {
+			s.clear.Store(nil)                           // it would keep the old value
 			s.memo.cache.level.Set(s.memo.place(s.p), s) // weighed anew
-			s.memo.sort(s.key, s)
+			s.memo.noteFailing(s.key, s)
 			return
 		}
 	}

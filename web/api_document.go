@@ -77,7 +77,7 @@ func offer[I any, P cache.Params, T any](
 
 // recall returns what the memo knows of p, and waits within the budget for what
 // nobody has asked for yet. The error is that of finding p: with errUncertain
-// only what is known already is returned, and nothing is computed.
+// only what is known already is returned, and nothing is computed that is not.
 func recall[P cache.Params, T any](ctx context.Context, budget time.Duration, memo *cache.Memo[P, *T], p P, err error) (cache.Result[*T], error) {
 	uncertain := errors.Is(err, errUncertain)
 	if err != nil && !uncertain {

@@ -136,12 +136,14 @@ func (d *download) start(w cache.Window) {
 			d.files--
 			d.failed = fmt.Errorf("make %s: %w: %w", d.name, errUnmade, err)
 			d.retryAt = d.now().Add(downloadRetry)
-			d.log.Error("download cannot be made", "name", d.name, "error", err)
+			if d.leaving.Err() == nil {
+				d.log.Error("download cannot be made", "name", d.name, "error", err)
+			}
 			return
 		}
 		f.window = w
 		previous := d.newest
-		d.newest, d.failed = f, nil
+		d.newest, d.failed, d.retryAt = f, nil, time.Time{}
 		d.drop(previous)
 		time.AfterFunc(w.End.Add(d.window).Sub(d.now()), func() {
 			d.mu.Lock()

@@ -36,8 +36,9 @@ func (f sourceFlags) source() postgres.Source {
 }
 
 // maxConns is enough for all that may use the database at once, so that none
-// waits for another: the cache's 8 producers, the making of a download, probes,
-// snapshots, settings, and the simulated town. Who listens to writes has a
+// waits for another: the cache's 8 producers and 2 more without the fleet's lock,
+// 3 look-ups of names, the making of a download, probes, snapshots, settings,
+// and the simulated town. Who listens to writes has a
 // connection besides.
 const maxConns = 16
 

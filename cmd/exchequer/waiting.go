@@ -20,6 +20,9 @@ type waitingRoom struct {
 	served   chan error
 }
 
+// waitingConnections is how many may be open at the same time.
+const waitingConnections = 512
+
 // wait answers what comes to the listener until close.
 func wait(listener net.Listener, log *slog.Logger) *waitingRoom {
 	w := &waitingRoom{
@@ -27,6 +30,7 @@ func wait(listener net.Listener, log *slog.Logger) *waitingRoom {
 		listener: lent{listener.(*net.TCPListener)},
 		served:   make(chan error, 1),
 	}
+	web.LimitConnections(w.server, waitingConnections)
 	w.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	go func() { w.served <- w.server.Serve(w.listener) }()
 	return w

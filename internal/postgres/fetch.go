@@ -19,6 +19,9 @@ import (
 	"time"
 )
 
+// unfinishedSuffix marks a release that is being unpacked.
+const unfinishedSuffix = ".new"
+
 // A Source is where Postgres is fetched from when the machine has none. The
 // zero value is Maven Central, and only releases whose checksum is known here.
 type Source struct {
@@ -94,6 +97,9 @@ func chooseBinaries(ctx context.Context, account Account, dir, data string, sour
 	found := findBinaries(ctx, account)
 	fetched, _ := filepath.Glob(filepath.Join(dir, "binaries", "*", "bin"))
 	for _, bin := range fetched {
+		if strings.HasSuffix(filepath.Dir(bin), unfinishedSuffix) {
+			continue // a fetch that was ended half way
+		}
 		if b, err := binariesIn(ctx, account, bin); err == nil {
 			found = append(found, b)
 		}
@@ -145,7 +151,7 @@ func (s Source) fetch(ctx context.Context, account Account, dir string, r releas
 	}
 	defer root.Close()
 	target := filepath.Join("binaries", r.version)
-	unfinished := target + ".new" // the caller holds the directory's lock
+	unfinished := target + unfinishedSuffix // the caller holds the directory's lock
 	if err := errors.Join(root.RemoveAll(unfinished), root.RemoveAll(target)); err != nil {
 		return Binaries{}, err
 	}
