@@ -70,7 +70,7 @@ func (v *visitor) ask() (a answer) {
 	return a
 }
 
-// judge decompresses the answer and says why it is not the page.
+// judge decompresses the answer and returns why it is not the page.
 func (a *answer) judge() {
 	if a.failure != "" {
 		return

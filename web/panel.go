@@ -48,8 +48,8 @@ func (s *server) panelJSON(name string) handler {
 			if err != nil {
 				return nil, err
 			}
-			header := http.Header{"Content-Type": {"application/json"}, "Access-Control-Allow-Origin": {"*"},
-				"Cross-Origin-Resource-Policy": {"cross-origin"}}
+			header := openHeaders.Clone()
+			header["Content-Type"] = []string{"application/json"}
 			return newPage(header, b, asked.Clock.Next.Add(asked.Clock.Lag)), nil
 		})
 	}
