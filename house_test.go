@@ -13,13 +13,15 @@ import (
 )
 
 // table lists what each room may import of ours. A room is a top folder, or a
-// folder below internal. The command may import all.
+// folder below internal or cache. The command may import all.
 var table = map[string][]string{
 	"web":                {"aggregates", "ledger", "cache", "views", "static", "internal/telemetry"},
 	"views":              {"aggregates", "ledger", "cache", "static"},
 	"aggregates":         {"ledger", "cache"},
 	"ledger":             {"migrations"},
 	"cache":              {},
+	"cache/redisstore":   {"cache"},
+	"cache/pgjournal":    {"cache"},
 	"static":             {},
 	"migrations":         {},
 	"internal/postgres":  {"migrations", "internal/telemetry"},
@@ -35,7 +37,7 @@ const module = "exchequer/"
 // room returns the room that a package of ours belongs to.
 func room(pkg string) string {
 	parts := strings.Split(strings.TrimPrefix(pkg, module), "/")
-	if parts[0] == "internal" {
+	if parts[0] == "internal" || parts[0] == "cache" {
 		return strings.Join(parts[:min(2, len(parts))], "/")
 	}
 	return parts[0]

@@ -13,7 +13,7 @@ import (
 
 func TestThePanelsOfAPageShareOneBoundary(t *testing.T) {
 	db, _ := village(t)
-	c := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "test:1", Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

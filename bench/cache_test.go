@@ -152,11 +152,7 @@ func BenchmarkColdBurst(b *testing.B) {
 		var runs, failures atomic.Int64
 		var memos []*cache.Memo[panelKey, *panel]
 		for range 3 {
-			store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "bench")
-			defer store.Close()
-			c := cache.New(cache.Deps{Store: store})
-			defer c.Close(context.Background())
-			memos = append(memos, cache.NewMemo(c, cache.Spec{Name: "panel", Window: time.Hour},
+			memos = append(memos, cache.NewMemo(member(b, addr), cache.Spec{Name: "panel", Window: time.Hour},
 				func(context.Context, cache.Window, panelKey) (*panel, error) {
 					runs.Add(1)
 					time.Sleep(time.Second)

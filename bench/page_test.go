@@ -34,7 +34,7 @@ func startSite(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	c := cache.New(cache.Deps{Store: cache.NewMemory(), Tenant: "bench", Log: slog.New(slog.DiscardHandler), Registerer: registry})
+	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "bench:1", Log: slog.New(slog.DiscardHandler), Registerer: registry})
 	handler, err := web.New(web.Deps{
 		Economy:  madeEconomy(c),
 		API:      aggregates.NewAPI(c, nil),

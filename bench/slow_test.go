@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"exchequer/cache"
+	"exchequer/cache/redisstore"
 	"exchequer/internal/testkit"
 )
 
@@ -27,8 +29,8 @@ type stamped struct{ Window time.Time }
 
 // member is a cache of a fleet in this process. It ends with the benchmark.
 func member(b *testing.B, addr string) *cache.Cache {
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "bench")
-	c := cache.New(cache.Deps{Store: store})
+	store := cache.NewFailover(redisstore.New(redis.UniversalOptions{Addrs: []string{addr}}, "bench:1"), slog.New(slog.DiscardHandler))
+	c := cache.New(cache.Deps{Store: store, Space: "bench:1"})
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

@@ -14,13 +14,15 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 )
 
 // Deps are what a cache needs. Only Store is required.
 type Deps struct {
 	Store      Store
 	Clock      func() time.Time // of this machine, which may be off; time.Now if nil
-	Tenant     string           // several deployments may share a store
+	Space      string           // whose numbers they are: several may share a store
+	Journal    Journal          // of hard invalidations; they end with the store's data if nil
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own; see CheckPolicies
@@ -31,14 +33,17 @@ type Deps struct {
 const (
 	defaultMemory    = 32 << 20
 	defaultProducers = 8
-	aloneProducers   = 2 // that run without the fleet's lock
+	complainEvery    = time.Minute // of what goes on failing
+	aloneProducers   = 2           // that run without the fleet's lock
 )
 
 // A Cache holds memos over a store.
 type Cache struct {
 	store   Store
-	tenant  string
+	journal Journal // or nil
+	space   string
 	process string // how operators know it
+	kind    string // of the store, as in SharedStats
 	log     *slog.Logger
 	codec   codec
 
@@ -52,12 +57,18 @@ type Cache struct {
 	alone     limit
 	aheads    limit // refreshes that nobody waits for: some producers are left for who does
 
-	mu       sync.Mutex
-	memos    map[string]*memo
-	misfits  error // overrides that make no sense
-	watching bool
-	since    time.Time   // operators count from here
-	away     atomic.Bool // whether an outage is logged
+	mu      sync.Mutex // guards what follows
+	memos   map[string]*memo
+	misfits error     // overrides that make no sense
+	since   time.Time // operators count from here
+
+	polling limit         // of one
+	polled  atomic.Int64  // when somebody did last, by the fleet's clock; 0: never
+	changed chan struct{} // holds one value when the loop has something new to look at
+
+	restoring  sync.Mutex  // held by who restores
+	restoreDue atomic.Bool // whether the store may lack what is known here
+	complain   rate.Sometimes
 
 	deafen func()          // stops the messages
 	ctx    context.Context // of all that runs in the background
@@ -65,8 +76,7 @@ type Cache struct {
 	tasks  tasks
 }
 
-// New returns a cache without memos. Nothing runs in it until a memo is asked,
-// nor when none has been for a while.
+// New returns a cache without memos. It runs until Close.
 func New(d Deps) *Cache {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -79,7 +89,9 @@ func New(d Deps) *Cache {
 	}
 	c := &Cache{
 		store:       d.Store,
-		tenant:      d.Tenant,
+		journal:     d.Journal,
+		space:       d.Space,
+		complain:    rate.Sometimes{First: 1, Interval: complainEvery},
 		process:     nameOf(),
 		since:       time.Now().UTC(),
 		log:         d.Log,
@@ -90,6 +102,8 @@ func New(d Deps) *Cache {
 		alone:       make(limit, aloneProducers),
 		aheads:      make(limit, max(1, d.Producers-2)),
 		memos:       map[string]*memo{},
+		polling:     make(limit, 1),
+		changed:     make(chan struct{}, 1),
 		tasks:       tasks{leaving: make(chan struct{})},
 	}
 	c.level = otter.Must(&otter.Options[uint64, any]{
@@ -101,12 +115,12 @@ func New(d Deps) *Cache {
 			}
 		},
 	})
+	c.kind = c.store.Stats(ended).Kind // without a question to a server
 	c.start(d.Clock)
 	c.metrics = newMetrics(c, d.Registerer)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.deafen = c.store.Listen(c.receive)
-	// The time may be asked for before any memo.
-	c.tasks.others.Go(func() { c.sample(c.ctx, c.store) })
+	c.tasks.others.Go(c.run)
 	return c
 }
 
@@ -151,62 +165,6 @@ func (c *Cache) all() []*memo {
 	return memos
 }
 
-const watchEvery = time.Second
-
-// attend watches the store from now on. A process that was idle may have
-// missed messages, so it asks before anything is served.
-func (c *Cache) attend() {
-	c.mu.Lock()
-	idle := !c.watching
-	c.watching = true
-	c.mu.Unlock()
-	if idle {
-		c.watch(0)
-	}
-}
-
-// watch asks the store each second for what messages may have failed to tell,
-// and now and then for the time, until no key is asked for any more.
-func (c *Cache) watch(n int) {
-	if err := c.hear(c.ctx); err != nil && c.ctx.Err() == nil {
-		c.log.Debug("cache: invalidations unknown", "error", err)
-	}
-	c.noteOutage()
-	tenth := n%int(sampleEvery/watchEvery) == 0
-	if tenth || !c.sampled.Load() || c.stepped() {
-		c.sample(c.ctx, c.store)
-	}
-	if tenth {
-		c.tally()
-	}
-	c.after(watchEvery, func() {
-		if !c.rest() {
-			c.watch(n + 1)
-		}
-	})
-}
-
-// storeErr says why the process goes on without the shared level, where the
-// store knows such a thing.
-func (c *Cache) storeErr() error {
-	if s, ok := c.store.(interface{ Err() error }); ok {
-		return s.Err()
-	}
-	return nil
-}
-
-// noteOutage logs the beginning and the end of an outage.
-func (c *Cache) noteOutage() {
-	err := c.storeErr()
-	switch away := err != nil; {
-	case c.away.Swap(away) == away:
-	case away:
-		c.log.Error("cache: going on without the shared level", "error", err)
-	default:
-		c.log.Info("cache: the shared level is used again")
-	}
-}
-
 // after runs f once, later, unless the cache is closed by then. A timer rather
 // than a goroutine that sleeps: a cache at rest has none.
 func (c *Cache) after(d time.Duration, f func()) {
@@ -222,27 +180,15 @@ func (c *Cache) after(d time.Duration, f func()) {
 	})
 }
 
-// rest says whether no memo refreshes ahead, and then ends the watch.
-func (c *Cache) rest() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, m := range c.memos {
-		if !m.idle() {
-			return false
-		}
-	}
-	c.watching = false
-	for _, m := range c.memos {
-		m.stats.recent.sample(m.stats.now())
-	}
-	return true
-}
-
 // newOwner is a token by which a lock is this process's.
 func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
 
-// receive hears the store's messages.
+// receive handles the store's messages.
 func (c *Cache) receive(message Message) {
+	if message.Connected {
+		c.restoreDue.Store(true)
+		c.nudge()
+	}
 	c.generations.learn(c.believed(message.Invalidations)...)
 	if message.Ready == "" {
 		return

@@ -293,11 +293,10 @@ func TestCloseCancelsProducersWhenItsPatienceEnds(t *testing.T) {
 	})
 }
 
-func TestAnIdleCacheRunsNothing(t *testing.T) {
-	// The bubble would not end if any goroutine were left: nobody calls Close.
+func TestAnIdleCacheRunsNoProducer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		m := s.memo(cache.New(cache.Deps{Store: cache.NewMemory()}))
+		m := s.memo(open(t, cache.Deps{}))
 		get(t, m, One{})
 		time.Sleep(time.Hour)
 		s.wantRuns(t, 3, "after an hour without readers")

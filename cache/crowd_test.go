@@ -16,9 +16,9 @@ import (
 // are not to crowd out each other, nor those who ask meanwhile.
 
 func TestABoundaryOfManyKeysIsNotTakenForASlowRedis(t *testing.T) {
-	const keys = 3000
+	const keys = 1500
 	store := redisStore(t, testkit.Redis(t).Addr)
-	c := open(t, cache.Deps{Store: store, Tenant: "town"})
+	c := open(t, cache.Deps{Store: store, Space: space})
 	var runs atomic.Int64
 	m := cache.NewMemo(c, cache.Spec{Name: "item", Window: 8 * time.Second},
 		func(context.Context, cache.Window, Item) (int, error) { return int(runs.Add(1)), nil })

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +16,7 @@ import (
 // What the shared level holds may have been written by anything.
 
 // forge publishes a blob for the key of a memo, with some fields changed.
-func forge(t *testing.T, c *cache.Cache, store cache.Store, memo string, changes map[string]any) {
+func forge(t *testing.T, c *cache.Cache, store cache.Store, memo, value string, changes map[string]any) {
 	t.Helper()
 	status, err := c.Status(t.Context(), memo, "")
 	if err != nil {
@@ -23,9 +24,9 @@ func forge(t *testing.T, c *cache.Cache, store cache.Store, memo string, changes
 	}
 	start := cache.WindowAt(time.Now(), window).Start
 	blob := map[string]any{
-		"schema": 1, "window": start, "windowEnd": start.Add(window), "generation": 1,
+		"window": start, "windowEnd": start.Add(window), "generation": 1,
 		"computedAt": time.Now(), "took": 1, "lag": time.Second, "softUntil": start.Add(window),
-		"hardUntil": start.Add(time.Hour), "value": 666,
+		"hardUntil": start.Add(time.Hour),
 	}
 	for name, value := range changes {
 		blob[name] = value
@@ -34,6 +35,7 @@ func forge(t *testing.T, c *cache.Cache, store cache.Store, memo string, changes
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = fmt.Append(text, "\n", value)
 	if won, err := store.Lock(t.Context(), status.StoreKey, "forger", time.Second); err != nil || !won {
 		t.Fatalf("Lock() = %t, %v", won, err)
 	}
@@ -63,7 +65,7 @@ func TestABlobIsFreshNoLongerThanThePolicyAllows(t *testing.T) {
 				var s source
 				c := open(t, cache.Deps{Store: store})
 				m := s.memo(c)
-				forge(t, c, store, "number", changes)
+				forge(t, c, store, "number", "666", changes)
 				if r := get(t, m, One{}); strings.Contains(r.Reason, "coins") || r.Lag < 0 || r.Lag > 5*time.Second || r.Next.After(time.Now().Add(window)) {
 					t.Errorf("a reader is given %+v", r)
 				}
@@ -79,7 +81,7 @@ func TestABlobIsFreshNoLongerThanThePolicyAllows(t *testing.T) {
 				var s source
 				c := open(t, cache.Deps{Store: store})
 				m := s.memo(c)
-				forge(t, c, store, "number", changes)
+				forge(t, c, store, "number", "666", changes)
 				get(t, m, One{})
 				boundary()
 				get(t, m, One{})
@@ -99,7 +101,7 @@ func TestANullIsNoValue(t *testing.T) {
 		type panel struct{ Total int }
 		m := cache.NewMemo(c, cache.Spec{Name: "panel", Window: window},
 			func(context.Context, cache.Window, One) (*panel, error) { return &panel{7}, nil })
-		forge(t, c, store, "panel", map[string]any{"value": nil})
+		forge(t, c, store, "panel", "null", nil)
 		if r := get(t, m, One{}); r.Value == nil || r.Value.Total != 7 {
 			t.Errorf("a reader is given %v, want a value computed anew", r.Value)
 		}
@@ -138,9 +140,9 @@ func TestWhatSomethingElseWroteIntoRedisIsReplaced(t *testing.T) {
 		},
 		"a list for a lock":               func(do func(...string), key string) { do("RPUSH", key+":lock", "x") },
 		"a lock that does not end":        func(do func(...string), key string) { do("SET", key+":lock", "x") },
-		"a string for generations":        func(do func(...string), key string) { do("SET", "exchequer:{generations}:town", "junk") },
+		"a string for generations":        func(do func(...string), key string) { do("SET", "exchequer:{generations}:town:1", "junk") },
 		"a string for all generations":    func(do func(...string), key string) { do("SET", "exchequer:{generations}", "junk") },
-		"a generation of the future":      func(do func(...string), key string) { do("ZADD", "exchequer:{generations}:town", never, "soft all") },
+		"a generation of the future":      func(do func(...string), key string) { do("ZADD", "exchequer:{generations}:town:1", never, "soft all") },
 		"one of all tenants":              func(do func(...string), key string) { do("ZADD", "exchequer:{generations}", never, "newest") },
 		"a hard invalidation of tomorrow": func(do func(...string), key string) { do("ZADD", "exchequer:{generations}", never, "hard all") },
 	} {

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"cmp"
-	"encoding/json"
 	"hash/fnv"
 	"reflect"
 	"time"
@@ -70,6 +69,10 @@ func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reas
 	return v
 }
 
+// readAt is when the producer began: of two runs for one window, the one that
+// began later has read the newer numbers, whichever ended first.
+func (e *entry[T]) readAt() time.Time { return e.computedAt.Add(-e.took) }
+
 // early says whether an entry is of a time that has not come: the clock that
 // it was made by was wrong.
 func (e *entry[T]) early(now time.Time) bool {
@@ -99,7 +102,7 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 	return cmp.Or(
 		e.window.Start.Compare(o.window.Start),
 		cmp.Compare(e.generation, o.generation),
-		e.computedAt.Compare(o.computedAt),
+		e.readAt().Compare(o.readAt()),
 		e.retryAt.Compare(o.retryAt),
 	) > 0
 }
@@ -107,7 +110,7 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 // entryOf reads a blob.
 func entryOf[T any](b blob) (*entry[T], error) {
 	e := entry[T]{
-		has:        len(b.Value) > 0 && string(b.Value) != "null",
+		has:        len(b.value) > 0,
 		window:     Window{b.Window.UTC(), b.WindowEnd.UTC()},
 		generation: b.Generation,
 		computedAt: b.ComputedAt,
@@ -120,17 +123,24 @@ func entryOf[T any](b blob) (*entry[T], error) {
 		reason:     b.Reason,
 	}
 	if e.has {
-		if err := json.Unmarshal(b.Value, &e.value); err != nil {
+		var err error
+		if e.value, err = unmarshal[T](b.value); err != nil {
 			return nil, err
 		}
-		e.hash, e.bytes = hashOf(b.Value), len(b.Value)
-		e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
+		e.weigh(b.value)
+		e.memory += len(b.value) // the strings of the value point into a copy of it
 	}
 	return e.sealed(), nil
 }
 
-// blob writes an entry, which gets the hash and size of its value.
-func (e *entry[T]) blob() (blob, error) {
+// weigh sets what follows from the value and its JSON.
+func (e *entry[T]) weigh(data []byte) {
+	e.hash, e.bytes = hashOf(data), len(data)
+	e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
+}
+
+// blob returns the entry with its value's JSON, which is written if it is nil.
+func (e *entry[T]) blob(value []byte) (blob, error) {
 	b := blob{
 		Window:     e.window.Start,
 		WindowEnd:  e.window.End,
@@ -143,13 +153,13 @@ func (e *entry[T]) blob() (blob, error) {
 		Failures:   e.failures,
 		RetryAt:    e.retryAt,
 		Reason:     e.reason,
+		value:      value,
 	}
-	if e.has {
+	if e.has && value == nil {
 		var err error
-		if b.Value, err = json.Marshal(e.value); err != nil {
+		if b.value, err = marshal(e.value); err != nil {
 			return b, err
 		}
-		e.hash, e.bytes = hashOf(b.Value), len(b.Value)
 	}
 	return b, nil
 }

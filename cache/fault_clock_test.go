@@ -26,7 +26,7 @@ const off = 20*time.Second + 700*time.Millisecond
 func skewed(t *testing.T, addr string, clock *wrongClock, s *source) (*cache.Memo[One, int], *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	c := open(t, cache.Deps{Store: redisStore(t, addr), Tenant: "town", Clock: clock.now, Registerer: registry})
+	c := open(t, cache.Deps{Store: redisStore(t, addr), Space: space, Clock: clock.now, Registerer: registry})
 	memo := cache.NewMemo(c, cache.Spec{Name: "number", Window: short, Tags: []string{"ledger"}},
 		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
 	return memo, registry

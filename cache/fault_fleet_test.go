@@ -243,8 +243,8 @@ func TestAProcessThatIsShutDownInABurstLosesNoVisitorNoGoroutineAndNoLock(t *tes
 		t.Run(name, func(t *testing.T) {
 			server := testkit.Redis(t)
 			present := goleak.IgnoreCurrent()
-			store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{server.Addr}}, "town")
-			c := cache.New(cache.Deps{Store: store, Tenant: "town"})
+			store := newRemote(redis.UniversalOptions{Addrs: []string{server.Addr}}, space)
+			c := cache.New(cache.Deps{Store: store, Space: space})
 			var s source
 			computing := make(chan struct{})
 			s.set(time.Second, nil, func(context.Context) { close(computing) })
@@ -302,30 +302,4 @@ func TestAFirstVisitorWhoLeavesTakesNothingFromTheOthers(t *testing.T) {
 	}
 	others.Wait()
 	s.source.wantRuns(t, 1, "for both processes")
-}
-
-func TestAProducerThatRunsAsRedisComesBackIsNotRunAgain(t *testing.T) {
-	for name, longer := range map[string]time.Duration{"long before it ends": 1500 * time.Millisecond, "just before it ends": 0} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := &site{redis: testkit.Redis(t)}
-			a := s.join(t)
-			a.way.Cut()
-			runs := 0
-			long := cache.NewMemo(a.cache, cache.Spec{Name: "long", Window: time.Hour}, func(context.Context, cache.Window, One) (int, error) {
-				runs++
-				a.way.Mend()
-				eventually(t, 10*time.Second, "Redis is used again", func() bool { return a.store.Err() == nil })
-				time.Sleep(longer)
-				return runs, nil
-			})
-			if r := get(t, long, One{}); r.Value != 1 || runs != 1 {
-				t.Errorf("it shows run %d of %d, want the first and only one", r.Value, runs)
-			}
-			there, err := a.cache.Status(t.Context(), "long", "")
-			if err != nil || !there.Cached {
-				t.Errorf("Redis has %+v, %v, want the value", there, err)
-			}
-		})
-	}
 }

@@ -24,7 +24,7 @@ type site struct {
 // ask for, in short windows, and one whose keys are new to each visitor.
 type member struct {
 	way    *testkit.Proxy
-	store  *cache.Redis
+	store  *remote
 	cache  *cache.Cache
 	number *cache.Memo[One, int]
 	items  *cache.Memo[Item, int]

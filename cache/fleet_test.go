@@ -168,7 +168,7 @@ func TestAPublicationNeverReplacesANewerOne(t *testing.T) {
 					t.Errorf("after %v the blob is %s", step, got)
 				}
 			}
-			if r, ok := store.(*cache.Redis); ok && r.Err() != nil {
+			if r, ok := store.(*remote); ok && r.Err() != nil {
 				t.Errorf("Redis was left aside: %v", r.Err())
 			}
 		})

@@ -22,12 +22,9 @@ type MemoHealth struct {
 
 // Health says how the cache does. It never waits for the store.
 func (c *Cache) Health() Health {
-	h := Health{Shared: SharedStats{Kind: "memory"}, ClockOffset: time.Duration(c.offset.Load())}
-	if r, ok := c.store.(*Redis); ok {
-		h.Shared.Kind = "redis"
-		if since, why := r.outage.state(); why != nil {
-			h.Shared.Away, h.Shared.Since, h.Shared.Reason = true, since, why.Error()
-		}
+	h := Health{Shared: SharedStats{Kind: c.kind}, ClockOffset: time.Duration(c.offset.Load())}
+	if o := c.outage(); o != nil {
+		h.Shared.Away, h.Shared.Since, h.Shared.Reason = true, o.Since, o.Err.Error()
 	}
 	c.mu.Lock()
 	h.Since = c.since

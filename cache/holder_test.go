@@ -30,7 +30,7 @@ func holder(c *cache.Cache, produce func(context.Context) (int, error)) *cache.M
 }
 
 func holdTheLock(addr string) {
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "town")
+	store := newRemote(redis.UniversalOptions{Addrs: []string{addr}}, space)
 	c := cache.New(cache.Deps{Store: store})
 	m := holder(c, func(context.Context) (int, error) {
 		fmt.Println(holderSays)

@@ -81,7 +81,7 @@ func TestOneTenantsInvalidationIsNotAnothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := cache.NewMemory()
 		var s source
-		north, south := open(t, cache.Deps{Store: store, Tenant: "north"}), open(t, cache.Deps{Store: store, Tenant: "south"})
+		north, south := open(t, cache.Deps{Store: store, Space: "north"}), open(t, cache.Deps{Store: store, Space: "south"})
 		n, m := s.memo(north), s.memo(south)
 		get(t, n, One{})
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "another tenant does not share a value")
@@ -178,10 +178,10 @@ type witness struct {
 	at func(step string)
 }
 
-func (w witness) Invalidate(ctx context.Context, how cache.Strength, scopes []string, once string) (int64, bool, error) {
+func (w witness) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
 	w.at("before the generation")
 	defer w.at("after the generation")
-	return w.Memory.Invalidate(ctx, how, scopes, once)
+	return w.Memory.Invalidate(ctx, how, scopes, above, once)
 }
 
 func (w witness) Tell(context.Context, []cache.Invalidation) error {
@@ -226,6 +226,25 @@ func TestMoreScopesThanAreKeptForbidWhatIsOlder(t *testing.T) {
 			}
 		}
 		wantResult(t, get(t, m, "a"), 2, cache.Fresh, "a key whose mark was forgotten")
+	})
+}
+
+func TestManySoftInvalidationsForbidNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s, other source
+		c := open(t, cache.Deps{})
+		s.items(c)
+		m := other.memo(c)
+		get(t, m, One{})
+		other.set(0, errDown, nil)
+		for i := range 10_001 {
+			if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r, err := m.Get(t.Context(), One{}); err != nil || r.Value != 1 {
+			t.Errorf("another memo, whose producer fails: %v, %v; want its last value", r, err)
+		}
 	})
 }
 

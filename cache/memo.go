@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
 )
 
 // A Spec declares a memo. Name is unique in a cache: "economy.overview".
@@ -49,7 +50,7 @@ type memo struct {
 	scopes  []string // that invalidate all its values
 	seed    maphash.Seed
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
-	reopens atomic.Int64 // when the open circuit is tried again, in Unix nanoseconds
+	reopens atomic.Int64 // when the open circuit is tried again, counted from the cache's start
 	stuck   atomic.Int64 // runs that were given up and have not returned
 	places  limit        // among the producers, so that many keys of one memo leave some to the others
 	aheads  limit        // among the refreshes that nobody waits for, likewise
@@ -57,10 +58,11 @@ type memo struct {
 	lag     lag
 	stats   stats
 
+	complain rate.Sometimes // of keys that something else has written
+
 	mu      sync.Mutex
 	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
 	failing map[string]anySlot // of these, those whose refresh failed
-	keeping bool               // whether a timer is set to refresh them ahead
 	usual   []func() anySlot   // what Warm warms though nobody has asked
 }
 
@@ -87,12 +89,14 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		policy: policy,
 		// Windows of different lengths do not follow each other: processes whose
 		// policies differ keep out of each other's way.
-		prefix: fmt.Sprintf("exchequer:{%s:%s}:%s:%s:", c.tenant, spec.Name, shape, policy.Window),
-		scopes: []string{scopeEverything, scopeTenant(c.tenant), scopeMemo(c.tenant, spec.Name)},
+		prefix: fmt.Sprintf("exchequer:{%s:%s}:%d:%s:%s:", c.space, spec.Name, blobSchema, shape, policy.Window),
+		scopes: []string{scopeEverything, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
 		seed:   maphash.MakeSeed(),
 		asked:  map[string]anySlot{},
 
 		failing: map[string]anySlot{},
+
+		complain: rate.Sometimes{First: 1, Interval: complainEvery},
 
 		places:  make(limit, max(1, cap(c.producers)/2)),
 		aheads:  make(limit, max(1, cap(c.aheads)/2)),
@@ -100,7 +104,7 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	}
 	core.circuit = core.newCircuit()
 	for _, tag := range spec.Tags {
-		core.scopes = append(core.scopes, scopeTag(c.tenant, tag))
+		core.scopes = append(core.scopes, scopeTag(c.space, tag))
 	}
 	core.stats.bind(c.metrics, spec.Name)
 
@@ -114,6 +118,7 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	if taken {
 		panic(fmt.Sprintf("memo %s: declared twice", spec.Name))
 	}
+	c.nudge() // at its boundaries
 	return &Memo[P, T]{core, produce}
 }
 
@@ -133,7 +138,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	s := m.held(p)
 	if s != nil {
 		s.ask(now)
-		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && !m.touched(s, e) {
+		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && m.cache.current(now) && !m.touched(s, e) {
 			m.stats.fresh.Add(1)
 			return e.fresh, nil
 		}
@@ -189,10 +194,8 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 // get is Get where there is more to do than to return a fresh value.
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
-	missed := false // whether it waited for a producer
-	if !m.cache.sampled.Load() {
-		m.cache.sample(m.cache.ctx, m.cache.store) // before the first window is chosen
-	}
+	var since time.Time // when it began to wait
+	m.cache.catchUp()
 	for {
 		now := m.cache.now() // after what the store told, if it was asked
 		e := s.known.Load()
@@ -209,6 +212,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			m.refreshAt(s, v.next)
 		}
 		if v.usable {
+			missed := waited != nil && !e.computedAt.Before(since)
 			m.stats.count(v, waited != nil, missed)
 			return m.read(e, v, now), nil
 		}
@@ -228,11 +232,13 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 		if waited == f {
 			news = f.done // what it knew at first was forbidden since
 		}
+		if waited == nil {
+			since = now
+		}
 		waited = f
 		select {
 		case <-news:
 			s.leave(f)
-			missed = f.produced.Load() && (news == f.done || !f.early)
 		case <-ctx.Done():
 			s.leave(f)
 			m.stats.errors.Add(1)

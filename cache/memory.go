@@ -17,28 +17,20 @@ type Memory struct {
 
 	mu        sync.Mutex
 	locks     map[string]lease
-	marks     map[mark]int64
+	marks     marks
 	top       int64           // the newest generation
-	offset    time.Duration   // from this clock to the fleet's
 	once      map[string]made // by name
 	listeners map[*listener]struct{}
 }
 
 type held struct {
-	window, generation int64
-	blob               []byte
-	until              time.Time
+	Publication
+	until time.Time
 }
 
 type lease struct {
 	owner string
 	until time.Time
-}
-
-// A mark is a scope and how it was invalidated.
-type mark struct {
-	scope string
-	how   Strength
 }
 
 // made is an invalidation that is not to be made again until it expires.
@@ -56,7 +48,7 @@ func NewMemory() *Memory {
 	return &Memory{
 		blobs: otter.Must(&otter.Options[string, held]{
 			MaximumWeight: memoryBlobs,
-			Weigher:       func(key string, h held) uint32 { return uint32(len(key) + cap(h.blob) + 200) },
+			Weigher:       func(key string, h held) uint32 { return uint32(len(key) + cap(h.Blob) + 200) },
 		}),
 		locks:     map[string]lease{},
 		marks:     map[mark]int64{},
@@ -65,21 +57,21 @@ func NewMemory() *Memory {
 	}
 }
 
-// Load implements Store.
+// Load implements [Store].
 func (m *Memory) Load(_ context.Context, key string) ([]byte, error) {
 	h, ok := m.blobs.GetIfPresent(key)
 	if !ok || !time.Now().Before(h.until) {
 		return nil, nil
 	}
-	return h.blob, nil
+	return h.Blob, nil
 }
 
-// Publish implements Store.
+// Publish implements [Store].
 func (m *Memory) Publish(_ context.Context, p Publication) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if l := m.locks[p.Key]; l.owner != p.Owner || !now.Before(l.until) {
+	if l := m.locks[p.Key]; p.Owner != "" && (l.owner != p.Owner || !now.Before(l.until)) {
 		return false, nil
 	}
 	if !m.replace(p, now) {
@@ -93,66 +85,17 @@ func (m *Memory) replace(p Publication, now time.Time) bool {
 	if h, ok := m.blobs.GetIfPresent(p.Key); ok && now.Before(h.until) && h.newer(p) {
 		return false
 	}
-	m.blobs.Set(p.Key, held{p.Window, p.Generation, p.Blob, now.Add(p.Keep)})
+	m.blobs.Set(p.Key, held{p, now.Add(p.Keep)})
 	return true
 }
 
-// put is Publish by a process that is alone: there is no other owner.
-func (m *Memory) put(p Publication) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.replace(p, time.Now())
-}
-
-// publications returns what is kept, as from nobody.
-func (m *Memory) publications() []Publication {
-	now := time.Now()
-	var list []Publication
-	for key, h := range m.blobs.All() {
-		if keep := h.until.Sub(now); keep > 0 {
-			list = append(list, Publication{Key: key, Window: h.window, Generation: h.generation, Blob: h.blob, Keep: keep})
-		}
-	}
-	return list
-}
-
-// drop forgets what is kept of a key.
-func (m *Memory) drop(key string) { m.blobs.Invalidate(key) }
-
-// agree takes the fleet's time for generations.
-func (m *Memory) agree(now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.offset = time.Until(now)
-}
-
-// note remembers invalidations of elsewhere, and stays above them.
-func (m *Memory) note(list ...Invalidation) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	latest := time.Now().Add(m.offset + generationSlack).UnixMicro()
-	for _, i := range list {
-		if i.Generation > latest {
-			continue
-		}
-		k := mark{i.Scope, i.How}
-		m.marks[k] = max(m.marks[k], i.Generation)
-		m.top = max(m.top, i.Generation)
-	}
-	m.trim()
-}
-
-func (m *Memory) newest() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.top
-}
-
+// newer reports whether what is held must not be replaced.
 func (h held) newer(p Publication) bool {
-	return cmp.Or(cmp.Compare(h.window, p.Window), cmp.Compare(h.generation, p.Generation)) > 0
+	order := cmp.Or(cmp.Compare(h.Window, p.Window), cmp.Compare(h.Generation, p.Generation), cmp.Compare(h.ReadAt, p.ReadAt))
+	return order > 0 || order == 0 && p.Owner == ""
 }
 
-// Lock implements Store.
+// Lock implements [Store].
 func (m *Memory) Lock(_ context.Context, key, owner string, d time.Duration) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -164,7 +107,7 @@ func (m *Memory) Lock(_ context.Context, key, owner string, d time.Duration) (bo
 	return true, nil
 }
 
-// Extend implements Store.
+// Extend implements [Store].
 func (m *Memory) Extend(_ context.Context, key, owner string, d time.Duration) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -176,7 +119,7 @@ func (m *Memory) Extend(_ context.Context, key, owner string, d time.Duration) (
 	return true, nil
 }
 
-// Unlock implements Store.
+// Unlock implements [Store].
 func (m *Memory) Unlock(_ context.Context, key, owner string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -186,8 +129,8 @@ func (m *Memory) Unlock(_ context.Context, key, owner string) error {
 	return nil
 }
 
-// Invalidate implements Store.
-func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, once string) (int64, bool, error) {
+// Invalidate implements [Store].
+func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, above int64, once string) (int64, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -196,11 +139,10 @@ func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, on
 	}
 	// Generations follow the clock, so that they go on rising where a store
 	// has lost its data or another one takes over.
-	m.top = max(m.top+1, now.Add(m.offset).UnixMicro())
-	for _, scope := range scopes {
-		m.marks[mark{scope, how}] = m.top
+	m.top = max(m.top+1, above+1, now.UnixMicro())
+	for _, i := range raised(how, scopes, m.top) {
+		m.marks.raise(i)
 	}
-	m.trim()
 	if once != "" {
 		if len(m.once) >= onceLimit {
 			maps.DeleteFunc(m.once, func(_ string, i made) bool { return !now.Before(i.until) })
@@ -216,37 +158,29 @@ func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, on
 // onceLimit bounds the names of invalidations that are kept.
 const onceLimit = 10_000
 
-// markLimit bounds the scopes whose generations are kept.
-const markLimit = 10_000
-
-// trim forgets the older half of too many marks: everything from before them
-// counts as invalidated instead.
-func (m *Memory) trim() {
-	if len(m.marks) <= markLimit {
-		return
-	}
-	forgotten := newerHalf(m.marks)
-	all := mark{scopeEverything, Hard}
-	m.marks[all] = max(m.marks[all], forgotten)
-}
-
-// Invalidations implements Store.
+// Invalidations implements [Store].
 func (m *Memory) Invalidations(_ context.Context, above int64) ([]Invalidation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.top <= above {
 		return nil, nil
 	}
-	var list []Invalidation
-	for k, generation := range m.marks {
-		if generation > above {
-			list = append(list, Invalidation{k.scope, k.how, generation})
-		}
-	}
-	return list, nil
+	return m.marks.above(above), nil
 }
 
-// Listen implements Store.
+// Restore implements [Store].
+func (m *Memory) Restore(_ context.Context, list []Invalidation) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range list {
+		m.marks.raise(i)
+		m.top = max(m.top, i.Generation)
+	}
+	m.tell(Message{Invalidations: list})
+	return nil
+}
+
+// Listen implements [Store].
 func (m *Memory) Listen(hear func(Message)) (stop func()) {
 	l := &listener{hear}
 	m.mu.Lock()
@@ -259,7 +193,7 @@ func (m *Memory) Listen(hear func(Message)) (stop func()) {
 	}
 }
 
-// Tell implements Store.
+// Tell implements [Store].
 func (m *Memory) Tell(_ context.Context, list []Invalidation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -274,5 +208,24 @@ func (m *Memory) tell(message Message) {
 	}
 }
 
-// Now implements Store.
+// Now implements [Store].
 func (m *Memory) Now(context.Context) (time.Time, error) { return time.Now(), nil }
+
+// Stats implements [Inspector].
+func (m *Memory) Stats(context.Context) SharedStats { return SharedStats{Kind: "memory"} }
+
+// Outage implements [Inspector]: there is none.
+func (m *Memory) Outage() (now *Outage, count uint64) { return nil, 0 }
+
+// Direct implements [Inspector].
+func (m *Memory) Direct() Store { return m }
+
+// Holder implements [Inspector].
+func (m *Memory) Holder(_ context.Context, key string) (owner string, left time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l, ok := m.locks[key]; ok && time.Now().Before(l.until) {
+		return l.owner, time.Until(l.until), nil
+	}
+	return "", 0, nil
+}

@@ -129,13 +129,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(m.offset, float64(m.cache.offset.Load())/1e9)
 	away := 0.
-	if m.cache.storeErr() != nil {
+	outage, outages := m.cache.store.Outage()
+	if outage != nil {
 		away = 1
 	}
 	gauge(m.away, away)
-	if s, ok := m.cache.store.(interface{ Outages() uint64 }); ok {
-		ch <- prometheus.MustNewConstMetric(m.outages, prometheus.CounterValue, float64(s.Outages()))
-	}
+	ch <- prometheus.MustNewConstMetric(m.outages, prometheus.CounterValue, float64(outages))
 	gauge(m.bytes, float64(m.cache.level.WeightedSize()))
 	for _, memo := range m.cache.all() {
 		name, s := memo.about.Name, &memo.stats

@@ -400,9 +400,9 @@ func TestEveryStoreTellsOperatorsHowItDoes(t *testing.T) {
 					t.Errorf("Stats() = %+v, want the master of a %s", redis, want)
 				}
 			}
-			trip, err := store.RoundTrip(ctx, "exchequer:{town:test}:1")
+			trip, err := open(t, cache.Deps{Store: store}).TestRoundTrip(ctx)
 			if err != nil || trip.Set <= 0 || trip.Get <= 0 || trip.Delete <= 0 {
-				t.Errorf("RoundTrip() = %+v, %v", trip, err)
+				t.Errorf("TestRoundTrip() = %+v, %v", trip, err)
 			}
 		})
 	}

@@ -21,11 +21,11 @@ import (
 const short = 2 * time.Second // a window
 
 // process is one of a fleet on a Redis server.
-func process(t *testing.T, addr string, s *source) (*cache.Cache, *cache.Redis, *cache.Memo[One, int]) {
+func process(t *testing.T, addr string, s *source) (*cache.Cache, *remote, *cache.Memo[One, int]) {
 	t.Helper()
-	store := cache.NewRedis(redis.UniversalOptions{Addrs: []string{addr}}, "town")
+	store := newRemote(redis.UniversalOptions{Addrs: []string{addr}}, space)
 	t.Cleanup(func() { store.Close() })
-	c := open(t, cache.Deps{Store: store, Tenant: "town"})
+	c := open(t, cache.Deps{Store: store, Space: space})
 	return c, store, numberOf(c, s)
 }
 
@@ -215,7 +215,7 @@ func TestAStoreKeepsItsLocks(t *testing.T) {
 			}
 			ok, err = store.Lock(ctx, key, "c", time.Minute)
 			check("lock c after b's release", ok, err, true)
-			if r, ok := store.(*cache.Redis); ok && r.Err() != nil {
+			if r, ok := store.(*remote); ok && r.Err() != nil {
 				t.Errorf("Redis was left aside: %v", r.Err())
 			}
 		})
@@ -227,12 +227,16 @@ func TestAStoreTellsInvalidations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			heard := make(chan cache.Message, 10)
-			stop := store.Listen(func(m cache.Message) { heard <- m })
+			stop := store.Listen(func(m cache.Message) {
+				if !m.Connected {
+					heard <- m
+				}
+			})
 			defer stop()
 			time.Sleep(100 * time.Millisecond)
 			invalidate := func(how cache.Strength, scopes ...string) int64 {
 				t.Helper()
-				generation, raised, err := store.Invalidate(ctx, how, scopes, "")
+				generation, raised, err := store.Invalidate(ctx, how, scopes, 0, "")
 				if err != nil || !raised {
 					t.Fatalf("Invalidate(%v) = %d, %v, %v", scopes, generation, raised, err)
 				}
@@ -272,7 +276,7 @@ func TestAStoreTellsInvalidations(t *testing.T) {
 					t.Errorf("heard %v, want %s", got, want)
 				}
 			}
-			if r, ok := store.(*cache.Redis); ok && r.Err() != nil {
+			if r, ok := store.(*remote); ok && r.Err() != nil {
 				t.Errorf("Redis was left aside: %v", r.Err())
 			}
 		})

@@ -2,7 +2,7 @@ package cache
 
 import (
 	"context"
-	"math/rand/v2"
+	"errors"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -29,6 +29,7 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
+		s.flight.met = true
 		return s.flight, nil
 	}
 	if v.usable && m.cache.now().Before(s.others) {
@@ -40,7 +41,7 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 	f := newFlight(began)
 	started := m.cache.tasks.fly(func() {
 		defer bound.leave()
-		defer s.land(f)
+		defer m.land(s, f)
 		m.fly(s, f)
 	})
 	if !started {
@@ -69,17 +70,24 @@ func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 	})
 }
 
-func (s *slot[P, T]) land(f *flight) {
+func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 	s.mu.Lock()
 	if s.flight == f {
 		s.flight = nil
 	}
 	news := f.left && len(s.ready) > 0 // that came since it looked, while it was under way
+	met := f.met
 	s.mu.Unlock()
-	f.tell()
+	f.show()
 	close(f.done)
 	if news {
 		s.wake()
+	}
+	if met {
+		// Who asked may have been shown what was invalidated since the run began.
+		if v := m.judge(s, s.known.Load(), m.cache.now()); v.soft && v.usable {
+			m.refreshAt(s, v.next)
+		}
 	}
 }
 
@@ -96,7 +104,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		m.look(s)
 		v := m.judge(s, s.known.Load(), c.now())
 		if v.usable {
-			f.tell()
+			f.show()
 		}
 		if !v.due {
 			m.stats.refreshes.found.Add(1)
@@ -143,7 +151,6 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 			m.computeAlone(s, f)
 			return
 		}
-		f.produced.Store(true) // elsewhere
 		if !m.await(s) {
 			return
 		}
@@ -203,9 +210,6 @@ func (m *Memo[P, T]) await(s *slot[P, T]) bool {
 	}
 }
 
-// jitter spreads a wait over half of it to one and a half.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
-
 // look takes over what the shared level knows, if that is newer.
 func (m *Memo[P, T]) look(s *slot[P, T]) {
 	if e := m.fetch(m.cache.ctx, s.key); e != nil {
@@ -218,10 +222,13 @@ func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	began := time.Now()
 	data, err := m.cache.store.Load(ctx, key)
 	m.stats.store.Observe(time.Since(began).Seconds())
-	if err != nil || data == nil {
+	if err != nil && !errors.Is(err, ErrKey) || err == nil && data == nil {
 		return nil
 	}
-	b, err := m.cache.codec.decode(data)
+	var b blob
+	if err == nil {
+		b, err = m.cache.codec.decode(data)
+	}
 	if err == nil {
 		b, err = b.within(m.policy, m.cache.now(), m.cache.generations.newest.Load())
 	}
@@ -231,7 +238,9 @@ func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 			return e
 		}
 	}
-	m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.about.Name, "key", key, "error", err)
+	m.complain.Do(func() {
+		m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.about.Name, "key", key, "error", err)
+	})
 	return nil
 }
 
@@ -257,15 +266,20 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 		defer close(kept)
 		m.keepLock(ctx, s.key, owner, lose)
 	}()
-	e, ok := m.compute(ctx, s, f)
+	e, value := m.compute(ctx, s, f)
 	lose(nil)
 	<-kept
-	if !ok {
+	if e == nil {
 		return
 	}
-	if !m.publish(s, e, owner) {
+	if !m.publish(s, e, value, owner) {
 		// Another process has the lock by now, and may know better.
 		m.look(s)
+		if known := s.known.Load(); e.follows(known, c.now()) {
+			m.complain.Do(func() {
+				c.log.Warn("cache: publication refused: the lock was lost, or the clock of a server is off", "memo", m.about.Name, "key", s.key)
+			})
+		}
 	}
 	s.learn(e)
 }
@@ -283,7 +297,7 @@ func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
 	if v := m.judge(s, s.known.Load(), m.cache.now()); !v.due {
 		return
 	}
-	if e, ok := m.compute(m.cache.ctx, s, f); ok {
+	if e, _ := m.compute(m.cache.ctx, s, f); e != nil {
 		s.learn(e)
 	}
 }
@@ -306,36 +320,39 @@ func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.Can
 	}
 }
 
+// publication returns an entry, and its value's JSON if that is at hand, as the
+// fleet is to find it.
+func (m *Memo[P, T]) publication(s *slot[P, T], e *entry[T], value []byte, owner string) (Publication, error) {
+	p := Publication{Key: s.key, Owner: owner, Generation: e.generation}
+	b, err := e.blob(value)
+	if err != nil {
+		return p, err
+	}
+	if p.Blob, err = m.cache.codec.encode(b); err != nil {
+		return p, err
+	}
+	p.Keep = 10 * circuitOpen // long enough for the back-off to be remembered
+	if e.has {
+		p.Window, p.ReadAt, p.Keep = e.window.Start.UnixNano(), e.readAt().UnixNano(), e.hardUntil.Sub(m.cache.now())
+	}
+	return p, nil
+}
+
 // publish puts an entry where the fleet finds it, and returns false where the
 // fleet has another's instead.
-func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], owner string) bool {
+func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner string) bool {
 	c := m.cache
-	b, err := e.blob()
+	p, err := m.publication(s, e, value, owner)
 	if err != nil {
-		return true // compute has written it before
-	}
-	data, err := c.codec.encode(b)
-	if err != nil {
-		return true
-	}
-	keep, window := e.hardUntil.Sub(c.now()), e.window.Start.UnixNano()
-	if !e.has {
-		keep, window = 10*circuitOpen, 0 // long enough for the back-off to be remembered
+		return true // it was written before
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
 	defer cancel()
 	began := time.Now()
-	done, err := c.store.Publish(ctx, Publication{
-		Key:        s.key,
-		Owner:      owner,
-		Window:     window,
-		Generation: e.generation,
-		Blob:       data,
-		Keep:       keep,
-	})
+	done, err := c.store.Publish(ctx, p)
 	m.stats.store.Observe(time.Since(began).Seconds())
-	if err != nil {
-		c.log.Warn("cache: publish", "memo", m.about.Name, "key", s.key, "error", err)
+	if err != nil && !errors.Is(err, ErrUnavailable) { // which is logged once
+		m.complain.Do(func() { c.log.Warn("cache: publish", "memo", m.about.Name, "key", s.key, "error", err) })
 	}
 	return done || err != nil
 }

@@ -19,6 +19,7 @@ type anySlot interface {
 	weight() uint32
 	evicted()
 	warm(ctx context.Context) error // refresh, and wait for it
+	restore() error                 // give the store what it may have lost
 	storeKey() string
 	names() (memo, key string) // the key as operators write it
 	status() *ProcessStatus
@@ -30,17 +31,17 @@ type slot[P Params, T any] struct {
 	p     P
 	key   string // in the store
 	scope string // by which it alone is invalidated
-	known atomic.Pointer[entry[T]]
-	clear atomic.Pointer[clearance[T]]
-	last  atomic.Int64  // number of the last window in which it was asked for
-	again atomic.Bool   // whether it was asked for before, in that window or the one before it
-	ready chan struct{} // told that the store has news
 
-	planned atomic.Bool // whether a refresh is to start when it may
+	known   atomic.Pointer[entry[T]]
+	clear   atomic.Pointer[clearance[T]]
+	last    atomic.Int64  // number of the last window in which it was asked for, -1: none
+	again   atomic.Bool   // whether it was asked for before, in that window or the one before it
+	planned atomic.Bool   // whether a refresh is to start when it may
+	ready   chan struct{} // holds one value when the store has news
 
 	mu     sync.Mutex
-	flight *flight   // under way, or nil
-	others time.Time // before this another process is left to finish
+	flight *flight   // under way, or nil; guarded by mu
+	others time.Time // before this another process is left to finish; guarded by mu
 }
 
 // A clearance records that no invalidation concerned an entry, as of so many
@@ -52,22 +53,24 @@ type clearance[T any] struct {
 
 // A flight is one attempt to bring a slot up to date. Many may wait for it.
 type flight struct {
+	began    time.Time     // or the boundary that it is ahead of
 	known    chan struct{} // closed when there is something to show, at its end at the latest
 	done     chan struct{} // closed at its end
-	once     sync.Once
-	began    time.Time   // or the boundary that it is ahead of
-	produced atomic.Bool // whether a producer ran, here or in another process
-	early    bool        // whether known was closed before one did; to be read after
-	left     bool        // whether it ended since another process computes
+	deserted chan struct{} // holds one value when the last reader who waited has left
 
-	deserted chan struct{} // told that the last reader who waited has left
-	joined   bool          // whether a reader has waited; guarded by the slot's mutex
-	readers  int           // who wait; guarded by the slot's mutex
-	gone     bool          // whether it has ended since nobody waited; guarded by the slot's mutex
+	// Of the goroutine that runs it.
+	shown bool // whether known is closed
+	left  bool // whether it ended since another process computes
+
+	// Guarded by the slot's mutex.
+	joined  bool // whether a reader has waited
+	readers int  // who wait
+	gone    bool // whether it has ended since nobody waited
+	met     bool // whether somebody asked for a refresh meanwhile
 }
 
 func newFlight(began time.Time) *flight {
-	return &flight{known: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1), began: began}
+	return &flight{began: began, known: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1)}
 }
 
 // join counts the caller among those who wait for a flight. It returns false
@@ -123,11 +126,12 @@ func (s *slot[P, T]) forgetLocked() {
 	}
 }
 
-func (f *flight) tell() {
-	f.once.Do(func() {
-		f.early = !f.produced.Load()
+// show lets the readers go who wait for anything to show.
+func (f *flight) show() {
+	if !f.shown {
+		f.shown = true
 		close(f.known)
-	})
+	}
 }
 
 func (m *Memo[P, T]) place(p P) uint64 { return maphash.Comparable(m.seed, p) }
@@ -160,7 +164,7 @@ func (m *Memo[P, T]) newSlot(p P) *slot[P, T] {
 		memo:  m,
 		p:     p,
 		key:   m.prefix + params,
-		scope: scopeKey(m.cache.tenant, m.about.Name, params),
+		scope: scopeKey(m.cache.space, m.about.Name, params),
 		ready: make(chan struct{}, 1),
 	}
 	s.last.Store(-1)
@@ -200,12 +204,29 @@ func (s *slot[P, T]) learn(e *entry[T]) {
 			return
 		}
 		if s.known.CompareAndSwap(old, e) {
-			s.clear.Store(nil)                           // it would keep the old value
-			s.memo.cache.level.Set(s.memo.place(s.p), s) // weighed anew
-			s.memo.noteFailing(s.key, s)
-			return
+			s.clear.Store(nil) // it would keep the old value
+			break
 		}
 	}
+	if other := s.memo.keep(s); other != s {
+		other.learn(e)
+	}
+}
+
+// keep weighs a slot anew, and puts it back where it was evicted, unless there
+// is another of its key by now. It returns the one that there is.
+func (m *Memo[P, T]) keep(s *slot[P, T]) *slot[P, T] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if other := m.held(s.p); other != nil && other != s {
+		return other
+	}
+	m.cache.level.Set(m.place(s.p), s)
+	if s.last.Load() >= 0 {
+		m.asked[s.key] = s
+	}
+	m.noteFailingLocked(s.key, s)
+	return s
 }
 
 func (s *slot[P, T]) wake() {

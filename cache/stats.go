@@ -107,6 +107,13 @@ func (c *Cache) Stats(ctx context.Context) Stats {
 	return s
 }
 
+// outage returns why the process goes on without the shared level, nil where it
+// does not.
+func (c *Cache) outage() *Outage {
+	o, _ := c.store.Outage()
+	return o
+}
+
 // ResetStats starts the counts of Stats anew. What Prometheus reads goes on:
 // its counters must not fall.
 func (c *Cache) ResetStats() {

@@ -13,7 +13,7 @@ import (
 type Status struct {
 	Key      string // as operators write it: "stats:personal:active"
 	StoreKey string // as the shared level knows it
-	Away     bool   // the shared level is away: below is what this process has of it
+	Away     bool   // the shared level is away: below is nothing of it
 
 	Cached     bool // whether the shared level has a value
 	Window     Window
@@ -78,12 +78,15 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	if err != nil {
 		return Status{}, err
 	}
-	c.attend() // what was invalidated while nobody asked is known then
-	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Away: c.storeErr() != nil}
+	c.catchUp() // what was invalidated while nobody asked is known then
+	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Away: c.outage() != nil}
 	for _, found := range c.level.All() {
 		if slot := found.(anySlot); slot.storeKey() == s.StoreKey {
 			s.Process = slot.status()
 		}
+	}
+	if s.Away {
+		return s, nil
 	}
 	owner, left, err := c.store.Holder(ctx, s.StoreKey)
 	if err != nil {
@@ -104,12 +107,12 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 		s.Reason = err.Error() // readers take it as missing
 		return s, nil
 	}
-	s.Cached = len(b.Value) > 0
+	s.Cached = len(b.value) > 0
 	s.Window, s.Generation, s.ComputedAt, s.Took = Window{b.Window, b.WindowEnd}, b.Generation, b.ComputedAt, b.Took
 	s.SoftUntil, s.HardUntil, s.Failures, s.RetryAt, s.Reason = b.SoftUntil, b.HardUntil, b.Failures, b.RetryAt, b.Reason
 	s.Bytes = len(data)
 	for _, how := range []Strength{Soft, Hard} {
-		if s.Cached && c.generations.invalidated(s.Generation, m.scopes, scopeKey(c.tenant, memo, params), how) {
+		if s.Cached && c.generations.invalidated(s.Generation, m.scopes, scopeKey(c.space, memo, params), how) {
 			s.Invalidated = how.String()
 		}
 	}

@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"exchequer/cache"
+	"exchequer/cache/redisstore"
 	"exchequer/internal/testkit"
 )
 
@@ -39,21 +41,44 @@ func stores(t *testing.T) map[string]cache.Store {
 
 func optionsOf(t *testing.T, url string) redis.UniversalOptions {
 	t.Helper()
-	o, err := cache.ParseRedisURL(url)
+	o, err := redisstore.ParseURL(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-func redisStore(t *testing.T, addrs ...string) *cache.Redis {
+// space is whose numbers the tests' are.
+const space = "town:1"
+
+// A remote is a store on Redis behind its breaker.
+type remote struct{ *cache.Failover }
+
+func newRemote(o redis.UniversalOptions, space string) *remote {
+	return &remote{cache.NewFailover(redisstore.New(o, space), slog.New(slog.DiscardHandler))}
+}
+
+// Err is why the store is not used at the moment.
+func (r *remote) Err() error {
+	if now, _ := r.Outage(); now != nil {
+		return now.Err
+	}
+	return nil
+}
+
+func (r *remote) Outages() uint64 {
+	_, count := r.Outage()
+	return count
+}
+
+func redisStore(t *testing.T, addrs ...string) *remote {
 	t.Helper()
 	return storeOf(t, redis.UniversalOptions{Addrs: addrs})
 }
 
-func storeOf(t *testing.T, o redis.UniversalOptions) *cache.Redis {
+func storeOf(t *testing.T, o redis.UniversalOptions) *remote {
 	t.Helper()
-	store := cache.NewRedis(o, "town")
+	store := newRemote(o, space)
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
@@ -84,4 +109,10 @@ func mini(t *testing.T) string {
 		clock.Wait()
 	})
 	return mini.Addr()
+}
+
+// load asks the store for nothing in particular.
+func load(t *testing.T, s cache.Store) {
+	t.Helper()
+	_, _ = s.Load(t.Context(), "exchequer:{t:m}:s:load") // whether it could is in Outage
 }

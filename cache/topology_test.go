@@ -16,20 +16,20 @@ import (
 
 // What becomes of a fleet when its Cluster or its Sentinel group changes.
 
-// slotKey is in the slot of the memo's keys, which are "exchequer:{town:number}:…".
-const slotKey = "{town:number}"
+// slotKey is in the slot of the memo's keys, which are "exchequer:{town:1:number}:…".
+const slotKey = "{town:1:number}"
 
 // A peer is a process of a fleet.
 type peer struct {
 	*cache.Cache
-	store *cache.Redis
+	store *remote
 	memo  *cache.Memo[One, int]
 }
 
 func peerOf(t *testing.T, url string, s *source) peer {
 	t.Helper()
 	store := storeOf(t, optionsOf(t, url))
-	c := open(t, cache.Deps{Store: store, Tenant: "town"})
+	c := open(t, cache.Deps{Store: store, Space: space})
 	return peer{c, store, numberOf(c, s)}
 }
 
@@ -67,7 +67,7 @@ func wantRecovered(t *testing.T, url string, a, b peer) {
 	// One that asks a frozen node first goes on alone for a moment.
 	eventually(t, 20*time.Second, "a fresh process shows what the others do", func() bool {
 		store := storeOf(t, optionsOf(t, url))
-		late := cache.New(cache.Deps{Store: store, Tenant: "town"})
+		late := cache.New(cache.Deps{Store: store, Space: space})
 		defer late.Close(t.Context())
 		var own source
 		own.runs.Store(-1000)

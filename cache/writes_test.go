@@ -19,7 +19,7 @@ type record struct{ written, runs atomic.Int64 }
 // open declares the memo in a process of its own, with a window so long that
 // only writes refresh it.
 func (r *record) open(t *testing.T, store cache.Store) (*cache.Cache, *cache.Memo[One, int64]) {
-	c := open(t, cache.Deps{Store: store, Tenant: "town"})
+	c := open(t, cache.Deps{Store: store, Space: space})
 	return c, cache.NewMemo(c, cache.Spec{Name: "written", Window: 100 * time.Hour, Tags: []string{"transactions"}},
 		func(context.Context, cache.Window, One) (int64, error) {
 			r.runs.Add(1)
@@ -66,6 +66,36 @@ func TestManyWritesRefreshAKeyOnceASecondAndTheLastOneIsSeen(t *testing.T) {
 			if last := get(t, memo, One{}); last.State != cache.Fresh || last.Value != r.written.Load() {
 				t.Errorf("%s: when it was due: %d %v, want %d fresh", name, last.Value, last.State, r.written.Load())
 			}
+		}
+	})
+}
+
+func TestAWriteThatIsReadWhileAnEarlierOneIsComputedIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, cache.Deps{})
+		var written atomic.Int64
+		m := cache.NewMemo(c, cache.Spec{Name: "written", Window: 100 * time.Hour, Tags: []string{"transactions"}},
+			func(context.Context, cache.Window, One) (int64, error) {
+				n := written.Load()
+				time.Sleep(2 * time.Second)
+				return n, nil
+			})
+		write := func() {
+			written.Add(1)
+			if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("transactions")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		get(t, m, One{})
+		time.Sleep(5 * time.Second)
+		write()
+		get(t, m, One{}) // a run begins
+		time.Sleep(time.Second)
+		write()
+		get(t, m, One{}) // while it is under way
+		time.Sleep(10 * time.Second)
+		if r := get(t, m, One{}); r.Value != 2 || r.State != cache.Fresh {
+			t.Errorf("after the last write: %d %v, want 2 fresh", r.Value, r.State)
 		}
 	})
 }
@@ -163,7 +193,7 @@ func TestAStoreMakesAnInvalidationOfOneNameOnce(t *testing.T) {
 			var wg sync.WaitGroup
 			for range processes {
 				wg.Go(func() {
-					generation, first, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:t:a"}, "t:write 7")
+					generation, first, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:t:a"}, 0, "t:write 7")
 					if err != nil {
 						t.Error(err)
 					}
@@ -179,11 +209,11 @@ func TestAStoreMakesAnInvalidationOfOneNameOnce(t *testing.T) {
 			if raised != 1 || len(generations) != 1 {
 				t.Errorf("%d of %d raised the generation, to %v, want one, and all to know it", raised, processes, generations)
 			}
-			other, first, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:t:a"}, "t:write 8")
+			other, first, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:t:a"}, 0, "t:write 8")
 			if err != nil || !first || generations[other] {
 				t.Errorf("another name: generation %d, %v, %v, want a new one", other, first, err)
 			}
-			if r, ok := store.(*cache.Redis); ok && r.Err() != nil {
+			if r, ok := store.(*remote); ok && r.Err() != nil {
 				t.Errorf("Redis was left aside: %v", r.Err())
 			}
 		})

@@ -78,7 +78,7 @@ func newTown() *town {
 func (tn *town) start(t testing.TB) *httptest.Server {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	c := cache.New(cache.Deps{Store: tn.store, Tenant: "test", Log: slog.New(slog.DiscardHandler), Registerer: registry, Policies: tn.policies})
+	c := cache.New(cache.Deps{Store: tn.store, Space: "test:1", Log: slog.New(slog.DiscardHandler), Registerer: registry, Policies: tn.policies})
 	spec := func(name string) cache.Spec {
 		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute, Tags: []string{"ledger"}}
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/cache/redisstore"
 	"exchequer/internal/testkit"
 )
 
@@ -32,11 +34,11 @@ func operated(log *journal) *town {
 // shares makes the town's process one of those that share a Redis.
 func (tn *town) shares(t *testing.T, server *testkit.RedisServer) *town {
 	t.Helper()
-	options, err := cache.ParseRedisURL(server.URL())
+	options, err := redisstore.ParseURL(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := cache.NewRedis(options, "test")
+	store := cache.NewFailover(redisstore.New(options, "test:1"), slog.New(slog.DiscardHandler))
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)

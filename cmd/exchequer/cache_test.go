@@ -39,7 +39,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	}
 	wants(0, "cache stats", ":"+strconv.Itoa(os.Getpid())+" since", "single", "master", "economy.overview", "100.0 %", "closed")
 	wants(0, "cache policies", "economy.overview", "30 s", "7 days", "15 s")
-	wants(0, "cache status economy.overview:30", "exchequer:{default:economy.overview}", "process   fresh; as of", "nobody computes it")
+	wants(0, "cache status economy.overview:30", "exchequer:{default:", "process   fresh; as of", "nobody computes it")
 	wants(0, "cache status economy.overview:12", "process   not asked here", "shared    nothing")
 	wants(0, "cache invalidate --pattern economy.*", "invalidated (soft): pattern economy.*")
 	wants(0, "cache status economy.overview:90", "stale, since it was invalidated")

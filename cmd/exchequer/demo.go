@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"exchequer/aggregates"
-	"exchequer/cache"
 	"exchequer/internal/town"
 	"exchequer/ledger"
 )
@@ -64,7 +63,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
 		return err
 	}
-	return c.serve(ctx, running{s, log, token, listener, db, cache.NewMemory(), tracing, func(ctx context.Context, record *ledger.Ledger) {
+	return c.serve(ctx, running{s, log, token, listener, db, sharedCache{tenant: c.Tenant}, tracing, func(ctx context.Context, record *ledger.Ledger) {
 		c.live(ctx, log, simulated, record)
 	}})
 }

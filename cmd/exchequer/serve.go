@@ -56,11 +56,10 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer listener.Close()
-	store, closeStore, err := c.store(c.Tenant)
+	shared, err := c.shared(c.Tenant)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeStore()) }()
 	tracing, err := startTracing(ctx, log)
 	if err != nil {
 		return err
@@ -71,7 +70,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, running{s, log, token, listener, db, store, tracing, nil})
+	return c.serve(ctx, running{s, log, token, listener, db, shared, tracing, nil})
 }
 
 // listen takes the address before anything else is started, so that a second
@@ -93,7 +92,7 @@ type running struct {
 	token      string // the operators'
 	listener   net.Listener
 	db         *database
-	store      cache.Store
+	shared     sharedCache
 	tracing    *telemetry.Tracing
 	background func(context.Context, *ledger.Ledger) // runs beside it, and may write; may be nil
 }
@@ -113,17 +112,20 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		return err
 	}
 	defer endMetrics()
-	memos := cache.New(cache.Deps{Store: r.store, Tenant: f.Tenant, Log: r.log, Registerer: registry, Policies: f.Policies})
+	memos, err := r.shared.open(ctx, r.db.Pool, cache.Deps{Log: r.log, Registerer: registry, Policies: f.Policies})
+	if err != nil {
+		return err
+	}
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 		defer cancel()
-		err = errors.Join(err, memos.Close(ending))
+		err = errors.Join(err, memos.close(ending))
 	}()
 	handler, err := web.New(web.Deps{
-		Economy:        aggregates.NewEconomy(memos, r.db.Pool),
-		API:            aggregates.NewAPI(memos, r.db.Pool),
+		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
+		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
 		Now:            memos.Now,
-		Cache:          memos,
+		Cache:          memos.Cache,
 		OperatorToken:  r.token,
 		Leaving:        ctx,
 		Settings:       settings.get,
@@ -141,7 +143,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	if err := memos.CheckPolicies(); err != nil {
 		return err
 	}
-	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", redisMode(r.store), "tenant", f.Tenant,
+	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
 		"policies", f.Policies.text(), "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
 	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
@@ -156,7 +158,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	work.Go(func() { r.db.keep(working, r.log) })
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { settings.keep(working, r.log) })
-	written := writes{memos, r.log}
+	written := writes{memos.Cache, r.log}
 	work.Go(func() { written.listen(working, r.db.Config().ConnConfig) })
 	if r.background != nil {
 		work.Go(func() { r.background(working, ledger.New(r.db.Pool, written.touched)) })

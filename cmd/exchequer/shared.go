@@ -1,9 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
 	"exchequer/cache"
+	"exchequer/cache/pgjournal"
+	"exchequer/cache/redisstore"
 )
 
 // sharedCacheFlags say what the processes of a fleet share their cache in.
@@ -23,45 +30,65 @@ type sharedCacheFlags struct {
 	RedisKeyFile  string `name:"redis-key-file" env:"REDIS_KEY_FILE" type:"path" help:"Key of our own certificate (PEM)."`
 }
 
-// store returns the tenant's store, which connects at its first use, and how
-// to close it.
-func (f sharedCacheFlags) store(tenant string) (store cache.Store, closeStore func() error, err error) {
-	if err := cache.CheckTenant(tenant); err != nil {
-		return nil, nil, err
+// A sharedCache is what a fleet shares its cache in.
+type sharedCache struct {
+	options *redis.UniversalOptions // nil: nothing, the cache is the process's own
+	tenant  string
+}
+
+// shared checks the flags and returns what they say.
+func (f sharedCacheFlags) shared(tenant string) (sharedCache, error) {
+	s := sharedCache{tenant: tenant}
+	if err := redisstore.CheckTenant(tenant); err != nil {
+		return s, err
 	}
 	address, err := secret("REDIS_URL", f.RedisURL, f.RedisURLFile)
+	if err != nil || address == "" {
+		return s, err
+	}
+	options, err := redisstore.ParseURL(address)
 	if err != nil {
-		return nil, nil, err
+		return s, err
 	}
-	if address == "" {
-		return cache.NewMemory(), func() error { return nil }, nil
-	}
-	options, err := cache.ParseRedisURL(address)
-	if err != nil {
-		return nil, nil, err
-	}
-	access := cache.RedisAccess{
+	access := redisstore.Access{
 		Username: f.RedisUsername, SentinelUsername: f.RedisSentinelUsername,
 		CAFile: f.RedisCAFile, CertFile: f.RedisCertFile, KeyFile: f.RedisKeyFile,
 	}
 	if access.Password, err = secret("REDIS_PASSWORD", f.RedisPassword, f.RedisPasswordFile); err != nil {
-		return nil, nil, err
+		return s, err
 	}
 	if access.SentinelPassword, err = secret("REDIS_SENTINEL_PASSWORD", f.RedisSentinelPassword, f.RedisSentinelPasswordFile); err != nil {
-		return nil, nil, err
+		return s, err
 	}
-	if err := access.Grant(&options); err != nil {
-		return nil, nil, err
-	}
-	logging.Disable() // of the library, whose lines are not in our form; the cache tells of outages itself
-	redis := cache.NewRedis(options, tenant)
-	return redis, redis.Close, nil
+	s.options = &options
+	return s, access.Grant(&options)
 }
 
-// redisMode is what a store is in: "memory" for the process's own.
-func redisMode(store cache.Store) string {
-	if redis, ok := store.(*cache.Redis); ok {
-		return redis.Mode()
+// An openCache is a cache with what it stands on.
+type openCache struct {
+	*cache.Cache
+	redis string // its mode; "memory": none
+	close func(context.Context) error
+}
+
+// open returns the cache of the numbers of a database.
+func (s sharedCache) open(ctx context.Context, db *pgxpool.Pool, d cache.Deps) (openCache, error) {
+	identity, err := pgjournal.Identity(ctx, db)
+	if err != nil {
+		return openCache{}, err
 	}
-	return "memory"
+	d.Space, d.Journal = s.tenant+":"+identity, pgjournal.New(db)
+	if s.options == nil {
+		d.Store = cache.NewMemory()
+		c := cache.New(d)
+		return openCache{c, "memory", c.Close}, nil
+	}
+	logging.Disable() // of the library, whose lines are not in our form; the cache logs outages itself
+	driver := redisstore.New(*s.options, d.Space)
+	failover := cache.NewFailover(driver, d.Log)
+	d.Store = failover
+	c := cache.New(d)
+	return openCache{c, driver.Mode(), func(ctx context.Context) error {
+		return errors.Join(c.Close(ctx), failover.Close())
+	}}, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/cache/redisstore"
 	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
@@ -30,8 +31,8 @@ type member struct {
 // join starts a process. Deaf ones hear nothing from Postgres.
 func join(t *testing.T, db *pgxpool.Pool, options redis.UniversalOptions, window time.Duration, deaf bool) *member {
 	t.Helper()
-	store := cache.NewRedis(options, "")
-	memos := cache.New(cache.Deps{Store: store, Policies: map[string]cache.Policy{"stats": {Window: window}}})
+	store := cache.NewFailover(redisstore.New(options, "town:1"), slog.New(slog.DiscardHandler))
+	memos := cache.New(cache.Deps{Store: store, Space: "town:1", Policies: map[string]cache.Policy{"stats": {Window: window}}})
 	written := writes{memos, slog.New(slog.DiscardHandler)}
 	m := &member{memos, aggregates.NewStats(memos, db), ledger.New(db, written.touched)}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -110,7 +111,7 @@ func TestAWriteIsSeenByTheWholeFleetWhoeverWrote(t *testing.T) {
 	db := testkit.Postgres(t)
 	server := redis.UniversalOptions{Addrs: []string{testkit.Redis(t).Addr}}
 	a, b := join(t, db, server, long, false), join(t, db, server, long, false)
-	watching := cache.NewRedis(server, "")
+	watching := redisstore.New(server, "town:1")
 	defer watching.Close()
 	var mu sync.Mutex
 	var raised int // by messages of invalidations

@@ -35,13 +35,15 @@ end
 -- What is invalidated for all tenants is to be above what any of them has.
 redis.call('ZADD', KEYS[2], 'GT', text, 'newest')
 -- Too many scopes: the older half is forgotten, and all that is older than
--- them counts as invalidated.
+-- them counts as invalidated, as strongly as they said.
 local count = redis.call('ZCARD', KEYS[1])
 if count > tonumber(ARGV[3]) then
 	local middle = math.floor(count / 2)
-	local forgotten = redis.call('ZRANGE', KEYS[1], middle, middle, 'WITHSCORES')[2]
+	local old = redis.call('ZRANGE', KEYS[1], 0, middle, 'WITHSCORES')
 	redis.call('ZREMRANGEBYRANK', KEYS[1], 0, middle)
-	redis.call('ZADD', KEYS[1], 'GT', forgotten, 'hard all')
+	for i = 1, #old, 2 do -- in the order of their generations
+		redis.call('ZADD', KEYS[1], 'GT', old[i + 1], string.sub(old[i], 1, 5) == 'hard ' and 'hard all' or 'soft all')
+	end
 end
 if KEYS[3] then
 	redis.call('SET', KEYS[3], text, 'PX', ARGV[4])

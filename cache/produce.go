@@ -3,9 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
-	"reflect"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +29,7 @@ func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 		IsExcluded:  abandoned,
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				m.reopens.Store(m.cache.nano() + int64(circuitOpen))
+				m.reopens.Store(int64(time.Since(m.cache.began) + circuitOpen))
 				m.cache.log.Error("cache: circuit opened", "memo", m.about.Name, "for", circuitOpen)
 			}
 		},
@@ -43,30 +40,28 @@ func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 func abandoned(err error) bool { return errors.Is(err, errClosed) || errors.Is(err, errLockLost) }
 
 // compute runs the producer for the present window and returns what is known
-// then: the new value, or the old one with the failure written on it. It
-// returns false when there is nothing to tell.
-func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*entry[T], bool) {
+// then: the new value with its JSON, or the old one with the failure written on
+// it. It returns nil where nothing new is known.
+func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*entry[T], []byte) {
 	c := m.cache
 	done, err := m.circuit.Allow()
 	if err != nil {
 		// For this process only: the others have their own circuits.
 		s.learn(m.paused(s.known.Load()))
 		m.stats.refreshes.paused.Add(1)
-		return nil, false
+		return nil, nil
 	}
 	// What is invalidated from here on is invalidated for this run's value.
-	if err := c.hear(ctx); err != nil {
+	if err := c.hear(ctx, false); err != nil {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
-	generation := c.generations.newest.Load()
-	now := c.now()
-	e := entry[T]{has: true, window: WindowAt(now, m.policy.Window), generation: generation}
-	f.produced.Store(true)
+	e := entry[T]{has: true, window: WindowAt(c.now(), m.policy.Window), generation: c.generations.newest.Load()}
 	began := time.Now()
 	e.value, err = m.run(ctx, e.window, s.p)
 	e.took = time.Since(began)
+	var value []byte
 	if err == nil {
-		err = m.fits(&e)
+		value, err = marshal(e.value)
 	}
 	switch {
 	case err == nil:
@@ -79,32 +74,21 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	m.stats.producer.Observe(e.took.Seconds())
 	if abandoned(err) {
 		m.stats.refreshes.lost.Add(1)
-		return nil, false
+		return nil, nil
 	}
 	if err != nil {
 		m.stats.refreshes.failed.Add(1)
 		failed := m.failed(s.known.Load(), err)
 		c.log.Error("cache: producer failed", "memo", m.about.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
-		return failed, true
+		return failed, nil
 	}
 	m.stats.refreshes.done.Add(1)
+	e.weigh(value)
 	e.computedAt = c.now()
 	e.lag = m.lag.record(e.computedAt.Sub(f.began))
 	e.softUntil = e.window.Start.Add(m.policy.Soft)
 	e.hardUntil = e.window.Start.Add(m.policy.Hard)
-	return e.sealed(), true
-}
-
-// fits writes the value once, to learn its hash and sizes, and that it can be.
-func (m *Memo[P, T]) fits(e *entry[T]) error {
-	if _, err := e.blob(); err != nil {
-		return fmt.Errorf("encode value: %w", err)
-	}
-	if e.bytes > valueLimit {
-		return fmt.Errorf("%w: %d bytes", errTooLarge, e.bytes)
-	}
-	e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
-	return nil
+	return e.sealed(), value
 }
 
 // run calls the producer under its deadline. A producer that does not heed it
@@ -148,11 +132,7 @@ func (m *Memo[P, T]) run(ctx context.Context, w Window, p P) (T, error) {
 }
 
 func (m *Memo[P, T]) call(ctx context.Context, w Window, p P) (value T, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	return m.produce(ctx, w, p)
 }
 
@@ -189,10 +169,8 @@ func extension(p Policy) time.Duration { return min(p.Soft/2, circuitOpen) }
 // paused is the entry while the memo's circuit is open.
 func (m *Memo[P, T]) paused(known *entry[T]) *entry[T] {
 	e := copied(known)
-	e.retryAt = time.Unix(0, m.reopens.Load()).UTC()
-	if soon := m.cache.now().Add(firstRetry); e.retryAt.Before(soon) {
-		e.retryAt = soon // it is being tried
-	}
+	left := time.Duration(m.reopens.Load()) - time.Since(m.cache.began)
+	e.retryAt = m.cache.now().Add(max(left, firstRetry)) // at least, as it is being tried then
 	if e.reason == "" {
 		e.reason = reasonPaused
 	}

@@ -1,4 +1,4 @@
-package cache
+package redisstore
 
 import (
 	_ "embed"
@@ -8,7 +8,7 @@ import (
 
 // scripts are what Redis does in one step. Each is loaded once a server, by
 // its hash.
-type scripts struct{ publish, lock, extend, unlock, invalidate *redis.Script }
+type scripts struct{ publish, lock, extend, unlock, invalidate, restore *redis.Script }
 
 //go:embed scripts/publish.lua
 var publishLua string
@@ -25,6 +25,9 @@ var unlockLua string
 //go:embed scripts/invalidate.lua
 var invalidateLua string
 
+//go:embed scripts/restore.lua
+var restoreLua string
+
 func newScripts() scripts {
 	return scripts{
 		publish:    redis.NewScript(publishLua),
@@ -32,5 +35,6 @@ func newScripts() scripts {
 		extend:     redis.NewScript(extendLua),
 		unlock:     redis.NewScript(unlockLua),
 		invalidate: redis.NewScript(invalidateLua),
+		restore:    redis.NewScript(restoreLua),
 	}
 }

@@ -3,12 +3,12 @@ package cache
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Strength says what becomes of an invalidated value.
@@ -25,6 +25,14 @@ func (s Strength) String() string {
 		return "hard"
 	}
 	return "soft"
+}
+
+// StrengthOf is the inverse of String. What is neither is soft.
+func StrengthOf(s string) Strength {
+	if s == Hard.String() {
+		return Hard
+	}
+	return Soft
 }
 
 // A Scope is a set of values to invalidate.
@@ -47,10 +55,10 @@ func Once(event string) Scope { return Scope{"once", event, ""} }
 // The names of scopes in the store.
 const scopeEverything = "all"
 
-func scopeTenant(tenant string) string       { return "tenant:" + tenant }
-func scopeMemo(tenant, memo string) string   { return "memo:" + tenant + ":" + memo }
-func scopeTag(tenant, tag string) string     { return "tag:" + tenant + ":" + tag }
-func scopeKey(tenant, memo, p string) string { return "key:" + tenant + ":" + memo + ":" + p }
+func scopeTenant(space string) string       { return "tenant:" + space }
+func scopeMemo(space, memo string) string   { return "memo:" + space + ":" + memo }
+func scopeTag(space, tag string) string     { return "tag:" + space + ":" + tag }
+func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo + ":" + p }
 
 // Invalidate marks the values of the scopes as stale, or forbids them. It is
 // in force here when it returns, and everywhere else within a second. A
@@ -62,15 +70,15 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	for _, s := range scopes {
 		switch s.kind {
 		case "once":
-			once = c.tenant + ":" + s.name
+			once = s.name
 		case "key":
-			names = append(names, scopeKey(c.tenant, s.name, s.params))
+			names = append(names, scopeKey(c.space, s.name, s.params))
 		case "memo":
-			names = append(names, scopeMemo(c.tenant, s.name))
+			names = append(names, scopeMemo(c.space, s.name))
 		case "tag":
-			names = append(names, scopeTag(c.tenant, s.name))
+			names = append(names, scopeTag(c.space, s.name))
 		case "tenant":
-			names = append(names, scopeTenant(c.tenant))
+			names = append(names, scopeTenant(c.space))
 		case "all":
 			names = append(names, scopeEverything)
 		case "memos":
@@ -79,7 +87,7 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 				return fmt.Errorf("invalidate: %w", err)
 			}
 			for _, memo := range matched {
-				names = append(names, scopeMemo(c.tenant, memo))
+				names = append(names, scopeMemo(c.space, memo))
 			}
 		}
 	}
@@ -93,19 +101,40 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	}
 	// The generation first, so that whoever looks from now on sees it; then this
 	// process; then the others, who would find out by themselves within a second.
-	generation, first, err := c.store.Invalidate(ctx, how, names, once)
+	generation, first, err := c.store.Invalidate(ctx, how, names, c.generations.newest.Load(), once)
 	if err != nil {
-		return fmt.Errorf("invalidate: %w", err)
+		if ctx.Err() != nil {
+			return fmt.Errorf("invalidate: %w", err)
+		}
+		generation, first = c.generationAlone(), true
+		c.restoreDue.Store(true)
 	}
 	list := raised(how, names, generation)
 	c.generations.learn(list...)
 	if !first {
 		return nil
 	}
-	if err := c.store.Tell(ctx, list); err != nil {
-		c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
+	if err == nil {
+		if err := c.store.Tell(ctx, list); err != nil {
+			c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
+		}
+	}
+	if how == Hard && c.journal != nil {
+		if err := c.journal.Record(ctx, list); err != nil {
+			return fmt.Errorf("invalidate: in force, but not recorded, so that it ends should the shared level lose its data: invalidate again: %w", err)
+		}
 	}
 	return nil
+}
+
+// aloneSlack is how far the clocks of two processes can differ after an outage.
+const aloneSlack = time.Second
+
+// generationAlone is what the store would give if it could be asked: above all
+// that are known, and by the clock, so that it is above those too that others
+// raise before, and below those after.
+func (c *Cache) generationAlone() int64 {
+	return max(c.generations.newest.Load()+1, c.now().Add(aloneSlack).UnixMicro())
 }
 
 // matching returns the names of the memos that a pattern matches.
@@ -131,20 +160,29 @@ type generations struct {
 	changes atomic.Uint64 // of the marks
 	polled  atomic.Int64  // up to here the store was asked; messages may leave gaps below newest
 	refused atomic.Int64  // the last one that was of the future
-	mu      sync.RWMutex
-	marks   map[mark]int64
+
+	mu    sync.RWMutex // guards marks
+	marks marks
+}
+
+// lacking returns the invalidations that are known here and not in a list.
+func (g *generations) lacking(list []Invalidation) []Invalidation {
+	there := marks{}
+	for _, i := range list {
+		there.raise(i)
+	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return slices.DeleteFunc(g.marks.above(0), func(i Invalidation) bool {
+		return max(there[mark{i.Scope, i.How}], there[mark{scopeEverything, i.How}]) >= i.Generation
+	})
 }
 
 func (g *generations) learn(list ...Invalidation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, i := range list {
-		k := mark{i.Scope, i.How}
-		g.marks[k] = max(g.marks[k], i.Generation)
-		if len(g.marks) > markLimit {
-			all := mark{scopeEverything, Hard}
-			g.marks[all] = max(g.marks[all], newerHalf(g.marks))
-		}
+		g.marks.raise(i)
 		if i.Generation > g.newest.Load() {
 			g.newest.Store(i.Generation)
 		}
@@ -185,21 +223,17 @@ func (g *generations) invalidated(generation int64, scopes []string, key string,
 	return g.marks[mark{key, how}] > generation
 }
 
-// newerHalf deletes the older half of the marks and returns the newest
-// generation among them.
-func newerHalf(marks map[mark]int64) int64 {
-	all := slices.Sorted(maps.Values(marks))
-	middle := all[len(all)/2]
-	maps.DeleteFunc(marks, func(_ mark, generation int64) bool { return generation <= middle })
-	return middle
-}
-
-// hear asks the store for invalidations that no message has told of.
-func (c *Cache) hear(ctx context.Context) error {
+// hear asks the store for invalidations that no message has told of: for all,
+// or those above the last ones.
+func (c *Cache) hear(ctx context.Context, all bool) error {
 	g := &c.generations
-	list, err := c.store.Invalidations(ctx, g.polled.Load())
+	above := g.polled.Load()
+	if all {
+		above = 0 // what was restored may be below
+	}
+	list, err := c.store.Invalidations(ctx, above)
 	if err != nil {
-		return fmt.Errorf("read generations: %w", err)
+		return fmt.Errorf("read invalidations: %w", err)
 	}
 	list = c.believed(list)
 	g.learn(list...)

@@ -1,4 +1,4 @@
-package cache_test
+package redisstore_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"exchequer/cache"
+	"exchequer/cache/redisstore"
 )
 
 func TestTheAddressOfRedisNamesOneServerAClusterOrSentinels(t *testing.T) {
@@ -24,7 +24,7 @@ func TestTheAddressOfRedisNamesOneServerAClusterOrSentinels(t *testing.T) {
 		"redis://:p@a:1,b:2/1?master=town":      {Addrs: []string{"a:1", "b:2"}, DB: 1, Password: "p", Master: "town"},
 		"unix:///run/redis.sock":                {Addrs: []string{"/run/redis.sock"}},
 	} {
-		o, err := cache.ParseRedisURL(address)
+		o, err := redisstore.ParseURL(address)
 		if err != nil {
 			t.Errorf("ParseRedisURL(%q) = %v", address, err)
 			continue
@@ -38,8 +38,21 @@ func TestTheAddressOfRedisNamesOneServerAClusterOrSentinels(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"", "localhost:6379", "http://localhost", "redis://me:secret@host/one", "redis://me:secret@a,b/1", "redis://me:secret@a,b?master=m&cluster=true", "redis://me:secret@a?pool=1", "redis://me:secret%@host"} {
-		if _, err := cache.ParseRedisURL(address); err == nil || strings.Contains(err.Error(), "secret") {
+		if _, err := redisstore.ParseURL(address); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("ParseRedisURL(%q) = %v, want an error without the password", address, err)
+		}
+	}
+}
+
+func TestATenantsNameCanBePartOfKeys(t *testing.T) {
+	for _, name := range []string{"default", "Town-1_a.b", strings.Repeat("x", 64)} {
+		if err := redisstore.CheckTenant(name); err != nil {
+			t.Errorf("CheckTenant(%q) = %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "a:b", "a{b}", "a b", "ä", "a\n", strings.Repeat("x", 65)} {
+		if redisstore.CheckTenant(name) == nil {
+			t.Errorf("CheckTenant(%q) = nil", name)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package cache
+package redisstore
 
 import (
 	"crypto/tls"
@@ -10,9 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisAccess is what it takes to be let in, beside the address. What is empty
+// Access is what it takes to be let in, beside the address. What is empty
 // stays as the address has it.
-type RedisAccess struct {
+type Access struct {
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
 	CAFile                             string // of the authorities that sign the servers' certificates, instead of the system's
@@ -20,7 +20,7 @@ type RedisAccess struct {
 }
 
 // Grant completes the options with it.
-func (a RedisAccess) Grant(o *redis.UniversalOptions) error {
+func (a Access) Grant(o *redis.UniversalOptions) error {
 	if a.Username != "" {
 		o.Username = a.Username
 	}

@@ -1,4 +1,4 @@
-package cache_test
+package redisstore_test
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"exchequer/cache"
+	"exchequer/cache/redisstore"
 	"exchequer/internal/testkit"
 )
 
@@ -21,12 +22,12 @@ import (
 type words []any
 
 func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
-	server := sharedServer()
+	server := testkit.Redis(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr})
 	defer client.Close()
-	later := time.Now().Add(time.Hour).UnixMicro()
+	soon, later := time.Now().Add(5*time.Second).UnixMicro(), time.Now().Add(time.Hour).UnixMicro()
 	blob := func(window, generation int, text string) words {
-		return words{"HSET", "blob", "window", window, "generation", generation, "blob", text}
+		return words{"HSET", "blob", "window", window, "generation", generation, "read", 5, "blob", text}
 	}
 	cases := []struct {
 		script, name string
@@ -51,21 +52,23 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		{"unlock", "another's", []words{{"SET", "lock", "you"}}, []string{"lock"}, words{"me"}, "0", map[string]string{"GET lock": "you"}},
 		{"unlock", "none", nil, []string{"lock"}, words{"me"}, "0", nil},
 
-		{"publish", "with the lock", []words{{"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, "new", 60_000, "c", "ready blob"}, "1",
+		{"publish", "with the lock", []words{{"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, 5, "new", 60_000, "c", "ready blob"}, "1",
 			map[string]string{"HMGET blob window generation blob": "[7 3 new]", "GET lock": "me"}},
-		{"publish", "without the lock", nil, []string{"blob", "lock"}, words{"me", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
-		{"publish", "with another's lock", []words{{"SET", "lock", "you"}}, []string{"blob", "lock"}, words{"me", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
-		{"publish", "given back, whoever has the lock", []words{{"SET", "lock", "you"}}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "over an earlier window", []words{blob(6, 9, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "under a later window", []words{blob(8, 1, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
-		{"publish", "under a later generation", []words{blob(7, 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
-		{"publish", "given back, and there already", []words{blob(7, 3, "with a failure since")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "with a failure since"}},
-		{"publish", "the same again", []words{blob(7, 3, "old"), {"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "over a window that a wrong clock made", []words{blob(int(later), 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "over what is no blob", []words{{"SET", "blob", "junk"}}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "over a window of words", []words{{"HSET", "blob", "window", "soon", "generation", "x", "blob", "junk"}}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "under a generation of the far future", []words{blob(7, 9_000_000_000_000_000_000, "forged")}, []string{"blob", "lock"}, words{"", 7, 3, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
-		{"publish", "a window that a wrong clock made", nil, []string{"blob", "lock"}, words{"", later, 3, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
+		{"publish", "without the lock", nil, []string{"blob", "lock"}, words{"me", 7, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
+		{"publish", "with another's lock", []words{{"SET", "lock", "you"}}, []string{"blob", "lock"}, words{"me", 7, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
+		{"publish", "given back, whoever has the lock", []words{{"SET", "lock", "you"}}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "over an earlier window", []words{blob(6, 9, "old")}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "under a later window", []words{blob(8, 1, "old")}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
+		{"publish", "under a later generation", []words{blob(7, 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
+		{"publish", "under a later reading", []words{{"HSET", "blob", "window", 7, "generation", 3, "read", 6, "blob", "old"}, {"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "old"}},
+		{"publish", "given back, and there already", []words{blob(7, 3, "with a failure since")}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"HGET blob blob": "with a failure since"}},
+		{"publish", "the same again", []words{blob(7, 3, "old"), {"SET", "lock", "me"}}, []string{"blob", "lock"}, words{"me", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "over a window that a wrong clock made", []words{blob(int(later), 4, "old")}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "over what is no blob", []words{{"SET", "blob", "junk"}}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "over a window of words", []words{{"HSET", "blob", "window", "soon", "generation", "x", "blob", "junk"}}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "under a generation of the far future", []words{blob(7, 9_000_000_000_000_000_000, "forged")}, []string{"blob", "lock"}, words{"", 7, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "a window of servers whose clocks are ahead", nil, []string{"blob", "lock"}, words{"", soon, 3, 5, "new", 60_000, "c", "m"}, "1", map[string]string{"HGET blob blob": "new"}},
+		{"publish", "a window that a wrong clock made", nil, []string{"blob", "lock"}, words{"", later, 3, 5, "new", 60_000, "c", "m"}, "0", map[string]string{"EXISTS blob": "0"}},
 
 		{"invalidate", "above what there is", []words{{"ZADD", "own", later, "soft a"}}, []string{"own", "all"}, words{"hard", 0, 10, 60_000, "a", "b"}, fmt.Sprintf("[%d 1]", later+1),
 			map[string]string{"ZRANGE own 0 -1": "[soft a hard a hard b]", "ZRANGE all 0 -1": "[newest]"}},
@@ -76,7 +79,13 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		{"invalidate", "for an event that was heard of", []words{{"SET", "once", 42}}, []string{"own", "all", "once"}, words{"soft", 0, 10, 60_000, "a"}, "[42 0]", map[string]string{"EXISTS own all": "0"}},
 		{"invalidate", "for an event that is new", nil, []string{"own", "all", "once"}, words{"soft", later, 10, 60_000, "a"}, fmt.Sprintf("[%d 1]", later+1), map[string]string{"GET once": fmt.Sprint(later + 1)}},
 		{"invalidate", "more scopes than are kept", []words{{"ZADD", "own", 1, "soft a", 2, "soft b", 3, "soft c", 4, "soft d"}}, []string{"own", "all"}, words{"soft", later, 4, 60_000, "z"}, fmt.Sprintf("[%d 1]", later+1),
-			map[string]string{"ZRANGE own 0 -1": "[hard all soft d soft z]", "ZRANGEBYSCORE own 3 3": "[hard all]"}},
+			map[string]string{"ZRANGE own 0 -1": "[soft all soft d soft z]", "ZRANGEBYSCORE own 3 3": "[soft all]"}},
+		{"invalidate", "more scopes than are kept, some of them forbidden", []words{{"ZADD", "own", 1, "hard a", 2, "hard b", 3, "soft c", 4, "soft d"}}, []string{"own", "all"}, words{"soft", later, 4, 60_000, "z"}, fmt.Sprintf("[%d 1]", later+1),
+			map[string]string{"ZRANGE own 0 -1": "[hard all soft all soft d soft z]", "ZRANGEBYSCORE own 2 2": "[hard all]", "ZRANGEBYSCORE own 3 3": "[soft all]"}},
+
+		{"restore", "what is lacking", []words{{"ZADD", "own", 5, "hard a", 9, "soft b"}}, []string{"own"}, words{7, "hard a", 8, "soft b", 1, "hard c"}, "1",
+			map[string]string{"ZRANGE own 0 -1 WITHSCORES": "[[hard c 1] [hard a 7] [soft b 9]]"}},
+		{"restore", "over what is no list of invalidations", []words{{"SET", "own", "junk"}}, []string{"own"}, words{7, "hard a"}, "1", map[string]string{"ZRANGE own 0 -1": "[hard a]"}},
 	}
 	var tested []string
 	for _, c := range cases {
@@ -126,7 +135,8 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 func TestScriptsAreSentOnceAndAgainWhereTheServerHasForgottenThem(t *testing.T) {
 	t.Parallel()
 	server := testkit.Redis(t)
-	store := redisStore(t, server.Addr)
+	store := redisstore.New(redis.UniversalOptions{Addrs: []string{server.Addr}}, "town:1")
+	defer store.Close()
 	const key, rounds = "exchequer:{t:m}:s:scripts", 20
 	use := func(i int) {
 		t.Helper()
@@ -140,8 +150,11 @@ func TestScriptsAreSentOnceAndAgainWhereTheServerHasForgottenThem(t *testing.T) 
 		if ok, err := store.Publish(t.Context(), p); !ok || err != nil {
 			t.Errorf("Publish = %v, %v", ok, err)
 		}
-		if _, _, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:town:a"}, ""); err != nil {
+		if _, _, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:town:a"}, 0, ""); err != nil {
 			t.Errorf("Invalidate: %v", err)
+		}
+		if err := store.Restore(t.Context(), []cache.Invalidation{{Scope: "tag:town:a", Generation: 1}}); err != nil {
+			t.Errorf("Restore: %v", err)
 		}
 		if err := store.Unlock(t.Context(), key, "me"); err != nil {
 			t.Errorf("Unlock: %v", err)
@@ -154,9 +167,6 @@ func TestScriptsAreSentOnceAndAgainWhereTheServerHasForgottenThem(t *testing.T) 
 			}
 		}
 		use(i)
-	}
-	if err := store.Err(); err != nil {
-		t.Errorf("left aside: %v", err)
 	}
 	calls := func(command string) (n int) {
 		stats, err := server.Ask("INFO", "commandstats")

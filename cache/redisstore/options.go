@@ -1,9 +1,11 @@
-package cache
+package redisstore
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ParseRedisURL reads the address of the servers, as in REDIS_URL:
+// ParseURL reads the address of the servers, as in REDIS_URL:
 //
 //	redis://user:password@host:6379/0             one server; rediss:// by TLS
 //	unix:///run/redis.sock                        one server, by its socket
@@ -21,25 +23,25 @@ import (
 //
 // User and password are those of the servers, not of the sentinels. What is
 // wrong is said without the address, since that may hold a password.
-func ParseRedisURL(address string) (redis.UniversalOptions, error) {
-	o, err := parseRedisURL(address)
+func ParseURL(address string) (redis.UniversalOptions, error) {
+	o, err := parseURL(address)
 	if err != nil {
 		return o, fmt.Errorf("parse the address of Redis: %w", err)
 	}
 	return o, nil
 }
 
-func parseRedisURL(address string) (redis.UniversalOptions, error) {
+func parseURL(address string) (redis.UniversalOptions, error) {
 	var o redis.UniversalOptions
 	u, err := url.Parse(firstHost(address))
 	if err != nil {
-		return o, fmt.Errorf("not a URL")
+		return o, errors.New("not a URL")
 	}
 	query := u.Query()
 	o.MasterName = query.Get("master")
 	if query.Has("cluster") {
 		if o.IsClusterMode, err = strconv.ParseBool(query.Get("cluster")); err != nil {
-			return o, fmt.Errorf("cluster is neither true nor false")
+			return o, errors.New("cluster is neither true nor false")
 		}
 	}
 	query.Del("master")
@@ -64,9 +66,9 @@ func parseRedisURL(address string) (redis.UniversalOptions, error) {
 	o.IsClusterMode = o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == ""
 	switch {
 	case o.IsClusterMode && o.MasterName != "":
-		return o, fmt.Errorf("both a Cluster and a Sentinel group")
+		return o, errors.New("both a Cluster and a Sentinel group")
 	case o.IsClusterMode && one.DB != 0:
-		return o, fmt.Errorf("a Cluster has the database 0 only")
+		return o, errors.New("a Cluster has the database 0 only")
 	}
 	o.DB, o.Username, o.Password, o.TLSConfig = one.DB, one.Username, one.Password, one.TLSConfig
 	if o.TLSConfig != nil && (o.IsClusterMode || o.MasterName != "") {
@@ -95,3 +97,14 @@ func firstHost(address string) string {
 	}
 	return strings.Replace(address, list, first, 1)
 }
+
+// CheckTenant returns an error unless a name can be part of keys: one to 64
+// letters, digits, dots, dashes and underscores.
+func CheckTenant(name string) error {
+	if !tenantName.MatchString(name) {
+		return fmt.Errorf("tenant %q: want 1 to 64 letters, digits, dots, dashes and underscores", name)
+	}
+	return nil
+}
+
+var tenantName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

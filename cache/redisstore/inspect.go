@@ -1,0 +1,174 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"exchequer/cache"
+)
+
+// Holder implements [cache.Inspector].
+func (s *Store) Holder(ctx context.Context, key string) (owner string, left time.Duration, err error) {
+	owner, err = s.client.Get(ctx, lockOf(key)).Result()
+	if err != nil {
+		return "", 0, failure(err)
+	}
+	left, err = s.client.PTTL(ctx, lockOf(key)).Result()
+	return owner, max(left, 0), failure(err)
+}
+
+// Direct implements [cache.Inspector].
+func (s *Store) Direct() cache.Store { return s }
+
+// Outage implements [cache.Inspector]: a driver knows of none.
+func (s *Store) Outage() (now *cache.Outage, count uint64) { return nil, 0 }
+
+// Stats implements [cache.Inspector]. Where ctx has ended it asks no server.
+func (s *Store) Stats(ctx context.Context) cache.SharedStats {
+	pool := s.client.PoolStats()
+	server := &cache.RedisStats{Mode: s.mode, Connections: int(pool.TotalConns), Idle: int(pool.IdleConns), Timeouts: uint64(pool.Timeouts)}
+	stats := cache.SharedStats{Kind: "redis", Server: server}
+	if ctx.Err() != nil {
+		server.Unknown = "not asked"
+		return stats
+	}
+	switch client := s.client.(type) {
+	case *redis.ClusterClient:
+		server.Nodes, server.Unknown = mastersOf(ctx, client)
+		sum(server)
+	case *redis.Client:
+		server.RedisNode = inspect(ctx, client)
+		server.Address = "" // a Sentinel's client does not say
+	}
+	return stats
+}
+
+// mastersOf asks the masters of a Cluster.
+func mastersOf(ctx context.Context, client *redis.ClusterClient) (nodes []cache.RedisNode, unknown string) {
+	var mu sync.Mutex
+	err := client.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		node := inspect(ctx, master)
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, node)
+		return nil
+	})
+	if err != nil {
+		unknown = err.Error()
+	}
+	slices.SortFunc(nodes, func(a, b cache.RedisNode) int { return cmp.Compare(a.Address, b.Address) })
+	return nodes, unknown
+}
+
+// sum says of a Cluster what its masters say.
+func sum(s *cache.RedisStats) {
+	for i, node := range s.Nodes {
+		if i == 0 {
+			s.Version, s.Role, s.Eviction = node.Version, node.Role, node.Eviction
+		}
+		s.UsedMemory += node.UsedMemory
+		s.MaxMemory += node.MaxMemory
+		s.Ping = max(s.Ping, node.Ping)
+		if node.Unknown != "" {
+			s.Unknown = node.Address + ": " + node.Unknown
+		}
+	}
+}
+
+// inspect asks a server how it does. It begins no outage: an ACL may forbid
+// what only operators want to know.
+func inspect(ctx context.Context, client *redis.Client) cache.RedisNode {
+	node := cache.RedisNode{Address: client.Options().Addr}
+	began := time.Now()
+	if err := client.Ping(ctx).Err(); err != nil {
+		node.Unknown = err.Error()
+	} else {
+		node.Ping = time.Since(began)
+	}
+	text, err := client.Info(ctx).Result()
+	if err != nil {
+		node.Unknown = err.Error()
+		return node
+	}
+	info := map[string]string{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		info[name] = value
+	}
+	node.Version, node.Role, node.Eviction = info["redis_version"], info["role"], info["maxmemory_policy"]
+	if node.Role == "slave" {
+		node.Role = "replica"
+	}
+	node.UsedMemory, err = strconv.ParseInt(info["used_memory"], 10, 64)
+	if err != nil {
+		node.Unknown = "INFO does not tell the memory"
+	}
+	node.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64) // without one there is no limit
+	return node
+}
+
+const (
+	probeBytes = 16 << 10         // as much as a panel's blob, and more than fits into buffers on the way
+	probeKeep  = 10 * time.Second // should it not come to replacing it
+	probeTags  = 64               // enough for a Cluster of some ten masters to have one each
+)
+
+// Probe implements [cache.Remote]: every master takes a blob and gives it back.
+// A small question alone may be answered where a blob comes to grief: by a full
+// server, a read-only one, or over a congested link.
+func (s *Store) Probe(ctx context.Context) error {
+	masters, err := s.masters(ctx)
+	if err != nil {
+		return err
+	}
+	sample := make([]byte, probeBytes)
+	_, _ = rand.Read(sample) // what is random does not compress; reading it never fails
+	for key, master := range masters {
+		if err := master.Set(ctx, key, sample, probeKeep).Err(); err != nil {
+			return err
+		}
+		if err := master.Get(ctx, key).Err(); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// masters connects to the servers that take writes, and returns each with the
+// key of a probe that belongs there.
+func (s *Store) masters(ctx context.Context) (map[string]redis.Cmdable, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return map[string]redis.Cmdable{s.probeKey(0): s.client}, nil
+	}
+	// This learns who is the master of what now, too.
+	if err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return c.Time(ctx).Err() }); err != nil {
+		return nil, err
+	}
+	masters, known := map[string]redis.Cmdable{}, map[*redis.Client]bool{}
+	for i := range probeTags {
+		master, err := cluster.MasterForKey(ctx, s.probeKey(i))
+		if err != nil {
+			return nil, err
+		}
+		if !known[master] {
+			known[master] = true
+			masters[s.probeKey(i)] = master
+		}
+	}
+	return masters, nil
+}
+
+// probeKey is one of the space's own keys, which is all that it may write.
+func (s *Store) probeKey(i int) string {
+	return fmt.Sprintf("exchequer:{%s:probe:%d}", s.space, i)
+}

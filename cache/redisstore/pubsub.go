@@ -1,0 +1,110 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"exchequer/cache"
+)
+
+const (
+	listenQuiet = 3 * time.Second // without a message, see whether the connection lives
+	listenAgain = 200 * time.Millisecond
+)
+
+// Listen implements [cache.Store], on a connection of its own, which is made
+// again when it breaks.
+func (s *Store) Listen(handle func(cache.Message)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ctx.Err() == nil {
+			s.listen(ctx, handle)
+			select {
+			case <-time.After(listenAgain/2 + rand.N(listenAgain)):
+			case <-ctx.Done():
+			}
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// listen handles messages until the connection breaks.
+func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
+	pubsub := s.client.Subscribe(ctx, s.messages(), everyonesMessages)
+	defer pubsub.Close()
+	// The receiver reads without regard to ctx; closing the connection ends it.
+	defer context.AfterFunc(ctx, func() { pubsub.Close() })()
+	asked := false
+	for ctx.Err() == nil {
+		got, err := pubsub.ReceiveTimeout(ctx, listenQuiet)
+		var timeout net.Error
+		switch {
+		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
+			// To subscribe again is answered, and needs no more rights.
+			if pubsub.Subscribe(ctx, everyonesMessages) != nil {
+				return
+			}
+			asked = true
+			continue
+		case err != nil:
+			return
+		}
+		asked = false
+		switch got := got.(type) {
+		case *redis.Subscription:
+			if got.Channel != everyonesMessages {
+				handle(cache.Message{Connected: true})
+			}
+		case *redis.Message:
+			if m, ok := messageOf(got.Payload); ok {
+				handle(m)
+			}
+		}
+	}
+}
+
+// textOf is the message of invalidations: "invalidated", with a line below it
+// for each: its generation, how, and its scope.
+func textOf(list []cache.Invalidation) string {
+	var text strings.Builder
+	text.WriteString("invalidated")
+	for _, i := range list {
+		fmt.Fprintf(&text, "\n%d %s %s", i.Generation, i.How, i.Scope)
+	}
+	return text.String()
+}
+
+// messageOf reads it, and "ready KEY".
+func messageOf(text string) (cache.Message, bool) {
+	if key, ok := strings.CutPrefix(text, "ready "); ok {
+		return cache.Message{Ready: key}, true
+	}
+	rest, ok := strings.CutPrefix(text, "invalidated\n")
+	if !ok {
+		return cache.Message{}, false
+	}
+	var m cache.Message
+	for line := range strings.SplitSeq(rest, "\n") {
+		number, rest, _ := strings.Cut(line, " ")
+		how, scope, _ := strings.Cut(rest, " ")
+		generation, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return cache.Message{}, false
+		}
+		m.Invalidations = append(m.Invalidations, cache.Invalidation{Scope: scope, How: cache.StrengthOf(how), Generation: generation})
+	}
+	return m, true
+}

@@ -1,0 +1,241 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"exchequer/cache"
+)
+
+// A Store is a space of keys on Redis.
+type Store struct {
+	client  redis.UniversalClient
+	space   string
+	mode    string // as in cache.RedisStats
+	scripts scripts
+}
+
+const (
+	connections = 32
+	// What bounds a call is its context. These are for what has none.
+	longest    = 5 * time.Second
+	ofACluster = time.Second // whose client asks for its slots without regard to a context
+
+	markLimit = 10_000 // invalidations that are kept
+	onceFor   = time.Minute
+
+	// What all tenants share: the invalidation of everything. A space's own has
+	// its name behind it.
+	everyonesMessages = "exchequer:messages"
+	everyones         = "exchequer:{generations}"
+	scopeEverything   = "all"
+)
+
+// New returns the store of a space on the servers of the options, whose
+// timeouts and retries it sets itself. It connects at its first use. Close it
+// after the caches that use it. A space is a tenant, see [CheckTenant], and what
+// else keeps deployments apart, behind a colon.
+func New(o redis.UniversalOptions, space string) *Store {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = longest, longest, longest, longest
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.ContextTimeoutEnabled = true
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, connections), -1
+	s := &Store{space: space, mode: "single", scripts: newScripts()}
+	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
+		cluster := o.Cluster()
+		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = ofACluster, ofACluster, ofACluster
+		cluster.DisableRoutingPolicies = true // they need the table of all commands first
+		s.client, s.mode = redis.NewClusterClient(cluster), "cluster"
+	} else {
+		s.client = redis.NewUniversalClient(&o)
+	}
+	if o.MasterName != "" {
+		s.mode = "sentinel"
+	}
+	return s
+}
+
+// Mode is what the servers are: "single", "sentinel" or "cluster".
+func (s *Store) Mode() string { return s.mode }
+
+// Close ends the connections.
+func (s *Store) Close() error {
+	if err := s.client.Close(); err != nil {
+		return fmt.Errorf("close redis: %w", err)
+	}
+	return nil
+}
+
+// failure is an error of the client as the cache understands it.
+func failure(err error) error {
+	switch {
+	case err == nil, errors.Is(err, redis.Nil):
+		return nil
+	case moving(err), foreign(err):
+		return fmt.Errorf("%w: %w", cache.ErrKey, err)
+	default:
+		return err
+	}
+}
+
+// moving reports whether an error is that a slot of a Cluster is on its way from
+// one node to another, and a script's keys are in two places: the client was
+// sent to and fro.
+func moving(err error) bool {
+	_, ask := redis.IsAskError(err)
+	_, moved := redis.IsMovedError(err)
+	return ask || moved || redis.IsTryAgainError(err)
+}
+
+// foreign reports whether an error is about what a key holds, which something
+// else has written: it is not of the type that we gave it, or a script cannot
+// make sense of it.
+func foreign(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "WRONGTYPE") || strings.HasPrefix(text, "ERR ") && strings.Contains(text, "user_script:")
+}
+
+func lockOf(key string) string              { return key + ":lock" }
+func (s *Store) messages() string           { return everyonesMessages + ":" + s.space }
+func (s *Store) generations() string        { return everyones + ":" + s.space }
+func (s *Store) onceKey(name string) string { return s.generations() + ":once:" + name }
+
+// Load implements [cache.Store].
+func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
+	blob, err := s.client.HGet(ctx, key, "blob").Bytes()
+	return blob, failure(err)
+}
+
+// Publish implements [cache.Store].
+func (s *Store) Publish(ctx context.Context, p cache.Publication) (bool, error) {
+	// Lua's numbers are exact up to 2^53: microseconds fit.
+	done, err := s.scripts.publish.Run(ctx, s.client, []string{p.Key, lockOf(p.Key)},
+		p.Owner, p.Window/1000, p.Generation, p.ReadAt/1000, p.Blob, max(p.Keep.Milliseconds(), 1), s.messages(), "ready "+p.Key).Bool()
+	return done, failure(err)
+}
+
+// Lock implements [cache.Store].
+func (s *Store) Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
+	won, err := s.scripts.lock.Run(ctx, s.client, []string{lockOf(key)}, owner, lease.Milliseconds()).Bool()
+	return won, failure(err)
+}
+
+// Extend implements [cache.Store].
+func (s *Store) Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
+	mine, err := s.scripts.extend.Run(ctx, s.client, []string{lockOf(key)}, owner, lease.Milliseconds()).Bool()
+	return mine, failure(err)
+}
+
+// Unlock implements [cache.Store].
+func (s *Store) Unlock(ctx context.Context, key, owner string) error {
+	return failure(s.scripts.unlock.Run(ctx, s.client, []string{lockOf(key)}, owner).Err())
+}
+
+// Invalidate implements [cache.Store].
+func (s *Store) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
+	generation, raised, err := s.invalidate(ctx, how, scopes, above, once)
+	if once != "" && errors.Is(err, cache.ErrKey) {
+		// A new key is elsewhere than the others. Twice is no harm.
+		return s.invalidate(ctx, how, scopes, above, "")
+	}
+	return generation, raised, err
+}
+
+func (s *Store) invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
+	keys := []string{s.generations(), everyones}
+	if slices.Contains(scopes, scopeEverything) {
+		// It includes the other scopes, and is every tenant's.
+		keys[0], scopes = everyones, []string{scopeEverything}
+	}
+	if once != "" {
+		keys = append(keys, s.onceKey(once))
+	}
+	args := []any{how.String(), above, markLimit, onceFor.Milliseconds()}
+	for _, scope := range scopes {
+		args = append(args, scope)
+	}
+	answer, err := s.scripts.invalidate.Run(ctx, s.client, keys, args...).Int64Slice()
+	if err != nil {
+		return 0, false, failure(err)
+	}
+	if len(answer) != 2 {
+		return 0, false, fmt.Errorf("invalidate: redis answered %v", answer)
+	}
+	return answer[0], answer[1] == 1, nil
+}
+
+// Invalidations implements [cache.Store].
+func (s *Store) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
+	since := &redis.ZRangeBy{Min: "(" + strconv.FormatInt(above, 10), Max: "+inf"}
+	pipe := s.client.Pipeline()
+	own := pipe.ZRangeByScoreWithScores(ctx, s.generations(), since)
+	all := pipe.ZRangeByScoreWithScores(ctx, everyones, since)
+	if _, err := pipe.Exec(ctx); failure(err) != nil {
+		return nil, failure(err)
+	}
+	var list []cache.Invalidation
+	for _, z := range append(own.Val(), all.Val()...) {
+		member, _ := z.Member.(string)
+		how, scope, ok := strings.Cut(member, " ")
+		if !ok {
+			continue // only the newest generation of all tenants
+		}
+		list = append(list, cache.Invalidation{Scope: scope, How: cache.StrengthOf(how), Generation: int64(z.Score)})
+	}
+	return list, nil
+}
+
+// restoreAtOnce bounds the invalidations of one call, and of one message.
+const restoreAtOnce = 500
+
+// Restore implements [cache.Store].
+func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
+	for some := range slices.Chunk(list, restoreAtOnce) {
+		var args []any
+		for _, i := range some {
+			args = append(args, i.Generation, i.How.String()+" "+i.Scope)
+		}
+		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generations()}, args...).Err(); failure(err) != nil {
+			return failure(err)
+		}
+		if err := s.Tell(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tell implements [cache.Store].
+func (s *Store) Tell(ctx context.Context, list []cache.Invalidation) error {
+	channel := s.messages()
+	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Scope == scopeEverything }) {
+		channel = everyonesMessages
+	}
+	return failure(s.client.Publish(ctx, channel, textOf(list)).Err())
+}
+
+// Now implements [cache.Store]. It asks one server of a Cluster, the same each
+// time: their clocks differ.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		now, err := s.client.Time(ctx).Result()
+		return now, failure(err)
+	}
+	master, err := cluster.MasterForKey(ctx, everyones)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now, err := master.Time(ctx).Result()
+	return now, failure(err)
+}
