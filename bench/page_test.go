@@ -69,6 +69,10 @@ func listen(tb testing.TB, handler http.Handler) string {
 	return "http://" + listener.Addr().String()
 }
 
+func basis(days aggregates.Days, start, end time.Time) aggregates.Basis {
+	return aggregates.Basis{Period: aggregates.Period{Days: days.Key(), Start: start, End: end}}
+}
+
 func madeEconomy(c *cache.Cache) *aggregates.Economy {
 	spec := func(name string) cache.Spec { return cache.Spec{Name: name, Window: 24 * time.Hour} }
 	series := make([]int64, 30)
@@ -76,16 +80,16 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 	for i := range series {
 		series[i], rates[i] = int64(800_000_000+i*i*9_137%5_000_000), 1+float64(i%7)/10
 	}
-	before := int64(790_000_000)
-	trend := aggregates.Trend[int64]{Now: 821_490_600, Before: &before, Series: series, Available: true}
-	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: v, Available: true} }
+	supply, before, velocity := int64(821_490_600), int64(790_000_000), 1.92
+	trend := aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: &supply, Before: &before}, Series: series}
+	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 	return &aggregates.Economy{
 		Overview: cache.NewMemo(c, spec("overview"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
-			return &aggregates.Overview{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Supply: trend, Active: trend, Transactions: trend,
-				Velocity: aggregates.Trend[float64]{Now: 1.92, Series: rates, Available: true}, Holders: 8630, Balanced: true}, nil
+			return &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Supply: trend, Active: trend, Transactions: trend,
+				Velocity: aggregates.Trend[float64]{Number: aggregates.Number[float64]{Now: &velocity}, Series: rates}, Holders: 8630, Balanced: true}, nil
 		}),
 		Inequality: cache.NewMemo(c, spec("inequality"), func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
-			v := &aggregates.Inequality{Population: p, AsOf: w.Start, Holders: 8630, Total: 821_490_600, Mean: 95190, Median: 21000,
+			v := &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 8630, Total: 821_490_600, Mean: 95190, Median: 21000,
 				Gini: measure(.642), Top1: measure(.117), Top10: measure(.41), Bottom50: measure(.08), Palma: measure(4.1),
 				Theil: measure(.9), HHI: measure(33), Nakamoto: measure(212)}
 			for i := range 101 {
@@ -102,22 +106,22 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			return v, nil
 		}),
 		Activity: cache.NewMemo(c, spec("activity"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
-			a := &aggregates.Activity{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Bucket: "day"}
+			a := &aggregates.Activity{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Bucket: "day"}
 			for i := range 30 {
 				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{Start: w.Start.AddDate(0, 0, i-29), Transactions: int64(14000 + i*37),
 					Volume: series[i], Transfers: series[i] / 2, Partial: i == 29})
 			}
 			return a, nil
 		}),
-		WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.WealthByKind, error) {
-			v := &aggregates.WealthByKind{AsOf: w.Start, Supply: 821_490_600}
+		WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
+			v := &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 821_490_600}
 			for i, kind := range ledger.Kinds() {
 				v.Kinds = append(v.Kinds, aggregates.KindWealth{Kind: kind, Accounts: int64(4000 / (i + 1)), Total: 273_830_200, Share: 1. / 3})
 			}
 			return v, nil
 		}),
 		Rhythm: cache.NewMemo(c, spec("rhythm"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
-			v := &aggregates.Rhythm{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Peak: 900}
+			v := &aggregates.Rhythm{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Peak: 900}
 			for day := range v.Cells {
 				for hour := range v.Cells[day] {
 					v.Cells[day][hour] = float64(30*hour + 20*day)
@@ -127,8 +131,8 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			}
 			return v, nil
 		}),
-		Richest: cache.NewMemo(c, spec("richest"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.Richest, error) {
-			v := &aggregates.Richest{AsOf: w.Start, Supply: 821_490_600, Count: 8630}
+		Richest: cache.NewMemo(c, spec("richest"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Richest, error) {
+			v := &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: 821_490_600, Count: 8630}
 			for i := range 20 {
 				name := fmt.Sprintf("Player %d", i)
 				v.Accounts = append(v.Accounts, aggregates.RichAccount{Ref: name, Name: name, Holder: name, Kind: ledger.Personal,
