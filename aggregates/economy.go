@@ -47,7 +47,7 @@ func on[P, T any](db *pgxpool.Pool, compute func(context.Context, *pgxpool.Pool,
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 	return &Economy{
 		Overview:     cache.NewMemo(c, spec("economy.overview"), on(db, ComputeOverview)).Usual(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.distribution"), on(db, ComputeInequality)).Usual(Populations()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Usual(Populations()...),
 		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Usual(AllDays()...),
 		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Usual(NoParams{}),
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Usual(AllDays()...),
