@@ -24,9 +24,8 @@ import (
 	"exchequer/web"
 )
 
-// startSite serves the whole site over memos with a month of made numbers, its
-// log written to the null device, as a bare server serves a page of the same
-// bytes.
+// startSite serves the whole site over memos with a month of made-up numbers. Its log
+// goes to the null device.
 func startSite(tb testing.TB) string {
 	tb.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -168,7 +167,7 @@ func plainClient(conns int) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}}
 }
 
-// TestPageWeights holds the budgets of what a first visit loads, by gzip.
+// TestPageWeights checks the budgets of what a first visit loads in gzip.
 func TestPageWeights(t *testing.T) {
 	url := startSite(t)
 	client := plainClient(1)
@@ -193,8 +192,8 @@ func TestPageWeights(t *testing.T) {
 }
 
 // BenchmarkWarmPage compares the warm page with a bare handler that writes the
-// same bytes, and with one that also sends the same header fields. Each is a
-// process of its own; wrk asks them in turns.
+// same bytes, and with one that also sends the same header fields. Each is a process
+// of its own; wrk measures them in turns.
 func BenchmarkWarmPage(b *testing.B) {
 	site := startProcess(b, "site", "")
 	least := startProcess(b, "bare", site.url+"/economy")
@@ -223,11 +222,11 @@ func BenchmarkWarmPage(b *testing.B) {
 	})
 }
 
-// A round is what was measured in turns of the site, of the bare handler and of
-// the one with the same header fields.
+// A round holds one measurement of the site, of the bare handler and of the one with
+// the same header fields.
 type round [3]load
 
-// compare reports the middle of so many rounds.
+// compare reports the median of several rounds.
 func compare(b *testing.B, n int, measure func() round) {
 	b.Helper()
 	var rounds []round
@@ -255,8 +254,8 @@ func compare(b *testing.B, n int, measure func() round) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkCompressDistinct is the memory that a process takes to answer 64
-// clients who ask for compressed documents, each of them once.
+// BenchmarkCompressDistinct measures the memory that a process needs to send distinct
+// compressed documents to 64 clients.
 func BenchmarkCompressDistinct(b *testing.B) {
 	for b.Loop() {
 		site := startProcess(b, "site", "")

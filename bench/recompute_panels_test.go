@@ -13,7 +13,7 @@ import (
 	"exchequer/ledger"
 )
 
-// panels are the numbers of the home page over 30 days, as both ways find them.
+// panels are the numbers of the home page over 30 days, in a form to compare.
 type panels struct {
 	Supply, Transactions, Active []int64
 	Active1, Active30, Before    int64
@@ -59,8 +59,8 @@ func must[T any](v T, err error) func(*testing.B) T {
 	}
 }
 
-// A scanner finds the panels' numbers in postings, each panel by queries of its
-// own, as it would be without rollups.
+// A scanner computes the panels' numbers from postings, each panel by its own
+// queries, as without rollups.
 type scanner struct {
 	b      *testing.B
 	ctx    context.Context
