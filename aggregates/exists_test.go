@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestManyNamesAreLookedUpFewAtATimeAndNoneForWhoHasLeft(t *testing.T) {
+func TestLookupsAreBoundedAndNoneStartsForAReaderWhoHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, most, looks, broken atomic.Int64
 		refs := NewExists(func(ctx context.Context, ref string) (bool, error) {
@@ -44,7 +44,7 @@ func TestManyNamesAreLookedUpFewAtATimeAndNoneForWhoHasLeft(t *testing.T) {
 	})
 }
 
-func TestANameThatCannotBeLookedUpInTimeIsAnError(t *testing.T) {
+func TestALookupThatTimesOutIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refs := NewExists(func(ctx context.Context, _ string) (bool, error) {
 			<-ctx.Done()

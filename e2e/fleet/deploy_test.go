@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-func TestAProcessThatIsToldToEndAnswersWhatItHasAcceptedAndLeavesNoLock(t *testing.T) {
+func TestAProcessAnswersWhatItHasAcceptedBeforeItEndsAndLeavesNoLock(t *testing.T) {
 	t.Parallel()
 	undisturbed(t, settled, func(f *fleet, processes []*process) error {
 		p := processes[0]

@@ -120,7 +120,7 @@ func (f *fleet) settledAt(processes []*process, start int64) (window int64, done
 	}
 }
 
-func TestAFirstVisitorWhoLeavesHurtsNobody(t *testing.T) {
+func TestAFirstVisitorWhoLeavesDoesNotEndTheRun(t *testing.T) {
 	t.Parallel()
 	undisturbed(t, settled, func(f *fleet, processes []*process) error {
 		letGo := hold(t, f.db, "balances")
