@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/testkit"
@@ -24,7 +25,9 @@ type listening struct {
 }
 
 func listen(t *testing.T, db *pgxpool.Pool) listening {
+	t.Helper()
 	l := listening{t, make(chan ledger.Change, 64), make(chan error, 64)}
+	before := len(listeners(t, db))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -34,23 +37,24 @@ func listen(t *testing.T, db *pgxpool.Pool) listening {
 		cancel()
 		running.Wait()
 	})
-	listener(t, db) // it is connected
+	for end := time.Now().Add(20 * time.Second); len(listeners(t, db)) == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no connection listens")
+		}
+	}
 	return l
 }
 
-// listener returns the process of Postgres that serves Listen.
-func listener(t *testing.T, db *pgxpool.Pool) (pid int) {
+// listeners returns the processes of Postgres that serve Listen.
+func listeners(t *testing.T, db *pgxpool.Pool) []int {
 	t.Helper()
-	const query = `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
-		AND application_name = 'exchequer listener' AND query LIKE 'LISTEN%' AND state = 'idle'`
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		switch err := db.QueryRow(t.Context(), query).Scan(&pid); {
-		case err == nil:
-			return pid
-		case time.Now().After(end):
-			t.Fatal("no connection listens:", err)
-		}
+	rows, _ := db.Query(t.Context(), `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+		AND application_name = 'exchequer listener' AND query LIKE 'LISTEN%' AND state = 'idle'`)
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		t.Fatal(err)
 	}
+	return pids
 }
 
 func (l listening) next(what string) ledger.Change {
@@ -153,7 +157,7 @@ func TestAfterAnotherConnectAllTagsAreReported(t *testing.T) {
 			t.Parallel()
 			db := testkit.Postgres(t)
 			l, writer := listen(t, db), ledger.New(db)
-			harm(t, db, listener(t, db))
+			harm(t, db, listeners(t, db)[0])
 			if _, err := writer.Append(t.Context(), grant()); err != nil {
 				t.Fatal(err)
 			}
