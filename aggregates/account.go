@@ -14,18 +14,18 @@ import (
 	"exchequer/ledger"
 )
 
-// AccountQuery picks an account and a period. Ask it only of accounts that are
-// known, see [Known]: each is a key.
+// AccountQuery selects an account and a period. Each is a key, so the caller
+// checks first that the account exists, see [Exists].
 type AccountQuery struct {
 	Account string // its ref
 	Days    Days
 }
 
-// Key is "minecraft%3Aann:30": the ref cannot end its part.
+// Key is "minecraft%3Aann:30". The ref is escaped, so it contains no colon.
 func (q AccountQuery) Key() string { return url.QueryEscape(q.Account) + ":" + q.Days.Key() }
 
-// Account is one account, and what it received and sent in a period, by day:
-// not by whom, and not for what.
+// Account is one account, and what it received and sent in a period by day. It
+// has neither the other side nor the reason.
 type Account struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
@@ -36,12 +36,11 @@ type Account struct {
 	Balance    int64       `json:"balance" doc:"Now, whatever the period."`
 	LastActive *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
 	Postings   int64       `json:"postings" doc:"All there are, whatever the period."`
-	Period     Period      `json:"period"`
-	Why        string      `json:"why,omitempty" doc:"If there, the ledger has nothing to show of the period, and this says why."`
-	Received   int64       `json:"received" doc:"In the period."`
-	Sent       int64       `json:"sent" doc:"In the period; positive."`
-	Bucket     string      `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
-	Moves      []Moves     `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
+	Basis
+	Received int64   `json:"received" doc:"In the period."`
+	Sent     int64   `json:"sent" doc:"In the period; positive."`
+	Bucket   string  `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
+	Moves    []Moves `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
 }
 
 // Moves is what an account received and sent on one day, or in one week (from
@@ -54,13 +53,13 @@ type Moves struct {
 	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
-// ComputeAccount reads an account, and its moves in the period that ends with
-// w's start. It returns nil for an account that the ledger does not know.
+// ComputeAccount reads an account and its moves in the period that ends with
+// w's start. It returns nil if there is no such account.
 func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {
 	const query = `
 		SELECT id, name, kind, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
 		FROM accounts LEFT JOIN balances ON account = id WHERE ref = $1`
-	a := &Account{ID: q.Account, Period: emptyPeriod(w, q.Days), Bucket: "day", Moves: []Moves{}}
+	a := &Account{ID: q.Account, Bucket: "day", Moves: []Moves{}}
 	var id int64
 	err := db.QueryRow(ctx, query, q.Account).
 		Scan(&id, &a.Name, &a.Kind, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
@@ -70,15 +69,9 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 	if err != nil {
 		return nil, fmt.Errorf("account: find it: %w", err)
 	}
-	ok, err := read(ctx, db, w, q.Days, func(tx pgx.Tx, s span) error {
-		a.Period = s.period()
-		return a.fill(ctx, tx, s, id)
-	})
+	err = a.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return a.fill(ctx, tx, s, id) })
 	if err != nil {
 		return nil, fmt.Errorf("account: %w", err)
-	}
-	if !ok {
-		a.Why = whyNoLedger
 	}
 	return a, nil
 }

@@ -1,7 +1,6 @@
 package aggregates
 
 import (
-	"context"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -10,49 +9,37 @@ import (
 	"exchequer/cache"
 )
 
-// API is the memos behind the public API, beside those of the home page.
+// API is the memos behind the public API, beside those of the home page. Items
+// and Accounts are to be consulted before Item and Account: each ref is a key.
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
 	Market  *cache.Memo[Days, *Market]
-	Item    *cache.Memo[ItemQuery, *Item] // nil: the ledger does not know it
+	Item    *cache.Memo[ItemQuery, *Item] // nil: no such item
 	Health  *cache.Memo[Days, *Health]
-	Account *cache.Memo[AccountQuery, *Account] // nil: the ledger does not know it
+	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
 
-	Items    *Known // to be asked before Item
-	Accounts *Known // to be asked before Account
+	Items    *Exists
+	Accounts *Exists
 }
 
 // NewAPI registers the memos of the public API, which read db.
 func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
-	spec := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
-	}
-	// Of items and accounts there are many, mostly asked for by somebody who goes
-	// through all of them: a minute is new enough, and what nobody has asked for
-	// in an hour leaves the shared level, so that they do not fill it.
+	// Items and accounts are many, and mostly read by programs that go through
+	// all of them. They are a minute old at most, and leave the shared level
+	// after an hour without a reader, so that they do not fill it.
 	one := func(name string) cache.Spec {
 		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}, ManyKeys: true}
 	}
-	places := semaphore.NewWeighted(looksAtOnce)
+	places := semaphore.NewWeighted(lookupsAtOnce)
 	return &API{
-		Stats: NewStats(c, db).Usual(StatsQuery{}),
-		Flow: cache.NewMemo(c, spec("flow"), func(ctx context.Context, w cache.Window, d Days) (*Flow, error) {
-			return ComputeFlow(ctx, db, w, d)
-		}).Usual(AllDays()...),
-		Market: cache.NewMemo(c, spec("market"), func(ctx context.Context, w cache.Window, d Days) (*Market, error) {
-			return ComputeMarket(ctx, db, w, d)
-		}).Usual(AllDays()...),
-		Item: cache.NewMemo(c, one("item"), func(ctx context.Context, w cache.Window, q ItemQuery) (*Item, error) {
-			return ComputeItem(ctx, db, w, q)
-		}),
-		Health: cache.NewMemo(c, spec("health"), func(ctx context.Context, w cache.Window, d Days) (*Health, error) {
-			return ComputeHealth(ctx, db, w, d)
-		}).Usual(AllDays()...),
-		Account: cache.NewMemo(c, one("account"), func(ctx context.Context, w cache.Window, q AccountQuery) (*Account, error) {
-			return ComputeAccount(ctx, db, w, q)
-		}),
-		Items:    knownIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
-		Accounts: knownIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
+		Stats:    NewStats(c, db),
+		Flow:     cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Usual(AllDays()...),
+		Market:   cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Usual(AllDays()...),
+		Item:     cache.NewMemo(c, one("item"), on(db, ComputeItem)),
+		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Usual(AllDays()...),
+		Account:  cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
+		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
+		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}
 }

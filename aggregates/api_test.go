@@ -2,11 +2,9 @@ package aggregates
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,73 +12,6 @@ import (
 	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
-
-func TestStatsAreNewAsSoonAsTheLedgerIsWritten(t *testing.T) {
-	db, _ := village(t)
-	c := cache.New(cache.Deps{Store: cache.NewMemory(), Policies: map[string]cache.Policy{"stats": {Window: 1000 * time.Hour}}})
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := c.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	// One window, however long the test takes: only a write makes it new.
-	stats := NewStats(c, db)
-	personal := StatsQuery{Kind: ledger.Personal, Status: "active"}
-	ask := func() StatsRow {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		res, err := stats.Get(ctx, personal)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.Value.Rows[0]
-	}
-	want := StatsRow{Kind: ledger.Personal, Status: "active", Accounts: 4, Balance: 270, Transactions: 8}
-	if diff := cmp.Diff(want, ask()); diff != "" {
-		t.Fatalf("before (-want +got):\n%s", diff)
-	}
-	// As a server does it: what an append touched is invalidated when it has
-	// committed.
-	told := func(ctx context.Context, change ledger.Change) {
-		for _, tag := range change.Tags {
-			if err := c.Invalidate(ctx, cache.Soft, cache.OfTag(tag)); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	record := ledger.New(db, told)
-	write := func(b ledger.Batch) {
-		t.Helper()
-		if _, err := record.Append(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	soon := func(what string) {
-		t.Helper()
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-			got := ask()
-			if got == want {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("after %s: %+v, want %+v", what, got, want)
-			}
-		}
-	}
-	write(ledger.Batch{Transactions: []ledger.Transaction{{
-		Origin: "test", Ref: "late", At: at(t, "03-11 10:40"), Source: "test",
-		Postings: []ledger.Posting{{Account: "mint", Amount: -5}, {Account: "dan", Amount: 5}},
-	}}})
-	want.Balance += 5
-	want.Transactions++
-	soon("a transaction")
-	write(ledger.Batch{Accounts: []ledger.Account{{Ref: "eve", Kind: ledger.Personal, Opened: at(t, "03-11 10:45")}}})
-	want.Accounts++
-	soon("an account")
-}
 
 // TestAPeriodBeforeEndsAtTheSameTimeOfDay takes half of the hour from 10:00,
 // since the present period ends at half past ten.
@@ -125,7 +56,7 @@ func TestAPeriodBeforeEndsAtTheSameTimeOfDay(t *testing.T) {
 	}
 }
 
-func TestALedgerWithoutTransactionsSaysSo(t *testing.T) {
+func TestALedgerWithoutTransactionsHasAReason(t *testing.T) {
 	db := testkit.Postgres(t)
 	appendBatch(t, db, ledger.Batch{
 		Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal, Opened: at(t, "01-01 00:00")}}, Items: []ledger.Item{{Ref: "apple"}},
@@ -157,7 +88,7 @@ func TestALedgerWithoutTransactionsSaysSo(t *testing.T) {
 	}
 }
 
-func TestWhatTheLedgerDoesNotKnowIsNil(t *testing.T) {
+func TestAnUnknownItemOrAccountIsNil(t *testing.T) {
 	db, w := village(t)
 	if i, err := ComputeItem(t.Context(), db, w, ItemQuery{"nothing", 7}); i != nil || err != nil {
 		t.Errorf("item: %+v, %v", i, err)
@@ -173,41 +104,12 @@ func TestWhatTheLedgerDoesNotKnowIsNil(t *testing.T) {
 	} {
 		for range 2 { // looked up, and remembered
 			if got, err := api.Accounts.Has(t.Context(), ref); got != want || err != nil {
-				t.Errorf("account %q known: %v, %v, want %v", ref, got, err, want)
+				t.Errorf("account %q exists: %v, %v, want %v", ref, got, err, want)
 			}
 		}
 	}
-	if known, err := api.Items.Has(t.Context(), "ann"); known || err != nil {
-		t.Errorf("an account is an item: %v, %v", known, err)
-	}
-}
-
-func TestWhatIsKnownIsLookedUpOnce(t *testing.T) {
-	looks := map[string]int{}
-	k := NewKnown(func(_ context.Context, ref string) (bool, error) {
-		looks[ref]++
-		switch ref {
-		case "ann":
-			return true, nil
-		case "lost":
-			return false, errors.New("no database")
-		}
-		return false, nil
-	})
-	for range 3 {
-		if known, err := k.Has(t.Context(), "ann"); !known || err != nil {
-			t.Errorf("ann: %v, %v", known, err)
-		}
-		if known, err := k.Has(t.Context(), "nobody"); known || err != nil {
-			t.Errorf("nobody: %v, %v", known, err)
-		}
-		if known, err := k.Has(t.Context(), "lost"); known || err == nil {
-			t.Errorf("lost: %v, %v, want an error", known, err)
-		}
-	}
-	// Who was not there may have come meanwhile.
-	if diff := cmp.Diff(map[string]int{"ann": 1, "nobody": 3, "lost": 3}, looks); diff != "" {
-		t.Errorf("looks (-want +got):\n%s", diff)
+	if exists, err := api.Items.Has(t.Context(), "ann"); exists || err != nil {
+		t.Errorf("an account is an item: %v, %v", exists, err)
 	}
 }
 

@@ -2,12 +2,12 @@ package aggregates
 
 import "math"
 
-// mostBins is how many bins positive balances have at most, beside one for
-// zero and one for debtors.
+// mostBins is the largest number of bins of positive balances. Zero and debtors
+// have a bin each beside them.
 const mostBins = 12
 
-// ladders are the bounds that bins may have, within a decade or two: the
-// finest one that does not need too many bins is taken.
+// ladders are the bounds that bins may have, within a decade or two, finest
+// first. Bins have the bounds of the first one that needs at most mostBins.
 var ladders = []struct {
 	steps []int64
 	base  int64
@@ -18,8 +18,8 @@ var ladders = []struct {
 	{[]int64{1}, 100},
 }
 
-// Bins is how many holders have how much, in bins whose bounds grow by about
-// the same factor, in round numbers of minor units. Bins of zero and of debtors
+// Bins returns how many holders have how much, in bins whose bounds grow by about
+// the same factor, in round numbers of minor units. Bins of debtors and of zero
 // come first, where there are any.
 func (d *Distribution) Bins() []Bin {
 	var bins []Bin
@@ -43,8 +43,8 @@ func (d *Distribution) Bins() []Bin {
 	return bins
 }
 
-// bin counts the balances from low up to but without high; the largest int64
-// is the end of all and is counted with them.
+// bin counts the balances in [low, high). If high is the largest int64, it counts
+// that one too.
 func (d *Distribution) bin(low, high int64) Bin {
 	from, to := d.upTo(low-1), d.upTo(high-1)
 	if low == math.MinInt64 {
@@ -64,13 +64,13 @@ func roundBounds(low, high int64) []int64 {
 		bounds := []int64{}
 		for base, open := int64(1), true; open; {
 			for _, step := range ladder.steps {
-				if base > math.MaxInt64/step { // past what balances can be
+				if base > math.MaxInt64/step { // beyond any balance
 					open = false
 					break
 				}
 				bound := base * step
 				if bound <= low {
-					bounds = bounds[:0] // the last one that is not above low stays
+					bounds = bounds[:0] // only the last bound that is not above low is kept
 				}
 				bounds = append(bounds, bound)
 				if bound > high {

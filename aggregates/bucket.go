@@ -5,25 +5,23 @@ import (
 	"time"
 )
 
-// A bucket is the days from to last of a span, counted from its start, that
-// are drawn as one.
+// A bucket is days of a span that are drawn as one, counted from its start.
 type bucket struct {
 	start    time.Time
 	from, to int // the first day and the last one
 	partial  bool
 }
 
-// A unit is what a bucket is as long as.
+// A unit is the length of a bucket.
 type unit struct {
 	name     string
-	mostDays int                       // of a span that is divided by it
+	mostDays int                       // the longest span that is divided by it
 	start    func(time.Time) time.Time // of the unit in which a day lies
 	next     func(time.Time) time.Time // the start after a start
 }
 
-// units are what spans are divided by, so that there are never more than some
-// 240 buckets of more than a day: 20 years of months, 240 of years, and 203
-// decades since the year 1.
+// units are the units longer than a day. A span has at most some 240 of them: 20
+// years of months, 240 years, or 203 decades since the year 1.
 var units = []unit{
 	{"week", 731, func(t time.Time) time.Time { return plus(t, -(int(t.Weekday())+6)%7) }, later(0, 0, 7)},
 	{"month", 20 * 366, func(t time.Time) time.Time { return date(t.Year(), t.Month()) }, later(0, 1, 0)},
@@ -39,22 +37,21 @@ func later(years, months, days int) func(time.Time) time.Time {
 	return func(t time.Time) time.Time { return t.AddDate(years, months, days) }
 }
 
-// mostDrawn is how many days are drawn one by one at most.
+// mostDrawn is the length of the longest span that is drawn day by day.
 const mostDrawn = 90
 
-// buckets divides the span into days, weeks from Monday, months, years or
-// decades, so that there are not too many to draw. Only the first and the last
-// may be partial.
+// buckets divides the span into few enough buckets to be drawn.
 func (s span) buckets() (unit string, all []bucket) { return s.divide(mostDrawn) }
 
-// divide does the same with days as long as there are at most that many.
-func (s span) divide(mostDays int) (string, []bucket) {
+// divide divides the span into days if there are at most mostDays of them, and
+// otherwise into weeks from Monday, months, years or decades. Only the first and
+// the last bucket may be partial.
+func (s span) divide(mostDays int) (unitName string, all []bucket) {
 	n := s.days()
 	u := unit{"day", mostDays, func(t time.Time) time.Time { return t }, later(0, 0, 1)}
 	for i := 0; n > u.mostDays && i < len(units); i++ {
 		u = units[i]
 	}
-	var all []bucket
 	for start := u.start(s.Start); !start.After(s.Today); {
 		next := u.next(start)
 		all = append(all, bucket{
@@ -69,8 +66,7 @@ func (s span) divide(mostDays int) (string, []bucket) {
 	return u.name, all
 }
 
-// bucketOf is the place of the bucket in which a day lies, counted from the
-// start of the span.
+// bucketOf returns the index of the bucket that contains a day of the span.
 func bucketOf(all []bucket, day int) int {
 	return sort.Search(len(all), func(i int) bool { return all[i].to >= day })
 }

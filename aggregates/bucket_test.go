@@ -154,15 +154,15 @@ func everyPanel(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) panel
 // that they end in the supply.
 func checkLengths(t *testing.T, p panels, supply int64) {
 	t.Helper()
-	days := p.overview.Days.Key()
+	days := p.overview.Days
 	o := p.overview
 	n := len(o.Buckets)
 	if len(o.Supply.Series) != n || len(o.Active.Series) != n || len(o.Transactions.Series) != n || len(o.Velocity.Series) != n || len(p.activity.Buckets) != n {
 		t.Errorf("%s days are %d buckets, but the series have %d, %d, %d and %d values, the activity %d", days, n, len(o.Supply.Series),
 			len(o.Active.Series), len(o.Transactions.Series), len(o.Velocity.Series), len(p.activity.Buckets))
 	}
-	if o.Supply.Now != supply || o.Supply.Series[n-1] != supply || !o.Balanced || !p.health.Supply.Holds {
-		t.Errorf("%s days: supply %d, series to %d, books hold %v and %v, want %d", days, o.Supply.Now, o.Supply.Series[n-1], o.Balanced, p.health.Supply.Holds, supply)
+	if *o.Supply.Now != supply || o.Supply.Series[n-1] != supply || !o.Balanced || !p.health.Supply.Holds {
+		t.Errorf("%s days: supply %d, series to %d, books hold %v and %v, want %d", days, *o.Supply.Now, o.Supply.Series[n-1], o.Balanced, p.health.Supply.Holds, supply)
 	}
 	var transactions, sales, postings, hours, rhythm int64
 	for i := range o.Transactions.Series {
@@ -180,13 +180,47 @@ func checkLengths(t *testing.T, p panels, supply int64) {
 			rhythm += p.rhythm.Total[weekday][at]
 		}
 	}
-	if transactions != o.Transactions.Now || sales != transactions || postings != transactions || p.market.Sales.Now != transactions {
-		t.Errorf("%s days: %d transactions by bucket of %d, %d sales, %d of the market, %d postings", days, transactions, o.Transactions.Now, sales, p.market.Sales.Now, postings)
+	if transactions != *o.Transactions.Now || sales != transactions || postings != transactions || p.market.Sales.Now != transactions {
+		t.Errorf("%s days: %d transactions by bucket of %d, %d sales, %d of the market, %d postings", days, transactions, *o.Transactions.Now, sales, p.market.Sales.Now, postings)
 	}
-	if rhythm > transactions || o.Days == 0 && hours < o.End.Unix()/3600-o.Start.Unix()/3600-1 {
+	if rhythm > transactions || o.Days == "all" && hours < o.End.Unix()/3600-o.Start.Unix()/3600-1 {
 		t.Errorf("%s days: %d transactions in %d hours of the week", days, rhythm, hours)
 	}
 	if len(p.item.Candles) > mostDays || len(p.item.Candles) != len(p.account.Moves) {
 		t.Errorf("%s days: %d candles and %d moves", days, len(p.item.Candles), len(p.account.Moves))
+	}
+}
+
+func TestLongPeriodsAreDrawnInWeeksAndMonths(t *testing.T) {
+	w := windowAt(at(t, "03-11 10:30")) // a Wednesday
+	for _, c := range []struct {
+		days        Days
+		first       time.Time
+		unit        string
+		buckets     int
+		start, last time.Time
+	}{
+		{90, at(t, "01-01 00:00"), "day", 90, at(t, "03-11 00:00").Add(-89 * day), at(t, "03-11 00:00")},
+		{365, at(t, "01-01 00:00"), "week", 53, time.Date(2025, 3, 10, 0, 0, 0, 0, time.UTC), at(t, "03-09 00:00")},
+		{0, at(t, "03-11 08:00"), "day", 1, at(t, "03-11 00:00"), at(t, "03-11 00:00")},
+		{0, time.Date(2023, 12, 31, 23, 0, 0, 0, time.UTC), "month", 28, time.Date(2023, 12, 1, 0, 0, 0, 0, time.UTC), at(t, "03-01 00:00")},
+	} {
+		s := spanOf(w, c.days, c.first, w.Start)
+		unit, buckets := s.buckets()
+		if unit != c.unit || len(buckets) != c.buckets {
+			t.Errorf("%d days: %d %ss, want %d %ss", c.days, len(buckets), unit, c.buckets, c.unit)
+			continue
+		}
+		days := 0
+		for i, b := range buckets {
+			days += b.to - b.from + 1
+			partial := i == len(buckets)-1 || i == 0 && b.start.Before(s.Start)
+			if b.partial != partial {
+				t.Errorf("%d days, bucket %d: partial %v", c.days, i, b.partial)
+			}
+		}
+		if days != s.days() || !buckets[0].start.Equal(c.start) || !buckets[len(buckets)-1].start.Equal(c.last) {
+			t.Errorf("%d days: %d days in buckets from %s to %s", c.days, days, buckets[0].start, buckets[len(buckets)-1].start)
+		}
 	}
 }

@@ -18,8 +18,8 @@ type movedDay struct {
 	opening, closing                int64 // supply: opening + Created − Destroyed = closing
 }
 
-// daily is a period by day: the days on which something moved, in order. All
-// others are zero, and a long period may have many of them.
+// daily is a period by day. It lists only the days on which something moved:
+// a long period may have many others.
 type daily struct {
 	span
 	opening, closing int64 // supply at the start of the period and at its end
@@ -52,8 +52,8 @@ func readActivity(ctx context.Context, tx pgx.Tx, s span) ([]movedDay, error) {
 // readSupply adds to the days of s what was created and destroyed on them. It
 // returns the supply at the end of s, given the current one.
 func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current int64) (closing int64, err error) {
-	// What was written in hours after the period, while it was being read, is
-	// part of the balances; it comes back as a day of its own.
+	// Balances may contain what was written in hours after the period while it
+	// was being read. The query returns it as a row without a day.
 	const query = `
 		SELECT CASE WHEN hour < @through THEN date_trunc('day', hour, 'UTC') END AS day,
 			coalesce(sum(volume) FILTER (WHERE from_kind = 'system'), 0)::bigint AS created,
@@ -82,14 +82,14 @@ func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current
 	return current, nil
 }
 
-// firstFrom is the place of the first day that is not before the given one.
+// firstFrom returns the index of the first entry that is not before the day.
 func firstFrom(days []movedDay, day int) int {
 	return sort.Search(len(days), func(i int) bool { return days[i].day >= day })
 }
 
 // readDays returns the days of s and, where the ledger reaches back so far,
-// those of the period before: both from the same rows. It goes back from the
-// current supply, so that the series ends in the sum of the balances.
+// those of the period before, both from the same rows. It goes back from the
+// current supply, so the series ends with the sum of the balances.
 func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, before daily, err error) {
 	long, p := s, s
 	if previous, reaches := s.previous(); reaches {
@@ -122,7 +122,7 @@ func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, befor
 	return now, before, nil
 }
 
-// sum adds up the days from to to.
+// sum returns the sum of the days from to to.
 func (d *daily) sum(from, to int) (sum movedDay) {
 	for _, m := range d.between(from, to) {
 		sum.Transactions += m.Transactions
@@ -147,7 +147,7 @@ func (d *daily) supply(day int) int64 {
 	return d.opening
 }
 
-// endToday lets the last day of a period before end with it, at the same time
+// endToday cuts the last day of a period before, so that it ends at the same time
 // of day as the present one.
 func (d *daily) endToday(ctx context.Context, tx pgx.Tx) error {
 	last := len(d.moved) - 1
@@ -173,9 +173,9 @@ func (d *daily) endToday(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// averageSupply is the mean of the supplies of the days from to to, each the
-// mean of its opening and its closing; the last day of the period counts for
-// as much of it as is part of the period.
+// averageSupply returns the mean of the supplies of the days from to to, each the
+// mean of its opening and its closing. The last day of the period is weighted by
+// how much of it is part of the period.
 func (d *daily) averageSupply(from, to int) float64 {
 	part := 1.0
 	if to == d.days()-1 {
@@ -186,8 +186,7 @@ func (d *daily) averageSupply(from, to int) float64 {
 	if weight == 0 { // one day, at its very beginning
 		return opening
 	}
-	// What the supply grows by on a day is in it for half of that day and for
-	// all of the days after.
+	// Growth on a day counts for half of that day and for all of the days after.
 	grown := 0.0
 	for _, m := range d.between(from, to) {
 		share := part / 2
@@ -199,9 +198,9 @@ func (d *daily) averageSupply(from, to int) float64 {
 	return opening + grown/weight
 }
 
-// overSupply is what moved on the days from to to over the average supply on
-// them, the days before the ledger's first left out. It is 0 and not available
-// where there was no supply.
+// overSupply returns moved over the average supply on the days from to to, without
+// the days before the ledger's first. It returns false where that average is not
+// positive.
 func (d *daily) overSupply(moved int64, from, to int) (float64, bool) {
 	from = max(from, d.index(d.First))
 	if from > to {
@@ -214,7 +213,7 @@ func (d *daily) overSupply(moved int64, from, to int) (float64, bool) {
 	return float64(moved) / average, true
 }
 
-// velocity is what was transferred on the days from to to over the average
+// velocity returns what was transferred on the days from to to over the average
 // supply on them.
 func (d *daily) velocity(from, to int) (float64, bool) {
 	return d.overSupply(d.sum(from, to).Transfers, from, to)

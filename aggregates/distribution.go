@@ -6,24 +6,25 @@ import (
 	"slices"
 )
 
-// A Distribution is the balances of a population, one a holder, in order. All
-// its sums are exact integers; only the final ratios are floats. It answers
-// everything after one sort and two passes.
+// A Distribution is the balances of a population, one a holder, in order. Its
+// sums are exact integers; only the final ratios are floats. It takes one sort
+// and two passes to make.
 type Distribution struct {
 	sorted []int64
-	below  []wide // below[k] is the sum of the k smallest
-	spread wide   // Σ (2i − n − 1) x, half the sum of all absolute differences
-	debt   wide   // the sum of the negative balances
+	below  []int128 // below[k] is the sum of the k smallest
+	spread int128   // Σ (2i − n − 1) x, half the sum of all absolute differences
+	debt   int128   // the sum of the negative balances
 }
 
-// NewDistribution takes over the balances and sorts them.
+// NewDistribution returns the distribution of the balances. It sorts and keeps
+// the slice.
 func NewDistribution(balances []int64) *Distribution {
 	sortBalances(balances)
-	d := &Distribution{sorted: balances, below: make([]wide, len(balances)+1)}
-	var sum, spread wide
+	d := &Distribution{sorted: balances, below: make([]int128, len(balances)+1)}
+	var sum, spread int128
 	weight := 1 - int64(len(balances))
 	for i, x := range balances {
-		sum = sum.plus(wideOf(x))
+		sum = sum.plus(int128Of(x))
 		d.below[i+1] = sum
 		spread = spread.plus(product(weight, x))
 		weight += 2
@@ -43,11 +44,11 @@ const (
 	whyAllZero = "not available, because all balances are zero"
 )
 
-func available(v float64) Measure { return Measure{Value: v, Available: true} }
+func available(v float64) Measure { return Measure{Value: &v} }
 
 func unavailable(why string) Measure { return Measure{Why: why} }
 
-// shared is why shares of the total mean nothing here, or empty.
+// shared returns why shares of the total are not defined, empty if they are.
 func (d *Distribution) shared() string {
 	switch {
 	case d.Len() == 0:
@@ -58,21 +59,21 @@ func (d *Distribution) shared() string {
 	return ""
 }
 
-func (d *Distribution) total() wide { return d.below[len(d.sorted)] }
+func (d *Distribution) total() int128 { return d.below[len(d.sorted)] }
 
-// Len is the number of holders.
+// Len returns the number of holders.
 func (d *Distribution) Len() int { return len(d.sorted) }
 
-// Debtors is the number of balances below zero.
+// Debtors returns the number of balances below zero.
 func (d *Distribution) Debtors() int {
 	n, _ := slices.BinarySearch(d.sorted, 0)
 	return n
 }
 
-// Zeros is the number of balances of exactly zero.
+// Zeros returns the number of balances of exactly zero.
 func (d *Distribution) Zeros() int { return d.upTo(0) - d.Debtors() }
 
-// upTo is the number of balances of at most x.
+// upTo returns the number of balances of at most x.
 func (d *Distribution) upTo(x int64) int {
 	if x == math.MaxInt64 {
 		return len(d.sorted)
@@ -81,7 +82,7 @@ func (d *Distribution) upTo(x int64) int {
 	return n
 }
 
-// Total is the sum of all balances, and whether it fits an int64.
+// Total returns the sum of all balances and reports whether it fits an int64.
 func (d *Distribution) Total() (int64, bool) { return d.total().int64() }
 
 // Mean is the average balance, 0 for nobody.
@@ -98,7 +99,7 @@ func (d *Distribution) Median() float64 {
 	if n == 0 {
 		return 0
 	}
-	middle := wideOf(d.sorted[(n-1)/2]).plus(wideOf(d.sorted[n/2]))
+	middle := int128Of(d.sorted[(n-1)/2]).plus(int128Of(d.sorted[n/2]))
 	return ratio(middle.big(), big.NewInt(2))
 }
 
@@ -127,13 +128,13 @@ func (d *Distribution) GiniNormal() Measure {
 	return available(ratio(d.spread.big(), d.times(absolute)))
 }
 
-// times is the sum, n-fold.
-func (d *Distribution) times(sum wide) *big.Int {
+// times returns the sum times the number of holders.
+func (d *Distribution) times(sum int128) *big.Int {
 	return new(big.Int).Mul(sum.big(), big.NewInt(int64(d.Len())))
 }
 
-// poorest is the share of the total that the poorest num/den of the holders
-// hold: the Lorenz curve, linear between its points. The total is positive.
+// poorest returns the share of the total that the poorest num/den of the holders
+// hold: the Lorenz curve, linear between its points. The total must be positive.
 func (d *Distribution) poorest(num, den int) *big.Rat {
 	k, rest := d.Len()*num/den, d.Len()*num%den
 	sum := new(big.Int).Mul(d.below[k].big(), big.NewInt(int64(den)))
@@ -216,28 +217,18 @@ func (d *Distribution) Nakamoto() Measure {
 	if why := d.shared(); why != "" {
 		return unavailable(why)
 	}
-	var held wide
+	var held int128
 	for k := 1; ; k++ {
-		held = held.plus(wideOf(d.sorted[d.Len()-k]))
+		held = held.plus(int128Of(d.sorted[d.Len()-k]))
 		if held.plus(held).minus(d.total()).sign() > 0 {
 			return available(float64(k))
 		}
 	}
 }
 
-// Percentile is the share of the holders whose balance is below x: 0.9 means
-// richer than 90 % of them.
-func (d *Distribution) Percentile(x int64) Measure {
-	if d.Len() == 0 {
-		return unavailable(whyEmpty)
-	}
-	below, _ := slices.BinarySearch(d.sorted, x)
-	return available(float64(below) / float64(d.Len()))
-}
-
 // Lorenz is the curve at each hundredth of the holders, and at each thousandth
-// of the last one, where most of the money may be. Nil where shares mean
-// nothing. It dips below zero where there are debtors.
+// of the last one, where most of the money may be. It is nil where shares are
+// not defined, and dips below zero where there are debtors.
 func (d *Distribution) Lorenz() []LorenzPoint {
 	if d.shared() != "" {
 		return nil

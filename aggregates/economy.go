@@ -14,51 +14,45 @@ type Economy struct {
 	Overview     *cache.Memo[Days, *Overview]
 	Inequality   *cache.Memo[Population, *Inequality]
 	Activity     *cache.Memo[Days, *Activity]
-	WealthByKind *cache.Memo[Whole, *WealthByKind]
+	WealthByKind *cache.Memo[NoParams, *WealthByKind]
 	Rhythm       *cache.Memo[Days, *Rhythm]
-	Richest      *cache.Memo[Whole, *Richest]
+	Richest      *cache.Memo[NoParams, *Richest]
 
 	db  *pgxpool.Pool
 	now func() time.Time
 }
 
-// Whole is the parameter of memos that have none.
-type Whole struct{}
+// NoParams is the parameter of memos that have one value.
+type NoParams struct{}
 
-// Key is empty: there is one value.
-func (Whole) Key() string { return "" }
+// Key is empty.
+func (NoParams) Key() string { return "" }
 
-// window is how long one computation of a panel of the home page serves: the
-// same for all, so that the page has one boundary.
+// window is how long one computation serves: the same for all panels of the
+// home page, so that the page has one boundary.
 const window = 30 * time.Second
+
+// spec is the policy of a memo that no append invalidates: it reads much, so a
+// new value waits for the next window.
+func spec(name string) cache.Spec {
+	return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
+}
+
+// on returns the producer that calls compute with db.
+func on[P, T any](db *pgxpool.Pool, compute func(context.Context, *pgxpool.Pool, cache.Window, P) (T, error)) func(context.Context, cache.Window, P) (T, error) {
+	return func(ctx context.Context, w cache.Window, params P) (T, error) { return compute(ctx, db, w, params) }
+}
 
 // NewEconomy registers the memos of the home page, which read db.
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
-	// No append touches their tag: they read much, so that a window is to pass
-	// before they are computed again.
-	spec := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
-	}
 	return &Economy{
-		Overview: cache.NewMemo(c, spec("economy.overview"), func(ctx context.Context, w cache.Window, d Days) (*Overview, error) {
-			return ComputeOverview(ctx, db, w, d)
-		}).Usual(AllDays()...),
-		Inequality: cache.NewMemo(c, spec("economy.distribution"), func(ctx context.Context, w cache.Window, p Population) (*Inequality, error) {
-			return ComputeInequality(ctx, db, w, p)
-		}).Usual(PopulationPersonal, PopulationPrivate, PopulationAll),
-		Activity: cache.NewMemo(c, spec("economy.activity"), func(ctx context.Context, w cache.Window, d Days) (*Activity, error) {
-			return ComputeActivity(ctx, db, w, d)
-		}).Usual(AllDays()...),
-		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), func(ctx context.Context, w cache.Window, _ Whole) (*WealthByKind, error) {
-			return ComputeWealthByKind(ctx, db, w)
-		}).Usual(Whole{}),
-		Rhythm: cache.NewMemo(c, spec("economy.rhythm"), func(ctx context.Context, w cache.Window, d Days) (*Rhythm, error) {
-			return ComputeRhythm(ctx, db, w, d)
-		}).Usual(AllDays()...),
-		Richest: cache.NewMemo(c, spec("economy.richest"), func(ctx context.Context, w cache.Window, _ Whole) (*Richest, error) {
-			return ComputeRichest(ctx, db, w)
-		}).Usual(Whole{}),
-		db:  db,
-		now: c.Now,
+		Overview:     cache.NewMemo(c, spec("economy.overview"), on(db, ComputeOverview)).Usual(AllDays()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Usual(Populations()...),
+		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Usual(AllDays()...),
+		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Usual(NoParams{}),
+		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Usual(AllDays()...),
+		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Usual(NoParams{}),
+		db:           db,
+		now:          c.Now,
 	}
 }

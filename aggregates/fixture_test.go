@@ -34,6 +34,13 @@ func appendBatch(t testing.TB, db *pgxpool.Pool, b ledger.Batch) {
 	}
 }
 
+// basisOf returns the basis of a value whose period is s.
+func basisOf(s span) Basis {
+	return Basis{Period: Period{Days: s.Days.Key(), Start: s.Start, End: s.End, Historical: s.Historical}}
+}
+
+func pointerTo[T any](v T) *T { return &v }
+
 // village is a ledger that is small enough to be checked by hand. Ann has two
 // accounts, Bob one and a shop, Cara's was archived a moment ago, Dan's was
 // never used. It is looked at on Wednesday, 11 March, 10:30.

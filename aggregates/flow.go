@@ -13,14 +13,13 @@ import (
 	"exchequer/ledger"
 )
 
-// mostSources is how many sources of flows are listed: what a source is called
-// is up to whoever writes the ledger, so there may be many.
+// mostSources is how many sources of flows are listed. There may be many more,
+// since writers of the ledger name them freely.
 const mostSources = 50
 
 // Flow is where money came from and where it went in a period.
 type Flow struct {
-	Period    Period       `json:"period"`
-	Why       string       `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+	Basis
 	Volume    Compared     `json:"volume" doc:"What accounts gained on balance, transaction by transaction: the sum of all flows."`
 	Created   Compared     `json:"created" doc:"From system accounts to all others."`
 	Destroyed Compared     `json:"destroyed" doc:"From all others to system accounts."`
@@ -55,22 +54,9 @@ type OtherSources struct {
 
 // ComputeFlow reads the flows of the period that ends with w's start.
 func ComputeFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Flow, error) {
-	f := &Flow{Period: emptyPeriod(w, days), Kinds: []KindFlow{}, Sources: []SourceFlow{}}
-	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
-		f.Period = s.period()
-		if err := f.fill(ctx, tx, s); err != nil {
-			return err
-		}
-		if before, reaches := s.previous(); reaches {
-			return f.compare(ctx, tx, before)
-		}
-		return nil
-	})
-	if err != nil {
+	f := &Flow{Kinds: []KindFlow{}, Sources: []SourceFlow{}}
+	if err := f.read(ctx, db, w, days, f.fill); err != nil {
 		return nil, fmt.Errorf("flow: %w", err)
-	}
-	if !ok {
-		f.Why = whyNoLedger
 	}
 	return f, nil
 }
@@ -131,11 +117,15 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		f.Others.Destroyed += of.Destroyed
 	}
 	f.Sources = f.Sources[:min(mostSources, len(f.Sources))]
-	return nil
+	return f.compare(ctx, tx, s)
 }
 
-// compare fills the sums of the period before.
+// compare fills the sums of the period before s.
 func (f *Flow) compare(ctx context.Context, tx pgx.Tx, s span) error {
+	before, reaches := s.previous()
+	if !reaches {
+		return nil
+	}
 	query := `
 		SELECT (SELECT ` + untilEnd("transfers", "true") + ` FROM activity_hours WHERE hour >= @start AND hour < @end),
 			` + untilEnd("volume", "true") + `,
@@ -143,7 +133,7 @@ func (f *Flow) compare(ctx context.Context, tx pgx.Tx, s span) error {
 			` + untilEnd("volume", "from_kind <> 'system' AND to_kind = 'system'") + `
 		FROM flow_hours WHERE hour >= @start AND hour < @end`
 	var transfers, volume, created, destroyed int64
-	err := tx.QueryRow(ctx, query, s.args()).Scan(&transfers, &volume, &created, &destroyed)
+	err := tx.QueryRow(ctx, query, before.args()).Scan(&transfers, &volume, &created, &destroyed)
 	if err != nil {
 		return fmt.Errorf("period before: %w", err)
 	}

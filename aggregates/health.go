@@ -12,16 +12,15 @@ import (
 
 const whyNoSales = "not available, because the ledger has no sales"
 
-// Health is whether the books of a period hold together, how fast money moves,
-// and how many take part.
+// Health is whether the books of a period balance, how fast money moves, and how
+// many holders take part.
 type Health struct {
-	Period           Period        `json:"period"`
-	Why              string        `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
-	Supply           SupplyAccount `json:"supply"`
-	TransferVelocity HealthRatio   `json:"transferVelocity" doc:"What passed between different holders, neither of them system, over the average supply."`
-	GoodsVelocity    HealthRatio   `json:"goodsVelocity" doc:"The value of sales over the average supply."`
-	Holders          int64         `json:"holders" doc:"That are not system, not archived, and were ever used."`
-	Active           []ActiveShare `json:"active" nullable:"false" doc:"How many of them had a posting in the last 1, 7 and 30 days, today included."`
+	Basis
+	Supply           SupplyAccount   `json:"supply"`
+	TransferVelocity Number[float64] `json:"transferVelocity" doc:"What passed between different holders, neither of them system, over the average supply."`
+	GoodsVelocity    Number[float64] `json:"goodsVelocity" doc:"The value of sales over the average supply."`
+	Holders          int64           `json:"holders" doc:"That are not system, not archived, and were ever used."`
+	Active           []ActiveShare   `json:"active" nullable:"false" doc:"How many of them had a posting in the last 1, 7 and 30 days, today included."`
 }
 
 // SupplyAccount is how the supply came from the period's start to its end.
@@ -34,13 +33,6 @@ type SupplyAccount struct {
 	Holds     bool   `json:"holds" doc:"Whether opening + created - destroyed = closing, and the system accounts owe exactly what all others hold."`
 }
 
-// HealthRatio is a ratio, and the same in the period before.
-type HealthRatio struct {
-	Now    *float64 `json:"now" doc:"null where it is not available."`
-	Before *float64 `json:"before" doc:"null where it is not available, or the ledger does not reach back."`
-	Why    string   `json:"why,omitempty" doc:"Why it is not available."`
-}
-
 // ActiveShare is how many holders had a posting in the last days.
 type ActiveShare struct {
 	Days    int      `json:"days"`
@@ -51,28 +43,27 @@ type ActiveShare struct {
 // ComputeHealth reads the state of the economy in the period that ends with
 // w's start.
 func ComputeHealth(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Health, error) {
-	h := &Health{Period: emptyPeriod(w, days), Active: []ActiveShare{}}
-	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
-		h.Period = s.period()
-		if err := h.money(ctx, tx, s); err != nil {
-			return err
-		}
-		return h.actives(ctx, tx, s)
-	})
-	if err != nil {
+	h := &Health{Active: []ActiveShare{}}
+	if err := h.read(ctx, db, w, days, h.fill); err != nil {
 		return nil, fmt.Errorf("health: %w", err)
 	}
-	if !ok {
-		h.Why = whyNoLedger
-		h.TransferVelocity.Why, h.GoodsVelocity.Why = whyNoLedger, whyNoLedger
+	if h.Why != "" {
+		h.TransferVelocity.Why, h.GoodsVelocity.Why = h.Why, h.Why
 	}
 	return h, nil
 }
 
+func (h *Health) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	if err := h.money(ctx, tx, s); err != nil {
+		return err
+	}
+	return h.actives(ctx, tx, s)
+}
+
 func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
-	// What the system accounts gave away is known from another rollup than what
-	// was created and destroyed, so the identity could be found broken. They are
-	// few; reading what all others gained would take as long as there are many.
+	// What the system accounts gave away comes from another rollup than what was
+	// created and destroyed, so the check can fail. System accounts are few; to
+	// read what all others gained would take longer the more there are.
 	const query = `
 		SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'system'), 0)::bigint,
 			coalesce(-sum(balance) FILTER (WHERE kind = 'system'), 0)::bigint,
@@ -104,21 +95,21 @@ func (h *Health) velocities(ctx context.Context, tx pgx.Tx, d *daily) error {
 	const query = `
 		SELECT EXISTS (SELECT FROM item_hours),
 			(SELECT coalesce(sum(volume), 0)::bigint FROM item_hours WHERE hour >= $1 AND hour < $2)`
-	var any bool
+	var traded bool
 	var sold int64
-	if err := tx.QueryRow(ctx, query, d.Start, d.Through).Scan(&any, &sold); err != nil {
+	if err := tx.QueryRow(ctx, query, d.Start, d.Through).Scan(&traded, &sold); err != nil {
 		return fmt.Errorf("value of sales: %w", err)
 	}
 	last := d.days() - 1
 	h.TransferVelocity.Why, h.GoodsVelocity.Why = whyNoSupply, whyNoSupply
 	if v, ok := d.velocity(0, last); ok {
-		h.TransferVelocity = HealthRatio{Now: &v}
+		h.TransferVelocity = Number[float64]{Now: &v}
 	}
 	if v, ok := d.overSupply(sold, 0, last); ok {
-		h.GoodsVelocity = HealthRatio{Now: &v}
+		h.GoodsVelocity = Number[float64]{Now: &v}
 	}
-	if !any {
-		h.GoodsVelocity = HealthRatio{Why: whyNoSales}
+	if !traded {
+		h.GoodsVelocity = Number[float64]{Why: whyNoSales}
 	}
 	return nil
 }
@@ -144,7 +135,7 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 	return nil
 }
 
-// actives counts holders by their last posting, which the balances know.
+// actives counts holders by their last posting, which is part of the balances.
 func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 	const query = `
 		SELECT count(*), count(*) FILTER (WHERE last >= $2), count(*) FILTER (WHERE last >= $3), count(*) FILTER (WHERE last >= $4)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +13,8 @@ import (
 	"exchequer/ledger"
 )
 
-// A Population says whose balances are compared. System accounts issue money
-// and are never part of it, nor are archived accounts.
+// A Population is the holders whose balances are compared. System accounts,
+// which issue money, and archived accounts are never part of it.
 type Population string
 
 // The populations.
@@ -24,6 +23,11 @@ const (
 	PopulationPrivate  Population = "private"  // personal and business
 	PopulationAll      Population = "all"      // all but system
 )
+
+// Populations returns the populations in the order in which they are shown.
+func Populations() []Population {
+	return []Population{PopulationPersonal, PopulationPrivate, PopulationAll}
+}
 
 // Key names the population in addresses and cache keys.
 func (p Population) Key() string { return string(p) }
@@ -38,7 +42,7 @@ func ParsePopulation(s string) Population {
 	}
 }
 
-// kinds are the accounts whose balances are summed by holder.
+// kinds returns the kinds of account whose balances are summed by holder.
 func (p Population) kinds() []ledger.Kind {
 	switch p {
 	case PopulationAll:
@@ -52,49 +56,57 @@ func (p Population) kinds() []ledger.Kind {
 
 // Inequality is how a population's money is shared out.
 type Inequality struct {
-	Population            Population
-	AsOf                  time.Time
-	Historical            bool   // the ledger ended before now: AsOf is the end of its last day
-	Why                   string // if not empty, there is nothing to show, and this says why
-	Holders               int64  // n, zero balances included, accounts that were never used left out
-	Zero                  int64  // of them with a balance of exactly 0; kept in all measures
-	Debtors               int64
-	Archived              int64 // accounts left out
-	Total                 int64
-	Mean                  float64
-	Median                float64
-	Gini                  Measure
-	GiniNormal            Measure // Raffinetti's, available only where there are debtors
-	Top1, Top10, Bottom50 Measure
-	Palma, Theil, HHI     Measure
-	Nakamoto              Measure
-	Lorenz                []LorenzPoint // each hundredth, 0 % to 100 %, and each thousandth of the last one
-	Bins                  []Bin         // the balance distribution, logarithmic
-	Trend                 []DayMeasures // past days, as far as their snapshots are made, and today, oldest first; at most 30; of personal accounts only
+	Basis
+	Population Population    `json:"population"`
+	Holders    int64         `json:"holders"` // n, zero balances included, accounts that were never used left out
+	Zero       int64         `json:"zero"`    // of them with a balance of exactly 0; kept in all measures
+	Debtors    int64         `json:"debtors"`
+	Archived   int64         `json:"archived"` // accounts left out
+	Total      int64         `json:"total"`
+	Mean       float64       `json:"mean"`
+	Median     float64       `json:"median"`
+	Gini       Measure       `json:"gini"`
+	GiniNormal Measure       `json:"giniNormal"` // Raffinetti's, available only where there are debtors
+	Top1       Measure       `json:"top1"`
+	Top10      Measure       `json:"top10"`
+	Bottom50   Measure       `json:"bottom50"`
+	Palma      Measure       `json:"palma"`
+	Theil      Measure       `json:"theil"`
+	HHI        Measure       `json:"hhi"`
+	Nakamoto   Measure       `json:"nakamoto"`
+	Lorenz     []LorenzPoint `json:"lorenz"` // each hundredth, 0 % to 100 %, and each thousandth of the last one
+	Bins       []Bin         `json:"bins"`   // the balance distribution, logarithmic
+	Trend      []DayMeasures `json:"trend"`  // past days, as far as their snapshots are made, and today, oldest first; at most 30; of personal accounts only
 }
 
-// A Measure is a number that may not exist for this population.
+// A Measure is a number that may not be available for a population.
 type Measure struct {
-	Value     float64
-	Available bool
-	Why       string // "not available, because …" if not
+	Value *float64 `json:"value"`         // nil: not available
+	Why   string   `json:"why,omitempty"` // "not available, because …"
 }
 
 // A LorenzPoint: the poorest Holders share holds the Wealth share.
-type LorenzPoint struct{ Holders, Wealth float64 }
+type LorenzPoint struct {
+	Holders float64 `json:"holders"`
+	Wealth  float64 `json:"wealth"`
+}
 
 // A Bin counts the holders with Low <= balance < High, and what they hold. The
 // debtors' bin begins with the largest debt; zero is a bin of its own, 0 to 1.
 type Bin struct {
-	Low, High int64
-	Holders   int64
-	Total     int64
+	Low     int64 `json:"low"`
+	High    int64 `json:"high"`
+	Holders int64 `json:"holders"`
+	Total   int64 `json:"total"`
 }
 
-// DayMeasures are the measures at the end of a day.
+// DayMeasures are the measures at the end of a day; nil: not available.
 type DayMeasures struct {
-	Day                      time.Time
-	Gini, Top1, Top10, Palma *float64 // nil: not available
+	Day   time.Time `json:"day"`
+	Gini  *float64  `json:"gini"`
+	Top1  *float64  `json:"top1"`
+	Top10 *float64  `json:"top10"`
+	Palma *float64  `json:"palma"`
 }
 
 // trendDays is how many days the trend has at most, today included.
@@ -104,15 +116,14 @@ const trendDays = 30
 // none of them. Where the ledger has no personal accounts, the private
 // population takes the place of the personal one, and the value says so.
 func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, population Population) (*Inequality, error) {
-	v := &Inequality{Population: population, AsOf: w.Start}
+	v := &Inequality{Population: population}
 	var balances []int64
-	ok, err := read(ctx, db, w, 0, func(tx pgx.Tx, s span) (err error) {
-		v.AsOf, v.Historical = s.End, s.Historical
+	err := v.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
 		if balances, err = v.balances(ctx, tx, s); err != nil {
 			return err
 		}
 		if population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 {
-			// A ledger of firms or of a public body: nobody is personal.
+			// A ledger of firms or of a public body has no personal accounts.
 			v.Population = PopulationPrivate
 			balances, err = v.balances(ctx, tx, s)
 			return err
@@ -128,13 +139,10 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, po
 	if err := v.measure(NewDistribution(balances)); err != nil {
 		return nil, fmt.Errorf("inequality: %w", err)
 	}
-	if !ok {
-		v.Why = whyNoLedger
-	}
 	return v, nil
 }
 
-// balances returns one sum a holder, and counts what it leaves out.
+// balances returns one sum a holder, and counts the accounts that it leaves out.
 func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
 	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "end": s.End}
 	const archived = `
@@ -155,8 +163,8 @@ func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, 
 }
 
 // pastMeasures returns the measures at the end of the days before today, as far
-// as their snapshots are made, and a place for today. A day without a snapshot
-// ended like the one before it.
+// as their snapshots are made, and an empty entry for today. A day without a
+// snapshot ended like the day before.
 func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error) {
 	missing, err := firstMissing(ctx, tx, s.Today)
 	if err != nil {
@@ -187,7 +195,7 @@ func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error)
 	return append(past, DayMeasures{Day: s.Today}), nil
 }
 
-// measure fills everything that the balances say.
+// measure fills what follows from the balances.
 func (v *Inequality) measure(d *Distribution) error {
 	total, fits := d.Total()
 	if !fits {
@@ -205,31 +213,23 @@ func (v *Inequality) measure(d *Distribution) error {
 	return nil
 }
 
-// dayMeasures are what snapshots keep of a distribution.
+// dayMeasures returns the measures of a distribution that snapshots keep.
 func dayMeasures(day time.Time, d *Distribution) DayMeasures {
 	return DayMeasures{
-		Day: day, Gini: d.Gini().pointer(), Top1: d.TopShare(1, 100).pointer(),
-		Top10: d.TopShare(10, 100).pointer(), Palma: d.Palma().pointer(),
+		Day: day, Gini: d.Gini().Value, Top1: d.TopShare(1, 100).Value,
+		Top10: d.TopShare(10, 100).Value, Palma: d.Palma().Value,
 	}
 }
 
-// pointer is nil for what is not available.
-func (m Measure) pointer() *float64 {
-	if !m.Available {
-		return nil
-	}
-	return &m.Value
-}
-
-// cell is the same for a table.
+// cell returns the value for a table.
 func (m Measure) cell() any {
-	if !m.Available {
+	if m.Value == nil {
 		return nil
 	}
-	return m.Value
+	return *m.Value
 }
 
-// Table is one row a measure.
+// Table has one row a measure.
 func (v *Inequality) Table() Table {
 	t := Table{Columns: []Column{{"measure", "Measure", Text}, {"value", "Value", Ratio}, {"note", "Note", Text}}}
 	for _, m := range []struct {
@@ -246,7 +246,7 @@ func (v *Inequality) Table() Table {
 	return t
 }
 
-// LorenzTable is one row a point of the Lorenz curve.
+// LorenzTable has one row a point of the Lorenz curve.
 func (v *Inequality) LorenzTable() Table {
 	t := Table{Columns: []Column{{"holders", "Poorest holders", Percent}, {"wealth", "Hold", Percent}}}
 	for _, p := range v.Lorenz {
@@ -255,33 +255,13 @@ func (v *Inequality) LorenzTable() Table {
 	return t
 }
 
-// BinsTable is one row a bin of the balance distribution.
+// BinsTable has one row a bin of the balance distribution.
 func (v *Inequality) BinsTable() Table {
 	t := Table{Columns: []Column{
 		{"from", "From", Money}, {"below", "Below", Money}, {"holders", "Holders", Count}, {"total", "Hold together", Money},
 	}}
 	for _, b := range v.Bins {
 		t.Rows = append(t.Rows, []any{b.Low, b.High, b.Holders, b.Total})
-	}
-	return t
-}
-
-// TrendTable is one row a day.
-func (v *Inequality) TrendTable() Table {
-	t := Table{Columns: []Column{
-		{"day", "Day", Day}, {"gini", "Gini", Ratio}, {"top1", "Top 1 % share", Percent},
-		{"top10", "Top 10 % share", Percent}, {"palma", "Palma", Ratio},
-	}}
-	for _, d := range v.Trend {
-		row := []any{d.Day}
-		for _, m := range []*float64{d.Gini, d.Top1, d.Top10, d.Palma} {
-			if m == nil {
-				row = append(row, nil)
-			} else {
-				row = append(row, *m)
-			}
-		}
-		t.Rows = append(t.Rows, slices.Clip(row))
 	}
 	return t
 }

@@ -13,14 +13,14 @@ import (
 	"exchequer/cache"
 )
 
-// ItemQuery picks an item and a period. Ask it only of items that are known,
-// see [Known]: each is a key.
+// ItemQuery selects an item and a period. Each is a key, so the caller checks
+// first that the item exists, see [Exists].
 type ItemQuery struct {
 	Item string // its ref
 	Days Days
 }
 
-// Key is "minecraft%3Adiamond:30": the ref cannot end its part.
+// Key is "minecraft%3Adiamond:30". The ref is escaped, so it contains no colon.
 func (q ItemQuery) Key() string { return url.QueryEscape(q.Item) + ":" + q.Days.Key() }
 
 // thinSales is the number of sales below which a price says little.
@@ -29,10 +29,9 @@ const thinSales = 5
 // Item is the price of an item and what was traded of it in a period. Prices
 // are minor units a piece.
 type Item struct {
-	ID       string     `json:"id"`
-	Name     string     `json:"name"`
-	Period   Period     `json:"period"`
-	Why      string     `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Basis
 	Sales    Compared   `json:"sales" doc:"Lines of trade with a quantity and a total above zero."`
 	Quantity Compared   `json:"quantity" doc:"Pieces sold."`
 	Volume   Compared   `json:"volume" doc:"What was paid for them, tax included."`
@@ -43,8 +42,8 @@ type Item struct {
 	Candles  []Candle   `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
 }
 
-// Prices are the first, highest, lowest and last unit price of a time, and its
-// mean weighted by quantity; nil where nothing was sold.
+// Prices are the first, highest, lowest and last unit price in a time, and the
+// mean weighted by quantity. They are nil where nothing was sold.
 type Prices struct {
 	Open  *float64 `json:"open"`
 	High  *float64 `json:"high"`
@@ -64,9 +63,9 @@ type Candle struct {
 }
 
 // ComputeItem reads what was traded of an item in the period that ends with
-// w's start. It returns nil for an item that the ledger does not know.
+// w's start. It returns nil if there is no such item.
 func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*Item, error) {
-	i := &Item{ID: q.Item, Period: emptyPeriod(w, q.Days), Bucket: "day", Thin: true, Candles: []Candle{}}
+	i := &Item{ID: q.Item, Bucket: "day", Thin: true, Candles: []Candle{}}
 	var id int64
 	err := db.QueryRow(ctx, `SELECT id, name FROM items WHERE ref = $1`, q.Item).Scan(&id, &i.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -75,21 +74,9 @@ func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQu
 	if err != nil {
 		return nil, fmt.Errorf("item: find it: %w", err)
 	}
-	ok, err := read(ctx, db, w, q.Days, func(tx pgx.Tx, s span) error {
-		i.Period = s.period()
-		if err := i.fill(ctx, tx, s, id); err != nil {
-			return err
-		}
-		if before, reaches := s.previous(); reaches {
-			return i.compare(ctx, tx, before, id)
-		}
-		return nil
-	})
+	err = i.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return i.fill(ctx, tx, s, id) })
 	if err != nil {
 		return nil, fmt.Errorf("item: %w", err)
-	}
-	if !ok {
-		i.Why = whyNoLedger
 	}
 	return i, nil
 }
@@ -129,13 +116,13 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	}
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
 	i.Thin = whole.Sales < thinSales
-	return nil
+	return i.compare(ctx, tx, s, id)
 }
 
-// mostDays is how many days a period has at most whose values are by day.
+// mostDays is the length of the longest period whose values are by day.
 const mostDays = 366
 
-// add adds a later candle.
+// add adds a later candle to c.
 func (c *Candle) add(d Candle) {
 	if d.Sales == 0 {
 		return
@@ -157,12 +144,16 @@ func (c *Candle) add(d Candle) {
 	c.Prices.VWAP = &vwap
 }
 
-// compare fills the sums of the period before.
+// compare fills the sums of the period before s.
 func (i *Item) compare(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	before, reaches := s.previous()
+	if !reaches {
+		return nil
+	}
 	query := `
 		SELECT ` + untilEnd("sales", "true") + `, ` + untilEnd("quantity", "true") + `, ` + untilEnd("volume", "true") + `
 		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @end`
-	args := s.args()
+	args := before.args()
 	args["item"] = id
 	var sales, quantity, volume int64
 	err := tx.QueryRow(ctx, query, args).Scan(&sales, &quantity, &volume)

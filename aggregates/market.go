@@ -17,8 +17,7 @@ const mostItems = 50
 // above zero are sales; returns, gifts and corrections are counted apart. Who
 // sold and who bought is not part of the rollup.
 type Market struct {
-	Period   Period       `json:"period"`
-	Why      string       `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+	Basis
 	Items    int64        `json:"items" doc:"How many different items were sold."`
 	Sales    Compared     `json:"sales" doc:"Lines of trade with a quantity and a total above zero."`
 	Quantity Compared     `json:"quantity" doc:"Pieces sold."`
@@ -58,29 +57,16 @@ type OtherItems struct {
 
 // ComputeMarket reads what was traded in the period that ends with w's start.
 func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Market, error) {
-	m := &Market{Period: emptyPeriod(w, days), Top: []ItemMarket{}}
-	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
-		m.Period = s.period()
-		if err := m.fill(ctx, tx, s); err != nil {
-			return err
-		}
-		if before, reaches := s.previous(); reaches {
-			return m.compare(ctx, tx, before)
-		}
-		return nil
-	})
-	if err != nil {
+	m := &Market{Top: []ItemMarket{}}
+	if err := m.read(ctx, db, w, days, m.fill); err != nil {
 		return nil, fmt.Errorf("market: %w", err)
-	}
-	if !ok {
-		m.Why = whyNoLedger
 	}
 	return m, nil
 }
 
 func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	// One reading for the list and for what it adds up to; items with nothing
-	// but lines apart are part of the sums and come last.
+	// One query reads the list and the sums over all items. Items that have only
+	// lines apart are part of the sums and come last.
 	const query = `
 		SELECT ref, name, sales, quantity, volume, high, low,
 			count(*) FILTER (WHERE sales > 0) OVER (), sum(sales) OVER ()::bigint, sum(quantity) OVER ()::bigint, sum(volume) OVER ()::bigint,
@@ -118,16 +104,20 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		m.Others.Quantity -= of.Quantity
 		m.Others.Volume -= of.Volume
 	}
-	return nil
+	return m.compare(ctx, tx, s)
 }
 
-// compare fills the sums of the period before.
+// compare fills the sums of the period before s.
 func (m *Market) compare(ctx context.Context, tx pgx.Tx, s span) error {
+	before, reaches := s.previous()
+	if !reaches {
+		return nil
+	}
 	query := `
 		SELECT ` + untilEnd("sales", "true") + `, ` + untilEnd("quantity", "true") + `, ` + untilEnd("volume", "true") + `
 		FROM item_hours WHERE hour >= @start AND hour < @end`
 	var sales, quantity, volume int64
-	if err := tx.QueryRow(ctx, query, s.args()).Scan(&sales, &quantity, &volume); err != nil {
+	if err := tx.QueryRow(ctx, query, before.args()).Scan(&sales, &quantity, &volume); err != nil {
 		return fmt.Errorf("period before: %w", err)
 	}
 	m.Sales.Before, m.Quantity.Before, m.Volume.Before = &sales, &quantity, &volume

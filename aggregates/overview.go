@@ -11,55 +11,45 @@ import (
 	"exchequer/cache"
 )
 
-// An Overview is the state of money in a period, each number with its series,
-// one value a bucket, oldest first, the last one partial.
+// An Overview is the state of money in a period. The series have one value a
+// bucket, oldest first; the last bucket is partial.
 type Overview struct {
-	Days               Days
-	Start              time.Time // of the period
-	End                time.Time // the window's start, or the end of a historical ledger
-	Historical         bool      // the ledger ended before now: End is the end of its last day
-	Why                string    // if not empty, there is nothing to show, and this says why
-	Supply             Trend[int64]
-	Active             Trend[int64] // holders with a posting in the last 7 days (previous: 7 days before that)
-	Active1, Active30  int64
-	Holders            int64 // that are not system, not archived, and were ever used
-	Transactions       Trend[int64]
-	Velocity           Trend[float64] // transfers / average supply over the period
-	Balanced           bool           // supply equals minus the sum of system accounts
-	Created, Destroyed int64          // in the period
-	Bucket             string         // "day", "week", "month", "year", "decade": what one value of a series stands for
-	Buckets            []time.Time    // the start of each bucket
+	Basis
+	Supply       Trend[int64]   `json:"supply"`
+	Active       Trend[int64]   `json:"active"` // holders with a posting in the last 7 days; before: in the 7 days before those
+	Active1      int64          `json:"active1"`
+	Active30     int64          `json:"active30"`
+	Holders      int64          `json:"holders"` // that are not system, not archived, and were ever used
+	Transactions Trend[int64]   `json:"transactions"`
+	Velocity     Trend[float64] `json:"velocity"` // transfers / average supply over the period
+	Balanced     bool           `json:"balanced"` // supply equals minus the sum of system accounts
+	Created      int64          `json:"created"`  // in the period
+	Destroyed    int64          `json:"destroyed"`
+	Bucket       string         `json:"bucket"`  // "day", "week", "month", "year", "decade": what one value of a series stands for
+	Buckets      []time.Time    `json:"buckets"` // the start of each bucket
 }
 
-// A Trend is a number, the same number a period earlier up to the same time of
-// day (nil: not available, because the ledger does not reach back), and its
-// course. Available says whether Now means anything; Why says why not.
+// A Trend is a number and its course in the period.
 type Trend[N int64 | float64] struct {
-	Now       N
-	Before    *N
-	Series    []N // one value a bucket
-	Available bool
-	Why       string
+	Number[N]
+	Series []N `json:"series"` // one value a bucket
 }
 
 const whyNoSupply = "not available, because on average there was no money in circulation"
 
 // ComputeOverview reads the state of money in the period that ends with w's start.
 func ComputeOverview(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Overview, error) {
-	o := &Overview{Days: days, Start: w.Start, End: w.Start, Balanced: true}
-	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error { return o.fill(ctx, tx, s) })
-	if err != nil {
+	o := &Overview{Balanced: true}
+	if err := o.read(ctx, db, w, days, o.fill); err != nil {
 		return nil, fmt.Errorf("overview: %w", err)
 	}
-	if !ok {
-		o.Why = whyNoLedger
-		o.Supply.Why, o.Active.Why, o.Transactions.Why, o.Velocity.Why = whyNoLedger, whyNoLedger, whyNoLedger, whyNoLedger
+	if o.Why != "" {
+		o.Supply.Why, o.Active.Why, o.Transactions.Why, o.Velocity.Why = o.Why, o.Why, o.Why, o.Why
 	}
 	return o, nil
 }
 
 func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	o.Start, o.End, o.Historical = s.Start, s.End, s.Historical
 	unit, buckets := s.buckets()
 	o.Bucket = unit
 	for _, b := range buckets {
@@ -106,21 +96,21 @@ func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply int64, 
 	return supply, nil
 }
 
-// flows fills what the days of the period add up to.
+// flows fills the sums over the days of the period.
 func (o *Overview) flows(d *daily, buckets []bucket) {
 	last := d.days() - 1
 	all := d.sum(0, last)
 	o.Created, o.Destroyed = all.Created, all.Destroyed
-	o.Supply.Available, o.Supply.Now = true, d.closing
-	o.Transactions.Available, o.Transactions.Now = true, all.Transactions
+	o.Supply.Now, o.Transactions.Now = &d.closing, &all.Transactions
 	for _, b := range buckets {
 		o.Supply.Series = append(o.Supply.Series, d.supply(b.to))
 		o.Transactions.Series = append(o.Transactions.Series, d.sum(b.from, b.to).Transactions)
 		v, _ := d.velocity(b.from, b.to)
 		o.Velocity.Series = append(o.Velocity.Series, v)
 	}
-	o.Velocity.Now, o.Velocity.Available = d.velocity(0, last)
-	if !o.Velocity.Available {
+	if v, ok := d.velocity(0, last); ok {
+		o.Velocity.Now = &v
+	} else {
 		o.Velocity.Why = whyNoSupply
 	}
 }
@@ -145,19 +135,19 @@ func (o *Overview) actives(ctx context.Context, tx pgx.Tx, s span, buckets []buc
 	if err != nil {
 		return err
 	}
-	o.Active.Available, o.Active.Now = true, p.week(s.days()-1)
-	o.Active1, o.Active30 = p.since(s.days()-1), p.since(s.days()-30)
+	now, before := p.activeInWeek(s.days()-1), p.activeInWeek(s.days()-8)
+	o.Active.Now = &now
+	o.Active1, o.Active30 = p.activeSince(s.days()-1), p.activeSince(s.days()-30)
 	if !plus(s.Today, -13).Before(s.First) {
-		before := p.week(s.days() - 8)
 		o.Active.Before = &before
 	}
 	for _, b := range buckets {
-		o.Active.Series = append(o.Active.Series, p.week(b.to))
+		o.Active.Series = append(o.Active.Series, p.activeInWeek(b.to))
 	}
 	return nil
 }
 
-// Table is one row a bucket.
+// Table has one row a bucket.
 func (o *Overview) Table() Table {
 	t := Table{Columns: []Column{
 		{"start", "First day", Day}, {"supply", "Supply at its end", Money},

@@ -7,8 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func pointerTo[T any](v T) *T { return &v }
-
 func TestOverviewOfAVillage(t *testing.T) {
 	db, w := village(t)
 	got, err := ComputeOverview(t.Context(), db, w, 7)
@@ -20,23 +18,25 @@ func TestOverviewOfAVillage(t *testing.T) {
 		days = append(days, d)
 	}
 	want := &Overview{
-		Days: 7, Start: at(t, "03-05 00:00"), End: w.Start, Bucket: "day", Buckets: days,
+		Basis: basisOf(span{Days: 7, Start: at(t, "03-05 00:00"), End: w.Start}), Bucket: "day", Buckets: days,
 		// Money was made on 1 February and 4 March, and paid back on 10 March.
 		// A week before, at 10:30 on 4 March, the second grant was yet to come.
-		Supply: Trend[int64]{Now: 1040, Before: pointerTo[int64](1000), Available: true,
+		Supply: Trend[int64]{Number: Number[int64]{Now: pointerTo[int64](1040), Before: pointerTo[int64](1000)},
 			Series: []int64{1060, 1060, 1060, 1060, 1060, 1040, 1040}},
 		// Ann, Bob by his shop, the town and Cara; before: the town, Ann, Bob.
-		Active: Trend[int64]{Now: 4, Before: pointerTo[int64](3), Available: true,
+		Active: Trend[int64]{Number: Number[int64]{Now: pointerTo[int64](4), Before: pointerTo[int64](3)},
 			Series: []int64{2, 2, 2, 2, 2, 2, 4}},
 		Active1: 4, Active30: 4,
 		Holders: 3, // Ann, Bob, the town; not Cara (archived), not Dan (never used)
 		// Before: the salary of 26 February, and half of one at 10 o'clock.
-		Transactions: Trend[int64]{Now: 5, Before: pointerTo[int64](2), Available: true,
+		Transactions: Trend[int64]{Number: Number[int64]{Now: pointerTo[int64](5), Before: pointerTo[int64](2)},
 			Series: []int64{0, 1, 0, 0, 1, 1, 2}},
 		Velocity: Trend[float64]{
 			// 50 + 100 + 30; from shop to owner and to the mint do not count.
-			Now:    180 / ((5*1060 + 1050 + 1040*10.5/24) / (6 + 10.5/24)),
-			Before: pointerTo(320.0 / 1000), Available: true,
+			Number: Number[float64]{
+				Now:    pointerTo(180 / ((5*1060 + 1050 + 1040*10.5/24) / (6 + 10.5/24))),
+				Before: pointerTo(320.0 / 1000),
+			},
 			Series: []float64{0, 50.0 / 1060, 0, 0, 0, 0, 130.0 / 1040},
 		},
 		Balanced: true, Created: 0, Destroyed: 20,
@@ -61,8 +61,8 @@ func TestAPeriodThatTheLedgerDoesNotReachBackToIsNotCompared(t *testing.T) {
 	if got.Active.Before == nil {
 		t.Errorf("the week before last is in the ledger, but not compared")
 	}
-	if got.Supply.Now-got.Created+got.Destroyed != 1000 || got.Created != 60 {
-		t.Errorf("created %d, destroyed %d, closing %d; want an opening of 1000", got.Created, got.Destroyed, got.Supply.Now)
+	if *got.Supply.Now-got.Created+got.Destroyed != 1000 || got.Created != 60 {
+		t.Errorf("created %d, destroyed %d, closing %d; want an opening of 1000", got.Created, got.Destroyed, *got.Supply.Now)
 	}
 }
 
@@ -75,15 +75,15 @@ func TestSupplyEndsInTheSumOfTheBalancesWhateverIsWrittenMeanwhile(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Supply.Now != 1040 || got.Supply.Series[6] != 1040 || got.Supply.Series[5] != 1060 {
+	if *got.Supply.Now != 1040 || got.Supply.Series[6] != 1040 || got.Supply.Series[5] != 1060 {
 		t.Errorf("supply = %+v", got.Supply)
 	}
 	w = windowAt(at(t, "03-09 12:00"))
 	if got, err = ComputeOverview(t.Context(), db, w, 7); err != nil {
 		t.Fatal(err)
 	}
-	if got.Supply.Now != 1060 {
-		t.Errorf("supply of 9 March = %d, want 1060: the next day's sink is not part of it", got.Supply.Now)
+	if *got.Supply.Now != 1060 {
+		t.Errorf("supply of 9 March = %d, want 1060: the next day's sink is not part of it", *got.Supply.Now)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestALedgerThatEndedIsShownToItsEnd(t *testing.T) {
 	if !o.Historical || !o.End.Equal(end) || !o.Start.Equal(at(t, "03-05 00:00")) {
 		t.Errorf("historical %v, %s to %s; want the week to the end of 11 March", o.Historical, o.Start, o.End)
 	}
-	if o.Supply.Now != 1040 || o.Transactions.Now != 5 || o.Active.Now != 4 || *o.Transactions.Before != 3 || *o.Supply.Before != 1060 {
+	if *o.Supply.Now != 1040 || *o.Transactions.Now != 5 || *o.Active.Now != 4 || *o.Transactions.Before != 3 || *o.Supply.Before != 1060 {
 		t.Errorf("overview = %+v", o)
 	}
 	a, err := ComputeActivity(t.Context(), db, w, 7)
@@ -119,8 +119,8 @@ func TestALedgerThatEndedIsShownToItsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !v.Historical || !v.AsOf.Equal(end) || v.Holders != 2 {
-		t.Errorf("inequality of %d holders as of %s", v.Holders, v.AsOf)
+	if !v.Historical || !v.End.Equal(end) || v.Holders != 2 {
+		t.Errorf("inequality of %d holders as of %s", v.Holders, v.End)
 	}
 
 	// A week of silence is not an end.

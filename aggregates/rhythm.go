@@ -14,30 +14,20 @@ import (
 // Rhythm is transactions by hour and weekday, UTC, in a period. An hour that is
 // not over is left out, and so is the time before the ledger's first day.
 type Rhythm struct {
-	Days       Days
-	Start, End time.Time
-	Historical bool   // the ledger ended before now: End is the end of its last day
-	Why        string // if not empty, there is nothing to show, and this says why
+	Basis
 	// Cells[weekday][hour], Monday first: mean transactions in that hour of
 	// the week, over the number of times that hour occurred in the period.
-	Cells [7][24]float64
-	Total [7][24]int64
-	Hours [7][24]int64 // how many times that hour of the week occurred
-	Peak  float64
+	Cells [7][24]float64 `json:"cells"`
+	Total [7][24]int64   `json:"total"`
+	Hours [7][24]int64   `json:"hours"` // how many times that hour of the week occurred
+	Peak  float64        `json:"peak"`
 }
 
 // ComputeRhythm reads when transactions happen in the period that ends with w's start.
 func ComputeRhythm(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Rhythm, error) {
-	r := &Rhythm{Days: days, Start: w.Start, End: w.Start}
-	ok, err := read(ctx, db, w, days, func(tx pgx.Tx, s span) error {
-		r.Start, r.End, r.Historical = s.Start, s.End, s.Historical
-		return r.fill(ctx, tx, s)
-	})
-	if err != nil {
+	r := &Rhythm{}
+	if err := r.read(ctx, db, w, days, r.fill); err != nil {
 		return nil, fmt.Errorf("rhythm: %w", err)
-	}
-	if !ok {
-		r.Why = whyNoLedger
 	}
 	return r, nil
 }
@@ -80,7 +70,7 @@ func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// Table is one row an hour of the week, Monday first.
+// Table has one row an hour of the week, Monday first.
 func (r *Rhythm) Table() Table {
 	t := Table{Columns: []Column{
 		{"weekday", "Weekday", Text}, {"hour", "Hour, UTC", Count}, {"transactions", "Transactions", Count},

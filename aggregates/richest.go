@@ -12,25 +12,25 @@ import (
 	"exchequer/ledger"
 )
 
-// Richest are the largest balances, accounts summed by holder are elsewhere:
-// these are single accounts, system and archived ones left out.
+// Richest is the accounts with the largest balances. Accounts are not summed by
+// holder; system and archived accounts are left out.
 type Richest struct {
-	AsOf       time.Time
-	Historical bool          // the ledger ended before now: AsOf is the end of its last day
-	Why        string        // if not empty, there is nothing to show, and this says why
-	Supply     int64         // of all accounts that are not system, archived ones included
-	Accounts   []RichAccount // at most 20, largest first, ties by name
-	Count      int64         // of all accounts that are not system and not archived
+	Basis
+	Supply   int64         `json:"supply"`   // of all accounts that are not system, archived ones included
+	Accounts []RichAccount `json:"accounts"` // at most 20, largest first, ties by name
+	Count    int64         `json:"count"`    // of all accounts that are not system and not archived
 }
 
 // A RichAccount is one row of the list.
 type RichAccount struct {
-	Ref, Name, Holder string
-	Kind              ledger.Kind
-	Balance           int64
-	Share             float64   // of the supply; 0, and without meaning, where that is not positive
-	Change            int64     // over the last 7 days, the last of them partial
-	LastActive        time.Time // zero: never used
+	Ref        string      `json:"ref"`
+	Name       string      `json:"name"`
+	Holder     string      `json:"holder"`
+	Kind       ledger.Kind `json:"kind"`
+	Balance    int64       `json:"balance"`
+	Share      float64     `json:"share"`               // of the supply; 0, and without meaning, where that is not positive
+	Change     int64       `json:"change"`              // over the last 7 days, the last of them partial
+	LastActive time.Time   `json:"lastActive,omitzero"` // zero: never used
 }
 
 // richest is how many accounts the panel lists.
@@ -49,17 +49,10 @@ const accountsBySize = `
 	FROM listed `
 
 // ComputeRichest reads the largest balances.
-func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window) (*Richest, error) {
-	v := &Richest{AsOf: w.Start}
-	ok, err := read(ctx, db, w, 7, func(tx pgx.Tx, s span) error {
-		v.AsOf, v.Historical = s.End, s.Historical
-		return v.fill(ctx, tx, s)
-	})
-	if err != nil {
+func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Richest, error) {
+	v := &Richest{}
+	if err := v.read(ctx, db, w, 7, v.fill); err != nil {
 		return nil, fmt.Errorf("richest accounts: %w", err)
-	}
-	if !ok {
-		v.Why = whyNoLedger
 	}
 	return v, nil
 }
@@ -71,7 +64,7 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := tx.QueryRow(ctx, totals, s.End).Scan(&v.Supply, &v.Count); err != nil {
 		return fmt.Errorf("supply and number of accounts: %w", err)
 	}
-	// Twenty short reads of the changes.
+	// The changes are read account by account: there are twenty.
 	const changes = `
 		LEFT JOIN LATERAL (
 			SELECT sum(received - sent) AS change FROM account_days
@@ -99,16 +92,16 @@ func scanAccount(row pgx.CollectableRow, supply int64) (RichAccount, error) {
 
 // AllAccounts calls yield with every account that is not system and not
 // archived, in the order of the richest list, all as they were at one moment.
-// It holds no more than a few thousand of them at a time, and one database
-// connection. An error of yield ends it and is returned.
+// It holds a few thousand accounts in memory at a time, and one database
+// connection. It stops at the first error of yield and returns it.
 func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error) error {
 	w := cache.WindowAt(e.now(), window)
-	_, err := read(ctx, e.db, w, 7, func(tx pgx.Tx, s span) error {
-		var totals Richest
+	var totals Richest
+	err := totals.read(ctx, e.db, w, 7, func(ctx context.Context, tx pgx.Tx, s span) error {
 		if err := totals.fill(ctx, tx, s); err != nil {
 			return err
 		}
-		// All changes at once.
+		// The changes of all accounts are read at once.
 		const changes = `
 			LEFT JOIN (
 				SELECT account, sum(received - sent) AS change FROM account_days
@@ -119,8 +112,8 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 			return err
 		}
 		for {
-			// Read whole before it is passed on, so that no statement is open
-			// meanwhile.
+			// The page is read whole first, so that no query is open while yield
+			// runs.
 			rows, _ := tx.Query(ctx, "FETCH 2000 FROM all_accounts")
 			page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RichAccount, error) {
 				return scanAccount(row, totals.Supply)
@@ -141,7 +134,7 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 	return nil
 }
 
-// RichColumns are the columns of the list, in its table and in its export.
+// RichColumns returns the columns of the list, in its table and in its export.
 func RichColumns() []Column {
 	return []Column{
 		{"account", "Account", Text}, {"name", "Name", Text}, {"holder", "Holder", Text}, {"kind", "Kind", Text},
@@ -150,7 +143,7 @@ func RichColumns() []Column {
 	}
 }
 
-// Row is the account's values for RichColumns.
+// Row returns the account's values for RichColumns.
 func (a RichAccount) Row(supply int64) []any {
 	row := []any{a.Ref, a.Name, a.Holder, string(a.Kind), a.Balance, shareCell(a.Balance, supply), a.Change, nil}
 	if !a.LastActive.IsZero() {
@@ -159,7 +152,7 @@ func (a RichAccount) Row(supply int64) []any {
 	return row
 }
 
-// Table is one row an account.
+// Table has one row an account.
 func (v *Richest) Table() Table {
 	t := Table{Columns: RichColumns()}
 	for _, a := range v.Accounts {

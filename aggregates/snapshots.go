@@ -13,16 +13,15 @@ import (
 )
 
 // chunkDays is how many days with postings get their snapshots in one database
-// transaction, during which appends wait: well under a second of them for tens
-// of thousands of accounts.
+// transaction. Appends wait for it: well under a second with tens of thousands
+// of accounts.
 const chunkDays = 366
 
-// UpdateSnapshots makes the snapshots that are missing, of the UTC days before
-// now on which something was posted or a used account was archived, and returns
-// how many it made. A day without a snapshot of its own ended like the one
-// before it: see docs/decisions/0008-old-ledgers.md. UpdateSnapshots may be
-// called at any time, by several processes at once; with nothing to do it is
-// one cheap query.
+// UpdateSnapshots makes the missing snapshots and returns how many it made. The
+// UTC days before now on which something was posted or a used account was
+// archived have one; any other day ended like the day before, see
+// docs/decisions/0008-old-ledgers.md. It may be called at any time and by several
+// processes at once. With nothing to do it is one cheap query.
 func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int, error) {
 	today := now.UTC().Truncate(day)
 	made := 0
@@ -41,14 +40,14 @@ func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int,
 	}
 }
 
-// firstMissing returns the first day before today whose snapshot is still to
-// be made, nil if there is none. Snapshots are made in the order of days, and
-// an append deletes the last ones, so none is missing before the latest.
+// firstMissing returns the first day before today whose snapshot is missing, nil
+// if there is none. Snapshots are made in the order of days, and an append
+// deletes only the last ones, so none is missing before the latest.
 func firstMissing(ctx context.Context, db interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, today time.Time) (*time.Time, error) {
-	// An account that is archived at midnight is gone at the end of the day
-	// before. What was archived before the first posting changed nothing.
+	// An account that is archived at midnight is no part of the day before. An
+	// account that was archived before the first posting changes no snapshot.
 	const query = `
 		WITH made AS (SELECT coalesce(max(day), '-infinity') AS last FROM day_snapshots),
 		first AS (SELECT min(day) AS day FROM account_days)
@@ -66,9 +65,9 @@ func firstMissing(ctx context.Context, db interface {
 	return missing, nil
 }
 
-// makeSnapshots makes the first missing ones, a chunk of them. The ledger stands
-// still while it does, so what it writes is right, and the next append that
-// makes it wrong deletes it.
+// makeSnapshots makes the first chunk of missing snapshots. No append runs
+// meanwhile, and a later append that changes one of the days deletes its
+// snapshot.
 func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made int, err error) {
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if err := ledger.LockSnapshots(ctx, tx); err != nil {
@@ -98,8 +97,8 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made
 	return made, err
 }
 
-// chunkEnd returns the last day of the chunk that begins with from: yesterday,
-// or the last of chunkDays days with postings.
+// chunkEnd returns the last day of the chunk that begins with from: the last of
+// chunkDays days with postings, or yesterday.
 func chunkEnd(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (time.Time, error) {
 	const query = `
 		SELECT max(day), count(*) FROM (
@@ -115,8 +114,8 @@ func chunkEnd(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (time.T
 	return *last, nil
 }
 
-// A closing is the state of the economy at the end of a day, brought forward
-// day by day.
+// A closing is the state of the economy at the end of a day. It moves forward day
+// by day.
 type closing struct {
 	supply   int64
 	accounts map[int64]*closingAccount
@@ -134,14 +133,14 @@ type closingAccount struct {
 	gone     bool // archived by then
 }
 
-// A closingHolder is part of the population while it has accounts.
+// A closingHolder is part of the population while accounts is above zero.
 type closingHolder struct {
 	sum      int64
 	accounts int
 }
 
-// openingState is the state at the beginning of a day: the balances of now less
-// all that was posted since.
+// openingState returns the state at the beginning of a day: the current balances
+// less everything posted since.
 func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
 	const query = `
 		SELECT a.id, a.kind, a.holder, a.archived, b.balance - coalesce(net, 0)::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
@@ -192,7 +191,7 @@ func (c *closing) count(a *closingAccount) {
 	c.holders[a.holder].sum += a.balance
 }
 
-// leave takes out the accounts that were archived before or at end, and says
+// leave removes the accounts that were archived before or at end, and reports
 // whether the population changed.
 func (c *closing) leave(end time.Time) (changed bool) {
 	for len(c.archive) > 0 && !c.archive[0].archived.After(end) {
@@ -209,7 +208,7 @@ func (c *closing) leave(end time.Time) (changed bool) {
 	return changed
 }
 
-// post adds what an account gained on balance, and says whether the population
+// post adds what an account gained on balance, and reports whether the population
 // changed.
 func (c *closing) post(account, net int64) (changed bool, err error) {
 	a := c.accounts[account]
@@ -253,7 +252,8 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 		snapshots = append(snapshots, append([]any{today, c.supply}, measured...))
 		changed = false
 	}
-	// quiet finishes the days before the next one with postings.
+	// quiet finishes the days without postings before next on which an account
+	// was archived.
 	quiet := func(next time.Time) {
 		for len(c.archive) > 0 {
 			gone := c.archive[0].archived.Add(-time.Microsecond).Truncate(day)

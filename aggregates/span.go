@@ -1,12 +1,10 @@
 package aggregates
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
 )
@@ -16,26 +14,22 @@ const (
 	day  = 24 * time.Hour
 )
 
-// whyNoLedger is what every panel says of an empty ledger.
-const whyNoLedger = "not available, because the ledger has no transactions yet"
-
-// idle is how long a ledger may be silent before its periods end with its last
-// day instead of now: see docs/decisions/0004-historical-ledgers.md.
+// idle is how long a ledger may be without a transaction before its periods end
+// with its last day instead of now: see docs/decisions/0004-historical-ledgers.md.
 const idle = 7 * day
 
-// A span is a period of the ledger, the same for every panel of a window.
+// A span is a period of the ledger. All values of a window have the same one.
 type span struct {
 	Start, End time.Time
-	Today      time.Time // the day in which End lies, or which ends with it
+	Today      time.Time // the last day: End lies in it, or is its end
 	First      time.Time // the ledger's first day
-	Through    time.Time // rollup hours before this one are part of it
+	Through    time.Time // the end of the last rollup hour that counts
 	Historical bool
 	Days       Days
 }
 
-// spanOf returns the period of that many days that ends with w's start, for a
-// ledger whose first and last hours with a transaction are given. Days is 0
-// for all of them.
+// spanOf returns the period of that many days that ends with w's start. First
+// and last are the ledger's first and last hours with a transaction.
 func spanOf(w cache.Window, days Days, first, last time.Time) span {
 	s := span{Days: days, First: first.Truncate(day)}
 	if w.Start.Sub(last) > idle {
@@ -56,7 +50,7 @@ func spanOf(w cache.Window, days Days, first, last time.Time) span {
 }
 
 // previous returns the period before, of the same length up to the same time of
-// day, and whether the ledger reaches back to its start.
+// day, and reports whether the ledger reaches back to its start.
 func (s span) previous() (span, bool) {
 	length := int(s.Days)
 	p := s
@@ -64,17 +58,17 @@ func (s span) previous() (span, bool) {
 	return p, s.Days > 0 && !p.Start.Before(s.First)
 }
 
-// days is the number of days, the last one included.
+// days returns the number of days, the last one included.
 func (s span) days() int { return s.index(s.Today) + 1 }
 
-// index is the place of a day, 0 for the first.
+// index returns the index of a day, 0 for the first.
 func (s span) index(t time.Time) int { return dayNumber(t) - dayNumber(s.Start) }
 
-// partial is how much of the last day is part of the period.
+// partial returns how much of the last day is part of the period.
 func (s span) partial() float64 { return float64(s.End.Sub(s.Today)) / float64(day) }
 
-// dayNumber numbers the UTC days, those before 1970 below zero. Days are counted
-// by it, since a time.Duration ends after 292 years.
+// dayNumber returns the number of the UTC day, below zero before 1970. Days are
+// counted by it, since a time.Duration ends after 292 years.
 func dayNumber(t time.Time) int {
 	const seconds = 24 * 60 * 60
 	n := t.Unix()
@@ -84,25 +78,23 @@ func dayNumber(t time.Time) int {
 	return int(n / seconds)
 }
 
-// plus returns the same time of day so many days later.
+// plus returns the same time of day that many days later.
 func plus(t time.Time, days int) time.Time { return t.UTC().AddDate(0, 0, days) }
 
-// read calls f with a transaction that sees the ledger as it was at one moment,
-// and with the period. Of a ledger without transactions it sees nothing: ok is
-// false and f is not called.
-func read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days, f func(pgx.Tx, span) error) (ok bool, err error) {
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
-		var first, last *time.Time
-		const query = `SELECT min(hour), max(hour) FROM activity_hours WHERE hour <= $1`
-		if err := tx.QueryRow(ctx, query, w.Start).Scan(&first, &last); err != nil {
-			return fmt.Errorf("read the ledger's first and last hour: %w", err)
-		}
-		if first == nil {
-			return nil
-		}
-		ok = true
-		return f(tx, spanOf(w, days, first.UTC(), last.UTC()))
-	})
-	return ok, err
+// untilEnd returns SQL for the sum of a column over the rows that satisfy a
+// condition, up to the end of a period. Rollups are by hour, so the hour in
+// which the period ends counts in proportion. The query needs the arguments of
+// [span.args].
+func untilEnd(column, condition string) string {
+	return fmt.Sprintf(`(coalesce(sum(%[1]s) FILTER (WHERE hour < @whole AND %[2]s), 0)
+		+ coalesce(round(sum(%[1]s) FILTER (WHERE hour >= @whole AND %[2]s) * @seconds / 3600), 0))::bigint`, column, condition)
+}
+
+// args returns the arguments of queries about s.
+func (s span) args() pgx.NamedArgs {
+	whole := s.End.Truncate(hour)
+	return pgx.NamedArgs{
+		"start": s.Start, "today": s.Today, "end": s.End, "through": s.Through,
+		"whole": whole, "seconds": int64(s.End.Sub(whole) / time.Second),
+	}
 }

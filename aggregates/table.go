@@ -13,7 +13,7 @@ type Column struct {
 	Unit  Unit
 }
 
-// A Unit says how the values of a column are written.
+// A Unit is how the values of a column are written.
 type Unit int
 
 // The units of columns.

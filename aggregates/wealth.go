@@ -3,7 +3,6 @@ package aggregates
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,35 +14,26 @@ import (
 // WealthByKind is what each kind of account holds. System accounts are listed
 // with their negative sum, which is the supply.
 type WealthByKind struct {
-	AsOf       time.Time
-	Historical bool   // the ledger ended before now: AsOf is the end of its last day
-	Why        string // if not empty, there is nothing to show, and this says why
-	Supply     int64
-	Kinds      []KindWealth
+	Basis
+	Supply int64        `json:"supply"`
+	Kinds  []KindWealth `json:"kinds"`
 }
 
 // KindWealth is one kind's accounts and their sum. Share is of the supply; 0,
 // and without meaning, where that is not positive.
 type KindWealth struct {
-	Kind     ledger.Kind
-	Accounts int64
-	Archived int64 // of them; their balances are included
-	Total    int64
-	Share    float64
+	Kind     ledger.Kind `json:"kind"`
+	Accounts int64       `json:"accounts"`
+	Archived int64       `json:"archived"` // of them; their balances are included
+	Total    int64       `json:"total"`
+	Share    float64     `json:"share"`
 }
 
 // ComputeWealthByKind reads what each kind of account holds.
-func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window) (*WealthByKind, error) {
-	v := &WealthByKind{AsOf: w.Start}
-	ok, err := read(ctx, db, w, 0, func(tx pgx.Tx, s span) error {
-		v.AsOf, v.Historical = s.End, s.Historical
-		return v.fill(ctx, tx, s)
-	})
-	if err != nil {
+func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*WealthByKind, error) {
+	v := &WealthByKind{}
+	if err := v.read(ctx, db, w, 0, v.fill); err != nil {
 		return nil, fmt.Errorf("wealth by kind: %w", err)
-	}
-	if !ok {
-		v.Why = whyNoLedger
 	}
 	return v, nil
 }
@@ -77,7 +67,7 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// share is part over supply, 0 where the supply is not positive.
+// share returns part over supply, 0 where the supply is not positive.
 func share(part, supply int64) float64 {
 	if supply <= 0 {
 		return 0
@@ -85,7 +75,7 @@ func share(part, supply int64) float64 {
 	return float64(part) / float64(supply)
 }
 
-// shareCell is the same for a table, nil where it is not available.
+// shareCell returns the share for a table, nil where it is not available.
 func shareCell(part, supply int64) any {
 	if supply <= 0 {
 		return nil
@@ -93,7 +83,7 @@ func shareCell(part, supply int64) any {
 	return share(part, supply)
 }
 
-// Table is one row a kind.
+// Table has one row a kind.
 func (v *WealthByKind) Table() Table {
 	t := Table{Columns: []Column{
 		{"kind", "Kind", Text}, {"accounts", "Accounts", Count}, {"archived", "Of them archived", Count},

@@ -10,17 +10,17 @@ import (
 	"testing"
 )
 
-// A cgroup is the directory of a memory cgroup of its own, version 1 or 2.
+// A cgroup is the directory of a memory cgroup, version 1 or 2.
 type cgroup string
 
-// newCgroup makes a group with a limit, which is removed when the benchmark has
-// ended. It fails where the machine does not allow that.
+// newCgroup makes a group with a memory limit and removes it after the benchmark. It
+// returns an error if the machine does not allow cgroups.
 func newCgroup(b *testing.B, limit int64) (cgroup, error) {
 	type setting struct {
 		file  string
 		value int64
 	}
-	// The second one keeps it from swapping, where the kernel can.
+	// The second one disables swap, if the kernel supports it.
 	parent, settings := "/sys/fs/cgroup/memory", []setting{{"memory.limit_in_bytes", limit}, {"memory.memsw.limit_in_bytes", limit}}
 	if _, err := os.Stat(parent); err != nil {
 		parent, settings = "/sys/fs/cgroup", []setting{{"memory.max", limit}, {"memory.swap.max", 0}}
@@ -42,7 +42,7 @@ func newCgroup(b *testing.B, limit int64) (cgroup, error) {
 	return cgroup(dir), nil
 }
 
-// set writes to a file that is there: those of a cgroup are made by the kernel.
+// set writes to an existing file: the kernel makes those of a cgroup.
 func set(path string, value int64) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -54,8 +54,8 @@ func set(path string, value int64) error {
 
 func (g cgroup) file(name string) string { return filepath.Join(string(g), name) }
 
-// peak returns the most memory that the group has used, its files' pages
-// included; 0 where that is not known.
+// peak returns the most memory that the group has used, with the page cache; 0 if
+// unknown.
 func (g cgroup) peak() int64 {
 	for _, name := range []string{"memory.max_usage_in_bytes", "memory.peak"} {
 		if text, err := os.ReadFile(g.file(name)); err == nil {

@@ -16,8 +16,8 @@ import (
 
 const download = "GET /economy/richest.csv HTTP/1.1\r\nHost: a\r\n\r\n"
 
-// smallBuffer dials connections whose reader the kernel does not read ahead
-// for.
+// smallBuffer dials connections with a small receive buffer, so that a slow reader
+// is slow for the server.
 var smallBuffer = net.Dialer{Timeout: 5 * time.Second, Control: func(_, _ string, c syscall.RawConn) (err error) {
 	if failed := c.Control(func(fd uintptr) {
 		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
@@ -27,8 +27,8 @@ var smallBuffer = net.Dialer{Timeout: 5 * time.Second, Control: func(_, _ string
 	return err
 }}
 
-// csvSlowReaders has two readers take the list of all accounts at 40 KB/s, and
-// ten others, one after the other, as fast as it comes.
+// csvSlowReaders downloads the list of all accounts with two readers at 40 KB/s, and
+// with ten others, one after the other, at full speed.
 func csvSlowReaders(t *target) int {
 	ctx, stop := context.WithTimeout(t.dead, limit())
 	defer stop()
@@ -67,7 +67,7 @@ func (t *target) readSlowly(ctx context.Context) {
 		return
 	}
 	defer conn.Close()
-	context.AfterFunc(ctx, func() { conn.Close() }) // while it waits for more
+	context.AfterFunc(ctx, func() { conn.Close() }) // even while it waits for data
 	fmt.Fprint(conn, download)
 	buffer := make([]byte, 4096)
 	for ctx.Err() == nil {
@@ -78,7 +78,8 @@ func (t *target) readSlowly(ctx context.Context) {
 	}
 }
 
-// csvHangUp has two readers begin to read the list again and again for 10 s.
+// csvHangUp starts the download of the list again and again with two readers for
+// 10 s, and hangs up each time.
 func csvHangUp(t *target) int {
 	const span = 10 * time.Second
 	before, end := t.databaseCPU(), time.Now().Add(span)
@@ -118,8 +119,8 @@ func (t *target) readSome() int {
 	return response.StatusCode
 }
 
-// idleConnections opens 5,000 connections, asks once by each, and leaves them
-// open for 10 s.
+// idleConnections opens 5,000 connections, sends one request on each, and leaves
+// them open for 10 s.
 func idleConnections(t *target) int {
 	return t.hold(5000, 10*time.Second, func(conn net.Conn) bool {
 		fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -133,8 +134,8 @@ func idleConnections(t *target) int {
 	}, nil)
 }
 
-// slowHeaders opens 3,000 connections that send a header of a request byte by
-// byte, for 15 s.
+// slowHeaders opens 3,000 connections that send a request header byte by byte for
+// 15 s.
 func slowHeaders(t *target) int {
 	span := 15 * time.Second
 	if testing.Short() {
@@ -146,8 +147,8 @@ func slowHeaders(t *target) int {
 	}, []byte("a"))
 }
 
-// hold opens connections and keeps them for so long, sending a drop by each
-// every second. It returns how many were answered at the beginning.
+// hold opens connections and keeps them open, sending drop on each every
+// second. It returns how many were answered at the beginning.
 func (t *target) hold(n int, span time.Duration, begin func(net.Conn) bool, drop []byte) int {
 	conns := make([]net.Conn, n)
 	var answered atomic.Int64

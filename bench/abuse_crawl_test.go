@@ -12,7 +12,7 @@ import (
 	"exchequer/cache"
 )
 
-// ask reads an answer, and returns its status, or 0 where it was not whole.
+// ask reads an answer and returns its status, 0 if it was incomplete.
 func (t *target) ask(client *http.Client, path, encoding string) int {
 	r, err := http.NewRequest(http.MethodGet, t.url+path, http.NoBody)
 	if err != nil {
@@ -50,9 +50,9 @@ func (t *target) hangUp(path string, after time.Duration) bool {
 	return true
 }
 
-// unknownHangUp sends 100,000 requests for accounts that do not exist, one
-// after the other, and hangs up on each. Then it looks on until the minute is
-// over, since what became a key is refreshed at the next boundaries.
+// unknownHangUp sends 100,000 requests for accounts that do not exist, one after the
+// other, and hangs up on each. It then waits until the minute is over, since keys
+// are refreshed at the next boundaries.
 func unknownHangUp(t *target) int {
 	began := time.Now()
 	sent := 0
@@ -66,7 +66,7 @@ func unknownHangUp(t *target) int {
 	return sent
 }
 
-// crawled is how many keys that nobody knows yet are asked for in a crawl.
+// crawled is how many cold keys a crawl requests.
 func crawled() int {
 	if testing.Short() {
 		return 400
@@ -74,8 +74,7 @@ func crawled() int {
 	return 4000
 }
 
-// crawlAndLeave asks for cold keys of one memo by readers who leave after a
-// tenth of a second.
+// crawlAndLeave requests cold keys of one memo with readers that hang up after 0.1 s.
 func crawlAndLeave(t *target) int {
 	var sent atomic.Int64
 	t.crawl(func(i int) {
@@ -87,7 +86,7 @@ func crawlAndLeave(t *target) int {
 	return int(sent.Load())
 }
 
-// crawlAndStay asks for them by readers who wait for the answer.
+// crawlAndStay requests cold keys with readers that wait for the answer.
 func crawlAndStay(t *target) int {
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	var answered, unavailable atomic.Int64
@@ -107,7 +106,7 @@ func crawlAndStay(t *target) int {
 
 func accountPath(i int) string { return "/api/v1/accounts/" + accountRef(i) }
 
-// nothing shows what the rest is to be compared with.
+// nothing measures the baseline without a crawl.
 func nothing(t *target) int {
 	end := time.Now().Add(10 * time.Second)
 	t.late()()
@@ -115,8 +114,8 @@ func nothing(t *target) int {
 	return 0
 }
 
-// crawl reads, a thousand at once, and looks how late the home page is at the
-// boundary that comes meanwhile.
+// crawl requests a thousand keys at a time, and measures how late the home page is
+// at the next boundary.
 func (t *target) crawl(read func(i int)) {
 	defer t.late()()
 	t.atOnce(crawled(), 1000, read)
@@ -127,8 +126,8 @@ func untilBoundary(t *target) {
 	t.pause(cache.WindowAt(time.Now().Add(2*time.Second), pageWindow).End.Add(-time.Second))
 }
 
-// late looks how late the home page is after the next boundary. The returned
-// function waits for that and notes it.
+// late measures how late the home page is after the next boundary. The returned
+// function waits for the result and records it.
 func (t *target) late() (wait func()) {
 	boundary := cache.WindowAt(time.Now(), pageWindow).End
 	late := make(chan time.Duration, 1)
@@ -142,7 +141,7 @@ func (t *target) late() (wait func()) {
 	}
 }
 
-// lateness is how long after a boundary the home page shows that window.
+// lateness returns how long after a boundary the home page shows the new window.
 func (t *target) lateness(boundary time.Time) time.Duration {
 	w := openBrowser(t.url)
 	defer w.leave()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// delayed returns the URL of the same database, whose answers come so much
-// later. It ends with the benchmark.
+// delayed returns a URL of the same database with delayed answers. It ends with the
+// benchmark.
 func delayed(b *testing.B, database string, by time.Duration) string {
 	b.Helper()
 	there, err := url.Parse(database)
@@ -37,9 +37,8 @@ func delayed(b *testing.B, database string, by time.Duration) string {
 	return here.String()
 }
 
-// relay connects a client with the server until either of them closes. What the
-// server sends is held back, each piece by itself, so that much at once takes no
-// longer than little.
+// relay connects a client with the server until either closes. It delays each piece
+// that the server sends by the same time, whatever its size.
 func relay(client net.Conn, socket string, by time.Duration) {
 	defer client.Close()
 	server, err := net.Dial("unix", socket)
@@ -72,7 +71,7 @@ func relay(client net.Conn, socket string, by time.Duration) {
 	for p := range pieces {
 		time.Sleep(time.Until(p.due))
 		if _, err := client.Write(p.bytes); err != nil {
-			server.Close() // which ends the reading; the rest is dropped
+			server.Close() // ends the reader; the rest is dropped
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"exchequer/cache"
 )
 
-// eachAccount asks for one account's document after the other.
+// eachAccount requests the documents of the accounts one after the other.
 const eachAccount = `
 local n = -1
 request = function()
@@ -22,18 +22,18 @@ request = function()
 end
 `
 
-// brotliDocuments has 64 clients read distinct documents by brotli.
+// brotliDocuments reads distinct documents in brotli with 64 clients.
 func brotliDocuments(t *target) int {
 	return t.wrk("/", 64, min(limit(), 30*time.Second), eachAccount, "Accept-Encoding: br")
 }
 
-// walk goes through the accounts without compression, as a crawler does.
+// walk reads all accounts without compression, as a crawler does.
 func walk(t *target) int {
 	return t.wrk("/", 16, limit(), eachAccount)
 }
 
-// pagesAtBoundaries asks for 75 ordinary pages, once each, all together, a
-// second after each of three boundaries, as browsers do.
+// pagesAtBoundaries requests 75 ordinary pages at once, a second after each of three
+// boundaries, as browsers do.
 func pagesAtBoundaries(t *target) int {
 	var paths []string
 	for _, days := range aggregates.AllDays() {
@@ -70,17 +70,15 @@ func pagesAtBoundaries(t *target) int {
 	return int(whole.Load())
 }
 
-// flood asks one address for 5 s by four connections. The home page comes by
-// gzip.
+// flood requests one address for 5 s on four connections, the home page in gzip.
 func flood(path string) func(*target) int {
 	return func(t *target) int {
 		return t.wrk(path, 4, 5*time.Second, "", "Accept-Encoding: gzip")
 	}
 }
 
-// learnKeys makes up to 60,000 keys known within a minute's window of the
-// accounts, so that what comes after it falls into the same one, before these
-// are refreshed.
+// learnKeys requests up to 60,000 keys of accounts at the beginning of a minute's
+// window, so that the attack runs in the same window, before they are refreshed.
 func learnKeys(t *target) {
 	span := limit() - 12*time.Second
 	if testing.Short() {
@@ -115,7 +113,7 @@ func learnKeys(t *target) {
 	}
 }
 
-// longPaths sends paths of bytes that a log writes as six each.
+// longPaths sends paths whose bytes take six bytes each in the log.
 func longPaths(t *target) int {
 	size := func() int64 {
 		info, err := os.Stat(t.log)

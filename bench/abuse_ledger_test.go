@@ -17,9 +17,9 @@ const (
 	abuseTransfers = 20_000
 )
 
-// largeLedger returns the URL of a database on a server of its own: accounts
-// that were given money in the course of the last 30 days, and transfers
-// between them, all by the program's own write path.
+// largeLedger returns the URL of a database on a server of its own, with accounts
+// that received money in the last 30 days and transfers between them, all written by
+// the program's own write path.
 func largeLedger(b *testing.B) string {
 	b.Helper()
 	began := time.Now()

@@ -18,10 +18,10 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// memoryLimit is that of deploy/kubernetes.yaml.
+// memoryLimit is the limit of deploy/kubernetes.yaml.
 const memoryLimit = 256 << 20
 
-// A target is the process that is attacked.
+// A target is the attacked process.
 type target struct {
 	b        *testing.B
 	url      string
@@ -52,8 +52,8 @@ func (a *arena) start(b *testing.B, attack attack) *target {
 			join = fmt.Sprintf("echo $$ >%q || exit\n", group.file("cgroup.procs"))
 		}
 	}
-	// The process moves itself before it becomes the program, so that nothing of
-	// that is counted elsewhere.
+	// The shell enters the cgroup before it becomes the program, so that all its
+	// memory counts there.
 	wrapper, pidFile := filepath.Join(dir, "exchequer"), filepath.Join(dir, "pid")
 	script := fmt.Sprintf("#!/bin/sh\n%secho $$ >%q\nexec %q \"$@\"\n", join, pidFile, a.binary)
 	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil {
@@ -80,7 +80,7 @@ func (a *arena) start(b *testing.B, attack attack) *target {
 	return t
 }
 
-// watch has dead done when the process has ended.
+// watch cancels dead when the process has ended.
 func (t *target) watch() {
 	dead, cancel := context.WithCancel(context.Background())
 	t.dead = dead
@@ -107,7 +107,7 @@ func (t *target) note(format string, args ...any) {
 	t.notes = append(t.notes, fmt.Sprintf(format, args...))
 }
 
-// status returns a field of /proc/PID/status, empty where there is none.
+// status returns a field of /proc/PID/status, empty if there is none.
 func (t *target) status(field string) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.pid))
 	for line := range strings.Lines(string(text)) {
@@ -118,8 +118,8 @@ func (t *target) status(field string) string {
 	return ""
 }
 
-// peak returns the most memory that was resident. Of a process that was killed
-// only its cgroup knows.
+// peak returns the largest resident memory. For a killed process only its cgroup
+// has it.
 func (t *target) peak() int64 {
 	if kilobytes, err := strconv.ParseInt(strings.TrimSuffix(t.status("VmHWM"), " kB"), 10, 64); err == nil {
 		return kilobytes << 10
@@ -127,11 +127,11 @@ func (t *target) peak() int64 {
 	return t.group.peak()
 }
 
-// cpu returns the time that the process has had on a processor.
+// cpu returns the processor time of the process.
 func (t *target) cpu() time.Duration { return cpuOf(t.pid, false) }
 
-// cpuOf returns the processor time of a process, with that of its children that
-// have ended if asked for.
+// cpuOf returns the processor time of a process, optionally with that of its ended
+// children.
 func cpuOf(pid int, children bool) time.Duration {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, after, _ := bytes.Cut(text, []byte(") ")) // the name may hold spaces
@@ -151,8 +151,8 @@ func cpuOf(pid int, children bool) time.Duration {
 	return ticks * 10 * time.Millisecond
 }
 
-// databaseCPU returns the processor time of all processes of the database
-// server, those that have ended included.
+// databaseCPU returns the processor time of all processes of the database server,
+// including ended ones.
 func (t *target) databaseCPU() (sum time.Duration) {
 	at, err := url.Parse(t.database)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// BenchmarkAbuse attacks one real process of the binary, on its own Postgres
-// with 300,000 accounts and its own Redis, in a memory cgroup of 256 MiB where
-// the machine allows one. Each attack is against a fresh, warm process and
-// takes a minute at most, 10 s with -short. A visitor asks for the home page 20
-// times a second meanwhile. The table at the end has a row for each attack.
+// BenchmarkAbuse attacks one real process of the binary, on its own Postgres with
+// 300,000 accounts and its own Redis, in a memory cgroup of 256 MiB if the machine
+// allows one. Each attack is against a fresh, warm process and takes a minute at
+// most, 10 s with -short. Meanwhile a visitor requests the home page 20 times a
+// second. The table at the end has a row for each attack.
 //
-// EXCHEQUER_BENCH_BINARY names a binary to attack in place of this tree's.
+// EXCHEQUER_BENCH_BINARY names a binary to attack instead of a build of this tree.
 func BenchmarkAbuse(b *testing.B) {
 	a := &arena{binary: os.Getenv("EXCHEQUER_BENCH_BINARY"), database: largeLedger(b)}
 	a.far = delayed(b, a.database, 20*time.Millisecond)
@@ -30,14 +30,14 @@ func BenchmarkAbuse(b *testing.B) {
 	}
 }
 
-// An attack returns how many requests were answered, or sent where the
-// attacker never reads an answer.
+// An attack returns how many requests were answered, or how many were sent if the
+// attacker reads no answers.
 type attack struct {
 	name      string
-	before    func(*target) // is not measured; may be nil
+	before    func(*target) // not measured; may be nil
 	run       func(*target) int
-	unlimited bool // no limit of memory: it is not about that, and must be survived
-	far       bool // the database is 20 ms away, so that a short query takes its time
+	unlimited bool // without a memory limit
+	far       bool // with a database 20 ms away, so that even a short query takes time
 }
 
 var attacks = []attack{
@@ -63,7 +63,7 @@ var attacks = []attack{
 	{name: "slow-headers", run: slowHeaders},
 }
 
-// limit is how long an attack takes at most.
+// limit returns the longest duration of an attack.
 func limit() time.Duration {
 	if testing.Short() {
 		return 10 * time.Second
@@ -71,7 +71,7 @@ func limit() time.Duration {
 	return time.Minute
 }
 
-// An arena is what the attacks share.
+// An arena holds what the attacks share.
 type arena struct {
 	binary   string
 	database string // its URL
@@ -96,7 +96,7 @@ var columns = []string{
 	"home page p50 / p99 / worst", "keys made in Redis", "producer runs", "and",
 }
 
-// A measurement is of one attack.
+// A measurement is the measurement of one attack.
 type measurement struct {
 	t       *target
 	began   time.Time

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// wrkEnd has wrk print what it counted so that it can be read back.
+// wrkEnd is a script that makes wrk print its counts in a form to parse.
 const wrkEnd = `
 done = function(summary)
 	io.write(string.format("\ncounted %d %d\n", summary.requests, summary.errors.status))
 end
 `
 
-// wrk runs wrk with a script and headers such as "Accept-Encoding: br". It
-// returns how many requests were answered, and notes how many of these with a
-// status of 400 or above. It ends with the process that it attacks.
+// wrk runs wrk with a script and headers such as "Accept-Encoding: br". It returns
+// how many requests were answered, and records how many of them with a status of 400
+// or above. It ends with the process that it attacks.
 func (t *target) wrk(path string, conns int, span time.Duration, script string, headers ...string) (answered int) {
 	t.b.Helper()
 	if _, err := exec.LookPath("wrk"); err != nil {
@@ -38,7 +38,7 @@ func (t *target) wrk(path string, conns int, span time.Duration, script string, 
 		args = append(args, "-H", header)
 	}
 	cmd := exec.CommandContext(t.dead, "wrk", append(args, t.url+path)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // it prints what it has counted
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // wrk then prints its counts
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if err != nil && t.dead.Err() == nil {
@@ -55,8 +55,8 @@ func (t *target) wrk(path string, conns int, span time.Duration, script string, 
 	return answered
 }
 
-// A steadyVisitor asks for the home page 20 times a second, each time anew, so
-// that a slow answer does not hold up the next question.
+// A steadyVisitor requests the home page 20 times a second. A slow answer does not
+// delay the next request.
 type steadyVisitor struct {
 	mu      sync.Mutex
 	took    durations // of the pages with all their numbers
@@ -68,7 +68,7 @@ type steadyVisitor struct {
 func visitSteadily(url string) *steadyVisitor {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &steadyVisitor{stop: stop}
-	// The transport asks for gzip by itself.
+	// The transport requests gzip by default.
 	v := &visitor{url: url, client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 20}}}
 	s.stopped.Go(func() {
 		defer v.leave()
@@ -97,14 +97,14 @@ func visitSteadily(url string) *steadyVisitor {
 	return s
 }
 
-// leave returns how long the pages took, and how many there were not.
+// leave stops the visitor. It returns how long the pages took, and how many failed.
 func (s *steadyVisitor) leave() (durations, int) {
 	s.stop()
 	s.stopped.Wait()
 	return s.took, s.failed
 }
 
-// pause waits until a moment, unless the process ends before.
+// pause waits until a time, or until the process ends.
 func (t *target) pause(until time.Time) {
 	select {
 	case <-t.dead.Done():
@@ -112,7 +112,7 @@ func (t *target) pause(until time.Time) {
 	}
 }
 
-// atOnce runs f n times, so many at the same time, until the process ends.
+// atOnce runs f n times, with limited concurrency, until the process ends.
 func (t *target) atOnce(n, places int, f func(i int)) {
 	next := make(chan int)
 	var working sync.WaitGroup

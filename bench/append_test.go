@@ -16,9 +16,8 @@ const (
 	benchInterval = 30 * 24 * time.Hour / 445_000 // between transactions of two legs
 )
 
-// BenchmarkAppend writes batches of 10,000 transactions of two legs, in the
-// order of time, between accounts drawn at random, into a ledger that has 20
-// such batches already. The budget is 60,000 postings/s.
+// BenchmarkAppend writes batches of 10,000 transactions of two legs, in order of
+// time, between random accounts, into a ledger that already has 20 such batches. The budget is 60,000 postings/s.
 func BenchmarkAppend(b *testing.B) {
 	const size, before = 10_000, 20
 	l := ledger.New(testkit.Postgres(b))

@@ -20,17 +20,17 @@ const (
 	browserJitter   = 400 * time.Millisecond // of static/refresh.js
 )
 
-// boundary follows 300 open browsers on three processes over ten windows: who
-// sees a window's numbers with the first request after its boundary, how long
-// that request takes, and how often producers run. With -short the windows are
-// of 5 s, by the policies, instead of 30.
+// boundary simulates 300 open browsers on three processes for ten windows. It
+// measures how many see a window's numbers with the first request after its
+// boundary, how long that request takes, and how often producers run. With -short
+// the windows take 5 s instead of 30.
 func (s *stage) boundary(b *testing.B) {
 	database, window := s.ledger(b, 1).URL, pageWindow
 	var env []string
 	if testing.Short() {
 		window = 5 * time.Second
 		policies := ""
-		for _, memo := range []string{"overview", "distribution", "activity", "wealth", "rhythm", "richest"} {
+		for _, memo := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest"} {
 			policies += fmt.Sprintf("economy.%s=window:%s;", memo, window)
 		}
 		env = append(env, "EXCHEQUER_POLICIES="+policies[:len(policies)-1])
@@ -40,7 +40,7 @@ func (s *stage) boundary(b *testing.B) {
 		f.warm()
 		earlyInWindow(window)
 		first := cache.WindowAt(time.Now(), window).End
-		end := first.Add(boundaryWindows*window - time.Second) // before the next one's producers run
+		end := first.Add(boundaryWindows*window - time.Second) // before the producers of the next window run
 		var following sync.WaitGroup
 		seen := make([]sightings, browsers)
 		before := f.producerRuns()
@@ -78,7 +78,7 @@ func reportBoundary(b *testing.B, seen []sightings, runs map[string]int, window 
 	}
 }
 
-// A browser asks as static/refresh.js does.
+// A browser refreshes the page as static/refresh.js does.
 type browser struct {
 	*visitor
 	jitter time.Duration
@@ -93,12 +93,12 @@ func openBrowser(url string) *browser {
 	return &browser{visitor: newVisitor(url, 20*time.Second), jitter: rand.N(browserJitter)}
 }
 
-// sightings are what browsers saw with their first requests after boundaries.
+// sightings are the results of the first requests after boundaries.
 type sightings struct {
-	asked, new int       // first requests, and those that brought the new window
+	asked, new int       // first requests, and those that got the new window
 	took       durations // of those requests
 	late       durations // from the boundary to the new window on the screen
-	failed     int       // requests that did not bring the page
+	failed     int       // requests that did not get the page
 	failure    string
 }
 
@@ -132,7 +132,7 @@ func (w *browser) follow(window time.Duration, first, end time.Time) (seen sight
 		boundary := cache.WindowAt(time.Now(), window).Start
 		took := w.load(&seen)
 		if !boundary.After(last) {
-			continue // has asked in this window before
+			continue // not the first request of this window
 		}
 		last = boundary
 		seen.asked++
@@ -144,7 +144,7 @@ func (w *browser) follow(window time.Duration, first, end time.Time) (seen sight
 	}
 }
 
-// plan is when to ask next, by the server's clock.
+// plan returns the time of the next request, by the server's clock.
 func (w *browser) plan(now time.Time) time.Time {
 	due := w.next.Add(w.lag + w.jitter)
 	if due.After(now) {
@@ -162,8 +162,8 @@ var (
 	serverClock   = regexp.MustCompile(`clock;dur=(\d+)`)
 )
 
-// load asks for the page, with the tag of the one that is shown, and takes over
-// what the page says about time. A page that has not changed says nothing.
+// load requests the page with the ETag of the shown one, and takes the times from
+// the answer. An unchanged page has none.
 func (w *browser) load(seen *sightings) time.Duration {
 	a := w.visit()
 	if a.failure != "" {

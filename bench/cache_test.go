@@ -45,7 +45,7 @@ func BenchmarkCacheHit(b *testing.B) {
 			m := cache.NewMemo(c, cache.Spec{Name: "panel", Window: time.Hour, Tags: []string{"ledger"}},
 				func(context.Context, cache.Window, panelKey) (*panel, error) { return somePanel(), nil })
 			m.Get(b.Context(), "days=30")
-			if written { // what does not concern the panel
+			if written { // invalidate something else
 				c.Invalidate(b.Context(), cache.Soft, cache.OfTag("accounts"))
 				m.Get(b.Context(), "days=30")
 			}
@@ -62,7 +62,7 @@ func BenchmarkCacheHit(b *testing.B) {
 	})
 }
 
-// perHit measures a million hits a run, since the table is made with -benchtime 1x.
+// perHit measures a million hits a run, since the tables are made with -benchtime 1x.
 func perHit(b *testing.B, hit func()) {
 	const hits = 1_000_000
 	for b.Loop() {
@@ -73,9 +73,9 @@ func perHit(b *testing.B, hit func()) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/hits, "ns/hit")
 }
 
-// BenchmarkSharedHit measures the first reading of keys by a fresh process from
-// a warm Redis, in turns with a bare GET of the very same blobs by a client of
-// the same library: what is above that is decoding.
+// BenchmarkSharedHit measures the first read of keys by a fresh process from a warm
+// Redis, in turns with a plain GET of the same blobs by the same client library. The
+// difference is decoding.
 func BenchmarkSharedHit(b *testing.B) {
 	const keys, rounds = 200, 5
 	addr := testkit.Redis(b).Addr
@@ -122,8 +122,8 @@ func BenchmarkSharedHit(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// copyBlobs puts the blob of each key under a plain key, and returns those and
-// how many bytes they are.
+// copyBlobs copies the blob of each key to a plain key. It returns these keys and
+// the size of the blobs.
 func copyBlobs(b *testing.B, client *redis.Client) (plain []string, bytes int) {
 	b.Helper()
 	keys, err := client.Keys(b.Context(), "exchequer:{*:panel}:*").Result()
@@ -144,8 +144,8 @@ func copyBlobs(b *testing.B, client *redis.Client) (plain []string, bytes int) {
 	return plain, bytes
 }
 
-// BenchmarkColdBurst asks three processes with an empty Redis for one number
-// of a second's work, by 600 readers at once.
+// BenchmarkColdBurst reads one number that takes a second to compute with 600 readers
+// at once, from three processes with an empty Redis.
 func BenchmarkColdBurst(b *testing.B) {
 	for b.Loop() {
 		addr := testkit.Redis(b).Addr

@@ -20,9 +20,9 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// BenchmarkFleet asks three real processes of the binary, on one Postgres and
-// one Redis, for the home page of a ledger of 890,000 postings in 30 days, with
-// the statement timeout of 15 s that serve sets. Each part is started cold.
+// BenchmarkFleet requests the home page from three real processes of the binary, on
+// one Postgres and one Redis, with a ledger of 890,000 postings in 30 days and the
+// statement timeout of 15 s that serve sets. Each part starts cold.
 func BenchmarkFleet(b *testing.B) {
 	s := &stage{parent: b, binary: buildBinary(b), ledgers: map[int]*testkit.PostgresServer{}}
 	b.Run("incident", s.incident)
@@ -34,8 +34,7 @@ func BenchmarkFleet(b *testing.B) {
 	b.Run("boundary", s.boundary)
 }
 
-// A stage is what the parts share: the binary, and ledgers that are made when
-// first asked for.
+// A stage holds what the parts share: the binary, and ledgers made at first use.
 type stage struct {
 	parent  *testing.B
 	binary  string
@@ -53,7 +52,7 @@ func buildBinary(b *testing.B) string {
 	return path
 }
 
-// ledger returns a server with so many times the ledger of the incident, in the
+// ledger returns a server with the given multiple of the incident's ledger, in the
 // same 30 days, which end now.
 func (s *stage) ledger(b *testing.B, times int) *testkit.PostgresServer {
 	b.Helper()
@@ -124,7 +123,7 @@ func (f *fleet) start(binary, path string, env []string) {
 
 var readyAt = regexp.MustCompile(`ready at (http://\S+)`)
 
-// address waits until the process of a log answers, and returns where.
+// address waits until the process of a log serves, and returns its address.
 func (f *fleet) address(path string) string {
 	f.b.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -141,8 +140,8 @@ func (f *fleet) address(path string) string {
 	}
 }
 
-// producerRuns is how often each memo's producer has run in the whole fleet,
-// whatever came of it.
+// producerRuns returns how often each memo's producer has run in the whole fleet,
+// successful or not.
 func (f *fleet) producerRuns() map[string]int {
 	f.b.Helper()
 	runs := map[string]int{}
@@ -184,7 +183,7 @@ func (f *fleet) metrics(url string) []byte {
 	return said.Bytes()
 }
 
-// troubles are the lines of the processes' logs that are above information.
+// troubles returns the lines of the processes' logs above level info.
 func (f *fleet) troubles() string {
 	var lines strings.Builder
 	for i, path := range f.logs {
@@ -198,7 +197,7 @@ func (f *fleet) troubles() string {
 	return lines.String()
 }
 
-// outcomes is what became of the refreshes of a memo, process by process.
+// outcomes returns the outcomes of the refreshes of a memo, process by process.
 func (f *fleet) outcomes(memo string) string {
 	f.b.Helper()
 	var said []string
@@ -212,7 +211,7 @@ func (f *fleet) outcomes(memo string) string {
 	return strings.Join(said, ", ")
 }
 
-// most is the highest count and how many memos there are.
+// most returns the highest count and the number of memos.
 func most(runs map[string]int) (highest, memos int) {
 	for _, n := range runs {
 		highest = max(highest, n)
@@ -220,7 +219,7 @@ func most(runs map[string]int) (highest, memos int) {
 	return highest, len(runs)
 }
 
-// since is what was added to the counts.
+// since returns the difference of the counts.
 func since(before, after map[string]int) map[string]int {
 	added := map[string]int{}
 	for memo, n := range after {
@@ -231,7 +230,8 @@ func since(before, after map[string]int) map[string]int {
 	return added
 }
 
-// earlyInWindow waits until a window has just begun, unless it has not gone far.
+// earlyInWindow waits until the beginning of a window, unless the current one is
+// young.
 func earlyInWindow(window time.Duration) {
 	w := cache.WindowAt(time.Now(), window)
 	if time.Since(w.Start) > window/3 {
@@ -239,12 +239,12 @@ func earlyInWindow(window time.Duration) {
 	}
 }
 
-// windowsSince is how many windows there were from a moment until now.
+// windowsSince returns how many windows there were since a time.
 func windowsSince(start time.Time, window time.Duration) int {
 	return int(cache.WindowAt(time.Now(), window).Start.Sub(cache.WindowAt(start, window).Start)/window) + 1
 }
 
-// warm asks each process for the home page until it comes whole at once.
+// warm requests the home page from each process until it comes complete at once.
 func (f *fleet) warm() {
 	f.b.Helper()
 	for _, url := range f.urls {

@@ -15,7 +15,7 @@ import (
 	"exchequer/ledger/importer"
 )
 
-// BenchmarkImport measures the way from a CSV file to an indexed ledger with
+// BenchmarkImport measures an import from a CSV file into an indexed ledger with
 // rollups: 500,000 payments of 20,000 accounts in a year, a million postings.
 func BenchmarkImport(b *testing.B) {
 	file := payments(b, 500_000)
@@ -91,8 +91,8 @@ func payments(b *testing.B, rows int) string {
 	return path
 }
 
-// peakHeap samples the heap until the returned function is called, which says
-// how large it was at most.
+// peakHeap samples the heap until the returned function is called, which returns its
+// largest size.
 func peakHeap() func() uint64 {
 	done, peak := make(chan struct{}), make(chan uint64)
 	go func() {

@@ -12,12 +12,12 @@ import (
 	"exchequer/internal/postgres"
 )
 
-// incident is 600 visitors at once on three processes that know nothing, while
-// each is probed. It fails when a producer runs twice for one window, and when
-// a visitor gets anything but the page with all its numbers.
+// incident sends 600 visitors at once to three cold processes, while each is probed.
+// It fails if a producer runs twice for one window, or if a visitor gets anything but
+// the page with all its numbers.
 func (s *stage) incident(b *testing.B) { s.cold(b, 1, 600) }
 
-// burst is the same with the 200 visitors that the peer was measured with.
+// burst is the same with 200 visitors, as in the peer's measurement.
 func (s *stage) burst(b *testing.B, times int) { s.cold(b, times, 200) }
 
 func (s *stage) cold(b *testing.B, times, visitors int) {
@@ -70,8 +70,8 @@ func reportAnswers(b *testing.B, answers []answer) (failed int) {
 
 // incidentUncached is the same crowd without a cache: each request runs two
 // aggregations over all postings. There is no switch for that in the program,
-// so the three processes are three servers here, each with a pool of its own as
-// large as the program's, the same timeouts, and no more than what it takes.
+// so three minimal servers stand for the processes, each with a pool of the same
+// size and the same timeouts as the program.
 func (s *stage) incidentUncached(b *testing.B) {
 	database := s.ledger(b, 1).URL
 	for b.Loop() {

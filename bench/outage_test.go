@@ -15,14 +15,14 @@ const (
 	regularEvery    = 100 * time.Millisecond
 )
 
-// regulars are visitors who come back to the page again and again until they
-// are sent away.
+// regulars are visitors who request the page again and again until they are
+// stopped.
 type regulars struct {
 	came    sync.WaitGroup
 	away    chan struct{}
 	mu      sync.Mutex
-	answers []answer // of what is asked about now
-	marked  int      // pages that say of a panel that it is degraded
+	answers []answer // since the last call of sofar
+	marked  int      // pages with a degraded panel
 }
 
 func visitRegularly(urls []string) *regulars {
@@ -57,7 +57,7 @@ func (g *regulars) note(a answer) {
 	}
 }
 
-// sofar returns what they got since it was last asked.
+// sofar returns the answers since its last call.
 func (g *regulars) sofar() (answers []answer, marked int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -71,8 +71,8 @@ func (g *regulars) leave() {
 	g.came.Wait()
 }
 
-// redisStopped stops Redis for 35 s, connections open, under visitors, and lets
-// it go on.
+// redisStopped suspends Redis for 35 s, with its connections open, while visitors
+// request the page.
 func (s *stage) redisStopped(b *testing.B) {
 	database := s.ledger(b, 1).URL
 	for b.Loop() {
@@ -86,7 +86,7 @@ func (s *stage) redisStopped(b *testing.B) {
 		time.Sleep(35 * time.Second)
 		during, _ := visitors.sofar()
 		highest, _ := most(since(runs, f.producerRuns()))
-		windows := windowsSince(began, pageWindow) - 1 // that began meanwhile
+		windows := windowsSince(began, pageWindow) - 1 // begun meanwhile
 		f.redis.Thaw()
 		time.Sleep(5 * time.Second)
 		visitors.leave()
@@ -148,7 +148,7 @@ func (s *stage) databaseDown(b *testing.B) {
 	}
 }
 
-// none reports how many answers were not the page, of which there are to be none.
+// none reports the number of answers that were not the page; each is an error.
 func none(b *testing.B, groups ...[]answer) {
 	b.Helper()
 	all := 0

@@ -24,9 +24,8 @@ import (
 	"exchequer/web"
 )
 
-// startSite serves the whole site over memos with a month of made numbers, its
-// log written to the null device, as a bare server serves a page of the same
-// bytes.
+// startSite serves the whole site over memos with a month of made-up numbers. Its log
+// goes to the null device.
 func startSite(tb testing.TB) string {
 	tb.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -69,6 +68,10 @@ func listen(tb testing.TB, handler http.Handler) string {
 	return "http://" + listener.Addr().String()
 }
 
+func basis(days aggregates.Days, start, end time.Time) aggregates.Basis {
+	return aggregates.Basis{Period: aggregates.Period{Days: days.Key(), Start: start, End: end}}
+}
+
 func madeEconomy(c *cache.Cache) *aggregates.Economy {
 	spec := func(name string) cache.Spec { return cache.Spec{Name: name, Window: 24 * time.Hour} }
 	series := make([]int64, 30)
@@ -76,16 +79,16 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 	for i := range series {
 		series[i], rates[i] = int64(800_000_000+i*i*9_137%5_000_000), 1+float64(i%7)/10
 	}
-	before := int64(790_000_000)
-	trend := aggregates.Trend[int64]{Now: 821_490_600, Before: &before, Series: series, Available: true}
-	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: v, Available: true} }
+	supply, before, velocity := int64(821_490_600), int64(790_000_000), 1.92
+	trend := aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: &supply, Before: &before}, Series: series}
+	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 	return &aggregates.Economy{
 		Overview: cache.NewMemo(c, spec("overview"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
-			return &aggregates.Overview{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Supply: trend, Active: trend, Transactions: trend,
-				Velocity: aggregates.Trend[float64]{Now: 1.92, Series: rates, Available: true}, Holders: 8630, Balanced: true}, nil
+			return &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Supply: trend, Active: trend, Transactions: trend,
+				Velocity: aggregates.Trend[float64]{Number: aggregates.Number[float64]{Now: &velocity}, Series: rates}, Holders: 8630, Balanced: true}, nil
 		}),
 		Inequality: cache.NewMemo(c, spec("inequality"), func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
-			v := &aggregates.Inequality{Population: p, AsOf: w.Start, Holders: 8630, Total: 821_490_600, Mean: 95190, Median: 21000,
+			v := &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 8630, Total: 821_490_600, Mean: 95190, Median: 21000,
 				Gini: measure(.642), Top1: measure(.117), Top10: measure(.41), Bottom50: measure(.08), Palma: measure(4.1),
 				Theil: measure(.9), HHI: measure(33), Nakamoto: measure(212)}
 			for i := range 101 {
@@ -102,22 +105,22 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			return v, nil
 		}),
 		Activity: cache.NewMemo(c, spec("activity"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
-			a := &aggregates.Activity{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Bucket: "day"}
+			a := &aggregates.Activity{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Bucket: "day"}
 			for i := range 30 {
 				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{Start: w.Start.AddDate(0, 0, i-29), Transactions: int64(14000 + i*37),
 					Volume: series[i], Transfers: series[i] / 2, Partial: i == 29})
 			}
 			return a, nil
 		}),
-		WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.WealthByKind, error) {
-			v := &aggregates.WealthByKind{AsOf: w.Start, Supply: 821_490_600}
+		WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
+			v := &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 821_490_600}
 			for i, kind := range ledger.Kinds() {
 				v.Kinds = append(v.Kinds, aggregates.KindWealth{Kind: kind, Accounts: int64(4000 / (i + 1)), Total: 273_830_200, Share: 1. / 3})
 			}
 			return v, nil
 		}),
 		Rhythm: cache.NewMemo(c, spec("rhythm"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
-			v := &aggregates.Rhythm{Days: d, Start: w.Start.AddDate(0, 0, -29), End: w.Start, Peak: 900}
+			v := &aggregates.Rhythm{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Peak: 900}
 			for day := range v.Cells {
 				for hour := range v.Cells[day] {
 					v.Cells[day][hour] = float64(30*hour + 20*day)
@@ -127,8 +130,8 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			}
 			return v, nil
 		}),
-		Richest: cache.NewMemo(c, spec("richest"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.Richest, error) {
-			v := &aggregates.Richest{AsOf: w.Start, Supply: 821_490_600, Count: 8630}
+		Richest: cache.NewMemo(c, spec("richest"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Richest, error) {
+			v := &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: 821_490_600, Count: 8630}
 			for i := range 20 {
 				name := fmt.Sprintf("Player %d", i)
 				v.Accounts = append(v.Accounts, aggregates.RichAccount{Ref: name, Name: name, Holder: name, Kind: ledger.Personal,
@@ -164,7 +167,7 @@ func plainClient(conns int) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}}
 }
 
-// TestPageWeights holds the budgets of what a first visit loads, by gzip.
+// TestPageWeights checks the budgets of what a first visit loads in gzip.
 func TestPageWeights(t *testing.T) {
 	url := startSite(t)
 	client := plainClient(1)
@@ -189,8 +192,8 @@ func TestPageWeights(t *testing.T) {
 }
 
 // BenchmarkWarmPage compares the warm page with a bare handler that writes the
-// same bytes, and with one that also sends the same header fields. Each is a
-// process of its own; wrk asks them in turns.
+// same bytes, and with one that also sends the same header fields. Each is a process
+// of its own; wrk measures them in turns.
 func BenchmarkWarmPage(b *testing.B) {
 	site := startProcess(b, "site", "")
 	least := startProcess(b, "bare", site.url+"/economy")
@@ -219,11 +222,11 @@ func BenchmarkWarmPage(b *testing.B) {
 	})
 }
 
-// A round is what was measured in turns of the site, of the bare handler and of
-// the one with the same header fields.
+// A round holds one measurement of the site, of the bare handler and of the one with
+// the same header fields.
 type round [3]load
 
-// compare reports the middle of so many rounds.
+// compare reports the median of several rounds.
 func compare(b *testing.B, n int, measure func() round) {
 	b.Helper()
 	var rounds []round
@@ -251,8 +254,8 @@ func compare(b *testing.B, n int, measure func() round) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkCompressDistinct is the memory that a process takes to answer 64
-// clients who ask for compressed documents, each of them once.
+// BenchmarkCompressDistinct measures the memory that a process needs to send distinct
+// compressed documents to 64 clients.
 func BenchmarkCompressDistinct(b *testing.B) {
 	for b.Loop() {
 		site := startProcess(b, "site", "")

@@ -17,11 +17,11 @@ import (
 // A number is what the contenders cache: about 20 KB, and when its data were
 // read.
 type number struct {
-	Cut   time.Time // the producer began then
+	Cut   time.Time // when the producer began
 	Panel *panel
 }
 
-// A source is the database behind a contender: every run takes as long.
+// A source is the database behind a contender. Every run takes the same time.
 type source struct {
 	takes time.Duration
 	runs  atomic.Int64
@@ -33,15 +33,14 @@ func (s *source) produce(ctx context.Context) (number, error) {
 	return n, sleep(ctx, s.takes)
 }
 
-// A contender is one process's way to a number.
+// A contender is one process with its cache.
 type contender interface {
 	get(ctx context.Context) (number, error)
 }
 
-// contenders are how a process of each kind is made, on a Redis, for a window.
-// None asks for more than its own documentation does; sturdyc and the plain one
-// have a client with the same short timeouts as ours, which is better than most
-// have: go-redis' own are the fourth, plain as it comes.
+// contenders make a process of each kind, on a Redis, for a window. Each is used as
+// its documentation says. sturdyc and the plain one have a client with the same short
+// timeouts as ours, better than usual; the fourth has the defaults of go-redis.
 func contenders() []struct {
 	name string
 	join func(*testing.B, string, time.Duration, *source) contender
@@ -70,7 +69,7 @@ func (o ours) get(ctx context.Context) (number, error) {
 	return res.Value, err
 }
 
-// shortClient gives up as soon as our own does.
+// shortClient has the same timeouts as our own client.
 func shortClient(b *testing.B, addr string) *redis.Client {
 	const patience = 150 * time.Millisecond
 	client := redis.NewClient(&redis.Options{
@@ -81,10 +80,10 @@ func shortClient(b *testing.B, addr string) *redis.Client {
 	return client
 }
 
-// sturdy is sturdyc with all that it has for this: single flight in the
-// process, early refreshes in the background in the last fifth of a window and
-// in the foreground after it, values kept for an hour should a refresh fail,
-// and Redis as its distributed storage, refreshed after a window as well.
+// sturdy is sturdyc with all its features for this: single flight in the process,
+// early refreshes in the background in the last fifth of a window and in the
+// foreground after it, values kept for an hour if a refresh fails, and Redis as its
+// distributed storage, refreshed after a window as well.
 type sturdy struct {
 	client *sturdyc.Client[number]
 	source *source
@@ -110,7 +109,7 @@ func (quiet) Warn(string, ...any)                          {}
 func (quiet) Error(string, ...any)                         {}
 func (quiet) Printf(_ context.Context, _ string, _ ...any) {}
 
-// redisStorage is the storage that sturdyc asks its users to write.
+// redisStorage implements the storage that sturdyc leaves to its users.
 type redisStorage struct{ client *redis.Client }
 
 const storageKeeps = time.Hour
@@ -149,8 +148,8 @@ func (s redisStorage) DeleteBatch(ctx context.Context, keys []string) {
 	}
 }
 
-// plain is cache-aside as it is written everywhere: GET, else compute and SET
-// for a window. Where Redis fails it computes.
+// plain is ordinary cache-aside: GET, else compute and SET for a window. It computes
+// if Redis fails.
 type plain struct {
 	client *redis.Client
 	window time.Duration
@@ -171,12 +170,12 @@ func (p *plain) get(ctx context.Context) (n number, err error) {
 	return n, err
 }
 
-// joinUntuned is the plain one with the client as it comes.
+// joinUntuned is the plain one with the default client.
 func joinUntuned(b *testing.B, addr string, window time.Duration, s *source) contender {
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	b.Cleanup(func() { _ = client.Close() })
 	return &plain{client: client, window: window, source: s}
 }
 
-// spread is a pause between a half and one and a half of d.
+// spread returns a random duration between 0.5 d and 1.5 d.
 func spread(d time.Duration) time.Duration { return d/2 + rand.N(d) }

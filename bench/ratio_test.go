@@ -15,11 +15,11 @@ import (
 	"exchequer/cache"
 )
 
-// TestHitRatio reads pages of items and accounts for half an hour of fake time
-// from empty caches: 60 requests a second, which is what 600 visitors make who
-// turn a page every ten seconds, by Zipf's law over 5,000 keys, in three caches
-// on one store in memory. Windows are of 30 s, producers take 150 ms. A hit is
-// a reader who did not wait for a producer; the budget is 95 %.
+// TestHitRatio reads items and accounts for half an hour of fake time from three
+// empty caches on one store in memory: 60 requests a second, as of 600 visitors who
+// turn a page every ten seconds, by Zipf's law over 5,000 keys. Windows are 30 s,
+// producers take 150 ms. A hit is a read that did not wait for a producer; the budget
+// is 95 %.
 func TestHitRatio(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const keys, rate, span = 5000, 60, 30 * time.Minute
@@ -72,7 +72,7 @@ func TestHitRatio(t *testing.T) {
 				missed += int64(m.Misses)
 			}
 		}
-		// One may come as the value does, and go either way.
+		// A read at the moment of publication may count either way.
 		if off := missed - waited.Load(); off < -20 || off > 20 {
 			t.Errorf("the caches counted %d misses, but %d readers waited", missed, waited.Load())
 		}

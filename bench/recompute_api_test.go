@@ -13,12 +13,11 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// BenchmarkRecomputeAPI computes once what each address of the API answers
-// with, over 30 days, on 890,000 postings and 120,000 sales of 1,000 items, and
-// on four times as many of both in the same days, accounts and items. The cost
-// follows hours, kinds, accounts, and the hours in which an item was sold: these
-// are no more than items times hours, but there are more of them in four times
-// the trade, as is reported.
+// BenchmarkRecomputeAPI computes each value of the API once, over 30 days, on 890,000
+// postings and 120,000 sales of 1,000 items, and on four times as many of both in the
+// same days, accounts and items. The cost follows hours, kinds, accounts, and the
+// hours in which an item was sold. The latter are bounded by items times hours, but
+// grow with trade; the benchmark reports them.
 func BenchmarkRecomputeAPI(b *testing.B) {
 	w := cache.WindowAt(time.Date(2026, 6, 30, 18, 20, 0, 0, time.UTC), 30*time.Second)
 	small, large := testkit.Postgres(b), testkit.Postgres(b)

@@ -19,8 +19,8 @@ import (
 // BenchmarkRecompute computes every panel of the home page once, on 890,000
 // postings of 8,630 accounts in 30 days, and the same numbers by scanning the
 // postings: the budget is a fiftieth. Then again on ten times the ledger, in
-// the same days and accounts: the budget is 1.5 times as long. The two ledgers
-// take turns, so that what else the machine does hits both.
+// the same days and accounts: the budget is 1.5 times as long. The two ledgers take
+// turns, so that other load on the machine affects both.
 func BenchmarkRecompute(b *testing.B) {
 	const transactions = 445_000
 	w := cache.WindowAt(time.Date(2026, 6, 30, 18, 20, 0, 0, time.UTC), 30*time.Second)

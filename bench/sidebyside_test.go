@@ -12,12 +12,11 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// BenchmarkSideBySide puts three ways to share a number among three processes
-// through the same three trials, one after the other in this program: ours,
-// sturdyc, and plain cache-aside. Each process is a cache and a Redis client of
-// its own. The source takes as long however many ask it, which is kind to those
-// who ask it often. A stale serve is an answer whose data were read longer ago
-// than a window and a second.
+// BenchmarkSideBySide runs three ways to share a number among three processes
+// through the same three trials: ours, sturdyc, and plain cache-aside. Each process
+// is a cache with a Redis client in this program. The source takes the same time
+// under any load, which favours contenders that read it often. A stale serve is an
+// answer whose data are older than a window and a second.
 func BenchmarkSideBySide(b *testing.B) {
 	redis.SetLogger(quiet{}) // it would write a line for every failed dial
 	for _, trial := range []struct {
@@ -31,7 +30,7 @@ func BenchmarkSideBySide(b *testing.B) {
 	b.Run("redis-stopped/plain-untuned", func(b *testing.B) { tryStopped(b, race{join: joinUntuned}) })
 }
 
-// A race is one contender's processes, and how its readers fare.
+// A race is one contender's processes and the results of its readers.
 type race struct {
 	join      func(*testing.B, string, time.Duration, *source) contender
 	redis     *testkit.RedisServer
@@ -41,7 +40,7 @@ type race struct {
 	tally     *tally
 }
 
-// A tally is how readers fared.
+// A tally counts the results of readers.
 type tally struct {
 	mu            sync.Mutex
 	took          durations
@@ -58,10 +57,10 @@ func (r race) line(b *testing.B, window, takes time.Duration) race {
 	return r
 }
 
-// readerPatience is how long a reader waits.
+// readerPatience is the timeout of a reader.
 const readerPatience = 5 * time.Second
 
-// read asks a process once.
+// read reads the number from a process once.
 func (r race) read(process int) (number, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readerPatience)
 	defer cancel()
@@ -81,7 +80,7 @@ func (r race) read(process int) (number, error) {
 	return n, err
 }
 
-// forget begins the tally anew, and with it the count of runs.
+// forget resets the tally and the count of runs.
 func (r race) forget() {
 	r.tally.mu.Lock()
 	defer r.tally.mu.Unlock()
@@ -122,12 +121,12 @@ func tryBurst(b *testing.B, r race) {
 const (
 	trialWindow = 2 * time.Second
 	trialTakes  = 500 * time.Millisecond
-	trialLag    = 800 * time.Millisecond // ours says so by itself of such a source; the others are told
+	trialLag    = 800 * time.Millisecond // what ours measures for such a source; given to the others
 )
 
-// tryBoundary has 300 readers, each of whom comes once a window, as browsers
-// do: at its boundary, a lag and some jitter. Ten windows of 2 s; the number
-// takes half a second.
+// tryBoundary has 300 readers that each read once a window, as browsers do: at its
+// boundary plus a lag and some jitter. There are ten windows of 2 s; the number takes
+// half a second.
 func tryBoundary(b *testing.B, r race) {
 	for b.Loop() {
 		r := r.line(b, trialWindow, trialTakes)
@@ -136,7 +135,7 @@ func tryBoundary(b *testing.B, r race) {
 				b.Fatal(err)
 			}
 		}
-		// One window more, so that who refreshes ahead knows of the readers.
+		// One window more, so that refreshing ahead has readers to go by.
 		first := cache.WindowAt(time.Now(), trialWindow).End
 		var readers sync.WaitGroup
 		for i := range browsers {
@@ -168,8 +167,8 @@ func (r race) sight(isNew bool) {
 	}
 }
 
-// tryStopped has 60 readers who come ten times a second while Redis is stopped
-// for 10 s, its connections open. Only these 10 s count.
+// tryStopped has 60 readers that read ten times a second while Redis is suspended for
+// 10 s with its connections open. Only these 10 s count.
 func tryStopped(b *testing.B, r race) {
 	for b.Loop() {
 		r := r.line(b, trialWindow, trialTakes)

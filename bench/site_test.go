@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// A process is a server in a process of its own, so that what it uses can be
-// told from what its clients use.
+// A process is a server in a process of its own, so that its resources can be
+// measured apart from those of its clients.
 type process struct {
 	url string
 	pid int
 }
 
-// TestServe is what such a process runs; without a name it is no test.
+// TestServe is run by such a process; otherwise it does nothing.
 func TestServe(t *testing.T) {
 	var url string
 	switch name, from, _ := strings.Cut(os.Getenv("BENCH_SERVE"), " "); name {
@@ -41,9 +41,9 @@ func TestServe(t *testing.T) {
 
 var servingAt = regexp.MustCompile(`^serving (\S+)`)
 
-// startProcess serves by name: the site, bare the bytes of a page, or fields
-// the bytes with all header fields that the site sends with them. With
-// BENCH_PROFILE=FOLDER each leaves a profile of its CPU there.
+// startProcess serves by name: "site" is the site, "bare" the bytes of a page, and
+// "fields" these bytes with all header fields of the site. With BENCH_PROFILE=FOLDER
+// each writes a CPU profile there.
 func startProcess(b *testing.B, name, page string) process {
 	b.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestServe$", "-test.timeout=30m")
@@ -67,7 +67,7 @@ func startProcess(b *testing.B, name, page string) process {
 	lines := bufio.NewScanner(out)
 	b.Cleanup(func() {
 		_ = in.Close()
-		for lines.Scan() { // what else it says
+		for lines.Scan() { // the rest of its output
 		}
 		_ = cmd.Wait()
 	})
@@ -80,8 +80,8 @@ func startProcess(b *testing.B, name, page string) process {
 	return process{}
 }
 
-// bare writes the bytes of a page, plain or by gzip, and does nothing else. It
-// sends the least header fields, or all those that came with the page.
+// bare writes the bytes of a page, plain or in gzip, and does nothing else. It sends
+// the fewest header fields, or all those of the page.
 func bare(tb testing.TB, page string, fields bool) http.Handler {
 	client := plainClient(1)
 	defer client.CloseIdleConnections()
@@ -110,11 +110,11 @@ func bare(tb testing.TB, page string, fields bool) http.Handler {
 	})
 }
 
-// A load is what wrk measured, and what the server used meanwhile.
+// A load is what wrk measured and what the server used.
 type load struct {
 	rate float64       // requests a second
 	p99  time.Duration // of the answers
-	cpu  time.Duration // of the server's process, a request
+	cpu  time.Duration // of the server's process, for a request
 }
 
 // wrk counts answers that take more than two seconds as errors of the socket.
@@ -122,7 +122,7 @@ var wrkFailed = regexp.MustCompile(`Non-2xx|Socket errors: .*(connect|read|write
 
 var wrkSays = regexp.MustCompile(`(?s)\n\s+99%\s+(\S+).*?(\d+) requests in.*Requests/sec:\s+(\S+)`)
 
-// wrk asks the process for a path by so many connections.
+// wrk requests a path from the process on several connections.
 func wrk(b *testing.B, p process, path, encoding string, connections int, span time.Duration) load {
 	b.Helper()
 	before := usage(b, []int{p.pid})

@@ -15,16 +15,16 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// BenchmarkSlowProducers runs producers for longer than any lease: three caches
-// with a Redis client each stand for the processes, since the binary has no
-// producer that sleeps.
+// BenchmarkSlowProducers runs producers for longer than any lease. Three caches with
+// a Redis client each stand for the processes, since the binary has no producer that
+// sleeps.
 func BenchmarkSlowProducers(b *testing.B) {
 	b.Run("20s", slowEverywhere)
 	b.Run("24s-and-2s", func(b *testing.B) { slowAndQuick(b, false) })
 	b.Run("24s-and-2s-lock-lost", func(b *testing.B) { slowAndQuick(b, true) })
 }
 
-// stamped is a value that says which window it was computed for.
+// stamped is a value with the window for which it was computed.
 type stamped struct{ Window time.Time }
 
 // member is a cache of a fleet in this process. It ends with the benchmark.
@@ -40,7 +40,7 @@ func member(b *testing.B, addr string) *cache.Cache {
 	return c
 }
 
-// a gauge counts what runs now, and how much did at most.
+// A gauge counts what runs now and its maximum.
 type gauge struct{ now, most, all atomic.Int64 }
 
 func (g *gauge) enter() {
@@ -61,8 +61,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// slowEverywhere asks three cold processes for a number that takes 20 s. The
-// peer's lock lasted for 15 s, and two ran at once.
+// slowEverywhere reads a number that takes 20 s from three cold processes. The peer's
+// lock lasted 15 s, so two producers ran at once.
 func slowEverywhere(b *testing.B) {
 	for b.Loop() {
 		addr := testkit.Redis(b).Addr
@@ -97,12 +97,11 @@ func slowEverywhere(b *testing.B) {
 	}
 }
 
-// slowAndQuick has a process whose producer takes 24 s once, one whose takes 2 s,
-// and a value from before. Readers of each process, and some who go from one to
-// the other, ask every 50 ms and must never be given an earlier window than
-// before. When the lock is lost, which is deleted in Redis a second after the
-// slow run has begun, the quick process computes meanwhile, and the slow one
-// must not put its older value in the place of that.
+// slowAndQuick has a process whose producer takes 24 s once, one whose producer takes
+// 2 s, and a value from before. Readers of each process, and some that alternate, read
+// every 50 ms and must never get an earlier window than before. The lock is deleted in
+// Redis a second after the slow run has begun. Then the quick process computes, and
+// the slow one must not replace its value with an older one.
 func slowAndQuick(b *testing.B, lose bool) {
 	const window = 8 * time.Second
 	for b.Loop() {
@@ -113,7 +112,7 @@ func slowAndQuick(b *testing.B, lose bool) {
 				func(_ context.Context, w cache.Window, _ panelKey) (stamped, error) {
 					running.enter()
 					defer running.leave()
-					time.Sleep(takes()) // as one does that heeds nothing
+					time.Sleep(takes()) // ignores its context
 					return stamped{w.Start}, nil
 				})
 		}
@@ -132,7 +131,7 @@ func slowAndQuick(b *testing.B, lose bool) {
 		if _, err := slow.Get(b.Context(), "key"); err != nil {
 			b.Fatal(err)
 		}
-		for runs.Load() < 2 { // at the next boundary it is refreshed ahead
+		for runs.Load() < 2 { // refreshed ahead at the next boundary
 			time.Sleep(10 * time.Millisecond)
 		}
 		ctx, cancel := context.WithTimeout(b.Context(), 32*time.Second)
@@ -168,8 +167,8 @@ func slowAndQuick(b *testing.B, lose bool) {
 	}
 }
 
-// reading counts how often readers were given a newer window than before, an
-// earlier one, and nothing.
+// reading counts how often readers got a newer window than before, an earlier one, and
+// an error.
 type reading struct{ newer, back, errors atomic.Int64 }
 
 func (r *reading) follow(ctx context.Context, memos ...*cache.Memo[panelKey, stamped]) {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// A use is what processes have taken since they began.
+// A use is the resources that processes have used since their start.
 type use struct {
-	cpu  time.Duration // of all together, in the program and in the kernel
+	cpu  time.Duration // of all together, user and system
 	peak int           // bytes of resident memory, of the largest
 }
 
-// usage reads what the kernel knows of processes, in ticks of 10 ms.
+// usage reads the kernel's accounting of processes, in ticks of 10 ms.
 func usage(tb testing.TB, pids []int) (u use) {
 	tb.Helper()
 	for _, pid := range pids {
@@ -23,7 +23,7 @@ func usage(tb testing.TB, pids []int) (u use) {
 			tb.Fatal(err)
 		}
 		var user, system int
-		// The fields after the name, which may contain anything but ends here.
+		// The fields after the name, which may contain anything.
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 		if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
 			tb.Fatal(err)

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// A visitor has a connection of its own, as a browser has.
+// A visitor is a client with a connection of its own, as a browser has.
 type visitor struct {
 	url    string
 	client *http.Client
-	etag   string // of the last page, sent with the next request when set
+	etag   string // of the last page; sent with the next request if not empty
 }
 
-// newVisitor returns a visitor of the home page who gives up after a while.
+// newVisitor returns a visitor of the home page with a timeout.
 func newVisitor(url string, patience time.Duration) *visitor {
 	return &visitor{url: url, client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxConnsPerHost: 1, DisableCompression: true}}}
 }
@@ -34,18 +34,17 @@ type answer struct {
 	header  http.Header
 	etag    string
 	took    time.Duration
-	failure string // why this is not the page with all its numbers
+	failure string // why it is not the page with all its numbers
 }
 
-// visit asks for the page and reads all of it.
+// visit requests the page and reads all of it.
 func (v *visitor) visit() answer {
 	a := v.ask()
 	a.judge()
 	return a
 }
 
-// ask is a visit of which nobody has looked at the answer yet. It stays
-// compressed until then.
+// ask is visit without a check of the answer, which stays compressed.
 func (v *visitor) ask() (a answer) {
 	began := time.Now()
 	defer func() { a.took = time.Since(began) }()
@@ -70,7 +69,7 @@ func (v *visitor) ask() (a answer) {
 	return a
 }
 
-// judge decompresses the answer and returns why it is not the page.
+// judge decompresses the answer and sets failure unless it is the page.
 func (a *answer) judge() {
 	if a.failure != "" {
 		return
@@ -96,9 +95,9 @@ func (a *answer) judge() {
 	}
 }
 
-// crowd sends so many visitors at once, each to one of the addresses in turn,
-// and returns what they got. It looks at the answers when all are there: the
-// visitors have the processors of those who answer them.
+// crowd sends visitors at once, each to one of the addresses in turn, and returns
+// their answers. It checks the answers at the end, since visitors and servers share
+// the processors.
 func crowd(urls []string, visitors int, patience time.Duration) []answer {
 	answers := make([]answer, visitors)
 	var ready, done sync.WaitGroup
@@ -122,7 +121,7 @@ func crowd(urls []string, visitors int, patience time.Duration) []answer {
 	return answers
 }
 
-// failures counts the answers that are not the page, and tells one of them.
+// failures counts the answers that are not the page, and returns one reason.
 func failures(answers []answer) (n int, first string) {
 	for _, a := range answers {
 		if a.failure != "" {
@@ -142,7 +141,7 @@ func latencies(answers []answer) durations {
 	return took
 }
 
-// durations are sorted when they are asked about.
+// durations is a list that is sorted for percentiles.
 type durations []time.Duration
 
 func (d durations) quantile(q float64) time.Duration {
@@ -155,7 +154,7 @@ func (d durations) quantile(q float64) time.Duration {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-// probes are what a load balancer asks every 100 ms while something goes on.
+// probes are the health checks of a load balancer, every 100 ms.
 type probes struct {
 	mu     sync.Mutex
 	took   map[string]durations
@@ -165,8 +164,8 @@ type probes struct {
 
 const probeEvery = 100 * time.Millisecond
 
-// probe asks /healthz and /readyz of each process, each time anew, so that a
-// slow answer does not hold up the next question.
+// probe requests /healthz and /readyz of each process. A slow answer does not delay
+// the next request.
 func probe(urls []string) *probes {
 	p := &probes{took: map[string]durations{}}
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 10}}

@@ -1,5 +1,5 @@
-// Package e2e_test looks at the site as visitors do: the whole of it, over a
-// simulated town on a real Postgres, in a real browser.
+// Package e2e_test tests the whole site as visitors see it: over a simulated town on
+// a real Postgres, in a real browser.
 package e2e_test
 
 import (
@@ -37,7 +37,7 @@ import (
 // window is short, so that a test sees several boundaries.
 const window = 3 * time.Second
 
-// A site is the whole program but for the process around it.
+// A site is the whole program, served by the test process.
 type site struct {
 	*httptest.Server
 	db   *pgxpool.Pool
@@ -46,13 +46,13 @@ type site struct {
 	seen []visit
 }
 
-// A visit is a request for the page and what it was answered.
+// A visit is a request for the page and its answer.
 type visit struct {
 	at     time.Time
 	status int
 }
 
-// newSite serves a small town with pages whose windows are short.
+// newSite serves a small town with short windows.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), testkit.PostgresURL(t), postgres.Options{MaxConns: 12})
@@ -75,7 +75,7 @@ func newSite(t *testing.T) *site {
 	}
 
 	policies := map[string]cache.Policy{}
-	for _, name := range []string{"overview", "distribution", "activity", "wealth", "rhythm", "richest"} {
+	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest"} {
 		policies["economy."+name] = cache.Policy{Window: window}
 	}
 	log := slog.New(slog.DiscardHandler)
@@ -108,8 +108,8 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// watch notes the requests for the page, and cuts all connections while the
-// site is down.
+// watch records the requests for the page, and cuts all connections while the site
+// is down.
 func (s *site) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.down.Load() {
@@ -140,7 +140,7 @@ func (s *site) visits(since time.Time) []visit {
 	return found
 }
 
-// A noting writer keeps the status of a visit, in its place among those seen.
+// A noting writer records the status of a visit.
 type noting struct {
 	http.ResponseWriter
 	site  *site
@@ -158,17 +158,17 @@ func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 func (n *noting) Flush() { _ = http.NewResponseController(n.ResponseWriter).Flush() }
 
-// A tab is one page in a browser of its own. What the page complains about
-// fails the test.
+// A tab is one page in a browser of its own. Errors and warnings of the page fail the
+// test.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
-	// offline is set while a test has taken the site away, when the browser
-	// rightly complains about failed requests.
+	// offline is set while the site is down: the browser then reports failed
+	// requests.
 	offline atomic.Bool
 }
 
-// newTab starts Chromium, at a width of 1440 px.
+// newTab starts Chromium with a width of 1440 px.
 func newTab(t *testing.T) *tab {
 	t.Helper()
 	browser, err := exec.LookPath("chromium")
@@ -213,7 +213,7 @@ func (b *tab) complaints(event any) {
 		if e.Type == "error" {
 			b.t.Errorf("the page logged an error: %s", e.Args[0].Value)
 		}
-	case *cdplog.EventEntryAdded: // what the browser says itself, of the content policy too
+	case *cdplog.EventEntryAdded: // messages of the browser itself, such as of the content policy
 		if e.Entry.Level == "error" {
 			b.t.Errorf("the browser complained: %s", e.Entry.Text)
 		}
@@ -224,7 +224,7 @@ func (b *tab) complaints(event any) {
 	}
 }
 
-// patience is how long one action of the browser may take.
+// patience is the timeout of one action of the browser.
 const patience = 30 * time.Second
 
 // do runs actions and fails the test with the first one that fails.
@@ -243,7 +243,7 @@ func (b *tab) open(address string) {
 	b.do(chromedp.Navigate(address))
 }
 
-// script runs statements for what they do.
+// script runs statements without a result.
 func (b *tab) script(statements string) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](statements))
@@ -259,7 +259,7 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) {
 	}
 }
 
-// value runs an action that has one.
+// value runs an action with a result.
 func value[T any](b *tab, action chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -271,13 +271,13 @@ func value[T any](b *tab, action chromedp.Action[T]) T {
 	return v
 }
 
-// truth evaluates an expression that is a boolean.
+// truth evaluates a boolean expression.
 func (b *tab) truth(expression string) bool {
 	b.t.Helper()
 	return value(b, chromedp.Evaluate[bool](expression))
 }
 
-// asOf is the window that the page shows.
+// asOf returns the window that the page shows.
 func (b *tab) asOf() string {
 	b.t.Helper()
 	return value(b, chromedp.Evaluate[string](`document.querySelector("main").dataset.asOf`))
@@ -300,7 +300,7 @@ func (b *tab) newWindow(old string, limit time.Duration) {
 	b.within(limit, fmt.Sprintf(`document.querySelector("main").dataset.asOf !== %q`, old), "a new window")
 }
 
-// shown reports whether the page says a text.
+// shown reports whether the page contains a text.
 func shown(text string) string {
 	return fmt.Sprintf(`document.body.innerText.toLowerCase().includes(%q)`, strings.ToLower(text))
 }

@@ -19,7 +19,7 @@ func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
 	s, b := newSite(t), newTab(t)
 	paths := []string{"/economy", "/economy?days=all", "/economy/richest", "/economy/rhythm", "/nothing-here"}
 	for _, path := range paths {
-		b.offline.Store(path == "/nothing-here") // the browser complains about its 404
+		b.offline.Store(path == "/nothing-here") // the browser reports its 404
 		b.open(s.URL + path)
 		for _, width := range []int64{360, 390, 768, 1440, 2560} {
 			b.do(chromedp.EmulateViewport(width, 900))
@@ -32,7 +32,7 @@ func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
 
 func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	// The producers that read this table wait; the others do not.
+	// The producers that read this table wait; the others continue.
 	tx, err := s.db.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *t
 	loaded := make(chan error, 1)
 	go func() { loaded <- chromedp.Do(b.ctx, chromedp.Navigate(s.URL+"/economy")) }()
 
-	// Scripts of the test itself run all the same.
+	// Scripts of the test itself still run.
 	ready := func(name string) string {
 		return fmt.Sprintf(`!!document.querySelector(".panels > [slot=%s]")`, name)
 	}
@@ -67,7 +67,7 @@ func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *t
 	}
 }
 
-// TestScreenshot draws the picture of the README, when SCREENSHOT names a file.
+// TestScreenshot makes the screenshot of the README if SCREENSHOT names a file.
 func TestScreenshot(t *testing.T) {
 	file := os.Getenv("SCREENSHOT")
 	if file == "" {
@@ -107,5 +107,19 @@ func TestTheListOfAllAccountsCanBeDownloadedWhole(t *testing.T) {
 	}
 	if got := len(rows) - 1; got != want {
 		t.Errorf("the download has %d accounts, want all %d", got, want)
+	}
+}
+
+func TestALongNameLeavesTheOtherColumnsOfATableToBeSeen(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.open(s.URL + "/economy/richest")
+	for _, class := range []string{"", "long"} {
+		b.script(`{ const cell = document.querySelector(".data td"); cell.className = "` + class + `"; cell.textContent = "W".repeat(512) }`)
+		for _, width := range []int64{390, 1280} {
+			b.do(chromedp.EmulateViewport(width, 900))
+			if !b.truth(`document.querySelector(".data td").offsetWidth <= document.querySelector(".scroll").clientWidth / 2`) {
+				t.Errorf("at %d px the column that stays (%q) takes more than half of the table", width, class)
+			}
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// hide makes the page believe that its tab is hidden, or shown again.
+// hide makes the page see its tab as hidden, or as shown again.
 const hide = `(hidden) => {
 	Object.defineProperty(document, "visibilityState", {value: hidden ? "hidden" : "visible", configurable: true});
 	Object.defineProperty(document, "hidden", {value: hidden, configurable: true});

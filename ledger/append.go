@@ -17,40 +17,40 @@ import (
 // A Ledger reads and writes the record in a Postgres database. It may be used
 // by many goroutines and by many processes at once.
 type Ledger struct {
-	db   *pgxpool.Pool
-	told []func(context.Context, Change)
+	db        *pgxpool.Pool
+	listeners []func(context.Context, Change)
 }
 
-// New returns the ledger that is kept in db, whose schema is migrated. Those
-// who are told hear of each append of this Ledger that changed something, when
-// it has committed and before Append returns. Their context is not cancelled
-// with the append's, and they are to be quick. All others hear by [Listen], of
-// the same change again.
-func New(db *pgxpool.Pool, told ...func(context.Context, Change)) *Ledger {
-	return &Ledger{db: db, told: told}
+// New returns the ledger in db, whose schema must be migrated. Append calls each
+// listener with every change that it made, after the commit and before it
+// returns. Listeners must be quick; their context is not cancelled with that of
+// Append. [Listen] receives the changes of all processes, these among them.
+func New(db *pgxpool.Pool, listeners ...func(context.Context, Change)) *Ledger {
+	return &Ledger{db: db, listeners: listeners}
 }
 
 // Append writes a batch in one database transaction: all of it, or nothing
 // and an error, which is a [*BatchError] when the batch itself is wrong.
-// Transactions and sales that the ledger knows by origin and ref are skipped,
-// whatever else they say, so that repeating a batch is safe, also after an
-// error that leaves open whether it was written.
+// It skips transactions and sales whose origin and ref are already in the
+// ledger, even if they differ otherwise. So a batch can safely be repeated, also
+// after an error that leaves open whether it was written.
 //
-// Appends may run at once. Those that write the same refs wait for each other
-// and one of them writes each ref; those that change the same rollups follow
-// each other. All take their locks in the same order, so they do not deadlock.
+// Appends may run concurrently. Those that write the same refs wait for each
+// other, and one of them writes each ref. Those that change the same rollups
+// wait for each other too. All take their locks in the same order, so they do
+// not deadlock.
 //
 // Times are kept to the microsecond.
 func (l *Ledger) Append(ctx context.Context, b Batch) (Written, error) {
 	if err := check(b, time.Now()).err(); err != nil {
 		return Written{}, err
 	}
-	w := writing{batch: b, changed: map[string]bool{}}
-	// Read committed, so that what others wrote while we waited for them is
-	// seen by the next statement.
+	ap := appender{batch: b, changed: map[string]bool{}}
+	// Read committed: the next statement must see what other appends wrote while
+	// this one waited for them.
 	err := pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		w.tx = tx
-		return w.run(ctx)
+		ap.tx = tx
+		return ap.run(ctx)
 	})
 	var refused *BatchError
 	switch {
@@ -59,89 +59,89 @@ func (l *Ledger) Append(ctx context.Context, b Batch) (Written, error) {
 	case err != nil:
 		return Written{}, fmt.Errorf("append batch: %w", err)
 	}
-	if w.id != "" {
-		for _, tell := range l.told {
-			tell(context.WithoutCancel(ctx), Change{ID: w.id, Tags: w.tags()})
+	if ap.id != "" {
+		for _, onChange := range l.listeners {
+			onChange(context.WithoutCancel(ctx), Change{ID: ap.id, Tags: ap.tags()})
 		}
 	}
-	return w.written, nil
+	return ap.written, nil
 }
 
-// writing is one append on its way.
-type writing struct {
+// An appender is the state of one append.
+type appender struct {
 	tx       pgx.Tx
 	batch    Batch
 	written  Written
 	problems problems
 	changed  map[string]bool // tags
-	id       string          // of the change that listeners are told of; empty if none
+	id       string          // of the change; empty if nothing changed
 
 	accounts map[string]account // that the batch names, by ref
 	items    map[string]int64   // ids by ref
 	shops    map[string]int64   // ids by ref
 
-	transactions []int64        // ids by place in the batch; 0: known before
+	transactions []int64        // ids by index in the batch; 0: was already there
 	sales        []int64        // the same
 	named        map[name]int64 // ids of the transactions that new sales name
 
-	archived time.Time // the earliest time to which or from which an account's archiving moved
+	archived time.Time // the earliest old or new time of an archiving that the batch changes
 }
 
-// account is what the write path knows of one. None of it ever changes.
+// account is what an append needs of an account. None of it ever changes.
 type account struct {
 	id     int64
 	kind   int
 	holder string
 }
 
-func (w *writing) run(ctx context.Context) error {
-	if err := w.names(ctx); err != nil {
+func (ap *appender) run(ctx context.Context) error {
+	if err := ap.names(ctx); err != nil {
 		return err
 	}
-	if err := w.refs(ctx); err != nil {
+	if err := ap.refs(ctx); err != nil {
 		return err
 	}
-	// The deltas are computed while the server takes the rows.
+	// The deltas are computed while the server receives the rows.
 	var d *deltas
 	var computing sync.WaitGroup
-	computing.Go(func() { d = w.deltas() })
-	err := w.copyRows(ctx)
+	computing.Go(func() { d = ap.deltas() })
+	err := ap.copyRows(ctx)
 	computing.Wait()
 	if err != nil {
 		return err
 	}
 	if d.overflow != "" {
-		w.problems.add("batch", "", "", "%s would pass what an int64 holds", d.overflow)
-		return w.problems.err()
+		ap.problems.add("batch", "", "", "%s would pass what an int64 holds", d.overflow)
+		return ap.problems.err()
 	}
-	return w.rollups(ctx, d)
+	return ap.rollups(ctx, d)
 }
 
 // outOfRange is Postgres' code for a sum that does not fit its column.
 const outOfRange = "22003"
 
-// rollups adds the deltas, in the order in which every append does it, and
-// tells the listeners.
-func (w *writing) rollups(ctx context.Context, d *deltas) error {
+// rollups adds the deltas, in the same order in every append, and notifies the
+// listeners.
+func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
 	d.queue(&batch)
-	if earliest, any := w.earliest(d); any {
+	if earliest, ok := ap.earliest(d); ok {
 		batch.Queue(`DELETE FROM day_snapshots WHERE day >= $1`, earliest)
 	}
-	if tags := w.tags(); len(tags) > 0 {
-		// Postgres sends it when the transaction has committed, or not at all.
+	if tags := ap.tags(); len(tags) > 0 {
+		// Postgres sends the notification only when the transaction commits.
 		const notify = `SELECT pg_current_xact_id()::text, pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
 		batch.Queue(notify, Channel, strings.Join(tags, ",")).QueryRow(func(row pgx.Row) error {
-			return row.Scan(&w.id, nil)
+			return row.Scan(&ap.id, nil)
 		})
 	}
 	if batch.Len() == 0 {
 		return nil
 	}
-	err := w.tx.SendBatch(ctx, &batch).Close()
+	err := ap.tx.SendBatch(ctx, &batch).Close()
 	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.Code == outOfRange {
-		w.problems.add("batch", "", "", "a balance or another sum would pass what an int64 holds")
-		return w.problems.err()
+		ap.problems.add("batch", "", "", "a balance or another sum would pass what an int64 holds")
+		return ap.problems.err()
 	}
 	if err != nil {
 		return fmt.Errorf("add to rollups: %w", err)
@@ -150,23 +150,23 @@ func (w *writing) rollups(ctx context.Context, d *deltas) error {
 }
 
 // earliest returns the first day whose snapshot the append makes wrong, and
-// whether there is one.
-func (w *writing) earliest(d *deltas) (earliest time.Time, any bool) {
-	if any = !w.archived.IsZero(); any {
-		// What is archived at midnight is gone at the end of the day before.
-		earliest = w.archived.UTC().Add(-time.Microsecond).Truncate(24 * time.Hour)
+// reports whether there is one.
+func (ap *appender) earliest(d *deltas) (earliest time.Time, ok bool) {
+	if ok = !ap.archived.IsZero(); ok {
+		// An account that is archived at midnight is no part of the day before.
+		earliest = ap.archived.UTC().Add(-time.Microsecond).Truncate(24 * time.Hour)
 	}
 	for key := range d.days {
-		if day := key.time(); !any || day.Before(earliest) {
-			earliest, any = day, true
+		if day := key.time(); !ok || day.Before(earliest) {
+			earliest, ok = day, true
 		}
 	}
-	return earliest, any
+	return earliest, ok
 }
 
-// tags are what the append has touched, none where it has changed nothing.
-func (w *writing) tags() []string {
-	w.changed[tagTransactions] = w.written.Transactions > 0
-	w.changed[tagSales] = w.written.Sales > 0
-	return slices.DeleteFunc(Tags(), func(tag string) bool { return !w.changed[tag] })
+// tags returns the tags of what the append changed.
+func (ap *appender) tags() []string {
+	ap.changed[tagTransactions] = ap.written.Transactions > 0
+	ap.changed[tagSales] = ap.written.Sales > 0
+	return slices.DeleteFunc(Tags(), func(tag string) bool { return !ap.changed[tag] })
 }

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// The longest texts, in bytes. What is part of an index must fit in a third of
-// a page of Postgres; the rest is bounded so that a column read as a field by
-// mistake is noticed.
+// The longest texts, in bytes. A text that is part of an index must fit in a
+// third of a Postgres page. The others are bounded so that a wrong column in a
+// mapping is noticed.
 const (
 	maxRef     = 512
 	maxSource  = 128
@@ -19,11 +19,11 @@ const (
 	maxMessage = 8192
 )
 
-// clockSkew is how far ahead of ours the clock may be that stamped a batch.
+// clockSkew is how far a time in a batch may be ahead of the local clock.
 const clockSkew = 5 * time.Second
 
-// check reports what is wrong with a batch, as far as that can be said without
-// the ledger: whether what it names is known comes later.
+// check returns what is wrong with a batch by itself. Whether the ledger has what
+// it names is checked later.
 func check(b Batch, now time.Time) *problems {
 	c := checker{problems: &problems{}, oldest: b.Oldest, latest: now.Add(clockSkew)}
 	if c.oldest.IsZero() {
@@ -88,7 +88,7 @@ func (c checker) shops(shops []Shop) {
 	}
 }
 
-// name is what a transaction or a sale is known by.
+// name identifies a transaction or a sale.
 type name struct{ ref, origin string }
 
 func (c checker) transactions(transactions []Transaction) {
@@ -106,9 +106,9 @@ func (c checker) transactions(transactions []Transaction) {
 	}
 }
 
-// postings says what is wrong with the legs of a transaction. What is paid and
-// what is received must each fit in an int64, so that no later sum over the
-// transaction can overflow.
+// postings returns what is wrong with the legs of a transaction, empty if
+// nothing. What is paid and what is received must each fit in an int64, so that
+// no later sum over the transaction overflows.
 func postings(legs []Posting) string {
 	if len(legs) < 2 {
 		return fmt.Sprintf("%d, want two or more", len(legs))
@@ -160,7 +160,7 @@ func (c checker) sales(sales []Sale) {
 	}
 }
 
-// time says what is wrong with a time.
+// time returns what is wrong with a time, empty if nothing.
 func (c checker) time(t time.Time) string {
 	switch {
 	case t.IsZero():

@@ -41,8 +41,8 @@ type (
 	}
 )
 
-// A trade is a price at a moment; of two at the same time, the one with the
-// smaller id came first.
+// A trade is a price at a time. Of two at the same time, the one with the smaller
+// id came first.
 type trade struct {
 	at, sale int64
 	price    float64
@@ -67,43 +67,43 @@ func newDeltas() *deltas {
 	}
 }
 
-// deltas sums what is new in the batch.
-func (w *writing) deltas() *deltas {
+// deltas sums the new transactions and sales of the batch.
+func (ap *appender) deltas() *deltas {
 	d := newDeltas()
-	d.balances = make(map[int64]balanceDelta, len(w.accounts))
-	d.days = make(map[dayKey]dayDelta, len(w.accounts))
+	d.balances = make(map[int64]balanceDelta, len(ap.accounts))
+	d.days = make(map[dayKey]dayDelta, len(ap.accounts))
 	var legs []leg
-	for i, id := range w.transactions {
+	for i, id := range ap.transactions {
 		if id == 0 {
 			continue
 		}
-		t := &w.batch.Transactions[i]
+		t := &ap.batch.Transactions[i]
 		legs = legs[:0]
 		for _, p := range t.Postings {
-			a := w.accounts[p.Account]
+			a := ap.accounts[p.Account]
 			legs = append(legs, leg{a.id, a.holder, a.kind, p.Amount})
 		}
 		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
 	}
-	for i, id := range w.sales {
+	for i, id := range ap.sales {
 		if id == 0 {
 			continue
 		}
-		s := &w.batch.Sales[i]
-		d.addSale(w.items[s.Item], s.At.UnixMicro(), id, s.Quantity, s.Total)
+		s := &ap.batch.Sales[i]
+		d.addSale(ap.items[s.Item], s.At.UnixMicro(), id, s.Quantity, s.Total)
 	}
 	return d
 }
 
-// addTransaction counts a transaction at so many Unix microseconds. The legs
-// are reordered.
+// addTransaction counts a transaction at a time in Unix microseconds. It reorders
+// the legs.
 func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 	hour, day := floor(at, hourMicros), floor(at, dayMicros)
 	for _, l := range legs {
-		b, known := d.balances[l.account]
+		b, ok := d.balances[l.account]
 		d.add("the balance of an account", &b.amount, l.amount)
 		b.postings++
-		if !known || at > b.last {
+		if !ok || at > b.last {
 			b.last = at
 		}
 		d.balances[l.account] = b
@@ -140,7 +140,7 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 	}
 }
 
-// addSale counts a sale. One with a quantity and a total above zero makes a
+// addSale counts a sale. A sale with a quantity and a total above zero has a
 // price; all others are counted apart.
 func (d *deltas) addSale(item, at, id, quantity, total int64) {
 	key := itemKey{item, floor(at, hourMicros)}
@@ -169,7 +169,7 @@ func (d *deltas) addSale(item, at, id, quantity, total int64) {
 	d.items[key] = i
 }
 
-// add adds to a sum and notes the first one that overflows.
+// add adds v to a sum. It records what the first sum is that overflows.
 func (d *deltas) add(what string, sum *int64, v int64) {
 	next := *sum + v
 	if (next > *sum) != (v > 0) && v != 0 && d.overflow == "" {
@@ -178,7 +178,7 @@ func (d *deltas) add(what string, sum *int64, v int64) {
 	*sum = next
 }
 
-// floor is the number of whole units before t, also for t < 0.
+// floor returns t/unit rounded down.
 func floor(t, unit int64) int64 {
 	n := t / unit
 	if t%unit < 0 {
@@ -191,9 +191,9 @@ func (k dayKey) time() time.Time { return time.UnixMicro(k.day * dayMicros).UTC(
 
 func hourTime(hour int64) time.Time { return time.UnixMicro(hour * hourMicros).UTC() }
 
-// queue writes the deltas: tables and keys in the order in which every append
-// does it, so that appends which change the same rows wait for each other
-// without a deadlock.
+// queue queues the deltas, with tables and keys in the same order in every append,
+// so that appends which change the same rows wait for each other without a
+// deadlock.
 func (d *deltas) queue(batch *pgx.Batch) {
 	d.queueBalances(batch)
 	d.queueDays(batch)

@@ -9,7 +9,7 @@ import (
 // kinds is the number of account kinds.
 const kinds = 4
 
-// kindIndex is the place of a kind in Kinds, -1 for one that is unknown.
+// kindIndex returns the index of a kind in Kinds, -1 for an unknown one.
 func kindIndex(k Kind) int {
 	switch k {
 	case Personal:
@@ -24,7 +24,7 @@ func kindIndex(k Kind) int {
 	return -1
 }
 
-// A leg is a posting as flows see it.
+// A leg is a posting with what flows depend on.
 type leg struct {
 	account int64
 	holder  string
@@ -35,15 +35,15 @@ type leg struct {
 // A movement is what a transaction moved.
 type movement struct {
 	volume    int64               // what accounts gained on balance
-	transfers int64               // of it, between different holders, no system account on either side
-	flows     [kinds][kinds]int64 // volume by kind of who paid and of who received
+	transfers int64               // of it, between different holders, without system accounts
+	flows     [kinds][kinds]int64 // volume by kind of payer and of receiver
 }
 
-// move says what the legs of one transaction moved. They are reordered. Their
-// sum is zero and what is paid fits in an int64, so no sum here overflows.
+// move returns what the legs of one transaction moved. It reorders them. Their sum
+// is zero and what is paid fits in an int64, so no sum here overflows.
 //
-// The flows have what each kind paid and what each kind received as their sums
-// of rows and columns, to the unit.
+// The rows of the flows add up to what each kind paid, the columns to what each
+// kind received, to the unit.
 func move(legs []leg) movement {
 	var m movement
 	var paid, received [kinds]int64
@@ -79,7 +79,7 @@ func move(legs []leg) movement {
 	return m
 }
 
-// runs yields the stretches of legs that agree in key.
+// runs yields the runs of legs with equal keys.
 func runs[K comparable](legs []leg, key func(leg) K) func(yield func([]leg) bool) {
 	return func(yield func([]leg) bool) {
 		for start := 0; start < len(legs); {

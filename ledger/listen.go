@@ -12,19 +12,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A Change is what one append has changed in the record.
+// A Change is what one append changed in the record.
 type Change struct {
-	// ID names the append, the same to all who hear of it. Empty: a stand-in
-	// for appends that may have been missed.
+	// ID identifies the append, the same for all listeners. It is empty for a
+	// change that stands for appends which may have been missed.
 	ID   string
 	Tags []string // see [Tags]
 }
 
-// Tags are what an append can touch.
+// Tags returns the parts of the record that an append can change.
 func Tags() []string { return []string{tagTransactions, tagSales, tagAccounts, tagItems, tagShops} }
 
-// The tags. An account's balance is touched by transactions: "accounts" says
-// that there is a new one, or another name or archiving of a known one.
+// The tags. Transactions change the balances of accounts; "accounts" is for a new
+// account, and for another name or archiving of an existing one.
 const (
 	tagTransactions = "transactions"
 	tagSales        = "sales"
@@ -33,38 +33,37 @@ const (
 	tagShops        = "shops"
 )
 
-// Channel is where Postgres notifies listeners of every append that changed
-// something. The payload is the change's ID, a blank, and its tags, joined by
-// commas.
+// Channel is the Postgres notification channel for changes. The payload is the
+// change's ID, a space, and its tags joined by commas.
 const Channel = "exchequer_ledger"
 
 const (
-	listenLeast = 250 * time.Millisecond // between tries to connect
+	listenLeast = 250 * time.Millisecond // between attempts to connect
 	listenMost  = 10 * time.Second
-	quiet       = 5 * time.Second // without a notification, see whether the connection lives
+	quiet       = 5 * time.Second // without a notification, ping the server
 	pingWithin  = 3 * time.Second
 )
 
-// Listen calls heard with the change of every append that any process commits,
-// in the order of the commits, until ctx ends. It keeps one connection of its
-// own, straight to Postgres: a pooler that shares connections between
-// transactions passes no notifications on.
+// Listen calls onChange with every change that any process commits, in the order
+// of the commits, until ctx ends. It keeps one connection of its own, directly to
+// Postgres: a pooler that shares connections between transactions does not pass
+// notifications on.
 //
-// A connection that breaks, or does not answer within 8 s, is reported to
-// failed and made anew, after a wait that grows to 10 s. What was committed
-// meanwhile was not heard: after any connect but the first, heard is called
-// with all tags and no ID.
-func Listen(ctx context.Context, config *pgx.ConnConfig, heard func(Change), failed func(error)) {
+// If the connection breaks or the server does not answer within 8 s, Listen calls
+// onError and connects again, after a wait that grows to 10 s. It may have missed
+// changes meanwhile, so after every connect but the first it calls onChange with
+// all tags and no ID.
+func Listen(ctx context.Context, config *pgx.ConnConfig, onChange func(Change), onError func(error)) {
 	config = config.Copy()
-	config.Tracer = nil // it asks for nothing that is worth a span
+	config.Tracer = nil // its queries are not worth a span
 	config.RuntimeParams["application_name"] = "exchequer listener"
 	missed, wait := false, listenLeast
 	for {
-		connected, err := listenOnce(ctx, config, heard, missed)
+		connected, err := listenOnce(ctx, config, onChange, missed)
 		if ctx.Err() != nil {
 			return
 		}
-		failed(fmt.Errorf("listen for appends: %w", err))
+		onError(fmt.Errorf("listen for appends: %w", err))
 		missed = true
 		if connected {
 			wait = listenLeast
@@ -79,7 +78,7 @@ func Listen(ctx context.Context, config *pgx.ConnConfig, heard func(Change), fai
 }
 
 // listenOnce listens on one connection until it breaks.
-func listenOnce(ctx context.Context, config *pgx.ConnConfig, heard func(Change), missed bool) (connected bool, err error) {
+func listenOnce(ctx context.Context, config *pgx.ConnConfig, onChange func(Change), missed bool) (connected bool, err error) {
 	connecting, cancel := context.WithTimeout(ctx, pingWithin)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connecting, config)
@@ -89,13 +88,13 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, heard func(Change),
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = conn.Close(closing) // there is nobody to tell
+		_ = conn.Close(closing) // an error of closing is of no use to the caller
 	}()
 	if _, err := conn.Exec(connecting, "LISTEN "+Channel); err != nil {
 		return false, err
 	}
 	if missed {
-		heard(Change{Tags: Tags()})
+		onChange(Change{Tags: Tags()})
 	}
 	for {
 		n, err := next(ctx, conn)
@@ -103,12 +102,12 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, heard func(Change),
 			return true, err
 		}
 		id, tags, _ := strings.Cut(n.Payload, " ")
-		heard(Change{ID: id, Tags: strings.Split(tags, ",")})
+		onChange(Change{ID: id, Tags: strings.Split(tags, ",")})
 	}
 }
 
-// next waits for a notification, and asks now and then whether the server is
-// still there: a peer that vanished says nothing either.
+// next waits for a notification. It pings the server from time to time, since a
+// server that has vanished looks like one without notifications.
 func next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
 	for {
 		waiting, cancel := context.WithTimeout(ctx, quiet)
@@ -120,8 +119,8 @@ func next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
 		if ctx.Err() != nil || conn.IsClosed() || !errors.Is(err, context.DeadlineExceeded) {
 			return nil, err
 		}
-		asking, cancel := context.WithTimeout(ctx, pingWithin)
-		err = conn.Ping(asking)
+		pinging, cancel := context.WithTimeout(ctx, pingWithin)
+		err = conn.Ping(pinging)
 		cancel()
 		if err != nil {
 			return nil, err

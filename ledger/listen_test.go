@@ -10,56 +10,60 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
 
-// listening is a process that listens, until the test ends.
+// listening is a call of Listen that lasts until the test ends.
 type listening struct {
-	t      *testing.T
-	heard  chan ledger.Change
-	failed chan error
+	t       *testing.T
+	changes chan ledger.Change
+	errors  chan error
 }
 
 func listen(t *testing.T, db *pgxpool.Pool) listening {
+	t.Helper()
 	l := listening{t, make(chan ledger.Change, 64), make(chan error, 64)}
+	before := len(listeners(t, db))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		ledger.Listen(ctx, db.Config().ConnConfig, func(c ledger.Change) { l.heard <- c }, func(err error) { l.failed <- err })
+		ledger.Listen(ctx, db.Config().ConnConfig, func(c ledger.Change) { l.changes <- c }, func(err error) { l.errors <- err })
 	})
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
 	})
-	listener(t, db) // it is connected
+	for end := time.Now().Add(20 * time.Second); len(listeners(t, db)) == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no connection listens")
+		}
+	}
 	return l
 }
 
-// listener is the backend that serves the listening process.
-func listener(t *testing.T, db *pgxpool.Pool) (pid int) {
+// listeners returns the processes of Postgres that serve Listen.
+func listeners(t *testing.T, db *pgxpool.Pool) []int {
 	t.Helper()
-	const query = `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
-		AND application_name = 'exchequer listener' AND query LIKE 'LISTEN%' AND state = 'idle'`
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		switch err := db.QueryRow(t.Context(), query).Scan(&pid); {
-		case err == nil:
-			return pid
-		case time.Now().After(end):
-			t.Fatal("nobody listens:", err)
-		}
+	rows, _ := db.Query(t.Context(), `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+		AND application_name = 'exchequer listener' AND query LIKE 'LISTEN%' AND state = 'idle'`)
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		t.Fatal(err)
 	}
+	return pids
 }
 
 func (l listening) next(what string) ledger.Change {
 	l.t.Helper()
 	select {
-	case c := <-l.heard:
+	case c := <-l.changes:
 		return c
 	case <-time.After(30 * time.Second):
-		l.t.Fatalf("%s: heard nothing", what)
+		l.t.Fatalf("%s: no change", what)
 		return ledger.Change{}
 	}
 }
@@ -67,24 +71,24 @@ func (l listening) next(what string) ledger.Change {
 func (l listening) wantFailure(what string) {
 	l.t.Helper()
 	select {
-	case <-l.failed:
+	case <-l.errors:
 	case <-time.After(30 * time.Second):
 		l.t.Fatalf("%s: not reported", what)
 	}
 }
 
-func TestAllHearOfTheSameChangeWhenItHasCommitted(t *testing.T) {
+func TestAllListenersGetTheSameChangeOnceItHasCommitted(t *testing.T) {
 	db := testkit.Postgres(t)
-	var told []ledger.Change
+	var local []ledger.Change
 	writer := ledger.New(db, func(ctx context.Context, c ledger.Change) {
 		if n := count(t, db, "transactions"); n == 0 {
-			t.Error("told before the commit")
+			t.Error("called before the commit")
 		}
-		told = append(told, c)
+		local = append(local, c)
 	})
 	one, other := listen(t, db), listen(t, db)
 	b := grant()
-	for range 2 { // the second one changes nothing and says nothing
+	for range 2 { // the second one changes nothing
 		if _, err := writer.Append(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
@@ -97,16 +101,16 @@ func TestAllHearOfTheSameChangeWhenItHasCommitted(t *testing.T) {
 	if _, err := writer.Append(t.Context(), b); err == nil {
 		t.Fatal("a wrong batch was written")
 	}
-	if len(told) != 2 || told[0].ID == "" || told[0].ID == told[1].ID {
-		t.Fatalf("told of %v, want two changes, each with its name", told)
+	if len(local) != 2 || local[0].ID == "" || local[0].ID == local[1].ID {
+		t.Fatalf("changes %v, want two with an ID each", local)
 	}
-	want := []ledger.Change{{ID: told[0].ID, Tags: ledger.Tags()}, {ID: told[1].ID, Tags: []string{"shops"}}}
-	if diff := cmp.Diff(want, told); diff != "" {
-		t.Error("the writer was told:", diff)
+	want := []ledger.Change{{ID: local[0].ID, Tags: ledger.Tags()}, {ID: local[1].ID, Tags: []string{"shops"}}}
+	if diff := cmp.Diff(want, local); diff != "" {
+		t.Error("the listener of the writer (-want +got):", diff)
 	}
 	for _, l := range []listening{one, other} {
 		if diff := cmp.Diff(want, []ledger.Change{l.next("first"), l.next("second")}); diff != "" {
-			t.Error("a listener heard:", diff)
+			t.Error("Listen (-want +got):", diff)
 		}
 	}
 }
@@ -119,30 +123,30 @@ func count(t *testing.T, db *pgxpool.Pool, table string) (n int) {
 	return n
 }
 
-func TestTheWriterIsToldThoughItsContextHasEnded(t *testing.T) {
+func TestListenersAreCalledThoughTheContextOfAppendHasEnded(t *testing.T) {
 	db := testkit.Postgres(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	told := errors.New("not told")
+	got := errors.New("not called")
 	writer := ledger.New(db,
 		func(context.Context, ledger.Change) { cancel() },
-		func(ctx context.Context, _ ledger.Change) { told = ctx.Err() })
+		func(ctx context.Context, _ ledger.Change) { got = ctx.Err() })
 	if _, err := writer.Append(ctx, grant()); err != nil {
 		t.Errorf("Append() = %v, though it has committed", err)
 	}
-	if told != nil {
-		t.Error(told)
+	if got != nil {
+		t.Error(got)
 	}
 }
 
-func TestWhatWasMissedWithoutAConnectionIsMadeUpFor(t *testing.T) {
+func TestAfterAnotherConnectAllTagsAreReported(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, db *pgxpool.Pool, pid int){
 		"the connection is broken": func(t *testing.T, db *pgxpool.Pool, pid int) {
 			if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, pid); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"the peer says nothing any more": func(t *testing.T, _ *pgxpool.Pool, pid int) {
+		"the server does not answer": func(t *testing.T, _ *pgxpool.Pool, pid int) {
 			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
@@ -153,14 +157,14 @@ func TestWhatWasMissedWithoutAConnectionIsMadeUpFor(t *testing.T) {
 			t.Parallel()
 			db := testkit.Postgres(t)
 			l, writer := listen(t, db), ledger.New(db)
-			harm(t, db, listener(t, db))
+			harm(t, db, listeners(t, db)[0])
 			if _, err := writer.Append(t.Context(), grant()); err != nil {
 				t.Fatal(err)
 			}
 			l.wantFailure(name)
 			c := l.next("after another connect")
 			if diff := cmp.Diff(ledger.Tags(), c.Tags); diff != "" || c.ID != "" {
-				t.Errorf("after another connect, heard %v, want all tags and no name", c)
+				t.Errorf("after another connect: %v, want all tags and no ID", c)
 			}
 			b := grant()
 			b.Transactions[0].Ref = "later"
@@ -168,7 +172,7 @@ func TestWhatWasMissedWithoutAConnectionIsMadeUpFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c := l.next("a later append"); !strings.Contains(strings.Join(c.Tags, ","), "transactions") || c.ID == "" {
-				t.Errorf("of a later append, heard %v", c)
+				t.Errorf("a later append: %v", c)
 			}
 		})
 	}
@@ -178,15 +182,15 @@ func TestAQuietListenerKeepsItsConnection(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t)
 	l := listen(t, db)
-	time.Sleep(6 * time.Second) // longer than it is quiet before it asks
+	time.Sleep(6 * time.Second) // longer than it waits before it pings
 	if _, err := ledger.New(db).Append(t.Context(), grant()); err != nil {
 		t.Fatal(err)
 	}
 	if c := l.next("after a quiet time"); c.ID == "" {
-		t.Errorf("heard %v, as though it had been away", c)
+		t.Errorf("%v, as after another connect", c)
 	}
 	select {
-	case err := <-l.failed:
+	case err := <-l.errors:
 		t.Error(err)
 	default:
 	}

@@ -12,32 +12,32 @@ import (
 )
 
 // names writes the accounts, items and shops of the batch and finds the ids of
-// all that it names.
-func (w *writing) names(ctx context.Context) error {
-	w.accounts = make(map[string]account)
-	w.items = make(map[string]int64)
-	w.shops = make(map[string]int64)
-	known, err := w.find(ctx)
+// everything that the batch names.
+func (ap *appender) names(ctx context.Context) error {
+	ap.accounts = make(map[string]account)
+	ap.items = make(map[string]int64)
+	ap.shops = make(map[string]int64)
+	known, err := ap.find(ctx)
 	if err != nil {
 		return err
 	}
-	if err := w.writeAccounts(ctx, known.accounts); err != nil {
+	if err := ap.writeAccounts(ctx, known.accounts); err != nil {
 		return fmt.Errorf("write accounts: %w", err)
 	}
-	if err := w.writeItems(ctx, known.items); err != nil {
+	if err := ap.writeItems(ctx, known.items); err != nil {
 		return fmt.Errorf("write items: %w", err)
 	}
-	w.checkNames()
-	if err := w.problems.err(); err != nil {
+	ap.checkNames()
+	if err := ap.problems.err(); err != nil {
 		return err
 	}
-	if err := w.writeShops(ctx); err != nil {
+	if err := ap.writeShops(ctx); err != nil {
 		return fmt.Errorf("write shops: %w", err)
 	}
-	return w.problems.err()
+	return ap.problems.err()
 }
 
-// known is what the ledger says about accounts and items that a batch writes.
+// known is what the ledger has of the accounts and items that a batch writes.
 type known struct {
 	accounts map[string]knownAccount
 	items    map[string]string // names by ref
@@ -48,11 +48,11 @@ type knownAccount struct {
 	archived *time.Time
 }
 
-// find looks up every name in the batch, and holds off the writers of
-// snapshots until the end of the transaction.
-func (w *writing) find(ctx context.Context) (known, error) {
+// find looks up every name in the batch, and locks out the writers of snapshots
+// until the end of the transaction.
+func (ap *appender) find(ctx context.Context) (known, error) {
 	found := known{accounts: map[string]knownAccount{}, items: map[string]string{}}
-	accounts, items, shops := w.mentioned()
+	accounts, items, shops := ap.namedBy()
 	var batch pgx.Batch
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1)`, snapshotLock)
 	if len(accounts) > 0 {
@@ -64,7 +64,7 @@ func (w *writing) find(ctx context.Context) (known, error) {
 			var k knownAccount
 			_, err := pgx.ForEachRow(rows, []any{&ref, &a.id, &kind, &a.holder, &k.name, &k.archived}, func() error {
 				a.kind = kindIndex(kind)
-				w.accounts[ref], found.accounts[ref] = a, k
+				ap.accounts[ref], found.accounts[ref] = a, k
 				return nil
 			})
 			return err
@@ -75,7 +75,7 @@ func (w *writing) find(ctx context.Context) (known, error) {
 			var ref, name string
 			var id int64
 			_, err := pgx.ForEachRow(rows, []any{&ref, &id, &name}, func() error {
-				w.items[ref], found.items[ref] = id, name
+				ap.items[ref], found.items[ref] = id, name
 				return nil
 			})
 			return err
@@ -83,35 +83,35 @@ func (w *writing) find(ctx context.Context) (known, error) {
 	}
 	if len(shops) > 0 {
 		batch.Queue(`SELECT ref, id FROM shops WHERE ref = ANY($1)`, shops).Query(func(rows pgx.Rows) error {
-			return collectIDs(rows, w.shops)
+			return collectIDs(rows, ap.shops)
 		})
 	}
-	if err := w.tx.SendBatch(ctx, &batch).Close(); err != nil {
+	if err := ap.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return found, fmt.Errorf("look up names: %w", err)
 	}
 	return found, nil
 }
 
-// mentioned lists the refs of the accounts, items and shops that the batch names,
-// save for the shops that it writes.
-func (w *writing) mentioned() (accounts, items, shops []string) {
+// namedBy returns the refs of the accounts, items and shops that the batch names,
+// except for the shops that it writes.
+func (ap *appender) namedBy() (accounts, items, shops []string) {
 	a, i, s := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, account := range w.batch.Accounts {
+	for _, account := range ap.batch.Accounts {
 		a[account.Ref] = true
 	}
-	for _, item := range w.batch.Items {
+	for _, item := range ap.batch.Items {
 		i[item.Ref] = true
 	}
-	for _, shop := range w.batch.Shops {
+	for _, shop := range ap.batch.Shops {
 		a[shop.Owner], i[shop.Item] = true, true
 	}
-	for t := range w.batch.Transactions {
-		for _, leg := range w.batch.Transactions[t].Postings {
+	for t := range ap.batch.Transactions {
+		for _, leg := range ap.batch.Transactions[t].Postings {
 			a[leg.Account] = true
 		}
 	}
-	for n := range w.batch.Sales {
-		sale := &w.batch.Sales[n]
+	for n := range ap.batch.Sales {
+		sale := &ap.batch.Sales[n]
 		a[sale.Seller], a[sale.Buyer], i[sale.Item], s[sale.Shop] = true, true, true, true
 	}
 	delete(a, "")
@@ -129,24 +129,24 @@ func collectIDs(rows pgx.Rows, into map[string]int64) error {
 	return err
 }
 
-// writeAccounts writes the accounts that are new or have another name or are
-// archived. A name that is only the ref does not replace a known name, and an
-// account that is not archived in the batch stays archived: batches that
-// merely mention an account do not undo what is known of it.
-func (w *writing) writeAccounts(ctx context.Context, known map[string]knownAccount) error {
+// writeAccounts writes the accounts that are new, renamed or archived. A name that
+// is only the ref does not replace another name, and an account that is not
+// archived in the batch stays archived. So a batch that merely names an account
+// does not change it.
+func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAccount) error {
 	var refs, names, holders []string
 	var kinds []Kind
 	var opened []time.Time
 	var archived []*time.Time
-	first := w.earliestTime()
-	for _, a := range slices.SortedFunc(slices.Values(w.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
+	first := ap.earliestTime()
+	for _, a := range slices.SortedFunc(slices.Values(ap.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
 		if k, ok := known[a.Ref]; ok {
-			w.sameAccount(a, w.accounts[a.Ref])
+			ap.sameAccount(a, ap.accounts[a.Ref])
 			named := a.Name != "" && a.Name != a.Ref && a.Name != k.name
 			if moved := !a.Archived.IsZero() && (k.archived == nil || !k.archived.Equal(micro(a.Archived))); moved {
-				w.archivingMoved(a.Archived)
+				ap.archivingMoved(a.Archived)
 				if k.archived != nil {
-					w.archivingMoved(*k.archived)
+					ap.archivingMoved(*k.archived)
 				}
 			} else if !named {
 				continue
@@ -166,7 +166,7 @@ func (w *writing) writeAccounts(ctx context.Context, known map[string]knownAccou
 			archived = append(archived, &at)
 		}
 	}
-	if len(refs) == 0 || len(w.problems.list) > 0 {
+	if len(refs) == 0 || len(ap.problems.list) > 0 {
 		return nil
 	}
 	const query = `
@@ -179,56 +179,56 @@ func (w *writing) writeAccounts(ctx context.Context, known map[string]knownAccou
 			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END,
 			archived = coalesce(excluded.archived, known.archived)
 		RETURNING id, ref, kind, holder`
-	rows, _ := w.tx.Query(ctx, query, refs, kinds, names, holders, opened, archived)
+	rows, _ := ap.tx.Query(ctx, query, refs, kinds, names, holders, opened, archived)
 	var ref string
 	var kind Kind
 	var a account
 	_, err := pgx.ForEachRow(rows, []any{&a.id, &ref, &kind, &a.holder}, func() error {
 		a.kind = kindIndex(kind)
-		w.accounts[ref] = a
+		ap.accounts[ref] = a
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	w.changed[tagAccounts] = true
-	// Another append may have written an account after we looked.
-	for _, a := range w.batch.Accounts {
+	ap.changed[tagAccounts] = true
+	// Another append may have written an account after the look-up.
+	for _, a := range ap.batch.Accounts {
 		if _, ok := known[a.Ref]; !ok {
-			w.sameAccount(a, w.accounts[a.Ref])
+			ap.sameAccount(a, ap.accounts[a.Ref])
 		}
 	}
 	return nil
 }
 
-// sameAccount reports where an account of the batch contradicts what never
-// changes.
-func (w *writing) sameAccount(a Account, known account) {
+// sameAccount adds a problem if the batch gives an account another kind or holder:
+// these never change.
+func (ap *appender) sameAccount(a Account, known account) {
 	if kind := Kinds()[known.kind]; a.Kind != kind {
-		w.problems.add("account", "", a.Ref, "kind is %s in the ledger and %s in the batch, and never changes", kind, a.Kind)
+		ap.problems.add("account", "", a.Ref, "kind is %s in the ledger and %s in the batch, and never changes", kind, a.Kind)
 	}
 	if a.Holder != "" && a.Holder != known.holder {
-		w.problems.add("account", "", a.Ref, "holder is %s in the ledger and %s in the batch, and never changes",
+		ap.problems.add("account", "", a.Ref, "holder is %s in the ledger and %s in the batch, and never changes",
 			quote(known.holder), quote(a.Holder))
 	}
 }
 
-func (w *writing) archivingMoved(t time.Time) {
-	if w.archived.IsZero() || t.Before(w.archived) {
-		w.archived = t
+func (ap *appender) archivingMoved(t time.Time) {
+	if ap.archived.IsZero() || t.Before(ap.archived) {
+		ap.archived = t
 	}
 }
 
-// earliestTime is the first time in the batch, now if it has none.
-func (w *writing) earliestTime() time.Time {
+// earliestTime returns the earliest time in the batch, now if it has none.
+func (ap *appender) earliestTime() time.Time {
 	first := time.Now()
-	for i := range w.batch.Transactions {
-		if at := w.batch.Transactions[i].At; at.Before(first) {
+	for i := range ap.batch.Transactions {
+		if at := ap.batch.Transactions[i].At; at.Before(first) {
 			first = at
 		}
 	}
-	for i := range w.batch.Sales {
-		if at := w.batch.Sales[i].At; at.Before(first) {
+	for i := range ap.batch.Sales {
+		if at := ap.batch.Sales[i].At; at.Before(first) {
 			first = at
 		}
 	}
@@ -237,9 +237,9 @@ func (w *writing) earliestTime() time.Time {
 
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-func (w *writing) writeItems(ctx context.Context, known map[string]string) error {
+func (ap *appender) writeItems(ctx context.Context, known map[string]string) error {
 	var refs, names []string
-	for _, i := range slices.SortedFunc(slices.Values(w.batch.Items), func(a, b Item) int { return cmp.Compare(a.Ref, b.Ref) }) {
+	for _, i := range slices.SortedFunc(slices.Values(ap.batch.Items), func(a, b Item) int { return cmp.Compare(a.Ref, b.Ref) }) {
 		if name, ok := known[i.Ref]; ok && (i.Name == "" || i.Name == i.Ref || i.Name == name) {
 			continue
 		}
@@ -256,18 +256,18 @@ func (w *writing) writeItems(ctx context.Context, known map[string]string) error
 		ON CONFLICT (ref) DO UPDATE SET
 			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END
 		RETURNING ref, id`
-	rows, _ := w.tx.Query(ctx, query, refs, names)
-	w.changed[tagItems] = true
-	return collectIDs(rows, w.items)
+	rows, _ := ap.tx.Query(ctx, query, refs, names)
+	ap.changed[tagItems] = true
+	return collectIDs(rows, ap.items)
 }
 
-// writeShops writes the shops as they were last seen: what was seen earlier
-// does not replace what was seen later.
-func (w *writing) writeShops(ctx context.Context) error {
-	if len(w.batch.Shops) == 0 {
+// writeShops writes the shops as they were last seen. A shop that was seen earlier
+// does not replace one that was seen later.
+func (ap *appender) writeShops(ctx context.Context) error {
+	if len(ap.batch.Shops) == 0 {
 		return nil
 	}
-	shops := slices.SortedFunc(slices.Values(w.batch.Shops), func(a, b Shop) int { return cmp.Compare(a.Ref, b.Ref) })
+	shops := slices.SortedFunc(slices.Values(ap.batch.Shops), func(a, b Shop) int { return cmp.Compare(a.Ref, b.Ref) })
 	n := len(shops)
 	refs, places := make([]string, n), make([]string, n)
 	owners, items, batches := make([]int64, n), make([]int64, n), make([]int64, n)
@@ -275,7 +275,7 @@ func (w *writing) writeShops(ctx context.Context) error {
 	active, seen := make([]bool, n), make([]time.Time, n)
 	for i, s := range shops {
 		refs[i], places[i], batches[i], active[i], seen[i] = s.Ref, s.Place, s.Batch, s.Active, micro(s.Seen)
-		owners[i], items[i] = w.accounts[s.Owner].id, w.items[s.Item]
+		owners[i], items[i] = ap.accounts[s.Owner].id, ap.items[s.Item]
 		buy[i], sell[i], stock[i], capacity[i] = s.BuyPrice, s.SellPrice, s.Stock, s.Capacity
 	}
 	const query = `
@@ -294,48 +294,49 @@ func (w *writing) writeShops(ctx context.Context) error {
 				excluded.stock, excluded.capacity, excluded.active, excluded.seen)
 			IS DISTINCT FROM (known.place, known.owner, known.item, known.buy_price, known.sell_price, known.batch,
 				known.stock, known.capacity, known.active, known.seen)`
-	tag, err := w.tx.Exec(ctx, query, refs, places, owners, items, buy, sell, batches, stock, capacity, active, seen)
+	tag, err := ap.tx.Exec(ctx, query, refs, places, owners, items, buy, sell, batches, stock, capacity, active, seen)
 	if err != nil {
 		return err
 	}
-	w.changed[tagShops] = tag.RowsAffected() > 0
-	rows, _ := w.tx.Query(ctx, `SELECT ref, id FROM shops WHERE ref = ANY($1)`, refs)
-	return collectIDs(rows, w.shops)
+	ap.changed[tagShops] = tag.RowsAffected() > 0
+	rows, _ := ap.tx.Query(ctx, `SELECT ref, id FROM shops WHERE ref = ANY($1)`, refs)
+	return collectIDs(rows, ap.shops)
 }
 
-// checkNames reports what the batch names and neither it nor the ledger knows.
-func (w *writing) checkNames() {
-	written := make(map[string]bool, len(w.batch.Shops))
-	for _, s := range w.batch.Shops {
+// checkNames adds a problem for every name that is neither in the batch nor in the
+// ledger.
+func (ap *appender) checkNames() {
+	written := make(map[string]bool, len(ap.batch.Shops))
+	for _, s := range ap.batch.Shops {
 		written[s.Ref] = true
-		w.checkAccount("shop", "", s.Ref, "owner", s.Owner)
-		w.checkItem("shop", "", s.Ref, s.Item)
+		ap.checkAccount("shop", "", s.Ref, "owner", s.Owner)
+		ap.checkItem("shop", "", s.Ref, s.Item)
 	}
-	for i := range w.batch.Transactions {
-		t := &w.batch.Transactions[i]
+	for i := range ap.batch.Transactions {
+		t := &ap.batch.Transactions[i]
 		for _, leg := range t.Postings {
-			w.checkAccount("transaction", t.Line, t.Ref, "account", leg.Account)
+			ap.checkAccount("transaction", t.Line, t.Ref, "account", leg.Account)
 		}
 	}
-	for i := range w.batch.Sales {
-		s := &w.batch.Sales[i]
-		w.checkItem("sale", s.Line, s.Ref, s.Item)
-		w.checkAccount("sale", s.Line, s.Ref, "seller", s.Seller)
-		w.checkAccount("sale", s.Line, s.Ref, "buyer", s.Buyer)
-		if _, ok := w.shops[s.Shop]; !ok && s.Shop != "" && !written[s.Shop] {
-			w.problems.add("sale", s.Line, s.Ref, "shop %s is unknown", quote(s.Shop))
+	for i := range ap.batch.Sales {
+		s := &ap.batch.Sales[i]
+		ap.checkItem("sale", s.Line, s.Ref, s.Item)
+		ap.checkAccount("sale", s.Line, s.Ref, "seller", s.Seller)
+		ap.checkAccount("sale", s.Line, s.Ref, "buyer", s.Buyer)
+		if _, ok := ap.shops[s.Shop]; !ok && s.Shop != "" && !written[s.Shop] {
+			ap.problems.add("sale", s.Line, s.Ref, "shop %s is unknown", quote(s.Shop))
 		}
 	}
 }
 
-func (w *writing) checkAccount(what, line, of, role, ref string) {
-	if _, ok := w.accounts[ref]; !ok && ref != "" {
-		w.problems.add(what, line, of, "%s %s is unknown", role, quote(ref))
+func (ap *appender) checkAccount(what, line, of, role, ref string) {
+	if _, ok := ap.accounts[ref]; !ok && ref != "" {
+		ap.problems.add(what, line, of, "%s %s is unknown", role, quote(ref))
 	}
 }
 
-func (w *writing) checkItem(what, line, of, ref string) {
-	if _, ok := w.items[ref]; !ok {
-		w.problems.add(what, line, of, "item %s is unknown", quote(ref))
+func (ap *appender) checkItem(what, line, of, ref string) {
+	if _, ok := ap.items[ref]; !ok {
+		ap.problems.add(what, line, of, "item %s is unknown", quote(ref))
 	}
 }

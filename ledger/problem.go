@@ -14,7 +14,7 @@ type Problem struct {
 	Text string // what is wrong with it
 }
 
-// String is the problem as one line: data.csv:17: transaction "a-1": no postings.
+// String returns the problem as one line: data.csv:17: transaction "a-1": no postings.
 func (p Problem) String() string {
 	var s strings.Builder
 	if p.Line != "" {
@@ -28,12 +28,12 @@ func (p Problem) String() string {
 	return s.String()
 }
 
-// maxProblems bounds the list: a file with the wrong columns is wrong in every
-// line, and nobody reads them all.
+// maxProblems bounds the list, since a file with the wrong columns has a problem
+// in every line.
 const maxProblems = 500
 
-// A BatchError says why a batch was refused. Nothing of it was written, and
-// writing it again unchanged is refused again.
+// A BatchError is returned for a batch that is wrong. Nothing of it was written,
+// and the same batch fails again.
 type BatchError struct {
 	Problems []Problem // the first ones
 	More     int       // how many are not listed
@@ -67,7 +67,7 @@ func (p *problems) add(what, line, ref, format string, args ...any) {
 	p.list = append(p.list, Problem{What: what, Line: line, Ref: ref, Text: fmt.Sprintf(format, args...)})
 }
 
-// err is nil when there are none.
+// err returns nil if there are none.
 func (p *problems) err() error {
 	if len(p.list) == 0 {
 		return nil
@@ -75,7 +75,7 @@ func (p *problems) err() error {
 	return &BatchError{Problems: p.list, More: p.more}
 }
 
-// quote writes a value for a message, cut where it is long.
+// quote returns a value for a message, truncated if it is long.
 func quote(s string) string {
 	const limit = 80
 	if len(s) <= limit {

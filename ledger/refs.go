@@ -9,47 +9,46 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// refs finds out which transactions and sales are new, by writing their refs,
-// and gives those an id. Appends that write the same refs at the same time
-// wait here for each other.
-func (w *writing) refs(ctx context.Context) error {
-	transactions, sales := w.batch.Transactions, w.batch.Sales
-	w.transactions, w.sales = make([]int64, len(transactions)), make([]int64, len(sales))
-	ids, err := w.nextIDs(ctx)
+// refs writes the refs of transactions and sales, and gives those an id whose ref
+// is new. Concurrent appends of the same refs wait here for each other.
+func (ap *appender) refs(ctx context.Context) error {
+	transactions, sales := ap.batch.Transactions, ap.batch.Sales
+	ap.transactions, ap.sales = make([]int64, len(transactions)), make([]int64, len(sales))
+	ids, err := ap.nextIDs(ctx)
 	if err != nil {
 		return fmt.Errorf("take ids: %w", err)
 	}
 	var batch pgx.Batch
 	if len(transactions) > 0 {
-		queueRefs(&batch, 't', ids.transactions, w.transactions, func(i int) name {
+		queueRefs(&batch, 't', ids.transactions, ap.transactions, func(i int) name {
 			return name{transactions[i].Ref, transactions[i].Origin}
 		})
 	}
 	if len(sales) > 0 {
-		queueRefs(&batch, 's', ids.sales, w.sales, func(i int) name { return name{sales[i].Ref, sales[i].Origin} })
+		queueRefs(&batch, 's', ids.sales, ap.sales, func(i int) name { return name{sales[i].Ref, sales[i].Origin} })
 	}
 	if batch.Len() == 0 {
 		return nil
 	}
-	if err := w.tx.SendBatch(ctx, &batch).Close(); err != nil {
+	if err := ap.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("write refs: %w", err)
 	}
-	return w.findTransactions(ctx)
+	return ap.findTransactions(ctx)
 }
 
 type newIDs struct{ transactions, sales []int64 }
 
-func (w *writing) nextIDs(ctx context.Context) (newIDs, error) {
+func (ap *appender) nextIDs(ctx context.Context) (newIDs, error) {
 	var ids newIDs
 	const query = `
 		SELECT ARRAY(SELECT nextval('transaction_ids') FROM generate_series(1, $1::bigint)),
 			ARRAY(SELECT nextval('sale_ids') FROM generate_series(1, $2::bigint))`
-	err := w.tx.QueryRow(ctx, query, len(w.batch.Transactions), len(w.batch.Sales)).Scan(&ids.transactions, &ids.sales)
+	err := ap.tx.QueryRow(ctx, query, len(ap.batch.Transactions), len(ap.batch.Sales)).Scan(&ids.transactions, &ids.sales)
 	return ids, err
 }
 
-// queueRefs writes the refs in order, so that appends which share some wait
-// for each other without a deadlock, and sets the ids of those that are new.
+// queueRefs queues the refs in order, so that appends with the same refs wait for
+// each other without a deadlock. It sets the ids of those that are new.
 func queueRefs(batch *pgx.Batch, what rune, ids, into []int64, nameOf func(i int) name) {
 	n := len(ids)
 	order := make([]int, n)
@@ -68,7 +67,7 @@ func queueRefs(batch *pgx.Batch, what rune, ids, into []int64, nameOf func(i int
 		key := nameOf(i)
 		refs[nr], origins[nr], sorted[nr] = key.ref, key.origin, ids[i]
 	}
-	// Mostly all are new, and then the ids need not come back.
+	// Mostly all refs are new, and then the query need not return the ids.
 	const query = `
 		WITH written AS (
 			INSERT INTO refs (ref, origin, what, id)
@@ -101,24 +100,24 @@ func queueRefs(batch *pgx.Batch, what rune, ids, into []int64, nameOf func(i int
 
 // findTransactions finds the transactions that new sales name, in the batch or
 // in the ledger.
-func (w *writing) findTransactions(ctx context.Context) error {
-	w.named = map[name]int64{}
-	for i := range w.batch.Sales {
-		if s := &w.batch.Sales[i]; w.sales[i] != 0 && s.Transaction != "" {
-			w.named[name{s.Transaction, s.Origin}] = 0
+func (ap *appender) findTransactions(ctx context.Context) error {
+	ap.named = map[name]int64{}
+	for i := range ap.batch.Sales {
+		if s := &ap.batch.Sales[i]; ap.sales[i] != 0 && s.Transaction != "" {
+			ap.named[name{s.Transaction, s.Origin}] = 0
 		}
 	}
-	if len(w.named) == 0 {
+	if len(ap.named) == 0 {
 		return nil
 	}
-	for i := range w.batch.Transactions {
-		key := name{w.batch.Transactions[i].Ref, w.batch.Transactions[i].Origin}
-		if _, ok := w.named[key]; ok {
-			w.named[key] = w.transactions[i]
+	for i := range ap.batch.Transactions {
+		key := name{ap.batch.Transactions[i].Ref, ap.batch.Transactions[i].Origin}
+		if _, ok := ap.named[key]; ok {
+			ap.named[key] = ap.transactions[i]
 		}
 	}
 	var refs, origins []string
-	for key, id := range w.named {
+	for key, id := range ap.named {
 		if id == 0 {
 			refs, origins = append(refs, key.ref), append(origins, key.origin)
 		}
@@ -127,22 +126,22 @@ func (w *writing) findTransactions(ctx context.Context) error {
 		const query = `
 			SELECT ref, origin, id FROM refs JOIN unnest($1::text[], $2::text[]) AS named (ref, origin)
 			USING (ref, origin) WHERE what = 't'`
-		rows, _ := w.tx.Query(ctx, query, refs, origins)
+		rows, _ := ap.tx.Query(ctx, query, refs, origins)
 		var key name
 		var id int64
 		_, err := pgx.ForEachRow(rows, []any{&key.ref, &key.origin, &id}, func() error {
-			w.named[key] = id
+			ap.named[key] = id
 			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("look up transactions of sales: %w", err)
 		}
 	}
-	for i := range w.batch.Sales {
-		s := &w.batch.Sales[i]
-		if w.sales[i] != 0 && s.Transaction != "" && w.named[name{s.Transaction, s.Origin}] == 0 {
-			w.problems.add("sale", s.Line, s.Ref, "transaction %s is unknown", quote(s.Transaction))
+	for i := range ap.batch.Sales {
+		s := &ap.batch.Sales[i]
+		if ap.sales[i] != 0 && s.Transaction != "" && ap.named[name{s.Transaction, s.Origin}] == 0 {
+			ap.problems.add("sale", s.Line, s.Ref, "transaction %s is unknown", quote(s.Transaction))
 		}
 	}
-	return w.problems.err()
+	return ap.problems.err()
 }

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// copyRows copies what is new into the record, and counts it.
-func (w *writing) copyRows(ctx context.Context) error {
-	transactions, postings := w.transactionRows()
+// copyRows copies the new transactions and sales into the record, and counts them.
+func (ap *appender) copyRows(ctx context.Context) error {
+	transactions, postings := ap.transactionRows()
 	for _, table := range []struct {
 		columns string
 		rows    *copyRows
 	}{
 		{"transactions (id, at, source, message, origin, ref)", transactions},
 		{"postings (account, at, transaction, seq, amount)", postings},
-		{"sales (item, at, id, shop, seller, buyer, direction, quantity, total, tax, transaction, origin, ref)", w.saleRows()},
+		{"sales (item, at, id, shop, seller, buyer, direction, quantity, total, tax, transaction, origin, ref)", ap.saleRows()},
 	} {
 		if len(table.rows.data) == 0 {
 			continue
 		}
-		_, err := w.tx.Conn().PgConn().CopyFrom(ctx, table.rows.reader(), "COPY "+table.columns+" FROM STDIN BINARY")
+		_, err := ap.tx.Conn().PgConn().CopyFrom(ctx, table.rows.reader(), "COPY "+table.columns+" FROM STDIN BINARY")
 		if err != nil {
 			return fmt.Errorf("copy into %s: %w", table.columns, err)
 		}
@@ -40,24 +40,24 @@ type newPosting struct {
 	amount                   int64
 }
 
-func (w *writing) transactionRows() (transactions, postings *copyRows) {
-	for i, id := range w.transactions {
+func (ap *appender) transactionRows() (transactions, postings *copyRows) {
+	for i, id := range ap.transactions {
 		if id == 0 {
-			w.written.SkippedTransactions++
+			ap.written.SkippedTransactions++
 			continue
 		}
-		w.written.Transactions++
-		w.written.Postings += len(w.batch.Transactions[i].Postings)
+		ap.written.Transactions++
+		ap.written.Postings += len(ap.batch.Transactions[i].Postings)
 	}
 	const transactionSize, postingSize = 128, 2 + 5*4 + 4*8 + 4
-	transactions = &copyRows{make([]byte, 0, w.written.Transactions*transactionSize)}
-	postings = &copyRows{make([]byte, 0, w.written.Postings*postingSize)}
-	rows := make([]newPosting, 0, w.written.Postings)
-	for i, id := range w.transactions {
+	transactions = &copyRows{make([]byte, 0, ap.written.Transactions*transactionSize)}
+	postings = &copyRows{make([]byte, 0, ap.written.Postings*postingSize)}
+	rows := make([]newPosting, 0, ap.written.Postings)
+	for i, id := range ap.transactions {
 		if id == 0 {
 			continue
 		}
-		t := &w.batch.Transactions[i]
+		t := &ap.batch.Transactions[i]
 		at := t.At.UnixMicro()
 		transactions.row(6)
 		transactions.int64(id)
@@ -67,11 +67,11 @@ func (w *writing) transactionRows() (transactions, postings *copyRows) {
 		transactions.text(t.Origin)
 		transactions.text(t.Ref)
 		for seq, p := range t.Postings {
-			rows = append(rows, newPosting{w.accounts[p.Account].id, at, id, int32(seq), p.Amount})
+			rows = append(rows, newPosting{ap.accounts[p.Account].id, at, id, int32(seq), p.Amount})
 		}
 	}
-	// In the order of the primary key, neighbours land on the same page of it,
-	// which saves a third to a half of the server's time for these rows.
+	// In the order of the primary key, neighbouring rows are on the same index
+	// page, which saves a third to a half of the server's time.
 	slices.SortFunc(rows, func(a, b newPosting) int {
 		switch {
 		case a.account != b.account:
@@ -93,35 +93,35 @@ func (w *writing) transactionRows() (transactions, postings *copyRows) {
 	return transactions, postings
 }
 
-func (w *writing) saleRows() *copyRows {
+func (ap *appender) saleRows() *copyRows {
 	var rows copyRows
-	for i, id := range w.sales {
+	for i, id := range ap.sales {
 		if id == 0 {
-			w.written.SkippedSales++
+			ap.written.SkippedSales++
 			continue
 		}
-		w.written.Sales++
-		s := &w.batch.Sales[i]
+		ap.written.Sales++
+		s := &ap.batch.Sales[i]
 		rows.row(13)
-		rows.int64(w.items[s.Item])
+		rows.int64(ap.items[s.Item])
 		rows.time(s.At.UnixMicro())
 		rows.int64(id)
-		rows.id(w.shops[s.Shop])
-		rows.id(w.accounts[s.Seller].id)
-		rows.id(w.accounts[s.Buyer].id)
+		rows.id(ap.shops[s.Shop])
+		rows.id(ap.accounts[s.Seller].id)
+		rows.id(ap.accounts[s.Buyer].id)
 		rows.text(string(s.Direction))
 		rows.int64(s.Quantity)
 		rows.int64(s.Total)
 		rows.int64(s.Tax)
-		rows.id(w.named[name{s.Transaction, s.Origin}])
+		rows.id(ap.named[name{s.Transaction, s.Origin}])
 		rows.text(s.Origin)
 		rows.text(s.Ref)
 	}
 	return &rows
 }
 
-// copyRows is rows in the binary format of COPY, written by hand because pgx
-// would box every value and describe the table anew at each append.
+// copyRows is rows in the binary format of COPY. pgx would box every value and
+// describe the table at each append.
 type copyRows struct {
 	data []byte
 }
@@ -152,13 +152,13 @@ func (c *copyRows) text(s string) {
 	c.data = append(c.data, s...)
 }
 
-// postgresEpoch is 2000-01-01, from which Postgres counts, in Unix microseconds.
+// postgresEpoch is the zero of Postgres times, 2000-01-01, in Unix microseconds.
 const postgresEpoch = 946_684_800_000_000
 
 // time writes Unix microseconds.
 func (c *copyRows) time(micros int64) { c.int64(micros - postgresEpoch) }
 
-// reader adds the header and the end.
+// reader returns the rows between the header and the trailer.
 func (c *copyRows) reader() io.Reader {
 	const header = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
 	return io.MultiReader(strings.NewReader(header), bytes.NewReader(c.data), strings.NewReader("\xff\xff"))

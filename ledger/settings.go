@@ -8,11 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNoSettings is returned while nobody has said how the ledger writes its
-// money.
+// ErrNoSettings is returned before SetSettings was called for the ledger.
 var ErrNoSettings = errors.New("the ledger has no settings")
 
-// Settings returns how the ledger names itself and writes its money.
+// Settings returns the name of the economy and how its money is written.
 func (l *Ledger) Settings(ctx context.Context) (Settings, error) {
 	rows, _ := l.db.Query(ctx, `SELECT name, symbol, decimals FROM settings`)
 	s, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Settings])
@@ -25,9 +24,8 @@ func (l *Ledger) Settings(ctx context.Context) (Settings, error) {
 	return s, nil
 }
 
-// SetSettings replaces the settings. The number of decimals says what the
-// amounts in the ledger mean, so once there are transactions or sales it
-// cannot change.
+// SetSettings replaces the settings. The number of decimals gives the amounts their
+// meaning, so it cannot change once there are transactions or sales.
 func (l *Ledger) SetSettings(ctx context.Context, s Settings) error {
 	for field, text := range map[string]string{"name": required(s.Name, maxName), "symbol": optional(s.Symbol, 16)} {
 		if text != "" {
@@ -38,8 +36,7 @@ func (l *Ledger) SetSettings(ctx context.Context, s Settings) error {
 		return fmt.Errorf("set settings: %d decimals, want 0 to 6", s.Decimals)
 	}
 	return pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		// No append is under way, so none can slip in between the question
-		// whether there are transactions and the answer.
+		// No append may run between the check for transactions and the write.
 		if err := LockSnapshots(ctx, tx); err != nil {
 			return fmt.Errorf("set settings: %w", err)
 		}

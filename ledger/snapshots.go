@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// snapshotLock is the key of the advisory lock between appends, which share
-// it, and the writer of day snapshots, who has it alone.
+// snapshotLock is the key of the advisory lock that appends hold shared and the
+// writer of day snapshots holds exclusively.
 const snapshotLock int64 = 0x6578636865717565 // "exchequer", as far as it fits
 
-// LockSnapshots waits until no append is under way and holds off new ones
-// until tx ends: what tx reads from now on is the whole record, and a snapshot
-// that it writes is seen, and deleted, by the next append that makes it wrong.
+// LockSnapshots waits until no append runs and locks out new ones until tx ends.
+// So tx reads the whole record, and the next append that makes a snapshot of tx
+// wrong sees and deletes it.
 //
-// tx must be read committed. Any other would read the record as it was when it
-// began to wait.
+// tx must be read committed. Other transactions would read the record as it was
+// when they began to wait.
 func LockSnapshots(ctx context.Context, tx pgx.Tx) error {
 	var isolation string
 	if err := tx.QueryRow(ctx, `SHOW transaction_isolation`).Scan(&isolation); err != nil {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Span returns the hours of the ledger's first and last transactions, and
-// false while it has none.
-func (l *Ledger) Span(ctx context.Context) (first, last time.Time, any bool, err error) {
+// Span returns the hours of the ledger's first and last transactions. ok is false
+// if it has none.
+func (l *Ledger) Span(ctx context.Context) (first, last time.Time, ok bool, err error) {
 	var from, to *time.Time
 	const query = `SELECT min(hour), max(hour) FROM activity_hours`
 	if err := l.db.QueryRow(ctx, query).Scan(&from, &to); err != nil {

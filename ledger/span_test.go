@@ -10,8 +10,8 @@ import (
 
 func TestSpanIsTheHoursOfTheFirstAndLastTransaction(t *testing.T) {
 	l := ledger.New(testkit.Postgres(t))
-	if _, _, any, err := l.Span(t.Context()); any || err != nil {
-		t.Errorf("Span of an empty ledger = %v, %v, want none", any, err)
+	if _, _, ok, err := l.Span(t.Context()); ok || err != nil {
+		t.Errorf("Span of an empty ledger = %v, %v, want none", ok, err)
 	}
 	b := village()
 	for i, ref := range []string{"middle", "early", "late"} {
@@ -21,9 +21,9 @@ func TestSpanIsTheHoursOfTheFirstAndLastTransaction(t *testing.T) {
 	if _, err := l.Append(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	first, last, any, err := l.Span(t.Context())
+	first, last, ok, err := l.Span(t.Context())
 	wantFirst, wantLast := noon.Add(-50*time.Hour).Truncate(time.Hour), noon.Add(90*time.Minute).Truncate(time.Hour)
-	if !any || err != nil || !first.Equal(wantFirst) || !last.Equal(wantLast) {
-		t.Errorf("Span = %v to %v, %v, %v; want %v to %v", first, last, any, err, wantFirst, wantLast)
+	if !ok || err != nil || !first.Equal(wantFirst) || !last.Equal(wantLast) {
+		t.Errorf("Span = %v to %v, %v, %v; want %v to %v", first, last, ok, err, wantFirst, wantLast)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Kind says what part an account plays in the economy.
+// A Kind is the part that an account plays in the economy.
 type Kind string
 
 // The kinds of account. System accounts issue and destroy money; what all
@@ -18,10 +18,10 @@ const (
 	System     Kind = "system"
 )
 
-// Kinds lists all kinds in the order in which they are shown.
+// Kinds returns all kinds in the order in which they are shown.
 func Kinds() []Kind { return []Kind{Personal, Business, Government, System} }
 
-// UnmarshalText refuses a kind that there is not.
+// UnmarshalText returns an error for an unknown kind.
 func (k *Kind) UnmarshalText(text []byte) error {
 	if !slices.Contains(Kinds(), Kind(text)) {
 		return fmt.Errorf("unknown kind of account %.20q", text)
@@ -30,24 +30,24 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Settings is how a ledger names itself and writes its money.
+// Settings is the name of the economy and how its money is written.
 type Settings struct {
 	Name     string // of the economy: "Port Exchequer"
 	Symbol   string // of the currency: "₤"
 	Decimals int    // digits of the minor unit, 0 to 6
 }
 
-// An Account is written by its Ref, the name that the outside world knows it
-// by. Kind and Holder never change once written, since rollups are kept by
-// them; Name and Archived may. A name that is empty or only the ref, and a zero
-// Archived, leave what is known of the account as it is.
+// An Account is identified by its Ref, its name in the outside world. Kind and
+// Holder never change once written, since rollups depend on them; Name and
+// Archived may. A Name that is empty or equal to Ref, and a zero Archived, leave
+// an existing account as it is.
 type Account struct {
 	Ref      string
 	Kind     Kind
 	Name     string    // Ref if empty
 	Holder   string    // who owns it; Ref if empty
 	Opened   time.Time // the batch's earliest time if zero
-	Archived time.Time // zero: not archived, if not known to be
+	Archived time.Time // zero: not archived, unless it already is
 }
 
 // An Item is something that is traded.
@@ -57,8 +57,8 @@ type Item struct {
 }
 
 // A Shop is a place where one item is offered. Prices are minor units for a
-// batch; nil means that the shop does not trade in that direction. A known shop
-// is replaced unless it was seen later than Seen.
+// batch; nil means that the shop does not trade in that direction. An existing
+// shop is replaced unless it was seen later than Seen.
 type Shop struct {
 	Ref       string
 	Place     string
@@ -74,7 +74,7 @@ type Shop struct {
 }
 
 // A Transaction moves money between two accounts or more. Its postings sum to
-// zero. (Origin, Ref) names it: writing the same name twice changes nothing.
+// zero. (Origin, Ref) identifies it: writing it a second time changes nothing.
 type Transaction struct {
 	Origin   string
 	Ref      string
@@ -91,7 +91,7 @@ type Posting struct {
 	Amount  int64  // signed, never 0
 }
 
-// A Direction says which side of a sale keeps the shop.
+// A Direction is which side of a sale keeps the shop.
 type Direction string
 
 // The directions of a sale.
@@ -118,9 +118,9 @@ type Sale struct {
 	Line        string
 }
 
-// A Batch is written whole or not at all. Accounts, items and shops come first
-// and may be known already; transactions and sales may name any that the batch
-// or the ledger knows. A time before Oldest is an error.
+// A Batch is written whole or not at all. Accounts, items and shops are written
+// first and may exist already; transactions and sales may name those of the batch
+// and of the ledger. A time before Oldest is an error.
 type Batch struct {
 	Oldest       time.Time // zero: DefaultOldest
 	Accounts     []Account
@@ -130,7 +130,8 @@ type Batch struct {
 	Sales        []Sale
 }
 
-// Written says what an Append changed. Skipped ones were known by their ref.
+// Written counts what an Append wrote, and what it skipped because it was already
+// there.
 type Written struct {
 	Transactions, Postings, Sales int
 	SkippedTransactions           int

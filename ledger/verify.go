@@ -10,24 +10,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Report says whether the rollups are what the record adds up to.
+// A Report lists where the rollups differ from what the record adds up to.
 type Report struct {
 	Transactions, Postings, Sales int64 // that were scanned
 	Differences                   []Difference
 	More                          int // how many are not listed
 }
 
-// OK is true when nothing differs.
+// OK reports whether nothing differs.
 func (r *Report) OK() bool { return len(r.Differences) == 0 }
 
 // A Difference is a row that is not what the record adds up to.
 type Difference struct {
 	Table string
 	Key   string
-	Text  string // what is kept and what the record says; empty where Key says it all
+	Text  string // what is kept and what the record adds up to
 }
 
-// String is the difference as one line.
+// String returns the difference as one line.
 func (d Difference) String() string { return d.Table + " " + d.Key + ": " + d.Text }
 
 const maxDifferences = 100
@@ -41,8 +41,8 @@ func (r *Report) add(d Difference) {
 }
 
 // Verify reads the whole record, adds it up, and reports every balance and
-// rollup that differs. It sees the ledger as it was at one moment, and may run
-// beside appends; it takes time and work in proportion to the record.
+// rollup that differs. It reads the ledger as it was at one moment, and may run
+// beside appends. Its time and work are in proportion to the record.
 func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 	var report Report
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
@@ -171,8 +171,8 @@ func checks() []verification {
 	}
 }
 
-// verifyFlows adds up the flows of every transaction; how a transaction's
-// value is shared out is not said in SQL.
+// verifyFlows adds up the flows of every transaction in Go, since SQL cannot well
+// share out a transaction's value.
 func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	d := newDeltas()
 	const scan = `
@@ -187,7 +187,8 @@ func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	var l leg
 	var legs []leg
 	add := func() {
-		// What does not sum to zero is reported already, and has no flows.
+		// A transaction that does not sum to zero is reported already, and has no
+		// flows.
 		if len(legs) > 1 && sum(legs) == 0 {
 			d.addTransaction(lastAt.UnixMicro(), lastSource, legs)
 		}

@@ -3,7 +3,7 @@
 --
 -- Every primary key and unique constraint contains the column by which its
 -- table would be distributed: postings, balances, account_days by account;
--- transactions by id; transaction_refs by ref; sales, item_hours by item;
+-- transactions by id; refs by ref; sales, item_hours by item;
 -- accounts, items, shops and settings are reference tables. No foreign keys
 -- and no triggers, so that the same schema runs distributed.
 

@@ -38,8 +38,8 @@ func town(days aggregates.Days) EconomyPage {
 		Clock:  Clock{AsOf: noon, Next: noon.Add(30 * time.Second), Window: 30 * time.Second, Lag: time.Second},
 		Choice: Choice{Days: days, Population: aggregates.PopulationPersonal},
 	}
-	a := &aggregates.Activity{Days: days, Start: buckets[0], End: noon, Bucket: unit}
-	o := &aggregates.Overview{Days: days, Start: buckets[0], End: noon, Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
+	a := &aggregates.Activity{Basis: basis(days, buckets[0], noon), Bucket: unit}
+	o := &aggregates.Overview{Basis: basis(days, buckets[0], noon), Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
 	for i, at := range buckets {
 		week := 1 + 0.35*math.Sin(float64(i)*2*math.Pi/7)
@@ -56,19 +56,19 @@ func town(days aggregates.Days) EconomyPage {
 		o.Transactions.Series = append(o.Transactions.Series, b.Transactions)
 		o.Velocity.Series = append(o.Velocity.Series, 0.06*week)
 	}
-	o.Supply.Now, o.Supply.Before, o.Supply.Available = 8_214_906_50, ptr(int64(8_069_653_00)), true
-	o.Active.Now, o.Active.Before, o.Active.Available = 1318, ptr(int64(1350)), true
-	o.Transactions.Now, o.Transactions.Before, o.Transactions.Available = 446_219, ptr(int64(420_564)), true
-	o.Velocity.Now, o.Velocity.Before, o.Velocity.Available = 1.92, ptr(1.81), true
+	o.Supply.Now, o.Supply.Before = ptr(int64(8_214_906_50)), ptr(int64(8_069_653_00))
+	o.Active.Now, o.Active.Before = ptr(int64(1318)), ptr(int64(1350))
+	o.Transactions.Now, o.Transactions.Before = ptr(int64(446_219)), ptr(int64(420_564))
+	o.Velocity.Now, o.Velocity.Before = ptr(1.92), ptr(1.81)
 	p.Activity, p.Overview = ready(a), ready(o)
 	p.Inequality = ready(townInequality(r))
-	p.Wealth = ready(&aggregates.WealthByKind{AsOf: noon, Supply: 8_214_906_50, Kinds: []aggregates.KindWealth{
+	p.Wealth = ready(&aggregates.WealthByKind{Basis: basis(0, noon, noon), Supply: 8_214_906_50, Kinds: []aggregates.KindWealth{
 		{Kind: ledger.Personal, Accounts: 2317, Total: 4_521_000_25, Share: 0.5503},
 		{Kind: ledger.Business, Accounts: 184, Archived: 3, Total: 2_611_906_25, Share: 0.3179},
 		{Kind: ledger.Government, Accounts: 12, Total: 1_082_000_00, Share: 0.1317},
 		{Kind: ledger.System, Accounts: 2, Total: -8_214_906_50, Share: -1},
 	}})
-	rhythm := &aggregates.Rhythm{Days: days, Start: buckets[0], End: noon}
+	rhythm := &aggregates.Rhythm{Basis: basis(days, buckets[0], noon)}
 	for d := range 7 {
 		for h := range 24 {
 			v := 400 + 380*math.Sin(float64(h-9)*math.Pi/12) + 30*float64(d)*r.Float64()
@@ -78,7 +78,7 @@ func town(days aggregates.Days) EconomyPage {
 		}
 	}
 	p.Rhythm = ready(rhythm)
-	rich := &aggregates.Richest{AsOf: noon, Supply: 8_214_906_50, Count: 2513}
+	rich := &aggregates.Richest{Basis: basis(7, noon, noon), Supply: 8_214_906_50, Count: 2513}
 	names := []string{"Silver Forge Insurance", "Nordan", "City Treasury", "Windelcor", "Harbour & Sons Shipping Company of the Northern Isles", "Quinros", "Dan Marbel", "Ostrava Mill", "Petra", "Lim", "Oskar", "Vela"}
 	kinds := []ledger.Kind{ledger.Business, ledger.Personal, ledger.Government, ledger.Personal, ledger.Business}
 	for i, name := range names {
@@ -94,7 +94,7 @@ func town(days aggregates.Days) EconomyPage {
 
 func townInequality(r *rand.Rand) *aggregates.Inequality {
 	v := &aggregates.Inequality{
-		Population: aggregates.PopulationPersonal, AsOf: noon, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
+		Basis: basis(0, noon, noon), Population: aggregates.PopulationPersonal, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
 		Gini: is(0.642), Top1: is(0.117), Top10: is(0.364), Palma: is(3.41), Bottom50: is(0.081),
 	}
 	for i := range 101 {
@@ -119,7 +119,11 @@ func townInequality(r *rand.Rand) *aggregates.Inequality {
 	return v
 }
 
-func is(v float64) aggregates.Measure { return aggregates.Measure{Value: v, Available: true} }
+func basis(days aggregates.Days, start, end time.Time) aggregates.Basis {
+	return aggregates.Basis{Period: aggregates.Period{Days: days.Key(), Start: start, End: end}}
+}
+
+func is(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 func not(why string) aggregates.Measure {
 	return aggregates.Measure{Why: "not available, because " + why}
 }
@@ -167,12 +171,12 @@ func council() EconomyPage {
 	p.Activity = ready(&a)
 	o := *p.Overview.Result.Value
 	o.Historical, o.End, o.Balanced = true, end, false
-	o.Supply.Now, o.Supply.Before = math.MaxInt64, nil
-	o.Velocity = aggregates.Trend[float64]{Why: "not available, because on average there was no money in circulation"}
+	o.Supply.Now, o.Supply.Before = ptr(int64(math.MaxInt64)), nil
+	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "not available, because on average there was no money in circulation"}}
 	p.Overview = ready(&o)
 	p.Overview.Result.State, p.Overview.Result.Reason = cache.Stale, ""
 	v := *p.Inequality.Result.Value
-	v.Historical, v.AsOf, v.Debtors, v.Trend = true, end, 12, nil
+	v.Historical, v.End, v.Debtors, v.Trend = true, end, 12, nil
 	v.GiniNormal = is(0.71)
 	v.Palma = not("the poorer 40 % together hold nothing, or owe more than they have")
 	v.Top10 = is(1.08)
@@ -183,13 +187,13 @@ func council() EconomyPage {
 	}
 	v.Bins = append([]aggregates.Bin{{Low: -900000, High: 0, Holders: 12, Total: -4_000_000}}, v.Bins...)
 	p.Inequality = ready(&v)
-	p.Wealth = ready(&aggregates.WealthByKind{AsOf: end, Historical: true, Supply: 10_000_000_000_00, Kinds: []aggregates.KindWealth{
+	p.Wealth = ready(&aggregates.WealthByKind{Basis: aggregates.Basis{Period: aggregates.Period{End: end, Historical: true}}, Supply: 10_000_000_000_00, Kinds: []aggregates.KindWealth{
 		{Kind: ledger.Personal, Accounts: 0},
 		{Kind: ledger.Business, Accounts: 17148, Total: 12_000_000_000_00, Share: 1.2},
 		{Kind: ledger.Government, Accounts: 30, Total: -2_000_000_000_00, Share: -0.2},
 		{Kind: ledger.System, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
 	}})
-	p.Rhythm = ready(&aggregates.Rhythm{Days: 30})
+	p.Rhythm = ready(&aggregates.Rhythm{})
 	p.Richest.Result.State = cache.Degraded
 	p.Richest.Result.Reason = "the last computation took too long"
 	return p
@@ -199,12 +203,12 @@ func council() EconomyPage {
 func empty() EconomyPage {
 	p := town(7)
 	p.Site = site("A new ledger", "", 0)
-	why := "not available, because the ledger has no transactions yet"
-	p.Overview = ready(&aggregates.Overview{Days: 7, Why: why})
-	p.Inequality = ready(&aggregates.Inequality{Why: why})
-	p.Activity = ready(&aggregates.Activity{Days: 7, Bucket: "day", Why: why})
+	why := aggregates.Basis{Why: "not available, because the ledger has no transactions yet"}
+	p.Overview = ready(&aggregates.Overview{Basis: why})
+	p.Inequality = ready(&aggregates.Inequality{Basis: why})
+	p.Activity = ready(&aggregates.Activity{Basis: why, Bucket: "day"})
 	p.Wealth = missing[*aggregates.WealthByKind]("This panel could not be computed in time. It will be tried again in a moment.")
-	p.Rhythm = ready(&aggregates.Rhythm{Why: why})
-	p.Richest = ready(&aggregates.Richest{Why: why})
+	p.Rhythm = ready(&aggregates.Rhythm{Basis: why})
+	p.Richest = ready(&aggregates.Richest{Basis: why})
 	return p
 }

@@ -37,12 +37,12 @@ func lorenzChart(v *aggregates.Inequality) templ.Component {
 	for _, p := range v.Lorenz {
 		l.Points = append(l.Points, chart.Point{X: p.Holders, Y: p.Wealth})
 	}
-	if v.Gini.Available {
-		l.Name = "Gini " + Decimal(v.Gini.Value, 3)
-		l.Desc += " Gini " + Decimal(v.Gini.Value, 3) + "."
+	if v.Gini.Value != nil {
+		l.Name = "Gini " + Decimal(*v.Gini.Value, 3)
+		l.Desc += " Gini " + Decimal(*v.Gini.Value, 3) + "."
 	}
-	if v.Top10.Available {
-		l.Top = &chart.Top{At: 0.9, Text: "richest 10" + nbsp + "% hold " + Percent(v.Top10.Value)}
+	if v.Top10.Value != nil {
+		l.Top = &chart.Top{At: 0.9, Text: "richest 10" + nbsp + "% hold " + Percent(*v.Top10.Value)}
 	}
 	return l.Draw()
 }

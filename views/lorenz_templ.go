@@ -55,7 +55,7 @@ func lorenzPanel(site Site, choice Choice, p Panel[*aggregates.Inequality]) temp
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("lorenz", lorenzSub(choice.measured(p.Result.Value)), choice, p).with(nothingMeasured(p.Result.Value), p.Result.Value.Historical, p.Result.Value.AsOf)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("lorenz", lorenzSub(choice.measured(p.Result.Value)), choice, p).with(nothingMeasured(p.Result.Value), p.Result.Value.Historical, p.Result.Value.End)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -109,7 +109,7 @@ func distributionPanel(site Site, choice Choice, p Panel[*aggregates.Inequality]
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("distribution", distributionSub(p.Result.Value, site.Settings), choice, p).with(nothingMeasured(p.Result.Value), p.Result.Value.Historical, p.Result.Value.AsOf)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("distribution", distributionSub(p.Result.Value, site.Settings), choice, p).with(nothingMeasured(p.Result.Value), p.Result.Value.Historical, p.Result.Value.End)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -195,7 +195,7 @@ func TestAPanelSaysHowOldItIsAndWhy(t *testing.T) {
 		{"without a value", func(p *Panel[*aggregates.Richest]) { *p = missing[*aggregates.Richest]("It took too long.") }, "no numbers yet"},
 		{"of a ledger that ended", func(p *Panel[*aggregates.Richest]) {
 			v := *p.Result.Value
-			v.Historical, v.AsOf = true, noon.Truncate(24*60*60*1e9)
+			v.Historical, v.End = true, noon.Truncate(24*60*60*1e9)
 			p.Result.Value = &v
 		}, "As of 12:00:30 · next 12:01:00 The ledger ends on 19 Nov 2026"},
 	} {

@@ -192,7 +192,7 @@ func RichestPanel(site Site, choice Choice, p Panel[*aggregates.Richest]) templ.
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("richest", richestSub(p.Result.Value), choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.AsOf)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("richest", richestSub(p.Result.Value), choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.End)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -22,16 +22,16 @@ type tile struct {
 
 func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 	since := ""
-	if o.Days != 0 {
-		since = "against the " + strings.TrimPrefix(daysNames[o.Days][1], "the last ") + " before"
+	if days := aggregates.ParseDays(o.Days); days != 0 {
+		since = "against the " + strings.TrimPrefix(daysNames[days][1], "the last ") + " before"
 	}
-	supply := trendTile("supply", "Money supply", moneyTile(o.Supply.Now, s), o.Supply, since)
-	supply.Exact = Money(o.Supply.Now, s)
-	transactions := trendTile("transactions", "Transactions", Count(o.Transactions.Now), o.Transactions, since)
-	velocity := trendTile("velocity", "Transfer velocity", Decimal(o.Velocity.Now, 2)+nbsp+"×", o.Velocity, since)
-	if o.Velocity.Before != nil {
-		velocity.Change = Signed(o.Velocity.Now-*o.Velocity.Before, 2)
-		velocity.Class = direction(o.Velocity.Now-*o.Velocity.Before, velocity.Change)
+	supply := trendTile("supply", "Money supply", moneyTile(orZero(o.Supply.Now), s), o.Supply, since)
+	supply.Exact = Money(orZero(o.Supply.Now), s)
+	transactions := trendTile("transactions", "Transactions", Count(orZero(o.Transactions.Now)), o.Transactions, since)
+	velocity := trendTile("velocity", "Transfer velocity", Decimal(orZero(o.Velocity.Now), 2)+nbsp+"×", o.Velocity, since)
+	if now, before := o.Velocity.Now, o.Velocity.Before; now != nil && before != nil {
+		velocity.Change = Signed(*now-*before, 2)
+		velocity.Class = direction(*now-*before, velocity.Change)
 	}
 	if !o.Historical { // what has only begun would look like a fall
 		transactions.Series = whole(transactions.Series)
@@ -39,7 +39,7 @@ func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 	}
 	return []tile{
 		supply,
-		trendTile("active", "Active, 7 days", Count(o.Active.Now), o.Active, "against the 7 days before"),
+		trendTile("active", "Active, 7 days", Count(orZero(o.Active.Now)), o.Active, "against the 7 days before"),
 		transactions,
 		velocity,
 	}
@@ -63,13 +63,13 @@ func moneyTile(amount int64, s ledger.Settings) string {
 
 func trendTile[N int64 | float64](key, name, value string, t aggregates.Trend[N], since string) tile {
 	tl := tile{Key: key, Name: name, Value: value, Since: since}
-	if !t.Available {
+	if t.Now == nil {
 		tl.Why = orElse(t.Why, "not available")
 		return tl
 	}
 	if t.Before != nil {
-		tl.Change = Change(float64(t.Now), float64(*t.Before))
-		tl.Class = direction(float64(t.Now)-float64(*t.Before), tl.Change)
+		tl.Change = Change(float64(*t.Now), float64(*t.Before))
+		tl.Class = direction(float64(*t.Now)-float64(*t.Before), tl.Change)
 	}
 	for _, v := range t.Series {
 		tl.Series = append(tl.Series, float64(v))
@@ -91,7 +91,7 @@ func direction(difference float64, written string) string {
 func inequalityTiles(v *aggregates.Inequality) []tile {
 	measure := func(key, name, value string, m aggregates.Measure, pick func(aggregates.DayMeasures) *float64, scale float64, decimals int, unit string) tile {
 		t := tile{Key: key, Name: name, Value: value, Class: "flat"}
-		if !m.Available {
+		if m.Value == nil {
 			t.Why = orElse(m.Why, "not available")
 			return t
 		}
@@ -109,7 +109,7 @@ func inequalityTiles(v *aggregates.Inequality) []tile {
 			t.Series = append(t.Series, *p)
 		}
 		if first != nil && days > 0 {
-			t.Change = Signed((m.Value-*first)*scale, decimals)
+			t.Change = Signed((*m.Value-*first)*scale, decimals)
 			if t.Change != "no change" {
 				t.Change += unit
 			}
@@ -119,10 +119,10 @@ func inequalityTiles(v *aggregates.Inequality) []tile {
 	}
 	points := nbsp + "pt"
 	return []tile{
-		measure("gini", "Gini", Decimal(v.Gini.Value, 3), v.Gini, func(d aggregates.DayMeasures) *float64 { return d.Gini }, 1, 3, ""),
-		measure("top1", "Top 1 % hold", Percent(v.Top1.Value), v.Top1, func(d aggregates.DayMeasures) *float64 { return d.Top1 }, 100, 1, points),
-		measure("top10", "Top 10 % hold", Percent(v.Top10.Value), v.Top10, func(d aggregates.DayMeasures) *float64 { return d.Top10 }, 100, 1, points),
-		measure("palma", "Palma ratio", palma(v.Palma.Value), v.Palma, func(d aggregates.DayMeasures) *float64 { return d.Palma }, 1, 2, ""),
+		measure("gini", "Gini", Decimal(orZero(v.Gini.Value), 3), v.Gini, func(d aggregates.DayMeasures) *float64 { return d.Gini }, 1, 3, ""),
+		measure("top1", "Top 1 % hold", Percent(orZero(v.Top1.Value)), v.Top1, func(d aggregates.DayMeasures) *float64 { return d.Top1 }, 100, 1, points),
+		measure("top10", "Top 10 % hold", Percent(orZero(v.Top10.Value)), v.Top10, func(d aggregates.DayMeasures) *float64 { return d.Top10 }, 100, 1, points),
+		measure("palma", "Palma ratio", palma(orZero(v.Palma.Value)), v.Palma, func(d aggregates.DayMeasures) *float64 { return d.Palma }, 1, 2, ""),
 	}
 }
 
@@ -131,6 +131,14 @@ func palma(v float64) string {
 		return Compact(v)
 	}
 	return Decimal(v, 2)
+}
+
+// orZero returns the number, 0 where it is not available.
+func orZero[N int64 | float64](n *N) N {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 func orElse(s, otherwise string) string {
@@ -164,8 +172,8 @@ func inequalitySub(v *aggregates.Inequality) string {
 	if v.Debtors > 0 {
 		sub += ", " + Count(v.Debtors) + " in debt"
 	}
-	if v.GiniNormal.Available {
-		sub += " (Gini normalised for debt: " + Decimal(v.GiniNormal.Value, 3) + ")"
+	if v.GiniNormal.Value != nil {
+		sub += " (Gini normalised for debt: " + Decimal(*v.GiniNormal.Value, 3) + ")"
 	}
 	return sub
 }

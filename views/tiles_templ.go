@@ -361,7 +361,7 @@ func measuresPanel(site Site, choice Choice, p Panel[*aggregates.Inequality]) te
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("inequality", Plural(p.Result.Value.Holders, "holder", "holders")+" of", choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.AsOf).switching(choice.measured(p.Result.Value), inequalitySub(p.Result.Value))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("inequality", Plural(p.Result.Value.Holders, "holder", "holders")+" of", choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.End).switching(choice.measured(p.Result.Value), inequalitySub(p.Result.Value))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

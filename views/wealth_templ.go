@@ -56,7 +56,7 @@ func WealthPanel(site Site, choice Choice, p Panel[*aggregates.WealthByKind]) te
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = panel(newShell("wealth", wealthSub(p.Result.Value, site.Settings), choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.AsOf)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = panel(newShell("wealth", wealthSub(p.Result.Value, site.Settings), choice, p).with(p.Result.Value.Why, p.Result.Value.Historical, p.Result.Value.End)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -86,7 +86,7 @@ var errUncertain = errors.New("not known whether it exists")
 
 // known returns unknown for a ref that does not exist, and errUncertain where
 // that cannot be asked: then the memo may still hold it.
-func known(ctx context.Context, refs *aggregates.Known, ref string, unknown unknownError) error {
+func known(ctx context.Context, refs *aggregates.Exists, ref string, unknown unknownError) error {
 	asking, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	switch exists, err := refs.Has(asking, ref); {

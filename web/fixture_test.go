@@ -25,7 +25,7 @@ type town struct {
 	overview   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Overview, error)
 	inequality func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error)
 	activity   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error)
-	richest    func(context.Context, cache.Window, aggregates.Whole) (*aggregates.Richest, error)
+	richest    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Richest, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
@@ -41,24 +41,24 @@ type town struct {
 func newTown() *town {
 	return &town{
 		overview: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
-			o := &aggregates.Overview{Days: d, Start: w.Start.AddDate(0, 0, -30), End: w.Start, Holders: 2317, Balanced: true}
-			o.Supply = aggregates.Trend[int64]{Now: 821_490_600, Series: []int64{1, 2, 3}, Available: true}
+			o := &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -30), w.Start), Holders: 2317, Balanced: true}
+			o.Supply = aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: ptr[int64](821_490_600)}, Series: []int64{1, 2, 3}}
 			return o, nil
 		},
 		inequality: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
-			return &aggregates.Inequality{Population: p, AsOf: w.Start, Holders: 3,
-				Gini: aggregates.Measure{Value: 0.642, Available: true}}, nil
+			return &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 3,
+				Gini: aggregates.Measure{Value: ptr(0.642)}}, nil
 		},
 		activity: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
-			a := &aggregates.Activity{Days: d, Start: w.Start.AddDate(0, 0, -2), End: w.Start, Bucket: "day"}
+			a := &aggregates.Activity{Basis: basis(d, w.Start.AddDate(0, 0, -2), w.Start), Bucket: "day"}
 			for i := range 3 {
 				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{
 					Start: w.Start.Truncate(24*time.Hour).AddDate(0, 0, i-2), Transactions: 10, Volume: 1250, Transfers: 1000, Partial: i == 2})
 			}
 			return a, nil
 		},
-		richest: func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.Richest, error) {
-			return &aggregates.Richest{AsOf: w.Start, Supply: 100, Count: 1, Accounts: []aggregates.RichAccount{
+		richest: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Richest, error) {
+			return &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: 100, Count: 1, Accounts: []aggregates.RichAccount{
 				{Ref: "a", Name: "Ada", Holder: "Ada", Kind: ledger.Personal, Balance: 100, Share: 1}}}, nil
 		},
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
@@ -66,7 +66,7 @@ func newTown() *town {
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
 		},
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
-			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Period: aggregates.Period{Days: q.Days.Key()}}, nil
+			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
@@ -88,32 +88,32 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 			Overview:   cache.NewMemo(c, spec("overview"), tn.overview),
 			Inequality: cache.NewMemo(c, spec("inequality"), tn.inequality),
 			Activity:   cache.NewMemo(c, spec("activity"), tn.activity),
-			WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.Whole) (*aggregates.WealthByKind, error) {
-				return &aggregates.WealthByKind{AsOf: w.Start, Supply: 100,
+			WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
+				return &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 100,
 					Kinds: []aggregates.KindWealth{{Kind: ledger.Personal, Accounts: 1, Total: 100, Share: 1}}}, nil
 			}),
 			Rhythm: cache.NewMemo(c, spec("rhythm"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
-				return &aggregates.Rhythm{Days: d, Start: w.Start, End: w.Start}, nil
+				return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
 			}),
 			Richest: cache.NewMemo(c, spec("richest"), tn.richest),
 		},
 		API: &aggregates.API{
 			Stats: cache.NewMemo(c, spec("stats"), tn.stats),
 			Flow: cache.NewMemo(c, spec("flow"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
-				return &aggregates.Flow{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
+				return &aggregates.Flow{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),
 			Market: cache.NewMemo(c, spec("market"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
-				return &aggregates.Market{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
+				return &aggregates.Market{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),
 			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
-				return &aggregates.Health{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}, nil
+				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),
 			Item: cache.NewMemo(c, spec("item"), func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.Item, error) {
-				return &aggregates.Item{ID: q.Item, Name: "Diamond", Period: aggregates.Period{Days: q.Days.Key()}}, nil
+				return &aggregates.Item{ID: q.Item, Name: "Diamond", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 			}),
 			Account:  cache.NewMemo(c, spec("account"), tn.account),
-			Items:    aggregates.NewKnown(tn.known),
-			Accounts: aggregates.NewKnown(tn.known),
+			Items:    aggregates.NewExists(tn.known),
+			Accounts: aggregates.NewExists(tn.known),
 		},
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
@@ -182,3 +182,9 @@ func contains(t testing.TB, body string, texts ...string) {
 		}
 	}
 }
+
+func basis(days aggregates.Days, start, end time.Time) aggregates.Basis {
+	return aggregates.Basis{Period: aggregates.Period{Days: days.Key(), Start: start, End: end}}
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -14,7 +14,7 @@ import (
 func TestAValueThatCannotBeShownIsAnswered(t *testing.T) {
 	for name, value := range map[string]*aggregates.Overview{
 		"null":                        nil,
-		"series of different lengths": {Days: 30, Buckets: make([]time.Time, 2), Supply: aggregates.Trend[int64]{Series: []int64{1}, Available: true}},
+		"series of different lengths": {Buckets: make([]time.Time, 2), Supply: aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: new(int64)}, Series: []int64{1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log testkit.Buffer

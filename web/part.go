@@ -183,8 +183,8 @@ type (
 	inequalityPart = memoPart[aggregates.Population, *aggregates.Inequality]
 	activityPart   = memoPart[aggregates.Days, *aggregates.Activity]
 	rhythmPart     = memoPart[aggregates.Days, *aggregates.Rhythm]
-	wealthPart     = memoPart[aggregates.Whole, *aggregates.WealthByKind]
-	richestPart    = memoPart[aggregates.Whole, *aggregates.Richest]
+	wealthPart     = memoPart[aggregates.NoParams, *aggregates.WealthByKind]
+	richestPart    = memoPart[aggregates.NoParams, *aggregates.Richest]
 )
 
 // parts are the memos of the home page, in its order. Their answers go into page.

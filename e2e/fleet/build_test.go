@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// builds is where the binaries are put, for as long as the tests run.
+// builds is the directory of the binaries while the tests run.
 var builds = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "exchequer-fleet-") })
 
 func TestMain(m *testing.M) {
@@ -22,13 +22,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// binary is the program as it is.
+// binary returns the unchanged program.
 var binary = sync.OnceValues(func() (string, error) { return build("exchequer", "", "", "") })
 
-// build makes the program. In one of its files, if any is named, the first
-// occurrence of a text is replaced. It is made without the race detector, under
-// which a crowd on a small machine would keep answers of Redis waiting for
-// longer than the program has patience.
+// build builds the program. If a file is named, the first occurrence of a text in it
+// is replaced. It is built without the race detector, under which a crowd on a small
+// machine would delay answers of Redis beyond the program's timeouts.
 func build(name, file, old, replacement string) (string, error) {
 	dir, err := builds()
 	if err != nil {
@@ -55,7 +54,7 @@ func build(name, file, old, replacement string) (string, error) {
 	return path, nil
 }
 
-// replaced writes what go build takes as another version of a file.
+// replaced writes an overlay for go build with another version of a file.
 func replaced(dir, path, old, replacement string) (overlay string, err error) {
 	source, err := os.ReadFile(path)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-func TestAProcessThatIsToldToEndAnswersWhatItHasAcceptedAndLeavesNoLock(t *testing.T) {
+func TestAProcessAnswersWhatItHasAcceptedBeforeItEndsAndLeavesNoLock(t *testing.T) {
 	t.Parallel()
 	undisturbed(t, settled, func(f *fleet, processes []*process) error {
 		p := processes[0]
@@ -26,7 +26,7 @@ func TestAProcessThatIsToldToEndAnswersWhatItHasAcceptedAndLeavesNoLock(t *testi
 			visitors.Go(func() {
 				v := fetch(t.Context(), browser, p.url+"/economy")
 				if late && (refused(v.err) || errors.Is(v.err, syscall.ECONNRESET)) {
-					return // it came when nobody accepted connections any more
+					return // the server no longer accepted connections
 				}
 				if err := v.whole(); err != nil {
 					t.Errorf("a visitor got %v", err)
@@ -44,7 +44,7 @@ func TestAProcessThatIsToldToEndAnswersWhatItHasAcceptedAndLeavesNoLock(t *testi
 		})
 		p.gone = true
 		p.signal(syscall.SIGTERM)
-		for range 20 { // some while requests are still taken, some when nobody listens
+		for range 20 { // some while requests are still accepted, some without a listener
 			visit(true)
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -77,7 +77,7 @@ func TestARequestOnAConnectionFromBeforeTheEndIsAnswered(t *testing.T) {
 		defer conn.Close()
 		open = append(open, conn)
 	}
-	if ready := p.get("/readyz"); ready.status != http.StatusOK { // it has accepted them before this one
+	if ready := p.get("/readyz"); ready.status != http.StatusOK { // it has accepted them before this request
 		t.Errorf("/readyz = %d, %v", ready.status, ready.err)
 	}
 	p.gone = true
@@ -140,8 +140,8 @@ func TestARollingRestartUnderLoadLosesNoRequest(t *testing.T) {
 	t.Logf("%d visits", visits.Load())
 }
 
-// A balancer sends requests to those processes in turn that say at /readyz
-// that they take them, and elsewhere where nobody listens.
+// A balancer sends requests in turn to the processes that are ready by /readyz, and
+// to another one if the connection is refused.
 type balancer struct {
 	t       *testing.T
 	browser *http.Client
@@ -207,7 +207,7 @@ func (b *balancer) visit() visit {
 
 func TestTwoBuildsWithDifferentShapesShareARedisAndNeitherGoesColdTwice(t *testing.T) {
 	t.Parallel()
-	const memo = "economy.rhythm" // the one whose value has another shape
+	const memo = "economy.rhythm" // whose value has another shape
 	newer, err := build("newer", "aggregates/rhythm.go", "type Rhythm struct {", "type Rhythm struct {\n\tEdition string")
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestTwoBuildsWithDifferentShapesShareARedisAndNeitherGoesColdTwice(t *testi
 			}
 		}
 		var wrong error
-		// One of each build after the other, while those of both live.
+		// One of each build after the other, while processes of both run.
 		for i, path := range []string{newer, newer, old, newer} {
 			p := f.launch(path)
 			p.serves()
@@ -233,7 +233,7 @@ func TestTwoBuildsWithDifferentShapesShareARedisAndNeitherGoesColdTwice(t *testi
 			}
 			done, failed := runs([]*process{p}, "done"), runs([]*process{p}, "failed")
 			wrong = errors.Join(wrong, exactly(0, "failed runs of process "+p.name, failed))
-			if i == 0 { // the first of its build finds all but the one value
+			if i == 0 { // the first of its build finds all values but one
 				if done[memo] != 1 {
 					wrong = errors.Join(wrong, fmt.Errorf("the first newer process computed %s %d times", memo, done[memo]))
 				}

@@ -1,4 +1,4 @@
-// Package fleet_test looks at several processes of the program as visitors do:
+// Package fleet_test tests several processes of the program as visitors see them,
 // over HTTP, on a real Redis and a real Postgres, while these fail.
 package fleet_test
 
@@ -25,22 +25,22 @@ import (
 	"exchequer/ledger"
 )
 
-// patience is how long a test waits for what must come in the end, on a
-// machine however busy.
+// patience is how long a test waits for what must happen eventually, even on a busy
+// machine.
 const patience = time.Minute
 
-// A fleet is what its processes have in common.
+// A fleet is what its processes share.
 type fleet struct {
 	t     *testing.T
 	db    string // the database's address
 	redis *testkit.RedisServer
-	look  *redis.Client // to look into Redis
+	look  *redis.Client // to inspect Redis
 	env   []string
 	all   []*process
 }
 
-// newFleet returns a fleet without processes over a database that has a small
-// ledger. The policy is that of all memos, such as "window:2s,timeout:1s".
+// newFleet returns a fleet without processes over a database with a small ledger. All
+// memos have the policy, such as "window:2s,timeout:1s".
 func newFleet(t *testing.T, db, policy string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, db: db, redis: testkit.Redis(t)}
@@ -56,17 +56,17 @@ func newFleet(t *testing.T, db, policy string) *fleet {
 	return f
 }
 
-// configures says whether a variable of the environment is for the program.
+// configures reports whether a variable of the environment configures the program.
 func configures(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
 	return slices.Contains([]string{"DATABASE_URL", "REDIS_URL", "TENANT"}, strings.TrimSuffix(name, "_FILE")) ||
 		strings.HasPrefix(name, "EXCHEQUER_")
 }
 
-// settled is a policy by which no boundary comes while a test runs.
+// settled is a policy without a boundary while a test runs.
 const settled = "window:24h"
 
-// memoNames are the memos that the home page asks.
+// memoNames returns the memos of the home page.
 var memoNames = sync.OnceValue(func() []string {
 	memos := cache.New(cache.Deps{Store: cache.NewMemory()})
 	defer memos.Close(context.Background())
@@ -80,8 +80,8 @@ var memoNames = sync.OnceValue(func() []string {
 	return names
 })
 
-// sharedDatabase is a database of the test's own on the server that the tests
-// share, with a small ledger.
+// sharedDatabase returns a database of the test on the shared server, with a small
+// ledger.
 func sharedDatabase(t *testing.T) string {
 	t.Helper()
 	url := testkit.PostgresURL(t)
@@ -120,7 +120,7 @@ func connect(t *testing.T, url string) *pgxpool.Pool {
 	return db
 }
 
-// hold locks a table, so that producers that read it wait until it is let go.
+// hold locks a table, so that producers that read it wait until it is unlocked.
 func hold(t *testing.T, url, table string) (letGo func()) {
 	t.Helper()
 	tx, err := connect(t, url).Begin(t.Context())
@@ -147,7 +147,7 @@ type process struct {
 	cmd   *exec.Cmd
 	said  *testkit.Buffer
 	ended chan struct{} // closed when it has ended
-	gone  bool          // by the test's will
+	gone  bool          // ended by the test
 }
 
 // start runs n more processes of the program and waits until they serve.
@@ -179,7 +179,7 @@ func (f *fleet) launch(path string) *process {
 		f.t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // its state says how it ended
+		_ = p.cmd.Wait() // its state has how it ended
 		close(p.ended)
 	}()
 	f.all = append(f.all, p)
@@ -194,7 +194,7 @@ func (f *fleet) launch(path string) *process {
 	return p
 }
 
-// serves waits until the process says where it serves.
+// serves waits until the process logs its address.
 func (p *process) serves() {
 	p.t.Helper()
 	const mark = "Exchequer is ready at "
@@ -227,7 +227,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// terminate ends the process by SIGTERM and holds that it ends well.
+// terminate ends the process by SIGTERM and checks that it exits with code 0.
 func (p *process) terminate() {
 	p.t.Helper()
 	p.gone = true
@@ -263,9 +263,9 @@ func eventually(t *testing.T, what string, check func() error) {
 	}
 }
 
-// undisturbed runs a scenario whose counts are exact on fleets of three, until
-// one is through in which no process went on without Redis: where a machine is
-// so busy that Redis seems silent, they rightly do, and each computes.
+// undisturbed runs a scenario with exact counts on fleets of three, until a run in
+// which no process went on without Redis. On a machine so busy that Redis seems
+// silent, processes rightly do, and each computes by itself.
 func undisturbed(t *testing.T, policy string, scenario func(*fleet, []*process) error) {
 	t.Helper()
 	db := sharedDatabase(t)
@@ -290,8 +290,7 @@ func undisturbed(t *testing.T, policy string, scenario func(*fleet, []*process) 
 	t.Fatal("on this machine Redis does not answer in time")
 }
 
-// alone says whether any process that lives went on without Redis, however
-// briefly.
+// alone reports whether any running process went on without Redis, however briefly.
 func (f *fleet) alone() bool { return slices.ContainsFunc(f.all, (*process).alone) }
 
 func (p *process) alone() bool {

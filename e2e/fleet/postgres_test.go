@@ -16,13 +16,12 @@ import (
 	"exchequer/views"
 )
 
-// failing is a policy by which a test sees several windows, and producers give
-// up soon.
+// failing is a policy with short windows and timeouts.
 const failing = "window:2s,timeout:2s"
 
-// attempts is how many runs of a memo may fail in a fleet within an outage:
-// tried again after 1, 2, 4 and 8 s, it takes 15 s to the fifth. One more for
-// each run that had begun before.
+// attempts is how many runs of a memo may fail in a fleet within an outage: with
+// retries after 1, 2, 4 and 8 s, the fifth comes after 15 s. Each run that had begun
+// before adds one.
 func attempts(outage time.Duration) int {
 	n := 2
 	for wait := time.Second; outage > 0; wait *= 2 {
@@ -54,7 +53,7 @@ func TestWhilePostgresIsGoneVisitorsSeeLastKnownGoodAndTheFleetBacksOff(t *testi
 			fault.begin(server)
 			began := time.Now()
 			f.degrades(processes, views.PanelNames())
-			for _, p := range processes { // else a balancer would send visitors nowhere
+			for _, p := range processes { // otherwise a balancer would have no process for visitors
 				if v := p.get("/readyz"); v.status != http.StatusOK || !strings.Contains(v.body, "database") {
 					t.Errorf("/readyz of process %s = %d, %q, want 200 and that the database is away", p.name, v.status, v.body)
 				}
@@ -81,7 +80,7 @@ func TestAMemoWhoseTableIsLockedIsDegradedAndTheOthersGoOn(t *testing.T) {
 	processes := f.start(3)
 	f.shows(processes, 0)
 	c := newCrowd(t, processes, 2)
-	letGo := hold(t, f.db, "account_days") // which the overview reads, and the activity does not
+	letGo := hold(t, f.db, "account_days") // read by the overview, not by the activity
 	f.degrades(processes, []string{"overview"})
 	before := processes[0].get("/economy").age("activity")
 	eventually(t, "the activity goes on", func() error {
@@ -120,7 +119,7 @@ func TestWithoutAFreeConnectionVisitorsSeeLastKnownGood(t *testing.T) {
 	c.leave(t)
 }
 
-// hog takes all connections of a server, those that others have included.
+// hog takes all connections of a server, including those in use.
 func hog(t *testing.T, url string, limit int) (leave func()) {
 	t.Helper()
 	ctx := t.Context()
@@ -155,7 +154,7 @@ func hog(t *testing.T, url string, limit int) (leave func()) {
 	return leave
 }
 
-// degrades waits until all processes show panels with their age and a reason.
+// degrades waits until all processes show panels with an age and a reason.
 func (f *fleet) degrades(processes []*process, panels []string) {
 	f.t.Helper()
 	for _, p := range processes {
@@ -172,7 +171,7 @@ func (f *fleet) degrades(processes []*process, panels []string) {
 	f.t.Logf("it says: %s", processes[0].get("/economy").age(panels[0]))
 }
 
-// recovers waits until all processes show new windows again, none marked.
+// recovers waits until all processes show new windows again, none degraded.
 func (f *fleet) recovers(processes []*process) {
 	f.t.Helper()
 	began := time.Now()

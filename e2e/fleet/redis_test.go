@@ -26,8 +26,8 @@ func TestRedisMayBeAbsentAtStartKilledAndRestartedEmpty(t *testing.T) {
 			t.Logf("%s: process %s answered in %s", when, p.name, v.took)
 		}
 	}
-	// What they have computed alone is pushed back, so that another process
-	// serves it without a run of its own.
+	// Values computed during the outage are published afterwards, so that another
+	// process serves them without a run of its own.
 	pushedBack := func(when string) {
 		t.Helper()
 		f.back(processes)
@@ -71,7 +71,7 @@ func TestNoPageFailsWhileRedisIsFrozenKilledAndRestartedUnderLoad(t *testing.T) 
 	processes := f.start(3)
 	shown := f.shows(processes, 0)
 	c := newCrowd(t, processes, 3)
-	// goesOn waits until each process shows a window of after the fault.
+	// goesOn waits until each process shows a window from after the fault.
 	goesOn := func(fault string) {
 		t.Helper()
 		after := time.Now().Add(window).UnixMilli()
@@ -107,7 +107,7 @@ func TestNoPageFailsWhileRedisIsFrozenKilledAndRestartedUnderLoad(t *testing.T) 
 	c.leave(t)
 }
 
-// back waits until no process goes on without Redis.
+// back waits until all processes use Redis again.
 func (f *fleet) back(processes []*process) {
 	f.t.Helper()
 	for _, p := range processes {

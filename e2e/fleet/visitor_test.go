@@ -17,7 +17,7 @@ import (
 	"exchequer/views"
 )
 
-// A visit is one request and what a visitor got.
+// A visit is one request and its answer.
 type visit struct {
 	status int
 	header http.Header
@@ -49,13 +49,13 @@ func fetch(ctx context.Context, browser *http.Client, url string) visit {
 	return visit{response.StatusCode, response.Header, string(body), time.Since(began), err}
 }
 
-// get asks a process for a path, on a new connection.
+// get requests a path from a process on a new connection.
 func (p *process) get(path string) visit {
 	transport := &http.Transport{DisableKeepAlives: true}
 	return fetch(p.t.Context(), &http.Client{Transport: transport, Timeout: patience}, p.url+path)
 }
 
-// whole is nil when the visitor got a page with all its panels, each with
+// whole returns an error unless the visitor got a page with all its panels, each with
 // numbers.
 func (v visit) whole() error {
 	switch {
@@ -76,7 +76,7 @@ func (v visit) whole() error {
 	return nil
 }
 
-// panel is the text of one panel.
+// panel returns the text of one panel.
 func (v visit) panel(name string) string {
 	_, rest, found := strings.Cut(v.body, `<section id="`+name+`"`)
 	if !found {
@@ -86,20 +86,21 @@ func (v visit) panel(name string) string {
 	return panel
 }
 
-// age is what a panel says of its time: "Showing 12:00:30: …" when degraded.
+// age returns the text of a panel about its time: "Showing 12:00:30: …" when degraded.
 func (v visit) age(panel string) string {
 	_, foot, _ := strings.Cut(v.panel(panel), `class="age`)
 	return between(foot, "<span>", "</span>")
 }
 
-// degraded says whether a panel shows last-known-good with its age and reason.
+// degraded reports whether a panel shows the last known good value with its age and
+// reason.
 func (v visit) degraded(panel string) bool {
 	age := v.age(panel)
 	return strings.HasPrefix(age, "Showing ") && strings.Contains(age, "trying again")
 }
 
-// asOf is the start of the oldest window on the page in Unix milliseconds, 0
-// where the page was sent before its numbers.
+// asOf returns the start of the oldest window on the page in Unix milliseconds, 0 if
+// the page was sent before its numbers.
 func (v visit) asOf() int64 { return v.millis("data-as-of") }
 
 func (v visit) millis(attribute string) int64 {
@@ -116,7 +117,7 @@ func between(text, before, after string) string {
 	return inner
 }
 
-// metrics are a process's, by name and labels as Prometheus reads them.
+// metrics returns a process's metrics, by name and labels in the format of Prometheus.
 type metrics map[string]float64
 
 var metricLine = regexp.MustCompile(`(?m)^(exchequer_\S+) (\S+)$`)
@@ -134,16 +135,16 @@ func (p *process) metrics() metrics {
 	return m
 }
 
-// refreshes is how often a memo was refreshed with an outcome: done and failed
-// are producer runs, found is what another process had done.
+// refreshes returns how often a memo was refreshed with an outcome: "done" and
+// "failed" are producer runs, "found" is a value of another process.
 func (m metrics) refreshes(memo, outcome string) int {
 	return int(m[fmt.Sprintf(`exchequer_cache_refreshes_total{memo=%q,outcome=%q}`, memo, outcome)])
 }
 
-// away says whether the process goes on without Redis.
+// away reports whether the process goes on without Redis.
 func (m metrics) away() bool { return m["exchequer_cache_store_away"] != 0 }
 
-// runs is how often each memo was refreshed with an outcome, by all processes.
+// runs returns how often each memo was refreshed with an outcome by all processes.
 func runs(processes []*process, outcome string) map[string]int {
 	sum := map[string]int{}
 	for _, p := range processes {
@@ -155,7 +156,7 @@ func runs(processes []*process, outcome string) map[string]int {
 	return sum
 }
 
-// exactly is nil when each memo's number is n.
+// exactly returns an error unless each memo's number is n.
 func exactly(n int, what string, got map[string]int) error {
 	var all error
 	for name, count := range got {
@@ -166,8 +167,8 @@ func exactly(n int, what string, got map[string]int) error {
 	return all
 }
 
-// A crowd is visitors who look at the home page again and again, each at one
-// process, for as long as a test wants.
+// A crowd is visitors who request the home page again and again, each from one
+// process, until they leave.
 type crowd struct {
 	stop context.CancelFunc
 	all  sync.WaitGroup
@@ -179,9 +180,9 @@ type crowd struct {
 	degraded map[string]int
 }
 
-// newCrowd sends n visitors to each process, each of whom asks four times a
-// second. A page that is an error, broken off or not whole is a failure, and so
-// is a window older than one that the same process has shown before.
+// newCrowd sends n visitors to each process, with four requests a second each. An
+// error, an incomplete page, and a window older than one that the same process showed
+// before are failures.
 func newCrowd(t *testing.T, processes []*process, n int) *crowd {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -226,7 +227,7 @@ func (c *crowd) note(p *process, v visit, shown int64) {
 	}
 }
 
-// slow returns the longest visit since it was asked last.
+// slow returns the longest visit since its last call.
 func (c *crowd) slow() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -235,7 +236,7 @@ func (c *crowd) slow() time.Duration {
 	return slowest
 }
 
-// leave sends the visitors home and tells what went wrong.
+// leave stops the visitors and reports their failures as errors of the test.
 func (c *crowd) leave(t *testing.T) {
 	t.Helper()
 	c.stop()
@@ -252,6 +253,6 @@ func (c *crowd) leave(t *testing.T) {
 	c.failures = nil
 }
 
-// refused says whether nobody listened, the one case in which a load balancer
-// sends a request elsewhere.
+// refused reports whether the connection was refused, the one case in which a load
+// balancer tries another process.
 func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -63,7 +63,7 @@ func TestAtEachBoundaryOneRunServesTheFleetAndEveryProcessShowsIt(t *testing.T) 
 		shown := first
 		for range 3 {
 			next := shown + window.Milliseconds()
-			// As browsers do: at the boundary, the lag later.
+			// As browsers do: the lag after the boundary.
 			due := time.UnixMilli(next + processes[0].get("/economy").millis("data-lag"))
 			time.Sleep(time.Until(due))
 			f.shows(processes, next)
@@ -82,8 +82,8 @@ func TestAtEachBoundaryOneRunServesTheFleetAndEveryProcessShowsIt(t *testing.T) 
 	})
 }
 
-// shows waits until all processes show a window at least as new as the one that
-// began at start, all the same one, and returns it.
+// shows waits until all processes show the same window, at least as new as the one
+// that began at start, and returns it.
 func (f *fleet) shows(processes []*process, start int64) int64 {
 	f.t.Helper()
 	eventually(f.t, "all processes show one window", func() error {
@@ -107,8 +107,8 @@ func (f *fleet) shows(processes []*process, start int64) int64 {
 	return start
 }
 
-// settledAt returns how often each memo was computed until a window that all
-// processes show, and no more for the next one.
+// settledAt returns how often each memo was computed up to a window that all
+// processes show, without runs for the next one.
 func (f *fleet) settledAt(processes []*process, start int64) (window int64, done map[string]int) {
 	f.t.Helper()
 	for {
@@ -120,7 +120,7 @@ func (f *fleet) settledAt(processes []*process, start int64) (window int64, done
 	}
 }
 
-func TestAFirstVisitorWhoLeavesHurtsNobody(t *testing.T) {
+func TestAFirstVisitorWhoLeavesDoesNotEndTheRun(t *testing.T) {
 	t.Parallel()
 	undisturbed(t, settled, func(f *fleet, processes []*process) error {
 		letGo := hold(t, f.db, "balances")
@@ -156,7 +156,7 @@ func TestAFirstVisitorWhoLeavesHurtsNobody(t *testing.T) {
 	})
 }
 
-// holder is the token of who holds the lock of a memo's key, or nothing.
+// holder returns the token of the holder of a memo's lock, empty if there is none.
 func (f *fleet) holder(memo string) string {
 	f.t.Helper()
 	keys, err := f.look.Keys(f.t.Context(), "exchequer:{fleet:"+memo+"}:*:lock").Result()

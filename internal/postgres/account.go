@@ -21,8 +21,8 @@ type Account struct {
 	other    bool // not the one that this program runs as
 }
 
-// ServerAccount returns whom a server must run as: the program's own account,
-// or, since Postgres refuses to run as root, another one for root.
+// ServerAccount returns the account that a server must run as: the program's own,
+// or another one for root, since Postgres refuses to run as root.
 func ServerAccount() (Account, error) {
 	if os.Geteuid() != 0 {
 		return Account{Name: strconv.Itoa(os.Geteuid()), UID: os.Geteuid(), GID: os.Getegid()}, nil
@@ -47,7 +47,7 @@ func otherAccount(known *user.User) (Account, error) {
 	return Account{Name: known.Username, UID: uid, GID: gid, other: true}, nil
 }
 
-// Credential is what a process needs to run as the account; nil for the
+// Credential returns what a process needs to run as the account, nil for the
 // program's own.
 func (a Account) Credential() *syscall.Credential {
 	if !a.other {
@@ -56,9 +56,9 @@ func (a Account) Credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
 }
 
-// command runs a program as the account, with nothing of the environment but
-// what Postgres needs: neither the rights of this program nor its secrets reach
-// programs that were found or fetched.
+// command returns a command that runs as the account with only the environment that
+// Postgres needs. Programs that were found or fetched get neither the rights of this
+// program nor its secrets.
 func (a Account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/"
@@ -67,8 +67,8 @@ func (a Account) command(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
-// serverEnv leaves out what would change the server, and every secret of the
-// program that the server has no use for.
+// serverEnv returns the environment without what would change the server and
+// without secrets of the program.
 func serverEnv() []string {
 	var env []string
 	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
@@ -79,9 +79,9 @@ func serverEnv() []string {
 	return append(env, "LC_MESSAGES=C")
 }
 
-// ownerAccount returns whom the server of the cluster at data must run as: its
-// owner, so that a postgres account which appears later changes nothing, or
-// ServerAccount while there is no cluster.
+// ownerAccount returns the account that the server of the cluster at data must run
+// as: the owner of the cluster, so that a postgres account created later changes
+// nothing, or ServerAccount if there is no cluster.
 func ownerAccount(data string) (Account, error) {
 	account, err := ServerAccount()
 	if err != nil || !account.other {
@@ -105,7 +105,7 @@ func ownerAccount(data string) (Account, error) {
 	return Account{Name: name, UID: int(owner.Uid), GID: int(owner.Gid), other: true}, nil
 }
 
-// own makes a path the account's; a link itself, not what it leads to.
+// own makes the account the owner of a path. It does not follow a link.
 func (a Account) own(path string) error {
 	if !a.other {
 		return nil
@@ -113,7 +113,8 @@ func (a Account) own(path string) error {
 	return os.Lchown(path, a.UID, a.GID)
 }
 
-// reach says which folder on the way to dir keeps the account out, if one does.
+// reach returns an error that names the directory on the way to dir that the account
+// cannot enter, if there is one.
 func (a Account) reach(ctx context.Context, dir string) error {
 	if !a.other {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// OldestMajor is the oldest Postgres release that the schema is made for.
+// OldestMajor is the oldest Postgres release that the schema supports.
 const OldestMajor = 14
 
 // Binaries are the programs of one Postgres release.
@@ -24,10 +24,10 @@ type Binaries struct {
 // Program returns the path of a program of the release.
 func (b Binaries) Program(name string) string { return filepath.Join(b.Dir, name) }
 
-// FindBinaries returns the Postgres releases that the machine has, newest
-// first, older ones than OldestMajor left out: on the PATH, where pg_config
-// says, and where Debian, Fedora and Homebrew put them. Like all of Postgres,
-// what it looks at runs as ServerAccount, never as root.
+// FindBinaries returns the Postgres releases of the machine, newest first, without
+// those older than OldestMajor. It looks on the PATH, in the directory that
+// pg_config prints, and where Debian, Fedora and Homebrew install them. It runs
+// what it finds as ServerAccount, never as root.
 func FindBinaries(ctx context.Context) []Binaries {
 	account, err := ServerAccount()
 	if err != nil {

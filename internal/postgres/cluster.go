@@ -17,8 +17,8 @@ import (
 	"syscall"
 )
 
-// settings suit one program on a small machine. They are given on the command
-// line, so that a cluster made by an older release gets today's.
+// settings suit one program on a small machine. They are on the command line, so
+// that a cluster made by an older release gets the current ones.
 func settings(socket string) map[string]string {
 	return map[string]string{
 		"listen_addresses":        "", // the Unix socket only
@@ -42,9 +42,9 @@ func settings(socket string) map[string]string {
 	}
 }
 
-// serverCommand is the server itself, not pg_ctl: as a child it can be waited
-// for. It has a session of its own, so that Ctrl-C on a terminal reaches the
-// program only, which drains before it stops the server.
+// serverCommand returns the command of the server itself, not of pg_ctl, so that the
+// program can wait for it. It has a session of its own: Ctrl-C on a terminal reaches
+// only the program, which drains before it stops the server.
 func serverCommand(b Binaries, account Account, data, socket string, over map[string]string, log *os.File) *exec.Cmd {
 	all := settings(socket)
 	maps.Copy(all, over)
@@ -56,8 +56,8 @@ func serverCommand(b Binaries, account Account, data, socket string, over map[st
 	return cmd
 }
 
-// makeCluster makes the cluster at data if there is none. It takes its name
-// only when it is whole, so that a start which is killed leaves no half of one.
+// makeCluster makes the cluster at data if there is none. It renames a complete
+// cluster into place, so that a start which is killed leaves no partial one.
 func makeCluster(ctx context.Context, b Binaries, account Account, data string, log *slog.Logger) error {
 	if _, err := os.Lstat(filepath.Join(data, "PG_VERSION")); err == nil {
 		return nil
@@ -77,8 +77,8 @@ func makeCluster(ctx context.Context, b Binaries, account Account, data string, 
 	if runtime.GOOS == "linux" {
 		characters = "C.UTF-8"
 	}
-	// The C collation never changes under the indexes, as the C library's do.
-	// The socket's directory, not a password, keeps others out.
+	// The C collation never changes under the indexes, unlike those of the C
+	// library. The socket's directory, not a password, keeps others out.
 	cmd := account.command(ctx, b.Program("initdb"), "-D", unfinished, "-U", superuser, "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--lc-ctype="+characters, "--data-checksums", "--no-instructions")
 	cmd.Dir = unfinished
@@ -95,13 +95,13 @@ func makeCluster(ctx context.Context, b Binaries, account Account, data string, 
 	return nil
 }
 
-// longestSocketDir leaves room for the socket's name in the 107 bytes that
-// Linux takes (macOS: 103).
+// longestSocketDir leaves room for the socket's name in the 107 bytes of a path on
+// Linux (macOS: 103).
 const longestSocketDir = 103 - len("/.s.PGSQL.5432")
 
-// socketDir is where the server of the directory has its socket: inside, or,
-// where that path is too long for a socket, in a directory for temporary files
-// under a name that follows from the path.
+// socketDir returns the directory of the server's socket: inside the directory, or
+// if that path is too long for a socket, a temporary directory whose name follows
+// from the path.
 func socketDir(dir string) string {
 	inside := filepath.Join(dir, "run")
 	if len(inside) <= longestSocketDir {
@@ -110,8 +110,9 @@ func socketDir(dir string) string {
 	return filepath.Join("/tmp", "exchequer-"+shortHash(dir))
 }
 
-// makeSocketDir makes the socket's directory, which only the server's account
-// may enter. In /tmp anyone could have made it before: then it is refused.
+// makeSocketDir makes the socket's directory, which only the server's account may
+// enter. It returns an error if somebody else made it before, as is possible in
+// /tmp.
 func makeSocketDir(dir string, account Account) (string, error) {
 	socket := socketDir(dir)
 	err := os.Mkdir(socket, 0o700)
@@ -129,9 +130,9 @@ func makeSocketDir(dir string, account Account) (string, error) {
 	if !info.IsDir() || info.Mode().Perm() != 0o700 || !known || int(owner.Uid) != account.UID {
 		return "", fmt.Errorf("make directory for the socket: %s is not a directory of account %s alone: remove it", socket, account.Name)
 	}
-	// What a killed server left: Postgres would take it for a running one's
-	// while the pid in it is another program's, or a zombie's.
-	parent, err := os.OpenRoot(filepath.Dir(socket)) // a link put in the socket's place leads nowhere else
+	// A killed server leaves its socket and lock file. Postgres would take them
+	// for those of a running server if another process has its pid.
+	parent, err := os.OpenRoot(filepath.Dir(socket)) // does not follow a link in the socket's place
 	if err != nil {
 		return "", fmt.Errorf("clear directory for the socket: %w", err)
 	}
@@ -144,8 +145,8 @@ func makeSocketDir(dir string, account Account) (string, error) {
 	return socket, nil
 }
 
-// keptLog is how large the server's log may be at a start before it is set
-// aside. The server logs little: warnings, and its starts and stops.
+// keptLog is how large the server's log may be at a start before it is renamed. The
+// server logs little: warnings, and its starts and stops.
 const keptLog = 10 << 20
 
 func openLog(path string) (*os.File, error) {

@@ -15,15 +15,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// EmbeddedConfig says where an embedded server lives.
+// EmbeddedConfig is the configuration of an embedded server.
 type EmbeddedConfig struct {
-	Dir      string            // made if it is not there
+	Dir      string            // created if necessary
 	Log      *slog.Logger      // nil: silent
-	Settings map[string]string // of the server, over the program's own
-	Source   Source            // of Postgres, where the machine has none
+	Settings map[string]string // of the server, overriding those of the program
+	Source   Source            // of Postgres, if the machine has none
 }
 
-// An Embedded is a Postgres server that the program runs for itself.
+// An Embedded is a Postgres server that the program runs.
 type Embedded struct {
 	dir     string
 	url     string
@@ -34,8 +34,8 @@ type Embedded struct {
 	stop    sync.Once
 }
 
-// An InUseError says that another program runs the server of a directory. URL
-// reaches that server for as long as it runs.
+// An InUseError is returned if another program runs the server of a directory. URL
+// is the address of that server.
 type InUseError struct {
 	Dir string
 	PID int
@@ -51,11 +51,10 @@ const (
 	databaseName = "exchequer"
 )
 
-// StartEmbedded starts the server of config.Dir, makes its cluster if there is
-// none, and returns when it answers. It returns an *InUseError when the
-// directory's server runs already, and an error that is DiskFull when there is
-// no room for it. The server lives until Stop; ctx ends only
-// the start.
+// StartEmbedded starts the server of config.Dir, makes its cluster if there is none,
+// and returns when the server answers. It returns an *InUseError if the directory's
+// server already runs, and an error for which DiskFull is true if the disk is full.
+// The server runs until Stop; ctx ends only the start.
 func StartEmbedded(ctx context.Context, config EmbeddedConfig) (*Embedded, error) {
 	dir, err := filepath.Abs(config.Dir)
 	if err != nil {
@@ -156,18 +155,18 @@ func makeDatabase(ctx context.Context, conn *pgx.Conn) error {
 // URL is the address of the database.
 func (e *Embedded) URL() string { return e.url }
 
-// Done is closed when the server has ended, by Stop or by itself; Err says why.
+// Done is closed when the server has ended, by Stop or by itself; Err returns why.
 func (e *Embedded) Done() <-chan struct{} { return e.server.done }
 
-// Err says how the server ended, with the last lines that it logged. It may be
-// called only after Done is closed.
+// Err returns how the server ended, with the last lines of its log. It may be called
+// only after Done is closed.
 func (e *Embedded) Err() error {
 	return fmt.Errorf("the Postgres server ended (%v); the end of %s:\n%s", e.server.state(), e.logPath, e.logTail())
 }
 
-// Stop ends the server: open transactions are rolled back and everything
-// committed is on disk. When ctx ends first the server is stopped the hard way
-// and recovers at its next start.
+// Stop shuts the server down: open transactions are rolled back, and everything
+// committed is on disk. If ctx ends first, the server is killed and recovers at its
+// next start.
 func (e *Embedded) Stop(ctx context.Context) error {
 	var err error
 	e.stop.Do(func() {
@@ -182,7 +181,7 @@ func (e *Embedded) Stop(ctx context.Context) error {
 	return err
 }
 
-// end asks for a fast shutdown, then for an immediate one, then kills.
+// end requests a fast shutdown, then an immediate one, then kills.
 func (p *process) end(ctx context.Context) error {
 	for _, step := range []struct {
 		signal syscall.Signal
@@ -210,8 +209,8 @@ func (p *process) end(ctx context.Context) error {
 	return errors.New("stop Postgres: it does not end")
 }
 
-// socketURL reaches a database through the socket in dir. The port is only
-// part of the socket's name; it is given so that PGPORT does not change it.
+// socketURL returns the address of a database through the socket in dir. The port is
+// only part of the socket's name; it is set so that PGPORT does not change it.
 func socketURL(dir, database string) string {
 	query := url.Values{"host": {dir}, "port": {"5432"}}
 	return "postgres://" + superuser + "@/" + database + "?" + query.Encode()

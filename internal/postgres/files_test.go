@@ -76,7 +76,7 @@ func TestAFileOfAnotherAccountIsNotTheServers(t *testing.T) {
 	}
 }
 
-func TestANamedPipeKeepsNobodyWaiting(t *testing.T) {
+func TestANamedPipeDoesNotBlock(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "postmaster.pid")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Skip(err)

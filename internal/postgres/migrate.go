@@ -18,7 +18,7 @@ const versionTable = "schema_version"
 
 const undefinedTable = "42P01" // SQLSTATE
 
-// ErrNotMigrated says that the schema is older than the program.
+// ErrNotMigrated is returned if the schema is older than the program.
 var ErrNotMigrated = errors.New("the database's schema is not up to date: run `exchequer migrate`")
 
 // Migrate brings the schema up to date. It takes tern's advisory lock, so that
@@ -45,9 +45,9 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
-// Check returns ErrNotMigrated when the schema is older than the program. A
-// newer schema passes: while a new release is rolled out, processes of the old
-// one must still be able to restart.
+// Check returns ErrNotMigrated if the schema is older than the program. A
+// newer schema passes, since processes of an old release must be able to restart
+// while a new one is rolled out.
 func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	known, err := migrate.FindMigrations(migrations.FS)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Options of a pool. The zero value is good for serving.
+// Options of a pool. The zero value is for a server.
 type Options struct {
 	ApplicationName  string          // shown in pg_stat_activity; "exchequer" if empty
 	StatementTimeout time.Duration   // 15 s if zero, none if negative
@@ -24,8 +24,8 @@ type Options struct {
 }
 
 // Open connects to the database that url names, a URL or a keyword/value
-// string as libpq takes it, and returns once it has answered. Instants are
-// scanned in UTC. An error never holds the password.
+// string as in libpq, and returns once the server has answered. Times are scanned in
+// UTC. An error never contains the password.
 func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -58,8 +58,8 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 	return pool, nil
 }
 
-// withoutURL leaves out of the error the text that could not be read, which in
-// some forms holds the password.
+// withoutURL removes the text that could not be parsed from an error, since it may
+// contain the password.
 func withoutURL(err error) error {
 	if cause := errors.Unwrap(err); cause != nil {
 		return cause
@@ -72,8 +72,8 @@ func withoutURL(err error) error {
 	return errors.New("unreadable")
 }
 
-// A connectError is one line, where pgx has one for each address tried, with
-// and without TLS.
+// A connectError is a connect error in one line. pgx has a line for each address,
+// with and without TLS.
 type connectError struct{ err error }
 
 func (e *connectError) Error() string {
@@ -88,7 +88,7 @@ func (e *connectError) Error() string {
 
 func (e *connectError) Unwrap() error { return e.err }
 
-// scanInUTC makes instants arrive in UTC; pgx's default is the local zone.
+// scanInUTC makes pgx scan times in UTC instead of the local zone.
 func scanInUTC(_ context.Context, conn *pgx.Conn) error {
 	types := conn.TypeMap()
 	instant := &pgtype.Type{

@@ -5,7 +5,7 @@ import (
 	"runtime"
 )
 
-// A process runs a command and knows when it has ended.
+// A process is a running command whose end can be waited for.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -35,5 +35,5 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// state says how the process ended. It may be called only after that.
+// state returns how the process ended. It may be called only after that.
 func (p *process) state() string { return p.cmd.ProcessState.String() }

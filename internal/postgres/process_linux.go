@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// signalOnParentDeath asks for a fast shutdown when this program is killed.
+// signalOnParentDeath requests a fast shutdown when this program is killed.
 func signalOnParentDeath(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
 
 // serversIn returns the pids of the Postgres processes that work in the

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// signalOnParentDeath can do nothing here: a server whose program was killed
-// goes on until the next start stops it.
+// signalOnParentDeath does nothing on this system. A server whose program was killed
+// runs until the next start stops it.
 func signalOnParentDeath(*syscall.SysProcAttr) {}
 
 // serversIn returns the pid of the server of the cluster at data, if it runs.

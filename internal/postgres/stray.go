@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// stopStray ends what a killed program left of its server. The caller holds
-// the directory's lock, so whatever works in the cluster is nobody's.
+// stopStray ends the processes of a server whose program was killed. The caller holds
+// the directory's lock, so no program uses them.
 func stopStray(ctx context.Context, account Account, data string, log *slog.Logger) error {
 	data, err := filepath.EvalSymlinks(data)
 	if errors.Is(err, os.ErrNotExist) {
@@ -26,9 +26,9 @@ func stopStray(ctx context.Context, account Account, data string, log *slog.Logg
 		return fmt.Errorf("look for a server left by a killed program: %w", err)
 	}
 	patience := time.Now().Add(30 * time.Second)
-	var told []int
+	var signalled []int
 	for pids := serversIn(account, data); len(pids) > 0; pids = serversIn(account, data) {
-		if len(told) == 0 {
+		if len(signalled) == 0 {
 			log.Info("stopping the Postgres server that a killed program left", "pids", pids)
 		}
 		server := recordedPID(account, data)
@@ -36,15 +36,15 @@ func stopStray(ctx context.Context, account Account, data string, log *slog.Logg
 			switch {
 			case time.Now().After(patience):
 				syscall.Kill(pid, syscall.SIGKILL)
-			case slices.Contains(told, pid):
+			case slices.Contains(signalled, pid):
 			case pid == server:
 				syscall.Kill(pid, syscall.SIGINT) // stops its own processes
 			case !slices.Contains(pids, server):
 				syscall.Kill(pid, syscall.SIGQUIT)
 			default:
-				continue // its server tells it
+				continue // the server ends it
 			}
-			told = append(told, pid)
+			signalled = append(signalled, pid)
 		}
 		select {
 		case <-ctx.Done():
@@ -69,11 +69,11 @@ func recordedPID(account Account, data string) int {
 	return pid
 }
 
-// forgetReusedPID mends the lock file of a killed server whose pid now belongs
-// to some other program, as is common in containers and after a reboot:
-// Postgres would refuse to start. The file must stay, because Postgres finds
-// by its other lines whether the old shared memory is still in use; so its pid
-// becomes this program's, which Postgres, as its child, ignores.
+// forgetReusedPID repairs the lock file of a killed server whose pid now belongs to
+// another program, as is common in containers and after a reboot: Postgres would
+// refuse to start. The file must stay, since Postgres finds by its other lines
+// whether the old shared memory is still in use. So its pid becomes that of this
+// program, which Postgres ignores as its parent.
 func forgetReusedPID(account Account, data string) error {
 	pid := recordedPID(account, data)
 	if pid == 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {

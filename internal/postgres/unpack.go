@@ -20,12 +20,12 @@ import (
 const (
 	mostFiles  = 10_000
 	mostBytes  = 1 << 30
-	dictionary = 64 << 20 // what unpacking may take of memory
+	dictionary = 64 << 20 // how much memory unpacking may use
 )
 
-// unpack writes what a jar holds, a compressed tar of directories, files and
-// links, into the directory dir of parent. Nothing is written outside, and no
-// link leads there.
+// unpack writes the contents of a jar, a compressed tar of directories, files and
+// links, into the directory dir of parent. Nothing is written outside, and no link
+// leads outside.
 func unpack(ctx context.Context, jar []byte, parent *os.Root, dir string) error {
 	archive, err := zip.NewReader(bytes.NewReader(jar), int64(len(jar)))
 	if err != nil {
@@ -76,8 +76,8 @@ func untar(ctx context.Context, plain io.Reader, root *os.Root) error {
 	return fmt.Errorf("there are more than %d files in the archive", mostFiles)
 }
 
-// untarOne writes one entry. A Root refuses each path that leads outside, also
-// by way of a link that was written before.
+// untarOne writes one entry. A Root refuses every path that leads outside, even
+// through a link that was written before.
 func untarOne(header *tar.Header, content io.Reader, root *os.Root, name string) error {
 	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
@@ -105,8 +105,8 @@ func untarOne(header *tar.Header, content io.Reader, root *os.Root, name string)
 	}
 }
 
-// settle refuses links that lead outside, and opens directories to the account
-// that will run the programs, whatever this program's umask is.
+// settle returns an error for links that lead outside, and makes directories
+// accessible to the account that will run the programs, whatever the umask is.
 func settle(root *os.Root) error {
 	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {

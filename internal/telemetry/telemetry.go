@@ -1,5 +1,5 @@
-// Package telemetry makes what the program tells its operators with: the
-// structured log and the registry of metrics.
+// Package telemetry provides the structured log, the registry of metrics and the
+// tracing of the program.
 package telemetry
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewLogger returns a logger of lines of text or of JSON. Secrets are not
-// filtered here: nobody logs them in the first place.
+// NewLogger returns a logger of text or JSON lines. It does not filter secrets:
+// callers must not log them.
 func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if text {

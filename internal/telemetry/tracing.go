@@ -22,9 +22,9 @@ import (
 // valid and does nothing.
 type Tracing struct{ provider *trace.TracerProvider }
 
-// StartTracing returns the Tracing that OpenTelemetry's own environment
-// variables describe, read by its exporter; nil where they name no endpoint.
-// Getenv is how they are looked up to decide that.
+// StartTracing returns the Tracing that OpenTelemetry's environment variables
+// describe, nil if they name no endpoint. getenv decides that; the exporter reads
+// the variables itself.
 func StartTracing(ctx context.Context, getenv func(string) string, version string, log *slog.Logger) (*Tracing, error) {
 	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return nil, nil
@@ -40,7 +40,7 @@ func StartTracing(ctx context.Context, getenv func(string) string, version strin
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start tracing: %w", err), exporter.Shutdown(ctx))
 	}
-	// A collector that is away is worth a line in the log, not more.
+	// An unreachable collector is logged, and nothing more.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("tracing", "error", err) }))
 	return &Tracing{trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(about))}, nil
 }
@@ -64,7 +64,7 @@ func (t *Tracing) Queries() pgx.QueryTracer {
 	return otelpgx.NewTracer(otelpgx.WithTracerProvider(t.provider))
 }
 
-// Close sends what is left.
+// Close sends the remaining spans.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t == nil {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A Buffer may be read while a program writes to it.
+// A Buffer can be read while a program writes to it.
 type Buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

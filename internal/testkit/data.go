@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Data returns the path of a shared data set, which lies beside the project in
-// shared/data. The test is skipped where it is not there.
+// Data returns the path of a shared data set in shared/data beside the project. It
+// skips the test if there is none.
 func Data(t testing.TB, elem ...string) string {
 	t.Helper()
 	path := filepath.Join(append([]string{root(t), "..", "shared", "data"}, elem...)...)
@@ -17,7 +17,7 @@ func Data(t testing.TB, elem ...string) string {
 	return path
 }
 
-// root returns the project's directory, the one that holds go.mod.
+// root returns the project's directory, which contains go.mod.
 func root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

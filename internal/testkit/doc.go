@@ -1,4 +1,4 @@
-// Package testkit gives tests the real things: a fresh migrated database on a
-// Postgres server that the test process shares, a Redis server, the shared
-// data sets. Nothing of it outlives the test process, however that ends.
+// Package testkit provides real servers for tests: a fresh migrated database on a
+// Postgres server shared by the test process, Redis servers, and the shared data
+// sets. Nothing outlives the test process, however that ends.
 package testkit

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// An Owner ends what it was given when it ends: a test, or a Run.
+// An Owner is what servers live for: a test, or a Run. It cleans up at its end.
 type Owner interface {
 	Helper()
 	Fatal(args ...any)
@@ -14,13 +14,13 @@ type Owner interface {
 	Cleanup(func())
 }
 
-// A Run owns what all tests of a package share. TestMain ends it.
+// A Run owns servers that all tests of a package share. TestMain ends it.
 type Run struct {
 	mu   sync.Mutex
 	ends []func()
 }
 
-// End undoes, last first, what was started.
+// End runs the cleanups, last first.
 func (r *Run) End() {
 	r.mu.Lock()
 	ends := r.ends
@@ -41,7 +41,7 @@ func (r *Run) Cleanup(f func()) {
 // Helper implements Owner.
 func (r *Run) Helper() {}
 
-// Fatal implements Owner. No test is there to fail, so it panics.
+// Fatal implements Owner. There is no test to fail, so it panics.
 func (r *Run) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
 // Fatalf implements Owner.

@@ -35,7 +35,7 @@ func Postgres(t testing.TB) *pgxpool.Pool {
 }
 
 // PostgresURL returns the address of a fresh migrated database, which is
-// dropped when the test ends, whoever is still connected.
+// dropped when the test ends, even if connections remain.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
 	s, err := sharedServer()
@@ -55,22 +55,22 @@ const template = "migrated"
 
 var errNoPostgres = errors.New("no Postgres on this machine")
 
-// sharedServer starts the process's server at its first use.
+// sharedServer returns the server of the test process, started at first use.
 var sharedServer = sync.OnceValues(func() (*server, error) { return start() })
 
-// A server is a throwaway Postgres: it listens on a Unix socket only, never
-// waits for the disk, and is gone with the process.
+// A server is a throwaway Postgres. It listens on a Unix socket only, never waits
+// for the disk, and ends with the test process.
 type server struct {
 	dir       string
 	databases atomic.Int64
-	orders    *os.File // to the watchdog, which ends the server when it is closed
+	orders    *os.File // standard input of the watchdog, which ends the server at its end
 }
 
-// watchdog makes the cluster, runs the server, and obeys its standard input,
-// "stop" and "start", until that closes, which happens when the test process
-// ends in any way, killed included. Then it ends the server, frozen or not, and
-// removes the directory. No goroutine of the test process is needed, so that
-// leak checks see none.
+// watchdog is a shell script that makes the cluster, runs the server, and reads
+// "stop" and "start" from its standard input until that closes, which happens when
+// the test process ends in any way. Then it ends the server, even a frozen one, and
+// removes the directory. It needs no goroutine of the test process, which a leak
+// check would find.
 const watchdog = `
 trap '' HUP INT TERM
 initdb=$1 postgres=$2 dir=$3; shift 3
@@ -93,7 +93,7 @@ wait $pid
 cd / && rm -rf "$dir"
 `
 
-// start makes a server, with settings on top of its own.
+// start starts a server with additional settings.
 func start(settings ...string) (*server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -128,7 +128,7 @@ func start(settings ...string) (*server, error) {
 		cmd.Args = append(cmd.Args, "-c", setting)
 	}
 	cmd.Dir, cmd.Stdin = dir, read
-	// Its own session: Ctrl-C on the tests is not meant for it.
+	// A session of its own, so that Ctrl-C on the tests does not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start test server: %w", err)
@@ -140,7 +140,7 @@ func start(settings ...string) (*server, error) {
 	return s, nil
 }
 
-// prepare waits for the server and makes the template database.
+// prepare waits for the server and creates the template database.
 func (s *server) prepare(ctx context.Context) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -175,8 +175,8 @@ func (s *server) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 }
 
-// admin runs a statement that may not be part of a transaction. Its context is
-// not the test's, which has ended when cleanups run.
+// admin runs a statement that may not be part of a transaction. It does not use the
+// test's context, which has ended when cleanups run.
 func (s *server) admin(t testing.TB, statement string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -196,9 +196,8 @@ func (s *server) url(database string) string {
 	return "postgres://postgres@/" + database + "?" + query.Encode()
 }
 
-// shortTemp is where temporary files go, or /tmp where that is too long for
-// the path of a Unix socket, or closed to the account that root's server runs
-// as.
+// shortTemp returns the directory for temporary files, or /tmp if its path is too
+// long for a Unix socket or not accessible to the account of the server.
 func shortTemp() string {
 	const longest = 103 - len("/exchequer-test-1234567890/.s.PGSQL.5432")
 	if dir := os.TempDir(); len(dir) <= longest && os.Geteuid() != 0 {
@@ -207,8 +206,8 @@ func shortTemp() string {
 	return "/tmp"
 }
 
-// removeLeftovers removes what a machine that went down left of earlier runs:
-// old directories whose server is gone. It is no matter if it fails.
+// removeLeftovers removes old directories whose server is gone, left by a machine
+// that went down. It ignores errors.
 func removeLeftovers(account postgres.Account) {
 	found, _ := filepath.Glob(filepath.Join(shortTemp(), "exchequer-test-*"))
 	for _, dir := range found {

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// A PostgresServer is a real Postgres of a test's own, with one migrated
-// database, that the test may stop, freeze and start again.
+// A PostgresServer is a real Postgres server with one migrated database, which a
+// test may stop, freeze and start again.
 type PostgresServer struct {
-	URL string // of the database, by a Unix socket
+	URL string // of the database, through a Unix socket
 
 	t      testing.TB
 	server *server
 	frozen []int
 }
 
-// OwnPostgres starts a server, which ends with the test. Settings are on top
-// of those of the shared one, such as "max_connections=30".
+// OwnPostgres starts a server that ends with the test. The settings, such as
+// "max_connections=30", are added to those of the shared server.
 func OwnPostgres(t testing.TB, settings ...string) *PostgresServer {
 	t.Helper()
 	started, err := start(settings...)
@@ -33,7 +33,7 @@ func OwnPostgres(t testing.TB, settings ...string) *PostgresServer {
 	return s
 }
 
-// Stop ends the server, which tells its clients so, and waits for its end.
+// Stop shuts the server down in an orderly way and waits for its end.
 func (s *PostgresServer) Stop() {
 	s.t.Helper()
 	s.order("stop")
@@ -69,12 +69,12 @@ func (s *PostgresServer) order(word string) {
 	}
 }
 
-// Freeze stops all of the server's processes without closing a connection;
-// Thaw lets them go on.
+// Freeze suspends all processes of the server without closing a connection, until
+// Thaw.
 func (s *PostgresServer) Freeze() {
 	s.t.Helper()
 	data := filepath.Join(s.server.dir, "data")
-	// Twice: the server may have started a process while it was looked for.
+	// Twice: the server may have started a process meanwhile.
 	for range 2 {
 		found, _ := filepath.Glob("/proc/[0-9]*")
 		for _, proc := range found {
@@ -92,7 +92,7 @@ func (s *PostgresServer) Freeze() {
 	}
 }
 
-// Thaw undoes Freeze.
+// Thaw resumes the server after Freeze.
 func (s *PostgresServer) Thaw() {
 	for _, pid := range s.frozen {
 		_ = syscall.Kill(pid, syscall.SIGCONT) // it may have ended

@@ -11,9 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A Proxy is a way over loopback to a server that a test spoils and mends. Each
-// fault is in force for the connections that there are and for new ones, until
-// Mend.
+// A Proxy forwards connections to a server, with faults that a test injects. A
+// fault applies to existing and new connections until Mend.
 type Proxy struct {
 	Addr string // host:port, for the client
 
@@ -21,7 +20,7 @@ type Proxy struct {
 	p *toxiproxy.Proxy
 }
 
-// NewProxy opens a way to the server at upstream, which ends with the test.
+// NewProxy starts a proxy for the server at upstream, which ends with the test.
 func NewProxy(t testing.TB, upstream string) *Proxy {
 	t.Helper()
 	zerolog.SetGlobalLevel(zerolog.Disabled) // the faults write to the global log
@@ -38,12 +37,12 @@ func NewProxy(t testing.TB, upstream string) *Proxy {
 	return p
 }
 
-// Delay holds back each answer of the server.
+// Delay delays each answer of the server.
 func (p *Proxy) Delay(d time.Duration) {
 	p.toxic("latency", fmt.Sprintf(`{"latency": %d}`, d.Milliseconds()))
 }
 
-// Narrow lets so many kilobytes a second through, in each direction.
+// Narrow limits each direction to that many kilobytes a second.
 func (p *Proxy) Narrow(kilobytes int) {
 	attributes := fmt.Sprintf(`{"rate": %d}`, kilobytes)
 	p.toxic("bandwidth", attributes)
@@ -53,13 +52,13 @@ func (p *Proxy) Narrow(kilobytes int) {
 // Reset breaks each connection when the server answers.
 func (p *Proxy) Reset() { p.toxic("reset_peer", `{"timeout": 0}`) }
 
-// Swallow lets no answer through, and keeps the connections.
+// Swallow drops all answers and keeps the connections.
 func (p *Proxy) Swallow() { p.toxic("timeout", `{"timeout": 0}`) }
 
-// Cut closes all connections and takes no new ones.
+// Cut closes all connections and accepts no new ones.
 func (p *Proxy) Cut() { p.p.Stop() }
 
-// Mend ends all faults.
+// Mend removes all faults.
 func (p *Proxy) Mend() {
 	p.t.Helper()
 	p.p.Toxics.ResetToxics(p.t.Context())

@@ -16,8 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A RedisServer is a real Redis process on loopback that a test may kill,
-// freeze, empty and start again.
+// A RedisServer is a real Redis process on loopback, which a test may kill, freeze,
+// empty and start again.
 type RedisServer struct {
 	Addr string // host:port
 
@@ -28,8 +28,8 @@ type RedisServer struct {
 	cmd      *exec.Cmd
 }
 
-// Redis starts a server, which ends with its owner. Settings are its own, such
-// as "maxmemory 3mb".
+// Redis starts a server that ends with its owner, with settings such as
+// "maxmemory 3mb".
 func Redis(t Owner, settings ...string) *RedisServer {
 	t.Helper()
 	s := prepare(t, "redis-server")
@@ -47,7 +47,7 @@ func Redis(t Owner, settings ...string) *RedisServer {
 	return s
 }
 
-// prepare returns a server that has a directory and an address of its own.
+// prepare returns a server with a directory and an address of its own.
 func prepare(t Owner, program string) *RedisServer {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
@@ -65,11 +65,11 @@ func prepare(t Owner, program string) *RedisServer {
 	return s
 }
 
-// URL is the server's address as in REDIS_URL.
+// URL returns the server's address as in REDIS_URL.
 func (s *RedisServer) URL() string { return "redis://" + s.Addr }
 
-// Start runs the server, also again after Kill, and waits until it answers.
-// Without "appendonly yes" among the settings it is empty.
+// Start runs the server, for the first time or after Kill, and waits until it
+// answers. Without the setting "appendonly yes" it is empty.
 func (s *RedisServer) Start() {
 	s.t.Helper()
 	s.run()
@@ -80,7 +80,7 @@ func (s *RedisServer) Start() {
 func (s *RedisServer) run() {
 	s.t.Helper()
 	s.cmd = exec.Command("redis-server", s.args...)
-	// Its own session, since Ctrl-C on the tests is not meant for it; and it
+	// A session of its own, so that Ctrl-C on the tests does not reach it. It
 	// ends with the test process, however that ends.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
@@ -88,7 +88,7 @@ func (s *RedisServer) run() {
 	}
 }
 
-// await waits for what a server, or its group, is to become.
+// await waits until a condition of a server or its group holds.
 func (s *RedisServer) await(within time.Duration, what string, f func() error) {
 	s.t.Helper()
 	var err error
@@ -110,10 +110,10 @@ func (s *RedisServer) Kill() {
 	s.cmd.Wait()
 }
 
-// Freeze stops the server without closing its connections; Thaw lets it go on.
+// Freeze suspends the server without closing its connections, until Thaw.
 func (s *RedisServer) Freeze() { s.signal(syscall.SIGSTOP) }
 
-// Thaw undoes Freeze.
+// Thaw resumes the server after Freeze.
 func (s *RedisServer) Thaw() { s.signal(syscall.SIGCONT) }
 
 func (s *RedisServer) signal(sig syscall.Signal) {
@@ -123,8 +123,8 @@ func (s *RedisServer) signal(sig syscall.Signal) {
 	}
 }
 
-// Do sends one command, in a test's plain words, and returns the first line of
-// the answer. It needs no client.
+// Do sends one command over a connection of its own, without a client library, and
+// returns the first line of the answer.
 func (s *RedisServer) Do(words ...string) (string, error) {
 	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *RedisServer) Do(words ...string) (string, error) {
 
 // Ask is Do with the whole answer.
 func (s *RedisServer) Ask(words ...any) (any, error) {
-	// A pool that has failed as often as it is large goes on dialing for a second.
+	// A pool with as many failures as connections dials in the background for a second.
 	client := redis.NewClient(&redis.Options{
 		Addr: s.Addr, Password: s.password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
 		DialTimeout: time.Second, ReadTimeout: 2 * time.Second,
@@ -157,7 +157,7 @@ func (s *RedisServer) Ask(words ...any) (any, error) {
 	return client.Do(context.Background(), words...).Result()
 }
 
-// text is Ask for what answers with a text.
+// text is Ask for commands that return a text.
 func (s *RedisServer) text(words ...any) (string, error) {
 	answer, err := s.Ask(words...)
 	if err != nil {
@@ -166,8 +166,8 @@ func (s *RedisServer) text(words ...any) (string, error) {
 	return fmt.Sprint(answer), nil
 }
 
-// says returns an error unless a server's answer contains the words.
-func (s *RedisServer) says(words string, command ...any) error {
+// expect returns an error unless the server's answer contains the words.
+func (s *RedisServer) expect(words string, command ...any) error {
 	answer, err := s.text(command...)
 	if err == nil && !strings.Contains(answer, words) {
 		err = fmt.Errorf("%s: %v does not say %q", s.Addr, command, words)
@@ -175,16 +175,16 @@ func (s *RedisServer) says(words string, command ...any) error {
 	return err
 }
 
-// answers makes sure that it is this server that answers at its address. One
-// that found the address taken is started again.
+// answers returns an error unless this server answers at its address. It starts the
+// server again if another process had taken the address.
 func (s *RedisServer) answers() error {
 	if ended, _ := syscall.Wait4(s.cmd.Process.Pid, nil, syscall.WNOHANG, nil); ended == s.cmd.Process.Pid {
 		s.run()
 	}
-	return s.says(fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid), "INFO", "server")
+	return s.expect(fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid), "INFO", "server")
 }
 
-// FreeAddr returns an address of loopback that nobody listens on.
+// FreeAddr returns a loopback address without a listener.
 func FreeAddr(t Owner) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -21,8 +21,8 @@ const (
 	clusterSlots   = 16384
 )
 
-// RedisCluster starts a Cluster, which ends with its owner. A master that does
-// not answer for 1.5 s is replaced by its replica.
+// RedisCluster starts a Cluster that ends with its owner. A master that does not
+// answer for 1.5 s is replaced by its replica.
 func RedisCluster(t Owner, settings ...string) *RedisClusterNodes {
 	t.Helper()
 	c := &RedisClusterNodes{Nodes: make([]*RedisServer, 2*clusterMasters)}
@@ -57,7 +57,7 @@ func RedisCluster(t Owner, settings ...string) *RedisClusterNodes {
 	}
 	for i, node := range c.Nodes {
 		node.await(30*time.Second, "the nodes have met", func() error {
-			return node.says(fmt.Sprintf("cluster_known_nodes:%d\r", len(c.Nodes)), "CLUSTER", "INFO")
+			return node.expect(fmt.Sprintf("cluster_known_nodes:%d\r", len(c.Nodes)), "CLUSTER", "INFO")
 		})
 		if i >= clusterMasters {
 			node.await(30*time.Second, "the replica knows its master", func() error {
@@ -77,7 +77,7 @@ func (c *RedisClusterNodes) must(node *RedisServer, words ...any) {
 	}
 }
 
-// Addrs are those of all nodes.
+// Addrs returns the addresses of all nodes.
 func (c *RedisClusterNodes) Addrs() (addrs []string) {
 	for _, node := range c.Nodes {
 		addrs = append(addrs, node.Addr)
@@ -85,15 +85,15 @@ func (c *RedisClusterNodes) Addrs() (addrs []string) {
 	return addrs
 }
 
-// URL is the Cluster's address as in REDIS_URL.
+// URL returns the Cluster's address as in REDIS_URL.
 func (c *RedisClusterNodes) URL() string { return "redis://" + strings.Join(c.Addrs(), ",") }
 
-// Whole returns an error unless all nodes live, all slots are served, and
-// every replica follows its master.
+// Whole returns an error unless all nodes run, all slots are served, and every
+// replica follows its master.
 func (c *RedisClusterNodes) Whole() error {
 	replicas := 0
 	for i, node := range c.Nodes {
-		if err := node.says("cluster_state:ok", "CLUSTER", "INFO"); err != nil {
+		if err := node.expect("cluster_state:ok", "CLUSTER", "INFO"); err != nil {
 			return err
 		}
 		known, err := node.text("CLUSTER", "NODES")
@@ -132,14 +132,14 @@ func (c *RedisClusterNodes) Flush() {
 	}
 }
 
-// A node is what CLUSTER NODES tells of one.
+// A node is a line of CLUSTER NODES.
 type node struct {
 	id, addr, master string
 	epoch            int
 	slots            []string // "first-last", or one
 }
 
-// nodes is what a server knows of the others.
+// nodes returns what a server knows of all nodes.
 func (c *RedisClusterNodes) nodes(asked *RedisServer) (list []node, err error) {
 	known, err := asked.text("CLUSTER", "NODES")
 	if err != nil {
@@ -172,7 +172,7 @@ func (n node) serves(slot int) bool {
 	return false
 }
 
-// Master returns the node that serves a key by the newest knowledge of all.
+// Master returns the node that serves a key, by the newest view among the nodes.
 func (c *RedisClusterNodes) Master(key string) *RedisServer {
 	server, _ := c.master(key)
 	return server
@@ -237,15 +237,15 @@ func (c *RedisClusterNodes) Replica(key string) *RedisServer {
 	return nil
 }
 
-// Failover makes the replica of the master of a key its successor, in order.
+// Failover promotes the replica of the master of a key, without loss.
 func (c *RedisClusterNodes) Failover(key string) {
 	replica := c.Replica(key)
 	replica.t.Helper()
 	c.must(replica, "CLUSTER", "FAILOVER")
-	replica.await(30*time.Second, "the replica is promoted", func() error { return replica.says("role:master", "INFO", "replication") })
+	replica.await(30*time.Second, "the replica is promoted", func() error { return replica.expect("role:master", "INFO", "replication") })
 }
 
-// Await waits until the slot of a key has another master than the last one.
+// Await waits until the slot of a key has another master than last.
 func (c *RedisClusterNodes) Await(key string, last *RedisServer) *RedisServer {
 	last.t.Helper()
 	var next *RedisServer
@@ -253,14 +253,13 @@ func (c *RedisClusterNodes) Await(key string, last *RedisServer) *RedisServer {
 		if next = c.Master(key); next == last {
 			return fmt.Errorf("%s still is the master", last.Addr)
 		}
-		return next.says("cluster_state:ok", "CLUSTER", "INFO")
+		return next.expect("cluster_state:ok", "CLUSTER", "INFO")
 	})
 	return next
 }
 
-// Move gives the slot of a key, with all that is in it, to another master, as
-// redis-cli does. It dwells that long at each of the two steps between which
-// clients are sent from one to the other.
+// Move moves the slot of a key with its keys to another master, as redis-cli does.
+// It waits that long at each of the two steps at which clients are redirected.
 func (c *RedisClusterNodes) Move(key string, dwell time.Duration) {
 	from, source := c.master(key)
 	from.t.Helper()
@@ -292,7 +291,7 @@ func (c *RedisClusterNodes) Move(key string, dwell time.Duration) {
 	}
 	time.Sleep(dwell)
 	for _, server := range append([]*RedisServer{to, from}, c.Nodes...) {
-		if server.says("role:master", "INFO", "replication") == nil {
+		if server.expect("role:master", "INFO", "replication") == nil {
 			c.must(server, "CLUSTER", "SETSLOT", slot, "NODE", target.id)
 		}
 	}

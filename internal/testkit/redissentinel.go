@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// RedisSentinelGroup are a real master, its replicas, and three sentinels that
-// watch them, on loopback.
+// RedisSentinelGroup is a real master, its replicas, and three sentinels that watch
+// them, on loopback.
 type RedisSentinelGroup struct {
 	Name      string
 	Servers   []*RedisServer // the master at the start, then its replicas
@@ -19,8 +19,8 @@ type RedisSentinelGroup struct {
 
 const sentinels = 3
 
-// RedisSentinel starts a group, which ends with its owner. A master that does
-// not answer for a second is replaced.
+// RedisSentinel starts a group that ends with its owner. A master that does not
+// answer for a second is replaced.
 func RedisSentinel(t Owner, settings ...string) *RedisSentinelGroup {
 	t.Helper()
 	g := &RedisSentinelGroup{Name: "town"}
@@ -50,8 +50,8 @@ func RedisSentinel(t Owner, settings ...string) *RedisSentinelGroup {
 	return g
 }
 
-// config tells a sentinel of the others at once, which it would else learn in
-// the course of some seconds.
+// config names the other sentinels to a sentinel, which would otherwise discover
+// them within some seconds.
 func (g *RedisSentinelGroup) config(i int, host, port string) string {
 	id := func(i int) string { return strings.Repeat(fmt.Sprint(i+1), 40) }
 	own := g.Sentinels[i]
@@ -75,12 +75,12 @@ func (g *RedisSentinelGroup) config(i int, host, port string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// URL is the group's address as in REDIS_URL.
+// URL returns the group's address as in REDIS_URL.
 func (g *RedisSentinelGroup) URL() string {
 	return "redis://" + strings.Join(g.Addrs(), ",") + "?master=" + g.Name
 }
 
-// Addrs are those of the sentinels.
+// Addrs returns the addresses of the sentinels.
 func (g *RedisSentinelGroup) Addrs() (addrs []string) {
 	for _, s := range g.Sentinels {
 		addrs = append(addrs, s.Addr)
@@ -92,7 +92,7 @@ func (g *RedisSentinelGroup) Addrs() (addrs []string) {
 // replicas follow.
 func (g *RedisSentinelGroup) Whole() error {
 	for _, s := range g.Sentinels {
-		if err := s.says("OK", "SENTINEL", "CKQUORUM", g.Name); err != nil {
+		if err := s.expect("OK", "SENTINEL", "CKQUORUM", g.Name); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (g *RedisSentinelGroup) Whole() error {
 	}
 	following := 0
 	for _, s := range g.Servers {
-		if s.says("master_link_status:up", "INFO", "replication") == nil {
+		if s.expect("master_link_status:up", "INFO", "replication") == nil {
 			following++
 		}
 	}
@@ -111,8 +111,8 @@ func (g *RedisSentinelGroup) Whole() error {
 	return nil
 }
 
-// Heal makes a master of before follow the present one, as the sentinels would
-// in the course of ten seconds, and waits until the group is whole.
+// Heal makes former masters follow the current one, as the sentinels would within
+// ten seconds, and waits until the group is whole.
 func (g *RedisSentinelGroup) Heal() {
 	g.Servers[0].t.Helper()
 	master := g.Master()
@@ -160,10 +160,10 @@ func (g *RedisSentinelGroup) agreed() (*RedisServer, error) {
 	if agreed == nil {
 		return nil, fmt.Errorf("the master is none of ours")
 	}
-	return agreed, agreed.says("role:master", "INFO", "replication")
+	return agreed, agreed.expect("role:master", "INFO", "replication")
 }
 
-// Await waits until a server is the master no more, and returns its successor.
+// Await waits until a server is no longer the master, and returns its successor.
 func (g *RedisSentinelGroup) Await(last *RedisServer) *RedisServer {
 	last.t.Helper()
 	var master *RedisServer
@@ -176,8 +176,8 @@ func (g *RedisSentinelGroup) Await(last *RedisServer) *RedisServer {
 	return master
 }
 
-// Failover makes a replica the master, in order, and returns it. The last one
-// is made its replica.
+// Failover promotes a replica without loss and returns it. The former master
+// becomes its replica.
 func (g *RedisSentinelGroup) Failover() *RedisServer {
 	last := g.Master()
 	last.t.Helper()

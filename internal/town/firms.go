@@ -30,7 +30,7 @@ func (f *firm) earn(amount int64) {
 	f.untaxed += amount
 }
 
-// ownedBy says whether a player would be trading with themselves.
+// ownedBy reports whether a player would be trading with themselves.
 func (f *firm) ownedBy(p *player) bool {
 	for _, owner := range f.owners {
 		if owner == p {

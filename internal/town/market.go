@@ -40,7 +40,7 @@ func (s *shop) asks() int64 { return max(5, int64(math.Round(s.price/5))*5) }
 // pays is what a customer gets for a batch.
 func (s *shop) pays() int64 { return max(1, int64(s.price*s.margin/5)*5) }
 
-// buying says whether the shop still wants goods.
+// buying reports whether the shop still wants goods.
 func (s *shop) buying() bool { return s.active && s.stock < s.capacity*7/10 }
 
 // fill is how full the shop is, 0 to 1.

@@ -3,7 +3,7 @@
 // government that taxes and grants, a mint and a melting pot.
 //
 // What happens is a function of the seed, the number of players and the start
-// alone. The end only says where to stop, so a town that is played again from
+// alone. The end only sets where to stop, so a town that is played again from
 // the same start meets the same people and writes the same refs: see [Config].
 //
 // It never reads the ledger, never lets a personal account fall below zero,

@@ -70,7 +70,7 @@ func TestTheSameSeedGivesTheSameTown(t *testing.T) {
 	}
 }
 
-func TestTheEndOnlySaysWhereToStop(t *testing.T) {
+func TestTheEndOnlySetsWhereToStop(t *testing.T) {
 	start := noon.AddDate(0, 0, -10)
 	short := transactions(history(t, town.Config{Seed: 1, Players: 300, Start: start, End: noon.Add(-25*time.Hour - 7*time.Minute)}))
 	long := transactions(history(t, town.Config{Seed: 1, Players: 300, Start: start, End: noon}))

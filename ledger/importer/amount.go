@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// A numberFormat is how a file writes numbers. The currency's symbol may stand
-// before or after an amount, and (1.50) is minus 1.50, as accountants write.
+// A numberFormat is how numbers are written in a file. The currency's symbol may
+// come before or after an amount, and (1.50) is minus 1.50, as in accounting.
 type numberFormat struct {
 	decimal   byte // '.' or ','
 	thousands byte // 0: none
 	symbol    string
 }
 
-// A decimal is coef / 10^scale, exactly. Its scale has no needless zeros.
+// A decimal is exactly coef / 10^scale. It has no trailing zeros.
 type decimal struct {
 	coef  int64
 	scale int
@@ -25,7 +25,7 @@ type decimal struct {
 
 var (
 	errNotNumber = errors.New("not a number")
-	errTooLarge  = errors.New("beyond what is kept exactly")
+	errTooLarge  = errors.New("too large")
 	errRounds    = errors.New("has more decimals than the ledger")
 )
 
@@ -99,7 +99,7 @@ func digitsOrBad(s string) string {
 	return s
 }
 
-// ungroup removes thousands separators, which must stand in their places.
+// ungroup removes thousands separators. It returns false if one is misplaced.
 func (f numberFormat) ungroup(s string) (string, bool) {
 	if f.thousands == 0 || strings.IndexByte(s, f.thousands) < 0 {
 		return s, digitsOrBad(s) == s
@@ -113,7 +113,7 @@ func (f numberFormat) ungroup(s string) (string, bool) {
 	return strings.Join(groups, ""), true
 }
 
-// A rounding says what becomes of decimals that the ledger does not keep.
+// A rounding is what to do with more decimals than the ledger keeps.
 type rounding string
 
 const (
@@ -124,7 +124,7 @@ const (
 )
 
 // product returns a × b in minor units of the given number of decimals, and
-// whether it had to be rounded.
+// reports whether it was rounded.
 func product(a, b decimal, decimals int, how rounding) (amount int64, rounded bool, err error) {
 	scale := a.scale + b.scale
 	high, low := bits.Mul64(magnitude(a.coef), magnitude(b.coef))
@@ -190,7 +190,7 @@ func magnitude(n int64) uint64 {
 	return uint64(n)
 }
 
-// difference is what rounding a × b to amount has added.
+// difference returns what rounding a × b to amount added.
 func difference(a, b decimal, amount int64, decimals int) *big.Rat {
 	exact := new(big.Rat).Mul(a.rat(), b.rat())
 	return exact.Sub(decimal{amount, decimals}.rat(), exact)
@@ -201,7 +201,7 @@ func (d decimal) rat() *big.Rat {
 	return new(big.Rat).SetFrac(big.NewInt(d.coef), unit)
 }
 
-// expected says what a number should look like.
+// expected describes a valid number.
 func (f numberFormat) expected() string {
 	text := fmt.Sprintf("digits, with %q before decimals, such as -1234%c56", string(f.decimal), f.decimal)
 	if f.thousands != 0 {

@@ -10,16 +10,16 @@ import (
 	"exchequer/ledger"
 )
 
-// A FileCheck is what a mapping finds in a file.
+// A FileCheck is the result of mapping the first rows of a file.
 type FileCheck struct {
 	File    string
 	Columns map[string]string // the file's headers by the mapping's names
-	Rows    int               // that were read, at most as many as asked for
-	Example ledger.Batch      // what the first row, or its group, would write
+	Rows    int               // how many rows were read
+	Example ledger.Batch      // what the first row or its group would write
 }
 
-// CheckFiles reads the header and the first rows of each file, and maps them,
-// without a ledger. It stops at the first thing that is wrong.
+// CheckFiles maps the header and the first rows of each file, without a ledger. It
+// stops at the first error.
 func (m *Mapping) CheckFiles(ctx context.Context, files []string, rows int) ([]FileCheck, error) {
 	w := &writer{options: Options{Mapping: m, Files: files}}
 	if err := w.prepare(); err != nil {

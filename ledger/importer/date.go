@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A dateFormats reads times in any of several formats, in their order.
+// A dateFormats parses times in the first format that fits.
 type dateFormats struct {
 	written []string // as the mapping has them
 	layouts []string // of package time; empty for seconds since 1970
@@ -19,8 +19,8 @@ const unixSeconds = "unix"
 
 var errNotDate = errors.New("not a date")
 
-// tokens of a date format, and what package time calls them. Longer ones come
-// before those that they begin with.
+// dateTokens are the tokens of a date format and their layouts in package time. A
+// token comes before those that are its prefix.
 var dateTokens = []struct{ token, layout string }{
 	{"YYYY", "2006"}, {"YY", "06"},
 	{"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"},
@@ -59,8 +59,8 @@ next:
 				continue next
 			}
 		}
-		// T is ISO 8601's separator; other letters and digits would be read
-		// as parts of a date by package time.
+		// T is the separator of ISO 8601. Package time would parse other letters
+		// and digits as parts of a date.
 		if c := rest[0]; c != 'T' && !strings.ContainsRune(" -/.:,", rune(c)) {
 			return "", fmt.Errorf(`%q: %q is not understood: write YYYY MM DD hh mm ss, as in "DD/MM/YYYY hh:mm", or "unix"`, format, rest)
 		}
@@ -89,8 +89,8 @@ func (d dateFormats) parse(s string) (time.Time, error) {
 	return time.Time{}, errNotDate
 }
 
-// maxUnix is the start of the year 10000: a larger number is milliseconds, or
-// no time at all.
+// maxUnix is the start of the year 10000. A larger number is most likely in
+// milliseconds.
 const maxUnix = 253402300800
 
 func (d dateFormats) expected() string {

@@ -9,8 +9,8 @@ import (
 	"exchequer/ledger"
 )
 
-// An entry is what one row makes, or the rows of one group. It is written
-// whole or rejected whole.
+// An entry is what one row, or the rows of one group, become. It is written or
+// rejected as a whole.
 type entry struct {
 	rows        []original
 	accounts    []ledger.Account
@@ -20,7 +20,7 @@ type entry struct {
 	size        int // bytes of data, for bounding memory
 
 	negativeSkipped int
-	zero            bool // a transaction was mapped, but nothing moves
+	zero            bool // it has a transaction that moves nothing
 	rounded         int
 	rounding        *big.Rat
 
@@ -31,7 +31,7 @@ type entry struct {
 type original struct {
 	source *source
 	line   int
-	fields []string // only where rejects are written
+	fields []string // only if rejects are written
 }
 
 const (
@@ -39,7 +39,7 @@ const (
 	maxGroupRows = 100_000
 )
 
-// A gatherer makes entries of rows. Groups that are still open wait in it.
+// A gatherer turns rows into entries. It holds the groups that are still open.
 type gatherer struct {
 	m      *Mapping
 	emit   func(*entry)
@@ -48,12 +48,12 @@ type gatherer struct {
 	closed *recent
 }
 
-// A group is an entry whose rows are still coming.
+// A group is an entry that may get more rows.
 type group struct {
 	key   string
-	last  int // the row that came last
+	last  int // number of its latest row
 	entry *entry
-	legs  []ledger.Posting // one an account
+	legs  []ledger.Posting // one for each account
 }
 
 func newGatherer(m *Mapping, emit func(*entry)) *gatherer {
@@ -64,8 +64,7 @@ func newGatherer(m *Mapping, emit func(*entry)) *gatherer {
 	return g
 }
 
-// add takes a row. Where it cannot be mapped, the rest of its group cannot be
-// written either.
+// add adds a row. If it cannot be mapped, its whole group is rejected.
 func (g *gatherer) add(r *row, keep []string) {
 	g.rows++
 	key := r.group()
@@ -108,7 +107,7 @@ func (g *gatherer) group(r *row, key string) *group {
 	return gr
 }
 
-// closeBefore finishes the groups whose last row lies before the given one.
+// closeBefore finishes the groups whose last row is before the given one.
 func (g *gatherer) closeBefore(row int) {
 	kept := g.open[:0]
 	for _, gr := range g.open {
@@ -123,13 +122,13 @@ func (g *gatherer) closeBefore(row int) {
 	g.open = kept
 }
 
-// endFile finishes all groups: none goes on in the next file.
+// endFile finishes all groups, since none continues in the next file.
 func (g *gatherer) endFile() {
 	g.closeBefore(math.MaxInt)
 	g.rows = 0
 }
 
-// collect adds what a row says to its entry.
+// collect adds a mapped row to its entry.
 func (g *gatherer) collect(gr *group, r *row, m *mapped) *RowError {
 	e := gr.entry
 	if len(e.rows) > maxGroupRows {
@@ -189,7 +188,7 @@ func (e *entry) addAccount(a ledger.Account) {
 	e.accounts = append(e.accounts, a)
 }
 
-// move adds to an account's leg, and says whether the sum fits.
+// move adds to an account's leg, and reports whether the sum fits an int64.
 func (gr *group) move(account string, amount int64) bool {
 	for i := range gr.legs {
 		if gr.legs[i].Account == account {
@@ -205,8 +204,8 @@ func (gr *group) move(account string, amount int64) bool {
 	return true
 }
 
-// finish nets the legs and passes the entry on. A transaction of which nothing
-// is left is none; its sales stay.
+// finish nets the legs and emits the entry. A transaction without legs is dropped;
+// its sales stay.
 func (g *gatherer) finish(gr *group) {
 	e := gr.entry
 	if t := e.transaction; t != nil {
@@ -224,12 +223,12 @@ func (g *gatherer) finish(gr *group) {
 		}
 	}
 	if e.transaction == nil && len(e.sales) == 0 {
-		e.accounts = nil // named by nothing
+		e.accounts = nil // nothing names them
 	}
 	g.emit(e)
 }
 
-// describe says why a row of a rejected entry was rejected.
+// describe returns why a row of a rejected entry was rejected.
 func (e *entry) describe(o original, problem *RowError) string {
 	if problem.Line == o.line && problem.File == o.source.Path {
 		return problem.reason()
@@ -237,8 +236,8 @@ func (e *entry) describe(o original, problem *RowError) string {
 	return fmt.Sprintf("its transaction has a bad row, line %d: %s", problem.Line, problem.reason())
 }
 
-// recent remembers about the last million keys in bounded memory. It may
-// forget one, it never takes a new one for known.
+// recent remembers about the last million keys in bounded memory. It may forget a
+// key.
 type recent struct {
 	seed  maphash.Seed
 	slots []uint64

@@ -13,8 +13,8 @@ import (
 	"exchequer/ledger"
 )
 
-// A Mapping says how the rows of a CSV file become accounts, transactions and
-// sales. Its language is documented in docs/import.md.
+// A Mapping describes how the rows of a CSV file become accounts, transactions
+// and sales. Its language is documented in docs/import.md.
 type Mapping struct {
 	Origin   string
 	Settings ledger.Settings
@@ -23,7 +23,7 @@ type Mapping struct {
 	rounding  rounding
 	csv       csvFormat
 	columns   []column          // in the order of their names
-	constants map[string]string // names that are no columns
+	constants map[string]string // values of names that are not columns
 	accounts  map[string]*account
 	payment   *payment // nil: rows make no transactions
 	sale      *sale    // nil: rows make no sales
@@ -90,25 +90,25 @@ type saleFile struct {
 	Direction string `toml:"direction"`
 }
 
-// A column of the data, known to the mapping by name.
+// A column of the data, with its name in the mapping.
 type column struct {
 	name       string
-	headers    []string // any of these, without regard to case
+	headers    []string // any of these, ignoring case
 	optional   bool     // the file need not have it
 	dropSuffix string
 }
 
-// An account is how one role of a row becomes an account of the ledger.
+// An account describes how one role of a row becomes an account of the ledger.
 type account struct {
 	role                    string
 	ref, kind, name, holder template
 }
 
-// What is done with a negative amount, or with zero.
+// A rule is what to do with a negative amount, or with zero.
 type rule string
 
 const (
-	ruleReverse rule = "reverse" // what to would pay from
+	ruleReverse rule = "reverse" // to pays from
 	ruleError   rule = "error"
 	ruleSkip    rule = "skip" // the row moves no money
 )
@@ -118,7 +118,7 @@ type payment struct {
 	group    string // column, empty: each row is a transaction
 	gap      int    // rows of other groups between two of one group
 	at       string
-	from, to []*account // the first one whose ref is complete
+	from, to []*account // the first one whose ref is complete is used
 	amount   string     // column, or saleTotal
 	negative rule
 	zero     rule
@@ -139,7 +139,7 @@ type sale struct {
 	direction     ledger.Direction
 }
 
-// saleTotal stands for the sale's total where a transaction's amount is named.
+// saleTotal as the amount of a transaction means the total of the sale.
 const saleTotal = "@total"
 
 // oldest is the oldest time that a row may have.
@@ -150,8 +150,8 @@ func (m *Mapping) oldest() time.Time {
 	return m.Oldest
 }
 
-// Load reads a mapping file. What is wrong with it is reported together, each
-// with its line where the file's text is to blame.
+// Load reads a mapping file. It reports all errors together, with their lines
+// where it knows them.
 func Load(path string) (*Mapping, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -174,7 +174,7 @@ func Parse(text []byte) (*Mapping, error) {
 	return file.mapping()
 }
 
-// decodeError gives TOML's errors a line.
+// decodeError adds the line to errors of TOML.
 func decodeError(err error) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) {

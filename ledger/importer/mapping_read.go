@@ -11,7 +11,7 @@ import (
 	"exchequer/ledger/importer/csvfile"
 )
 
-// A reader of the mapping collects what is wrong with it.
+// A mappingReader builds a Mapping and collects all errors.
 type mappingReader struct {
 	m    *Mapping
 	errs []error
@@ -261,8 +261,8 @@ func (r *mappingReader) known(name string) bool {
 	return constant || slices.ContainsFunc(r.m.columns, func(c column) bool { return c.name == name })
 }
 
-// roles returns the accounts that a key names: one role, or a list of which
-// the first one that a row can fill is taken.
+// roles returns the accounts that a key names: one role, or a list of roles of
+// which the first that a row can fill is used.
 func (r *mappingReader) roles(key string, value any, needed bool) []*account {
 	if value == nil {
 		if needed {
@@ -298,7 +298,8 @@ func (r *mappingReader) template(key, text string) template {
 	return t
 }
 
-// oneOf returns the value as one of the allowed ones; empty is the first.
+// oneOf returns the value if it is allowed, and the first allowed one if it is
+// empty.
 func oneOf[T ~string](r *mappingReader, key, value string, allowed ...T) T {
 	if value == "" {
 		return allowed[0]
@@ -310,7 +311,7 @@ func oneOf[T ~string](r *mappingReader, key, value string, allowed ...T) T {
 	return T(value)
 }
 
-// texts reads a text or a list of texts, none of them empty.
+// texts returns a text or a list of texts, none of them empty.
 func texts(value any) ([]string, bool) {
 	switch v := value.(type) {
 	case string:

@@ -13,7 +13,7 @@ import (
 	"exchequer/ledger/importer"
 )
 
-func TestAMappingSaysWhatIsWrongWithIt(t *testing.T) {
+func TestAllErrorsOfAMappingAreReported(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
 		"an unknown key":          {"symbol =", "currency =", `line 4: unknown key "ledger.currency"`},
 		"not TOML":                {"[columns]", "[columns", "line 6: "},
@@ -142,7 +142,7 @@ func TestRowsOfAGroupAreOneTransaction(t *testing.T) {
 	verify(t, db)
 }
 
-func TestAGroupThatComesBackIsNotLostInSilence(t *testing.T) {
+func TestAGroupThatComesBackIsAnError(t *testing.T) {
 	db, m := testkit.Postgres(t), parse(t, invoices)
 	file := save(t, "sales.csv", "Invoice,Item,Quantity,Price,Customer\n1,tea,1,1,7\n2,tea,1,1,7\n2,tea,1,1,7\n1,tea,1,1,7\n")
 	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{file}})
@@ -164,8 +164,6 @@ func TestABadRowRejectsItsGroup(t *testing.T) {
 	}
 }
 
-// FuzzRows: whatever the file holds, the mapper gives rows that the ledger's
-// rules allow, or an error; it never panics.
 func TestADateBeforeTheOldestIsATypingErrorUnlessAllowed(t *testing.T) {
 	file := save(t, "old.csv", "Date,Amount,Payer,Payee\n1066-10-14,1.50,council,anna\n2026-01-02,0.50,council,anna\n")
 	db := testkit.Postgres(t)
@@ -182,6 +180,8 @@ func TestADateBeforeTheOldestIsATypingErrorUnlessAllowed(t *testing.T) {
 	}
 }
 
+// FuzzRows checks that the mapping gives rows that the ledger accepts, or an error,
+// whatever the file contains.
 func FuzzRows(f *testing.F) {
 	f.Add("1,tea,2,1.005,7\n1,cup,1,0.125,7\n2,tea,1,1.00,\n")
 	f.Add("1,tea,NaN,1,7\n\"1,tea,1,1,7\n")

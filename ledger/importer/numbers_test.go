@@ -11,8 +11,8 @@ import (
 	"exchequer/ledger"
 )
 
-// councilNumbers holds what programs are told of Manchester's payments to what
-// was published, and to a scan of the postings.
+// councilNumbers compares the API's values for Manchester's payments with published
+// figures, and with a scan of the postings.
 func councilNumbers(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	w := cache.WindowAt(time.Now(), time.Minute)
@@ -74,8 +74,8 @@ func councilNumbers(t *testing.T, db *pgxpool.Pool) {
 	}
 }
 
-// retailNumbers holds what programs are told of Online Retail to figures from
-// outside of this project, and to a scan of the sales.
+// retailNumbers compares the API's values for Online Retail with figures from
+// outside of this project, and with a scan of the sales.
 func retailNumbers(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	w := cache.WindowAt(time.Now(), time.Minute)

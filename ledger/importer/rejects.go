@@ -11,8 +11,8 @@ import (
 	"exchequer/ledger/importer/csvfile"
 )
 
-// rejects writes the rows that were left out: file, line, reason, and the row
-// as it was. Once put right, the file can be imported with the same mapping.
+// rejects writes the rows that were left out: file, line, reason, and the fields of
+// the row. After correction, the file can be imported with the same mapping.
 type rejects struct {
 	m      *Mapping
 	csv    *csv.Writer
@@ -39,8 +39,8 @@ func (r *rejects) write(o original, reason string) error {
 	return nil
 }
 
-// arrange puts a row's fields in the order of the header that was written,
-// which another file may have called or ordered otherwise.
+// arrange returns a row's fields in the order of the written header. Its own file
+// may have other names or another order.
 func (r *rejects) arrange(o original) []string {
 	fields := make([]string, len(o.fields))
 	for i, f := range o.fields {

@@ -14,20 +14,20 @@ import (
 	"exchequer/ledger/importer/csvfile"
 )
 
-// A row is one line of data and where it stands.
+// A row is one line of data and its position.
 type row struct {
 	m      *Mapping
 	source *source
 	line   int
 	fields []string
-	oldest time.Time // an earlier time is taken for a typing error
-	latest time.Time // a later time is in the future
+	oldest time.Time // an earlier time is an error
+	latest time.Time // a later time is an error
 }
 
-// mapped is what a row says, before rows are gathered into transactions.
+// mapped is what one row means, before rows are grouped into transactions.
 type mapped struct {
 	at       time.Time // zero unless the row is part of a transaction
-	moves    bool      // amount is moved
+	moves    bool      // whether amount moves
 	amount   int64     // positive, after the sign rule
 	from, to string    // account refs
 	accounts []ledger.Account
@@ -38,8 +38,8 @@ type mapped struct {
 	rounding        *big.Rat // what rounding added, nil: nothing was rounded
 }
 
-// value returns what a row has under a name of the mapping, without the white
-// space around it.
+// value returns the row's value for a name of the mapping, without leading and
+// trailing space.
 func (r *row) value(name string) string {
 	switch name {
 	case nameFile:
@@ -79,8 +79,8 @@ func (r *row) bad(name, problem string, args ...any) *RowError {
 	return e
 }
 
-// group is what the row has in common with others of its transaction; empty
-// where it stands alone.
+// group returns the key of the row's transaction, empty if the row is a transaction
+// of its own.
 func (r *row) group() string {
 	if r.m.payment == nil || r.m.payment.group == "" || len(r.fields) != len(r.source.Header) {
 		return ""
@@ -88,7 +88,7 @@ func (r *row) group() string {
 	return r.value(r.m.payment.group)
 }
 
-// parse reads what the row says.
+// parse maps the row.
 func (r *row) parse() (mapped, *RowError) {
 	var out mapped
 	if len(r.fields) != len(r.source.Header) {
@@ -215,7 +215,7 @@ func (r *row) payment(out *mapped) *RowError {
 	return nil
 }
 
-// place is the row's file and line, for messages.
+// place returns the row's file and line, for messages.
 func (r *row) place() string { return r.source.Path + ":" + strconv.Itoa(r.line) }
 
 func (r *row) time(name string) (time.Time, *RowError) {
@@ -267,8 +267,8 @@ func (r *row) money(out *mapped, name string, factor decimal) (int64, *RowError)
 	return amount, nil
 }
 
-// account adds the first of the accounts that the row can fill, and returns
-// its ref. No roles: no account.
+// account adds the first of the accounts that the row can fill, and returns its
+// ref. Without roles it returns an empty ref.
 func (r *row) account(out *mapped, roles []*account, at time.Time) (string, *RowError) {
 	if len(roles) == 0 {
 		return "", nil
@@ -295,7 +295,8 @@ func (r *row) account(out *mapped, roles []*account, at time.Time) (string, *Row
 	return "", r.empty(roles[len(roles)-1].ref, fmt.Sprintf("an account of role %q needs it", roles[len(roles)-1].role))
 }
 
-// empty reports the first column of a template that the row leaves empty.
+// empty returns an error for the first column of a template that is empty in the
+// row.
 func (r *row) empty(t template, why string) *RowError {
 	for _, name := range t.names() {
 		if r.value(name) == "" {

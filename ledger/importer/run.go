@@ -16,15 +16,15 @@ import (
 	"exchequer/ledger/importer/csvfile"
 )
 
-// Options say what to import, and how.
+// Options are the parameters of [Run].
 type Options struct {
 	Ledger      *ledger.Ledger
 	Mapping     *Mapping
 	Files       []string
-	SkipInvalid bool           // bad rows are left out, and counted
-	Rejects     io.Writer      // gets the rows left out as CSV; may be nil
+	SkipInvalid bool           // leave out bad rows and count them
+	Rejects     io.Writer      // receives the rows left out as CSV; may be nil
 	Progress    func(Progress) // called after each batch, from one goroutine; may be nil
-	BatchRows   int            // rows of a batch; 0: a good number
+	BatchRows   int            // rows in a batch; 0: the default
 }
 
 // Progress is how far an import has come.
@@ -32,21 +32,21 @@ type Progress struct {
 	File     string // that is being read
 	Rows     int64  // written, skipped or rejected
 	Postings int64
-	Bytes    int64 // read of all files, as they lie on the disk
-	Total    int64 // their size; 0 where one of them is a pipe
+	Bytes    int64 // read of all files, as stored on disk
+	Total    int64 // their size; 0 if one of them is a pipe
 }
 
-// A Summary counts what an import did, also one that failed.
+// A Summary counts what an import did, even if it failed.
 type Summary struct {
 	Files, Rows                   int
 	Transactions, Postings, Sales int // written
-	SkippedTransactions           int // known before
+	SkippedTransactions           int // already in the ledger
 	SkippedSales                  int
 	Rejected                      int // rows left out by SkipInvalid
 	NegativeRows                  int // moved no money, by the rule negative = "skip"
 	ZeroTransactions              int // moved no money, since their amounts sum to zero
 	RoundedAmounts                int
-	Rounding                      string // what rounding has added, exactly, in whole units: "-0.0035"
+	Rounding                      string // what rounding added, exactly, in whole units: "-0.0035"
 	Took                          time.Duration
 }
 
@@ -56,9 +56,9 @@ const (
 	clockSkew        = 5 * time.Second
 )
 
-// Run imports files in the order in which they are named. One goroutine reads
-// and parses while the batch before is written. What was written before an
-// error stays written, and the summary counts it.
+// Run imports files in the given order. One goroutine reads and parses while
+// another writes the batch before. What was written before an error stays written,
+// and the summary counts it.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	start := time.Now()
 	if o.BatchRows <= 0 {
@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	return w.summary, err
 }
 
-// prepare finds what would fail later, before anything is written.
+// prepare detects errors of the options before anything is written.
 func (w *writer) prepare() error {
 	seen := map[string]string{}
 	for _, path := range w.options.Files {
@@ -124,7 +124,7 @@ func (w *writer) run(ctx context.Context) error {
 		readErr = w.read(reading, chunks)
 	}()
 	var writeErr error
-	for c := range chunks { // until the reader is done, so that it never outlives us
+	for c := range chunks { // until the reader has returned
 		if writeErr == nil {
 			if writeErr = w.write(ctx, c); writeErr != nil {
 				stop()
@@ -137,7 +137,7 @@ func (w *writer) run(ctx context.Context) error {
 	return readErr
 }
 
-// A reader cuts files into chunks.
+// A reader splits files into chunks.
 type reader struct {
 	w      *writer
 	m      *Mapping
@@ -146,7 +146,7 @@ type reader struct {
 	chunk  chunk
 	rows   int
 	size   int
-	failed *RowError // the first bad row, where it ends the import
+	failed *RowError // the first bad row, if bad rows end the import
 }
 
 func (w *writer) read(ctx context.Context, chunks chan<- chunk) error {
@@ -235,7 +235,7 @@ type writer struct {
 	options  Options
 	rejects  *rejects
 	sent     *sent
-	settled  bool // the ledger's settings are known to fit
+	settled  bool // the ledger's settings have been checked
 	piped    bool
 	total    int64
 	bytes    atomic.Int64
@@ -282,7 +282,8 @@ func (w *writer) write(ctx context.Context, c chunk) error {
 	return nil
 }
 
-// settle names the ledger after the mapping, unless it has a name already.
+// settle gives the ledger the mapping's settings if it has none, and checks that its
+// decimals are those of the mapping.
 func (w *writer) settle(ctx context.Context) error {
 	if w.settled {
 		return nil
@@ -323,8 +324,8 @@ func (w *writer) count(entries []*entry, written ledger.Written) {
 	}
 }
 
-// rejectRefused rejects the entries that the ledger's problems are about, and
-// returns the others.
+// rejectRefused rejects the entries that the ledger refused, and returns the
+// others.
 func (w *writer) rejectRefused(entries []*entry, refused *ledger.BatchError) ([]*entry, error) {
 	byLine, byRef := map[string]ledger.Problem{}, map[string]ledger.Problem{}
 	for _, p := range refused.Problems {
@@ -351,7 +352,7 @@ func (w *writer) rejectRefused(entries []*entry, refused *ledger.BatchError) ([]
 	return good, nil
 }
 
-// refusal finds the problem that is about an entry: by the line of its
+// refusal returns the ledger's problem with an entry, found by the line of its
 // transaction or of a sale, or by an account or item that it names.
 func (e *entry) refusal(byLine, byRef map[string]ledger.Problem) (*RowError, bool) {
 	for _, o := range e.rows {
@@ -389,8 +390,8 @@ func (w *writer) reject(e *entry, problem *RowError) error {
 	return nil
 }
 
-// exact writes a sum of decimals in full.
+// exact returns a sum of decimals with all its digits.
 func exact(r *big.Rat) string {
-	digits, _ := r.FloatPrec() // all of our denominators are powers of ten
+	digits, _ := r.FloatPrec() // the denominators are powers of ten
 	return r.FloatString(digits)
 }

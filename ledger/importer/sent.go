@@ -6,9 +6,9 @@ import (
 	"exchequer/ledger"
 )
 
-// sent remembers which accounts and items the ledger already got from this
-// import, so that they are not sent with every batch. It forgets all when it
-// has grown to its limit: sending one again does no harm.
+// sent remembers which accounts and items this import has already sent to the
+// ledger, so that they are not part of every batch. It forgets all of them at
+// maxSent: sending one again is harmless.
 type sent struct {
 	accounts map[string]bool
 	items    map[string]bool // true: with its name
@@ -18,8 +18,8 @@ const maxSent = 200_000
 
 func newSent() *sent { return &sent{map[string]bool{}, map[string]bool{}} }
 
-// batch assembles what entries need. An account is opened at the earliest time
-// in the batch that names it; an item is called by the first name that it has.
+// batch returns the batch of the entries. An account is opened at the earliest time
+// in the batch that names it; an item has the first name that is not empty.
 func (s *sent) batch(entries []*entry) ledger.Batch {
 	var b ledger.Batch
 	accounts, items := map[string]int{}, map[string]int{}
@@ -56,7 +56,7 @@ func (s *sent) batch(entries []*entry) ledger.Batch {
 	return b
 }
 
-// remember is told what was written.
+// remember records that the entries were written.
 func (s *sent) remember(entries []*entry) {
 	if len(s.accounts)+len(s.items) > maxSent {
 		*s = *newSent()
@@ -64,7 +64,7 @@ func (s *sent) remember(entries []*entry) {
 	for _, e := range entries {
 		for _, a := range e.accounts {
 			if !s.accounts[a.Ref] {
-				s.accounts[strings.Clone(a.Ref)] = true // the row's text need not live on
+				s.accounts[strings.Clone(a.Ref)] = true // a copy, so that the row's text can be freed
 			}
 		}
 		for _, item := range e.items {

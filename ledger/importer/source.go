@@ -10,7 +10,7 @@ import (
 	"exchequer/ledger/importer/csvfile"
 )
 
-// A csvFormat is how the files are written.
+// A csvFormat is the format of the files.
 type csvFormat struct {
 	csvfile.Format
 	number numberFormat
@@ -20,11 +20,11 @@ type csvFormat struct {
 // A source is one file that is being read.
 type source struct {
 	*csvfile.File
-	base  string         // the name in refs
-	index map[string]int // of the mapping's columns that the file has
+	base  string         // the file's name in refs
+	index map[string]int // by name in the mapping, the columns of the file
 }
 
-// open begins to read a file and finds the columns in its header.
+// open opens a file and finds the columns in its header.
 func (m *Mapping) open(path string, read *atomic.Int64) (*source, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && strings.HasPrefix(path, "/dev/") && m.namesFile() {
 		return nil, fmt.Errorf("%s: a pipe without a name of its own cannot be imported by this mapping, whose refs contain {@file}: "+
@@ -42,8 +42,8 @@ func (m *Mapping) open(path string, read *atomic.Int64) (*source, error) {
 	return &source{file, csvfile.BaseName(path), index}, nil
 }
 
-// read returns the next row. A [RowError] concerns this row alone, any other
-// error the rest of the file.
+// read returns the next row. After a [RowError] the next row can be read, after any
+// other error none.
 func (s *source) read() (fields []string, line int, err error) {
 	fields, line, err = s.Read()
 	var syntax *csvfile.SyntaxError
@@ -53,8 +53,8 @@ func (s *source) read() (fields []string, line int, err error) {
 	return fields, line, err
 }
 
-// Check finds the mapping's columns in a file's header, and says which of them
-// are missing.
+// Check returns the index of the mapping's columns in a file's header. It returns an
+// error if one is missing.
 func (m *Mapping) Check(header []string) (map[string]int, error) {
 	index := map[string]int{}
 	for _, c := range m.columns {
@@ -85,7 +85,7 @@ func (c column) named(header string) bool {
 	return false
 }
 
-// delimiterHint guesses whether the header was cut at the wrong character.
+// delimiterHint returns a hint if the header looks split at the wrong character.
 func (m *Mapping) delimiterHint(header []string) string {
 	if len(header) != 1 {
 		return ""
@@ -114,7 +114,7 @@ func quoted(list []string, separator string) string {
 	return s.String()
 }
 
-// shortened quotes a value for a message.
+// shortened returns a value for a message, quoted and truncated if it is long.
 func shortened(s string) string {
 	const limit = 80
 	if len(s) <= limit {
@@ -123,7 +123,7 @@ func shortened(s string) string {
 	return fmt.Sprintf("%q… (%d bytes)", strings.ToValidUTF8(s[:limit], ""), len(s))
 }
 
-// namesFile says whether refs contain the file's name.
+// namesFile reports whether refs contain the file's name.
 func (m *Mapping) namesFile() bool {
 	return m.payment != nil && m.payment.ref.has(nameFile) || m.sale != nil && m.sale.ref.has(nameFile)
 }

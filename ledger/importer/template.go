@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A template is text with {names} of columns and constants, and the row's
-// place: {@file}, {@line}.
+// A template is text with {names} of columns and constants, and with {@file} and
+// {@line}, the position of the row.
 type template struct {
 	parts []part
 }
@@ -49,7 +49,7 @@ func parseTemplate(s string) (template, error) {
 	return t, nil
 }
 
-// fixed says that the text is the same for every row.
+// fixed reports whether the text is the same for every row.
 func (t template) fixed() bool { return len(t.names()) == 0 }
 
 func (t template) names() []string {
@@ -71,8 +71,8 @@ func (t template) has(name string) bool {
 	return false
 }
 
-// fill returns the text for a row. It is incomplete when one of the columns
-// that it names is empty.
+// fill returns the text for a row. complete is false if a column that the template
+// names is empty.
 func (t template) fill(row *row) (text string, complete bool) {
 	if len(t.parts) == 1 {
 		if p := t.parts[0]; p.name == "" {

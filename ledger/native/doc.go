@@ -1,10 +1,9 @@
 // Package native writes a ledger as a folder of CSV files, and reads such a
 // folder into a ledger. The files are settings, accounts, items, shops,
-// transactions, postings and sales; docs/import.md says what their columns
-// mean. Balances and rollups are not part of the set, since they follow from
-// it.
+// transactions, postings and sales; docs/import.md documents their columns.
+// Balances and rollups are not part of the set, since they follow from it.
 //
-// Both directions stream. An export is one snapshot of the ledger. An import
-// goes through [ledger.Ledger.Append], so it can be repeated and resumed, and
-// an import of an export gives the same ledger: rows keep their order.
+// Both directions stream. An export is one snapshot of the ledger. An import uses
+// [ledger.Ledger.Append], so it can be repeated and resumed. An import of an export
+// gives the same ledger, with rows in the same order.
 package native

@@ -14,10 +14,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A Compression of the files of an export. Import recognises all of them.
+// A Compression is how the files of an export are compressed. Import recognises
+// all of them.
 type Compression string
 
-// The compressions, by the ending of the file's name.
+// The compressions, named by the suffix of the file's name.
 const (
 	Plain Compression = ""
 	Gzip  Compression = ".gz"
@@ -26,8 +27,9 @@ const (
 
 const stamp = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
 
-// files are what an export writes, in the order in which an import reads them.
-// Names are in byte order, all else as it was written.
+// files are the files of an export, in the order in which an import reads them.
+// Accounts, items and shops are in byte order of their refs, all else in the order
+// in which it was written.
 var files = []struct{ name, query string }{
 	{"settings", `SELECT name, symbol, decimals FROM settings`},
 	{"accounts", `SELECT ref, kind, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
@@ -48,11 +50,12 @@ var files = []struct{ name, query string }{
 		ORDER BY s.id`},
 }
 
-// partial marks a file that is not complete.
+// partial is the suffix of a file that is not complete.
 const partial = ".partial"
 
-// Export writes the ledger to a folder, which is made if it is not there and
-// must not hold a set already. The files get their names when all are written.
+// Export writes the ledger to a folder. It creates the folder if necessary, and
+// returns an error if it already contains a set. The files get their final names
+// when all are written.
 func Export(ctx context.Context, db *pgxpool.Pool, dir string, c Compression) error {
 	if err := export(ctx, db, dir, c); err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -76,7 +79,7 @@ func export(ctx context.Context, db *pgxpool.Pool, dir string, c Compression) (e
 	defer func() {
 		for _, path := range written {
 			if err != nil {
-				_ = os.Remove(path + partial) // the first error says more
+				_ = os.Remove(path + partial) // the first error is the one to return
 			}
 		}
 	}()
@@ -137,8 +140,8 @@ func compressor(file *os.File, c Compression) (io.WriteCloser, error) {
 	return nil, fmt.Errorf("unknown compression %q", c)
 }
 
-// find returns the path and size of a file of the set, in any compression;
-// empty: it is not there.
+// find returns the path and size of a file of the set, in any compression. The path
+// is empty if there is none.
 func find(dir, name string) (path string, size int64, err error) {
 	for _, c := range []Compression{Plain, Gzip, Zstd} {
 		candidate := filepath.Join(dir, name+".csv"+string(c))

@@ -14,22 +14,22 @@ import (
 	"exchequer/ledger"
 )
 
-// Progress is how far an import has come.
+// Progress is the progress of an import.
 type Progress struct {
 	File  string // that is being read
 	Rows  int64  // of all files
-	Bytes int64  // read of all files, as they lie on the disk
+	Bytes int64  // read of all files, as stored on disk
 	Total int64  // their size
 }
 
 // batchRows is how many rows are written at once.
 const batchRows = 40_000
 
-// Import reads a folder that Export, or another program, has written. Any file
-// may be missing, but transactions.csv and postings.csv go together. What is
-// known already is skipped; the first thing that is wrong ends the import, and
-// nothing of its batch is written. A time before oldest is wrong; zero stands
-// for [ledger.DefaultOldest]. Progress may be nil.
+// Import reads a folder that Export or another program has written. Any file may be
+// missing, except that transactions.csv and postings.csv go together. What is
+// already in the ledger is skipped. The first error ends the import, and nothing of
+// its batch is written. A time before oldest is an error; zero means
+// [ledger.DefaultOldest]. progress may be nil.
 func Import(ctx context.Context, l *ledger.Ledger, dir string, oldest time.Time, progress func(Progress)) (ledger.Written, error) {
 	r := &reader{dir: dir, paths: map[string]string{}}
 	var sum ledger.Written
@@ -61,24 +61,24 @@ func Import(ctx context.Context, l *ledger.Ledger, dir string, oldest time.Time,
 	return sum, nil
 }
 
-// A reader makes batches of the files.
+// A reader reads the files into batches.
 type reader struct {
 	dir   string
-	paths map[string]string // by name, those that are there
+	paths map[string]string // of the files that exist, by name
 	total int64
 	read  atomic.Int64
 	rows  int64
 }
 
-// A batch and how far the reader was when it was full.
+// A batch is a batch of the ledger and the position of the reader after it.
 type batch struct {
 	ledger.Batch
 	file string
 	rows int64
 }
 
-// find looks which files of the set are there. A CSV file that is not part of
-// the set is most often one whose name is wrong, so it is not passed over.
+// find finds the files of the set. It returns an error for any other CSV file, which
+// is most often one whose name is wrong.
 func (r *reader) find() error {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
@@ -112,8 +112,8 @@ func (r *reader) find() error {
 	return nil
 }
 
-// settings gives the ledger its name, unless it has one. Money written with
-// other decimals would mean something else.
+// settings gives the ledger its settings if it has none. With other decimals the
+// amounts would mean something else, so it returns an error.
 func (r *reader) settings(ctx context.Context, l *ledger.Ledger) error {
 	if r.paths["settings"] == "" {
 		return nil
@@ -140,7 +140,7 @@ func (r *reader) settings(ctx context.Context, l *ledger.Ledger) error {
 	return err
 }
 
-// write reads in one goroutine while the batch before is written by another.
+// write writes batches while another goroutine reads the next one.
 func (r *reader) write(ctx context.Context, write func(batch) error) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -157,7 +157,7 @@ func (r *reader) write(ctx context.Context, write func(batch) error) error {
 			}
 		})
 	}()
-	for b := range batches { // until the reader is done, so that it never outlives us
+	for b := range batches { // until the reader has returned
 		if writeErr == nil {
 			if writeErr = write(b); writeErr != nil {
 				stop()
@@ -170,7 +170,7 @@ func (r *reader) write(ctx context.Context, write func(batch) error) error {
 	return readErr
 }
 
-// batches reads all files, in the order in which one names the other.
+// batches reads all files, each after those whose refs it names.
 func (r *reader) batches(send func(batch) error) error {
 	for _, step := range []struct {
 		name             string
@@ -205,7 +205,7 @@ func (r *reader) batches(send func(batch) error) error {
 	return nil
 }
 
-// A sender gathers the rows of one file into batches.
+// A sender collects the rows of one file into batches.
 type sender struct {
 	reader *reader
 	send   func(batch) error
@@ -214,7 +214,7 @@ type sender struct {
 	rows   int
 }
 
-// wrote counts rows that the batch got, and sends it when it is full.
+// wrote counts rows added to the batch, and sends it when it is full.
 func (s *sender) wrote(rows int) error {
 	s.rows += rows
 	s.reader.rows += int64(rows)
@@ -251,9 +251,8 @@ func (r *reader) table(out *sender, needed, optional []string, read func(*table,
 	return t.err
 }
 
-// transactions reads transactions.csv and postings.csv side by side, so that
-// no more than a batch is held: the postings stand in the order of their
-// transactions.
+// transactions reads transactions.csv and postings.csv side by side, so that it
+// holds no more than a batch. Postings must be in the order of their transactions.
 func (r *reader) transactions(out *sender) error {
 	t, err := openTable(out.file, &r.read, []string{"origin", "ref", "at", "source"}, []string{"message"})
 	if err != nil {
@@ -296,10 +295,10 @@ func (r *reader) transactions(out *sender) error {
 	return errors.Join(t.err, p.err)
 }
 
-// nextOne says where the postings stand.
+// nextOne describes the next posting.
 func (t *table) nextOne(more bool) string {
 	if !more {
 		return t.file.Path + " has ended"
 	}
-	return fmt.Sprintf("next in postings is %q (%s); they stand in the order of their transactions", t.text("transaction"), t.place())
+	return fmt.Sprintf("next in postings is %q (%s); they must be in the order of their transactions", t.text("transaction"), t.place())
 }

@@ -13,8 +13,8 @@ import (
 	"exchequer/ledger/importer/csvfile"
 )
 
-// A table is a file of the set that is being read, row by row. The first thing
-// that is wrong stays in err, and ends it.
+// A table reads a file of the set row by row. It stops at the first error, which it
+// keeps in err.
 type table struct {
 	file  *csvfile.File
 	index map[string]int
@@ -23,8 +23,8 @@ type table struct {
 	err   error
 }
 
-// openTable begins to read a file. It must have the needed columns, may have
-// the optional ones, in any order, and no others.
+// openTable opens a file. The file must have the needed columns and may have the
+// optional ones, in any order, and no others.
 func openTable(path string, read *atomic.Int64, needed, optional []string) (*table, error) {
 	file, err := csvfile.Open(path, csvfile.Format{Delimiter: ','}, read)
 	if err != nil {
@@ -51,7 +51,7 @@ func openTable(path string, read *atomic.Int64, needed, optional []string) (*tab
 
 func (t *table) close() { t.file.Close() }
 
-// next reads a row, false at the end and after an error.
+// next reads the next row. It returns false at the end and after an error.
 func (t *table) next() bool {
 	if t.err != nil {
 		return false
@@ -79,7 +79,7 @@ func (t *table) next() bool {
 
 func (t *table) place() string { return t.file.Path + ":" + strconv.Itoa(t.line) }
 
-// text returns a field; empty where the file does not have the column.
+// text returns a field, empty if the file does not have the column.
 func (t *table) text(name string) string {
 	i, found := t.index[name]
 	if !found {

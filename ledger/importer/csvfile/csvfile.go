@@ -1,6 +1,6 @@
-// Package csvfile reads CSV files as streams: plain, gzip and zstd, told apart
-// by their first bytes, with or without a byte order mark and with any line
-// ends. It never holds more than a row, and refuses rows that are too long.
+// Package csvfile reads CSV files as streams. It recognises plain, gzip and zstd by
+// their first bytes, and accepts a byte order mark and any line endings. It never
+// holds more than a row, and returns an error for rows that are too long.
 package csvfile
 
 import (
@@ -20,18 +20,18 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// The longest that are read. A longer row is most often a quote that nobody
-// closed, and would otherwise take the rest of the file into memory.
+// The longest field and row. A longer row is most often an unclosed quote, which
+// would otherwise read the rest of the file into memory.
 const (
-	MaxField = 64 << 10 // to be checked by the caller, who can name the column
+	MaxField = 64 << 10 // checked by the caller, who knows the column's name
 	maxRow   = 4 << 20
 	buffered = 64 << 10
 )
 
-// Windows1252 is the other encoding that is understood.
+// Windows1252 is the one encoding beside UTF-8.
 const Windows1252 = "windows-1252"
 
-// A Format is how a file is written.
+// A Format is the format of a file.
 type Format struct {
 	Delimiter rune
 	Encoding  string // UTF-8 unless Windows1252
@@ -44,7 +44,7 @@ type File struct {
 	closers []func()
 	csv     *csv.Reader
 	limit   *limitedReader
-	last    int // line of the row that was read last
+	last    int // line of the latest row
 }
 
 // A SyntaxError is a row that is not CSV. The next row can be read.
@@ -53,11 +53,11 @@ type SyntaxError struct {
 	Text string
 }
 
-// Error says what is wrong, without the place.
+// Error returns what is wrong, without the place.
 func (e *SyntaxError) Error() string { return e.Text }
 
-// Open begins to read a file and reads its header. Read counts the bytes of
-// the file as it lies on the disk.
+// Open opens a file and reads its header. read counts the bytes of the file as
+// stored on disk.
 func Open(path string, format Format, read *atomic.Int64) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -71,7 +71,7 @@ func Open(path string, format Format, read *atomic.Int64) (*File, error) {
 	return f, nil
 }
 
-// Close ends the reading.
+// Close closes the file.
 func (f *File) Close() {
 	for _, c := range f.closers {
 		c()
@@ -101,8 +101,8 @@ func (f *File) begin(file *os.File, format Format, read *atomic.Int64) error {
 	return f.readHeader()
 }
 
-// decompress recognises gzip and zstd by their first bytes, and skips a byte
-// order mark.
+// decompress decompresses gzip and zstd, which it recognises by their first bytes,
+// and skips a byte order mark.
 func (f *File) decompress(raw *bufio.Reader) (*bufio.Reader, error) {
 	magic, err := raw.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -131,7 +131,7 @@ func (f *File) decompress(raw *bufio.Reader) (*bufio.Reader, error) {
 	return text, nil
 }
 
-// whole says what an early end of compressed data means.
+// whole returns a clearer error for compressed data that ends early.
 func whole(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return errors.New("the compressed data ends early: the file is not complete")
@@ -139,9 +139,9 @@ func whole(err error) error {
 	return err
 }
 
-// Read returns the next row's fields, which are valid until the next call, and
-// the line on which it starts. After a [*SyntaxError] the next row can be read,
-// after any other error none; the end is io.EOF.
+// Read returns the next row's fields, which are valid until the next call, and the
+// line on which it starts. It returns io.EOF at the end. After a [*SyntaxError] the
+// next row can be read, after any other error none.
 func (f *File) Read() (fields []string, line int, err error) {
 	f.limit.allow = f.csv.InputOffset() + maxRow + buffered
 	fields, err = f.csv.Read()
@@ -189,8 +189,8 @@ func (f *File) readHeader() error {
 	return nil
 }
 
-// BaseName is a file's name without directory, .gz and .zst: compressing a file does
-// not rename it.
+// BaseName returns a file's name without directory, .gz and .zst, so that refs do
+// not depend on compression.
 func BaseName(path string) string {
 	base := filepath.Base(path)
 	base = strings.TrimSuffix(base, ".gz")
@@ -199,7 +199,7 @@ func BaseName(path string) string {
 
 var errLongRow = errors.New("row too long")
 
-// A limitedReader ends with errLongRow when more was read than allow.
+// A limitedReader returns errLongRow once it has read more than allow.
 type limitedReader struct {
 	from        io.Reader
 	read, allow int64

@@ -1,13 +1,16 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/internal/postgres"
 	"exchequer/ledger"
 )
 
@@ -49,4 +52,39 @@ func dump(t testing.TB, db *pgxpool.Pool) map[string][]string {
 		tables[table] = rowsOf(t, db, "SELECT r::text FROM "+table+" r ORDER BY r::text")
 	}
 	return tables
+}
+
+func grant() ledger.Batch {
+	b := village()
+	b.Transactions = []ledger.Transaction{transaction("grant", noon, ledger.Posting{"mint", -1000}, ledger.Posting{"ann", 1000})}
+	b.Sales = []ledger.Sale{{Origin: "test", Ref: "s", At: noon, Item: "bread", Direction: ledger.DirectionSale, Quantity: 1, Total: 5}}
+	return b
+}
+
+// blocked waits until a backend of the application waits for a lock.
+func blocked(t *testing.T, db *pgxpool.Pool, application string) (pid int) {
+	t.Helper()
+	for range 2000 {
+		err := db.QueryRow(t.Context(), `SELECT pid FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`, application).Scan(&pid)
+		if err == nil {
+			return pid
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("no backend waits for a lock")
+	return 0
+}
+
+func open(t *testing.T, url, application string) *pgxpool.Pool {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url, postgres.Options{ApplicationName: application})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
 }

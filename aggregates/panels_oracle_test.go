@@ -47,7 +47,7 @@ func TestPanelsAreWhatScanningThePostingsSays(t *testing.T) {
 			for _, days := range AllDays() {
 				r.checkPeriod(t, db, w, days)
 			}
-			for _, p := range []Population{PopulationPersonal, PopulationPrivate, PopulationAll} {
+			for _, p := range Populations() {
 				r.checkInequality(t, db, w, p)
 			}
 			r.checkWealth(t, db, w)
@@ -86,15 +86,12 @@ func (r record) checkPeriod(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 		return pointerTo(float64(moved.Transfers) / average)
 	}
 	want := &Overview{
-		Days: days, Start: s.Start, End: s.End, Bucket: unit, Balanced: true, Created: created, Destroyed: destroyed,
-		Supply:       Trend[int64]{Now: r.supply(s.End), Available: true},
-		Transactions: Trend[int64]{Now: all.Transactions, Available: true},
-		Active:       Trend[int64]{Now: r.active(s.Today.Add(-6*day), s.End), Available: true},
-		Active1:      r.active(s.Today, s.End), Active30: r.active(s.Today.Add(-29*day), s.End),
+		Basis: basisOf(s), Bucket: unit, Balanced: true, Created: created, Destroyed: destroyed,
+		Active1: r.active(s.Today, s.End), Active30: r.active(s.Today.Add(-29*day), s.End),
 	}
-	if v := velocity(s.Start, s.End); v != nil {
-		want.Velocity.Now, want.Velocity.Available = *v, true
-	} else {
+	want.Supply.Now, want.Transactions.Now = pointerTo(r.supply(s.End)), &all.Transactions
+	want.Active.Now = pointerTo(r.active(s.Today.Add(-6*day), s.End))
+	if want.Velocity.Now = velocity(s.Start, s.End); want.Velocity.Now == nil {
 		want.Velocity.Why = whyNoSupply
 	}
 	if !s.Today.Add(-13 * day).Before(r.first()) {
@@ -115,7 +112,7 @@ func (r record) checkPeriod(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	}
 	want.Holders = holders
 
-	activity := &Activity{Days: days, Start: s.Start, End: s.End, Bucket: unit}
+	activity := &Activity{Basis: basisOf(s), Bucket: unit}
 	for _, b := range buckets {
 		start, end := plus(s.Start, b.from), plus(s.Start, b.to+1)
 		if end.After(s.End) {
@@ -169,7 +166,7 @@ func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, 
 		t.Fatal(err)
 	}
 	sums, archived := r.holdings(p, w.Start)
-	want := &Inequality{Population: p, AsOf: w.Start, Archived: archived}
+	want := &Inequality{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Population: p, Archived: archived}
 	if p == PopulationPersonal {
 		today := w.Start.Truncate(day)
 		for d := today.Add(-29 * day); d.Before(today); d = d.Add(day) {
@@ -190,11 +187,11 @@ func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, 
 
 func (r record) checkWealth(t *testing.T, db *pgxpool.Pool, w cache.Window) {
 	t.Helper()
-	k, err := ComputeWealthByKind(t.Context(), db, w)
+	k, err := ComputeWealthByKind(t.Context(), db, w, NoParams{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &WealthByKind{AsOf: w.Start, Supply: r.supply(w.Start)}
+	want := &WealthByKind{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Supply: r.supply(w.Start)}
 	balances := r.balances(w.Start)
 	for _, kind := range ledger.Kinds() {
 		sum := KindWealth{Kind: kind}
@@ -214,7 +211,7 @@ func (r record) checkWealth(t *testing.T, db *pgxpool.Pool, w cache.Window) {
 		t.Errorf("wealth by kind (-scanned +got):\n%s", diff)
 	}
 
-	l, err := ComputeRichest(t.Context(), db, w)
+	l, err := ComputeRichest(t.Context(), db, w, NoParams{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// takenOver is how soon another process has the lock of one that died: a lease
-// of 4 s, a poll, and room for a busy machine. Without leases it would take the
-// producer's timeout, 15 s and more.
+// takenOver is how soon another process has the lock of one that died: a lease of
+// 4 s, a poll, and room for a busy machine. Without leases it would be the producer's
+// timeout of 15 s or more.
 const takenOver = 8 * time.Second
 
 func TestALockHolderThatIsKilledMidProducerIsReplaced(t *testing.T) {
@@ -91,7 +91,7 @@ func TestALockHolderThatFrozeCannotPublishWhenItWakes(t *testing.T) {
 	})
 }
 
-// passesOn waits until another than the holder has the lock of the overview.
+// passesOn waits until another process has the lock of the overview.
 func (f *fleet) passesOn(holder string, since time.Time) {
 	f.t.Helper()
 	eventually(f.t, "another process takes the lock", func() error {
@@ -107,7 +107,7 @@ func (f *fleet) passesOn(holder string, since time.Time) {
 	}
 }
 
-// published is the window of the overview in Redis, as a number that grows.
+// published returns the window of the overview in Redis, as a growing number.
 func (f *fleet) published() int64 {
 	f.t.Helper()
 	keys, err := f.look.Keys(f.t.Context(), "exchequer:{fleet:economy.overview}:*:30").Result()
@@ -121,8 +121,7 @@ func (f *fleet) published() int64 {
 	return window
 }
 
-// eventuallyWhole asks for the home page as one who reloads it until it is
-// whole.
+// eventuallyWhole requests the home page again and again until it is complete.
 func (p *process) eventuallyWhole() error {
 	var err error
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {

@@ -17,7 +17,7 @@ import (
 	"exchequer/ledger"
 )
 
-// TestTheAPIIsWhatScanningSays compares what programs are told with the same
+// TestTheAPIIsWhatScanningSays compares the values of the API with the same
 // numbers by scanning every posting and every sale, on random ledgers. The
 // window begins with an hour, so that nothing is taken in proportion.
 func TestTheAPIIsWhatScanningSays(t *testing.T) {
@@ -143,7 +143,7 @@ func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q Sta
 func (r record) checkFlow(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) {
 	t.Helper()
 	s := r.span(w, days)
-	want := &Flow{Period: s.period()}
+	want := &Flow{Basis: basisOf(s)}
 	sources := map[string]*SourceFlow{}
 	paid, received := map[ledger.Kind]int64{}, map[ledger.Kind]int64{}
 	for _, tx := range r.transactions {
@@ -221,7 +221,7 @@ func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 		return total
 	}
 	want := &Health{
-		Period: s.period(),
+		Basis:  basisOf(s),
 		Supply: SupplyAccount{Opening: r.supply(s.Start), Created: created, Destroyed: destroyed, Closing: r.supply(s.End), Holds: true},
 	}
 	ratio := func(moved int64, start, end time.Time) *float64 {
@@ -270,7 +270,7 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 	for _, ref := range []string{"a00", "a07", "a13"} {
 		of := r.accounts[ref]
 		want := &Account{
-			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Period: s.period(),
+			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
 		}
 		if !of.Archived.IsZero() {
 			want.Archived = &of.Archived

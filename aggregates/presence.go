@@ -8,19 +8,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// presence is how many holders had a posting, by day.
+// presence is on which days holders had a posting. Days count from the start of
+// the period.
 type presence struct {
-	first int     // day of the period with which weeks begins; not above 0
-	weeks []int64 // holders with a posting on the day or on one of the 6 before it
-	last  []int   // day of each holder's latest posting
+	first int     // the day with which weeks begins; not above 0
+	weeks []int64 // how many holders had a posting on the day or on one of the 6 before it
+	last  []int   // the day of each holder's latest posting
 }
 
-// never is the latest posting of who has none.
+// never is the day of the latest posting of a holder without any.
 const never = -1 << 31
 
-// readPresence reads on which days of s, and at least of the last 30, holders
-// had postings, by accounts that are not system, archived since or not: they
-// were active then.
+// readPresence reads on which days of s, and of the last 30 days at least,
+// holders had postings by accounts that are not system. Accounts that were
+// archived since count: they were active then.
 func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 	p := &presence{first: min(-6, s.days()-30)}
 	places := map[string]int{} // by holder
@@ -42,9 +43,9 @@ func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 		return nil, fmt.Errorf("holders: %w", err)
 	}
 
-	// The weeks are counted by where holders enter and leave them. A list a day
-	// takes the database a third of the time of joining and counting there, and
-	// is read as fast.
+	// A holder enters the count of a week with a posting and leaves it 7 days
+	// later. One list of accounts a day takes the database a third of the time
+	// that joining and counting there would take.
 	const query = `
 		SELECT day, array_agg(account) FROM account_days WHERE day BETWEEN $1 AND $2
 		GROUP BY day ORDER BY day`
@@ -75,12 +76,12 @@ func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 	return p, nil
 }
 
-// week returns how many holders had a posting on a day of the period or on one
-// of the 6 days before it.
-func (p *presence) week(day int) int64 { return p.weeks[day-p.first] }
+// activeInWeek returns how many holders had a posting on the day or on one of the
+// 6 days before it.
+func (p *presence) activeInWeek(day int) int64 { return p.weeks[day-p.first] }
 
-// since returns how many holders had a posting on a day of the period or later.
-func (p *presence) since(day int) (n int64) {
+// activeSince returns how many holders had a posting on the day or later.
+func (p *presence) activeSince(day int) (n int64) {
 	for _, last := range p.last {
 		if last >= day {
 			n++

@@ -3,7 +3,6 @@ package aggregates
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,7 +11,7 @@ import (
 	"exchequer/ledger"
 )
 
-// StatsQuery picks the accounts that [Stats] counts.
+// StatsQuery selects the accounts that [Stats] counts.
 type StatsQuery struct {
 	Kind   ledger.Kind // empty: every kind
 	Status string      // "active", "archived", or empty for both
@@ -35,17 +34,15 @@ type StatsRow struct {
 	Transactions int64       `json:"transactions" doc:"Postings on these accounts: a transaction between two of them counts for both."`
 }
 
-// NewStats registers the memo "stats", which every write of accounts or
-// transactions invalidates: it is cheap enough to be computed each time.
+// NewStats registers the memo "stats". It is cheap, so every write of accounts
+// or transactions invalidates it.
 func NewStats(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[StatsQuery, *Stats] {
-	spec := cache.Spec{Name: "stats", Window: 30 * time.Second, Tags: []string{"accounts", "transactions"}}
-	return cache.NewMemo(c, spec, func(ctx context.Context, w cache.Window, q StatsQuery) (*Stats, error) {
-		return ComputeStats(ctx, db, w, q)
-	}).Usual(StatsQuery{})
+	spec := cache.Spec{Name: "stats", Window: window, Tags: []string{"accounts", "transactions"}}
+	return cache.NewMemo(c, spec, on(db, ComputeStats)).Usual(StatsQuery{})
 }
 
-// ComputeStats reads the accounts as they are; archived are those that were by
-// w's start. Its cost follows the number of accounts.
+// ComputeStats counts the accounts as they are now. Archived are those that were
+// archived by w's start. Its cost follows the number of accounts.
 func ComputeStats(ctx context.Context, db *pgxpool.Pool, w cache.Window, q StatsQuery) (*Stats, error) {
 	const query = `
 		SELECT kind, status, count(*) AS accounts, coalesce(sum(balance), 0)::bigint AS balance,

@@ -1,0 +1,83 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/semaphore"
+)
+
+// mostExisting is how many refs a process remembers: at 512 bytes each at most,
+// a few megabytes.
+const mostExisting = 1 << 14
+
+// longestRef is how many bytes a ref of the ledger has at most.
+const longestRef = 512
+
+// Look-ups use at most three database connections at a time and a second each,
+// so that many unknown refs leave the other connections to the producers.
+const (
+	lookupsAtOnce = 3
+	lookupTimeout = time.Second
+)
+
+// Exists reports which refs are in the ledger. Only these become keys of a
+// memo: an unknown ref costs one index look-up and leaves nothing behind. A ref
+// that exists is looked up once, since the ledger never removes any.
+type Exists struct {
+	refs   *otter.Cache[string, struct{}] // that exist
+	places *semaphore.Weighted
+	lookup func(ctx context.Context, ref string) (bool, error)
+}
+
+// NewExists returns an Exists that calls lookup for refs that it does not
+// remember.
+func NewExists(lookup func(ctx context.Context, ref string) (bool, error)) *Exists {
+	return &Exists{
+		refs:   otter.Must(&otter.Options[string, struct{}]{MaximumSize: mostExisting}),
+		places: semaphore.NewWeighted(lookupsAtOnce),
+		lookup: lookup,
+	}
+}
+
+// Has reports whether the ref exists. It returns an error if it could not look
+// it up within a second.
+func (e *Exists) Has(ctx context.Context, ref string) (bool, error) {
+	if len(ref) > longestRef || !utf8.ValidString(ref) || strings.ContainsRune(ref, 0) {
+		return false, nil // the database would refuse to compare it
+	}
+	if _, ok := e.refs.GetIfPresent(ref); ok {
+		return true, nil
+	}
+	if err := e.places.Acquire(ctx, 1); err != nil {
+		return false, fmt.Errorf("look up a ref: %w", err)
+	}
+	defer e.places.Release(1)
+	// Cancelling a query closes its database connection, so the caller's
+	// context does not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+	defer cancel()
+	exists, err := e.lookup(ctx, ref)
+	if exists {
+		e.refs.Set(ref, struct{}{})
+	}
+	return exists, err
+}
+
+// existsIn returns an Exists that looks refs up by a query. Those with the same
+// places share the bound on connections.
+func existsIn(db *pgxpool.Pool, places *semaphore.Weighted, query string) *Exists {
+	e := NewExists(func(ctx context.Context, ref string) (exists bool, err error) {
+		if err := db.QueryRow(ctx, query, ref).Scan(&exists); err != nil {
+			return false, fmt.Errorf("look up a ref: %w", err)
+		}
+		return exists, nil
+	})
+	e.places = places
+	return e
+}

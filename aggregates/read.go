@@ -1,0 +1,45 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+)
+
+// A Basis is the part that values share: the period that they describe, and
+// whether there is anything to show. Where a value is the state of the ledger
+// and not a sum over time, it is the state at the period's end.
+type Basis struct {
+	Period `json:"period"`
+	Why    string `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
+}
+
+// whyNoLedger is the Why of an empty ledger.
+const whyNoLedger = "not available, because the ledger has no transactions yet"
+
+// read sets b and calls fill with the period of that many days that ends with
+// w's start, in a transaction that sees the ledger as it was at one moment. It
+// does not call fill for a ledger without transactions.
+func (b *Basis) read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days, fill func(context.Context, pgx.Tx, span) error) error {
+	b.Period = Period{Days: days.Key(), Start: w.Start, End: w.Start}
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
+		const query = `SELECT min(hour), max(hour) FROM activity_hours WHERE hour <= $1`
+		var first, last *time.Time
+		if err := tx.QueryRow(ctx, query, w.Start).Scan(&first, &last); err != nil {
+			return fmt.Errorf("read the ledger's first and last hour: %w", err)
+		}
+		if first == nil {
+			b.Why = whyNoLedger
+			return nil
+		}
+		s := spanOf(w, days, first.UTC(), last.UTC())
+		b.Start, b.End, b.Historical = s.Start, s.End, s.Historical
+		return fill(ctx, tx, s)
+	})
+}
