@@ -176,10 +176,7 @@ func (s *stats) reset() {
 	s.store.reset()
 }
 
-const (
-	ratioOver  = 5 * time.Minute
-	recentKept = 500 // latencies, of which the percentiles are
-)
+const ratioOver = 5 * time.Minute
 
 // recent is what a memo had counted at moments of the last five minutes.
 type recent struct {
@@ -224,46 +221,6 @@ func (c *Cache) tally() {
 	for _, m := range c.all() {
 		m.stats.recent.sample(m.stats.now())
 	}
-}
-
-// latencies remembers how long something took: for operators, since a reset,
-// and with the last ones as they were.
-type latencies struct {
-	mu    sync.Mutex
-	count uint64
-	sum   time.Duration
-	last  []time.Duration
-}
-
-func (l *latencies) record(took time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.last) < recentKept {
-		l.last = append(l.last, took)
-	} else {
-		l.last[l.count%recentKept] = took
-	}
-	l.count++
-	l.sum += took
-}
-
-func (l *latencies) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.count, l.sum, l.last = 0, 0, nil
-}
-
-func (l *latencies) latency() Latency {
-	l.mu.Lock()
-	n, sum, sorted := l.count, l.sum, slices.Clone(l.last)
-	l.mu.Unlock()
-	if n == 0 {
-		return Latency{}
-	}
-	slices.Sort(sorted)
-	// The nearest rank: a duration that was measured, none between two.
-	rank := func(percent int) time.Duration { return sorted[(len(sorted)*percent+99)/100-1] }
-	return Latency{Count: n, Mean: sum / time.Duration(n), P50: rank(50), P95: rank(95), P99: rank(99)}
 }
 
 // nameOf is how operators know a process by what it owns.
