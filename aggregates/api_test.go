@@ -46,7 +46,7 @@ func TestStatsAreNewAsSoonAsTheLedgerIsWritten(t *testing.T) {
 	// committed.
 	told := func(ctx context.Context, change ledger.Change) {
 		for _, tag := range change.Tags {
-			if err := c.Invalidate(ctx, cache.Soft, cache.OfTag(tag)); err != nil {
+			if err := c.Invalidate(ctx, cache.Soft, cache.OfTouched(tag)); err != nil {
 				t.Error(err)
 			}
 		}

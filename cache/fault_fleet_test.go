@@ -323,7 +323,7 @@ func TestAProducerThatRunsAsRedisComesBackIsNotRunAgain(t *testing.T) {
 				t.Errorf("it shows run %d of %d, want the first and only one", r.Value, runs)
 			}
 			there, err := a.cache.Status(t.Context(), "long", "")
-			if err != nil || !there.Cached {
+			if err != nil || there.Shared == nil || !there.Shared.Cached {
 				t.Errorf("Redis has %+v, %v, want the value", there, err)
 			}
 		})

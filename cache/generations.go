@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -55,41 +53,15 @@ func scopeKey(tenant, memo, p string) string { return "key:" + tenant + ":" + me
 // Invalidate marks the values of the scopes as stale, or forbids them. It is
 // in force here when it returns, and everywhere else within a second. A
 // producer that runs meanwhile does not undo it: what it computes counts as
-// from before.
+// from before. A scope of nothing is an *UnknownMemoError, an *UnknownTagError
+// or a *MalformedError; then nothing is invalidated.
 func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) error {
-	var names []string
-	var once string
-	for _, s := range scopes {
-		switch s.kind {
-		case "once":
-			once = c.tenant + ":" + s.name
-		case "key":
-			names = append(names, scopeKey(c.tenant, s.name, s.params))
-		case "memo":
-			names = append(names, scopeMemo(c.tenant, s.name))
-		case "tag":
-			names = append(names, scopeTag(c.tenant, s.name))
-		case "tenant":
-			names = append(names, scopeTenant(c.tenant))
-		case "all":
-			names = append(names, scopeEverything)
-		case "memos":
-			matched, err := c.matching(s.name)
-			if err != nil {
-				return fmt.Errorf("invalidate: %w", err)
-			}
-			for _, memo := range matched {
-				names = append(names, scopeMemo(c.tenant, memo))
-			}
-		}
+	names, once, err := c.resolve(scopes)
+	if err != nil {
+		return fmt.Errorf("invalidate: %w", err)
 	}
 	if len(names) == 0 {
 		return nil
-	}
-	for _, name := range names {
-		if strings.Contains(name, "\n") { // between the scopes of a message
-			return fmt.Errorf("invalidate: %q is no scope: it has two lines", name)
-		}
 	}
 	// The generation first, so that whoever looks from now on sees it; then this
 	// process; then the others, who would find out by themselves within a second.
@@ -106,21 +78,6 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 		c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
 	}
 	return nil
-}
-
-// matching returns the names of the memos that a pattern matches.
-func (c *Cache) matching(pattern string) ([]string, error) {
-	var names []string
-	for _, m := range c.all() {
-		ok, err := path.Match(pattern, m.about.Name)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
-		}
-		if ok {
-			names = append(names, m.about.Name)
-		}
-	}
-	return names, nil
 }
 
 // generations is what a process knows of invalidations. A value carries the

@@ -63,8 +63,8 @@ func (l *latencies) latency() Latency {
 	}
 	slices.Sort(sorted)
 	return Latency{
-		Count: n, Mean: sum / time.Duration(n),
-		P50: percentile(sorted, 50), P95: percentile(sorted, 95), P99: percentile(sorted, 99),
+		Count: n, Mean: SecondsOf(sum / time.Duration(n)),
+		P50: SecondsOf(percentile(sorted, 50)), P95: SecondsOf(percentile(sorted, 95)), P99: SecondsOf(percentile(sorted, 99)),
 	}
 }
 

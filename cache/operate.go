@@ -17,7 +17,11 @@ import (
 
 // A RoundTrip is how long each step of TestRoundTrip took, zero for those that
 // it did not come to.
-type RoundTrip struct{ Set, Get, Delete time.Duration }
+type RoundTrip struct {
+	Set    Seconds `json:"setSeconds"`
+	Get    Seconds `json:"getSeconds"`
+	Delete Seconds `json:"deleteSeconds"`
+}
 
 // TestRoundTrip writes a small value to the shared level, reads it back and
 // deletes it. It asks the servers themselves, in an outage too, so that its
@@ -34,7 +38,7 @@ var errReadBack = errors.New("what was read is not what was written")
 
 // roundTrip times the steps of a round trip.
 func roundTrip(set func() error, get func() (string, error), del func() (bool, error)) (trip RoundTrip, err error) {
-	timed := func(took *time.Duration, step string, f func() error) {
+	timed := func(took *Seconds, step string, f func() error) {
 		if err != nil {
 			return
 		}
@@ -42,7 +46,7 @@ func roundTrip(set func() error, get func() (string, error), del func() (bool, e
 		if failed := f(); failed != nil {
 			err = fmt.Errorf("%s: %w", step, failed)
 		}
-		*took = max(time.Since(began), 1) // it was done
+		*took = SecondsOf(max(time.Since(began), 1)) // it was done
 	}
 	timed(&trip.Set, "set", set)
 	timed(&trip.Get, "get", func() error {
@@ -95,7 +99,9 @@ func (m *Memory) Holder(_ context.Context, key string) (owner string, left time.
 }
 
 // Stats implements Store.
-func (m *Memory) Stats(context.Context) SharedStats { return SharedStats{Kind: "memory"} }
+func (m *Memory) Stats(context.Context) SharedStats {
+	return SharedStats{SharedHealth: SharedHealth{Kind: "memory"}}
+}
 
 // RoundTrip implements Store.
 func (r *Redis) RoundTrip(ctx context.Context, key string) (RoundTrip, error) {
@@ -132,9 +138,9 @@ func (r *Redis) Holder(ctx context.Context, key string) (owner string, left time
 func (r *Redis) Stats(ctx context.Context) SharedStats {
 	pool := r.client.PoolStats()
 	server := &RedisStats{Mode: r.mode, Connections: int(pool.TotalConns), Idle: int(pool.IdleConns), Timeouts: uint64(pool.Timeouts)}
-	s := SharedStats{Kind: "redis", Server: server}
+	s := SharedStats{SharedHealth: SharedHealth{Kind: "redis"}, Server: server}
 	if since, why := r.outage.state(); why != nil {
-		s.Away, s.Since, s.Reason = true, since, why.Error()
+		s.Away, s.AwaySince, s.Reason = true, since, why.Error()
 		server.Unknown = "not asked while it is away"
 		return s
 	}
@@ -191,7 +197,7 @@ func inspect(ctx context.Context, client *redis.Client) RedisNode {
 	if err := client.Ping(ctx).Err(); err != nil {
 		node.Unknown = err.Error()
 	} else {
-		node.Ping = time.Since(began)
+		node.Ping = SecondsOf(time.Since(began))
 	}
 	text, err := client.Info(ctx).Result()
 	if err != nil {

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -105,36 +102,4 @@ func TestTheHealthOfTheCacheCountsKeysWhoseRefreshFails(t *testing.T) {
 	within(t, "readers see an earlier number, and health says so before a circuit opens", func() bool { return says("degraded", 1) })
 	down.Store(false)
 	within(t, "it is well again", func() bool { return says("ok", 0) })
-}
-
-func TestEqualReasonsAreOneAndLeadToTheRunbook(t *testing.T) {
-	t.Parallel()
-	_, got := healthOf(cache.Health{
-		Shared: cache.SharedStats{Kind: "redis", Away: true, Reason: "refused"},
-		Memos: []cache.MemoHealth{
-			{Memo: "flow", Keys: 3, Degraded: 1, Circuit: "closed"},
-			{Memo: "item", Keys: 9, Circuit: "half-open"},
-			{Memo: "market", Keys: 4, Degraded: 4, Circuit: "open"},
-			{Memo: "stats", Keys: 1, Circuit: "closed"},
-		},
-	})
-	want := []string{
-		"going on without Redis: refused (runbook: Redis is away)",
-		"2 memos: refresh failed (runbook: A producer fails)",
-		"market: circuit open (runbook: A circuit is open)",
-		"item: circuit half-open (runbook: A circuit is open)",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	runbook, err := os.ReadFile("../docs/runbook.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, reason := range got {
-		_, heading, _ := strings.Cut(reason, "(runbook: ")
-		if !strings.Contains(string(runbook), "\n## "+strings.TrimSuffix(heading, ")")+"\n") {
-			t.Errorf("%q leads to no heading of the runbook", reason)
-		}
-	}
 }

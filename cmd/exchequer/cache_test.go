@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/cache"
 	"exchequer/internal/testkit"
 )
 
@@ -50,7 +51,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	wants(0, "cache health", "ok; the shared level is in redis")
 	wants(0, "cache reset", "counting from "+time.Now().UTC().Format("2006-01-02"))
 	_, out, _ := exchequer(t, "cache", "stats", "--json")
-	var stats statsAnswer
+	var stats cache.Stats
 	if err := json.Unmarshal([]byte(out), &stats); err != nil {
 		t.Errorf("stats --json: %v:\n%s", err, out)
 	}
@@ -68,7 +69,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	wants(2, "cache invalidate --memo stats --all", "can't be used together")
 	t.Run("with another token", func(t *testing.T) {
 		t.Setenv("EXCHEQUER_OPERATOR_TOKEN", "a-token-of-somebody-else")
-		wants(1, "cache stats", "EXCHEQUER_OPERATOR_TOKEN_FILE; it must be the same")
+		wants(1, "cache stats", "answered 403 Forbidden: this is not the operators' token", "must be the same here and at the server")
 	})
 
 	redis.Kill()

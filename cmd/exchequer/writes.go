@@ -27,7 +27,7 @@ const touchLimit = 2 * time.Second
 func (w writes) touched(ctx context.Context, change ledger.Change) {
 	var scopes []cache.Scope
 	for _, tag := range change.Tags {
-		scopes = append(scopes, cache.OfTag(tag))
+		scopes = append(scopes, cache.OfTouched(tag))
 	}
 	if change.ID != "" {
 		scopes = append(scopes, cache.Once(change.ID))
