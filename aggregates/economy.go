@@ -43,7 +43,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Overview: cache.NewMemo(c, spec("economy.overview"), func(ctx context.Context, w cache.Window, d Days) (*Overview, error) {
 			return ComputeOverview(ctx, db, w, d)
 		}).Usual(AllDays()...),
-		Inequality: cache.NewMemo(c, spec("economy.distribution"), func(ctx context.Context, w cache.Window, p Population) (*Inequality, error) {
+		Inequality: cache.NewMemo(c, spec("economy.inequality"), func(ctx context.Context, w cache.Window, p Population) (*Inequality, error) {
 			return ComputeInequality(ctx, db, w, p)
 		}).Usual(PopulationPersonal, PopulationPrivate, PopulationAll),
 		Activity: cache.NewMemo(c, spec("economy.activity"), func(ctx context.Context, w cache.Window, d Days) (*Activity, error) {

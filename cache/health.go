@@ -51,7 +51,7 @@ func (c *Cache) sharedHealth() SharedHealth {
 	if r, ok := c.store.(*Redis); ok {
 		h.Kind = "redis"
 		if since, why := r.outage.state(); why != nil {
-			h.Away, h.AwaySince, h.Reason = true, since, why.Error()
+			h.Down, h.DownSince, h.Reason = true, since, why.Error()
 		}
 	}
 	return h
@@ -61,8 +61,8 @@ func (c *Cache) sharedHealth() SharedHealth {
 // tells what to do. They may name hosts.
 func (h Health) Reasons() []string {
 	reasons := []string{}
-	if h.Shared.Away {
-		reasons = append(reasons, "going on without Redis: "+h.Shared.Reason+" (runbook: Redis is away)")
+	if h.Shared.Down {
+		reasons = append(reasons, "going on without Redis: "+h.Shared.Reason+" (runbook: Redis is down)")
 	}
 	for _, wrong := range []struct {
 		what string

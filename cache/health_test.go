@@ -13,7 +13,7 @@ import (
 func TestEqualReasonsAreOneAndLeadToTheRunbook(t *testing.T) {
 	t.Parallel()
 	got := cache.Health{
-		Shared: cache.SharedHealth{Kind: "redis", Away: true, Reason: "refused"},
+		Shared: cache.SharedHealth{Kind: "redis", Down: true, Reason: "refused"},
 		Memos: []cache.MemoHealth{
 			{Memo: "flow", Keys: 3, Degraded: 1, Circuit: "closed"},
 			{Memo: "item", Keys: 9, Circuit: "half-open"},
@@ -22,7 +22,7 @@ func TestEqualReasonsAreOneAndLeadToTheRunbook(t *testing.T) {
 		},
 	}.Reasons()
 	want := []string{
-		"going on without Redis: refused (runbook: Redis is away)",
+		"going on without Redis: refused (runbook: Redis is down)",
 		"2 memos: refresh failed (runbook: A producer fails)",
 		"market: circuit open (runbook: A circuit is open)",
 		"item: circuit half-open (runbook: A circuit is open)",

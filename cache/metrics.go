@@ -69,7 +69,7 @@ type metrics struct {
 	hits, misses, stale, errors, refreshes *prometheus.Desc
 	ratio, circuit, degraded               *prometheus.Desc
 	offset, bytes                          *prometheus.Desc
-	away, outages                          *prometheus.Desc
+	up, outages                            *prometheus.Desc
 }
 
 func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
@@ -94,7 +94,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 		circuit:    desc("circuit_open", "1 while the memo's circuit is open, 0.5 while it is tried.", "memo"),
 		degraded:   desc("degraded_keys", "Of the keys asked for in the last two windows, those whose refresh failed: readers see an earlier value with a reason, or nothing.", "memo"),
 		offset:     desc("clock_offset_seconds", "The fleet's clock minus this machine's."),
-		away:       desc("store_away", "1 while the process goes on without the shared level."),
+		up:         desc("store_up", "0 while the process goes on without the shared level, else 1."),
 		outages:    desc("store_outages_total", "Times that the process went on without the shared level, however briefly."),
 		bytes:      desc("process_level_bytes", "Weight of the values at the process level."),
 	}
@@ -114,7 +114,7 @@ func (m *metrics) unregister() {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.degraded, m.offset, m.bytes, m.away, m.outages} {
+	for _, d := range []*prometheus.Desc{m.hits, m.misses, m.stale, m.errors, m.refreshes, m.ratio, m.circuit, m.degraded, m.offset, m.bytes, m.up, m.outages} {
 		ch <- d
 	}
 }
@@ -128,11 +128,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()), labels...)
 	}
 	gauge(m.offset, float64(m.cache.offset.Load())/1e9)
-	away := 0.
+	up := 1.
 	if m.cache.storeErr() != nil {
-		away = 1
+		up = 0
 	}
-	gauge(m.away, away)
+	gauge(m.up, up)
 	if s, ok := m.cache.store.(interface{ Outages() uint64 }); ok {
 		ch <- prometheus.MustNewConstMetric(m.outages, prometheus.CounterValue, float64(s.Outages()))
 	}

@@ -89,7 +89,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 			"circuit_open{memo=item}":                   0,
 			"degraded_keys{memo=item}":                  0,
 			"clock_offset_seconds{}":                    0,
-			"store_away{}":                              0,
+			"store_up{}":                                1,
 		}
 		wantSeries(t, got(0), want, "the process that computed")
 		other := map[string]float64{}
@@ -99,6 +99,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		other["hits_total{level=process memo=item}"] = 1
 		other["hits_total{level=shared memo=item}"] = 1
 		other["refreshes_total{memo=item outcome=found}"] = 1
+		other["store_up{}"] = 1
 		other["producer_seconds{memo=item}"] = 0
 		other["store_seconds{memo=item}"] = 1
 		other["hit_ratio_5m{memo=item}"] = 1

@@ -140,8 +140,8 @@ func (r *Redis) Stats(ctx context.Context) SharedStats {
 	server := &RedisStats{Mode: r.mode, Connections: int(pool.TotalConns), Idle: int(pool.IdleConns), Timeouts: uint64(pool.Timeouts)}
 	s := SharedStats{SharedHealth: SharedHealth{Kind: "redis"}, Server: server}
 	if since, why := r.outage.state(); why != nil {
-		s.Away, s.AwaySince, s.Reason = true, since, why.Error()
-		server.Unknown = "not asked while it is away"
+		s.Down, s.DownSince, s.Reason = true, since, why.Error()
+		server.Unknown = "not asked while it is down"
 		return s
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*redisPatience)

@@ -329,7 +329,7 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	c := open(t, cache.Deps{Store: redisStore(t, server.Addr), Registerer: registry})
 	get(t, s.memo(c), One{})
 	shared := c.Stats(t.Context()).Shared
-	if shared.Kind != "redis" || shared.Away || shared.Server == nil {
+	if shared.Kind != "redis" || shared.Down || shared.Server == nil {
 		t.Fatalf("Stats().Shared = %+v", shared)
 	}
 	got := *shared.Server
@@ -343,19 +343,19 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	}
 
 	server.Kill()
-	eventually(t, 10*time.Second, "an outage is seen", func() bool { return c.Stats(t.Context()).Shared.Away })
+	eventually(t, 10*time.Second, "an outage is seen", func() bool { return c.Stats(t.Context()).Shared.Down })
 	shared = c.Stats(t.Context()).Shared
-	if shared.Reason == "" || time.Since(shared.AwaySince) > time.Minute || shared.Server.Mode != "single" || shared.Server.Unknown == "" {
+	if shared.Reason == "" || time.Since(shared.DownSince) > time.Minute || shared.Server.Mode != "single" || shared.Server.Unknown == "" {
 		t.Errorf("in an outage: %+v, %+v", shared, shared.Server)
 	}
-	if away := scrape(t, registry)["store_away{}"]; away != 1 {
-		t.Errorf("store_away = %v in an outage, want 1", away)
+	if up := scrape(t, registry)["store_up{}"]; up != 0 {
+		t.Errorf("store_up = %v in an outage, want 0", up)
 	}
 	if trip, err := c.TestRoundTrip(t.Context()); err == nil {
 		t.Errorf("TestRoundTrip() without a server = %+v, want an error", trip)
 	}
-	if status, err := c.Status(t.Context(), "number", ""); err != nil || !status.Away || status.Key != "number" {
-		t.Errorf("Status() in an outage = %+v, %v, want that it is away", status, err)
+	if status, err := c.Status(t.Context(), "number", ""); err != nil || !status.Down || status.Key != "number" {
+		t.Errorf("Status() in an outage = %+v, %v, want that it is down", status, err)
 	}
 }
 

@@ -44,8 +44,8 @@ type ProcessStats struct {
 // may name hosts: it is for operators only.
 type SharedHealth struct {
 	Kind      string    `json:"kind" enum:"memory,redis"`
-	Away      bool      `json:"away" doc:"The process goes on without Redis."`
-	AwaySince time.Time `json:"awaySince,omitzero"`
+	Down      bool      `json:"down" doc:"The process goes on without Redis."`
+	DownSince time.Time `json:"downSince,omitzero"`
 	Reason    string    `json:"reason,omitempty"`
 }
 

@@ -12,7 +12,7 @@ type Status struct {
 	Key      string         `json:"key" doc:"As operators write it."`
 	StoreKey string         `json:"storeKey" doc:"As the shared level knows it."`
 	Levels   []string       `json:"levels" nullable:"false" doc:"Those that have a value: process, shared."`
-	Away     bool           `json:"away" doc:"Redis is away: shared is what this process has of it."`
+	Down     bool           `json:"down" doc:"Redis is down: shared is what this process has of it."`
 	Process  *ProcessStatus `json:"process" doc:"null where this process knows nothing of the key."`
 	Shared   *SharedStatus  `json:"shared" doc:"null where the shared level has nothing of the key."`
 	Lock     *LockStatus    `json:"lock" doc:"null where nobody computes it."`
@@ -68,7 +68,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 		return Status{}, err
 	}
 	c.attend() // what was invalidated while nobody asked is known then
-	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Levels: []string{}, Away: c.storeErr() != nil}
+	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Levels: []string{}, Down: c.storeErr() != nil}
 	now := c.now()
 	if held := c.lookUp(m, s.StoreKey); held != nil {
 		p := held.status(now)

@@ -37,7 +37,7 @@ func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
 		}
 		return decoded(t, body)
 	}
-	if got := health(); got["status"] != "ok" || got["shared"].(map[string]any)["away"] != false {
+	if got := health(); got["status"] != "ok" || got["shared"].(map[string]any)["down"] != false {
 		t.Errorf("health of a new process: %v", got)
 	}
 
@@ -54,7 +54,7 @@ func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
 		ask(t, "GET", server.URL+"/economy/richest.json")
 		got := health()
 		shared := got["shared"].(map[string]any)
-		return got["status"] == "degraded" && shared["away"] == true && shared["awaySince"] != nil
+		return got["status"] == "degraded" && shared["down"] == true && shared["downSince"] != nil
 	})
 	redis.Thaw()
 	within(t, "it is well again", func() bool { return health()["status"] == "ok" })

@@ -41,12 +41,12 @@ func (s *server) operatorsAPI(api huma.API) {
 		return op(http.MethodPost, path, id, summary,
 			append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)...)
 	}
-	const missing, wrong, away = http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable
+	const missing, wrong, down = http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable
 	huma.Register(api, op(http.MethodGet, "/stats", "cache-stats", "What the cache has counted, and how Redis does"), s.cacheStats)
 	huma.Register(api, op(http.MethodPost, "/stats/reset", "cache-stats-reset", "Start the counts of stats anew"), s.cacheStatsReset)
 	huma.Register(api, op(http.MethodGet, "/policies", "cache-policies", "The policies in force"), s.cachePolicies)
-	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, away), s.cacheStatus)
-	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, away), s.cacheInvalidate)
+	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, down), s.cacheStatus)
+	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, down), s.cacheInvalidate)
 	huma.Register(api, op(http.MethodPost, "/test", "cache-test", "Set, get and delete a value at the shared level"), s.cacheTest)
 	huma.Register(api, op(http.MethodGet, "/health", "cache-health", "How the cache does, in one look"), s.cacheHealth)
 	huma.Register(api, warmOperation(taking("/warm", "cache-warm", "Bring values up to date", missing, http.StatusConflict, wrong)), s.cacheWarm)
@@ -164,7 +164,7 @@ func (r InvalidateRequest) scope() (cache.Scope, error) {
 type InvalidateAnswer struct {
 	Scope string `json:"scope" example:"memo economy.overview"`
 	How   string `json:"how" enum:"soft,hard"`
-	Away  bool   `json:"away" doc:"Redis is away: other processes learn of it when Redis is back."`
+	Down  bool   `json:"down" doc:"Redis is down: other processes learn of it when Redis is back."`
 	// A key's parameters cannot be checked as a memo's name is.
 	Unknown bool `json:"unknown,omitempty" doc:"Neither this process nor the shared level has the key: it may be misspelt."`
 }
@@ -183,7 +183,7 @@ func (s *server) cacheInvalidate(ctx context.Context, in *struct{ Body Invalidat
 	if err := s.Cache.Invalidate(ctx, how, scope); err != nil {
 		return nil, refusal(ctx, err)
 	}
-	a := InvalidateAnswer{Scope: scope.String(), How: how.String(), Away: s.Cache.Health().Shared.Away}
+	a := InvalidateAnswer{Scope: scope.String(), How: how.String(), Down: s.Cache.Health().Shared.Down}
 	if memo, params, _ := strings.Cut(in.Body.Key, ":"); memo != "" {
 		st, err := s.Cache.Status(ctx, memo, params)
 		a.Unknown = err == nil && st.Process == nil && (st.Shared == nil || !st.Shared.Cached)

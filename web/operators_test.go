@@ -80,7 +80,7 @@ func TestOperatorsReadTheCache(t *testing.T) {
 	if other := stats.Memos[0]; other.HitRatio != nil {
 		t.Errorf("a memo that nobody asked has the hit ratio %v, want null", *other.HitRatio)
 	}
-	if r := stats.Shared.Server; stats.Shared.Kind != "redis" || stats.Shared.Away || r == nil || r.Mode != "single" || r.UsedMemory == 0 || r.Version == "" || r.Ping <= 0 {
+	if r := stats.Shared.Server; stats.Shared.Kind != "redis" || stats.Shared.Down || r == nil || r.Mode != "single" || r.UsedMemory == 0 || r.Version == "" || r.Ping <= 0 {
 		t.Errorf("the shared level: %+v, %+v", stats.Shared, r)
 	}
 	if p := stats.Process; p.Bytes <= 0 || p.Limit != 32<<20 || p.Values < 1 || p.Name == "" {
@@ -179,7 +179,7 @@ func TestAHardInvalidationHoldsInEveryProcess(t *testing.T) {
 		old := shown(t, here)
 		within(t, "both processes show the same", func() bool { return shown(t, there) == old })
 		status, body := operate(t, here, "POST", "invalidate", c.body)
-		want := map[string]any{"scope": c.scope, "how": "hard", "away": false}
+		want := map[string]any{"scope": c.scope, "how": "hard", "down": false}
 		if status != http.StatusOK || cmp.Diff(want, decoded(t, body)) != "" {
 			t.Fatalf("%s: %d %s", c.body, status, body)
 		}
@@ -370,16 +370,16 @@ func TestTestSaysWhatIsWrongWithRedis(t *testing.T) {
 	if got := decoded(t, body); status != 200 || got["ok"] != false || got["error"] == "" {
 		t.Errorf("test without Redis: %d %s", status, body)
 	}
-	if status, body := operate(t, server, "POST", "invalidate", `{"memo":"stats","how":"hard"}`); status != 200 || decoded(t, body)["away"] != true {
+	if status, body := operate(t, server, "POST", "invalidate", `{"memo":"stats","how":"hard"}`); status != 200 || decoded(t, body)["down"] != true {
 		t.Errorf("invalidate without Redis: %d %s, want done here, later elsewhere", status, body)
 	}
 	var health cache.HealthReport
 	read(t, server, "health", &health)
-	if health.Status != "degraded" || len(health.Reasons) == 0 || health.Shared.AwaySince.IsZero() {
+	if health.Status != "degraded" || len(health.Reasons) == 0 || health.Shared.DownSince.IsZero() {
 		t.Errorf("health without Redis: %+v", health)
 	}
 	for _, path := range []string{"stats", "status?key=stats:personal:"} {
-		if status, body := operate(t, server, "GET", path, ""); status != 200 || !strings.Contains(body, `"away":true`) {
+		if status, body := operate(t, server, "GET", path, ""); status != 200 || !strings.Contains(body, `"down":true`) {
 			t.Errorf("%s without Redis: %d %s", path, status, body)
 		}
 	}

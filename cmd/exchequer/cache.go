@@ -88,8 +88,8 @@ func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	fmt.Fprintf(s.out, "invalidated (%s): %s\n", a.How, a.Scope)
-	if a.Away {
-		fmt.Fprintln(s.out, "Redis is away: the other processes learn of it when Redis is back")
+	if a.Down {
+		fmt.Fprintln(s.out, "Redis is down: the other processes learn of it when Redis is back")
 	}
 	if a.Unknown {
 		fmt.Fprintln(s.out, "nobody has this key: if it should be there, see how exchequer warm writes it")

@@ -50,15 +50,15 @@ func printShared(w io.Writer, a cache.SharedStats) {
 		row(w, "shared", "this process's own memory")
 		return
 	}
-	if a.Away {
-		row(w, "redis", "away since "+moment(a.AwaySince)+": "+a.Reason)
+	if a.Down {
+		row(w, "redis", "down since "+moment(a.DownSince)+": "+a.Reason)
 	}
 	s := a.Server
 	if s == nil {
 		return
 	}
 	pool := fmt.Sprintf("%d connections, %d idle, %d waited for in vain", s.Connections, s.Idle, s.Timeouts)
-	if a.Away {
+	if a.Down {
 		row(w, "", s.Mode+"; "+pool)
 		return
 	}
@@ -115,7 +115,7 @@ func printStatus(out io.Writer, a cache.Status) error {
 		}
 	}
 	where := "shared"
-	if a.Away {
+	if a.Down {
 		where = "own copy"
 	}
 	if s := a.Shared; s == nil {
