@@ -46,6 +46,7 @@ func (s *server) operatorsAPI(api huma.API) {
 	huma.Register(api, op(http.MethodPost, "/stats/reset", "cache-stats-reset", "Start the counts of stats anew"), s.cacheStatsReset)
 	huma.Register(api, op(http.MethodGet, "/policies", "cache-policies", "The policies in force"), s.cachePolicies)
 	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, down), s.cacheStatus)
+	huma.Register(api, op(http.MethodGet, "/keys", "cache-keys", "The keys that this process holds", missing, wrong), s.cacheKeys)
 	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, down), s.cacheInvalidate)
 	huma.Register(api, op(http.MethodPost, "/test", "cache-test", "Set, get and delete a value at the shared level"), s.cacheTest)
 	huma.Register(api, op(http.MethodGet, "/health", "cache-health", "How the cache does, in one look"), s.cacheHealth)
@@ -119,6 +120,20 @@ func (s *server) cacheStatus(ctx context.Context, in *statusInput) (*answered[ca
 		return nil, refusal(ctx, err)
 	}
 	return answerWith(status), nil
+}
+
+type keysInput struct {
+	Memo  string `query:"memo" maxLength:"128" doc:"Of this memo only."`
+	State string `query:"state" enum:"fresh,stale,degraded,forbidden,none" doc:"In this state only."`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"How many at most."`
+}
+
+func (s *server) cacheKeys(ctx context.Context, in *keysInput) (*answered[cache.Keys], error) {
+	keys, err := s.Cache.Keys(cache.KeyQuery(*in))
+	if err != nil {
+		return nil, refusal(ctx, err)
+	}
+	return answerWith(keys), nil
 }
 
 // An InvalidateRequest is what POST invalidate takes: one scope.

@@ -113,6 +113,17 @@ func TestOperatorsReadTheCache(t *testing.T) {
 		t.Errorf("status of a key that nobody asked for: %+v", known)
 	}
 
+	ask(t, "GET", server.URL+"/api/v1/stats?kind=business")
+	var keys cache.Keys
+	read(t, server, "keys?memo=stats&state=fresh&limit=1", &keys)
+	if keys.Total != 2 || len(keys.Keys) != 1 || keys.Keys[0].Key != "stats:business:" || keys.Keys[0].State != "fresh" || keys.Keys[0].Bytes == 0 {
+		t.Errorf("the first fresh key of stats: %+v, want that of businesses, of two", keys)
+	}
+	read(t, server, "keys?state=forbidden", &keys)
+	if keys.Total != 0 || keys.Keys == nil || len(keys.Keys) != 0 {
+		t.Errorf("forbidden keys: %+v, want an empty list", keys)
+	}
+
 	var trip CacheTest
 	status, body := operate(t, server, "POST", "test", "")
 	if err := json.Unmarshal([]byte(body), &trip); err != nil || status != 200 || !trip.OK || trip.Kind != "redis" || min(trip.Set, trip.Get, trip.Delete) <= 0 {
@@ -230,6 +241,10 @@ func TestWhatMakesNoSenseIsRefusedWithAReason(t *testing.T) {
 		{"GET", "status?key=stats:%0Aall", "", 422, "control characters"},
 		{"GET", "status?key=" + "%F0%9F%92%A9%3A%22%3Cscript%3E", "", 404, "there is no memo"},
 		{"GET", "status", "", 422, "required"},
+		{"GET", "keys?memo=nothing", "", 404, "stats, wealth)"},
+		{"GET", "keys?state=asleep", "", 422, "fresh, stale"},
+		{"GET", "keys?limit=0", "", 422, "limit"},
+		{"GET", "keys?limit=1001", "", 422, "limit"},
 		{"POST", "invalidate", `{"memo":"` + known + `"}`, 404, "stats, wealth)"},
 		{"POST", "invalidate", `{"key":"` + known + `:30"}`, 404, "stats, wealth)"},
 		{"POST", "invalidate", `{"pattern":"market.*"}`, 404, "stats, wealth)"},
@@ -338,8 +353,8 @@ func TestTheOperatorsEndpointsAreClosedToOthers(t *testing.T) {
 			}
 		}
 	}
-	if found != 8 {
-		t.Errorf("%d operations are described, want 8", found)
+	if found != 9 {
+		t.Errorf("%d operations are described, want 9", found)
 	}
 	if lines := log.lines(t); len(lines) != 2*found {
 		t.Errorf("%d audit lines, want %d", len(lines), 2*found)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"exchequer/cache"
@@ -17,6 +18,7 @@ type cacheCommand struct {
 	Reset      cacheResetCommand      `cmd:"" help:"Start the counts of stats anew."`
 	Policies   cachePoliciesCommand   `cmd:"" help:"Print how long each memo's values serve."`
 	Status     cacheStatusCommand     `cmd:"" help:"Print what is known of one key, and who computes it."`
+	Keys       cacheKeysCommand       `cmd:"" help:"List the keys that the process holds."`
 	Invalidate cacheInvalidateCommand `cmd:"" help:"Mark values as stale, or forbid them."`
 	Warm       warmCommand            `cmd:"" help:"Bring the usual values up to date, and those that were asked for lately."`
 	Test       cacheTestCommand       `cmd:"" help:"Set, get and delete a value at the shared level."`
@@ -67,6 +69,28 @@ func (c cacheStatusCommand) Run(ctx context.Context, s streams) error {
 	return printStatus(s.out, a)
 }
 
+type cacheKeysCommand struct {
+	operatorFlags
+	Memo  string `help:"Of this memo only."`
+	State string `enum:",fresh,stale,degraded,forbidden,none" default:"" placeholder:"STATE" help:"In this state only: fresh, stale, degraded, forbidden or none (no value)."`
+	Limit int    `default:"100" help:"How many at most, up to 1000."`
+}
+
+func (c cacheKeysCommand) Run(ctx context.Context, s streams) error {
+	query := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	if c.Memo != "" {
+		query.Set("memo", c.Memo)
+	}
+	if c.State != "" {
+		query.Set("state", c.State)
+	}
+	var a cache.Keys
+	if err := c.call(ctx, s, "GET", "keys", query, nil, &a); err != nil || c.JSON {
+		return err
+	}
+	return printKeys(s.out, a)
+}
+
 type cacheInvalidateCommand struct {
 	operatorFlags
 	Key     string `xor:"scope" required:"" help:"One value, as in status."`
@@ -92,7 +116,7 @@ func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, "Redis is down: the other processes learn of it when Redis is back")
 	}
 	if a.Unknown {
-		fmt.Fprintln(s.out, "nobody has this key: if it should be there, see how exchequer warm writes it")
+		fmt.Fprintln(s.out, "nobody has this key: if it should be there, exchequer cache keys lists how keys are written")
 	}
 	return nil
 }

@@ -157,6 +157,26 @@ func serves(s *cache.SharedStatus) string {
 	}
 }
 
+func printKeys(out io.Writer, a cache.Keys) error {
+	w := table(out)
+	row(w, "key", "state", "as of", "age", "bytes", "refresh", "reason")
+	for _, k := range a.Keys {
+		asOf, age, bytes, refresh := "-", "-", "-", "-"
+		if k.Cached {
+			asOf, age, bytes = moment(k.AsOf), span(k.Age), size(int64(k.Bytes))
+		}
+		if k.Refreshing {
+			refresh = "running"
+		}
+		row(w, k.Key, k.State, asOf, age, bytes, refresh, cmp.Or(k.Reason, "-"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%d of %d keys\n", len(a.Keys), a.Total)
+	return nil
+}
+
 func printHealth(out io.Writer, h cache.HealthReport) error {
 	fmt.Fprintf(out, "%s; the shared level is in %s\n\n", h.Status, h.Shared.Kind)
 	w := table(out)
