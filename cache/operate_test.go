@@ -341,6 +341,13 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	if diff := cmp.Diff(want, got, unsteady); diff != "" {
 		t.Errorf("Redis: %s", diff)
 	}
+	eventually(t, 10*time.Second, "Prometheus sees Redis", func() bool {
+		found := scrape(t, registry)
+		return found["redis_used_bytes{}"] > 0 && found["redis_max_bytes{}"] == 64<<20 && found["redis_ping_seconds{}"] > 0 && found["redis_connections{}"] >= 1
+	})
+	if found := scrape(t, registry); found["store_up{}"] != 1 {
+		t.Errorf("store_up = %v, want 1", found["store_up{}"])
+	}
 
 	server.Kill()
 	eventually(t, 10*time.Second, "an outage is seen", func() bool { return c.Stats(t.Context()).Shared.Down })

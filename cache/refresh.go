@@ -35,6 +35,7 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 		return nil, nil
 	}
 	if !bound.tryEnter() {
+		m.stats.refreshes.crowded.Add(1)
 		return nil, errCrowded
 	}
 	f := newFlight(began)

@@ -269,8 +269,10 @@ func (r *recent) ratio(now, base counts) (share float64, asked uint64) {
 	return float64(now.hits()-base.hits()) / float64(asked), asked
 }
 
-// tally remembers what the memos have counted until now.
+// tally remembers what the memos have counted until now, and what Redis
+// reports.
 func (c *Cache) tally() {
+	c.tasks.start(c.metrics.sampleRedis)
 	for _, m := range c.all() {
 		m.stats.recent.sample(m.stats.now())
 	}

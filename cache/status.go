@@ -83,6 +83,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	}
 	data, err := c.store.Load(ctx, s.StoreKey)
 	if err != nil {
+		c.metrics.storeError("load", err)
 		return s, fmt.Errorf("status: %w", err)
 	}
 	if data != nil {

@@ -50,23 +50,23 @@ const (
 // own, straight to Postgres: a pooler that shares connections between
 // transactions passes no notifications on.
 //
-// A connection that breaks, or does not answer within 8 s, is reported to
-// failed and made anew, after a wait that grows to 10 s. What was committed
+// Each connection is reported to connected. One that breaks, or does not answer
+// within 8 s, is reported to failed and made anew, after a wait that grows to 10 s. What was committed
 // meanwhile was not heard: after any connect but the first, heard is called
 // with all tags and no ID.
-func Listen(ctx context.Context, config *pgx.ConnConfig, heard func(Change), failed func(error)) {
+func Listen(ctx context.Context, config *pgx.ConnConfig, connected func(), heard func(Change), failed func(error)) {
 	config = config.Copy()
 	config.Tracer = nil // it asks for nothing that is worth a span
 	config.RuntimeParams["application_name"] = "exchequer listener"
 	missed, wait := false, listenLeast
 	for {
-		connected, err := listenOnce(ctx, config, heard, missed)
+		listened, err := listenOnce(ctx, config, connected, heard, missed)
 		if ctx.Err() != nil {
 			return
 		}
 		failed(fmt.Errorf("listen for appends: %w", err))
 		missed = true
-		if connected {
+		if listened {
 			wait = listenLeast
 		}
 		select {
@@ -79,7 +79,7 @@ func Listen(ctx context.Context, config *pgx.ConnConfig, heard func(Change), fai
 }
 
 // listenOnce listens on one connection until it breaks.
-func listenOnce(ctx context.Context, config *pgx.ConnConfig, heard func(Change), missed bool) (connected bool, err error) {
+func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), heard func(Change), missed bool) (listened bool, err error) {
 	connecting, cancel := context.WithTimeout(ctx, pingWithin)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connecting, config)
@@ -94,6 +94,7 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, heard func(Change),
 	if _, err := conn.Exec(connecting, "LISTEN "+Channel); err != nil {
 		return false, err
 	}
+	connected()
 	if missed {
 		heard(Change{Tags: Tags()})
 	}
