@@ -19,6 +19,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.Postgres(t).Config().ConnString())
 	t.Setenv("REDIS_URL", redis.URL())
 	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", "a-token-for-the-operators")
+	t.Setenv("EXCHEQUER_POLICIES", "stats=window:24h;economy.overview=window:24h") // no boundary comes meanwhile
 	s := start(t, "serve")
 	t.Setenv("EXCHEQUER_SERVER", s.url)
 	// wants runs a command and looks for what it is to print.
