@@ -41,7 +41,7 @@ func TestTheDocumentedPoliciesAreThoseInForce(t *testing.T) {
 	var want []string
 	for _, p := range policies(t) {
 		want = append(want, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", p.Memo, strings.Join(p.Tags, ", "),
-			words(p.Window), words(p.Soft), words(p.Hard), words(p.Timeout)))
+			words(p.Window.Duration()), words(p.Soft.Duration()), words(p.Hard.Duration()), words(p.Timeout.Duration())))
 	}
 	if diff := cmp.Diff(want, documented); diff != "" {
 		t.Errorf("docs/cache.md, against what is in force: %s", diff)

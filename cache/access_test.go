@@ -192,7 +192,7 @@ func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 				t.Error(err)
 			}
 			stats := m.Stats(t.Context()).Shared
-			if stats.Away || stats.Server.Version == "" || stats.Server.Ping == 0 {
+			if stats.Down || stats.Server.Version == "" || stats.Server.Ping == 0 {
 				t.Errorf("operators see %+v of %+v", stats.Server, stats)
 			}
 			for _, s := range c.servers {

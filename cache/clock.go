@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,7 +21,6 @@ type clock struct {
 	origin  atomic.Int64 // the fleet's time at began, in Unix nanoseconds
 	offset  atomic.Int64 // the fleet's minus the machine's when last sampled, in nanoseconds
 	sampled atomic.Bool
-	asking  sync.Mutex
 }
 
 func (c *clock) start(machine func() time.Time) {
@@ -51,11 +49,9 @@ func (c *clock) stepped() bool {
 	return moved.Abs() > clockStep
 }
 
-// sample asks the store for its time, which it read between our question and
+// sample, of which one runs at a time, asks the store for its time, which it read between our question and
 // its answer. Our own is kept while it agrees with that.
-func (c *clock) sample(ctx context.Context, store Store) {
-	c.asking.Lock()
-	defer c.asking.Unlock()
+func (c *clock) sample(ctx context.Context, store Store) error {
 	asked := c.nano()
 	theirs, err := store.Now(ctx)
 	answered := c.nano()
@@ -63,7 +59,7 @@ func (c *clock) sample(ctx context.Context, store Store) {
 		if !c.sampled.Load() {
 			c.origin.Add(c.machine().UnixNano() - c.nano())
 		}
-		return
+		return err
 	}
 	least, most := theirs.UnixNano()-answered, theirs.UnixNano()-asked
 	if agree := least <= 0 && most >= 0; !agree || !c.sampled.Load() {
@@ -71,4 +67,5 @@ func (c *clock) sample(ctx context.Context, store Store) {
 	}
 	c.offset.Store(c.nano() - c.machine().UnixNano())
 	c.sampled.Store(true)
+	return nil
 }

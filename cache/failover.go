@@ -310,7 +310,7 @@ func (f *Failover) Stats(ctx context.Context) SharedStats {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	s := f.Remote.Stats(ended)
-	s.Away, s.Since, s.Reason = true, now.Since, now.Err.Error()
+	s.Down, s.DownSince, s.Reason = true, now.Since, now.Err.Error()
 	return s
 }
 

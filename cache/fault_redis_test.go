@@ -123,7 +123,7 @@ func (f fault) survive(t *testing.T) {
 	})
 	eventually(t, 10*time.Second, "Redis has a newer value", func() bool {
 		there, err := b.cache.Status(t.Context(), "number", "")
-		return err == nil && !there.Away && there.ComputedAt.After(at)
+		return err == nil && !there.Down && there.Shared != nil && there.Shared.ComputedAt.After(at)
 	})
 	stop()
 }

@@ -1,42 +1,96 @@
 package cache
 
-import "time"
+import (
+	"context"
+	"fmt"
+)
 
 // Health is what a process knows of its cache by itself, without asking anyone.
+// All of it is for everybody, except Shared.Reason.
 type Health struct {
-	Since       time.Time   // operators count from here
-	Shared      SharedStats // without Server
-	ClockOffset time.Duration
-	Memos       []MemoHealth // by name
+	Status      string       `json:"status" enum:"ok,degraded" doc:"degraded: it goes on without Redis, a refresh has failed, or a circuit is open."`
+	Shared      SharedHealth `json:"shared"`
+	ClockOffset Seconds      `json:"clockOffsetSeconds" doc:"The fleet's clock minus this process's; it is corrected for."`
+	Memos       []MemoHealth `json:"memos" nullable:"false" doc:"By name."`
 }
 
 // MemoHealth is of one memo, as in MemoStats.
 type MemoHealth struct {
-	Memo     string
-	Asked    uint64
-	HitRatio float64
-	Keys     int
-	Degraded int // of the keys, those whose refresh failed: readers see an earlier value with a reason, or nothing
-	Circuit  string
+	Memo     string   `json:"memo"`
+	HitRatio *float64 `json:"hitRatio" doc:"Of the last five minutes; null where nobody asked."`
+	Keys     int      `json:"keys" doc:"Asked for in the last two windows."`
+	Degraded int      `json:"degraded" doc:"Of these, those whose refresh failed: readers see earlier numbers with a reason, or none."`
+	Circuit  string   `json:"circuit" enum:"closed,half-open,open"`
 }
 
-// Health says how the cache does. It never waits for the store.
+// A HealthReport is what operators read of the health.
+type HealthReport struct {
+	Health
+	Reasons []string     `json:"reasons" nullable:"false" doc:"What is wrong, and the heading of the runbook that tells what to do. The memos are below."`
+	Process ProcessStats `json:"process"`
+	Server  *RedisStats  `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
+}
+
+// Health returns how the cache does. It never waits for the store.
 func (c *Cache) Health() Health {
-	h := Health{Shared: SharedStats{Kind: c.kind}, ClockOffset: time.Duration(c.offset.Load())}
-	if o := c.outage(); o != nil {
-		h.Shared.Away, h.Shared.Since, h.Shared.Reason = true, o.Since, o.Err.Error()
-	}
-	c.mu.Lock()
-	h.Since = c.since
-	c.mu.Unlock()
+	h := Health{Status: "ok", Shared: c.sharedHealth(), ClockOffset: c.clockOffset(), Memos: []MemoHealth{}}
 	for _, m := range c.all() {
 		s := &m.stats
-		base := s.since()
-		ratio, asked := s.recent.ratio(s.now(), base)
+		ratio, asked := s.recent.ratio(s.now(), s.since())
 		keys, degraded := m.degraded()
-		h.Memos = append(h.Memos, MemoHealth{m.about.Name, asked, ratio, keys, degraded, m.circuit.State().String()})
+		h.Memos = append(h.Memos, MemoHealth{m.about.Name, ratioOf(ratio, asked), keys, degraded, m.circuit.State().String()})
+	}
+	if len(h.Reasons()) > 0 {
+		h.Status = "degraded"
 	}
 	return h
+}
+
+func (c *Cache) sharedHealth() SharedHealth {
+	h := SharedHealth{Kind: c.kind}
+	if o := c.outage(); o != nil {
+		h.Down, h.DownSince, h.Reason = true, o.Since, o.Err.Error()
+	}
+	return h
+}
+
+// Reasons returns what is wrong, each with the heading of docs/runbook.md that
+// tells what to do. They may name hosts.
+func (h Health) Reasons() []string {
+	reasons := []string{}
+	if h.Shared.Down {
+		reasons = append(reasons, "going on without Redis: "+h.Shared.Reason+" (runbook: Redis is down)")
+	}
+	for _, wrong := range []struct {
+		what string
+		is   func(MemoHealth) bool
+	}{
+		{"refresh failed (runbook: A producer fails)", func(m MemoHealth) bool { return m.Degraded > 0 }},
+		{"circuit open (runbook: A circuit is open)", func(m MemoHealth) bool { return m.Circuit == "open" }},
+		{"circuit half-open (runbook: A circuit is open)", func(m MemoHealth) bool { return m.Circuit == "half-open" }},
+	} {
+		var memos []string
+		for _, m := range h.Memos {
+			if wrong.is(m) {
+				memos = append(memos, m.Memo)
+			}
+		}
+		switch n := len(memos); n {
+		case 0:
+		case 1:
+			reasons = append(reasons, memos[0]+": "+wrong.what)
+		default:
+			reasons = append(reasons, fmt.Sprintf("%d memos: %s", n, wrong.what))
+		}
+	}
+	return reasons
+}
+
+// HealthReport returns the health and, as Stats, asks the shared level how it
+// does.
+func (c *Cache) HealthReport(ctx context.Context) HealthReport {
+	h, s := c.Health(), c.Stats(ctx)
+	return HealthReport{h, h.Reasons(), s.Process, s.Shared.Server}
 }
 
 // degraded counts the keys asked for lately, and those of them whose refresh

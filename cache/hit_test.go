@@ -20,7 +20,7 @@ func TestAHitAllocatesNothingAlsoAfterWritesThatDoNotConcernIt(t *testing.T) {
 		if n := testing.AllocsPerRun(100, hit); n != 0 {
 			t.Errorf("%s, a hit allocates %v times, want 0", when, n)
 		}
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("sales"), cache.OfKey("item", "x")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTouched("sales"), cache.OfKey("number", "x")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,9 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,45 +61,20 @@ func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo
 // Invalidate marks the values of the scopes as stale, or forbids them. It is
 // in force here when it returns, and everywhere else within a second. A
 // producer that runs meanwhile does not undo it: what it computes counts as
-// from before.
+// from before. A scope of nothing is an *UnknownMemoError, an *UnknownTagError
+// or a *MalformedError; then nothing is invalidated.
 func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) error {
-	var names []string
-	var once string
-	for _, s := range scopes {
-		switch s.kind {
-		case "once":
-			once = s.name
-		case "key":
-			names = append(names, scopeKey(c.space, s.name, s.params))
-		case "memo":
-			names = append(names, scopeMemo(c.space, s.name))
-		case "tag":
-			names = append(names, scopeTag(c.space, s.name))
-		case "tenant":
-			names = append(names, scopeTenant(c.space))
-		case "all":
-			names = append(names, scopeEverything)
-		case "memos":
-			matched, err := c.matching(s.name)
-			if err != nil {
-				return fmt.Errorf("invalidate: %w", err)
-			}
-			for _, memo := range matched {
-				names = append(names, scopeMemo(c.space, memo))
-			}
-		}
+	names, once, err := c.resolve(scopes)
+	if err != nil {
+		return fmt.Errorf("invalidate: %w", err)
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	for _, name := range names {
-		if strings.Contains(name, "\n") { // between the scopes of a message
-			return fmt.Errorf("invalidate: %q is no scope: it has two lines", name)
-		}
-	}
 	// The generation first, so that whoever looks from now on sees it; then this
 	// process; then the others, who would find out by themselves within a second.
 	generation, first, err := c.store.Invalidate(ctx, how, names, c.generations.newest.Load(), once)
+	c.metrics.storeError("invalidate", err)
 	if err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("invalidate: %w", err)
@@ -115,7 +88,9 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 		return nil
 	}
 	if err == nil {
-		if err := c.store.Tell(ctx, list); err != nil {
+		err := c.store.Tell(ctx, list)
+		c.metrics.storeError("notify", err)
+		if err != nil {
 			c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
 		}
 	}
@@ -135,21 +110,6 @@ const aloneSlack = time.Second
 // raise before, and below those after.
 func (c *Cache) generationAlone() int64 {
 	return max(c.generations.newest.Load()+1, c.now().Add(aloneSlack).UnixMicro())
-}
-
-// matching returns the names of the memos that a pattern matches.
-func (c *Cache) matching(pattern string) ([]string, error) {
-	var names []string
-	for _, m := range c.all() {
-		ok, err := path.Match(pattern, m.about.Name)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
-		}
-		if ok {
-			names = append(names, m.about.Name)
-		}
-	}
-	return names, nil
 }
 
 // generations is what a process knows of invalidations. A value carries the
@@ -232,6 +192,7 @@ func (c *Cache) hear(ctx context.Context, all bool) error {
 		above = 0 // what was restored may be below
 	}
 	list, err := c.store.Invalidations(ctx, above)
+	c.metrics.storeError("poll", err)
 	if err != nil {
 		return fmt.Errorf("read invalidations: %w", err)
 	}

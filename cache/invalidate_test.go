@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -25,10 +26,9 @@ func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
 		"a memo with all its keys":     {cache.OfMemo("item"), want{a: true, b: true}},
 		"a tag":                        {cache.OfTag("ledger"), want{number: true}},
 		"a pattern over memo names":    {cache.OfMemos("nu*"), want{number: true}},
-		"a pattern that matches none":  {cache.OfMemos("x*"), want{}},
 		"the tenant":                   {cache.OfTenant(), want{true, true, true}},
 		"everything":                   {cache.OfEverything(), want{true, true, true}},
-		"a tag that nothing carries":   {cache.OfTag("weather"), want{}},
+		"what no memo shows":           {cache.OfTouched("weather"), want{}},
 		"the key of something unasked": {cache.OfKey("item", "z"), want{}},
 	} {
 		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
@@ -66,13 +66,33 @@ func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
 	}
 }
 
-func TestAPatternThatIsNoneIsAnError(t *testing.T) {
+func TestAnInvalidationOfNothingIsAnErrorAndInvalidatesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		c := open(t, cache.Deps{})
-		s.memo(c)
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfMemos("[")); err == nil {
-			t.Error("Invalidate([) = nil")
+		m := s.memo(c)
+		before := get(t, m, One{})
+		time.Sleep(2 * time.Second)
+		unknownMemo, unknownTag, malformed := new(*cache.UnknownMemoError), new(*cache.UnknownTagError), new(*cache.MalformedError)
+		for _, test := range []struct {
+			scope cache.Scope
+			as    any
+			says  string
+		}{
+			{cache.OfMemo("numbers"), unknownMemo, `there is no memo "numbers" (there are number)`},
+			{cache.OfKey("numbers", "a"), unknownMemo, `there is no memo "numbers" (there are number)`},
+			{cache.OfMemos("x*"), unknownMemo, `there is no memo "x*" (there are number)`},
+			{cache.OfTag("weather"), unknownTag, `no memo has the tag "weather" (there are ledger)`},
+			{cache.OfMemos("["), malformed, `the pattern "[" is malformed`},
+			{cache.OfKey("number", "a\nall"), malformed, `the key "number:a\nall" is malformed: it has control characters`},
+		} {
+			err := c.Invalidate(t.Context(), cache.Hard, cache.OfMemo("number"), test.scope)
+			if !errors.As(err, test.as) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("Invalidate(%v) = %v, want %q as a %T", test.scope, err, test.says, test.as)
+			}
+		}
+		if now := get(t, m, One{}); now != before {
+			t.Errorf("after invalidations that were refused: %v, want %v", now, before)
 		}
 	})
 }

@@ -239,8 +239,7 @@ func TestPoliciesAreOverriddenByNameAndListed(t *testing.T) {
 		c := open(t, cache.Deps{Policies: map[string]cache.Policy{"number": {Window: time.Minute, Soft: 2 * time.Minute, Timeout: time.Second}}})
 		m := s.memo(c)
 		want := []cache.NamedPolicy{{
-			Memo: "number", Tags: []string{"ledger"},
-			Policy: cache.Policy{Window: time.Minute, Soft: 2 * time.Minute, Hard: 7 * 24 * time.Hour, Timeout: time.Second},
+			Memo: "number", Tags: []string{"ledger"}, Window: 60, Soft: 120, Hard: 7 * 24 * 3600, Timeout: 1,
 		}}
 		if d := cmp.Diff(want, c.Policies()); d != "" {
 			t.Error(d)

@@ -1,9 +1,11 @@
 package cache_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,6 +65,11 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 				t.Error("the process level weighs nothing")
 			}
 			delete(found, "process_level_bytes{}")
+			for name := range found { // of the store, of the queues: see below
+				if strings.HasPrefix(name, "store_errors_total") || strings.HasPrefix(name, "producers_") {
+					delete(found, name)
+				}
+			}
 			return found
 		}
 
@@ -72,26 +79,29 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		get(t, m[1], "a") // finds it at the shared level
 		get(t, m[1], "a")
 		want := map[string]float64{
-			"hits_total{level=process memo=item}":       1,
-			"hits_total{level=shared memo=item}":        0,
-			"misses_total{memo=item}":                   1,
-			"stale_serves_total{memo=item}":             0,
-			"errors_total{memo=item}":                   0,
-			"refreshes_total{memo=item outcome=done}":   1,
-			"refreshes_total{memo=item outcome=found}":  0,
-			"refreshes_total{memo=item outcome=failed}": 0,
-			"refreshes_total{memo=item outcome=left}":   0,
-			"refreshes_total{memo=item outcome=lost}":   0,
-			"refreshes_total{memo=item outcome=paused}": 0,
-			"producer_seconds{memo=item}":               1,
-			"store_seconds{memo=item}":                  3, // before the lock, with it, publish
-			"lock_wait_seconds{memo=item}":              1,
-			"hit_ratio_5m{memo=item}":                   0.5,
-			"circuit_open{memo=item}":                   0,
-			"degraded_keys{memo=item}":                  0,
-			"clock_offset_seconds{}":                    0,
-			"store_away{}":                              0,
-			"store_outages_total{}":                     0,
+			"hits_total{level=process memo=item}":        1,
+			"hits_total{level=shared memo=item}":         0,
+			"misses_total{memo=item}":                    1,
+			"stale_serves_total{memo=item}":              0,
+			"errors_total{memo=item}":                    0,
+			"refreshes_total{memo=item outcome=done}":    1,
+			"refreshes_total{memo=item outcome=found}":   0,
+			"refreshes_total{memo=item outcome=failed}":  0,
+			"refreshes_total{memo=item outcome=left}":    0,
+			"refreshes_total{memo=item outcome=lost}":    0,
+			"refreshes_total{memo=item outcome=paused}":  0,
+			"refreshes_total{memo=item outcome=crowded}": 0,
+			"flights{memo=item}":                         0,
+			"refreshes_ahead{}":                          0,
+			"producer_seconds{memo=item}":                1,
+			"store_seconds{memo=item}":                   3, // before the lock, with it, publish
+			"lock_wait_seconds{memo=item}":               1,
+			"hit_ratio_5m{memo=item}":                    0.5,
+			"circuit_open{memo=item}":                    0,
+			"degraded_keys{memo=item}":                   0,
+			"clock_offset_seconds{}":                     0,
+			"store_up{}":                                 1,
+			"store_outages_total{}":                      0,
 		}
 		wantSeries(t, got(0), want, "the process that computed")
 		other := map[string]float64{}
@@ -101,6 +111,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		other["hits_total{level=process memo=item}"] = 1
 		other["hits_total{level=shared memo=item}"] = 1
 		other["refreshes_total{memo=item outcome=found}"] = 1
+		other["store_up{}"] = 1
 		other["producer_seconds{memo=item}"] = 0
 		other["store_seconds{memo=item}"] = 1
 		other["hit_ratio_5m{memo=item}"] = 1
@@ -161,6 +172,83 @@ func TestPrometheusReadsWhoLeftTheWorkToWhom(t *testing.T) {
 			if got := first[name] + second[name]; got != want {
 				t.Errorf("%s of both processes, after a boundary = %v, want %v", name, got, want)
 			}
+		}
+	})
+}
+
+func TestPrometheusReadsTheQueues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		s.set(10*time.Second, nil, nil)
+		registry := prometheus.NewRegistry()
+		c := open(t, cache.Deps{Registerer: registry})
+		m := s.items(c)
+		var readers sync.WaitGroup
+		const more = 3 // than may wait for a memo
+		for i := range 256 + more {
+			readers.Go(func() { _, _ = m.Get(t.Context(), Item(fmt.Sprint(i))) })
+		}
+		synctest.Wait()
+		got := scrape(t, registry)
+		for name, want := range map[string]float64{
+			"producers_running{}":                        4, // half of the places are the most that one memo has
+			"producers_limit{}":                          8,
+			"flights{memo=item}":                         256,
+			"refreshes_total{memo=item outcome=crowded}": more,
+			"refreshes_ahead{}":                          0,
+		} {
+			if got[name] != want {
+				t.Errorf("%s = %v, want %v", name, got[name], want)
+			}
+		}
+		readers.Wait()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		registry := prometheus.NewRegistry()
+		c := open(t, cache.Deps{Registerer: registry})
+		m := s.items(c)
+		get(t, m, "a")
+		get(t, m, "b")
+		s.set(5*time.Second, nil, nil)
+		time.Sleep(time.Until(cache.WindowAt(time.Now(), window).End) + time.Second)
+		if n := scrape(t, registry)["refreshes_ahead{}"]; n != 2 {
+			t.Errorf("a second after a boundary, %v refreshes ahead, want those of both keys", n)
+		}
+	})
+}
+
+// hungStore answers operators never, and readers as though it had nothing.
+type hungStore struct{ *cache.Memory }
+
+func (hungStore) Stats(ctx context.Context) cache.SharedStats {
+	<-ctx.Done()
+	return cache.SharedStats{}
+}
+
+func (hungStore) Load(context.Context, string) ([]byte, error) { return nil, errDown }
+
+func TestAScrapeDoesNotWaitForTheStoreAndCountsItsErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		registry := prometheus.NewRegistry()
+		c := cache.New(cache.Deps{Store: hungStore{cache.NewMemory()}, Registerer: registry})
+		get(t, s.memo(c), One{})
+		began := time.Now()
+		before := scrape(t, registry)["store_errors_total{op=load}"]
+		if _, err := c.Status(t.Context(), "number", ""); !errors.Is(err, errDown) {
+			t.Errorf("Status() of a store that fails = %v", err)
+		}
+		if after := scrape(t, registry)["store_errors_total{op=load}"]; after != before+1 {
+			t.Errorf("store errors: %v, then %v, want one more", before, after)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("two scrapes took %v while the store hangs", took)
+		}
+		ending, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Close(ending); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -10,7 +10,11 @@ import (
 
 // A RoundTrip is how long each step of TestRoundTrip took, zero for those that
 // it did not come to.
-type RoundTrip struct{ Set, Get, Delete time.Duration }
+type RoundTrip struct {
+	Set    Seconds `json:"setSeconds"`
+	Get    Seconds `json:"getSeconds"`
+	Delete Seconds `json:"deleteSeconds"`
+}
 
 const roundTripBound = 3 * time.Second
 
@@ -25,7 +29,7 @@ func (c *Cache) TestRoundTrip(ctx context.Context) (RoundTrip, error) {
 	var trip RoundTrip
 	for _, step := range []struct {
 		name string
-		took *time.Duration
+		took *Seconds
 		do   func() error
 	}{
 		{"set", &trip.Set, func() error {
@@ -43,7 +47,7 @@ func (c *Cache) TestRoundTrip(ctx context.Context) (RoundTrip, error) {
 	} {
 		began := time.Now()
 		err := step.do()
-		*step.took = max(time.Since(began), 1) // it was done
+		*step.took = SecondsOf(max(time.Since(began), 1)) // it was done
 		if err != nil {
 			return trip, fmt.Errorf("round trip: %s: %w", step.name, err)
 		}

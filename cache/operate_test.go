@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -45,9 +46,9 @@ func TestOperatorsSeeWhatAMemoDoes(t *testing.T) {
 		get(t, m, "a")
 		time.Sleep(3 * time.Second) // its refresh
 		all := c.Stats(t.Context())
-		run := cache.Latency{Count: 3, Mean: 2 * time.Second, P50: 2 * time.Second, P95: 2 * time.Second, P99: 2 * time.Second}
+		run := cache.Latency{Count: 3, Mean: 2, P50: 2, P95: 2, P99: 2}
 		want := []cache.MemoStats{{
-			Memo: "item", Hits: 1, Stale: 1, Misses: 2, Refreshes: 3, Asked: 4, HitRatio: 0.5, Keys: 2, Circuit: "closed", Producer: run,
+			Memo: "item", Hits: 1, Stale: 1, Misses: 2, Refreshes: 3, Asked: 4, HitRatio: new(0.5), Keys: 2, Circuit: "closed", Producer: run,
 		}}
 		unimportant := cmpopts.IgnoreFields(cache.MemoStats{}, "Store")
 		if diff := cmp.Diff(want, all.Memos, unimportant); diff != "" {
@@ -64,7 +65,7 @@ func TestOperatorsSeeWhatAMemoDoes(t *testing.T) {
 		reset := time.Now()
 		get(t, m, "a")
 		all = c.Stats(t.Context())
-		want = []cache.MemoStats{{Memo: "item", Hits: 1, Asked: 1, HitRatio: 1, Keys: 2, Circuit: "closed"}}
+		want = []cache.MemoStats{{Memo: "item", Hits: 1, Asked: 1, HitRatio: new(1.0), Keys: 2, Circuit: "closed"}}
 		if diff := cmp.Diff(want, all.Memos); diff != "" || !all.Since.Equal(reset) {
 			t.Errorf("after a reset, since %v: %s", all.Since, diff)
 		}
@@ -79,8 +80,8 @@ func TestTheHitRatioIsOfTheLastFiveMinutes(t *testing.T) {
 		want := func(asked uint64, ratio float64, when string) {
 			t.Helper()
 			got := c.Stats(t.Context()).Memos[0]
-			if diff := cmp.Diff([]float64{float64(asked), ratio}, []float64{float64(got.Asked), got.HitRatio}, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
-				t.Errorf("%s: asked, ratio: %s", when, diff)
+			if got.Asked != asked || (got.HitRatio == nil) != (asked == 0) || asked > 0 && math.Abs(*got.HitRatio-ratio) > 1e-9 {
+				t.Errorf("%s: %d asked, ratio %v, want %d and %v", when, got.Asked, got.HitRatio, asked, ratio)
 			}
 		}
 		want(0, 0, "before anybody asks")
@@ -119,7 +120,8 @@ func TestPercentilesAreOfWhatWasMeasured(t *testing.T) {
 			get(t, m, Item(fmt.Sprint(i)))
 		}
 		got := c.Stats(t.Context()).Memos[0].Producer
-		want := cache.Latency{Count: 600, Mean: (100*1 + 500*501/2) * time.Millisecond / 600, P50: 250 * time.Millisecond, P95: 475 * time.Millisecond, P99: 495 * time.Millisecond}
+		mean := (100*1 + 500*501/2) * time.Millisecond / 600
+		want := cache.Latency{Count: 600, Mean: cache.SecondsOf(mean), P50: 0.25, P95: 0.475, P99: 0.495}
 		if got != want {
 			t.Errorf("latency = %+v, want %+v", got, want)
 		}
@@ -141,19 +143,22 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 			}
 			return got
 		}
-		if got := status(c); got.Cached || got.Process != nil || got.Lock != nil || got.Key != "item:a" {
+		if got := status(c); got.Shared != nil || got.Process != nil || got.Lock != nil || len(got.Levels) != 0 || got.Key != "item:a" {
 			t.Errorf("of a key that nobody asked for: %+v", got)
 		}
 		get(t, m, "a")
 		now := cache.WindowAt(time.Now(), window)
 		got := status(c)
-		if !got.Cached || got.Window != now || !got.SoftUntil.Equal(now.End) || got.Bytes == 0 || got.Lock != nil {
-			t.Errorf("of a fresh key: %+v", got)
+		if s := got.Shared; s == nil || !s.Cached || s.AsOf != now.Start || s.WindowEnd != now.End || !s.SoftUntil.Equal(now.End) || s.Bytes == 0 || got.Lock != nil {
+			t.Errorf("of a fresh key: %+v", got.Shared)
 		}
-		if p := got.Process; p == nil || p.State != "fresh" || p.Window != now || p.Bytes != 1 {
+		if p := got.Process; p == nil || p.State != "fresh" || p.AsOf != now.Start || p.Bytes != 1 || p.Refreshing {
 			t.Errorf("of a fresh key, the process: %+v", got.Process)
 		}
-		if got := status(other); !got.Cached || got.Process != nil {
+		if diff := cmp.Diff([]string{"process", "shared"}, got.Levels); diff != "" {
+			t.Error(diff)
+		}
+		if got := status(other); got.Shared == nil || !got.Shared.Cached || got.Process != nil {
 			t.Errorf("in a process that did not ask: %+v", got)
 		}
 
@@ -161,7 +166,7 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "a")); err != nil {
 			t.Fatal(err)
 		}
-		if got := status(other).Invalidated; got != "soft" {
+		if got := status(other).Shared.Invalidated; got != "soft" {
 			t.Errorf("another process says it is invalidated %q, want soft", got)
 		}
 		if r := get(t, m, "a"); r.State != cache.Stale {
@@ -169,30 +174,29 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 		}
 		time.Sleep(time.Second + 500*time.Millisecond)
 		got = status(other)
-		if l := got.Lock; l == nil || l.Owner != myself(t) || l.Left <= 0 || l.Left > 4*time.Second {
+		if l := got.Lock; l == nil || l.Owner != myself(t) || l.Left <= 0 || l.Left > 4 {
 			t.Errorf("the lock while the producer runs: %+v, want this process and up to 4 s", got.Lock)
 		}
-		if p := status(c).Process; p.State != "stale" {
-			t.Errorf("while it is refreshed: %s, want stale", p.State)
+		if p := status(c).Process; p.State != "stale" || !p.Refreshing {
+			t.Errorf("while it is refreshed: %+v, want that it is stale and refreshed", p)
 		}
 		time.Sleep(6 * time.Second)
-		if got := status(c); got.Lock != nil || got.Process.State != "fresh" || got.Invalidated != "" {
+		if got := status(c); got.Lock != nil || got.Process.State != "fresh" || got.Shared.Invalidated != "" {
 			t.Errorf("after the run: lock %+v, %s", got.Lock, got.Process.State)
 		}
 
 		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a")); err != nil {
 			t.Fatal(err)
 		}
-		if got := status(c); got.Process.State != "forbidden" || !got.Process.Cached || got.Invalidated != "hard" {
-			t.Errorf("invalidated hard: %+v, %q, want forbidden", got.Process, got.Invalidated)
+		if got := status(c); got.Process.State != "forbidden" || !got.Process.Cached || got.Shared.Invalidated != "hard" {
+			t.Errorf("invalidated hard: %+v, %+v, want forbidden", got.Process, got.Shared)
 		}
 		s.set(0, errDown, nil)
 		if _, err := m.Get(t.Context(), "a"); err == nil {
 			t.Error("a forbidden value was shown")
 		}
-		got = status(c)
-		if got.Failures != 1 || got.Reason == "" || !got.RetryAt.After(time.Now()) {
-			t.Errorf("after a failure: %+v", got)
+		if s := status(c).Shared; s.Failures != 1 || s.Reason == "" || !s.RetryAt.After(time.Now()) {
+			t.Errorf("after a failure: %+v", s)
 		}
 		var unknown *cache.UnknownMemoError
 		if _, err := c.Status(t.Context(), "items", "a"); !errors.As(err, &unknown) || len(unknown.Known) != 1 {
@@ -210,7 +214,7 @@ func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
 		var told []string
 		began := time.Now()
 		err := c.Warm(t.Context(), nil, func(p cache.Progress) {
-			if len(told)+1 != p.Done || p.Of != 5 || p.Memo != "item" || p.Err != nil {
+			if len(told)+1 != p.Done || p.Of != 5 || p.Memo != "item" || p.Error != "" {
 				t.Errorf("progress = %+v after %v", p, told)
 			}
 			told = append(told, p.Key)
@@ -241,7 +245,7 @@ func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
 		}
 		failed := map[string]bool{}
 		err = c.Warm(t.Context(), nil, func(p cache.Progress) {
-			if p.Err != nil {
+			if p.Error != "" {
 				failed[p.Key] = true
 			}
 		})
@@ -325,7 +329,7 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	c := open(t, cache.Deps{Store: redisStore(t, server.Addr), Registerer: registry})
 	get(t, s.memo(c), One{})
 	shared := c.Stats(t.Context()).Shared
-	if shared.Kind != "redis" || shared.Away || shared.Server == nil {
+	if shared.Kind != "redis" || shared.Down || shared.Server == nil {
 		t.Fatalf("Stats().Shared = %+v", shared)
 	}
 	got := *shared.Server
@@ -337,21 +341,28 @@ func TestOperatorsSeeRedis(t *testing.T) {
 	if diff := cmp.Diff(want, got, unsteady); diff != "" {
 		t.Errorf("Redis: %s", diff)
 	}
+	eventually(t, 10*time.Second, "Prometheus sees Redis", func() bool {
+		found := scrape(t, registry)
+		return found["redis_used_bytes{}"] > 0 && found["redis_max_bytes{}"] == 64<<20 && found["redis_ping_seconds{}"] > 0 && found["redis_connections{}"] >= 1
+	})
+	if found := scrape(t, registry); found["store_up{}"] != 1 {
+		t.Errorf("store_up = %v, want 1", found["store_up{}"])
+	}
 
 	server.Kill()
-	eventually(t, 10*time.Second, "an outage is seen", func() bool { return c.Stats(t.Context()).Shared.Away })
+	eventually(t, 10*time.Second, "an outage is seen", func() bool { return c.Stats(t.Context()).Shared.Down })
 	shared = c.Stats(t.Context()).Shared
-	if shared.Reason == "" || time.Since(shared.Since) > time.Minute || shared.Server.Mode != "single" || shared.Server.Unknown == "" {
+	if shared.Reason == "" || time.Since(shared.DownSince) > time.Minute || shared.Server.Mode != "single" || shared.Server.Unknown == "" {
 		t.Errorf("in an outage: %+v, %+v", shared, shared.Server)
 	}
-	if away := scrape(t, registry)["store_away{}"]; away != 1 {
-		t.Errorf("store_away = %v in an outage, want 1", away)
+	if up := scrape(t, registry)["store_up{}"]; up != 0 {
+		t.Errorf("store_up = %v in an outage, want 0", up)
 	}
 	if trip, err := c.TestRoundTrip(t.Context()); err == nil {
 		t.Errorf("TestRoundTrip() without a server = %+v, want an error", trip)
 	}
-	if status, err := c.Status(t.Context(), "number", ""); err != nil || !status.Away || status.Key != "number" {
-		t.Errorf("Status() in an outage = %+v, %v, want that it is away", status, err)
+	if status, err := c.Status(t.Context(), "number", ""); err != nil || !status.Down || status.Key != "number" {
+		t.Errorf("Status() in an outage = %+v, %v, want that it is down", status, err)
 	}
 }
 

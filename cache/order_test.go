@@ -47,7 +47,7 @@ func loseLock(t *testing.T, c *cache.Cache, store cache.Store) {
 // while it computes. The one that began first ends last.
 func TestAnOlderReadingIsShownToNobodyAfterANewerOne(t *testing.T) {
 	for name, computes := range map[string]time.Duration{
-		"the first notices that the lock is lost":        4 * time.Second,
+		"the first notices that the lock is lost":       4 * time.Second,
 		"the first ends before it looks after its lock": 900 * time.Millisecond,
 	} {
 		t.Run(name, func(t *testing.T) {

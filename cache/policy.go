@@ -17,13 +17,6 @@ type Policy struct {
 	Timeout time.Duration // of one producer run; 15 s if zero
 }
 
-// A NamedPolicy is the policy in force for a memo.
-type NamedPolicy struct {
-	Memo string
-	Tags []string
-	Policy
-}
-
 const (
 	defaultTimeout = 15 * time.Second
 	hygiene        = 7 * 24 * time.Hour
@@ -134,12 +127,3 @@ func (c *Cache) CheckPolicies() error {
 
 // Policy is the memo's policy in force.
 func (m *memo) Policy() Policy { return m.policy }
-
-// Policies lists the policies in force, by name.
-func (c *Cache) Policies() []NamedPolicy {
-	var list []NamedPolicy
-	for _, m := range c.all() {
-		list = append(list, NamedPolicy{Memo: m.about.Name, Tags: slices.Clone(m.about.Tags), Policy: m.policy})
-	}
-	return list
-}

@@ -3,8 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -191,35 +189,4 @@ func backoff(failures int) time.Duration {
 		return circuitOpen
 	}
 	return firstRetry << (failures - 1)
-}
-
-const (
-	lagLeast   = 500 * time.Millisecond
-	lagMost    = 5 * time.Second
-	lagMargin  = 250 * time.Millisecond
-	lagSamples = 40
-)
-
-// A lag says how long after a boundary its value can be had: the 95th
-// percentile of recent refreshes plus a margin.
-type lag struct {
-	mu     sync.Mutex
-	recent []time.Duration
-	next   int
-}
-
-// record adds a refresh and returns the lag since.
-func (l *lag) record(took time.Duration) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.recent) < lagSamples {
-		l.recent = append(l.recent, took)
-	} else {
-		l.recent[l.next%lagSamples] = took
-	}
-	l.next++
-	sorted := slices.Sorted(slices.Values(l.recent))
-	p95 := sorted[(len(sorted)*95+99)/100-1]
-	// To a tenth of a second, so that it does not change with every run.
-	return min(max((p95+lagMargin).Round(100*time.Millisecond), lagLeast), lagMost)
 }

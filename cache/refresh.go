@@ -36,6 +36,7 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 		return nil, nil
 	}
 	if !bound.tryEnter() {
+		m.stats.refreshes.crowded.Add(1)
 		return nil, errCrowded
 	}
 	f := newFlight(began)
@@ -183,6 +184,7 @@ func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 func (m *memo) lock(key, owner string) (bool, error) {
 	began := time.Now()
 	won, err := m.cache.store.Lock(m.cache.ctx, key, owner, leaseFor)
+	m.cache.metrics.storeError("lock", err)
 	m.stats.lockWait.Observe(time.Since(began).Seconds())
 	return won, err
 }
@@ -221,6 +223,7 @@ func (m *Memo[P, T]) look(s *slot[P, T]) {
 func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	began := time.Now()
 	data, err := m.cache.store.Load(ctx, key)
+	m.cache.metrics.storeError("load", err)
 	m.stats.store.Observe(time.Since(began).Seconds())
 	if err != nil && !errors.Is(err, ErrKey) || err == nil && data == nil {
 		return nil
@@ -250,7 +253,9 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
 		defer cancel()
-		if err := c.store.Unlock(ctx, s.key, owner); err != nil {
+		err := c.store.Unlock(ctx, s.key, owner)
+		c.metrics.storeError("unlock", err)
+		if err != nil {
 			c.log.Debug("cache: lock left to expire", "key", s.key, "error", err)
 		}
 	}()
@@ -313,7 +318,9 @@ func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.Can
 			return
 		case <-tick.C:
 		}
-		if mine, err := m.cache.store.Extend(ctx, key, owner, leaseFor); err == nil && !mine {
+		mine, err := m.cache.store.Extend(ctx, key, owner, leaseFor)
+		m.cache.metrics.storeError("extend", err)
+		if err == nil && !mine {
 			lose(errLockLost)
 			return
 		}
@@ -350,6 +357,7 @@ func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner str
 	defer cancel()
 	began := time.Now()
 	done, err := c.store.Publish(ctx, p)
+	c.metrics.storeError("publish", err)
 	m.stats.store.Observe(time.Since(began).Seconds())
 	if err != nil && !errors.Is(err, ErrUnavailable) { // which is logged once
 		m.complain.Do(func() { c.log.Warn("cache: publish", "memo", m.about.Name, "key", s.key, "error", err) })

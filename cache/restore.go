@@ -55,6 +55,7 @@ func (c *Cache) restore() {
 
 func (c *Cache) restoreInvalidations() error {
 	list, err := c.store.Invalidations(c.ctx, 0)
+	c.metrics.storeError("poll", err)
 	if err != nil && !errors.Is(err, ErrKey) {
 		return err
 	}
@@ -64,7 +65,9 @@ func (c *Cache) restoreInvalidations() error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	return c.store.Restore(c.ctx, lacking)
+	err = c.store.Restore(c.ctx, lacking)
+	c.metrics.storeError("restore", err)
+	return err
 }
 
 // restoreLimit bounds the blobs that are restored. One that is too large for the
@@ -82,6 +85,7 @@ func (s *slot[P, T]) restore() error {
 			return nil
 		}
 		done, err := m.cache.store.Publish(m.cache.ctx, p)
+		m.cache.metrics.storeError("publish", err)
 		if done || err != nil && !errors.Is(err, ErrKey) {
 			return err
 		}

@@ -90,7 +90,7 @@ func (c *Cache) poll(round int) {
 func (c *Cache) pollAlone(round int) {
 	seldom := round%rarely == 0
 	if seldom || !c.sampled.Load() || c.stepped() {
-		c.sample(c.ctx, c.store) // before the first window is chosen
+		c.metrics.storeError("clock", c.sample(c.ctx, c.store)) // before the first window is chosen
 	}
 	err := c.hear(c.ctx, seldom)
 	if err != nil && c.ctx.Err() == nil {
@@ -103,7 +103,7 @@ func (c *Cache) pollAlone(round int) {
 		c.readJournal(c.ctx)
 	}
 	if seldom {
-		c.tally()
+		c.tasks.start(c.tally)
 	}
 	c.polled.Store(c.nano())
 }

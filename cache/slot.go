@@ -21,8 +21,8 @@ type anySlot interface {
 	warm(ctx context.Context) error // refresh, and wait for it
 	restore() error                 // give the store what it may have lost
 	storeKey() string
-	names() (memo, key string) // the key as operators write it
-	status() *ProcessStatus
+	names() (memo, params string)
+	status(now time.Time) ProcessStatus
 }
 
 // A slot is the place of a key at the process level.

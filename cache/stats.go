@@ -10,95 +10,136 @@ import (
 	"time"
 )
 
-// Stats are what operators want to know. Counts and latencies are since Since:
-// the start of the process, or the last reset.
+// What operators read of a cache is the same here, over HTTP and in the shell:
+// these types are the JSON, and doc describes a field in the OpenAPI.
+
+// Seconds is a duration, in JSON a number.
+type Seconds float64
+
+// SecondsOf returns d in seconds.
+func SecondsOf(d time.Duration) Seconds { return Seconds(d.Seconds()) }
+
+// Duration returns s as Go counts time.
+func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
+
+// Stats are what a cache has counted since Since: the start of the process, or
+// the last reset.
 type Stats struct {
-	Since   time.Time
-	Process ProcessStats
-	Shared  SharedStats
-	Memos   []MemoStats // by name
+	Since   time.Time    `json:"since" doc:"Counts and latencies are from here on."`
+	Process ProcessStats `json:"process"`
+	Shared  SharedStats  `json:"shared"`
+	Memos   []MemoStats  `json:"memos" nullable:"false" doc:"By name."`
 }
 
 // ProcessStats are of the process level.
 type ProcessStats struct {
-	Name         string // of the process, as an owner of locks: host and pid
-	Bytes, Limit int64  // of the values, as JSON
-	Values       int
-	ClockOffset  time.Duration // from this process's clock to the fleet's
+	Name        string  `json:"name" example:"web-1:4242" doc:"Host and pid, as in the owner of a lock."`
+	Bytes       int64   `json:"bytes" doc:"Of the values at the process level, in memory."`
+	Limit       int64   `json:"limitBytes"`
+	Values      int     `json:"values"`
+	ClockOffset Seconds `json:"clockOffsetSeconds" doc:"The fleet's clock minus this process's; it is corrected for."`
+}
+
+// SharedHealth is what a process knows of the shared level by itself. Reason
+// may name hosts: it is for operators only.
+type SharedHealth struct {
+	Kind      string    `json:"kind" enum:"memory,redis"`
+	Down      bool      `json:"down" doc:"The process goes on without Redis."`
+	DownSince time.Time `json:"downSince,omitzero"`
+	Reason    string    `json:"reason,omitempty"`
 }
 
 // SharedStats are of the shared level.
 type SharedStats struct {
-	Kind   string // "memory" or "redis"
-	Away   bool   // the process goes on without it
-	Since  time.Time
-	Reason string      // and why
-	Server *RedisStats // nil where Kind is memory
+	SharedHealth
+	Server *RedisStats `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
 }
 
 // RedisStats are of the connections to Redis, and of what is behind them. The
 // servers are not asked in an outage.
 type RedisStats struct {
-	Mode        string // "single", "sentinel" or "cluster"
-	Connections int
-	Idle        int
-	Timeouts    uint64      // waits for a connection of the pool that took too long
-	RedisNode               // of a Cluster: sums over the masters, and the slowest ping
-	Nodes       []RedisNode // the masters of a Cluster
+	Mode        string `json:"mode" enum:"single,sentinel,cluster"`
+	Connections int    `json:"connections"`
+	Idle        int    `json:"idle"`
+	Timeouts    uint64 `json:"timeouts" doc:"Waits for a connection that took too long."`
+	RedisNode
+	Nodes []RedisNode `json:"nodes,omitempty" doc:"The masters of a Cluster; above are their sums and the slowest ping."`
 }
 
-// A RedisNode is what one server says of itself.
+// A RedisNode is what one server reports of itself.
 type RedisNode struct {
-	Address    string // of a Cluster's masters
-	Version    string
-	Role       string // "master" or "replica"
-	UsedMemory int64
-	MaxMemory  int64  // 0: without a limit
-	Eviction   string // what it does at the limit
-	Ping       time.Duration
-	Unknown    string // why it does not say: INFO may be forbidden
+	Address    string  `json:"address,omitempty" doc:"Of a Cluster's masters."`
+	Version    string  `json:"version,omitempty"`
+	Role       string  `json:"role,omitempty" enum:"master,replica"`
+	UsedMemory int64   `json:"usedBytes"`
+	MaxMemory  int64   `json:"limitBytes" doc:"0: no limit."`
+	Eviction   string  `json:"eviction,omitempty" doc:"What the server does at the limit."`
+	Ping       Seconds `json:"pingSeconds"`
+	Unknown    string  `json:"unknown,omitempty" doc:"Why the rest is not known; INFO may be forbidden."`
 }
 
 // MemoStats are of one memo.
 type MemoStats struct {
-	Memo      string
-	Hits      uint64 // readers served fresh from the process level
-	Shared    uint64 // served fresh from the shared level
-	Stale     uint64 // served an earlier value
-	Misses    uint64 // who waited for a producer
-	Errors    uint64 // who got nothing
-	Refreshes uint64 // producer runs that succeeded
-	Failures  uint64 // and failed
-	// Of the last five minutes, or since Since if that is later: how many
-	// readers there were, and which share did not wait for a producer. Where
-	// nobody asked, the ratio says nothing.
-	Asked    uint64
-	HitRatio float64
-	Keys     int    // asked for in the last two windows
-	Circuit  string // "closed", "half-open" or "open"
-	Producer Latency
-	Store    Latency // of loading and publishing at the shared level
+	Memo      string   `json:"memo"`
+	Hits      uint64   `json:"hits" doc:"Readers served this window's value by the process level."`
+	Shared    uint64   `json:"shared" doc:"By the shared level."`
+	Stale     uint64   `json:"stale" doc:"Readers served an earlier value."`
+	Misses    uint64   `json:"misses" doc:"Readers who waited for a producer."`
+	Errors    uint64   `json:"errors" doc:"Readers who got nothing."`
+	Refreshes uint64   `json:"refreshes" doc:"Runs of the producer that succeeded."`
+	Failures  uint64   `json:"failures" doc:"Runs that failed."`
+	HitRatio  *float64 `json:"hitRatio" doc:"Of the last five minutes, or since the reset: readers who did not wait; null where there were none."`
+	Asked     uint64   `json:"asked" doc:"Readers of that time."`
+	Keys      int      `json:"keys" doc:"Asked for in the last two windows."`
+	Circuit   string   `json:"circuit" enum:"closed,half-open,open"`
+	Producer  Latency  `json:"producer"`
+	Store     Latency  `json:"store" doc:"Loading and publishing at the shared level."`
 }
 
 // A Latency is how long something took. Count and Mean are of all; the
 // percentiles are exact, of the last 500.
 type Latency struct {
-	Count               uint64
-	Mean, P50, P95, P99 time.Duration
+	Count uint64  `json:"count"`
+	Mean  Seconds `json:"meanSeconds"`
+	P50   Seconds `json:"p50Seconds"`
+	P95   Seconds `json:"p95Seconds"`
+	P99   Seconds `json:"p99Seconds"`
+}
+
+// A NamedPolicy is the policy in force for a memo.
+type NamedPolicy struct {
+	Memo    string   `json:"memo"`
+	Window  Seconds  `json:"windowSeconds" doc:"One computation serves this long."`
+	Soft    Seconds  `json:"softSeconds" doc:"A value is fresh this long, from the start of its window."`
+	Hard    Seconds  `json:"hardSeconds" doc:"A value is shown at all this long."`
+	Timeout Seconds  `json:"timeoutSeconds" doc:"Of one run of the producer."`
+	Tags    []string `json:"tags" nullable:"false"`
+}
+
+// Policies returns the policies in force, by name.
+func (c *Cache) Policies() []NamedPolicy {
+	list := []NamedPolicy{}
+	for _, m := range c.all() {
+		p := m.policy
+		list = append(list, NamedPolicy{
+			m.about.Name, SecondsOf(p.Window), SecondsOf(p.Soft), SecondsOf(p.Hard), SecondsOf(p.Timeout), append([]string{}, m.about.Tags...),
+		})
+	}
+	return list
 }
 
 // Stats returns what the cache has counted, and asks the shared level how it
 // does.
 func (c *Cache) Stats(ctx context.Context) Stats {
 	c.mu.Lock()
-	s := Stats{Since: c.since}
+	s := Stats{Since: c.since, Memos: []MemoStats{}}
 	c.mu.Unlock()
 	s.Process = ProcessStats{
 		Name:        c.process,
 		Bytes:       int64(c.level.WeightedSize()),
 		Limit:       int64(c.level.GetMaximum()),
 		Values:      c.level.EstimatedSize(),
-		ClockOffset: time.Duration(c.offset.Load()),
+		ClockOffset: c.clockOffset(),
 	}
 	s.Shared = c.store.Stats(ctx)
 	for _, m := range c.all() {
@@ -114,15 +155,18 @@ func (c *Cache) outage() *Outage {
 	return o
 }
 
-// ResetStats starts the counts of Stats anew. What Prometheus reads goes on:
-// its counters must not fall.
-func (c *Cache) ResetStats() {
+func (c *Cache) clockOffset() Seconds { return SecondsOf(time.Duration(c.offset.Load())) }
+
+// ResetStats starts the counts of Stats anew and returns when. What Prometheus
+// reads goes on: its counters must not fall.
+func (c *Cache) ResetStats() (since time.Time) {
 	for _, m := range c.all() {
 		m.stats.reset()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.since = c.now()
+	return c.since
 }
 
 func (m *memo) report() MemoStats {
@@ -146,8 +190,17 @@ func (m *memo) report() MemoStats {
 		Producer:  s.producer.latency(),
 		Store:     s.store.latency(),
 	}
-	r.HitRatio, r.Asked = s.recent.ratio(n, base)
+	ratio, asked := s.recent.ratio(n, base)
+	r.HitRatio, r.Asked = ratioOf(ratio, asked), asked
 	return r
+}
+
+// ratioOf returns nil where nobody asked, and the ratio means nothing.
+func ratioOf(ratio float64, asked uint64) *float64 {
+	if asked == 0 {
+		return nil
+	}
+	return &ratio
 }
 
 // counts are a memo's counters at a moment.
@@ -183,10 +236,7 @@ func (s *stats) reset() {
 	s.store.reset()
 }
 
-const (
-	ratioOver  = 5 * time.Minute
-	recentKept = 500 // latencies, of which the percentiles are
-)
+const ratioOver = 5 * time.Minute
 
 // recent is what a memo had counted at moments of the last five minutes.
 type recent struct {
@@ -226,51 +276,13 @@ func (r *recent) ratio(now, base counts) (share float64, asked uint64) {
 	return float64(now.hits()-base.hits()) / float64(asked), asked
 }
 
-// tally remembers what the memos have counted until now.
+// tally remembers what the memos have counted until now, and what Redis
+// reports.
 func (c *Cache) tally() {
+	c.tasks.start(c.metrics.sampleRedis)
 	for _, m := range c.all() {
 		m.stats.recent.sample(m.stats.now())
 	}
-}
-
-// latencies remembers how long something took: for operators, since a reset,
-// and with the last ones as they were.
-type latencies struct {
-	mu    sync.Mutex
-	count uint64
-	sum   time.Duration
-	last  []time.Duration
-}
-
-func (l *latencies) record(took time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.last) < recentKept {
-		l.last = append(l.last, took)
-	} else {
-		l.last[l.count%recentKept] = took
-	}
-	l.count++
-	l.sum += took
-}
-
-func (l *latencies) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.count, l.sum, l.last = 0, 0, nil
-}
-
-func (l *latencies) latency() Latency {
-	l.mu.Lock()
-	n, sum, sorted := l.count, l.sum, slices.Clone(l.last)
-	l.mu.Unlock()
-	if n == 0 {
-		return Latency{}
-	}
-	slices.Sort(sorted)
-	// The nearest rank: a duration that was measured, none between two.
-	rank := func(percent int) time.Duration { return sorted[(len(sorted)*percent+99)/100-1] }
-	return Latency{Count: n, Mean: sum / time.Duration(n), P50: rank(50), P95: rank(95), P99: rank(99)}
 }
 
 // nameOf is how operators know a process by what it owns.

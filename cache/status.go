@@ -3,89 +3,81 @@ package cache
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
 
 // A Status is what is known of a key: by the shared level, and by this process.
 type Status struct {
-	Key      string // as operators write it: "stats:personal:active"
-	StoreKey string // as the shared level knows it
-	Away     bool   // the shared level is away: below is nothing of it
-
-	Cached     bool // whether the shared level has a value
-	Window     Window
-	Generation int64
-	ComputedAt time.Time
-	Took       time.Duration
-	SoftUntil  time.Time
-	HardUntil  time.Time
-	Failures   int // in a row, to replace the value
-	RetryAt    time.Time
-	Reason     string // why it is degraded
-	Bytes      int    // of the blob as it is kept
-	// Invalidated is how the value was invalidated since it was computed:
-	// "soft" (stale), "hard" (not shown again), "" (not at all).
-	Invalidated string
-
-	Process *ProcessStatus // nil where the process knows nothing of the key
-	Lock    *LockStatus    // nil where nobody computes it
+	Key      string         `json:"key" doc:"As operators write it."`
+	StoreKey string         `json:"storeKey" doc:"As the shared level knows it."`
+	Levels   []string       `json:"levels" nullable:"false" doc:"Those that have a value: process, shared."`
+	Down     bool           `json:"down" doc:"Redis is down: nothing is known of what it has."`
+	Process  *ProcessStatus `json:"process" doc:"null where this process knows nothing of the key."`
+	Shared   *SharedStatus  `json:"shared" doc:"null where the shared level has nothing of the key."`
+	Lock     *LockStatus    `json:"lock" doc:"null where nobody computes it."`
 }
 
-// A ProcessStatus is what a process knows of a key.
+// A Copy is what one level has of a key.
+type Copy struct {
+	Cached     bool      `json:"cached" doc:"Whether there is a value."`
+	AsOf       time.Time `json:"asOf,omitzero"`
+	WindowEnd  time.Time `json:"windowEnd,omitzero"`
+	Generation int64     `json:"generation"`
+	ComputedAt time.Time `json:"computedAt,omitzero"`
+	Age        Seconds   `json:"ageSeconds" doc:"Since it was computed."`
+	Reason     string    `json:"reason,omitempty" doc:"Why it is degraded, or why there is no value."`
+	Bytes      int       `json:"bytes" doc:"At the process level of the value's JSON, at the shared level as it is kept."`
+}
+
+// A ProcessStatus is what a process has of a key.
 type ProcessStatus struct {
-	Cached     bool
-	State      string // "fresh", "stale", "degraded", "forbidden" (it must not be shown), "none" (no value)
-	Reason     string // why it is degraded, or why there is none
-	Window     Window
-	Generation int64
-	ComputedAt time.Time
-	Bytes      int // of the value's JSON
+	Copy
+	State      string `json:"state" enum:"fresh,stale,degraded,forbidden,none" doc:"forbidden: it must not be shown. none: there is no value."`
+	Refreshing bool   `json:"refreshing" doc:"A refresh is under way in this process, or waits for its turn."`
 }
 
-// A LockStatus says who computes a key, and until when it is theirs unless they
-// say that they are still at it.
+// A SharedStatus is what the shared level has of a key.
+type SharedStatus struct {
+	Copy
+	Took        Seconds   `json:"tookSeconds"`
+	SoftUntil   time.Time `json:"softUntil,omitzero"`
+	SoftLeft    Seconds   `json:"softLeftSeconds" doc:"Negative: it has passed."`
+	HardUntil   time.Time `json:"hardUntil,omitzero"`
+	HardLeft    Seconds   `json:"hardLeftSeconds"`
+	Failures    int       `json:"failures" doc:"In a row, to replace the value."`
+	RetryAt     time.Time `json:"retryAt,omitzero"`
+	Invalidated string    `json:"invalidated,omitempty" enum:"soft,hard" doc:"Since it was computed: soft (stale) or hard (not shown again)."`
+}
+
+// A LockStatus is who computes a key, and for how long it is theirs unless they
+// extend the lease.
 type LockStatus struct {
-	Owner string // host and pid
-	Left  time.Duration
+	Owner string  `json:"owner" doc:"Host and pid."`
+	Left  Seconds `json:"leftSeconds"`
 }
 
-// An UnknownMemoError says that there is no memo of a name.
-type UnknownMemoError struct {
-	Name  string
-	Known []string
-}
-
-func (e *UnknownMemoError) Error() string {
-	return fmt.Sprintf("there is no memo %q (there are %s)", e.Name, strings.Join(e.Known, ", "))
-}
-
-// named returns the memo of a name, or an *UnknownMemoError.
-func (c *Cache) named(name string) (*memo, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if m, ok := c.memos[name]; ok {
-		return m, nil
-	}
-	return nil, &UnknownMemoError{name, slices.Sorted(maps.Keys(c.memos))}
-}
-
-// Status says what is known of a memo's key.
+// Status returns what is known of a memo's key. The error is an
+// *UnknownMemoError or a *MalformedError where there can be no such key.
 func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error) {
 	m, err := c.named(memo)
 	if err != nil {
 		return Status{}, err
 	}
+	if err := checkParams(memo, params); err != nil {
+		return Status{}, err
+	}
 	c.catchUp() // what was invalidated while nobody asked is known then
-	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Away: c.outage() != nil}
-	for _, found := range c.level.All() {
-		if slot := found.(anySlot); slot.storeKey() == s.StoreKey {
-			s.Process = slot.status()
+	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Levels: []string{}, Down: c.outage() != nil}
+	now := c.now()
+	if held := c.lookUp(m, s.StoreKey); held != nil {
+		p := held.status(now)
+		s.Process = &p
+		if p.Cached {
+			s.Levels = append(s.Levels, "process")
 		}
 	}
-	if s.Away {
+	if s.Down {
 		return s, nil
 	}
 	owner, left, err := c.store.Holder(ctx, s.StoreKey)
@@ -93,33 +85,72 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 		return s, fmt.Errorf("status: who holds the lock: %w", err)
 	}
 	if owner != "" {
-		s.Lock = &LockStatus{Owner: processOf(owner), Left: left}
+		s.Lock = &LockStatus{Owner: processOf(owner), Left: SecondsOf(left)}
 	}
 	data, err := c.store.Load(ctx, s.StoreKey)
 	if err != nil {
+		c.metrics.storeError("load", err)
 		return s, fmt.Errorf("status: %w", err)
 	}
-	if data == nil {
-		return s, nil
+	if data != nil {
+		s.Shared = c.sharedStatus(m, params, data, now)
 	}
-	b, err := c.codec.decode(data)
-	if err != nil {
-		s.Reason = err.Error() // readers take it as missing
-		return s, nil
-	}
-	s.Cached = len(b.value) > 0
-	s.Window, s.Generation, s.ComputedAt, s.Took = Window{b.Window, b.WindowEnd}, b.Generation, b.ComputedAt, b.Took
-	s.SoftUntil, s.HardUntil, s.Failures, s.RetryAt, s.Reason = b.SoftUntil, b.HardUntil, b.Failures, b.RetryAt, b.Reason
-	s.Bytes = len(data)
-	for _, how := range []Strength{Soft, Hard} {
-		if s.Cached && c.generations.invalidated(s.Generation, m.scopes, scopeKey(c.space, memo, params), how) {
-			s.Invalidated = how.String()
-		}
+	if s.Shared != nil && s.Shared.Cached {
+		s.Levels = append(s.Levels, "shared")
 	}
 	return s, nil
 }
 
-// keyName is how operators write a key.
+// lookUp returns the slot of a key, nil where the process has none. Only a key
+// that was not asked for lately is looked for among all.
+func (c *Cache) lookUp(m *memo, storeKey string) anySlot {
+	m.mu.Lock()
+	found := m.asked[storeKey]
+	m.mu.Unlock()
+	if found != nil {
+		return found
+	}
+	for _, held := range c.level.All() {
+		if s := held.(anySlot); s.storeKey() == storeKey {
+			return s
+		}
+	}
+	return nil
+}
+
+// sharedStatus reads a blob.
+func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time) *SharedStatus {
+	b, err := c.codec.decode(data)
+	if err != nil {
+		return &SharedStatus{Copy: Copy{Reason: err.Error(), Bytes: len(data)}} // readers take it as missing
+	}
+	s := &SharedStatus{
+		Copy: Copy{
+			Cached: len(b.value) > 0, AsOf: b.Window, WindowEnd: b.WindowEnd, Generation: b.Generation,
+			ComputedAt: b.ComputedAt, Age: elapsed(b.ComputedAt, now), Reason: b.Reason, Bytes: len(data),
+		},
+		Took:      SecondsOf(b.Took),
+		SoftUntil: b.SoftUntil, SoftLeft: -elapsed(b.SoftUntil, now),
+		HardUntil: b.HardUntil, HardLeft: -elapsed(b.HardUntil, now),
+		Failures: b.Failures, RetryAt: b.RetryAt,
+	}
+	for _, how := range []Strength{Soft, Hard} {
+		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.about.Name, params), how) {
+			s.Invalidated = how.String()
+		}
+	}
+	return s
+}
+
+// elapsed returns the time since t, 0 where there is no t.
+func elapsed(t, now time.Time) Seconds {
+	if t.IsZero() {
+		return 0
+	}
+	return SecondsOf(now.Sub(t))
+}
+
+// keyName returns a key as operators write it.
 func keyName(memo, params string) string {
 	if params == "" {
 		return memo
@@ -127,7 +158,8 @@ func keyName(memo, params string) string {
 	return memo + ":" + params
 }
 
-// processOf is the process in an owner's token. The rest is the owner's secret.
+// processOf returns the process in an owner's token. The rest is the owner's
+// secret.
 func processOf(owner string) string {
 	if at := strings.LastIndex(owner, ":"); at >= 0 {
 		return owner[:at]
@@ -137,21 +169,26 @@ func processOf(owner string) string {
 
 func (s *slot[P, T]) storeKey() string { return s.key }
 
-func (s *slot[P, T]) names() (memo, key string) {
-	return s.memo.about.Name, keyName(s.memo.about.Name, s.p.Key())
+func (s *slot[P, T]) names() (memo, params string) {
+	return s.memo.about.Name, strings.TrimPrefix(s.key, s.memo.prefix)
 }
 
-// status is what the process knows, nil where it has not looked yet.
-func (s *slot[P, T]) status() *ProcessStatus {
+// status returns what the process has.
+func (s *slot[P, T]) status(now time.Time) ProcessStatus {
+	s.mu.Lock()
+	p := ProcessStatus{State: "none", Refreshing: s.flight != nil}
+	s.mu.Unlock()
 	e := s.known.Load()
 	if e == nil {
-		return nil
+		return p
 	}
-	v := s.memo.judge(s, e, s.memo.cache.now())
-	p := &ProcessStatus{Cached: e.has, Window: e.window, Generation: e.generation, ComputedAt: e.computedAt, Reason: e.reason, Bytes: e.bytes}
+	p.Copy = Copy{
+		Cached: e.has, AsOf: e.window.Start, WindowEnd: e.window.End, Generation: e.generation,
+		ComputedAt: e.computedAt, Age: elapsed(e.computedAt, now), Reason: e.reason, Bytes: e.bytes,
+	}
+	v := s.memo.judge(s, e, now)
 	switch {
 	case !e.has:
-		p.State = "none"
 	case !v.usable:
 		p.State = "forbidden"
 	case v.fresh:

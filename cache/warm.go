@@ -17,10 +17,11 @@ const warmTogether = 3
 
 // Progress is one key that Warm is done with.
 type Progress struct {
-	Done, Of int
-	Memo     string
-	Key      string // as in Status
-	Err      error  // why it is not up to date
+	Done  int    `json:"done,omitempty"`
+	Of    int    `json:"of,omitempty"`
+	Memo  string `json:"memo,omitempty"`
+	Key   string `json:"key,omitempty" doc:"As in status."`
+	Error string `json:"error,omitempty" doc:"Why it is not up to date."`
 }
 
 // Usual names the parameters that readers usually ask for, so that Warm knows
@@ -65,8 +66,12 @@ func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress
 			done++
 			failed = errors.Join(failed, err)
 			if progress != nil {
-				memo, key := s.names()
-				progress(Progress{Done: done, Of: len(slots), Memo: memo, Key: key, Err: err})
+				memo, params := s.names()
+				p := Progress{Done: done, Of: len(slots), Memo: memo, Key: keyName(memo, params)}
+				if err != nil {
+					p.Error = err.Error()
+				}
+				progress(p)
 			}
 			return nil
 		})

@@ -49,23 +49,23 @@ const (
 // Postgres: a pooler that shares connections between transactions does not pass
 // notifications on.
 //
-// If the connection breaks or the server does not answer within 8 s, Listen calls
-// onError and connects again, after a wait that grows to 10 s. It may have missed
-// changes meanwhile, so after every connect but the first it calls onChange with
-// all tags and no ID.
-func Listen(ctx context.Context, config *pgx.ConnConfig, onChange func(Change), onError func(error)) {
+// Listen calls connected at each connection. If one breaks or the server does not
+// answer within 8 s, Listen calls onError and connects again, after a wait that
+// grows to 10 s. It may have missed changes meanwhile, so after every connect but
+// the first it calls onChange with all tags and no ID.
+func Listen(ctx context.Context, config *pgx.ConnConfig, connected func(), onChange func(Change), onError func(error)) {
 	config = config.Copy()
 	config.Tracer = nil // its queries are not worth a span
 	config.RuntimeParams["application_name"] = "exchequer listener"
 	missed, wait := false, listenLeast
 	for {
-		connected, err := listenOnce(ctx, config, onChange, missed)
+		listened, err := listenOnce(ctx, config, connected, onChange, missed)
 		if ctx.Err() != nil {
 			return
 		}
 		onError(fmt.Errorf("listen for appends: %w", err))
 		missed = true
-		if connected {
+		if listened {
 			wait = listenLeast
 		}
 		select {
@@ -78,7 +78,7 @@ func Listen(ctx context.Context, config *pgx.ConnConfig, onChange func(Change), 
 }
 
 // listenOnce listens on one connection until it breaks.
-func listenOnce(ctx context.Context, config *pgx.ConnConfig, onChange func(Change), missed bool) (connected bool, err error) {
+func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), onChange func(Change), missed bool) (listened bool, err error) {
 	connecting, cancel := context.WithTimeout(ctx, pingWithin)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connecting, config)
@@ -93,6 +93,7 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, onChange func(Chang
 	if _, err := conn.Exec(connecting, "LISTEN "+Channel); err != nil {
 		return false, err
 	}
+	connected()
 	if missed {
 		onChange(Change{Tags: Tags()})
 	}

@@ -31,7 +31,7 @@ func listen(t *testing.T, db *pgxpool.Pool) listening {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		ledger.Listen(ctx, db.Config().ConnConfig, func(c ledger.Change) { l.changes <- c }, func(err error) { l.errors <- err })
+		ledger.Listen(ctx, db.Config().ConnConfig, func() {}, func(c ledger.Change) { l.changes <- c }, func(err error) { l.errors <- err })
 	})
 	t.Cleanup(func() {
 		cancel()

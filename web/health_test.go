@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -40,7 +37,7 @@ func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
 		}
 		return decoded(t, body)
 	}
-	if got := health(); got["status"] != "ok" || got["shared"].(map[string]any)["away"] != false {
+	if got := health(); got["status"] != "ok" || got["shared"].(map[string]any)["down"] != false {
 		t.Errorf("health of a new process: %v", got)
 	}
 
@@ -57,7 +54,7 @@ func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
 		ask(t, "GET", server.URL+"/economy/richest.json")
 		got := health()
 		shared := got["shared"].(map[string]any)
-		return got["status"] == "degraded" && shared["away"] == true && shared["awaySince"] != nil
+		return got["status"] == "degraded" && shared["down"] == true && shared["downSince"] != nil
 	})
 	redis.Thaw()
 	within(t, "it is well again", func() bool { return health()["status"] == "ok" })
@@ -105,36 +102,4 @@ func TestTheHealthOfTheCacheCountsKeysWhoseRefreshFails(t *testing.T) {
 	within(t, "readers see an earlier number, and health says so before a circuit opens", func() bool { return says("degraded", 1) })
 	down.Store(false)
 	within(t, "it is well again", func() bool { return says("ok", 0) })
-}
-
-func TestEqualReasonsAreOneAndLeadToTheRunbook(t *testing.T) {
-	t.Parallel()
-	_, got := healthOf(cache.Health{
-		Shared: cache.SharedStats{Kind: "redis", Away: true, Reason: "refused"},
-		Memos: []cache.MemoHealth{
-			{Memo: "flow", Keys: 3, Degraded: 1, Circuit: "closed"},
-			{Memo: "item", Keys: 9, Circuit: "half-open"},
-			{Memo: "market", Keys: 4, Degraded: 4, Circuit: "open"},
-			{Memo: "stats", Keys: 1, Circuit: "closed"},
-		},
-	})
-	want := []string{
-		"going on without Redis: refused (runbook: Redis is away)",
-		"2 memos: refresh failed (runbook: A producer fails)",
-		"market: circuit open (runbook: A circuit is open)",
-		"item: circuit half-open (runbook: A circuit is open)",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	runbook, err := os.ReadFile("../docs/runbook.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, reason := range got {
-		_, heading, _ := strings.Cut(reason, "(runbook: ")
-		if !strings.Contains(string(runbook), "\n## "+strings.TrimSuffix(heading, ")")+"\n") {
-			t.Errorf("%q leads to no heading of the runbook", reason)
-		}
-	}
 }

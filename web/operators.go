@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,12 +41,13 @@ func (s *server) operatorsAPI(api huma.API) {
 		return op(http.MethodPost, path, id, summary,
 			append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)...)
 	}
-	const missing, wrong, away = http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable
+	const missing, wrong, down = http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable
 	huma.Register(api, op(http.MethodGet, "/stats", "cache-stats", "What the cache has counted, and how Redis does"), s.cacheStats)
 	huma.Register(api, op(http.MethodPost, "/stats/reset", "cache-stats-reset", "Start the counts of stats anew"), s.cacheStatsReset)
 	huma.Register(api, op(http.MethodGet, "/policies", "cache-policies", "The policies in force"), s.cachePolicies)
-	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, away), s.cacheStatus)
-	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, away), s.cacheInvalidate)
+	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, down), s.cacheStatus)
+	huma.Register(api, op(http.MethodGet, "/keys", "cache-keys", "The keys that this process holds", missing, wrong), s.cacheKeys)
+	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, down), s.cacheInvalidate)
 	huma.Register(api, op(http.MethodPost, "/test", "cache-test", "Set, get and delete a value at the shared level"), s.cacheTest)
 	huma.Register(api, op(http.MethodGet, "/health", "cache-health", "How the cache does, in one look"), s.cacheHealth)
 	huma.Register(api, warmOperation(taking("/warm", "cache-warm", "Bring values up to date", missing, http.StatusConflict, wrong)), s.cacheWarm)
@@ -62,170 +61,169 @@ func (g *gate) before(ctx huma.Context, next func(huma.Context)) {
 	})).ServeHTTP(w, r)
 }
 
-// refusal is what an operator is told of an error of the cache. Operators may
-// read it as it is.
+// refusal turns an error of the cache into an answer, and notes it. Operators
+// may read it as it is.
 func refusal(ctx context.Context, err error) error {
 	note(ctx, slog.String("reason", err.Error()))
-	var unknown *cache.UnknownMemoError
-	if errors.As(err, &unknown) {
-		return huma.Error404NotFound(unknown.Error())
+	var (
+		memo      *cache.UnknownMemoError
+		tag       *cache.UnknownTagError
+		malformed *cache.MalformedError
+	)
+	switch {
+	case errors.As(err, &memo):
+		return huma.Error404NotFound(memo.Error())
+	case errors.As(err, &tag):
+		return huma.Error404NotFound(tag.Error())
+	case errors.As(err, &malformed):
+		return huma.Error422UnprocessableEntity(malformed.Error())
+	default:
+		return huma.Error503ServiceUnavailable(err.Error())
 	}
-	return huma.Error503ServiceUnavailable(err.Error())
 }
 
-type resetAnswer struct {
+// An answered is an operation's JSON.
+type answered[T any] struct{ Body T }
+
+func answerWith[T any](body T) *answered[T] { return &answered[T]{body} }
+
+func (s *server) cacheStats(ctx context.Context, _ *struct{}) (*answered[cache.Stats], error) {
+	return answerWith(s.Cache.Stats(ctx)), nil
+}
+
+// A CacheReset is the answer of POST stats/reset.
+type CacheReset struct {
 	Since time.Time `json:"since" doc:"The counts are from here on."`
 }
 
-func (s *server) cacheStatsReset(ctx context.Context, _ *struct{}) (*answered[resetAnswer], error) {
-	s.Cache.ResetStats()
-	return answerWith(resetAnswer{s.Cache.Health().Since}), nil
+func (s *server) cacheStatsReset(context.Context, *struct{}) (*answered[CacheReset], error) {
+	return answerWith(CacheReset{s.Cache.ResetStats()}), nil
 }
 
-type policiesAnswer struct {
-	Policies []policyAnswer `json:"policies"`
+// CachePolicies is the answer of GET policies.
+type CachePolicies struct {
+	Policies []cache.NamedPolicy `json:"policies" nullable:"false"`
 }
 
-type policyAnswer struct {
-	Memo    string   `json:"memo"`
-	Window  float64  `json:"windowSeconds" doc:"One computation serves this long."`
-	Soft    float64  `json:"softSeconds" doc:"A value is fresh this long, from the start of its window."`
-	Hard    float64  `json:"hardSeconds" doc:"A value is shown at all this long."`
-	Timeout float64  `json:"timeoutSeconds" doc:"Of one run of the producer."`
-	Tags    []string `json:"tags"`
+func (s *server) cachePolicies(context.Context, *struct{}) (*answered[CachePolicies], error) {
+	return answerWith(CachePolicies{s.Cache.Policies()}), nil
 }
 
-func (s *server) cachePolicies(context.Context, *struct{}) (*answered[policiesAnswer], error) {
-	a := policiesAnswer{Policies: []policyAnswer{}}
-	for _, p := range s.Cache.Policies() {
-		a.Policies = append(a.Policies, policyAnswer{
-			p.Memo, p.Window.Seconds(), p.Soft.Seconds(), p.Hard.Seconds(), p.Timeout.Seconds(), append([]string{}, p.Tags...),
-		})
+type statusInput struct {
+	Key string `query:"key" required:"true" minLength:"1" maxLength:"512" doc:"MEMO:PARAMS, as in stats:personal:active; the memo alone where it has no parameters."`
+}
+
+func (s *server) cacheStatus(ctx context.Context, in *statusInput) (*answered[cache.Status], error) {
+	memo, params, _ := strings.Cut(in.Key, ":")
+	status, err := s.Cache.Status(ctx, memo, params)
+	if err != nil {
+		return nil, refusal(ctx, err)
 	}
-	return answerWith(a), nil
+	return answerWith(status), nil
 }
 
-// invalidateInput is what POST invalidate takes: one scope.
-type invalidateInput struct {
-	Body struct {
-		Key     string `json:"key,omitempty" maxLength:"512" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"One value: MEMO:PARAMS, without control characters."`
-		Memo    string `json:"memo,omitempty" maxLength:"128" doc:"All values of a memo."`
-		Tag     string `json:"tag,omitempty" maxLength:"128" doc:"The memos of a tag."`
-		Pattern string `json:"pattern,omitempty" maxLength:"128" doc:"The memos whose names match: economy.*"`
-		Tenant  bool   `json:"tenant,omitempty" doc:"All memos of this deployment."`
-		All     bool   `json:"all,omitempty" doc:"Everything in the shared level, other deployments included."`
-		How     string `json:"how,omitempty" enum:"soft,hard" default:"soft" doc:"soft: shown until there is a newer one. hard: not shown again."`
+type keysInput struct {
+	Memo  string `query:"memo" maxLength:"128" doc:"Of this memo only."`
+	State string `query:"state" enum:"fresh,stale,degraded,forbidden,none" doc:"In this state only."`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"How many at most."`
+}
+
+func (s *server) cacheKeys(ctx context.Context, in *keysInput) (*answered[cache.Keys], error) {
+	keys, err := s.Cache.Keys(cache.KeyQuery(*in))
+	if err != nil {
+		return nil, refusal(ctx, err)
 	}
+	return answerWith(keys), nil
 }
 
-type invalidateAnswer struct {
+// An InvalidateRequest is what POST invalidate takes: one scope.
+type InvalidateRequest struct {
+	Key     string `json:"key,omitempty" maxLength:"512" doc:"One value: MEMO:PARAMS, without control characters."`
+	Memo    string `json:"memo,omitempty" maxLength:"128" doc:"All values of a memo."`
+	Tag     string `json:"tag,omitempty" maxLength:"128" doc:"The memos of a tag."`
+	Pattern string `json:"pattern,omitempty" maxLength:"128" doc:"The memos whose names match: economy.*"`
+	Tenant  bool   `json:"tenant,omitempty" doc:"All memos of this deployment."`
+	All     bool   `json:"all,omitempty" doc:"Everything in the shared level, other deployments included."`
+	How     string `json:"how,omitempty" enum:"soft,hard" default:"soft" doc:"soft: shown until there is a newer one. hard: not shown again."`
+}
+
+// scope returns the one scope that a request names.
+func (r InvalidateRequest) scope() (cache.Scope, error) {
+	var given []cache.Scope
+	if r.Key != "" {
+		memo, params, _ := strings.Cut(r.Key, ":")
+		given = append(given, cache.OfKey(memo, params))
+	}
+	if r.Memo != "" {
+		given = append(given, cache.OfMemo(r.Memo))
+	}
+	if r.Tag != "" {
+		given = append(given, cache.OfTag(r.Tag))
+	}
+	if r.Pattern != "" {
+		given = append(given, cache.OfMemos(r.Pattern))
+	}
+	if r.Tenant {
+		given = append(given, cache.OfTenant())
+	}
+	if r.All {
+		given = append(given, cache.OfEverything())
+	}
+	if len(given) != 1 {
+		return cache.Scope{}, huma.Error422UnprocessableEntity("name one of key, memo, tag, pattern, tenant (true) and all (true), and no more")
+	}
+	return given[0], nil
+}
+
+// An InvalidateAnswer is what has been invalidated.
+type InvalidateAnswer struct {
 	Scope string `json:"scope" example:"memo economy.overview"`
 	How   string `json:"how" enum:"soft,hard"`
-	Away  bool   `json:"away" doc:"Redis is away: other processes hear of it when it is back."`
+	Down  bool   `json:"down" doc:"Redis is down: other processes learn of it when Redis is back."`
 	// A key's parameters cannot be checked as a memo's name is.
 	Unknown bool `json:"unknown,omitempty" doc:"Neither this process nor the shared level has the key: it may be misspelt."`
 }
 
-func (s *server) cacheInvalidate(ctx context.Context, in *invalidateInput) (*answered[invalidateAnswer], error) {
-	scope, name, err := s.scope(in)
+func (s *server) cacheInvalidate(ctx context.Context, in *struct{ Body InvalidateRequest }) (*answered[InvalidateAnswer], error) {
 	how := cache.Soft
 	if in.Body.How == cache.Hard.String() {
 		how = cache.Hard
 	}
-	note(ctx, slog.String("scope", name), slog.String("how", how.String()))
+	note(ctx, slog.String("how", how.String()))
+	scope, err := in.Body.scope()
 	if err != nil {
 		return nil, err
 	}
+	note(ctx, slog.String("scope", scope.String()))
 	if err := s.Cache.Invalidate(ctx, how, scope); err != nil {
 		return nil, refusal(ctx, err)
 	}
-	a := invalidateAnswer{Scope: name, How: how.String(), Away: s.Cache.Health().Shared.Away}
+	a := InvalidateAnswer{Scope: scope.String(), How: how.String(), Down: s.Cache.Health().Shared.Down}
 	if memo, params, _ := strings.Cut(in.Body.Key, ":"); memo != "" {
 		st, err := s.Cache.Status(ctx, memo, params)
-		a.Unknown = err == nil && st.Process == nil && !st.Cached
+		a.Unknown = err == nil && st.Process == nil && (st.Shared == nil || !st.Shared.Cached)
 	}
 	return answerWith(a), nil
 }
 
-// scope finds what a request names, which must be there: an invalidation of
-// nothing is a mistake that should not look like a success.
-func (s *server) scope(in *invalidateInput) (scope cache.Scope, name string, err error) {
-	b, given := in.Body, 0
-	for _, set := range []bool{b.Key != "", b.Memo != "", b.Tag != "", b.Pattern != "", b.Tenant, b.All} {
-		if set {
-			given++
-		}
-	}
-	switch {
-	case given != 1:
-		return scope, "", huma.Error422UnprocessableEntity("name one of key, memo, tag, pattern, tenant (true) and all (true), and no more")
-	case b.Key != "":
-		memo, params, _ := strings.Cut(b.Key, ":")
-		return cache.OfKey(memo, params), "key " + b.Key, s.known(memo)
-	case b.Memo != "":
-		return cache.OfMemo(b.Memo), "memo " + b.Memo, s.known(b.Memo)
-	case b.Tag != "":
-		var tags []string
-		for _, p := range s.Cache.Policies() {
-			tags = append(tags, p.Tags...)
-		}
-		slices.Sort(tags)
-		if tags = slices.Compact(tags); !slices.Contains(tags, b.Tag) {
-			err = huma.Error404NotFound("no memo has the tag " + quoted(b.Tag) + " (there are " + strings.Join(tags, ", ") + ")")
-		}
-		return cache.OfTag(b.Tag), "tag " + b.Tag, err
-	case b.Pattern != "":
-		matched := false
-		for _, p := range s.Cache.Policies() {
-			ok, bad := path.Match(b.Pattern, p.Memo)
-			if bad != nil {
-				return scope, "pattern " + b.Pattern, huma.Error422UnprocessableEntity("the pattern " + quoted(b.Pattern) + " is malformed")
-			}
-			matched = matched || ok
-		}
-		if !matched {
-			err = s.known(b.Pattern)
-		}
-		return cache.OfMemos(b.Pattern), "pattern " + b.Pattern, err
-	case b.Tenant:
-		return cache.OfTenant(), "tenant", nil
-	default:
-		return cache.OfEverything(), "all", nil
-	}
+// A CacheTest is the answer of POST test.
+type CacheTest struct {
+	Kind  string `json:"kind" enum:"memory,redis"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+	cache.RoundTrip
 }
 
-// known says which of the names is not a memo's.
-func (s *server) known(names ...string) error {
-	var known []string
-	for _, p := range s.Cache.Policies() {
-		known = append(known, p.Memo)
-	}
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return huma.Error404NotFound((&cache.UnknownMemoError{Name: name, Known: known}).Error())
-		}
-	}
-	return nil
-}
-
-type testAnswer struct {
-	Kind   string  `json:"kind" enum:"memory,redis"`
-	OK     bool    `json:"ok"`
-	Error  string  `json:"error,omitempty"`
-	Set    float64 `json:"setSeconds"`
-	Get    float64 `json:"getSeconds"`
-	Delete float64 `json:"deleteSeconds"`
-}
-
-func (s *server) cacheTest(ctx context.Context, _ *struct{}) (*answered[testAnswer], error) {
+func (s *server) cacheTest(ctx context.Context, _ *struct{}) (*answered[CacheTest], error) {
 	trip, err := s.Cache.TestRoundTrip(ctx)
-	a := testAnswer{
-		Kind: s.Cache.Health().Shared.Kind, OK: err == nil,
-		Set: trip.Set.Seconds(), Get: trip.Get.Seconds(), Delete: trip.Delete.Seconds(),
-	}
+	a := CacheTest{Kind: s.Cache.Health().Shared.Kind, OK: err == nil, RoundTrip: trip}
 	if err != nil {
 		a.Error = err.Error()
 		note(ctx, slog.String("reason", a.Error))
 	}
 	return answerWith(a), nil
+}
+
+func (s *server) cacheHealth(ctx context.Context, _ *struct{}) (*answered[cache.HealthReport], error) {
+	return answerWith(s.Cache.HealthReport(ctx)), nil
 }

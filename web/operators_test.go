@@ -68,9 +68,9 @@ func TestOperatorsReadTheCache(t *testing.T) {
 	ask(t, "GET", server.URL+"/api/v1/stats?kind=personal")
 	ask(t, "GET", server.URL+"/api/v1/stats?kind=personal")
 
-	var stats statsAnswer
+	var stats cache.Stats
 	read(t, server, "stats", &stats)
-	i := slices.IndexFunc(stats.Memos, func(m memoAnswer) bool { return m.Memo == "stats" })
+	i := slices.IndexFunc(stats.Memos, func(m cache.MemoStats) bool { return m.Memo == "stats" })
 	if i < 0 {
 		t.Fatalf("stats lack the memo: %+v", stats)
 	}
@@ -82,7 +82,7 @@ func TestOperatorsReadTheCache(t *testing.T) {
 	if other := stats.Memos[0]; other.HitRatio != nil {
 		t.Errorf("a memo that nobody asked has the hit ratio %v, want null", *other.HitRatio)
 	}
-	if r := stats.Shared.Server; stats.Shared.Kind != "redis" || stats.Shared.Away || r == nil || r.Mode != "single" || r.Used == 0 || r.Version == "" || r.Ping <= 0 {
+	if r := stats.Shared.Server; stats.Shared.Kind != "redis" || stats.Shared.Down || r == nil || r.Mode != "single" || r.UsedMemory == 0 || r.Version == "" || r.Ping <= 0 {
 		t.Errorf("the shared level: %+v, %+v", stats.Shared, r)
 	}
 	if p := stats.Process; p.Bytes <= 0 || p.Limit != 32<<20 || p.Values < 1 || p.Name == "" {
@@ -97,14 +97,14 @@ func TestOperatorsReadTheCache(t *testing.T) {
 		t.Errorf("after the reset: %+v", m)
 	}
 
-	var policies policiesAnswer
+	var policies CachePolicies
 	read(t, server, "policies", &policies)
-	want := policyAnswer{"stats", 3600, 3600, 7 * 24 * 3600, 60, []string{"ledger"}}
-	if i := slices.IndexFunc(policies.Policies, func(p policyAnswer) bool { return p.Memo == "stats" }); i < 0 || cmp.Diff(want, policies.Policies[i]) != "" {
+	want := cache.NamedPolicy{Memo: "stats", Window: 3600, Soft: 3600, Hard: 7 * 24 * 3600, Timeout: 60, Tags: []string{"ledger"}}
+	if i := slices.IndexFunc(policies.Policies, func(p cache.NamedPolicy) bool { return p.Memo == "stats" }); i < 0 || cmp.Diff(want, policies.Policies[i]) != "" {
 		t.Errorf("policies %+v, want %+v among them", policies, want)
 	}
 
-	var known statusAnswer
+	var known cache.Status
 	read(t, server, "status?key=stats:personal:", &known)
 	if p, s := known.Process, known.Shared; !slices.Equal(known.Levels, []string{"process", "shared"}) || p == nil || p.State != "fresh" ||
 		s == nil || !s.Cached || s.Bytes == 0 || s.SoftLeft <= 0 || s.HardLeft <= s.SoftLeft || s.Age < 0 || known.Lock != nil || !strings.HasPrefix(known.StoreKey, "exchequer:") {
@@ -115,7 +115,18 @@ func TestOperatorsReadTheCache(t *testing.T) {
 		t.Errorf("status of a key that nobody asked for: %+v", known)
 	}
 
-	var trip testAnswer
+	ask(t, "GET", server.URL+"/api/v1/stats?kind=business")
+	var keys cache.Keys
+	read(t, server, "keys?memo=stats&state=fresh&limit=1", &keys)
+	if keys.Total != 2 || len(keys.Keys) != 1 || keys.Keys[0].Key != "stats:business:" || keys.Keys[0].State != "fresh" || keys.Keys[0].Bytes == 0 {
+		t.Errorf("the first fresh key of stats: %+v, want that of businesses, of two", keys)
+	}
+	read(t, server, "keys?state=forbidden", &keys)
+	if keys.Total != 0 || keys.Keys == nil || len(keys.Keys) != 0 {
+		t.Errorf("forbidden keys: %+v, want an empty list", keys)
+	}
+
+	var trip CacheTest
 	status, body := operate(t, server, "POST", "test", "")
 	if err := json.Unmarshal([]byte(body), &trip); err != nil || status != 200 || !trip.OK || trip.Kind != "redis" || min(trip.Set, trip.Get, trip.Delete) <= 0 {
 		t.Errorf("test: %d %s", status, body)
@@ -181,7 +192,7 @@ func TestAHardInvalidationHoldsInEveryProcess(t *testing.T) {
 		old := shown(t, here)
 		within(t, "both processes show the same", func() bool { return shown(t, there) == old })
 		status, body := operate(t, here, "POST", "invalidate", c.body)
-		want := map[string]any{"scope": c.scope, "how": "hard", "away": false}
+		want := map[string]any{"scope": c.scope, "how": "hard", "down": false}
 		if status != http.StatusOK || cmp.Diff(want, decoded(t, body)) != "" {
 			t.Fatalf("%s: %d %s", c.body, status, body)
 		}
@@ -229,9 +240,13 @@ func TestWhatMakesNoSenseIsRefusedWithAReason(t *testing.T) {
 	}{
 		{"GET", "status?key=nothing:1", "", 404, "stats, wealth)"},
 		{"GET", "status?key=" + strings.Repeat("x", 2000), "", 422, "length"},
-		{"GET", "status?key=stats%0Aall", "", 422, "to match pattern"},
+		{"GET", "status?key=stats:%0Aall", "", 422, "control characters"},
 		{"GET", "status?key=" + "%F0%9F%92%A9%3A%22%3Cscript%3E", "", 404, "there is no memo"},
 		{"GET", "status", "", 422, "required"},
+		{"GET", "keys?memo=nothing", "", 404, "stats, wealth)"},
+		{"GET", "keys?state=asleep", "", 422, "fresh, stale"},
+		{"GET", "keys?limit=0", "", 422, "limit"},
+		{"GET", "keys?limit=1001", "", 422, "limit"},
 		{"POST", "invalidate", `{"memo":"` + known + `"}`, 404, "stats, wealth)"},
 		{"POST", "invalidate", `{"key":"` + known + `:30"}`, 404, "stats, wealth)"},
 		{"POST", "invalidate", `{"pattern":"market.*"}`, 404, "stats, wealth)"},
@@ -243,7 +258,7 @@ func TestWhatMakesNoSenseIsRefusedWithAReason(t *testing.T) {
 		{"POST", "invalidate", `{"memo":"stats","how":"gently"}`, 422, "soft, hard"},
 		{"POST", "invalidate", `{"memo":"stats","what":1}`, 422, "unexpected property"},
 		{"POST", "invalidate", `{"memo":["stats"]}`, 422, "expected string"},
-		{"POST", "invalidate", `{"key":"stats:a\nall","how":"hard"}`, 422, "to match pattern"},
+		{"POST", "invalidate", `{"key":"stats:a\nall","how":"hard"}`, 422, "control characters"},
 		{"POST", "invalidate", `{"key":"` + strings.Repeat("x", 2000) + `"}`, 422, "length"},
 		{"POST", "invalidate", `{"key":"` + strings.Repeat("x", 20_000) + `"}`, 413, "large"},
 		{"POST", "invalidate", `not JSON`, 400, "invalid character"},
@@ -340,8 +355,8 @@ func TestTheOperatorsEndpointsAreClosedToOthers(t *testing.T) {
 			}
 		}
 	}
-	if found != 8 {
-		t.Errorf("%d operations are described, want 8", found)
+	if found != 9 {
+		t.Errorf("%d operations are described, want 9", found)
 	}
 	if lines := log.lines(t); len(lines) != 2*found {
 		t.Errorf("%d audit lines, want %d", len(lines), 2*found)
@@ -372,16 +387,16 @@ func TestTestSaysWhatIsWrongWithRedis(t *testing.T) {
 	if got := decoded(t, body); status != 200 || got["ok"] != false || got["error"] == "" {
 		t.Errorf("test without Redis: %d %s", status, body)
 	}
-	if status, body := operate(t, server, "POST", "invalidate", `{"memo":"stats","how":"hard"}`); status != 200 || decoded(t, body)["away"] != true {
+	if status, body := operate(t, server, "POST", "invalidate", `{"memo":"stats","how":"hard"}`); status != 200 || decoded(t, body)["down"] != true {
 		t.Errorf("invalidate without Redis: %d %s, want done here, later elsewhere", status, body)
 	}
-	var health operatorsHealth
+	var health cache.HealthReport
 	read(t, server, "health", &health)
-	if health.Status != "degraded" || len(health.Reasons) == 0 || health.Shared.AwaySince.IsZero() {
+	if health.Status != "degraded" || len(health.Reasons) == 0 || health.Shared.DownSince.IsZero() {
 		t.Errorf("health without Redis: %+v", health)
 	}
 	for _, path := range []string{"stats", "status?key=stats:personal:"} {
-		if status, body := operate(t, server, "GET", path, ""); status != 200 || !strings.Contains(body, `"away":true`) {
+		if status, body := operate(t, server, "GET", path, ""); status != 200 || !strings.Contains(body, `"down":true`) {
 			t.Errorf("%s without Redis: %d %s", path, status, body)
 		}
 	}

@@ -27,15 +27,11 @@ type warmBody struct {
 	Memos []string `json:"memos,omitempty" maxItems:"64" nullable:"false" doc:"The names of memos; all of them if empty."`
 }
 
-// A warmLine is one line of the answer: a key that is done with, or the end.
-type warmLine struct {
-	Done     int    `json:"done,omitempty"`
-	Of       int    `json:"of,omitempty"`
-	Memo     string `json:"memo,omitempty"`
-	Key      string `json:"key,omitempty"`
-	Finished *bool  `json:"finished,omitempty" doc:"In the last line: false where it was cut short."`
-	Failed   *int   `json:"failed,omitempty" doc:"In the last line: keys that are not up to date."`
-	Error    string `json:"error,omitempty"`
+// A WarmLine is one line of the answer: a key that is done with, or the end.
+type WarmLine struct {
+	cache.Progress
+	Finished *bool `json:"finished,omitempty" doc:"In the last line: false where it was cut short; then error is why."`
+	Failed   *int  `json:"failed,omitempty" doc:"In the last line: keys that are not up to date."`
 }
 
 func warmOperation(op huma.Operation) huma.Operation {
@@ -44,7 +40,7 @@ func warmOperation(op huma.Operation) huma.Operation {
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "Lines of JSON.",
 		Content: map[string]*huma.MediaType{"application/x-ndjson": {
-			Schema: huma.SchemaFromType(huma.NewMapRegistry("", huma.DefaultSchemaNamer), reflect.TypeFor[warmLine]()),
+			Schema: huma.SchemaFromType(huma.NewMapRegistry("", huma.DefaultSchemaNamer), reflect.TypeFor[WarmLine]()),
 		}},
 	}}
 	return op
@@ -60,11 +56,6 @@ func (s *server) cacheWarm(ctx context.Context, in *warmInput) (*huma.StreamResp
 		note(ctx, slog.String("reason", "another is warming"))
 		return nil, huma.Error409Conflict("this process is warming its cache already; wait until it is done")
 	}
-	// The names are known to be right before the first line is sent.
-	if err := s.known(names...); err != nil {
-		s.warming.Release(1)
-		return nil, err
-	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer s.warming.Release(1)
 		r, w := humachi.Unwrap(c)
@@ -79,7 +70,6 @@ func (s *server) cacheWarm(ctx context.Context, in *warmInput) (*huma.StreamResp
 
 // warm streams the progress of warming to w.
 func (s *server) warm(ctx context.Context, w http.ResponseWriter, names []string) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
 	rc := http.NewResponseController(w)
 	// The server's limits are for other answers. That on reading holds for the
 	// connection while it waits for the client to leave.
@@ -88,21 +78,26 @@ func (s *server) warm(ctx context.Context, w http.ResponseWriter, names []string
 		s.Log.WarnContext(ctx, "warm: the answer cannot outlast other answers", "error", err)
 	}
 	lines := json.NewEncoder(w)
-	say := func(line warmLine) {
+	say := func(line WarmLine) {
+		w.Header().Set("Content-Type", "application/x-ndjson")
 		_ = lines.Encode(line) // a client who has left ends ctx
 		_ = rc.Flush()
 	}
 	failed := 0
 	err = s.Cache.Warm(ctx, names, func(p cache.Progress) {
-		line := warmLine{Done: p.Done, Of: p.Of, Memo: p.Memo, Key: p.Key}
-		if p.Err != nil {
+		if p.Error != "" {
 			failed++
-			line.Error = p.Err.Error()
 		}
-		say(line)
+		say(WarmLine{Progress: p})
 	})
+	var unknown *cache.UnknownMemoError
+	if errors.As(err, &unknown) { // before any line
+		note(ctx, slog.String("reason", unknown.Error()))
+		problem(w, http.StatusNotFound, unknown.Error())
+		return
+	}
 	finished := ctx.Err() == nil
-	end := warmLine{Finished: &finished, Failed: &failed}
+	end := WarmLine{Finished: &finished, Failed: &failed}
 	if !finished {
 		end.Error = err.Error()
 	}

@@ -31,10 +31,10 @@ func warmer(log *journal) *town {
 }
 
 // linesOf reads a stream of progress.
-func linesOf(t *testing.T, text string) (lines []warmLine) {
+func linesOf(t *testing.T, text string) (lines []WarmLine) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		var l warmLine
+		var l WarmLine
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatalf("%v: %q", err, line)
 		}

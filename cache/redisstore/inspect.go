@@ -36,7 +36,7 @@ func (s *Store) Outage() (now *cache.Outage, count uint64) { return nil, 0 }
 func (s *Store) Stats(ctx context.Context) cache.SharedStats {
 	pool := s.client.PoolStats()
 	server := &cache.RedisStats{Mode: s.mode, Connections: int(pool.TotalConns), Idle: int(pool.IdleConns), Timeouts: uint64(pool.Timeouts)}
-	stats := cache.SharedStats{Kind: "redis", Server: server}
+	stats := cache.SharedStats{SharedHealth: cache.SharedHealth{Kind: "redis"}, Server: server}
 	if ctx.Err() != nil {
 		server.Unknown = "not asked"
 		return stats
@@ -92,7 +92,7 @@ func inspect(ctx context.Context, client *redis.Client) cache.RedisNode {
 	if err := client.Ping(ctx).Err(); err != nil {
 		node.Unknown = err.Error()
 	} else {
-		node.Ping = time.Since(began)
+		node.Ping = cache.SecondsOf(time.Since(began))
 	}
 	text, err := client.Info(ctx).Result()
 	if err != nil {

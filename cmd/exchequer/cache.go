@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
-	"time"
+
+	"exchequer/cache"
+	"exchequer/web"
 )
 
 // cacheCommand looks at the cache of a running server, and steers it.
@@ -15,6 +18,7 @@ type cacheCommand struct {
 	Reset      cacheResetCommand      `cmd:"" help:"Start the counts of stats anew."`
 	Policies   cachePoliciesCommand   `cmd:"" help:"Print how long each memo's values serve."`
 	Status     cacheStatusCommand     `cmd:"" help:"Print what is known of one key, and who computes it."`
+	Keys       cacheKeysCommand       `cmd:"" help:"List the keys that the process holds."`
 	Invalidate cacheInvalidateCommand `cmd:"" help:"Mark values as stale, or forbid them."`
 	Warm       warmCommand            `cmd:"" help:"Bring the usual values up to date, and those that were asked for lately."`
 	Test       cacheTestCommand       `cmd:"" help:"Set, get and delete a value at the shared level."`
@@ -24,17 +28,17 @@ type cacheCommand struct {
 type cacheStatsCommand struct{ operatorFlags }
 
 func (c cacheStatsCommand) Run(ctx context.Context, s streams) error {
-	var a statsAnswer
+	var a cache.Stats
 	if err := c.call(ctx, s, "GET", "stats", nil, nil, &a); err != nil || c.JSON {
 		return err
 	}
-	return a.print(s.out)
+	return printStats(s.out, a)
 }
 
 type cacheResetCommand struct{ operatorFlags }
 
 func (c cacheResetCommand) Run(ctx context.Context, s streams) error {
-	var a struct{ Since time.Time }
+	var a web.CacheReset
 	if err := c.call(ctx, s, "POST", "stats/reset", nil, nil, &a); err != nil || c.JSON {
 		return err
 	}
@@ -45,11 +49,11 @@ func (c cacheResetCommand) Run(ctx context.Context, s streams) error {
 type cachePoliciesCommand struct{ operatorFlags }
 
 func (c cachePoliciesCommand) Run(ctx context.Context, s streams) error {
-	var a policiesAnswer
+	var a web.CachePolicies
 	if err := c.call(ctx, s, "GET", "policies", nil, nil, &a); err != nil || c.JSON {
 		return err
 	}
-	return a.print(s.out)
+	return printPolicies(s.out, a.Policies)
 }
 
 type cacheStatusCommand struct {
@@ -58,11 +62,33 @@ type cacheStatusCommand struct {
 }
 
 func (c cacheStatusCommand) Run(ctx context.Context, s streams) error {
-	var a statusAnswer
+	var a cache.Status
 	if err := c.call(ctx, s, "GET", "status", url.Values{"key": {c.Key}}, nil, &a); err != nil || c.JSON {
 		return err
 	}
-	return a.print(s.out)
+	return printStatus(s.out, a)
+}
+
+type cacheKeysCommand struct {
+	operatorFlags
+	Memo  string `help:"Of this memo only."`
+	State string `enum:",fresh,stale,degraded,forbidden,none" default:"" placeholder:"STATE" help:"In this state only: fresh, stale, degraded, forbidden or none (no value)."`
+	Limit int    `default:"100" help:"How many at most, up to 1000."`
+}
+
+func (c cacheKeysCommand) Run(ctx context.Context, s streams) error {
+	query := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	if c.Memo != "" {
+		query.Set("memo", c.Memo)
+	}
+	if c.State != "" {
+		query.Set("state", c.State)
+	}
+	var a cache.Keys
+	if err := c.call(ctx, s, "GET", "keys", query, nil, &a); err != nil || c.JSON {
+		return err
+	}
+	return printKeys(s.out, a)
 }
 
 type cacheInvalidateCommand struct {
@@ -77,32 +103,20 @@ type cacheInvalidateCommand struct {
 }
 
 func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
-	type order struct {
-		Key     string `json:"key,omitempty"`
-		Memo    string `json:"memo,omitempty"`
-		Tag     string `json:"tag,omitempty"`
-		Pattern string `json:"pattern,omitempty"`
-		Tenant  bool   `json:"tenant,omitempty"`
-		All     bool   `json:"all,omitempty"`
-		How     string `json:"how"`
-	}
-	o := order{c.Key, c.Memo, c.Tag, c.Pattern, c.Tenant, c.All, "soft"}
+	order := web.InvalidateRequest{Key: c.Key, Memo: c.Memo, Tag: c.Tag, Pattern: c.Pattern, Tenant: c.Tenant, All: c.All, How: cache.Soft.String()}
 	if c.Hard {
-		o.How = "hard"
+		order.How = cache.Hard.String()
 	}
-	var a struct {
-		Scope, How    string
-		Away, Unknown bool
-	}
-	if err := c.call(ctx, s, "POST", "invalidate", nil, o, &a); err != nil || c.JSON {
+	var a web.InvalidateAnswer
+	if err := c.call(ctx, s, "POST", "invalidate", nil, order, &a); err != nil || c.JSON {
 		return err
 	}
 	fmt.Fprintf(s.out, "invalidated (%s): %s\n", a.How, a.Scope)
-	if a.Away {
-		fmt.Fprintln(s.out, "Redis is away: the other processes hear of it when it is back")
+	if a.Down {
+		fmt.Fprintln(s.out, "Redis is down: the other processes learn of it when Redis is back")
 	}
 	if a.Unknown {
-		fmt.Fprintln(s.out, "nobody has this key: if it should be there, see how exchequer warm writes it")
+		fmt.Fprintln(s.out, "nobody has this key: if it should be there, exchequer cache keys lists how keys are written")
 	}
 	return nil
 }
@@ -110,12 +124,7 @@ func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
 type cacheTestCommand struct{ operatorFlags }
 
 func (c cacheTestCommand) Run(ctx context.Context, s streams) error {
-	var a struct {
-		Kind                                  string
-		OK                                    bool
-		Error                                 string
-		SetSeconds, GetSeconds, DeleteSeconds float64
-	}
+	var a web.CacheTest
 	if err := c.call(ctx, s, "POST", "test", nil, nil, &a); err != nil {
 		return err
 	}
@@ -123,7 +132,7 @@ func (c cacheTestCommand) Run(ctx context.Context, s streams) error {
 		return fmt.Errorf("%s: %s", a.Kind, a.Error)
 	}
 	if !c.JSON {
-		fmt.Fprintf(s.out, "%s: set in %s, got in %s, deleted in %s\n", a.Kind, span(a.SetSeconds), span(a.GetSeconds), span(a.DeleteSeconds))
+		fmt.Fprintf(s.out, "%s: set in %s, got in %s, deleted in %s\n", a.Kind, span(a.Set), span(a.Get), span(a.Delete))
 	}
 	return nil
 }
@@ -131,12 +140,12 @@ func (c cacheTestCommand) Run(ctx context.Context, s streams) error {
 type cacheHealthCommand struct{ operatorFlags }
 
 func (c cacheHealthCommand) Run(ctx context.Context, s streams) error {
-	var a healthAnswer
+	var a cache.HealthReport
 	if err := c.call(ctx, s, "GET", "health", nil, nil, &a); err != nil {
 		return err
 	}
 	if !c.JSON {
-		if err := a.print(s.out); err != nil {
+		if err := printHealth(s.out, a); err != nil {
 			return err
 		}
 	}

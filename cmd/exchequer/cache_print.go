@@ -8,85 +8,15 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"exchequer/cache"
 )
 
-// What is read here of the server's answers is what is printed for people.
-
-type statsAnswer struct {
-	Since   time.Time     `json:"since"`
-	Process processAnswer `json:"process"`
-	Shared  sharedAnswer  `json:"shared"`
-	Memos   []struct {
-		Memo      string   `json:"memo"`
-		Hits      uint64   `json:"hits"`
-		Shared    uint64   `json:"shared"`
-		Stale     uint64   `json:"stale"`
-		Misses    uint64   `json:"misses"`
-		Errors    uint64   `json:"errors"`
-		Refreshes uint64   `json:"refreshes"`
-		Failures  uint64   `json:"failures"`
-		HitRatio  *float64 `json:"hitRatio"`
-		Keys      int      `json:"keys"`
-		Circuit   string   `json:"circuit"`
-		Producer  latency  `json:"producer"`
-		Store     latency  `json:"store"`
-	} `json:"memos"`
-}
-
-type processAnswer struct {
-	Name        string  `json:"name"`
-	Bytes       int64   `json:"bytes"`
-	Limit       int64   `json:"limitBytes"`
-	Values      int     `json:"values"`
-	ClockOffset float64 `json:"clockOffsetSeconds"`
-}
-
-type sharedAnswer struct {
-	Kind      string        `json:"kind"`
-	Away      bool          `json:"away"`
-	AwaySince time.Time     `json:"awaySince"`
-	Reason    string        `json:"reason"`
-	Server    *serverAnswer `json:"server"`
-}
-
-type serverAnswer struct {
-	nodeAnswer
-	Mode        string       `json:"mode"`
-	Connections int          `json:"connections"`
-	Idle        int          `json:"idle"`
-	Timeouts    uint64       `json:"timeouts"`
-	Nodes       []nodeAnswer `json:"nodes"`
-}
-
-type nodeAnswer struct {
-	Address  string  `json:"address"`
-	Version  string  `json:"version"`
-	Role     string  `json:"role"`
-	Used     int64   `json:"usedBytes"`
-	Limit    int64   `json:"limitBytes"`
-	Eviction string  `json:"eviction"`
-	Ping     float64 `json:"pingSeconds"`
-	Unknown  string  `json:"unknown"`
-}
-
-type latency struct {
-	Count uint64  `json:"count"`
-	P50   float64 `json:"p50Seconds"`
-	P95   float64 `json:"p95Seconds"`
-}
-
-func (l latency) String() string {
-	if l.Count == 0 {
-		return "-"
-	}
-	return span(l.P50) + " / " + span(l.P95)
-}
-
-func (a statsAnswer) print(out io.Writer) error {
+func printStats(out io.Writer, a cache.Stats) error {
 	w := table(out)
 	row(w, "counted by", a.Process.Name+" since "+moment(a.Since))
-	row(w, "process", a.Process.String())
-	a.Shared.print(w)
+	row(w, "process", processLine(a.Process))
+	printShared(w, a.Shared)
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -95,12 +25,19 @@ func (a statsAnswer) print(out io.Writer) error {
 	row(w, "memo", "hits", "shared", "stale", "misses", "errors", "5 min", "keys", "runs", "failed", "run p50 / p95", "store p50 / p95", "circuit")
 	for _, m := range a.Memos {
 		row(w, m.Memo, count(m.Hits), count(m.Shared), count(m.Stale), count(m.Misses), count(m.Errors), share(m.HitRatio), strconv.Itoa(m.Keys),
-			count(m.Refreshes), count(m.Failures), m.Producer.String(), m.Store.String(), m.Circuit)
+			count(m.Refreshes), count(m.Failures), latency(m.Producer), latency(m.Store), m.Circuit)
 	}
 	return w.Flush()
 }
 
-func (p processAnswer) String() string {
+func latency(l cache.Latency) string {
+	if l.Count == 0 {
+		return "-"
+	}
+	return span(l.P50) + " / " + span(l.P95)
+}
+
+func processLine(p cache.ProcessStats) string {
 	clock := "clock " + span(p.ClockOffset) + " behind the fleet's"
 	if p.ClockOffset < 0 {
 		clock = "clock " + span(-p.ClockOffset) + " ahead of the fleet's"
@@ -108,40 +45,40 @@ func (p processAnswer) String() string {
 	return fmt.Sprintf("%d values, %s of %s; %s", p.Values, size(p.Bytes), size(p.Limit), clock)
 }
 
-func (a sharedAnswer) print(w io.Writer) {
+func printShared(w io.Writer, a cache.SharedStats) {
 	if a.Kind != "redis" {
 		row(w, "shared", "this process's own memory")
 		return
 	}
-	if a.Away {
-		row(w, "redis", "away since "+moment(a.AwaySince)+": "+a.Reason)
+	if a.Down {
+		row(w, "redis", "down since "+moment(a.DownSince)+": "+a.Reason)
 	}
 	s := a.Server
 	if s == nil {
 		return
 	}
 	pool := fmt.Sprintf("%d connections, %d idle, %d waited for in vain", s.Connections, s.Idle, s.Timeouts)
-	if a.Away {
+	if a.Down {
 		row(w, "", s.Mode+"; "+pool)
 		return
 	}
-	row(w, "redis", s.Mode+" "+s.String()+"; "+pool)
+	row(w, "redis", s.Mode+" "+nodeLine(s.RedisNode)+"; "+pool)
 	for _, n := range s.Nodes {
-		row(w, "", n.Address+" "+n.String())
+		row(w, "", n.Address+" "+nodeLine(n))
 	}
 }
 
-func (n nodeAnswer) String() string {
+func nodeLine(n cache.RedisNode) string {
 	var told []string
 	if n.Version != "" {
 		limit := "no limit"
-		if n.Limit > 0 {
-			limit = "of " + size(n.Limit) + " at most"
+		if n.MaxMemory > 0 {
+			limit = "of " + size(n.MaxMemory) + " at most"
 		}
-		told = append(told, n.Version+" "+n.Role, size(n.Used)+" used, "+limit+" ("+n.Eviction+")")
+		told = append(told, n.Version+" "+n.Role, size(n.UsedMemory)+" used, "+limit+" ("+n.Eviction+")")
 	}
 	if n.Unknown != "" {
-		told = append(told, "it does not say more: "+n.Unknown)
+		told = append(told, "the rest is not known: "+n.Unknown)
 	}
 	if n.Ping > 0 {
 		told = append(told, "ping "+span(n.Ping))
@@ -149,98 +86,44 @@ func (n nodeAnswer) String() string {
 	return strings.Join(told, "; ")
 }
 
-type policiesAnswer struct {
-	Policies []struct {
-		Memo    string   `json:"memo"`
-		Window  float64  `json:"windowSeconds"`
-		Soft    float64  `json:"softSeconds"`
-		Hard    float64  `json:"hardSeconds"`
-		Timeout float64  `json:"timeoutSeconds"`
-		Tags    []string `json:"tags"`
-	} `json:"policies"`
-}
-
-func (a policiesAnswer) print(out io.Writer) error {
+func printPolicies(out io.Writer, policies []cache.NamedPolicy) error {
 	w := table(out)
 	row(w, "memo", "window", "soft", "hard", "timeout", "tags")
-	for _, p := range a.Policies {
+	for _, p := range policies {
 		row(w, p.Memo, span(p.Window), span(p.Soft), span(p.Hard), span(p.Timeout), strings.Join(p.Tags, ", "))
 	}
 	return w.Flush()
 }
 
-type statusAnswer struct {
-	Key      string `json:"key"`
-	StoreKey string `json:"storeKey"`
-	Away     bool   `json:"away"`
-	Process  *struct {
-		knownAnswer
-		State string `json:"state"`
-	} `json:"process"`
-	Shared *struct {
-		knownAnswer
-		Took     float64   `json:"tookSeconds"`
-		SoftLeft float64   `json:"softLeftSeconds"`
-		HardLeft float64   `json:"hardLeftSeconds"`
-		Failures int       `json:"failures"`
-		RetryAt  time.Time `json:"retryAt"`
-
-		SoftUntil   time.Time `json:"softUntil"`
-		Invalidated string    `json:"invalidated"`
-	} `json:"shared"`
-	Lock *struct {
-		Owner string  `json:"owner"`
-		Left  float64 `json:"leftSeconds"`
-	} `json:"lock"`
-}
-
-type knownAnswer struct {
-	Cached     bool      `json:"cached"`
-	AsOf       time.Time `json:"asOf"`
-	Generation int64     `json:"generation"`
-	Age        float64   `json:"ageSeconds"`
-	Reason     string    `json:"reason"`
-	Bytes      int64     `json:"bytes"`
-}
-
-func (k knownAnswer) String() string {
-	if !k.Cached {
+func copyLine(c cache.Copy) string {
+	if !c.Cached {
 		return "no value"
 	}
-	return fmt.Sprintf("as of %s, computed %s ago, %s, generation %d", moment(k.AsOf), span(k.Age), size(k.Bytes), k.Generation)
+	return fmt.Sprintf("as of %s, computed %s ago, %s, generation %d", moment(c.AsOf), span(c.Age), size(int64(c.Bytes)), c.Generation)
 }
 
-func (a statusAnswer) print(out io.Writer) error {
+func printStatus(out io.Writer, a cache.Status) error {
 	w := table(out)
 	row(w, "key", a.Key)
 	row(w, "blob key", a.StoreKey)
 	if p := a.Process; p == nil {
 		row(w, "process", "not asked here")
 	} else {
-		row(w, "process", p.State+"; "+p.String())
+		row(w, "process", p.State+"; "+copyLine(p.Copy))
 		if p.Reason != "" {
 			row(w, "", p.Reason)
 		}
 	}
 	where := "shared"
-	if a.Away {
-		where = "own copy" // Redis is away
+	if a.Down {
+		where = "own copy"
 	}
 	if s := a.Shared; s == nil {
 		row(w, where, "nothing")
 	} else {
-		row(w, where, s.String())
+		row(w, where, copyLine(s.Copy))
 		if s.Cached {
-			fresh, shown := "fresh "+left(s.SoftLeft), "shown "+left(s.HardLeft)
-			switch {
-			case s.Invalidated == "soft":
-				fresh = "stale, since it was invalidated"
-			case s.Invalidated == "hard":
-				fresh, shown = "forbidden, since it was invalidated", "not shown"
-			case s.Reason != "":
-				fresh = "degraded"
-			}
-			row(w, "", "computed in "+span(s.Took)+"; "+fresh+"; "+shown)
+			row(w, "", "computed in "+span(s.Took)+"; "+serves(s))
 		}
 		if s.Failures > 0 || s.Reason != "" {
 			// A failure puts the soft limit off where there is a value to show.
@@ -259,24 +142,46 @@ func (a statusAnswer) print(out io.Writer) error {
 	return w.Flush()
 }
 
-type healthAnswer struct {
-	Status  string       `json:"status"`
-	Reasons []string     `json:"reasons"`
-	Shared  sharedAnswer `json:"shared"`
-	Memos   []struct {
-		Memo     string   `json:"memo"`
-		HitRatio *float64 `json:"hitRatio"`
-		Keys     int      `json:"keys"`
-		Degraded int      `json:"degraded"`
-		Circuit  string   `json:"circuit"`
-	} `json:"memos"`
+// serves returns how long a value is fresh, and shown.
+func serves(s *cache.SharedStatus) string {
+	shown := "shown " + left(s.HardLeft)
+	switch {
+	case s.Invalidated == "soft":
+		return "stale, since it was invalidated; " + shown
+	case s.Invalidated == "hard":
+		return "forbidden, since it was invalidated; not shown"
+	case s.Reason != "":
+		return "degraded; " + shown
+	default:
+		return "fresh " + left(s.SoftLeft) + "; " + shown
+	}
 }
 
-func (a healthAnswer) print(out io.Writer) error {
-	fmt.Fprintf(out, "%s; the shared level is in %s\n\n", a.Status, a.Shared.Kind)
+func printKeys(out io.Writer, a cache.Keys) error {
+	w := table(out)
+	row(w, "key", "state", "as of", "age", "bytes", "refresh", "reason")
+	for _, k := range a.Keys {
+		asOf, age, bytes, refresh := "-", "-", "-", "-"
+		if k.Cached {
+			asOf, age, bytes = moment(k.AsOf), span(k.Age), size(int64(k.Bytes))
+		}
+		if k.Refreshing {
+			refresh = "running"
+		}
+		row(w, k.Key, k.State, asOf, age, bytes, refresh, cmp.Or(k.Reason, "-"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%d of %d keys\n", len(a.Keys), a.Total)
+	return nil
+}
+
+func printHealth(out io.Writer, h cache.HealthReport) error {
+	fmt.Fprintf(out, "%s; the shared level is in %s\n\n", h.Status, h.Shared.Kind)
 	w := table(out)
 	row(w, "memo", "5 min", "keys", "degraded", "circuit")
-	for _, m := range a.Memos {
+	for _, m := range h.Memos {
 		row(w, m.Memo, share(m.HitRatio), strconv.Itoa(m.Keys), strconv.Itoa(m.Degraded), m.Circuit)
 	}
 	return w.Flush()
@@ -300,7 +205,8 @@ func share(ratio *float64) string {
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // span is a duration to three digits.
-func span(seconds float64) string {
+func span(s cache.Seconds) string {
+	seconds := float64(s)
 	for _, unit := range []struct {
 		below, is float64
 		name      string
@@ -317,7 +223,7 @@ func span(seconds float64) string {
 }
 
 // left is a time that is yet to come, or has passed.
-func left(seconds float64) string {
+func left(seconds cache.Seconds) string {
 	if seconds < 0 {
 		return "until " + span(-seconds) + " ago"
 	}

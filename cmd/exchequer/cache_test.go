@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/cache"
 	"exchequer/internal/testkit"
 )
 
@@ -18,6 +19,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.Postgres(t).Config().ConnString())
 	t.Setenv("REDIS_URL", redis.URL())
 	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", "a-token-for-the-operators")
+	t.Setenv("EXCHEQUER_POLICIES", "stats=window:24h;economy.overview=window:24h") // no boundary comes meanwhile
 	s := start(t, "serve")
 	t.Setenv("EXCHEQUER_SERVER", s.url)
 	// wants runs a command and looks for what it is to print.
@@ -46,11 +48,15 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	wants(0, "cache invalidate --key stats:: --hard", "invalidated (hard): key stats::")
 	wants(0, "cache invalidate --key item:item:diamond:30 --hard", "nobody has this key")
 	wants(0, "cache status stats::", "process   forbidden", "not shown")
+	wants(0, "cache keys --memo economy.overview --limit 2", "key ", "economy.overview:30", " B ", "2 of 5 keys")
+	wants(0, "cache keys --state forbidden", "stats::", "forbidden", "1 of 1 keys")
+	wants(2, "cache keys --state asleep", "--state")
+	wants(1, "cache keys --limit 1001", "422", "limit")
 	wants(0, "cache test", "redis: set in ", "deleted in ")
 	wants(0, "cache health", "ok; the shared level is in redis")
 	wants(0, "cache reset", "counting from "+time.Now().UTC().Format("2006-01-02"))
 	_, out, _ := exchequer(t, "cache", "stats", "--json")
-	var stats statsAnswer
+	var stats cache.Stats
 	if err := json.Unmarshal([]byte(out), &stats); err != nil {
 		t.Errorf("stats --json: %v:\n%s", err, out)
 	}
@@ -68,7 +74,7 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	wants(2, "cache invalidate --memo stats --all", "can't be used together")
 	t.Run("with another token", func(t *testing.T) {
 		t.Setenv("EXCHEQUER_OPERATOR_TOKEN", "a-token-of-somebody-else")
-		wants(1, "cache stats", "EXCHEQUER_OPERATOR_TOKEN_FILE; it must be the same")
+		wants(1, "cache stats", "answered 403 Forbidden: this is not the operators' token", "must be the same here and at the server")
 	})
 
 	redis.Kill()
@@ -80,6 +86,6 @@ func TestOperatorsLookAtARunningServerAndSteerIt(t *testing.T) {
 	}
 	wants(1, "cache health", "degraded; the shared level is in redis", "going on without Redis")
 	wants(1, "cache test", "redis: ", "set: ")
-	wants(0, "cache stats", "away since ", "connections")
+	wants(0, "cache stats", "down since ", "connections")
 	wants(0, "cache status economy.overview:30", "own copy")
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"exchequer/web"
@@ -44,4 +45,27 @@ func (f serverFlags) serveMetrics(ctx context.Context, registry *prometheus.Regi
 		}
 		<-ended
 	}, nil
+}
+
+// poolMetrics registers what the pool of connections to Postgres does.
+func poolMetrics(registry prometheus.Registerer, pool *pgxpool.Pool) {
+	const prefix = "exchequer_postgres_pool_"
+	gauge := func(name, help string, value func(*pgxpool.Stat) int32) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + name, Help: help},
+			func() float64 { return float64(value(pool.Stat())) }))
+	}
+	counter := func(name, help string, value func(*pgxpool.Stat) float64) {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: prefix + name, Help: help},
+			func() float64 { return value(pool.Stat()) }))
+	}
+	gauge("connections", "Connections that there are: in use, idle or being made.", (*pgxpool.Stat).TotalConns)
+	gauge("acquired_connections", "Connections in use.", (*pgxpool.Stat).AcquiredConns)
+	gauge("idle_connections", "Connections that wait for their next use.", (*pgxpool.Stat).IdleConns)
+	gauge("max_connections", "Connections that there can be.", (*pgxpool.Stat).MaxConns)
+	counter("waits_total", "Uses that waited for a connection to become free or to be made.",
+		func(s *pgxpool.Stat) float64 { return float64(s.EmptyAcquireCount()) })
+	counter("wait_seconds_total", "Time that these waited.",
+		func(s *pgxpool.Stat) float64 { return s.EmptyAcquireWaitTime().Seconds() })
+	counter("cancelled_total", "Uses that were given up before they got a connection.",
+		func(s *pgxpool.Stat) float64 { return float64(s.CanceledAcquireCount()) })
 }

@@ -71,14 +71,18 @@ func dashboardPanels(t *testing.T) (d dashboard) {
 	return d
 }
 
-var metricName = regexp.MustCompile(`\b(exchequer_(cache|http|pages)|go|process)_[a-z0-9_]+`)
+var metricName = regexp.MustCompile(`\b(exchequer_(cache|http|pages|postgres_pool|ledger_listen)|go|process)_[a-z0-9_]+`)
 
 func TestWhatIsWatchedIsThere(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
 	t.Setenv("REDIS_URL", testkit.Redis(t).URL())
 	s := start(t, "serve")
 	get(t, s.url+"/")
-	_, scrape := get(t, s.url+"/metrics")
+	var scrape string
+	until(t, "Redis is sampled, once somebody has asked for a page", func() bool {
+		_, scrape = get(t, s.url+"/metrics")
+		return strings.Contains(scrape, "exchequer_cache_redis_used_bytes")
+	})
 	there := map[string]bool{}
 	for line := range strings.Lines(scrape) {
 		name := strings.TrimPrefix(strings.TrimSpace(line), "# TYPE ") // which names histograms
@@ -90,7 +94,10 @@ func TestWhatIsWatchedIsThere(t *testing.T) {
 		t.Errorf("exit code = %d, want 0; it said:\n%s", code, s.said)
 	}
 
-	used := map[string][]string{"docs/runbook.md": metricName.FindAllString(readFile(t, "docs/runbook.md"), -1)}
+	used := map[string][]string{}
+	for _, document := range []string{"docs/runbook.md", "docs/operations.md"} {
+		used[document] = metricName.FindAllString(readFile(t, document), -1)
+	}
 	for _, p := range dashboardPanels(t).Panels {
 		for _, target := range p.Targets {
 			names := metricName.FindAllString(target.Expr, -1)

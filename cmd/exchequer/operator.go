@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,7 +57,7 @@ func (f operatorFlags) ask(ctx context.Context, method, path string, query url.V
 		return nil, err
 	}
 	if token == "" {
-		return nil, errors.New("who asks? Set EXCHEQUER_OPERATOR_TOKEN, or EXCHEQUER_OPERATOR_TOKEN_FILE, to what the server was started with")
+		return nil, errors.New("there is no operators' token: set EXCHEQUER_OPERATOR_TOKEN or EXCHEQUER_OPERATOR_TOKEN_FILE to the one that the server was started with")
 	}
 	address := strings.TrimSuffix(f.Server, "/") + "/api/v1/cache/" + path
 	if len(query) > 0 {
@@ -110,29 +111,26 @@ type problem struct {
 	} `json:"errors"`
 }
 
-// refused says why the server did not do what it was asked, and what helps.
+// refused returns why the server did not do what it was asked, and what helps.
 func (f operatorFlags) refused(response *http.Response) error {
 	var p problem
 	text, _ := io.ReadAll(io.LimitReader(response.Body, answerLimit)) // what there is of it
-	why := response.Status
+	why := ""
 	if json.Unmarshal(text, &p) == nil && (p.Detail != "" || p.Title != "") {
-		why = p.Detail
-		if why == "" {
-			why = p.Title
-		}
+		why = ": " + cmp.Or(p.Detail, p.Title)
 		for _, e := range p.Errors {
 			why += "; " + e.Location + ": " + e.Message
 		}
 	} else if response.StatusCode < 500 {
-		why += " (is it an exchequer of this version?)"
+		why = " (is it an exchequer of this version?)"
 	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		why += " (here and at the server the token comes from EXCHEQUER_OPERATOR_TOKEN or EXCHEQUER_OPERATOR_TOKEN_FILE; it must be the same)"
+		why += " (EXCHEQUER_OPERATOR_TOKEN or EXCHEQUER_OPERATOR_TOKEN_FILE must be the same here and at the server)"
 	case http.StatusTooManyRequests:
 		if after := response.Header.Get("Retry-After"); after != "" {
 			why += " (in " + after + " s)"
 		}
 	}
-	return fmt.Errorf("%s says no: %s", f.Server, why)
+	return fmt.Errorf("%s answered %s%s", f.Server, response.Status, why)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"exchequer/cache"
 )
 
 // answering is a server that answers everything with one thing, for what a
@@ -92,7 +94,7 @@ func TestTheOperatorsTokenIsGivenByEnvironmentOrFile(t *testing.T) {
 }
 
 func TestNumbersAreWrittenForPeople(t *testing.T) {
-	for seconds, want := range map[float64]string{
+	for seconds, want := range map[cache.Seconds]string{
 		0: "0 s", 0.000123: "123 µs", 0.0123456: "12.3 ms", 0.9999: "1 s", 59.94: "59.9 s", 30: "30 s", 600: "10 min", 7200: "2 h", 604800: "7 days", 216000: "2.5 days",
 	} {
 		if got := span(seconds); got != want {

@@ -107,6 +107,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	}
 	var leaving atomic.Bool
 	registry := telemetry.NewRegistry()
+	poolMetrics(registry, r.db.Pool)
 	metrics, endMetrics, err := f.serveMetrics(ctx, registry, r.log)
 	if err != nil {
 		return err
@@ -158,7 +159,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	work.Go(func() { r.db.keep(working, r.log) })
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { settings.keep(working, r.log) })
-	written := writes{memos.Cache, r.log}
+	written := newWrites(memos.Cache, r.log, registry)
 	work.Go(func() { written.listen(working, r.db.Config().ConnConfig) })
 	if r.background != nil {
 		work.Go(func() { r.background(working, ledger.New(r.db.Pool, written.touched)) })

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"exchequer/cache"
+	"exchequer/web"
 )
 
 // warmCommand has a running server bring its cache up to date.
@@ -32,12 +35,7 @@ func (c warmCommand) Run(ctx context.Context, s streams) error {
 	lines := bufio.NewScanner(answer)
 	of := 0
 	for lines.Scan() {
-		var line struct {
-			Done, Of   int
-			Key, Error string
-			Finished   *bool
-			Failed     int
-		}
+		var line web.WarmLine
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			return fmt.Errorf("warm: read the answer of %s: %w", c.Server, err)
 		}
@@ -56,11 +54,11 @@ func (c warmCommand) Run(ctx context.Context, s streams) error {
 			of = line.Of
 		case !*line.Finished:
 			return fmt.Errorf("warm: %s did not finish: %s", c.Server, line.Error)
-		case line.Failed > 0:
-			return fmt.Errorf("warm: %d of %d keys are not up to date", line.Failed, of)
+		case line.Failed != nil && *line.Failed > 0:
+			return fmt.Errorf("warm: %d of %d keys are not up to date", *line.Failed, of)
 		default:
 			if !c.JSON {
-				fmt.Fprintf(s.out, "%d keys are up to date after %s\n", of, span(time.Since(began).Seconds()))
+				fmt.Fprintf(s.out, "%d keys are up to date after %s\n", of, span(cache.SecondsOf(time.Since(began))))
 			}
 			return nil
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"exchequer/aggregates"
@@ -33,7 +34,7 @@ func join(t *testing.T, db *pgxpool.Pool, options redis.UniversalOptions, window
 	t.Helper()
 	store := cache.NewFailover(redisstore.New(options, "town:1"), slog.New(slog.DiscardHandler))
 	memos := cache.New(cache.Deps{Store: store, Space: "town:1", Policies: map[string]cache.Policy{"stats": {Window: window}}})
-	written := writes{memos, slog.New(slog.DiscardHandler)}
+	written := newWrites(memos, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	m := &member{memos, aggregates.NewStats(memos, db), ledger.New(db, written.touched)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var listening sync.WaitGroup
@@ -160,6 +161,47 @@ func TestAWriteIsSeenThoughThoseWhoListenedWereCutOff(t *testing.T) {
 			until(t, name+" shows what was written meanwhile", func() bool { return m.accounts(t) == want })
 		}
 	}
+}
+
+func TestPrometheusReadsWhetherWritesAreHeardOf(t *testing.T) {
+	db := testkit.Postgres(t)
+	memos := cache.New(cache.Deps{Store: cache.NewMemory()})
+	registry := prometheus.NewRegistry()
+	written := newWrites(memos, slog.New(slog.DiscardHandler), registry)
+	ctx, cancel := context.WithCancel(t.Context())
+	var listening sync.WaitGroup
+	listening.Go(func() { written.listen(ctx, db.Config().ConnConfig) })
+	t.Cleanup(func() {
+		cancel()
+		listening.Wait()
+		if err := memos.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	has := func(connected, reconnects, notifications float64) bool {
+		t.Helper()
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			got[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
+		}
+		const prefix = "exchequer_ledger_listen_"
+		return got[prefix+"connected"] == connected && got[prefix+"reconnects_total"] == reconnects && got[prefix+"notifications_total"] == notifications
+	}
+	if !has(0, 0, 0) && !has(1, 0, 0) {
+		t.Error("it reconnected, or heard something, at the start")
+	}
+	until(t, "it listens", func() bool { return has(1, 0, 0) })
+	open(t, ledger.New(db), "a")
+	until(t, "it hears of a write", func() bool { return has(1, 0, 1) })
+	if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = 'exchequer listener'`); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it listens anew; what it may have missed is no write", func() bool { return has(1, 1, 1) })
 }
 
 func TestAWriteWithoutRedisIsWrittenAndSeen(t *testing.T) {

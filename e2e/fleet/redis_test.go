@@ -112,7 +112,7 @@ func (f *fleet) back(processes []*process) {
 	f.t.Helper()
 	for _, p := range processes {
 		eventually(f.t, "process "+p.name+" uses Redis again", func() error {
-			if p.metrics().away() {
+			if p.metrics().alone() {
 				return errors.New("it goes on alone")
 			}
 			return nil

@@ -141,8 +141,8 @@ func (m metrics) refreshes(memo, outcome string) int {
 	return int(m[fmt.Sprintf(`exchequer_cache_refreshes_total{memo=%q,outcome=%q}`, memo, outcome)])
 }
 
-// away reports whether the process goes on without Redis.
-func (m metrics) away() bool { return m["exchequer_cache_store_away"] != 0 }
+// alone reports whether the process goes on without Redis.
+func (m metrics) alone() bool { return m["exchequer_cache_store_up"] == 0 }
 
 // runs returns how often each memo was refreshed with an outcome by all processes.
 func runs(processes []*process, outcome string) map[string]int {

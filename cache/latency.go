@@ -1,0 +1,93 @@
+package cache
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// A ring holds the last durations of a measurement, as many as its caller asks
+// it to keep.
+type ring struct {
+	last []time.Duration
+	next int // place of the oldest, once the ring is full
+}
+
+// add puts d in the place of the oldest, where there are keep already.
+func (r *ring) add(d time.Duration, keep int) {
+	if len(r.last) < keep {
+		r.last = append(r.last, d)
+		return
+	}
+	r.last[r.next] = d
+	r.next = (r.next + 1) % keep
+}
+
+// percentile returns one of sorted durations, by the nearest rank: it is a
+// duration that was measured. There must be one at least.
+func percentile(sorted []time.Duration, percent int) time.Duration {
+	return sorted[(len(sorted)*percent+99)/100-1]
+}
+
+// recentKept is how many durations the percentiles of a Latency are of.
+const recentKept = 500
+
+// latencies are the durations of one thing since the last reset.
+type latencies struct {
+	mu     sync.Mutex
+	count  uint64
+	sum    time.Duration
+	recent ring
+}
+
+func (l *latencies) record(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent.add(took, recentKept)
+	l.count++
+	l.sum += took
+}
+
+func (l *latencies) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count, l.sum, l.recent = 0, 0, ring{}
+}
+
+func (l *latencies) latency() Latency {
+	l.mu.Lock()
+	n, sum, sorted := l.count, l.sum, slices.Clone(l.recent.last)
+	l.mu.Unlock()
+	if n == 0 {
+		return Latency{}
+	}
+	slices.Sort(sorted)
+	return Latency{
+		Count: n, Mean: SecondsOf(sum / time.Duration(n)),
+		P50: SecondsOf(percentile(sorted, 50)), P95: SecondsOf(percentile(sorted, 95)), P99: SecondsOf(percentile(sorted, 99)),
+	}
+}
+
+const (
+	lagLeast   = 500 * time.Millisecond
+	lagMost    = 5 * time.Second
+	lagMargin  = 250 * time.Millisecond
+	lagSamples = 40
+)
+
+// A lag estimates how long after a boundary a value can be had: the 95th
+// percentile of recent refreshes plus a margin.
+type lag struct {
+	mu     sync.Mutex
+	recent ring
+}
+
+// record adds a refresh and returns the lag since.
+func (l *lag) record(took time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent.add(took, lagSamples)
+	p95 := percentile(slices.Sorted(slices.Values(l.recent.last)), 95)
+	// To a tenth of a second, so that it does not change with every run.
+	return min(max((p95+lagMargin).Round(100*time.Millisecond), lagLeast), lagMost)
+}

@@ -1,0 +1,149 @@
+package cache
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// An UnknownMemoError reports that no memo has a name, or that none matches a
+// pattern.
+type UnknownMemoError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownMemoError) Error() string {
+	return fmt.Sprintf("there is no memo %q (there are %s)", e.Name, strings.Join(e.Known, ", "))
+}
+
+// An UnknownTagError reports that no memo has a tag.
+type UnknownTagError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownTagError) Error() string {
+	return fmt.Sprintf("no memo has the tag %q (there are %s)", e.Name, strings.Join(e.Known, ", "))
+}
+
+// A MalformedError reports a key or a pattern that nothing can match.
+type MalformedError struct {
+	What string // as in "key stats:personal"
+	Why  string
+}
+
+func (e *MalformedError) Error() string { return fmt.Sprintf("the %s is malformed: %s", e.What, e.Why) }
+
+// String returns the scope as operators read it: "memo economy.overview".
+func (s Scope) String() string {
+	switch s.kind {
+	case "key":
+		return "key " + keyName(s.name, s.params)
+	case "memos":
+		return "pattern " + s.name
+	case "touched":
+		return "tag " + s.name
+	case "tenant", "all":
+		return s.kind
+	default:
+		return s.kind + " " + s.name
+	}
+}
+
+// OfTouched is OfTag for what a write has touched: there need be no memo with
+// the tag.
+func OfTouched(tag string) Scope { return Scope{"touched", tag, ""} }
+
+// resolve returns the names of the scopes in the store, and of the event of
+// Once. A scope of nothing is an error: it is a mistake, and is not to look
+// like a success.
+func (c *Cache) resolve(scopes []Scope) (names []string, once string, err error) {
+	for _, s := range scopes {
+		switch s.kind {
+		case "once":
+			once = s.name
+		case "key":
+			names = append(names, scopeKey(c.space, s.name, s.params))
+			if _, err = c.named(s.name); err == nil {
+				err = checkParams(s.name, s.params)
+			}
+		case "memo":
+			names = append(names, scopeMemo(c.space, s.name))
+			_, err = c.named(s.name)
+		case "tag":
+			names = append(names, scopeTag(c.space, s.name))
+			err = c.checkTag(s.name)
+		case "touched":
+			names = append(names, scopeTag(c.space, s.name))
+		case "tenant":
+			names = append(names, scopeTenant(c.space))
+		case "all":
+			names = append(names, scopeEverything)
+		case "memos":
+			var matched []string
+			matched, err = c.matching(s.name)
+			for _, memo := range matched {
+				names = append(names, scopeMemo(c.space, memo))
+			}
+		}
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	return names, once, nil
+}
+
+// checkParams refuses the parameters that no key has. A line break would end a
+// scope within a message.
+func checkParams(memo, params string) error {
+	if strings.ContainsFunc(params, unicode.IsControl) {
+		return &MalformedError{What: fmt.Sprintf("key %q", keyName(memo, params)), Why: "it has control characters"}
+	}
+	return nil
+}
+
+func (c *Cache) checkTag(tag string) error {
+	var known []string
+	for _, m := range c.all() {
+		known = append(known, m.about.Tags...)
+	}
+	slices.Sort(known)
+	if known = slices.Compact(known); !slices.Contains(known, tag) {
+		return &UnknownTagError{tag, known}
+	}
+	return nil
+}
+
+// named returns the memo of a name, or an *UnknownMemoError.
+func (c *Cache) named(name string) (*memo, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m, ok := c.memos[name]; ok {
+		return m, nil
+	}
+	return nil, &UnknownMemoError{name, slices.Sorted(maps.Keys(c.memos))}
+}
+
+// matching returns the names of the memos that a pattern matches, of which
+// there must be one.
+func (c *Cache) matching(pattern string) ([]string, error) {
+	var names, known []string
+	for _, m := range c.all() {
+		known = append(known, m.about.Name)
+		ok, err := path.Match(pattern, m.about.Name)
+		if err != nil {
+			return nil, &MalformedError{What: fmt.Sprintf("pattern %q", pattern), Why: "write it as economy.*"}
+		}
+		if ok {
+			names = append(names, m.about.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, &UnknownMemoError{pattern, known}
+	}
+	return names, nil
+}
