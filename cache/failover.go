@@ -12,7 +12,7 @@ import (
 
 const (
 	callTimeout = time.Second            // of a call to the store, and of slow answers together
-	slowCall    = 100 * time.Millisecond // an answer within this makes up for the slow ones before it
+	slowCall    = 100 * time.Millisecond // an answer within this is quick, and makes up for as much of the slow ones
 	callsAtOnce = 16                     // a boundary brings one for each key that was asked for lately: the store is not slow where they wait for each other
 
 	probeEvery   = 250 * time.Millisecond
@@ -35,7 +35,7 @@ type Remote interface {
 
 // A Failover is a remote store behind a circuit breaker. A call that fails or
 // takes longer than callTimeout opens it, and so do slow answers that take as
-// long together, without a quick one between them; from then on all calls return
+// long together, less what quick ones make up for. From then on all calls return
 // [ErrUnavailable] at once, and the cache goes on with what its process has. The
 // remote is probed until it serves again. An error that wraps [ErrKey] is passed
 // on and opens nothing.
@@ -58,7 +58,7 @@ type Failover struct {
 	count         uint64
 	hold          time.Duration // before a probe: twice as long after an outage that came soon after the last
 	ended         time.Time     // the last outage
-	slow          time.Duration // that slow answers took together, since the last quick one
+	slow          time.Duration // that slow answers took together, less what quick ones make up for
 	slowUntil     time.Time     // when the last slow one came
 	subscriptions map[*subscription]struct{}
 }
@@ -138,7 +138,7 @@ func (f *Failover) tooSlow(began, ended time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ended.Sub(began) <= slowCall {
-		f.slow = 0
+		f.slow = max(f.slow-slowCall, 0)
 		return false
 	}
 	if began.Before(f.slowUntil) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A Strength says what becomes of an invalidated value.
@@ -102,14 +101,11 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	return nil
 }
 
-// aloneSlack is how far the clocks of two processes can differ after an outage.
-const aloneSlack = time.Second
-
 // generationAlone is what the store would give if it could be asked: above all
 // that are known, and by the clock, so that it is above those too that others
 // raise before, and below those after.
 func (c *Cache) generationAlone() int64 {
-	return max(c.generations.newest.Load()+1, c.now().Add(aloneSlack).UnixMicro())
+	return max(c.generations.newest.Load()+1, c.now().UnixMicro())
 }
 
 // generations is what a process knows of invalidations. A value carries the

@@ -212,7 +212,9 @@ func (m *Memory) tell(message Message) {
 func (m *Memory) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 
 // Stats implements [Inspector].
-func (m *Memory) Stats(context.Context) SharedStats { return SharedStats{SharedHealth: SharedHealth{Kind: "memory"}} }
+func (m *Memory) Stats(context.Context) SharedStats {
+	return SharedStats{SharedHealth: SharedHealth{Kind: "memory"}}
+}
 
 // Outage implements [Inspector]: there is none.
 func (m *Memory) Outage() (now *Outage, count uint64) { return nil, 0 }
