@@ -28,6 +28,7 @@ type blob struct {
 	Failures   int           `json:"failures,omitempty"` // in a row, since ComputedAt
 	RetryAt    time.Time     `json:"retryAt,omitzero"`
 	Reason     string        `json:"reason,omitempty"`
+	Memory     int           `json:"memory"`         // that the value takes, about
 	Compressed bool          `json:"zstd,omitempty"` // whether the value is
 
 	value []byte // its JSON; empty when no attempt succeeded yet
@@ -37,6 +38,7 @@ const (
 	blobSchema   = 2        // part of each key: other builds may keep blobs otherwise
 	compressOver = 32 << 10 // below, to decompress takes longer than to transfer
 	valueLimit   = 4 << 20  // of a value's JSON
+	memoryMost   = 64       // times its JSON that a value can take: an empty struct in a list is two bytes
 )
 
 // generationSlack is how far a generation may be ahead of the clock: by more
@@ -47,7 +49,10 @@ const generationSlack = 24 * time.Hour
 // blobSlack is the same for the generation of a blob, above all that are known.
 const blobSlack = 5 * time.Second
 
-var errFuture = errors.New("its generation is of the future")
+var (
+	errFuture    = errors.New("its generation is of the future")
+	errUnaligned = errors.New("its window is none")
+)
 
 // within returns a blob as the policy allows it to be. Whoever may write to the
 // shared level must not be able to have a value shown for longer, nor to put it
@@ -55,6 +60,9 @@ var errFuture = errors.New("its generation is of the future")
 func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	if b.Generation > max(newest, now.Add(blobSlack).UnixMicro()) {
 		return b, errFuture
+	}
+	if len(b.value) > 0 && !b.Window.Equal(WindowAt(b.Window, p.Window).Start) {
+		return b, errUnaligned
 	}
 	earlier := func(t, limit time.Time) time.Time {
 		if t.After(limit) {
@@ -64,6 +72,9 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	}
 	b.WindowEnd = b.Window.Add(p.Window)
 	b.HardUntil = earlier(b.HardUntil, b.Window.Add(p.Hard))
+	if !now.Before(b.HardUntil) {
+		b.value = nil
+	}
 	if b.RetryAt.After(longest(now)) {
 		b.RetryAt = time.Time{}
 	}
@@ -76,6 +87,7 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	b.Took = max(b.Took, 0)
 	b.Lag = min(max(b.Lag, 0), lagMost)
 	b.Failures = max(b.Failures, 0)
+	b.Memory = min(max(b.Memory, 0), memoryMost*len(b.value))
 	if b.Reason != "" && !slices.Contains(reasons, b.Reason) {
 		b.Reason = reasonFailed // visitors read it
 	}
@@ -118,7 +130,7 @@ func (c codec) decode(data []byte) (blob, error) {
 		return b, fmt.Errorf("decode blob: %w: %d bytes", errTooLarge, len(data))
 	}
 	header, value, _ := bytes.Cut(data, []byte{'\n'})
-	if err := json.Unmarshal(header, &b); err != nil {
+	if err := gojson.Unmarshal(header, &b); err != nil {
 		return b, fmt.Errorf("decode blob: %w", err)
 	}
 	b.value = value

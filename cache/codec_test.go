@@ -100,3 +100,47 @@ func TestABlobThatCannotBeReadIsAMissAndCostsLittle(t *testing.T) {
 		})
 	}
 }
+
+// A sample has a field of each kind that panels have.
+type sample struct {
+	Name   string             `json:"name"`
+	Count  int64              `json:"count"`
+	Share  *float64           `json:"share"`
+	At     time.Time          `json:"at,omitzero"`
+	Flags  [3]bool            `json:"flags"`
+	Rows   []sampleRow        `json:"rows"`
+	Totals map[string]int     `json:"totals"`
+	Nested *sample            `json:"nested"`
+	Bytes  []byte             `json:"bytes"`
+	Ratios map[string]float64 `json:"ratios"`
+}
+
+type sampleRow struct {
+	Label string `json:"label"`
+	Small uint8  `json:"small"`
+}
+
+// Whatever the shared level has of a key, its reader gets a value, and the
+// process goes on.
+func FuzzABlobIsReadOrIsAMiss(f *testing.F) {
+	now := time.Now().UTC().Truncate(time.Second)
+	header := fmt.Sprintf(`{"window":%q,"windowEnd":%q,"computedAt":%[1]q,"softUntil":%[2]q,"hardUntil":%[2]q}`, now.Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
+	for _, value := range []string{
+		`{"name":"a","count":7,"share":0.5,"at":"2026-01-02T03:04:05Z","flags":[true,false,true],"rows":[{"label":"x","small":255}],"totals":{"a":1},"nested":{"name":"b"},"bytes":"AAEC","ratios":{"x":1e-9}}`,
+		`{"rows":[{},{},{"label":"\ud83d\ude00\u0000"}],"nested":{"nested":{"nested":null}}}`, `{"flags":[1,2,3,4,5]}`, `{"small":256}`, `[]`, `{"a`, `{"count":9223372036854775808}`,
+	} {
+		f.Add(header, value)
+	}
+	f.Fuzz(func(t *testing.T, header, value string) {
+		c := cache.New(cache.Deps{Store: &fixed{cache.NewMemory(), []byte(header + "\n" + value)}})
+		m := cache.NewMemo(c, cache.Spec{Name: "sample", Window: time.Hour},
+			func(context.Context, cache.Window, One) (*sample, error) { return &sample{Name: "computed"}, nil })
+		r, err := m.Get(context.Background(), One{})
+		if err == nil {
+			_ = fmt.Sprintf("%+v", r.Value) // all of it can be looked at
+		}
+		if err := c.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}

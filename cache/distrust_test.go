@@ -129,6 +129,41 @@ func TestAnInvalidationOfTheFutureHidesNoneThatFollows(t *testing.T) {
 	})
 }
 
+func TestABlobThatCannotBeShownKeepsNoProducerRunning(t *testing.T) {
+	past := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, changes := range map[string]map[string]any{
+		"of a window that is none":   {"hardUntil": past, "windowShift": time.Second},
+		"not to be shown any more":   {"hardUntil": past},
+		"stale, and of the future":   {"softUntil": past, "generation": time.Date(2000, 1, 1, 0, 0, 4, 0, time.UTC).UnixMicro()},
+		"a failure, and of the past": {"softUntil": past, "reason": "x", "failures": 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(2 * time.Second) // into a window
+				store := cache.NewMemory()
+				var s source
+				s.set(10*time.Millisecond, nil, nil)
+				c := open(t, cache.Deps{Store: store})
+				m := s.memo(c)
+				if shift, ok := changes["windowShift"].(time.Duration); ok {
+					changes["window"] = cache.WindowAt(time.Now(), window).Start.Add(shift)
+				}
+				forge(t, c, store, "number", "666", changes)
+				for range 200 {
+					get(t, m, One{})
+					time.Sleep(100 * time.Millisecond)
+				}
+				if r := get(t, m, One{}); r.Value == 666 {
+					t.Error("the forged value is shown")
+				}
+				if runs := s.runs.Load(); runs > 2 {
+					t.Errorf("the producer ran %d times within one window", runs)
+				}
+			})
+		})
+	}
+}
+
 // Keys of another type, locks that never end and generations of the future, on
 // a real server: readers get fresh values, and Redis is not left for any.
 func TestWhatSomethingElseWroteIntoRedisIsReplaced(t *testing.T) {

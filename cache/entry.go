@@ -2,9 +2,9 @@ package cache
 
 import (
 	"cmp"
-	"hash/fnv"
-	"reflect"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // An entry is what the process knows of a key at one time. It never changes:
@@ -127,16 +127,10 @@ func entryOf[T any](b blob) (*entry[T], error) {
 		if e.value, err = unmarshal[T](b.value); err != nil {
 			return nil, err
 		}
-		e.weigh(b.value)
-		e.memory += len(b.value) // the strings of the value point into a copy of it
+		e.hash, e.bytes = xxhash.Sum64(b.value), len(b.value)
+		e.memory = b.Memory + len(b.value) // the strings of the value point into a copy of it
 	}
 	return e.sealed(), nil
-}
-
-// weigh sets what follows from the value and its JSON.
-func (e *entry[T]) weigh(data []byte) {
-	e.hash, e.bytes = hashOf(data), len(data)
-	e.memory = memoryOf(reflect.ValueOf(&e.value).Elem())
 }
 
 // blob returns the entry with its value's JSON, which is written if it is nil.
@@ -153,6 +147,7 @@ func (e *entry[T]) blob(value []byte) (blob, error) {
 		Failures:   e.failures,
 		RetryAt:    e.retryAt,
 		Reason:     e.reason,
+		Memory:     e.memory,
 		value:      value,
 	}
 	if e.has && value == nil {
@@ -162,10 +157,4 @@ func (e *entry[T]) blob(value []byte) (blob, error) {
 		}
 	}
 	return b, nil
-}
-
-func hashOf(data []byte) uint64 {
-	h := fnv.New64a()
-	h.Write(data)
-	return h.Sum64()
 }

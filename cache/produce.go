@@ -3,8 +3,10 @@ package cache
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/sony/gobreaker/v2"
 )
 
@@ -81,7 +83,7 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 		return failed, nil
 	}
 	m.stats.refreshes.done.Add(1)
-	e.weigh(value)
+	e.hash, e.bytes, e.memory = xxhash.Sum64(value), len(value), memoryOf(reflect.ValueOf(&e.value).Elem())
 	e.computedAt = c.now()
 	e.lag = m.lag.record(e.computedAt.Sub(f.began))
 	e.softUntil = e.window.Start.Add(m.policy.Soft)

@@ -287,6 +287,11 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 		}
 	}
 	s.learn(e)
+	// What is there may pretend to be newer, and would have the producer run again
+	// at once.
+	if known := s.known.Load(); known != e && m.judge(s, known, c.now()).due && m.judge(s, e, c.now()).fresh {
+		s.known.CompareAndSwap(known, e)
+	}
 }
 
 // computeAlone runs the producer without the lock, where waiting for the
