@@ -66,6 +66,7 @@ type Cache struct {
 	polled  atomic.Int64  // when somebody did last, by the fleet's clock; 0: never
 	changed chan struct{} // holds one value when the loop has something new to look at
 
+	reading    sync.Mutex  // held by who reads the journal
 	restoring  sync.Mutex  // held by who restores
 	restoreDue atomic.Bool // whether the store may lack what is known here
 	complain   rate.Sometimes

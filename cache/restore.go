@@ -15,11 +15,12 @@ type Journal interface {
 }
 
 // readJournal takes over what the journal has.
-func (c *Cache) readJournal(ctx context.Context) {
-	if c.journal == nil {
+func (c *Cache) readJournal() {
+	if c.journal == nil || !c.reading.TryLock() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeBound)
+	defer c.reading.Unlock()
+	ctx, cancel := context.WithTimeout(c.ctx, storeBound)
 	defer cancel()
 	list, err := c.journal.Recorded(ctx)
 	if err != nil && c.ctx.Err() == nil {

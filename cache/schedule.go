@@ -99,8 +99,10 @@ func (c *Cache) pollAlone(round int) {
 	if errors.Is(err, ErrKey) {
 		c.restoreDue.Store(true) // which makes the key ours again
 	}
-	if seldom || err != nil {
-		c.readJournal(c.ctx)
+	if c.polled.Load() == 0 {
+		c.readJournal() // before anything is shown
+	} else if seldom || err != nil {
+		c.tasks.start(c.readJournal)
 	}
 	if seldom {
 		c.tasks.start(c.tally)
