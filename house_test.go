@@ -81,3 +81,19 @@ func TestEachRoomKnowsOnlyItsNeighbours(t *testing.T) {
 		}
 	}
 }
+
+// The engine of the cache is tested in fake time, which sockets are not part of.
+func TestTheCachesEngineKnowsNoNetwork(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "./cache").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for imported := range strings.Lines(string(out)) {
+		imported = strings.TrimSpace(imported)
+		for _, driver := range []string{"net", "net/http", "database/sql", "github.com/redis/", "github.com/jackc/"} {
+			if imported == driver || strings.HasSuffix(driver, "/") && strings.HasPrefix(imported, driver) {
+				t.Errorf("cache imports %s", imported)
+			}
+		}
+	}
+}

@@ -110,7 +110,7 @@ func (f *fleet) passesOn(holder string, since time.Time) {
 // published returns the window of the overview in Redis, as a growing number.
 func (f *fleet) published() int64 {
 	f.t.Helper()
-	keys, err := f.look.Keys(f.t.Context(), "exchequer:{fleet:economy.overview}:*:30").Result()
+	keys, err := f.look.Keys(f.t.Context(), "exchequer:{fleet:*:economy.overview}:*:30").Result()
 	if err != nil || len(keys) != 1 {
 		f.t.Fatalf("the overview's keys in Redis = %q, %v, want one", keys, err)
 	}

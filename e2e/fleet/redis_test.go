@@ -32,7 +32,7 @@ func TestRedisMayBeAbsentAtStartKilledAndRestartedEmpty(t *testing.T) {
 		t.Helper()
 		f.back(processes)
 		eventually(t, "the values are in Redis again", func() error {
-			keys, err := f.look.Keys(t.Context(), "exchequer:{fleet:economy.*}:*").Result()
+			keys, err := f.look.Keys(t.Context(), "exchequer:{fleet:*:economy.*}:*").Result()
 			if err == nil && len(keys) < len(memoNames()) {
 				err = fmt.Errorf("there is only %q", keys)
 			}

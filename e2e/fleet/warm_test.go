@@ -159,7 +159,7 @@ func TestAFirstVisitorWhoLeavesDoesNotEndTheRun(t *testing.T) {
 // holder returns the token of the holder of a memo's lock, empty if there is none.
 func (f *fleet) holder(memo string) string {
 	f.t.Helper()
-	keys, err := f.look.Keys(f.t.Context(), "exchequer:{fleet:"+memo+"}:*:lock").Result()
+	keys, err := f.look.Keys(f.t.Context(), "exchequer:{fleet:*:"+memo+"}:*:lock").Result()
 	if err != nil {
 		f.t.Fatal(err)
 	}
