@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -288,4 +289,28 @@ func BenchmarkAHitAtTheProcessLevel(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestAKeyThatIsEvictedWhileItIsComputedIsRefreshedAheadAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{Memory: 20_000})
+		m := s.items(c)
+		s.set(2*time.Second, nil, nil)
+		go m.Get(context.Background(), "a")
+		synctest.Wait()
+		s.set(0, nil, nil)
+		for i := range 50 {
+			get(t, m, Item(strconv.Itoa(i)))
+		}
+		time.Sleep(3 * time.Second) // "a" is computed, and put back
+		before := s.runs.Load()
+		get(t, m, "a")
+		s.wantRuns(t, before, "to show what was computed")
+		boundary()
+		time.Sleep(time.Second)
+		ahead := s.runs.Load()
+		wantResult(t, get(t, m, "a"), get(t, m, "a").Value, cache.Fresh, "after the boundary")
+		s.wantRuns(t, ahead, "since it was refreshed ahead")
+	})
 }

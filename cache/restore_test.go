@@ -288,3 +288,26 @@ func (s *swapped) connected() {
 	s.mu.Unlock()
 	handle(cache.Message{Connected: true})
 }
+
+func TestAProcessInAnOutageGoesByWhatOthersForbid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := cache.NewMemory()
+		faulty, failover := behind(t, memory)
+		var s source
+		journal := new(diary)
+		m := s.memo(open(t, cache.Deps{Store: failover, Journal: journal}))
+		other := open(t, cache.Deps{Store: memory, Journal: journal})
+		s.memo(other)
+		get(t, m, One{})
+		s.set(0, errDown, nil)
+		faulty.set(errDown, 0)
+		time.Sleep(3 * time.Second)
+		if err := other.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if r, err := m.Get(t.Context(), One{}); err == nil {
+			t.Errorf("the forbidden value is shown: %v", r)
+		}
+	})
+}

@@ -51,20 +51,19 @@ const (
 //
 // Listen calls connected at each connection. If one breaks or the server does not
 // answer within 8 s, Listen calls onError and connects again, after a wait that
-// grows to 10 s. It may have missed changes meanwhile, so after every connect but
-// the first it calls onChange with all tags and no ID.
+// grows to 10 s. There may have been changes before, so after every connect it
+// calls onChange with all tags and no ID.
 func Listen(ctx context.Context, config *pgx.ConnConfig, connected func(), onChange func(Change), onError func(error)) {
 	config = config.Copy()
 	config.Tracer = nil // its queries are not worth a span
 	config.RuntimeParams["application_name"] = "exchequer listener"
-	missed, wait := false, listenLeast
+	wait := listenLeast
 	for {
-		listened, err := listenOnce(ctx, config, connected, onChange, missed)
+		listened, err := listenOnce(ctx, config, connected, onChange)
 		if ctx.Err() != nil {
 			return
 		}
 		onError(fmt.Errorf("listen for appends: %w", err))
-		missed = true
 		if listened {
 			wait = listenLeast
 		}
@@ -78,7 +77,7 @@ func Listen(ctx context.Context, config *pgx.ConnConfig, connected func(), onCha
 }
 
 // listenOnce listens on one connection until it breaks.
-func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), onChange func(Change), missed bool) (listened bool, err error) {
+func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), onChange func(Change)) (listened bool, err error) {
 	connecting, cancel := context.WithTimeout(ctx, pingWithin)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connecting, config)
@@ -94,9 +93,7 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), o
 		return false, err
 	}
 	connected()
-	if missed {
-		onChange(Change{Tags: Tags()})
-	}
+	onChange(Change{Tags: Tags()})
 	for {
 		n, err := next(ctx, conn)
 		if err != nil {
