@@ -3,8 +3,8 @@ package ledger_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
