@@ -336,7 +336,7 @@ func TestAFailingRefreshShowsTheLastValueAndWhy(t *testing.T) {
 }
 
 func TestRememberedPagesAreBoundedByTheirBytes(t *testing.T) {
-	m := newMemory(1 << 20)
+	m := newRenderCache(1 << 20)
 	get := func(name string, size int) (drawn bool) {
 		t.Helper()
 		_, drawn, err := m.get(pageKey{name: name}, 1, func() (*page, error) {
@@ -367,7 +367,7 @@ func TestRememberedPagesAreBoundedByTheirBytes(t *testing.T) {
 }
 
 func TestOneReaderRendersForAllWhoWait(t *testing.T) {
-	m := newMemory(1 << 20)
+	m := newRenderCache(1 << 20)
 	var drawn atomic.Int64
 	var readers sync.WaitGroup
 	for range 10 {

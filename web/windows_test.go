@@ -43,15 +43,15 @@ func TestAPageIsAskedForWheneverOneOfItsPanelsIsDue(t *testing.T) {
 }
 
 // asked is a part as it is after it was asked.
-func asked(next time.Time, lag time.Duration) part {
+func asked(next time.Time, lag time.Duration) source {
 	result := cache.Result[*aggregates.Rhythm]{Next: next, Lag: lag}
-	return &rhythmPart{panel: &views.Panel[*aggregates.Rhythm]{Result: result}}
+	return &rhythmSource{panel: &views.Panel[*aggregates.Rhythm]{Result: result}}
 }
 
 func TestAPageWaitsForThePanelsThatAreDueFirst(t *testing.T) {
 	soon, later := time.Unix(30, 0), time.Unix(60, 0)
 	var c views.Clock
-	for _, p := range []part{asked(later, 5*time.Second), asked(soon, time.Second), asked(soon, 2*time.Second), asked(later, 4*time.Second)} {
+	for _, p := range []source{asked(later, 5*time.Second), asked(soon, time.Second), asked(soon, 2*time.Second), asked(later, 4*time.Second)} {
 		p.clock(&c)
 	}
 	if !c.Next.Equal(soon) || c.Lag != 2*time.Second {

@@ -19,16 +19,16 @@ import (
 // visits waits until so many visitors read cold pages that are being sent.
 func visits(t *testing.T, site *httptest.Server, want int) {
 	t.Helper()
-	colds := &site.Config.Handler.(*server).colds
+	streams := &site.Config.Handler.(*server).streams
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		n := 0
-		colds.mu.Lock()
-		for _, c := range colds.streams {
+		streams.mu.Lock()
+		for _, c := range streams.byKey {
 			if segments, _, _ := c.after(0); len(segments) > 0 {
-				n += c.visits
+				n += c.readers
 			}
 		}
-		colds.mu.Unlock()
+		streams.mu.Unlock()
 		if n == want {
 			return
 		}
@@ -168,7 +168,7 @@ func TestACrowdReadsWhyAPanelOfAColdPageIsMissing(t *testing.T) {
 			ended := make(chan struct{})
 			tn.activity = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error) {
 				if test.err != nil {
-					time.Sleep(2 * coldAfter)
+					time.Sleep(2 * streamAfter)
 					return nil, test.err
 				}
 				<-ended
