@@ -110,8 +110,7 @@ func (s *server) hideInternal(ctx huma.Context, _ string, v any) (any, error) {
 		failure = fmt.Errorf("%w: %w", failure, cause)
 	}
 	_, w := humachi.Unwrap(ctx)
-	s.Log.ErrorContext(ctx.Context(), "request failed", "id", w.Header().Get("X-Request-Id"),
-		"route", apiRoot+ctx.Operation().Path, "error", failure)
+	unwrap(w).err = failure
 	return &huma.ErrorModel{
 		Title: problem.Title, Status: problem.Status, Detail: messages[http.StatusInternalServerError],
 	}, nil

@@ -137,22 +137,34 @@ func TestAnOperationsUnforeseenErrorIsForTheLog(t *testing.T) {
 	s := &server{Deps: Deps{Log: slog.New(slog.NewJSONHandler(&log, nil))}, metrics: metrics}
 	router := chi.NewRouter()
 	api := s.emptyAPI(router)
-	huma.Get(api, "/broken", func(context.Context, *struct{}) (*struct{}, error) { return nil, errors.New("secret") })
+	broken := func(context.Context, *struct{}) (*struct{}, error) { return nil, errors.New("secret") }
+	huma.Get(api, "/broken", broken)
+	auth, err := newOperatorAuth(operatorToken, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	huma.Get(api, "/operators", broken, func(op *huma.Operation) { op.Middlewares = huma.Middlewares{auth.operation} })
 	huma.Get(api, "/panics", func(context.Context, *struct{}) (*struct{}, error) { panic("secret") })
 	huma.Get(api, "/refuses", func(context.Context, *struct{}) (*struct{}, error) { return nil, huma.Error403Forbidden("not you") })
 	for path, want := range map[string]string{
-		"/broken":  `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
-		"/panics":  `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
-		"/refuses": `{"title":"Forbidden","status":403,"detail":"not you"}`,
+		"/broken":    `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
+		"/panics":    `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
+		"/operators": `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
+		"/refuses":   `{"title":"Forbidden","status":403,"detail":"not you"}`,
 	} {
 		log.Reset()
 		w := httptest.NewRecorder()
-		router.ServeHTTP(w, httptest.NewRequest("GET", apiRoot+path, http.NoBody))
+		r := httptest.NewRequest("GET", apiRoot+path, http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+operatorToken)
+		router.ServeHTTP(w, r)
 		if got := strings.TrimSpace(w.Body.String()); got != want || w.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %s as %s, want %s", path, got, w.Header().Get("Content-Type"), want)
 		}
 		if secret := w.Code == http.StatusInternalServerError; strings.Contains(log.String(), "secret") != secret {
 			t.Errorf("%s: the log says %s", path, log.String())
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 1 {
+			t.Errorf("%s: %d lines in the log, want 1:\n%s", path, lines, log.String())
 		}
 	}
 }
