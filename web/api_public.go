@@ -14,7 +14,8 @@ import (
 	"exchequer/ledger"
 )
 
-// An unknownError names what there is none of by the id of a request: "item".
+// An unknownError means that the ledger has no thing of this kind, such as "item",
+// with the id of the request.
 type unknownError string
 
 func (e unknownError) Error() string      { return "the ledger knows no " + string(e) + " by this id" }

@@ -52,7 +52,7 @@ func (j *journal) lines(t *testing.T) []map[string]any {
 	}
 }
 
-func TestOnlyTheTokenOpensTheGate(t *testing.T) {
+func TestOnlyTheTokenIsAllowed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, token, authorization string
@@ -100,9 +100,9 @@ func TestOnlyTheTokenOpensTheGate(t *testing.T) {
 				}
 				return
 			}
-			var told huma.ErrorModel
-			if err := json.Unmarshal([]byte(body), &told); err != nil || told.Status != c.status || !strings.Contains(told.Detail, c.detail) {
-				t.Errorf("told %s, want a problem that says %q", body, c.detail)
+			var got huma.ErrorModel
+			if err := json.Unmarshal([]byte(body), &got); err != nil || got.Status != c.status || !strings.Contains(got.Detail, c.detail) {
+				t.Errorf("got %s, want a problem with %q", body, c.detail)
 			}
 			if got := response.Header.Get("Content-Type"); got != "application/problem+json" {
 				t.Errorf("Content-Type: %q", got)
@@ -161,7 +161,7 @@ func TestGuessingTokensIsHeldBackByAddress(t *testing.T) {
 	}
 }
 
-func TestTheAuditSaysWhatBecameOfIt(t *testing.T) {
+func TestTheAuditLineHasTheOutcome(t *testing.T) {
 	t.Parallel()
 	url, log := gated(t, operatorToken, func(w http.ResponseWriter, r *http.Request) {
 		annotate(r.Context(), slog.String("memo", "stats"))
