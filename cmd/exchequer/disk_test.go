@@ -216,7 +216,7 @@ func TestTriesGoOnForEverWithAPauseThatIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var pauses []time.Duration
-		err := tryAgain(ctx, func() error { return errors.New("no room") }, func(_ error, pause time.Duration) bool {
+		err := retry(ctx, func() error { return errors.New("no room") }, func(_ error, pause time.Duration) bool {
 			if pauses = append(pauses, pause); len(pauses) == 1000 {
 				cancel()
 			}

@@ -315,7 +315,7 @@ func TestDemoServesATownThatGoesOn(t *testing.T) {
 
 	again := start(t, demo...)
 	get(t, again.url+"/") // so that there is something known
-	if !strings.Contains(again.said.String(), "the town goes on") {
+	if !strings.Contains(again.said.String(), "continuing the town") {
 		t.Errorf("the second start founds another town:\n%s", again.said)
 	}
 	killPostgres(t, filepath.Join(towns[0], "postgres", "postmaster.pid"))

@@ -34,13 +34,13 @@ func join(t *testing.T, db *pgxpool.Pool, options redis.UniversalOptions, window
 	t.Helper()
 	store := cache.NewFailover(redisstore.New(options, "town:1"), slog.New(slog.DiscardHandler))
 	memos := cache.New(cache.Deps{Store: store, Space: "town:1", Policies: map[string]cache.Policy{"stats": {Window: window}}})
-	written := newWrites(memos, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	m := &member{memos, aggregates.NewStats(memos, db), ledger.New(db, written.touched)}
+	writes := newInvalidator(memos, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	m := &member{memos, aggregates.NewStats(memos, db), ledger.New(db, writes.onChange)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var listening sync.WaitGroup
 	if !deaf {
 		before := listeners(t, db)
-		listening.Go(func() { written.listen(ctx, db.Config().ConnConfig) })
+		listening.Go(func() { writes.listen(ctx, db.Config().ConnConfig) })
 		until(t, "it listens", func() bool { return listeners(t, db) > before })
 	}
 	t.Cleanup(func() {
@@ -167,10 +167,10 @@ func TestPrometheusReadsWhetherWritesAreHeardOf(t *testing.T) {
 	db := testkit.Postgres(t)
 	memos := cache.New(cache.Deps{Store: cache.NewMemory()})
 	registry := prometheus.NewRegistry()
-	written := newWrites(memos, slog.New(slog.DiscardHandler), registry)
+	writes := newInvalidator(memos, slog.New(slog.DiscardHandler), registry)
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
-	listening.Go(func() { written.listen(ctx, db.Config().ConnConfig) })
+	listening.Go(func() { writes.listen(ctx, db.Config().ConnConfig) })
 	t.Cleanup(func() {
 		cancel()
 		listening.Wait()
