@@ -28,7 +28,7 @@ func answering(t *testing.T, status int, body string, header ...string) string {
 	return s.URL
 }
 
-func TestOperatorsAreToldWhatToDo(t *testing.T) {
+func TestErrorsTellOperatorsWhatToDo(t *testing.T) {
 	const end = `{"done":1,"of":2,"memo":"stats","key":"stats::"}` + "\n"
 	for name, c := range map[string]struct {
 		status int
