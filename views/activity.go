@@ -12,7 +12,7 @@ import (
 	"exchequer/views/chart"
 )
 
-// activitySub names the unit of the axis and the sum of the columns.
+// activitySub returns the sub-title: the unit of the axis, the sum of the columns.
 func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 	sub := "Value of all transactions by " + a.Bucket
 	if s.Symbol != "" {
@@ -55,8 +55,8 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 	return c.Draw()
 }
 
-// partialName names a bucket that is not whole: the first because the period
-// starts within it, the last because it is not over.
+// partialName returns the name of a bucket that is incomplete: the first if the
+// period starts within it, the last if it has not ended.
 func partialName(a *aggregates.Activity, i int) string {
 	switch {
 	case i == 0 && len(a.Buckets) > 1, a.Historical:
@@ -81,7 +81,7 @@ func bucketName(start time.Time, bucket string) string {
 	}
 }
 
-// bucketShort names a column in the little room over it.
+// bucketShort returns the short name of a column, to stand over it.
 func bucketShort(start time.Time, bucket string) string {
 	switch bucket {
 	case "month":
@@ -94,8 +94,8 @@ func bucketShort(start time.Time, bucket string) string {
 	return DayMonth(start)
 }
 
-// moneyTicks writes the ticks of a money axis without symbol, which stands in
-// the sub-title, all in one unit.
+// moneyTicks returns the labels of a money axis, all in one unit, without the
+// symbol, which the sub-title has.
 func moneyTicks(s ledger.Settings) chart.Ticks {
 	return func(values []float64) []string {
 		unit := math.Pow10(s.Decimals)

@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "exchequer/aggregates"
 
-// ActivityPanel is the columns by day.
+// ActivityPanel shows the activity as columns by day.
 func ActivityPanel(site Site, choice Choice, p Panel[*aggregates.Activity]) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

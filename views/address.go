@@ -11,13 +11,13 @@ import (
 
 const home = "/economy"
 
-// defaults need no word in an address.
+// defaults are left out of addresses.
 const (
 	defaultDays       = aggregates.Days(30)
 	defaultPopulation = aggregates.PopulationPersonal
 )
 
-// query is the canonical query of a choice, with its question mark.
+// query returns the canonical query of a choice, with its question mark.
 func (c Choice) query() string {
 	q := url.Values{}
 	if c.Days != defaultDays {
@@ -32,7 +32,7 @@ func (c Choice) query() string {
 	return "?" + q.Encode()
 }
 
-// of is the part of the choice on which the named panel depends.
+// of returns the part of the choice on which the named panel depends.
 func (c Choice) of(name string) Choice {
 	switch name {
 	case "overview", "activity", "rhythm":
@@ -43,7 +43,7 @@ func (c Choice) of(name string) Choice {
 	return Choice{Days: defaultDays, Population: defaultPopulation}
 }
 
-// A link is one of several choices.
+// A link leads to one of several choices.
 type link struct {
 	Text, Title string
 	Href        templ.SafeURL
@@ -83,7 +83,7 @@ var populationNames = map[aggregates.Population]string{
 	aggregates.PopulationAll:      "all holders but the system",
 }
 
-// dependsOnDays reports whether a panel is about a period.
+// dependsOnDays reports whether a panel depends on the period.
 func dependsOnDays(name string) bool {
 	return slices.Contains([]string{"overview", "activity", "rhythm"}, name)
 }

@@ -1,17 +1,16 @@
-// Package views draws pages. Its components are pure functions of what they
-// are given: they read no clock, ask no query and know no request, so that a
-// page's bytes are the same for everyone who asks for the same address.
+// Package views renders pages. Its components are pure functions of their
+// arguments: they read no clock, run no query and see no request, so that the
+// bytes of an address are the same for all visitors.
 //
-// There is no inline style and no inline script: the pages are made for a
-// content security policy of 'self'. What a script may use is in data
-// attributes:
+// There is no inline style and no inline script, since the content security
+// policy is 'self'. Scripts read data attributes:
 //
 //   - <main id="main"> carries data-as-of, data-next (Unix milliseconds),
 //     data-window and data-lag (milliseconds); its content is what a refresh
 //     replaces, and ids in it are stable.
 //   - #live-ring (hidden until a script shows it) is an SVG whose .fill circle
 //     has pathLength 100: stroke-dashoffset 100 is empty, 0 is full. #live-text
-//     is the line beside it, #live-pause a hidden button.
+//     is the line beside it, #live-pause is a hidden button.
 //   - [data-tip] is the exact value under the pointer; #tip is the empty,
 //     hidden box to show it in. An element with data-steps is one tab stop:
 //     the arrow keys step through the [data-tip] within it.

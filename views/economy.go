@@ -10,7 +10,7 @@ import (
 	"exchequer/ledger"
 )
 
-// A Site is what every page knows.
+// A Site is what every page shows.
 type Site struct {
 	Settings ledger.Settings
 	Assets   Assets
@@ -26,14 +26,14 @@ type Assets struct {
 	Icon   string // icons/mark.svg
 }
 
-// A Clock is the state of time of a whole page: as old as its oldest panel, and
-// due again with the first that is due, within Lag.
+// A Clock holds the times of a whole page: AsOf of its oldest panel, Next of the
+// one that is due first. The new value is there within Lag after Next.
 type Clock struct {
 	AsOf, Next  time.Time
 	Window, Lag time.Duration
 }
 
-// A Panel is one memo's answer, or why there is none.
+// A Panel is the result of one memo, or the reason why there is none.
 type Panel[T any] struct {
 	Result cache.Result[T]
 	Err    string // visitor text; Result has no value then
@@ -55,14 +55,14 @@ type EconomyPage struct {
 	Richest    Panel[*aggregates.Richest]
 }
 
-// A Choice is what a visitor chose by the address.
+// A Choice holds the parameters of a page's address.
 type Choice struct {
 	Days       aggregates.Days
 	Population aggregates.Population
 }
 
-// measured is the choice with the population that was really measured: the
-// private one where a ledger has no personal accounts.
+// measured returns the choice with the population that was measured, which is the
+// private one if the ledger has no personal accounts.
 func (c Choice) measured(v *aggregates.Inequality) Choice {
 	if v.Population == aggregates.PopulationPrivate {
 		c.Population = v.Population
@@ -81,9 +81,9 @@ type PanelPage struct {
 	Table aggregates.Table // without rows if there is no value
 }
 
-// PanelNames are the names of the panels, as in their addresses:
-// "/economy/activity", "/economy/activity.csv?days=7". The first is fed by the
-// memo Overview; inequality, lorenz and distribution by Inequality.
+// PanelNames returns the names of the panels, as in their addresses:
+// "/economy/activity", "/economy/activity.csv?days=7". The memo Overview is the
+// source of the first, Inequality that of inequality, lorenz and distribution.
 func PanelNames() []string {
 	return []string{"overview", "inequality", "activity", "lorenz", "distribution", "wealth", "rhythm", "richest"}
 }

@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// Economy is the whole page, all panels ready.
+// Economy is the whole page with all panels.
 func Economy(p EconomyPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -45,10 +45,10 @@ func Economy(p EconomyPage) templ.Component {
 	})
 }
 
-// EconomyFrame is the page around its panels. When cold, a slot with a
-// skeleton waits for each panel, and panels may come in any order: it is a
-// component that writes them, each followed by templ.Flush(). The frame has
-// been flushed before it is called.
+// EconomyFrame is the page around its panels, which the component panels writes.
+// If cold, each panel has a slot with a skeleton, and panels may write them in any
+// order, each followed by templ.Flush(). The frame is flushed before panels is
+// rendered.
 func EconomyFrame(site Site, clock Clock, choice Choice, cold bool, panels templ.Component) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -226,7 +226,7 @@ func EconomyFrame(site Site, clock Clock, choice Choice, cold bool, panels templ
 	})
 }
 
-// skeleton holds a panel's place until it comes.
+// skeleton is shown in a panel's slot until the panel arrives.
 func skeleton(name string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -317,7 +317,7 @@ func skeleton(name string) templ.Component {
 	})
 }
 
-// PanelAlone is a panel's own page: the panel and its whole table.
+// PanelAlone is a panel's own page, with the panel and its whole table.
 func PanelAlone(p PanelPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

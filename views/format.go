@@ -153,7 +153,7 @@ func digits3(v float64) string {
 }
 
 // Percent writes a ratio as percent with one decimal: 0.117 is "11.7 %". What
-// would be rounded to nothing is "< 0.1 %".
+// rounds to zero is "< 0.1 %".
 func Percent(ratio float64) string {
 	switch {
 	case math.IsNaN(ratio) || math.IsInf(ratio, 0):
@@ -199,7 +199,7 @@ func Decimal(v float64, decimals int) string {
 	return s
 }
 
-// Signed is Decimal with its sign, "no change" for what rounds to nothing.
+// Signed is Decimal with its sign, "no change" for what rounds to zero.
 func Signed(v float64, decimals int) string {
 	s := Decimal(v, decimals)
 	switch {
@@ -211,8 +211,8 @@ func Signed(v float64, decimals int) string {
 	return s
 }
 
-// Change compares a number with what it was: "+1.8 %", "× 12", "no change".
-// A number that was zero or negative has no percentage.
+// Change compares a number with its earlier value: "+1.8 %", "× 12", "no change".
+// If that was zero or negative there is no percentage.
 func Change(now, before float64) string {
 	switch {
 	case now == before:

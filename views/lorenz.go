@@ -17,7 +17,7 @@ func lorenzSub(c Choice) string {
 	return "Share of wealth, " + c.Population.Key() + " holders"
 }
 
-// nothingMeasured is why there is nothing to draw of a distribution, if so.
+// nothingMeasured returns why a distribution cannot be drawn, empty if it can.
 func nothingMeasured(v *aggregates.Inequality) string {
 	if v.Why == "" && v.Holders == 0 {
 		return v.Gini.Why
@@ -87,7 +87,8 @@ func binName(b aggregates.Bin, s ledger.Settings) string {
 	}
 }
 
-// place is where a balance lies among the bins, in columns from the left.
+// place returns the position of a balance among the bins, in columns from the
+// left.
 func place(bins []aggregates.Bin, balance float64) (at float64, ok bool) {
 	for i, b := range bins {
 		if balance < float64(b.Low) || balance >= float64(b.High) {
@@ -102,8 +103,8 @@ func place(bins []aggregates.Bin, balance float64) (at float64, ok bool) {
 	return 0, false
 }
 
-// binLabels are the lower bounds of bins, as many as do not touch. The names
-// of the bins of debts and of zero stand in their middle.
+// binLabels returns the lower bounds of bins, as many as fit without touching.
+// The bins of debts and of zero have their names in their middle.
 func binLabels(bins []aggregates.Bin, s ledger.Settings, width float64) []chart.Label {
 	plain := ledger.Settings{Decimals: s.Decimals}
 	step := width / float64(max(len(bins), 1))

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// back is this page's own address, to return to.
+// back returns this page's own address, to return to.
 func (s Site) back() string {
 	if s.Query == "" {
 		return s.Path
@@ -14,10 +14,11 @@ func (s Site) back() string {
 	return s.Path + "?" + s.Query
 }
 
-// name is the economy's, or what it is where it has none yet.
+// name returns the name of the economy, or a general one if it has none yet.
 func (s Site) name() string { return orElse(s.Settings.Name, "Economy") }
 
-// current says of the menu's entry whether this page is it, or below it.
+// current returns the aria-current of a menu entry: whether it is this page, or
+// above it.
 func (s Site) current() string {
 	switch {
 	case s.Path == home || s.Path == "/":
@@ -35,7 +36,7 @@ func (c Clock) text() string {
 	return "As of " + moment(c.AsOf, c.Next) + " UTC · next " + moment(c.Next, c.AsOf)
 }
 
-// Milliseconds for data attributes; empty for what is not known.
+// Milliseconds for data attributes; empty if unknown.
 
 func unixMilli(t time.Time) string {
 	if t.IsZero() {

@@ -8,7 +8,7 @@ import (
 	"exchequer/cache"
 )
 
-// A shell is what every panel has around its chart.
+// A shell is the frame of a panel: everything around its chart.
 type shell struct {
 	Name     string
 	Title    string
@@ -25,8 +25,7 @@ type shell struct {
 	Ends     time.Time // the last day of a ledger that ended, else zero
 }
 
-// newShell is the shell of a panel; why is the value's own reason for having
-// nothing to show, end the end of its period.
+// newShell returns the shell of a panel. Sub is its sub-title.
 func newShell[T any](name, sub string, choice Choice, p Panel[T]) shell {
 	return shell{
 		Name: name, Title: texts[name].title, Sub: sub, Query: choice.of(name).query(),
@@ -34,7 +33,8 @@ func newShell[T any](name, sub string, choice Choice, p Panel[T]) shell {
 	}
 }
 
-// with adds what the value says of itself.
+// with adds the value's own reason for having nothing to show, and the end of its
+// period if the ledger ended.
 func (s shell) with(why string, historical bool, end time.Time) shell {
 	if s.Missing == "" {
 		s.Missing = why
@@ -48,7 +48,7 @@ func (s shell) with(why string, historical bool, end time.Time) shell {
 	return s
 }
 
-// switching puts the choice of population into the sub-title.
+// switching adds the links that choose the population to the sub-title.
 func (s shell) switching(c Choice, after string) shell {
 	s.Sub, s.Switch, s.SubAfter = orElse(s.Sub, "Holders of"), c.populations(home), after
 	return s
@@ -58,7 +58,7 @@ func (s shell) href(suffix string) templ.SafeURL {
 	return templ.SafeURL(home + "/" + s.Name + suffix + s.Query)
 }
 
-// moment writes a time of day, with its date where it is not the other's.
+// moment returns a time of day, with its date if that differs from the other's.
 func moment(t, other time.Time) string {
 	if t.UTC().Truncate(24*time.Hour) == other.UTC().Truncate(24*time.Hour) {
 		return Time(t)
@@ -66,8 +66,8 @@ func moment(t, other time.Time) string {
 	return DayMonth(t) + " " + Time(t)
 }
 
-// age is the panel's line about its time: as of, and what comes next or why it
-// is older.
+// age returns the panel's line about its time: as of, and when the next value is
+// due, or why there is none yet.
 func (s shell) age() (asOf, then string) {
 	switch {
 	case s.AsOf.IsZero():

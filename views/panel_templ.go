@@ -10,8 +10,8 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "exchequer/cache"
 
-// panel is the frame that all panels share: strong rule, title, unit, tools,
-// how it is computed, content, and its age.
+// panel is the frame of all panels: rule, title, unit, tools, explanation,
+// content and age.
 func panel(s shell) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -393,7 +393,7 @@ func panel(s shell) templ.Component {
 	})
 }
 
-// age is the foot of a panel.
+// age is the footer of a panel.
 func age(s shell) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -498,7 +498,7 @@ func age(s shell) templ.Component {
 	})
 }
 
-// choices are links of which one is taken.
+// choices are links, of which one is the current one.
 func choices(class, label string, links []link) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "exchequer/aggregates"
 
-// RhythmPanel is the hours of the week.
+// RhythmPanel shows the activity by hour of the week.
 func RhythmPanel(site Site, choice Choice, p Panel[*aggregates.Rhythm]) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -2,8 +2,8 @@ package views
 
 import "exchequer/aggregates"
 
-// richestShown is how many rows the economy page has room for; the panel's own
-// page has them all.
+// richestShown is the number of rows on the economy page. The panel's own page has
+// all of them.
 const richestShown = 8
 
 func richestSub(r *aggregates.Richest) string {
@@ -14,7 +14,7 @@ func richestRows(r *aggregates.Richest) []aggregates.RichAccount {
 	return r.Accounts[:min(len(r.Accounts), richestShown)]
 }
 
-// ofLargest is a balance's part of the largest one, for the inline bars.
+// ofLargest returns a balance as a share of the largest one, for the inline bars.
 func ofLargest(r *aggregates.Richest, a aggregates.RichAccount) float64 {
 	if len(r.Accounts) == 0 || r.Accounts[0].Balance <= 0 {
 		return 0

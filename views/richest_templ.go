@@ -13,7 +13,7 @@ import (
 	"exchequer/views/chart"
 )
 
-// RichestPanel is the list of the largest balances.
+// RichestPanel shows the largest balances.
 func RichestPanel(site Site, choice Choice, p Panel[*aggregates.Richest]) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

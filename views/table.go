@@ -10,7 +10,7 @@ import (
 	"exchequer/ledger"
 )
 
-// cell writes one value of a table for people.
+// cell formats one value of a table.
 func cell(v any, c aggregates.Column, s ledger.Settings) string {
 	switch v := v.(type) {
 	case nil:
@@ -39,7 +39,7 @@ func cell(v any, c aggregates.Column, s ledger.Settings) string {
 	return fmt.Sprint(v)
 }
 
-// digitsFor writes whole numbers as such and others with four decimals.
+// digitsFor formats whole numbers without decimals and others with four.
 func digitsFor(v float64) string {
 	if math.Abs(v) < 1e15 && v == math.Trunc(v) {
 		return Count(int64(v))
@@ -51,7 +51,7 @@ func numeric(u aggregates.Unit) bool {
 	return u == aggregates.Count || u == aggregates.Money || u == aggregates.Ratio || u == aggregates.Percent
 }
 
-// cellClass aligns numbers at the right and lets long texts wrap.
+// cellClass returns the class that aligns numbers right and wraps long texts.
 func cellClass(u aggregates.Unit, text string) string {
 	switch {
 	case numeric(u):

@@ -13,8 +13,8 @@ import (
 	"exchequer/ledger"
 )
 
-// table is the numbers behind a panel. What is too wide for the place scrolls
-// within it, its first column staying.
+// table shows the numbers behind a panel. A table that is too wide scrolls, except
+// for its first column.
 func table(t aggregates.Table, title string, s ledger.Settings) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -1,10 +1,9 @@
 package views
 
-// ThemeCSS is the whole of "/theme.css", which every page links after its
-// stylesheet and which alone differs from visitor to visitor. It is made for a
-// theme of "light" or "dark"; any other follows the system. The switch in the
-// head of the page posts theme (light, dark, system) and back (an address of
-// this site) to "/theme".
+// ThemeCSS returns "/theme.css", which every page links after its style sheet. It
+// alone differs between visitors. The theme is "light" or "dark"; any other
+// follows the system. The switch in the head of the page posts theme (light, dark,
+// system) and back (an address of this site) to "/theme".
 func ThemeCSS(theme string) string {
 	switch theme {
 	case "light", "dark":

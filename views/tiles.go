@@ -7,12 +7,12 @@ import (
 	"exchequer/ledger"
 )
 
-// A tile is one number with its change and its course.
+// A tile is one number with its change and its sparkline.
 type tile struct {
 	Key    string // of the number, for marking a change
 	Name   string
 	Value  string
-	Exact  string // in full, where Value is not
+	Exact  string // in full, if Value is not
 	Why    string // if there is no value
 	Change string
 	Since  string // against what
@@ -33,7 +33,7 @@ func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 		velocity.Change = Signed(*now-*before, 2)
 		velocity.Class = direction(*now-*before, velocity.Change)
 	}
-	if !o.Historical { // what has only begun would look like a fall
+	if !o.Historical { // the current bucket would look like a fall
 		transactions.Series = whole(transactions.Series)
 		velocity.Series = whole(velocity.Series)
 	}
@@ -45,7 +45,7 @@ func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 	}
 }
 
-// whole leaves out the last bucket, which is not over.
+// whole leaves out the last bucket, which has not ended.
 func whole(series []float64) []float64 {
 	if len(series) < 2 {
 		return series
@@ -53,7 +53,7 @@ func whole(series []float64) []float64 {
 	return series[:len(series)-1]
 }
 
-// moneyTile writes an amount in at most about ten signs.
+// moneyTile formats an amount in about ten characters at most.
 func moneyTile(amount int64, s ledger.Settings) string {
 	if text := MoneyShort(amount, s); len([]rune(text)) <= 11 {
 		return text
@@ -133,7 +133,7 @@ func palma(v float64) string {
 	return Decimal(v, 2)
 }
 
-// orZero returns the number, 0 where it is not available.
+// orZero returns the number, 0 if it is not available.
 func orZero[N int64 | float64](n *N) N {
 	if n == nil {
 		return 0
@@ -148,12 +148,12 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-// flow is how much money came into being and how much ceased to be.
+// flow returns how much money was created and destroyed.
 func flow(o *aggregates.Overview, s ledger.Settings) string {
 	return "created " + moneyTile(o.Created, s) + ", destroyed " + moneyTile(o.Destroyed, s)
 }
 
-// overviewShell says whether the books balance.
+// overviewShell returns the shell, with an alarm if the books do not balance.
 func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overview], settings ledger.Settings) shell {
 	s := newShell("overview", Plural(o.Holders, "holder", "holders")+" · "+flow(o, settings)+" · ", c, p).with(o.Why, o.Historical, o.End)
 	if s.Missing != "" {

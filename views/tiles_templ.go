@@ -222,7 +222,7 @@ func tiles(list []tile) templ.Component {
 	})
 }
 
-// OverviewPanel is the money's four tiles.
+// OverviewPanel shows the four tiles of the money.
 func OverviewPanel(site Site, choice Choice, p Panel[*aggregates.Overview]) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -277,7 +277,7 @@ func OverviewPanel(site Site, choice Choice, p Panel[*aggregates.Overview]) temp
 	})
 }
 
-// InequalityPanels are three panels of one memo: tiles, Lorenz curve,
+// InequalityPanels shows the three panels of one memo: tiles, Lorenz curve,
 // distribution of balances.
 func InequalityPanels(site Site, choice Choice, p Panel[*aggregates.Inequality]) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {

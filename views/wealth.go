@@ -14,8 +14,8 @@ func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
 	return "Supply " + MoneyShort(w.Supply, s) + " and its shares"
 }
 
-// wealthChart leaves the system out: its sum is the supply's other side, and
-// its bar would make all others short.
+// wealthChart leaves system accounts out: their sum is minus the supply, and
+// their bar would make all others short.
 func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
 	b := chart.Bars{
 		Title: "Wealth by kind of account",

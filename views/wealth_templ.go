@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "exchequer/aggregates"
 
-// WealthPanel is the bars by kind of account.
+// WealthPanel shows a bar for each kind of account.
 func WealthPanel(site Site, choice Choice, p Panel[*aggregates.WealthByKind]) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -20,8 +20,7 @@ import (
 // problem documents (RFC 9457), whatever the reader accepts.
 const apiRoot = "/api/v1"
 
-// api registers the operations of the JSON API and the document that describes
-// them all.
+// api registers the operations of the JSON API and its OpenAPI document.
 func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
 	api := s.emptyAPI(r)
 	s.publicAPI(api)
@@ -40,31 +39,32 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
 	return nil
 }
 
-// emptyAPI has no operations yet.
+// emptyAPI returns an API without operations.
 func (s *server) emptyAPI(r chi.Router) huma.API {
 	config := huma.DefaultConfig("Exchequer", s.Version)
 	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC."
 	config.Servers = []*huma.Server{{URL: apiRoot}}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	// The document is made below, once; no page shows it, since our policy
-	// allows no script from elsewhere; and answers name no schema of their own.
+	// The caller serves the OpenAPI document. No page shows it, since our content
+	// security policy allows no script of others. Answers link to no schema.
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
-	config.Transformers = []huma.Transformer{s.conceal}
+	config.Transformers = []huma.Transformer{s.hideInternal}
 	return huma.NewAPI(config, apiAdapter{s, r})
 }
 
-// description serves what is the same as long as the program runs.
+// description serves a text that does not change while the program runs.
 func (s *server) description(contentType string, text []byte) handler {
-	header := openHeaders.Clone()
+	header := anyOriginHeaders.Clone()
 	header.Set("Content-Type", contentType)
 	p := newPage(header, text, time.Time{})
 	return func(w http.ResponseWriter, r *http.Request) error {
-		s.serve(w, r, p, false)
+		s.servePage(w, r, p, false)
 		return nil
 	}
 }
 
-// schemaName keeps types of the same name in different rooms apart.
+// schemaName gives types of the cache another name than those of the same name
+// elsewhere.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
@@ -76,8 +76,8 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// An apiAdapter gives the operations what surrounds every other handler:
-// headers, limits, access log, metrics. What answers to GET answers to HEAD.
+// An apiAdapter instruments operations as all other handlers are. An operation
+// that answers GET answers HEAD too.
 type apiAdapter struct {
 	server *server
 	router chi.Router
@@ -85,33 +85,32 @@ type apiAdapter struct {
 
 func (a apiAdapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 	pattern := apiRoot + op.Path
-	answer := a.server.answer(pattern, func(w http.ResponseWriter, r *http.Request) error {
-		w.Header()["Cache-Control"] = noStore // unless the operation knows better
+	instrumented := a.server.instrument(pattern, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header()["Cache-Control"] = noStore // unless the operation sets it
 		handle(humachi.NewContext(op, r, w))
 		return nil
 	})
-	a.router.Method(op.Method, pattern, answer)
+	a.router.Method(op.Method, pattern, instrumented)
 	if op.Method == http.MethodGet {
-		a.router.Method(http.MethodHead, pattern, answer)
+		a.router.Method(http.MethodHead, pattern, instrumented)
 	}
 }
 
 func (a apiAdapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
-// conceal keeps what an operation's unforeseen error says out of the answer,
-// and puts it into the log.
-func (s *server) conceal(ctx huma.Context, _ string, v any) (any, error) {
+// hideInternal replaces the text of an operation's unforeseen error in the answer,
+// and leaves the error to the log.
+func (s *server) hideInternal(ctx huma.Context, _ string, v any) (any, error) {
 	problem, ok := v.(*huma.ErrorModel)
 	if !ok || problem.Status != http.StatusInternalServerError {
 		return v, nil
 	}
-	var cause error
-	for _, detail := range problem.Errors {
-		cause = errors.Join(cause, detail)
+	failure := errors.New(problem.Detail)
+	for _, cause := range problem.Errors {
+		failure = fmt.Errorf("%w: %w", failure, cause)
 	}
 	_, w := humachi.Unwrap(ctx)
-	s.Log.ErrorContext(ctx.Context(), "request failed", "id", w.Header().Get("X-Request-Id"),
-		"route", apiRoot+ctx.Operation().Path, "detail", problem.Detail, "error", cause)
+	unwrap(w).err = failure
 	return &huma.ErrorModel{
 		Title: problem.Title, Status: problem.Status, Detail: messages[http.StatusInternalServerError],
 	}, nil

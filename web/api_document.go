@@ -15,21 +15,21 @@ import (
 	"exchequer/cache"
 )
 
-// openHeaders let scripts of any site read what everybody may read.
-var openHeaders = http.Header{
+// anyOriginHeaders let scripts of any site read a public answer.
+var anyOriginHeaders = http.Header{
 	"Access-Control-Allow-Origin":  {"*"},
 	"Cross-Origin-Resource-Policy": {"cross-origin"},
 }
 
-// open is for operations that everybody may use.
-func open(ctx huma.Context, next func(huma.Context)) {
-	for name, values := range openHeaders {
+// allowAnyOrigin is middleware for public operations.
+func allowAnyOrigin(ctx huma.Context, next func(huma.Context)) {
+	for name, values := range anyOriginHeaders {
 		ctx.SetHeader(name, values[0])
 	}
 	next(ctx)
 }
 
-// A document is what a memo knows, for programs.
+// A document is the result of a memo, for programs.
 type document[T any] struct {
 	AsOf   time.Time `json:"asOf" doc:"The moment that the numbers describe."`
 	Next   time.Time `json:"next" doc:"When newer numbers are due; in the past where they are being computed."`
@@ -39,13 +39,14 @@ type document[T any] struct {
 	Value  *T        `json:"value"`
 }
 
-// offer registers an operation that answers with what a memo knows. The
-// function params finds the memo's parameters; its error is the answer.
-func offer[I any, P cache.Params, T any](
+// registerMemo registers an operation that answers with the result of a memo.
+// The function params returns the memo's parameters for a request, or the error
+// to answer with.
+func registerMemo[I any, P cache.Params, T any](
 	s *server, api huma.API, op huma.Operation, memo *cache.Memo[P, *T], params func(context.Context, *I) (P, error),
 ) {
 	op.Method = http.MethodGet
-	op.Middlewares = huma.Middlewares{open}
+	op.Middlewares = huma.Middlewares{allowAnyOrigin}
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
 	op.Responses = map[string]*huma.Response{
 		"200": {
@@ -65,20 +66,21 @@ func offer[I any, P cache.Params, T any](
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humachi.Unwrap(c)
 			var res cache.Result[*T]
-			if res, err = recall(r.Context(), s.Budget, memo, p, err); err == nil {
-				err = answerResult(s, w, r, pattern+"?"+p.Key(), res)
+			if res, err = lookUp(r.Context(), s.Budget, memo, p, err); err == nil {
+				err = respondDocument(s, w, r, pattern+"?"+p.Key(), res)
 			}
 			if err != nil {
-				s.fail(w, r, w.(*visit), err)
+				s.fail(unwrap(w), r, err)
 			}
 		}}, nil
 	})
 }
 
-// recall returns what the memo knows of p, and waits within the budget for what
-// nobody has asked for yet. The error is that of finding p: with errUncertain
-// only what is known already is returned, and nothing is computed that is not.
-func recall[P cache.Params, T any](ctx context.Context, budget time.Duration, memo *cache.Memo[P, *T], p P, err error) (cache.Result[*T], error) {
+// lookUp returns the result of the memo for p, and waits within the budget for a
+// first value. If err, the error of finding p, is errUncertain, lookUp returns
+// only what has been computed already, and starts no producer. Any other err is
+// returned.
+func lookUp[P cache.Params, T any](ctx context.Context, budget time.Duration, memo *cache.Memo[P, *T], p P, err error) (cache.Result[*T], error) {
 	uncertain := errors.Is(err, errUncertain)
 	if err != nil && !uncertain {
 		return cache.Result[*T]{}, err
@@ -98,9 +100,9 @@ func recall[P cache.Params, T any](ctx context.Context, budget time.Duration, me
 	return res, missing
 }
 
-// answerResult serves a result as a document. A nil value is something that
-// does not exist.
-func answerResult[T any](s *server, w http.ResponseWriter, r *http.Request, name string, res cache.Result[*T]) error {
+// respondDocument answers with a result as a document. A nil value is answered as
+// not found.
+func respondDocument[T any](s *server, w http.ResponseWriter, r *http.Request, name string, res cache.Result[*T]) error {
 	if res.Value == nil {
 		return errNotFound
 	}
@@ -119,6 +121,6 @@ func answerResult[T any](s *server, w http.ResponseWriter, r *http.Request, name
 	if err != nil {
 		return err
 	}
-	s.serve(w, r, page, drawn)
+	s.servePage(w, r, page, drawn)
 	return nil
 }

@@ -14,44 +14,45 @@ import (
 	"exchequer/ledger"
 )
 
-// An unknownError names what the ledger does not know.
+// An unknownError means that the ledger has no thing of this kind, such as "item",
+// with the id of the request.
 type unknownError string
 
 func (e unknownError) Error() string      { return "the ledger knows no " + string(e) + " by this id" }
 func (unknownError) Is(target error) bool { return target == errNotFound }
 
-// publicAPI registers what everybody may ask.
+// publicAPI registers the operations that everybody may use.
 func (s *server) publicAPI(api huma.API) {
-	offer(s, api, huma.Operation{
+	registerMemo(s, api, huma.Operation{
 		OperationID: "stats", Path: "/stats", Summary: "Accounts by kind and status",
 		Description: "How many accounts there are, what they hold, and how often they were used. New as soon as an account or a transaction is written.",
 		Errors:      []int{http.StatusUnprocessableEntity},
 	}, s.API.Stats, func(_ context.Context, in *statsInput) (aggregates.StatsQuery, error) {
 		return aggregates.StatsQuery{Kind: ledger.Kind(in.Kind), Status: in.Status}, nil
 	})
-	offerDays(s, api, huma.Operation{
+	registerDays(s, api, huma.Operation{
 		OperationID: "flow", Path: "/flow", Summary: "Where money came from and where it went",
 	}, s.API.Flow)
-	offerDays(s, api, huma.Operation{
+	registerDays(s, api, huma.Operation{
 		OperationID: "market", Path: "/market", Summary: "What was traded",
 	}, s.API.Market)
-	offerDays(s, api, huma.Operation{
+	registerDays(s, api, huma.Operation{
 		OperationID: "health", Path: "/health", Summary: "The health of the economy",
 		Description: "Of the economy, not of this program: for that see /healthz and /readyz.",
 	}, s.API.Health)
-	offer(s, api, huma.Operation{
+	registerMemo(s, api, huma.Operation{
 		OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
 		Errors: []int{http.StatusNotFound},
 	}, s.API.Item, func(ctx context.Context, in *oneInput) (aggregates.ItemQuery, error) {
-		return aggregates.ItemQuery{Item: in.ID, Days: in.Days.days()}, known(ctx, s.API.Items, in.ID, "item")
+		return aggregates.ItemQuery{Item: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Items, in.ID, "item")
 	})
-	offer(s, api, huma.Operation{
+	registerMemo(s, api, huma.Operation{
 		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
 		Errors: []int{http.StatusNotFound},
 	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
-		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, known(ctx, s.API.Accounts, in.ID, "account")
+		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, in.ID, "account")
 	})
-	// Later answers may say more; who checks them is not to refuse that.
+	// Later versions may add fields, which validating clients must not refuse.
 	for _, schema := range api.OpenAPI().Components.Schemas.Map() {
 		schema.AdditionalProperties = nil
 	}
@@ -62,7 +63,7 @@ type statsInput struct {
 	Status string `query:"status" enum:"active,archived" doc:"Accounts of this status only."`
 }
 
-// period is the days of a request.
+// period is the parameter days of a request.
 type period string
 
 func (p period) days() aggregates.Days { return aggregates.ParseDays(string(p)) }
@@ -76,20 +77,20 @@ type oneInput struct {
 	ID   string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
 }
 
-// offerDays registers an operation whose only parameter is the period.
-func offerDays[T any](s *server, api huma.API, op huma.Operation, memo *cache.Memo[aggregates.Days, *T]) {
-	offer(s, api, op, memo, func(_ context.Context, in *daysInput) (aggregates.Days, error) { return in.Days.days(), nil })
+// registerDays registers an operation whose only parameter is the period.
+func registerDays[T any](s *server, api huma.API, op huma.Operation, memo *cache.Memo[aggregates.Days, *T]) {
+	registerMemo(s, api, op, memo, func(_ context.Context, in *daysInput) (aggregates.Days, error) { return in.Days.days(), nil })
 }
 
-// errUncertain says that the database could not be asked whether a ref exists.
+// errUncertain means that the database did not answer whether a ref exists.
 var errUncertain = errors.New("not known whether it exists")
 
-// known returns unknown for a ref that does not exist, and errUncertain where
-// that cannot be asked: then the memo may still hold it.
-func known(ctx context.Context, refs *aggregates.Exists, ref string, unknown unknownError) error {
-	asking, cancel := context.WithTimeout(ctx, time.Second)
+// checkExists returns unknown if ref does not exist, and an error that wraps
+// errUncertain if the database does not answer. Then the memo may still hold it.
+func checkExists(ctx context.Context, refs *aggregates.Exists, ref string, unknown unknownError) error {
+	looking, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	switch exists, err := refs.Has(asking, ref); {
+	switch exists, err := refs.Has(looking, ref); {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/views"
 )
 
 // elsewhere is a store whose clock is not this machine's.
@@ -21,7 +23,7 @@ func (e elsewhere) Now(context.Context) (time.Time, error) { return time.Now().A
 
 var timing = regexp.MustCompile(`^clock;dur=(\d+)$`)
 
-func TestBrowsersAreToldTheFleetsTimeThoughTheServersOwnClockIsOff(t *testing.T) {
+func TestBrowsersGetTheFleetsTimeThoughTheServersOwnClockIsOff(t *testing.T) {
 	for _, ahead := range []time.Duration{20 * time.Second, -20 * time.Second} {
 		town := newTown()
 		town.window = 10 * time.Second
@@ -31,26 +33,26 @@ func TestBrowsersAreToldTheFleetsTimeThoughTheServersOwnClockIsOff(t *testing.T)
 			t.Helper()
 			found := timing.FindStringSubmatch(response.Header.Get("Server-Timing"))
 			if found == nil {
-				t.Fatalf("%s tells no time: %q", what, response.Header.Get("Server-Timing"))
+				t.Fatalf("%s has no time: %q", what, response.Header.Get("Server-Timing"))
 			}
 			ms, _ := strconv.ParseInt(found[1], 10, 64)
-			told := time.UnixMilli(ms)
-			if off := time.Until(told) - ahead; off.Abs() > 5*time.Second {
-				t.Errorf("%s tells %v, which is %v from the fleet's time", what, told, off)
+			got := time.UnixMilli(ms)
+			if off := time.Until(got) - ahead; off.Abs() > 5*time.Second {
+				t.Errorf("%s has %v, which is %v from the fleet's time", what, got, off)
 			}
-			return told
+			return got
 		}
 		response, _ := ask(t, "HEAD", site.URL+"/healthz")
 		check("the probe", response)
 		response, body := ask(t, "GET", site.URL+"/economy")
-		told := check("the first page", response)
+		got := check("the first page", response)
 		next := regexp.MustCompile(`data-next="(\d+)"`).FindStringSubmatch(body)
 		if next == nil {
 			t.Fatalf("the page names no boundary:\n%.2000s", body)
 		}
 		ms, _ := strconv.ParseInt(next[1], 10, 64)
-		// By the time it is told, a browser waits for the end of the window at most.
-		if wait := time.UnixMilli(ms).Sub(told); wait < -5*time.Second || wait > town.window {
+		// By this time a browser waits at most until the end of the window.
+		if wait := time.UnixMilli(ms).Sub(got); wait < -5*time.Second || wait > town.window {
 			t.Errorf("with a clock %v behind, a browser waits %v for the boundary of windows of %v", ahead, wait, town.window)
 		}
 		response, _ = ask(t, "GET", site.URL+"/economy")
@@ -66,5 +68,54 @@ func TestBrowsersAreToldTheFleetsTimeThoughTheServersOwnClockIsOff(t *testing.T)
 		if off := time.Until(date) - ahead; err != nil || off.Abs() > 5*time.Second {
 			t.Errorf("behind a shared cache the date is %v, %v from the fleet's time", date, off)
 		}
+	}
+}
+
+func TestAPageIsAskedForWheneverOneOfItsPanelsIsDue(t *testing.T) {
+	tn := newTown()
+	tn.window = 6 * time.Hour
+	tn.policies = map[string]cache.Policy{"overview": {Window: 10 * time.Minute}, "rhythm": {Window: time.Hour}}
+	server := tn.start(t)
+	for address, window := range map[string]time.Duration{
+		"/economy":          10 * time.Minute, // the shortest
+		"/economy/overview": 10 * time.Minute,
+		"/economy/rhythm":   time.Hour,
+		"/economy/activity": 6 * time.Hour,
+	} {
+		ask(t, "GET", server.URL+address) // the first one may come panel by panel
+		before := time.Now()
+		_, body := ask(t, "GET", server.URL+address)
+		main := parse(t, body).Find("main")
+		attr := func(name string) time.Duration {
+			n, err := strconv.ParseInt(main.AttrOr(name, ""), 10, 64)
+			if err != nil {
+				t.Fatalf("%s: %s = %q", address, name, main.AttrOr(name, ""))
+			}
+			return time.Duration(n) * time.Millisecond
+		}
+		if got := attr("data-window"); got != window {
+			t.Errorf("%s: window of %v, want %v", address, got, window)
+		}
+		next := time.Unix(0, int64(attr("data-next")))
+		if first, last := cache.WindowAt(before, window).End, cache.WindowAt(time.Now(), window).End; next.Before(first) || next.After(last) {
+			t.Errorf("%s: next at %v, want %v", address, next, last)
+		}
+	}
+}
+
+// settledSource returns a source that has its result.
+func settledSource(next time.Time, lag time.Duration) source {
+	result := cache.Result[*aggregates.Rhythm]{Next: next, Lag: lag}
+	return &rhythmSource{panel: &views.Panel[*aggregates.Rhythm]{Result: result}}
+}
+
+func TestAPageWaitsForThePanelsThatAreDueFirst(t *testing.T) {
+	soon, later := time.Unix(30, 0), time.Unix(60, 0)
+	var c views.Clock
+	for _, src := range []source{settledSource(later, 5*time.Second), settledSource(soon, time.Second), settledSource(soon, 2*time.Second), settledSource(later, 4*time.Second)} {
+		src.clock(&c)
+	}
+	if !c.Next.Equal(soon) || c.Lag != 2*time.Second {
+		t.Errorf("next at %v with a lag of %v, want %v and the 2 s of the slower of its two panels", c.Next, c.Lag, soon)
 	}
 }

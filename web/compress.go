@@ -32,9 +32,9 @@ type encoder struct {
 	working     chan struct{} // bounds the compressors in use
 }
 
-// newEncoders returns those of a site. Together they compress at most as many
-// bodies at a time as there are processors: more would take memory and be no
-// sooner done.
+// newEncoders returns the encoders of a site. Together they compress at most as
+// many bodies at a time as there are processors: more would take memory and not
+// be faster.
 func newEncoders() (gz, br *encoder) {
 	working := make(chan struct{}, runtime.GOMAXPROCS(0))
 	gz = &encoder{coding: "gzip", working: working}
@@ -50,7 +50,7 @@ func newEncoders() (gz, br *encoder) {
 	return gz, br
 }
 
-// encode compresses into memory, which does not fail.
+// encode returns plain compressed. Writing into memory does not fail.
 func (e *encoder) encode(plain []byte) []byte {
 	e.working <- struct{}{}
 	defer func() { <-e.working }()

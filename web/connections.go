@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// LimitConnections lets a server have no more than limit connections. One more
-// closes that which has waited for a request longest, so that connections that
-// do nothing keep no visitor out; where all are busy, it is closed itself. A limit of
-// 0 is none.
+// LimitConnections limits a server to that many connections. A new one past the
+// limit closes the one that has waited longest for a request, so that idle
+// connections keep no visitor out. If all others are busy, the new one is closed.
+// A limit of 0 means no limit.
 func LimitConnections(server *http.Server, limit int) {
 	if limit <= 0 {
 		return
@@ -22,7 +22,7 @@ func LimitConnections(server *http.Server, limit int) {
 			next(conn, state)
 		}
 		if excess := c.changed(conn, state); excess != nil {
-			_ = excess.Close() // its goroutine reads that, and ends
+			_ = excess.Close() // its goroutine then fails to read, and ends
 		}
 	}
 }
@@ -31,11 +31,12 @@ type connections struct {
 	limit int
 
 	mu      sync.Mutex
-	all     map[net.Conn]*list.Element // its place in waiting; nil: a request is being answered
-	waiting list.List                  // for a request, longest first
+	all     map[net.Conn]*list.Element // its element in waiting; nil: a request is being answered
+	waiting list.List                  // connections without a request, the longest idle first
 }
 
-// changed keeps the state of a connection. It returns one to close.
+// changed records the state of a connection, and returns the one to close, nil if
+// none.
 func (c *connections) changed(conn net.Conn, state http.ConnState) (excess net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 )
 
 // csvWriter writes tables by RFC 4180, one row at a time. Money is written in
-// whole units with its decimals, so that a spreadsheet reads what people say.
+// whole units with decimals (12.50), since spreadsheets know no minor units.
 type csvWriter struct {
 	out      *csv.Writer
 	settings ledger.Settings
@@ -36,7 +36,7 @@ func csvHeader(name string) http.Header {
 	}
 }
 
-// header names each column with its unit.
+// header writes the title of each column with its unit.
 func (c *csvWriter) header(columns []aggregates.Column) {
 	c.cells = c.cells[:0]
 	for _, column := range columns {

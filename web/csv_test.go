@@ -5,7 +5,10 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
+
+	"github.com/google/go-cmp/cmp"
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
@@ -63,5 +66,51 @@ func checkCells(t *testing.T, cells []string, separator rune, file string) {
 		if strings.ContainsAny(string([]rune(visible)[0]), "=+-@＝＋－＠") {
 			t.Errorf("split at %q, the cell %q is a formula, in %q", separator, cell, file)
 		}
+	}
+}
+
+func TestCSVIsSafeAndNamesItsUnits(t *testing.T) {
+	tn := newTown()
+	server := tn.start(t)
+	response, body := ask(t, "GET", server.URL+"/economy/activity.csv")
+	if got, want := response.Header.Get("Content-Disposition"), `attachment; filename="economy-activity.csv"`; got != want {
+		t.Errorf("Content-Disposition = %s", got)
+	}
+	rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
+	if err != nil || len(rows) != 4 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	contains(t, strings.Join(rows[0], "|"), "Value moved (₤)")
+	if rows[1][2] != "12.50" {
+		t.Errorf("money is written %q, want 12.50", rows[1][2])
+	}
+	contains(t, body, "\r\n")
+}
+
+func TestOnlyTextsAreGuardedAgainstFormulas(t *testing.T) {
+	var b strings.Builder
+	out := newCSV(&b, ledger.Settings{Symbol: "£", Decimals: 2})
+	columns := []aggregates.Column{{Title: "=name"}, {Title: "Sum", Unit: aggregates.Money}, {Title: "Day", Unit: aggregates.Day}, {Title: "Share", Unit: aggregates.Percent}}
+	out.header(columns)
+	for _, name := range []string{
+		"=1+1", "+1", "-1", "@x", "\tx", "\rx", `a "b", c`, "plain", "",
+		"  =1", "a;=1+1", "a;\t=1", "a\n=1+1", "a\r\nb", "|＝1", "\u200b=1", "a =1", "Bakery - North", "C++", "x-ray a@b", "- a", "a; - b",
+	} {
+		out.row(columns, []any{name, int64(-5), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), -0.25})
+	}
+	out.row(columns, []any{"none", nil, nil, nil})
+	if err := out.end(); err != nil {
+		t.Fatal(err)
+	}
+	want := "'=name,Sum (£),Day,Share (share of 1)\r\n"
+	for _, name := range []string{
+		"'=1+1", "'+1", "'-1", "'@x", `" x"`, `" x"`, `"a ""b"", c"`, "plain", "",
+		`"  '=1"`, "a;'=1+1", "a; '=1", "a '=1+1", "a  b", "|'＝1", "\u200b'=1", "a '=1", "Bakery - North", "C++", "x-ray a@b", "'- a", "a; '- b",
+	} {
+		want += name + ",-0.05,2026-01-02,-0.25\r\n"
+	}
+	want += "none,,,\r\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -18,21 +18,22 @@ import (
 )
 
 const (
-	downloadFiles = 4                // of one download that exist at a time
+	downloadFiles = 4                // files of one download that exist at a time
 	downloadMake  = time.Minute      // how long making one may take
 	downloadWait  = 25 * time.Second // for a reader, so that the answer is within the write timeout
 	downloadRetry = 5 * time.Second  // after a failure
 )
 
 // A download is a file too large to keep in memory. It is made at most once a
-// window, whoever asks, and served to all readers from a temporary file, so
-// that a reader costs no query and no connection to the database.
+// window and served to all readers from a temporary file, so that a reader costs
+// no query and no connection to the database.
 //
 // Making it is detached from the readers: one who leaves neither ends nor
 // repeats it. In the next window readers get the old file until the new one is
-// there. A file that nobody reads is gone at the end of the window after its
-// own. Readers who are slow enough to hold several files leave the newest one
-// to all others for longer, since no more than downloadFiles exist at a time.
+// ready. A file without readers is closed when there is a newer one, at the
+// latest at the end of the window after its own. At most downloadFiles exist at a
+// time: while slow readers hold that many, no new one is made, and other readers
+// get the newest.
 type download struct {
 	name    string
 	header  http.Header
@@ -44,14 +45,14 @@ type download struct {
 
 	mu      sync.Mutex
 	newest  *downloadFile // nil: none
-	files   int           // that exist or are being made
-	making  chan struct{} // closed at its end; nil: nobody makes one
+	files   int           // number of files that exist or are being made
+	making  chan struct{} // closed when the file under way is done; nil: none is
 	failed  error         // of the last making
 	retryAt time.Time
 }
 
-// A downloadFile has no name in its folder: it goes with the process, however
-// that ends.
+// A downloadFile has no name in its folder, so that the kernel deletes it when
+// the process ends, however that is.
 type downloadFile struct {
 	file    *os.File // nil: closed
 	size    int64
@@ -61,6 +62,7 @@ type downloadFile struct {
 	expired bool
 }
 
+// serve answers with the newest file.
 func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), downloadWait)
 	defer cancel()
@@ -79,8 +81,8 @@ func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// take returns a file that the caller must release. It waits until ctx ends
-// where there is none that may be served.
+// take returns a file, which the caller must release. If none may be served yet,
+// it waits for one until ctx ends.
 func (d *download) take(ctx context.Context) (*downloadFile, error) {
 	waited := false
 	for {
@@ -97,8 +99,9 @@ func (d *download) take(ctx context.Context) (*downloadFile, error) {
 	}
 }
 
-// look returns a file to serve, what to wait for, or why there is neither. A
-// caller who has waited takes what there is, however long it took to make.
+// look returns a file to serve, or a channel to wait on, or the error of the last
+// attempt. It starts making the file of this window if that is due. If waited is
+// set, it returns the newest file, whatever its window.
 func (d *download) look(waited bool) (*downloadFile, <-chan struct{}, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -154,7 +157,7 @@ func (d *download) start(w cache.Window) {
 	}()
 }
 
-// make writes a whole file, or leaves nothing behind.
+// make returns a new file, complete, or an error and no file.
 func (d *download) make(ctx context.Context) (_ *downloadFile, err error) {
 	file, err := os.CreateTemp("", "exchequer-*")
 	if err != nil {
@@ -183,6 +186,7 @@ func (d *download) make(ctx context.Context) (_ *downloadFile, err error) {
 	return &downloadFile{file: file, size: size, etag: `"` + hex.EncodeToString(sum.Sum(nil)[:16]) + `"`}, nil
 }
 
+// release returns a file that take returned.
 func (d *download) release(f *downloadFile) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,13 +194,13 @@ func (d *download) release(f *downloadFile) {
 	d.drop(f)
 }
 
-// drop closes a file that nobody reads and nobody will. The caller holds the
-// lock.
+// drop closes a file that has no readers and will have none. The caller holds
+// the lock.
 func (d *download) drop(f *downloadFile) {
 	if f == nil || f.file == nil || f.readers > 0 || f == d.newest && !f.expired {
 		return
 	}
-	_ = f.file.Close() // only read since it was made
+	_ = f.file.Close() // nothing was written since make
 	f.file = nil
 	d.files--
 	if f == d.newest {

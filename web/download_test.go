@@ -109,7 +109,7 @@ func TestAllAccountsAreReadOnceForAllWhoDownloadThem(t *testing.T) {
 		t.Errorf("Content-Disposition = %s", got)
 	}
 	if head, _ := ask(t, "HEAD", server.URL+"/economy/richest.csv"); head.ContentLength != int64(len(body)) || head.Header.Get("Etag") != tag {
-		t.Errorf("HEAD says %d bytes of %s, want %d of %s", head.ContentLength, head.Header.Get("Etag"), len(body), tag)
+		t.Errorf("HEAD has %d bytes of %s, want %d of %s", head.ContentLength, head.Header.Get("Etag"), len(body), tag)
 	}
 	if same, _ := ask(t, "GET", server.URL+"/economy/richest.csv", "If-None-Match", tag); same.StatusCode != http.StatusNotModified {
 		t.Errorf("the same file again: status %d, want 304", same.StatusCode)
@@ -181,7 +181,7 @@ func TestAReaderWhoLeavesNeitherEndsNorRepeatsTheMaking(t *testing.T) {
 	})
 }
 
-func TestAFailureIsToldAndNotTriedAgainAtOnce(t *testing.T) {
+func TestAFailureIsAnsweredAndNotRetriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down, made := true, 0
 		d := newDownload(func(_ context.Context, w io.Writer) error {

@@ -17,8 +17,8 @@ import (
 	"exchequer/views"
 )
 
-// A handler answers a request or says why it could not; then it has written
-// nothing.
+// A handler answers a request, or returns an error before it has written
+// anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 var (
@@ -30,7 +30,7 @@ var (
 	errUndrawn  = errors.New("the numbers cannot be shown")
 )
 
-// messages are what visitors may learn, by status.
+// messages are what visitors read of a failure, by status.
 var messages = map[int]string{
 	http.StatusBadRequest:          "This request could not be understood.",
 	http.StatusForbidden:           "This request came from another site.",
@@ -40,7 +40,7 @@ var messages = map[int]string{
 	http.StatusServiceUnavailable:  "These numbers are not there yet. Try again in a moment.",
 }
 
-// status decides how a failure is told.
+// status returns the HTTP status of a failure.
 func status(err error) int {
 	var unavailable *cache.UnavailableError
 	var tooLarge *http.MaxBytesError
@@ -61,7 +61,7 @@ func status(err error) int {
 	}
 }
 
-// message is what the reader is told of a failure.
+// message returns what the reader reads of a failure.
 func message(code int, err error) string {
 	if errors.Is(err, errUndrawn) {
 		return textFailed
@@ -69,20 +69,20 @@ func message(code int, err error) string {
 	return messages[code]
 }
 
-// statusLeft is what the log and the metrics say of a reader who has left
+// statusLeft is the status in the log and the metrics if the reader has left
 // before the answer.
 const statusLeft = 499
 
-// fail is the one place that decides what the reader of a failed request is
-// told, and in which form.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+// fail answers a failed request. It alone decides what the reader learns, and in
+// which format.
+func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
-		v.status = statusLeft
+		w.status = statusLeft
 		panic(http.ErrAbortHandler)
 	}
 	code, text := status(err), message(status(err), err)
 	if code >= http.StatusInternalServerError {
-		v.failed = err
+		w.err = err
 	}
 	h := w.Header()
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
@@ -94,7 +94,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 		h.Set("Retry-After", "5")
 	}
 	var body []byte
-	switch form(r) {
+	switch format(r) {
 	case "html":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		body = s.failed[text]
@@ -108,7 +108,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 			Status  int    `json:"status"`
 			Error   string `json:"error"`
 			Request string `json:"request"`
-		}{code, text, v.id})
+		}{code, text, w.id})
 		body = append(body, '\n')
 	default:
 		h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -121,8 +121,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	}
 }
 
-// form is how the reader likes to be told: by the address, else by Accept.
-func form(r *http.Request) string {
+// format returns the format of an error for the reader: by the address, else by
+// the Accept header.
+func format(r *http.Request) string {
 	accept := r.Header.Get("Accept")
 	switch {
 	case isAPI(r):
@@ -140,7 +141,7 @@ func form(r *http.Request) string {
 	}
 }
 
-// detail is what a program may learn of a failure.
+// detail returns what a program reads of a failure.
 func detail(code int, err error) string {
 	var unavailable *cache.UnavailableError
 	if errors.As(err, &unavailable) && unavailable.Reason != "" {
@@ -153,8 +154,8 @@ func detail(code int, err error) string {
 	return messages[code]
 }
 
-// drawErrorPages draws them ahead, by their message: when they are needed,
-// nothing else may work.
+// drawErrorPages returns the error pages by message. They are drawn ahead, since
+// nothing else may work when they are needed.
 func (s *server) drawErrorPages() (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	draw := func(code int, message string) error {
@@ -173,5 +174,6 @@ func (s *server) drawErrorPages() (map[string][]byte, error) {
 	return pages, draw(http.StatusServiceUnavailable, textFailed)
 }
 
-// drain reads what little a client may still send of a body that was refused.
+// drain reads a little of a body that was refused, which the client may still be
+// sending.
 func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, 4<<10) }

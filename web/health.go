@@ -6,11 +6,11 @@ import (
 	"net/http"
 )
 
-// healthCache answers with what everybody may know of the cache: no addresses,
-// no reasons, which may name hosts. It asks nobody: neither Redis, which may
-// hang, nor Postgres. The status is 200 even when the cache is degraded, since
-// pages go on then: a probe that restarted the process would throw away the
-// last numbers that it knows, and Redis would not be back for it.
+// healthCache answers with the public health of the cache: no addresses and no
+// reasons, which may name hosts. It calls neither Redis, which may hang, nor
+// Postgres. The status is 200 even when the cache is degraded, since pages still
+// work: a probe that restarted the process would lose the last values that it
+// holds, and would not bring Redis back.
 func (s *server) healthCache(w http.ResponseWriter, _ *http.Request) error {
 	health := s.Cache.Health()
 	health.Shared.Reason = ""

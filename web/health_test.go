@@ -32,7 +32,7 @@ func TestTheHealthOfTheCacheIsPublicAndKeepsSecrets(t *testing.T) {
 		host, port, _ := net.SplitHostPort(redis.Addr)
 		for _, secret := range []string{host, port, "db.internal", "refused", "timeout", "reason"} {
 			if strings.Contains(body, secret) {
-				t.Errorf("%q is told to everybody: %s", secret, body)
+				t.Errorf("%q is public: %s", secret, body)
 			}
 		}
 		return decoded(t, body)
@@ -86,7 +86,7 @@ func TestTheHealthOfTheCacheCountsKeysWhoseRefreshFails(t *testing.T) {
 		return &aggregates.Stats{}, nil
 	}
 	server := tn.start(t)
-	says := func(status string, degraded float64) bool {
+	has := func(status string, degraded float64) bool {
 		ask(t, "GET", server.URL+"/api/v1/stats")
 		_, body := ask(t, "GET", server.URL+"/health/cache")
 		got := decoded(t, body)
@@ -97,9 +97,9 @@ func TestTheHealthOfTheCacheCountsKeysWhoseRefreshFails(t *testing.T) {
 		}
 		return false
 	}
-	within(t, "all is well", func() bool { return says("ok", 0) })
+	within(t, "all is well", func() bool { return has("ok", 0) })
 	down.Store(true)
-	within(t, "readers see an earlier number, and health says so before a circuit opens", func() bool { return says("degraded", 1) })
+	within(t, "readers see an earlier number, and health shows it before a circuit opens", func() bool { return has("degraded", 1) })
 	down.Store(false)
-	within(t, "it is well again", func() bool { return says("ok", 0) })
+	within(t, "it is well again", func() bool { return has("ok", 0) })
 }

@@ -41,7 +41,7 @@ var unitNames = map[aggregates.Unit]string{
 	aggregates.Ratio: "ratio", aggregates.Percent: "share of 1", aggregates.Day: "day", aggregates.Instant: "time",
 }
 
-func encodeJSON(name string, p *views.EconomyPage, a answer, t aggregates.Table) ([]byte, error) {
+func encodeJSON(name string, p *views.EconomyPage, a result, t aggregates.Table) ([]byte, error) {
 	d := panelDocument{
 		Panel: name, Days: p.Days.Key(), Population: p.Population.Key(),
 		AsOf: a.asOf, Next: a.next, State: a.state.String(), Reason: a.reason,

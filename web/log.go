@@ -20,16 +20,16 @@ const (
 	logClient = 64
 )
 
-// logVisit writes the one line that a request has in the log. Only a defect of
-// ours is an error; that there are no numbers is said by the memo as well.
-func (s *server) logVisit(level slog.Level, v *visit, r *http.Request, took time.Duration) {
+// logRequest writes the one line of a request into the log. Only a defect of ours
+// has level error: why a memo has no value is logged by the memo too.
+func (s *server) logRequest(level slog.Level, w *responseWriter, r *http.Request, took time.Duration) {
 	message := "request"
 	switch {
-	case v.stack != nil:
+	case w.stack != nil:
 		message, level = "handler panicked", slog.LevelError
-	case errors.Is(v.failed, errPanic), v.failed != nil && v.status == http.StatusInternalServerError:
+	case errors.Is(w.err, errPanic), w.err != nil && w.status == http.StatusInternalServerError:
 		message, level = "request failed", slog.LevelError
-	case v.failed != nil:
+	case w.err != nil:
 		message, level = "request failed", slog.LevelWarn
 	}
 	ctx := context.Background()
@@ -37,22 +37,22 @@ func (s *server) logVisit(level slog.Level, v *visit, r *http.Request, took time
 		return
 	}
 	line := []slog.Attr{
-		slog.String("id", v.id), slog.String("method", printable(r.Method, logMethod)), slog.String("path", printable(r.URL.Path, logPath)),
-		slog.String("route", v.route), slog.Int("status", v.status), slog.Int64("bytes", v.bytes),
+		slog.String("id", w.id), slog.String("method", printable(r.Method, logMethod)), slog.String("path", printable(r.URL.Path, logPath)),
+		slog.String("route", w.route), slog.Int("status", w.status), slog.Int64("bytes", w.bytes),
 		slog.Duration("took", took), slog.String("client", printable(middleware.GetClientIP(r.Context()), logClient)),
 	}
-	if v.failed != nil {
-		line = append(line, slog.Any("error", v.failed))
+	if w.err != nil {
+		line = append(line, slog.Any("error", w.err))
 	}
-	if v.stack != nil {
-		line = append(line, slog.String("stack", string(v.stack)))
+	if w.stack != nil {
+		line = append(line, slog.String("stack", string(w.stack)))
 	}
 	s.Log.LogAttrs(ctx, level, message, line...)
 }
 
-// printable returns a text of a client as it may stand in the log: what does
-// not print is a question mark, since a log writes it as six characters, and
-// what is over the limit is an ellipsis.
+// printable returns a client's text for the log. Each character that does not
+// print becomes a question mark, since the log would escape it to six, and what
+// is over the limit becomes an ellipsis.
 func printable(text string, limit int) string {
 	end := ""
 	if len(text) > limit {

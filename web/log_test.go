@@ -93,3 +93,16 @@ func TestAFailedRequestIsOneLineAndAnErrorOnlyWhereItIsOurs(t *testing.T) {
 		t.Errorf("the request is %d lines:\n%s", of, log.String())
 	}
 }
+
+func TestTheClientAddressCannotBeSpoofed(t *testing.T) {
+	var log strings.Builder
+	tn := newTown()
+	tn.log = &log
+	server := tn.start(t)
+	ask(t, "GET", server.URL+"/economy", "X-Forwarded-For", "6.6.6.6", "X-Real-Ip", "6.6.6.6")
+	server.Close()
+	contains(t, log.String(), `"client":"127.0.0.1"`)
+	if strings.Contains(log.String(), "6.6.6.6") {
+		t.Error("a made-up address is in the log")
+	}
+}

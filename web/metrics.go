@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are rate, errors and duration of requests by route pattern, which
-// keeps the number of series bounded whatever addresses are asked for.
+// metrics are rate, errors and duration of requests. They are labelled by route
+// pattern, which bounds the number of series whatever addresses clients send.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -45,7 +45,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// route returns what counts the requests of a route.
+// route returns a function that counts a request of the route.
 func (m *metrics) route(pattern string) func(method string, status int, took time.Duration) {
 	duration := m.duration.WithLabelValues(pattern)
 	requests := m.requests.MustCurryWith(prometheus.Labels{"route": pattern})

@@ -19,7 +19,7 @@ const (
 	operatorBody   = 16 << 10
 )
 
-// operatorsAPI registers what only operators may ask, and have done.
+// operatorsAPI registers the operations that only operators may use.
 func (s *server) operatorsAPI(api huma.API) {
 	description := api.OpenAPI()
 	if description.Components.SecuritySchemes == nil {
@@ -32,12 +32,12 @@ func (s *server) operatorsAPI(api huma.API) {
 		return huma.Operation{
 			Method: method, Path: "/cache" + path, OperationID: id, Summary: summary, Tags: []string{"operators"},
 			Security:     []map[string][]string{{operatorScheme: {}}},
-			Middlewares:  huma.Middlewares{s.gate.before},
+			Middlewares:  huma.Middlewares{s.auth.operation},
 			MaxBodyBytes: operatorBody,
 			Errors:       append(errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests),
 		}
 	}
-	taking := func(path, id, summary string, errors ...int) huma.Operation { // a body
+	withBody := func(path, id, summary string, errors ...int) huma.Operation { // a body
 		return op(http.MethodPost, path, id, summary,
 			append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)...)
 	}
@@ -47,24 +47,24 @@ func (s *server) operatorsAPI(api huma.API) {
 	huma.Register(api, op(http.MethodGet, "/policies", "cache-policies", "The policies in force"), s.cachePolicies)
 	huma.Register(api, op(http.MethodGet, "/status", "cache-status", "What is known of one key", missing, wrong, down), s.cacheStatus)
 	huma.Register(api, op(http.MethodGet, "/keys", "cache-keys", "The keys that this process holds", missing, wrong), s.cacheKeys)
-	huma.Register(api, taking("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, down), s.cacheInvalidate)
+	huma.Register(api, withBody("/invalidate", "cache-invalidate", "Mark values as stale, or forbid them", missing, wrong, down), s.cacheInvalidate)
 	huma.Register(api, op(http.MethodPost, "/test", "cache-test", "Set, get and delete a value at the shared level"), s.cacheTest)
 	huma.Register(api, op(http.MethodGet, "/health", "cache-health", "How the cache does, in one look"), s.cacheHealth)
-	huma.Register(api, warmOperation(taking("/warm", "cache-warm", "Bring values up to date", missing, http.StatusConflict, wrong)), s.cacheWarm)
+	huma.Register(api, warmOperation(withBody("/warm", "cache-warm", "Bring values up to date", missing, http.StatusConflict, wrong)), s.cacheWarm)
 }
 
-// before puts the gate before an operation.
-func (g *gate) before(ctx huma.Context, next func(huma.Context)) {
+// operation is middleware for an operation of the API.
+func (a *operatorAuth) operation(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
-	g.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next(humachi.NewContext(ctx.Operation(), r, w))
 	})).ServeHTTP(w, r)
 }
 
-// refusal turns an error of the cache into an answer, and notes it. Operators
-// may read it as it is.
-func refusal(ctx context.Context, err error) error {
-	note(ctx, slog.String("reason", err.Error()))
+// operatorError returns the answer to an error of the cache, and adds the error
+// to the audit line. Operators may read it as it is.
+func operatorError(ctx context.Context, err error) error {
+	annotate(ctx, slog.String("reason", err.Error()))
 	var (
 		memo      *cache.UnknownMemoError
 		tag       *cache.UnknownTagError
@@ -82,13 +82,13 @@ func refusal(ctx context.Context, err error) error {
 	}
 }
 
-// An answered is an operation's JSON.
-type answered[T any] struct{ Body T }
+// An output is an operation's JSON body.
+type output[T any] struct{ Body T }
 
-func answerWith[T any](body T) *answered[T] { return &answered[T]{body} }
+func newOutput[T any](body T) *output[T] { return &output[T]{body} }
 
-func (s *server) cacheStats(ctx context.Context, _ *struct{}) (*answered[cache.Stats], error) {
-	return answerWith(s.Cache.Stats(ctx)), nil
+func (s *server) cacheStats(ctx context.Context, _ *struct{}) (*output[cache.Stats], error) {
+	return newOutput(s.Cache.Stats(ctx)), nil
 }
 
 // A CacheReset is the answer of POST stats/reset.
@@ -96,8 +96,8 @@ type CacheReset struct {
 	Since time.Time `json:"since" doc:"The counts are from here on."`
 }
 
-func (s *server) cacheStatsReset(context.Context, *struct{}) (*answered[CacheReset], error) {
-	return answerWith(CacheReset{s.Cache.ResetStats()}), nil
+func (s *server) cacheStatsReset(context.Context, *struct{}) (*output[CacheReset], error) {
+	return newOutput(CacheReset{s.Cache.ResetStats()}), nil
 }
 
 // CachePolicies is the answer of GET policies.
@@ -105,21 +105,21 @@ type CachePolicies struct {
 	Policies []cache.NamedPolicy `json:"policies" nullable:"false"`
 }
 
-func (s *server) cachePolicies(context.Context, *struct{}) (*answered[CachePolicies], error) {
-	return answerWith(CachePolicies{s.Cache.Policies()}), nil
+func (s *server) cachePolicies(context.Context, *struct{}) (*output[CachePolicies], error) {
+	return newOutput(CachePolicies{s.Cache.Policies()}), nil
 }
 
 type statusInput struct {
 	Key string `query:"key" required:"true" minLength:"1" maxLength:"512" doc:"MEMO:PARAMS, as in stats:personal:active; the memo alone where it has no parameters."`
 }
 
-func (s *server) cacheStatus(ctx context.Context, in *statusInput) (*answered[cache.Status], error) {
+func (s *server) cacheStatus(ctx context.Context, in *statusInput) (*output[cache.Status], error) {
 	memo, params, _ := strings.Cut(in.Key, ":")
 	status, err := s.Cache.Status(ctx, memo, params)
 	if err != nil {
-		return nil, refusal(ctx, err)
+		return nil, operatorError(ctx, err)
 	}
-	return answerWith(status), nil
+	return newOutput(status), nil
 }
 
 type keysInput struct {
@@ -128,15 +128,15 @@ type keysInput struct {
 	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"How many at most."`
 }
 
-func (s *server) cacheKeys(ctx context.Context, in *keysInput) (*answered[cache.Keys], error) {
+func (s *server) cacheKeys(ctx context.Context, in *keysInput) (*output[cache.Keys], error) {
 	keys, err := s.Cache.Keys(cache.KeyQuery(*in))
 	if err != nil {
-		return nil, refusal(ctx, err)
+		return nil, operatorError(ctx, err)
 	}
-	return answerWith(keys), nil
+	return newOutput(keys), nil
 }
 
-// An InvalidateRequest is what POST invalidate takes: one scope.
+// An InvalidateRequest is the body of POST invalidate. It names one scope.
 type InvalidateRequest struct {
 	Key     string `json:"key,omitempty" maxLength:"512" doc:"One value: MEMO:PARAMS, without control characters."`
 	Memo    string `json:"memo,omitempty" maxLength:"128" doc:"All values of a memo."`
@@ -175,35 +175,35 @@ func (r InvalidateRequest) scope() (cache.Scope, error) {
 	return given[0], nil
 }
 
-// An InvalidateAnswer is what has been invalidated.
+// An InvalidateAnswer is the answer of POST invalidate.
 type InvalidateAnswer struct {
 	Scope string `json:"scope" example:"memo economy.overview"`
 	How   string `json:"how" enum:"soft,hard"`
 	Down  bool   `json:"down" doc:"Redis is down: other processes learn of it when Redis is back."`
-	// A key's parameters cannot be checked as a memo's name is.
+	// The parameters of a key, unlike a memo's name, cannot be checked.
 	Unknown bool `json:"unknown,omitempty" doc:"Neither this process nor the shared level has the key: it may be misspelt."`
 }
 
-func (s *server) cacheInvalidate(ctx context.Context, in *struct{ Body InvalidateRequest }) (*answered[InvalidateAnswer], error) {
+func (s *server) cacheInvalidate(ctx context.Context, in *struct{ Body InvalidateRequest }) (*output[InvalidateAnswer], error) {
 	how := cache.Soft
 	if in.Body.How == cache.Hard.String() {
 		how = cache.Hard
 	}
-	note(ctx, slog.String("how", how.String()))
+	annotate(ctx, slog.String("how", how.String()))
 	scope, err := in.Body.scope()
 	if err != nil {
 		return nil, err
 	}
-	note(ctx, slog.String("scope", scope.String()))
+	annotate(ctx, slog.String("scope", scope.String()))
 	if err := s.Cache.Invalidate(ctx, how, scope); err != nil {
-		return nil, refusal(ctx, err)
+		return nil, operatorError(ctx, err)
 	}
 	a := InvalidateAnswer{Scope: scope.String(), How: how.String(), Down: s.Cache.Health().Shared.Down}
 	if memo, params, _ := strings.Cut(in.Body.Key, ":"); memo != "" {
 		st, err := s.Cache.Status(ctx, memo, params)
 		a.Unknown = err == nil && st.Process == nil && (st.Shared == nil || !st.Shared.Cached)
 	}
-	return answerWith(a), nil
+	return newOutput(a), nil
 }
 
 // A CacheTest is the answer of POST test.
@@ -214,16 +214,16 @@ type CacheTest struct {
 	cache.RoundTrip
 }
 
-func (s *server) cacheTest(ctx context.Context, _ *struct{}) (*answered[CacheTest], error) {
+func (s *server) cacheTest(ctx context.Context, _ *struct{}) (*output[CacheTest], error) {
 	trip, err := s.Cache.TestRoundTrip(ctx)
 	a := CacheTest{Kind: s.Cache.Health().Shared.Kind, OK: err == nil, RoundTrip: trip}
 	if err != nil {
 		a.Error = err.Error()
-		note(ctx, slog.String("reason", a.Error))
+		annotate(ctx, slog.String("reason", a.Error))
 	}
-	return answerWith(a), nil
+	return newOutput(a), nil
 }
 
-func (s *server) cacheHealth(ctx context.Context, _ *struct{}) (*answered[cache.HealthReport], error) {
-	return answerWith(s.Cache.HealthReport(ctx)), nil
+func (s *server) cacheHealth(ctx context.Context, _ *struct{}) (*output[cache.HealthReport], error) {
+	return newOutput(s.Cache.HealthReport(ctx)), nil
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/go-chi/httprate"
 )
 
-// A gate stands before the operators' endpoints: it lets in who has the token,
-// holds back who asks too often, and writes down what was done or refused.
-type gate struct {
-	token *[sha256.Size]byte // its hash; nil where there is none, and nobody gets in
+// An operatorAuth guards the operators' endpoints. It requires the operators'
+// token, limits the requests of each address, and writes the audit log.
+type operatorAuth struct {
+	token *[sha256.Size]byte // hash of the token; nil if there is none, and all requests are refused
 	limit *httprate.RateLimiter
 	log   *slog.Logger
 }
@@ -32,8 +32,8 @@ const (
 
 var errToken = errors.New("the operators' token must have 16 visible ASCII characters or more")
 
-// CheckOperatorToken returns an error for a token that New would refuse. It
-// never quotes the token.
+// CheckOperatorToken returns the error of New for a token that it refuses. The
+// error does not contain the token.
 func CheckOperatorToken(token string) error {
 	if token == "" {
 		return nil
@@ -44,56 +44,57 @@ func CheckOperatorToken(token string) error {
 	return nil
 }
 
-// newGate returns the gate for a token; none for an empty one.
-func newGate(token string, log *slog.Logger) (*gate, error) {
-	g := &gate{log: log}
-	g.limit = httprate.NewRateLimiter(operatorRequests, time.Minute)
+// newOperatorAuth returns an operatorAuth that requires token. If token is empty,
+// it refuses all requests.
+func newOperatorAuth(token string, log *slog.Logger) (*operatorAuth, error) {
+	a := &operatorAuth{log: log}
+	a.limit = httprate.NewRateLimiter(operatorRequests, time.Minute)
 	if err := CheckOperatorToken(token); err != nil || token == "" {
-		return g, err
+		return a, err
 	}
 	hash := sha256.Sum256([]byte(token))
-	g.token = &hash
-	return g, nil
+	a.token = &hash
+	return a, nil
 }
 
-// A deed is what an operator asked for, for the audit line.
-type deed struct{ about []slog.Attr }
+// An auditRecord holds what a handler adds to the audit line of its request.
+type auditRecord struct{ attrs []slog.Attr }
 
-type deedKey struct{}
+type auditKey struct{}
 
-// note adds to the audit line of the request behind ctx.
-func note(ctx context.Context, about ...slog.Attr) {
-	if d, ok := ctx.Value(deedKey{}).(*deed); ok {
-		d.about = append(d.about, about...)
+// annotate adds to the audit line of the request behind ctx.
+func annotate(ctx context.Context, attrs ...slog.Attr) {
+	if record, ok := ctx.Value(auditKey{}).(*auditRecord); ok {
+		record.attrs = append(record.attrs, attrs...)
 	}
 }
 
-// guard puts the gate before next.
-func (g *gate) guard(next http.Handler) http.Handler {
+// middleware calls next for the requests of operators only.
+func (a *operatorAuth) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The deed travels by the context, the status by the writer.
-		asked := &deed{}
-		answer := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		record := &auditRecord{}
+		response := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		whole := false
-		defer func() { g.audit(r, answer, asked, whole) }()
+		defer func() { a.audit(r, response, record, whole) }()
 		w.Header().Set("Cache-Control", "no-store")
-		if status, why := g.refuse(answer, r); status != 0 {
-			asked.about = append(asked.about, slog.String("reason", why))
-			problem(answer, status, why)
+		if status, why := a.refuse(response, r); status != 0 {
+			record.attrs = append(record.attrs, slog.String("reason", why))
+			problem(response, status, why)
 		} else {
-			next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), deedKey{}, asked)))
+			next.ServeHTTP(response, r.WithContext(context.WithValue(r.Context(), auditKey{}, record)))
 		}
 		whole = true
 	})
 }
 
-// refuse returns the status and the reason for which a request is not let in,
-// 0 if it is. Whoever asks too often is not told whether the token was right.
-func (g *gate) refuse(w http.ResponseWriter, r *http.Request) (status int, why string) {
-	if g.limit.OnLimit(w, r, httprate.CanonicalizeIP(client(r))) {
+// refuse returns the status and the reason of a refusal, and 0 if the request is
+// allowed. Past the rate limit the answer is the same for a right and a wrong
+// token.
+func (a *operatorAuth) refuse(w http.ResponseWriter, r *http.Request) (status int, why string) {
+	if a.limit.OnLimit(w, r, httprate.CanonicalizeIP(client(r))) {
 		return http.StatusTooManyRequests, "too many requests from this address; try again in a minute"
 	}
-	if g.token == nil {
+	if a.token == nil {
 		return http.StatusForbidden, "the operators' endpoints are off; set EXCHEQUER_OPERATOR_TOKEN"
 	}
 	scheme, token, _ := strings.Cut(strings.Join(r.Header.Values("Authorization"), ", "), " ")
@@ -101,16 +102,17 @@ func (g *gate) refuse(w http.ResponseWriter, r *http.Request) (status int, why s
 		w.Header().Set("WWW-Authenticate", `Bearer realm="exchequer"`)
 		return http.StatusUnauthorized, "send the operators' token: Authorization: Bearer TOKEN"
 	}
-	// Hashes have one length, so that the comparison tells nothing of the token's.
+	// All hashes have one length, so the comparison does not leak the token's.
 	hash := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(hash[:], g.token[:]) != 1 {
+	if subtle.ConstantTimeCompare(hash[:], a.token[:]) != 1 {
 		return http.StatusForbidden, "this is not the operators' token"
 	}
 	return 0, ""
 }
 
-// client is who asks, by address: that of a trusted proxy where it forwards
-// nobody's, as when an operator asks from the proxy's own machine.
+// client returns the address of the client. It is the address of a trusted proxy
+// for a request that the proxy does not forward, such as one of an operator on
+// the proxy's own machine.
 func client(r *http.Request) string {
 	if ip := middleware.GetClientIP(r.Context()); ip != "" {
 		return ip
@@ -119,9 +121,10 @@ func client(r *http.Request) string {
 	return host
 }
 
-// audit writes the line of a request that changes something or is refused.
-func (g *gate) audit(r *http.Request, answer middleware.WrapResponseWriter, asked *deed, whole bool) {
-	status := answer.Status()
+// audit writes the line of a request that may have changed something, was refused
+// or failed. Whole reports whether its handler returned.
+func (a *operatorAuth) audit(r *http.Request, response middleware.WrapResponseWriter, record *auditRecord, whole bool) {
+	status := response.Status()
 	outcome := "done"
 	switch {
 	case !whole:
@@ -140,14 +143,14 @@ func (g *gate) audit(r *http.Request, answer middleware.WrapResponseWriter, aske
 	}
 	line := []slog.Attr{
 		slog.String("client", client(r)),
-		slog.String("id", answer.Header().Get("X-Request-Id")),
+		slog.String("id", response.Header().Get("X-Request-Id")),
 		slog.String("asked", r.Method+" "+r.URL.Path),
 		slog.String("outcome", outcome), slog.Int("status", status),
 	}
-	g.log.LogAttrs(r.Context(), level, "operator", append(line, asked.about...)...)
+	a.log.LogAttrs(r.Context(), level, "operator", append(line, record.attrs...)...)
 }
 
-// problem answers with an error document of RFC 9457.
+// problem answers with a problem document of RFC 9457.
 func problem(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)

@@ -19,15 +19,15 @@ import (
 
 const operatorToken = "correct-horse-battery-staple"
 
-// gated serves a handler behind a gate, whose log it returns.
+// gated serves a handler behind an operatorAuth. Log is the audit log.
 func gated(t *testing.T, token string, h http.HandlerFunc) (url string, log *journal) {
 	t.Helper()
 	log = &journal{}
-	g, err := newGate(token, slog.New(slog.NewJSONHandler(log, nil)))
+	g, err := newOperatorAuth(token, slog.New(slog.NewJSONHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(middleware.ClientIPFromXFF("127.0.0.0/8")(g.guard(h)))
+	server := httptest.NewServer(middleware.ClientIPFromXFF("127.0.0.0/8")(g.middleware(h)))
 	t.Cleanup(server.Close)
 	return server.URL, log
 }
@@ -52,7 +52,7 @@ func (j *journal) lines(t *testing.T) []map[string]any {
 	}
 }
 
-func TestOnlyTheTokenOpensTheGate(t *testing.T) {
+func TestOnlyTheTokenIsAllowed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, token, authorization string
@@ -100,15 +100,15 @@ func TestOnlyTheTokenOpensTheGate(t *testing.T) {
 				}
 				return
 			}
-			var told huma.ErrorModel
-			if err := json.Unmarshal([]byte(body), &told); err != nil || told.Status != c.status || !strings.Contains(told.Detail, c.detail) {
-				t.Errorf("told %s, want a problem that says %q", body, c.detail)
+			var got huma.ErrorModel
+			if err := json.Unmarshal([]byte(body), &got); err != nil || got.Status != c.status || !strings.Contains(got.Detail, c.detail) {
+				t.Errorf("got %s, want a problem with %q", body, c.detail)
 			}
 			if got := response.Header.Get("Content-Type"); got != "application/problem+json" {
 				t.Errorf("Content-Type: %q", got)
 			}
 			if len(lines) != 1 || lines[0]["outcome"] != "refused" || lines[0]["client"] != "127.0.0.1" || lines[0]["asked"] != "GET /" {
-				t.Errorf("audit log %v, want one line of a refusal", lines)
+				t.Errorf("audit log %v, want one line of a operatorError", lines)
 			}
 			if sent := strings.Fields(c.authorization); len(sent) == 2 && strings.Contains(log.String()+body, sent[1]) {
 				t.Error("what was sent as a token is in the log or the answer")
@@ -161,10 +161,10 @@ func TestGuessingTokensIsHeldBackByAddress(t *testing.T) {
 	}
 }
 
-func TestTheAuditSaysWhatBecameOfIt(t *testing.T) {
+func TestTheAuditLineHasTheOutcome(t *testing.T) {
 	t.Parallel()
 	url, log := gated(t, operatorToken, func(w http.ResponseWriter, r *http.Request) {
-		note(r.Context(), slog.String("memo", "stats"))
+		annotate(r.Context(), slog.String("memo", "stats"))
 		switch r.URL.Path {
 		case "/panic":
 			panic(http.ErrAbortHandler)
@@ -198,7 +198,7 @@ func TestTheAuditSaysWhatBecameOfIt(t *testing.T) {
 func TestAWeakTokenIsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"short", "with spaces in it, though long", "pässwörter-sind-gut", "two\nlines-of-a-secret-file"} {
-		if _, err := newGate(token, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), token) {
+		if _, err := newOperatorAuth(token, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), token) {
 			t.Errorf("%q: error %v, want one that does not repeat it", token, err)
 		}
 	}

@@ -133,7 +133,7 @@ func TestOperatorsReadTheCache(t *testing.T) {
 	}
 }
 
-// read decodes what an endpoint says.
+// read decodes the answer of an endpoint.
 func read(t *testing.T, server *httptest.Server, path string, into any) {
 	t.Helper()
 	status, body := operate(t, server, "GET", path, "")
@@ -197,7 +197,7 @@ func TestAHardInvalidationHoldsInEveryProcess(t *testing.T) {
 			t.Fatalf("%s: %d %s", c.body, status, body)
 		}
 		if now := shown(t, here); now <= old {
-			t.Errorf("%s: the process that was told still shows %d", c.body, now)
+			t.Errorf("%s: the process that was called still shows %d", c.body, now)
 		}
 		within(t, c.body+": the other process shows a newer number", func() bool { return shown(t, there) > old })
 		// And keeps to it.
@@ -236,7 +236,7 @@ func TestWhatMakesNoSenseIsRefusedWithAReason(t *testing.T) {
 	for i, c := range []struct {
 		method, path, body string
 		status             int
-		says               string
+		detail             string
 	}{
 		{"GET", "status?key=nothing:1", "", 404, "stats, wealth)"},
 		{"GET", "status?key=" + strings.Repeat("x", 2000), "", 422, "length"},
@@ -271,8 +271,8 @@ func TestWhatMakesNoSenseIsRefusedWithAReason(t *testing.T) {
 	} {
 		status, body := operate(t, server, c.method, c.path, c.body)
 		problem := decoded(t, body)
-		if status != c.status || problem["status"] != float64(c.status) || problem["detail"] == "" || !strings.Contains(body, c.says) {
-			t.Errorf("%d: %s %.60s %.60s: %d %.500s, want %d and %q", i, c.method, c.path, c.body, status, body, c.status, c.says)
+		if status != c.status || problem["status"] != float64(c.status) || problem["detail"] == "" || !strings.Contains(body, c.detail) {
+			t.Errorf("%d: %s %.60s %.60s: %d %.500s, want %d and %q", i, c.method, c.path, c.body, status, body, c.status, c.detail)
 		}
 	}
 	for _, line := range log.lines(t) {
@@ -378,7 +378,7 @@ func TestTheOperatorsEndpointsAreClosedToOthers(t *testing.T) {
 	}
 }
 
-func TestTestSaysWhatIsWrongWithRedis(t *testing.T) {
+func TestTheRoundTripReportsWhatIsWrongWithRedis(t *testing.T) {
 	t.Parallel()
 	redis := testkit.Redis(t)
 	server := operated(nil).shares(t, redis).start(t)

@@ -15,8 +15,8 @@ import (
 	"exchequer/cache"
 )
 
-// warmLimit is how long warming may take, whatever the server's limit on other
-// answers is.
+// warmLimit is how long warming may take. It is longer than the server allows
+// other answers.
 const warmLimit = 15 * time.Minute
 
 type warmInput struct {
@@ -51,9 +51,9 @@ func (s *server) cacheWarm(ctx context.Context, in *warmInput) (*huma.StreamResp
 	if in.Body != nil {
 		names = in.Body.Memos
 	}
-	note(ctx, slog.Any("memos", names))
+	annotate(ctx, slog.Any("memos", names))
 	if !s.warming.TryAcquire(1) {
-		note(ctx, slog.String("reason", "another is warming"))
+		annotate(ctx, slog.String("reason", "another is warming"))
 		return nil, huma.Error409Conflict("this process is warming its cache already; wait until it is done")
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
@@ -71,16 +71,16 @@ func (s *server) cacheWarm(ctx context.Context, in *warmInput) (*huma.StreamResp
 // warm streams the progress of warming to w.
 func (s *server) warm(ctx context.Context, w http.ResponseWriter, names []string) {
 	rc := http.NewResponseController(w)
-	// The server's limits are for other answers. That on reading holds for the
-	// connection while it waits for the client to leave.
+	// The server's deadlines are for other answers. The one for reads would end
+	// the wait for the client to leave.
 	err := errors.Join(rc.SetWriteDeadline(time.Now().Add(warmLimit+writeTimeout)), rc.SetReadDeadline(time.Time{}))
 	if err != nil {
 		s.Log.WarnContext(ctx, "warm: the answer cannot outlast other answers", "error", err)
 	}
 	lines := json.NewEncoder(w)
-	say := func(line WarmLine) {
+	send := func(line WarmLine) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
-		_ = lines.Encode(line) // a client who has left ends ctx
+		_ = lines.Encode(line) // if the client has left, ctx ends
 		_ = rc.Flush()
 	}
 	failed := 0
@@ -88,11 +88,11 @@ func (s *server) warm(ctx context.Context, w http.ResponseWriter, names []string
 		if p.Error != "" {
 			failed++
 		}
-		say(WarmLine{Progress: p})
+		send(WarmLine{Progress: p})
 	})
 	var unknown *cache.UnknownMemoError
 	if errors.As(err, &unknown) { // before any line
-		note(ctx, slog.String("reason", unknown.Error()))
+		annotate(ctx, slog.String("reason", unknown.Error()))
 		problem(w, http.StatusNotFound, unknown.Error())
 		return
 	}
@@ -101,6 +101,6 @@ func (s *server) warm(ctx context.Context, w http.ResponseWriter, names []string
 	if !finished {
 		end.Error = err.Error()
 	}
-	say(end)
-	note(ctx, slog.Bool("finished", finished), slog.Int("failed", failed))
+	send(end)
+	annotate(ctx, slog.Bool("finished", finished), slog.Int("failed", failed))
 }

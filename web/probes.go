@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// healthz says that the process answers. It touches nothing, so that a
-// database that is down does not get every process restarted.
+// healthz answers that the process is alive. It checks nothing else, so that a
+// database that is down does not restart every process.
 func (s *server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h["Cache-Control"] = noStore
@@ -20,7 +20,8 @@ func (s *server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// readyz says whether requests may be sent here, and what is missing.
+// readyz answers whether requests may be sent to this process, and what is
+// missing.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -30,11 +31,11 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
 		wg.Go(func() {
 			if err := check.Check(ctx); err != nil {
 				s.Log.WarnContext(ctx, "not ready", "check", check.Name, "error", err)
-				said := check.Name + ": " + check.Missing + "\n"
+				line := check.Name + ": " + check.Missing + "\n"
 				if check.Spared {
-					spared[i] = said
+					spared[i] = line
 				} else {
-					missing[i] = said
+					missing[i] = line
 				}
 			}
 		})

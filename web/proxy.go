@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// proxies are the address ranges whose headers are believed.
+// proxies are the address ranges of trusted proxies.
 type proxies []netip.Prefix
 
 func parseProxies(ranges []string) (proxies, error) {
@@ -22,7 +22,7 @@ func parseProxies(ranges []string) (proxies, error) {
 	return all, nil
 }
 
-// sent reports whether a request comes from one of them.
+// sent reports whether a request comes directly from one of them.
 func (p proxies) sent(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -19,9 +19,9 @@ func (s *server) routes() (http.Handler, error) {
 		r.Use(middleware.ClientIPFromRemoteAddr)
 	}
 	get := func(pattern string, h handler) {
-		answer := s.answer(pattern, h)
-		r.Method(http.MethodGet, pattern, answer)
-		r.Method(http.MethodHead, pattern, answer)
+		instrumented := s.instrument(pattern, h)
+		r.Method(http.MethodGet, pattern, instrumented)
+		r.Method(http.MethodHead, pattern, instrumented)
 	}
 
 	get("/", s.economy)
@@ -36,7 +36,7 @@ func (s *server) routes() (http.Handler, error) {
 		return nil, err
 	}
 	get("/theme.css", s.themeCSS)
-	r.Method(http.MethodPost, "/theme", s.answer("/theme", s.chooseTheme))
+	r.Method(http.MethodPost, "/theme", s.instrument("/theme", s.chooseTheme))
 
 	embedded := static.Handler()
 	files := func(w http.ResponseWriter, r *http.Request) error {
@@ -53,11 +53,11 @@ func (s *server) routes() (http.Handler, error) {
 	get("/readyz", s.readyz)
 	get("/health/cache", s.healthCache)
 	if !s.MetricsApart {
-		get("/metrics", without(MetricsHandler(s.Registry)))
+		get("/metrics", fromHTTP(MetricsHandler(s.Registry)))
 	}
 
-	r.NotFound(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
-	r.MethodNotAllowed(s.answer("none", func(w http.ResponseWriter, req *http.Request) error {
+	r.NotFound(s.instrument("none", func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
+	r.MethodNotAllowed(s.instrument("none", func(w http.ResponseWriter, req *http.Request) error {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
 				w.Header().Add("Allow", method)
@@ -66,12 +66,12 @@ func (s *server) routes() (http.Handler, error) {
 		return errMethod
 	}).ServeHTTP)
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(s.answer("none", func(http.ResponseWriter, *http.Request) error { return errForeign }))
+	protection.SetDenyHandler(s.instrument("none", func(http.ResponseWriter, *http.Request) error { return errForeign }))
 	return protection.Handler(r), nil
 }
 
-// without makes a handler of one that cannot fail.
-func without(h http.Handler) handler {
+// fromHTTP returns a handler that never fails.
+func fromHTTP(h http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h.ServeHTTP(w, r)
 		return nil

@@ -14,11 +14,12 @@ import (
 	"exchequer/static"
 )
 
-// metricsAge is how old metrics may be: gathering and writing them costs as
-// much as many pages, and whoever asks more often than this gets them again.
+// metricsAge is how old metrics may be. Gathering and writing them costs as much
+// as many pages, so scrapes within this time share one answer.
 const metricsAge = 250 * time.Millisecond
 
-// MetricsHandler returns what serves the metrics of a registry to Prometheus.
+// MetricsHandler returns a handler that serves the metrics of a registry to
+// Prometheus.
 func MetricsHandler(registry *prometheus.Registry) http.Handler {
 	gather := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	var plain, zipped scrape
@@ -42,13 +43,14 @@ func MetricsHandler(registry *prometheus.Registry) http.Handler {
 	})
 }
 
-// A scrape is the last answer in an encoding.
+// A scrape holds the last answer in one encoding.
 type scrape struct {
-	mu   sync.Mutex // held while one asks: the others wait and share the answer
+	mu   sync.Mutex // held while gathering: others wait and share the answer
 	at   time.Time
 	text *recorded
 }
 
+// get returns an answer that is not older than metricsAge.
 func (s *scrape) get(gather http.Handler, encoding string) *recorded {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +64,7 @@ func (s *scrape) get(gather http.Handler, encoding string) *recorded {
 	return s.text
 }
 
-// A recorded answer is kept instead of sent.
+// A recorded is an http.ResponseWriter that keeps the answer.
 type recorded struct {
 	bytes.Buffer
 	header http.Header

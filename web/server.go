@@ -7,9 +7,9 @@ import (
 
 const writeTimeout = 30 * time.Second
 
-// Server returns a server with a limit on everything a client may draw out.
-// The write timeout is above the longest page; a download extends it while its
-// reader goes on taking.
+// Server returns a server with a limit on everything that a client could prolong.
+// The write timeout is longer than any page takes. A download extends it while
+// its reader makes progress.
 func Server(addr string, h http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,

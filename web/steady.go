@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	steadyPatience = time.Minute // with a reader who takes nothing
-	steadyLimit    = time.Hour   // for the whole answer
-	steadyBuffer   = 64 << 10    // what the kernel keeps for a reader (Linux doubles it)
+	steadyTimeout = time.Minute // for each write
+	steadyLimit   = time.Hour   // for the whole answer
+	steadyBuffer  = 64 << 10    // the kernel's send buffer (Linux doubles it)
 )
 
-// A steadyWriter goes on as long as its reader goes on taking, however slowly.
-// The kernel lets a writer go on when about a third of its buffer is free
-// again, and lets that grow to megabytes: minutes to a slow reader. So the
-// buffer is kept small, and a reader of about a kilobyte a second is steady
-// enough.
+// A steadyWriter extends the write deadline at each write, so that a reader who
+// is slow but steady gets the whole answer. The kernel wakes a writer when about
+// a third of the send buffer is free, and lets the buffer grow to megabytes,
+// which takes a slow reader minutes. So the buffer is kept small, and a reader of
+// about a kilobyte a second is fast enough.
 type steadyWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -26,14 +26,14 @@ type steadyWriter struct {
 
 func newSteadyWriter(w http.ResponseWriter, r *http.Request) *steadyWriter {
 	if conn, ok := r.Context().Value(connKey{}).(interface{ SetWriteBuffer(int) error }); ok {
-		_ = conn.SetWriteBuffer(steadyBuffer) // without it only the very slow are cut off
+		_ = conn.SetWriteBuffer(steadyBuffer) // if it fails, very slow readers are cut off
 	}
 	return &steadyWriter{w, http.NewResponseController(w), time.Now().Add(steadyLimit)}
 }
 
 // Write is called with 32 KB at a time by io.Copy.
 func (s *steadyWriter) Write(p []byte) (int, error) {
-	deadline := time.Now().Add(steadyPatience)
+	deadline := time.Now().Add(steadyTimeout)
 	if deadline.After(s.end) {
 		deadline = s.end
 	}

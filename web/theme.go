@@ -15,7 +15,8 @@ var errForm = errors.New("form cannot be read")
 
 const themeCookie = "theme"
 
-// themeCSS is the one answer that differs from visitor to visitor.
+// themeCSS answers with the style sheet of the visitor's theme. It is the one
+// answer that differs between visitors.
 func (s *server) themeCSS(w http.ResponseWriter, r *http.Request) error {
 	theme := "system"
 	if cookie, err := r.Cookie(themeCookie); err == nil {
@@ -34,7 +35,7 @@ func (s *server) themeCSS(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// chooseTheme keeps the choice in a cookie and goes back to the page.
+// chooseTheme sets the theme cookie and redirects back to the page.
 func (s *server) chooseTheme(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		drain(r.Body)
@@ -59,9 +60,9 @@ func parseTheme(s string) string {
 	}
 }
 
-// localPath returns where to go back to, "/" unless it is a path of this site.
-// Browsers read a backslash as a slash and drop control characters, so that
-// "/\host" and "/<tab>/host" would leave it.
+// localPath returns s if it is a path of this site, else "/". Browsers read a
+// backslash as a slash and drop control characters, so that "/\host" and
+// "/<tab>/host" would lead to another site.
 func localPath(s string) string {
 	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(c rune) bool {
 		return c == '\\' || c < ' ' || c == 0x7f

@@ -17,58 +17,59 @@ import (
 	"exchequer/views"
 )
 
-// Deps are what the pages stand on.
+// Deps are the dependencies and options of the site.
 type Deps struct {
 	Economy *aggregates.Economy
 	API     *aggregates.API
-	// Now is the fleet's time, by which windows begin: cache.Cache.Now. It is
-	// what browsers are told. time.Now if nil.
+	// Now returns the fleet's time, to which windows are aligned: cache.Cache.Now.
+	// Browsers are sent this time. time.Now if nil.
 	Now func() time.Time
 	// Cache holds the memos, for operators and "/health/cache".
 	Cache *cache.Cache
-	// Settings is asked at every request, so it must answer from memory.
+	// Settings is called at every request, so it must not block.
 	Settings func() ledger.Settings
-	// Ready are the things that "/readyz" looks at.
+	// Ready are the checks of "/readyz".
 	Ready    []Check
 	Log      *slog.Logger
-	Registry *prometheus.Registry // gets the metrics of requests, shown with all others at "/metrics"
-	// MetricsApart leaves "/metrics" to a server of its own: see MetricsHandler.
+	Registry *prometheus.Registry // the metrics of requests are added to it, and "/metrics" serves it
+	// MetricsApart leaves "/metrics" out, for a server of its own: see
+	// MetricsHandler.
 	MetricsApart bool
 	Version      string // of the program
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
-	// SharedCache allows a cache in front of this server to keep a page until
-	// its next refresh.
+	// SharedCache lets a cache in front of this server keep a page until its next
+	// refresh.
 	SharedCache bool
-	// OperatorToken lets operators in; without one their endpoints are off.
+	// OperatorToken is required of operators. If empty, their endpoints are off.
 	OperatorToken string
-	// Leaving ends when the process is about to, and with it what may last.
+	// Leaving ends when the process begins to shut down. Long work ends with it.
 	// May be nil.
 	Leaving context.Context
-	// TrustedProxies are the address ranges whose X-Forwarded-For,
-	// X-Forwarded-Proto and X-Request-Id are believed.
+	// TrustedProxies are the address ranges of proxies whose X-Forwarded-For,
+	// X-Forwarded-Proto and X-Request-Id are trusted.
 	TrustedProxies []string
 }
 
-// A Check is something that is to be there before requests are sent to us.
+// A Check is a condition of being ready for requests.
 type Check struct {
 	Name    string // "database"
-	Missing string // what to do, for whoever reads the probe: "run exchequer migrate"
+	Missing string // what to do if it fails: "run exchequer migrate"
 	Check   func(context.Context) error
-	// Spared says that pages go on without it, with what they know. It is told,
-	// and does not make "/readyz" say no: where it is away for all processes,
-	// nobody would be left to send requests to.
+	// Spared means that pages still work, from memory, while the check fails.
+	// "/readyz" mentions it and answers 200 all the same: if it failed for all
+	// processes, a load balancer would have none left.
 	Spared bool
 }
 
 type server struct {
 	Deps
 	assets    views.Assets
-	pages     *memory
-	documents *memory           // of the API, which has many more addresses
-	failed    map[string][]byte // error pages, by what they say
-	colds     colds
+	pages     *renderCache
+	documents *renderCache      // of the API
+	failed    map[string][]byte // error pages by message
+	streams   streams
 	gzip      *encoder
 	brotli    *encoder
 	metrics   *metrics
@@ -77,12 +78,12 @@ type server struct {
 	accounts *download
 	warming  *semaphore.Weighted
 	proxies  proxies
-	gate     *gate // before the operators' endpoints
+	auth     *operatorAuth
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
-// with it, save for a file to download, which ends within a minute or with
-// Leaving.
+// with the request, except the making of a file to download, which ends within a
+// minute or with Leaving.
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -96,9 +97,9 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
-		pages:     newMemory(pageMemory),
-		documents: newMemory(documentMemory),
-		colds:     colds{streams: map[pageKey]*stream{}},
+		pages:     newRenderCache(pageCacheBytes),
+		documents: newRenderCache(documentCacheBytes),
+		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming: semaphore.NewWeighted(1),
 	}
@@ -117,7 +118,7 @@ func New(d Deps) (http.Handler, error) {
 	if s.failed, err = s.drawErrorPages(); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
 	}
-	if s.gate, err = newGate(d.OperatorToken, d.Log); err != nil {
+	if s.auth, err = newOperatorAuth(d.OperatorToken, d.Log); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
 	if s.router, err = s.routes(); err != nil {
@@ -126,8 +127,8 @@ func New(d Deps) (http.Handler, error) {
 	return s, nil
 }
 
-// site is what every page knows. Path and query are canonical, so that they
-// can be part of the bytes.
+// site returns what every page shows. Path and query must be canonical, since
+// they are part of the page's bytes.
 func (s *server) site(path, query string) views.Site {
 	return views.Site{Settings: s.Settings(), Assets: s.assets, Path: path, Query: query, Version: s.Version}
 }

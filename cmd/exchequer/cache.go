@@ -12,17 +12,17 @@ import (
 	"exchequer/web"
 )
 
-// cacheCommand looks at the cache of a running server, and steers it.
+// cacheCommand inspects and controls the cache of a running server.
 type cacheCommand struct {
-	Stats      cacheStatsCommand      `cmd:"" help:"Print what each memo and the shared level do."`
-	Reset      cacheResetCommand      `cmd:"" help:"Start the counts of stats anew."`
-	Policies   cachePoliciesCommand   `cmd:"" help:"Print how long each memo's values serve."`
-	Status     cacheStatusCommand     `cmd:"" help:"Print what is known of one key, and who computes it."`
+	Stats      cacheStatsCommand      `cmd:"" help:"Print the counts of each memo and the state of the shared level."`
+	Reset      cacheResetCommand      `cmd:"" help:"Set the counts of stats to zero."`
+	Policies   cachePoliciesCommand   `cmd:"" help:"Print the policy of each memo: window, soft and hard limit, timeout."`
+	Status     cacheStatusCommand     `cmd:"" help:"Print the state of one key, and which process computes it."`
 	Keys       cacheKeysCommand       `cmd:"" help:"List the keys that the process holds."`
 	Invalidate cacheInvalidateCommand `cmd:"" help:"Mark values as stale, or forbid them."`
-	Warm       warmCommand            `cmd:"" help:"Bring the usual values up to date, and those that were asked for lately."`
+	Warm       warmCommand            `cmd:"" help:"Bring the usual and the recently requested values up to date."`
 	Test       cacheTestCommand       `cmd:"" help:"Set, get and delete a value at the shared level."`
-	Health     cacheHealthCommand     `cmd:"" help:"Say whether all is well; exit code 1 if not."`
+	Health     cacheHealthCommand     `cmd:"" help:"Report the health of the cache; exit code 1 unless it is ok."`
 }
 
 type cacheStatsCommand struct{ operatorFlags }
@@ -42,7 +42,7 @@ func (c cacheResetCommand) Run(ctx context.Context, s streams) error {
 	if err := c.call(ctx, s, "POST", "stats/reset", nil, nil, &a); err != nil || c.JSON {
 		return err
 	}
-	fmt.Fprintln(s.out, "counting from", moment(a.Since))
+	fmt.Fprintln(s.out, "counting from", formatTime(a.Since))
 	return nil
 }
 
@@ -99,7 +99,7 @@ type cacheInvalidateCommand struct {
 	Pattern string `xor:"scope" required:"" help:"All memos whose names match: economy.*"`
 	Tenant  bool   `xor:"scope" required:"" help:"All memos of this deployment."`
 	All     bool   `xor:"scope" required:"" help:"Everything, of all deployments that share the store."`
-	Hard    bool   `help:"Do not show the old values again, rather than until there are newer ones."`
+	Hard    bool   `help:"Never show the old values again. Without it they are shown until there are newer ones."`
 }
 
 func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
@@ -113,10 +113,10 @@ func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
 	}
 	fmt.Fprintf(s.out, "invalidated (%s): %s\n", a.How, a.Scope)
 	if a.Down {
-		fmt.Fprintln(s.out, "Redis is down: the other processes learn of it when Redis is back")
+		fmt.Fprintln(s.out, "Redis is down: the other processes invalidate when it is back")
 	}
 	if a.Unknown {
-		fmt.Fprintln(s.out, "nobody has this key: if it should be there, exchequer cache keys lists how keys are written")
+		fmt.Fprintln(s.out, "neither the process nor the shared level has this key; exchequer cache keys lists keys as they are written")
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (c cacheTestCommand) Run(ctx context.Context, s streams) error {
 		return fmt.Errorf("%s: %s", a.Kind, a.Error)
 	}
 	if !c.JSON {
-		fmt.Fprintf(s.out, "%s: set in %s, got in %s, deleted in %s\n", a.Kind, span(a.Set), span(a.Get), span(a.Delete))
+		fmt.Fprintf(s.out, "%s: set in %s, got in %s, deleted in %s\n", a.Kind, formatSeconds(a.Set), formatSeconds(a.Get), formatSeconds(a.Delete))
 	}
 	return nil
 }

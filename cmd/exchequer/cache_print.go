@@ -14,7 +14,7 @@ import (
 
 func printStats(out io.Writer, a cache.Stats) error {
 	w := table(out)
-	row(w, "counted by", a.Process.Name+" since "+moment(a.Since))
+	row(w, "counted by", a.Process.Name+" since "+formatTime(a.Since))
 	row(w, "process", processLine(a.Process))
 	printShared(w, a.Shared)
 	if err := w.Flush(); err != nil {
@@ -24,25 +24,25 @@ func printStats(out io.Writer, a cache.Stats) error {
 	w = table(out)
 	row(w, "memo", "hits", "shared", "stale", "misses", "errors", "5 min", "keys", "runs", "failed", "run p50 / p95", "store p50 / p95", "circuit")
 	for _, m := range a.Memos {
-		row(w, m.Memo, count(m.Hits), count(m.Shared), count(m.Stale), count(m.Misses), count(m.Errors), share(m.HitRatio), strconv.Itoa(m.Keys),
-			count(m.Refreshes), count(m.Failures), latency(m.Producer), latency(m.Store), m.Circuit)
+		row(w, m.Memo, formatCount(m.Hits), formatCount(m.Shared), formatCount(m.Stale), formatCount(m.Misses), formatCount(m.Errors), formatRatio(m.HitRatio), strconv.Itoa(m.Keys),
+			formatCount(m.Refreshes), formatCount(m.Failures), formatLatency(m.Producer), formatLatency(m.Store), m.Circuit)
 	}
 	return w.Flush()
 }
 
-func latency(l cache.Latency) string {
+func formatLatency(l cache.Latency) string {
 	if l.Count == 0 {
 		return "-"
 	}
-	return span(l.P50) + " / " + span(l.P95)
+	return formatSeconds(l.P50) + " / " + formatSeconds(l.P95)
 }
 
 func processLine(p cache.ProcessStats) string {
-	clock := "clock " + span(p.ClockOffset) + " behind the fleet's"
+	clock := "clock " + formatSeconds(p.ClockOffset) + " behind the fleet's"
 	if p.ClockOffset < 0 {
-		clock = "clock " + span(-p.ClockOffset) + " ahead of the fleet's"
+		clock = "clock " + formatSeconds(-p.ClockOffset) + " ahead of the fleet's"
 	}
-	return fmt.Sprintf("%d values, %s of %s; %s", p.Values, size(p.Bytes), size(p.Limit), clock)
+	return fmt.Sprintf("%d values, %s of %s; %s", p.Values, formatBytes(p.Bytes), formatBytes(p.Limit), clock)
 }
 
 func printShared(w io.Writer, a cache.SharedStats) {
@@ -51,13 +51,13 @@ func printShared(w io.Writer, a cache.SharedStats) {
 		return
 	}
 	if a.Down {
-		row(w, "redis", "down since "+moment(a.DownSince)+": "+a.Reason)
+		row(w, "redis", "down since "+formatTime(a.DownSince)+": "+a.Reason)
 	}
 	s := a.Server
 	if s == nil {
 		return
 	}
-	pool := fmt.Sprintf("%d connections, %d idle, %d waited for in vain", s.Connections, s.Idle, s.Timeouts)
+	pool := fmt.Sprintf("%d connections, %d idle, %d timeouts", s.Connections, s.Idle, s.Timeouts)
 	if a.Down {
 		row(w, "", s.Mode+"; "+pool)
 		return
@@ -69,28 +69,28 @@ func printShared(w io.Writer, a cache.SharedStats) {
 }
 
 func nodeLine(n cache.RedisNode) string {
-	var told []string
+	var parts []string
 	if n.Version != "" {
 		limit := "no limit"
 		if n.MaxMemory > 0 {
-			limit = "of " + size(n.MaxMemory) + " at most"
+			limit = "of " + formatBytes(n.MaxMemory) + " at most"
 		}
-		told = append(told, n.Version+" "+n.Role, size(n.UsedMemory)+" used, "+limit+" ("+n.Eviction+")")
+		parts = append(parts, n.Version+" "+n.Role, formatBytes(n.UsedMemory)+" used, "+limit+" ("+n.Eviction+")")
 	}
 	if n.Unknown != "" {
-		told = append(told, "the rest is not known: "+n.Unknown)
+		parts = append(parts, "the rest is unknown: "+n.Unknown)
 	}
 	if n.Ping > 0 {
-		told = append(told, "ping "+span(n.Ping))
+		parts = append(parts, "ping "+formatSeconds(n.Ping))
 	}
-	return strings.Join(told, "; ")
+	return strings.Join(parts, "; ")
 }
 
 func printPolicies(out io.Writer, policies []cache.NamedPolicy) error {
 	w := table(out)
 	row(w, "memo", "window", "soft", "hard", "timeout", "tags")
 	for _, p := range policies {
-		row(w, p.Memo, span(p.Window), span(p.Soft), span(p.Hard), span(p.Timeout), strings.Join(p.Tags, ", "))
+		row(w, p.Memo, formatSeconds(p.Window), formatSeconds(p.Soft), formatSeconds(p.Hard), formatSeconds(p.Timeout), strings.Join(p.Tags, ", "))
 	}
 	return w.Flush()
 }
@@ -99,7 +99,7 @@ func copyLine(c cache.Copy) string {
 	if !c.Cached {
 		return "no value"
 	}
-	return fmt.Sprintf("as of %s, computed %s ago, %s, generation %d", moment(c.AsOf), span(c.Age), size(int64(c.Bytes)), c.Generation)
+	return fmt.Sprintf("as of %s, computed %s ago, %s, generation %d", formatTime(c.AsOf), formatSeconds(c.Age), formatBytes(int64(c.Bytes)), c.Generation)
 }
 
 func printStatus(out io.Writer, a cache.Status) error {
@@ -107,7 +107,7 @@ func printStatus(out io.Writer, a cache.Status) error {
 	row(w, "key", a.Key)
 	row(w, "blob key", a.StoreKey)
 	if p := a.Process; p == nil {
-		row(w, "process", "not asked here")
+		row(w, "process", "not held")
 	} else {
 		row(w, "process", p.State+"; "+copyLine(p.Copy))
 		if p.Reason != "" {
@@ -123,28 +123,28 @@ func printStatus(out io.Writer, a cache.Status) error {
 	} else {
 		row(w, where, copyLine(s.Copy))
 		if s.Cached {
-			row(w, "", "computed in "+span(s.Took)+"; "+serves(s))
+			row(w, "", "computed in "+formatSeconds(s.Took)+"; "+serves(s))
 		}
 		if s.Failures > 0 || s.Reason != "" {
-			// A failure puts the soft limit off where there is a value to show.
+			// A failure extends the soft limit of a value that is still shown.
 			again := s.RetryAt
 			if s.Invalidated == "" && s.SoftUntil.After(again) {
 				again = s.SoftUntil
 			}
-			row(w, "", fmt.Sprintf("failures in a row: %d; not tried again before %s: %s", s.Failures, moment(again), cmp.Or(s.Reason, "-")))
+			row(w, "", fmt.Sprintf("failures in a row: %d; not tried again before %s: %s", s.Failures, formatTime(again), cmp.Or(s.Reason, "-")))
 		}
 	}
 	if l := a.Lock; l == nil {
-		row(w, "lock", "nobody computes it")
+		row(w, "lock", "no process computes it")
 	} else {
-		row(w, "lock", l.Owner+" computes it; its lease ends in "+span(l.Left)+" unless extended")
+		row(w, "lock", l.Owner+" computes it; its lease ends in "+formatSeconds(l.Left)+" unless extended")
 	}
 	return w.Flush()
 }
 
-// serves returns how long a value is fresh, and shown.
+// serves describes how long a value is fresh and how long it is shown.
 func serves(s *cache.SharedStatus) string {
-	shown := "shown " + left(s.HardLeft)
+	shown := "shown " + formatLeft(s.HardLeft)
 	switch {
 	case s.Invalidated == "soft":
 		return "stale, since it was invalidated; " + shown
@@ -153,7 +153,7 @@ func serves(s *cache.SharedStatus) string {
 	case s.Reason != "":
 		return "degraded; " + shown
 	default:
-		return "fresh " + left(s.SoftLeft) + "; " + shown
+		return "fresh " + formatLeft(s.SoftLeft) + "; " + shown
 	}
 }
 
@@ -163,7 +163,7 @@ func printKeys(out io.Writer, a cache.Keys) error {
 	for _, k := range a.Keys {
 		asOf, age, bytes, refresh := "-", "-", "-", "-"
 		if k.Cached {
-			asOf, age, bytes = moment(k.AsOf), span(k.Age), size(int64(k.Bytes))
+			asOf, age, bytes = formatTime(k.AsOf), formatSeconds(k.Age), formatBytes(int64(k.Bytes))
 		}
 		if k.Refreshing {
 			refresh = "running"
@@ -182,30 +182,30 @@ func printHealth(out io.Writer, h cache.HealthReport) error {
 	w := table(out)
 	row(w, "memo", "5 min", "keys", "degraded", "circuit")
 	for _, m := range h.Memos {
-		row(w, m.Memo, share(m.HitRatio), strconv.Itoa(m.Keys), strconv.Itoa(m.Degraded), m.Circuit)
+		row(w, m.Memo, formatRatio(m.HitRatio), strconv.Itoa(m.Keys), strconv.Itoa(m.Degraded), m.Circuit)
 	}
 	return w.Flush()
 }
 
-// table aligns columns.
+// table returns a writer that aligns columns.
 func table(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 0, 2, ' ', 0) }
 
 func row(w io.Writer, cells ...string) { fmt.Fprintln(w, strings.Join(cells, "\t")) }
 
-func count(n uint64) string { return strconv.FormatUint(n, 10) }
+func formatCount(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// share is a ratio in percent, "-" where there is none.
-func share(ratio *float64) string {
+// formatRatio returns a ratio in percent, "-" if there is none.
+func formatRatio(ratio *float64) string {
 	if ratio == nil {
 		return "-"
 	}
 	return strconv.FormatFloat(100**ratio, 'f', 1, 64) + " %"
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// span is a duration to three digits.
-func span(s cache.Seconds) string {
+// formatSeconds returns a duration with a unit, to three digits.
+func formatSeconds(s cache.Seconds) string {
 	seconds := float64(s)
 	for _, unit := range []struct {
 		below, is float64
@@ -222,16 +222,16 @@ func span(s cache.Seconds) string {
 	return strings.TrimSuffix(days, ".0") + " days"
 }
 
-// left is a time that is yet to come, or has passed.
-func left(seconds cache.Seconds) string {
+// formatLeft returns a time from now, in the future or in the past.
+func formatLeft(seconds cache.Seconds) string {
 	if seconds < 0 {
-		return "until " + span(-seconds) + " ago"
+		return "until " + formatSeconds(-seconds) + " ago"
 	}
-	return "for " + span(seconds)
+	return "for " + formatSeconds(seconds)
 }
 
-// size is a number of bytes.
-func size(n int64) string {
+// formatBytes returns a number of bytes with a unit.
+func formatBytes(n int64) string {
 	switch {
 	case n < 1<<10:
 		return strconv.FormatInt(n, 10) + " B"

@@ -17,7 +17,7 @@ import (
 	"exchequer/internal/postgres"
 )
 
-// databaseFlags say which database a command works on.
+// databaseFlags name the database of a command.
 type databaseFlags struct {
 	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use; one with a password belongs in the environment, which others cannot see. Without it an embedded one runs in the data directory."`
 	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" help:"File that holds the database URL, for secrets that are mounted."`
@@ -25,7 +25,7 @@ type databaseFlags struct {
 	sourceFlags
 }
 
-// sourceFlags say where Postgres comes from on a machine that has none.
+// sourceFlags name where to fetch Postgres from on a machine that has none.
 type sourceFlags struct {
 	Repository string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none; https only (default: Maven Central)."`
 	SHA256     string `name:"postgres-sha256" env:"EXCHEQUER_POSTGRES_SHA256" help:"Checksum that the fetched archive must have, where the program does not know it."`
@@ -35,11 +35,10 @@ func (f sourceFlags) source() postgres.Source {
 	return postgres.Source{Repository: f.Repository, SHA256: f.SHA256}
 }
 
-// maxConns is enough for all that may use the database at once, so that none
-// waits for another: the cache's 8 producers and 2 more without the fleet's lock,
-// 3 look-ups of names, the making of a download, probes, snapshots, settings,
-// and the simulated town. Who listens to writes has a
-// connection besides.
+// maxConns is enough for everything that may use the database at once: the cache's
+// 8 producers and 2 more without the fleet's lock, 3 look-ups of names, one
+// download, probes, snapshots, settings, and the simulated town. The listener for
+// writes has a connection of its own.
 const maxConns = 16
 
 // database is an open pool and, if embedded, the server behind it.
@@ -49,17 +48,17 @@ type database struct {
 	embedded *postgres.Embedded // nil: not ours, or run by another process
 }
 
-// An access says what a command needs of the database.
+// An access describes what a command needs of the database.
 type access struct {
-	migrate bool // bring the schema of a database that is not ours up to date
-	share   bool // the embedded server may be one that another process runs
-	patient bool // a statement may take as long as it needs
-	tracer  pgx.QueryTracer
+	migrate   bool // bring the schema of a database that is not ours up to date
+	share     bool // the embedded server may be one that another process runs
+	noTimeout bool // no statement timeout
+	tracer    pgx.QueryTracer
 }
 
-// open connects to the database that the flags name, starting the embedded
-// server if they name none. A schema that is not up to date is migrated where
-// the database is ours or the access says so, and an error otherwise.
+// open connects to the database that the flags name. If they name none, it starts
+// the embedded server. A schema that is not up to date is migrated if the server
+// is embedded or a.migrate is set, and an error otherwise.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*database, error) {
 	url, err := f.url()
 	if err != nil {
@@ -88,7 +87,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 		a.migrate = true
 	}
 	options := postgres.Options{Tracer: a.tracer, MaxConns: maxConns}
-	if a.patient {
+	if a.noTimeout {
 		options.StatementTimeout = -1
 	}
 	if d.Pool, err = postgres.Open(ctx, url, options); err != nil {
@@ -105,7 +104,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 	return d, nil
 }
 
-// kind says whose the server is.
+// kind returns "embedded", or "own" for a server that the program did not start.
 func (d *database) kind() string {
 	if d.embedded != nil {
 		return "embedded"
@@ -117,7 +116,7 @@ func (f databaseFlags) url() (string, error) {
 	return secret("DATABASE_URL", f.DatabaseURL, f.DatabaseURLFile)
 }
 
-// secret returns a value that is given as it is or in a file.
+// secret returns a value that is given directly or in a file.
 func secret(name, value, file string) (string, error) {
 	if file == "" {
 		return value, nil
@@ -132,8 +131,8 @@ func secret(name, value, file string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// defaultDataDir is where data lives that the user did not place: where
-// services keep theirs for root, else in the user's own data directory.
+// defaultDataDir returns the data directory if no flag names one: that of
+// services for root, else the user's own.
 func defaultDataDir() (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/lib/exchequer", nil
@@ -148,11 +147,11 @@ func defaultDataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "exchequer"), nil
 }
 
-// openPatiently is open for a server: while the disk of the embedded database is
-// full it tries again, and answers what comes to the listener meanwhile.
-func (f databaseFlags) openPatiently(ctx context.Context, log *slog.Logger, a access, listener net.Listener) (db *database, err error) {
+// openWithRetry is open for a server. While the disk of the embedded database is
+// full it retries, and a waitingRoom answers requests to the listener.
+func (f databaseFlags) openWithRetry(ctx context.Context, log *slog.Logger, a access, listener net.Listener) (db *database, err error) {
 	var waiting *waitingRoom
-	err = tryAgain(ctx, func() error {
+	err = retry(ctx, func() error {
 		db, err = f.open(ctx, log, a)
 		return err
 	}, func(err error, pause time.Duration) bool {
@@ -161,7 +160,7 @@ func (f databaseFlags) openPatiently(ctx context.Context, log *slog.Logger, a ac
 		}
 		log.ErrorContext(ctx, "the disk is full and the database does not start; trying again", "in", pause.String(), "error", err)
 		if waiting == nil {
-			waiting = wait(listener, log)
+			waiting = startWaitingRoom(listener, log)
 		}
 		return true
 	})
@@ -174,11 +173,10 @@ func (f databaseFlags) openPatiently(ctx context.Context, log *slog.Logger, a ac
 	return db, err
 }
 
-// keep starts the embedded server again whenever it ends by itself, for as long
-// as ctx lives. The pool finds it at the same socket. Whatever keeps it from
-// starting, a full disk for example, may pass; the pages go on with what they
-// know.
-func (d *database) keep(ctx context.Context, log *slog.Logger) {
+// keepRunning restarts the embedded server whenever it ends by itself, until ctx
+// ends. The pool finds it at the same socket. It retries without limit, since the
+// cause, such as a full disk, may pass, and pages work from the cache meanwhile.
+func (d *database) keepRunning(ctx context.Context, log *slog.Logger) {
 	if d.embedded == nil {
 		return
 	}
@@ -190,20 +188,20 @@ func (d *database) keep(ctx context.Context, log *slog.Logger) {
 			return
 		case <-d.embedded.Done():
 		}
-		// One that ends as soon as it has started is not started without end.
+		// Back off from a server that ends as soon as it has started.
 		if pause = min(max(time.Second, 2*pause), longestPause); time.Since(started) > time.Minute {
 			pause = 0
 		}
-		log.ErrorContext(ctx, "the embedded Postgres has ended; starting it again", "in", pause.String(), "error", d.embedded.Err())
+		log.ErrorContext(ctx, "the embedded Postgres has ended; restarting it", "in", pause.String(), "error", d.embedded.Err())
 		if err := d.embedded.Stop(ctx); err != nil {
-			log.WarnContext(ctx, "the ended Postgres could not be cleared away", "error", err)
+			log.WarnContext(ctx, "cleaning up after the ended Postgres failed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
-		err := tryAgain(ctx, func() error {
+		err := retry(ctx, func() error {
 			again, err := postgres.StartEmbedded(ctx, d.config)
 			if err == nil {
 				d.embedded = again
@@ -221,12 +219,12 @@ func (d *database) keep(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// longestPause is the longest time between two tries.
+// longestPause is the longest time between two attempts.
 const longestPause = 30 * time.Second
 
-// tryAgain calls try until it succeeds, ctx ends, or again returns false, which
-// is called with each failure and with the pause that follows.
-func tryAgain(ctx context.Context, try func() error, again func(err error, pause time.Duration) bool) error {
+// retry calls try until it succeeds, ctx ends, or again returns false. It calls
+// again with each error and the pause that follows.
+func retry(ctx context.Context, try func() error, again func(err error, pause time.Duration) bool) error {
 	for pause := time.Second; ; pause = min(2*pause, longestPause) {
 		err := try()
 		if err == nil || ctx.Err() != nil || !again(err, pause) {

@@ -14,7 +14,7 @@ import (
 )
 
 // demoCommand serves the simulated town from an embedded Postgres of its own,
-// so that it never meets a real ledger.
+// never from a real ledger.
 type demoCommand struct {
 	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where its Postgres lives, in a folder of its own in this one (default: as for serve)."`
 	Seed    uint64 `default:"1" help:"Another seed is another town, kept apart from the others."`
@@ -41,7 +41,8 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 			return err
 		}
 	}
-	// A town goes on only as the town that it was: one folder for each.
+	// A town can only be continued with the same seed and size, so each has its
+	// own folder.
 	folder := fmt.Sprintf("town-%d-%d", c.Seed, c.Players)
 	flags := databaseFlags{DataDir: filepath.Join(dir, folder), sourceFlags: c.sourceFlags}
 	tracing, err := startTracing(ctx, log)
@@ -49,7 +50,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, endTracing(tracing)) }()
-	db, err := flags.openPatiently(ctx, log, access{tracer: tracing.Queries()}, listener)
+	db, err := flags.openWithRetry(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err
 	}
@@ -63,12 +64,13 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
 		return err
 	}
-	return c.serve(ctx, running{s, log, token, listener, db, sharedCache{tenant: c.Tenant}, tracing, func(ctx context.Context, record *ledger.Ledger) {
+	return c.serve(ctx, server{s, log, token, listener, db, sharedCache{tenant: c.Tenant}, tracing, func(ctx context.Context, record *ledger.Ledger) {
 		c.live(ctx, log, simulated, record)
 	}})
 }
 
-// history founds the town, or finds it in dir as it was left and catches up.
+// history writes the town's history up to now. If dir has a town already, it
+// continues that one.
 func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledger, dir string) (*town.Town, error) {
 	config := town.Config{Seed: c.Seed, Players: c.Players, End: time.Now()}
 	first, last, known, err := record.Span(ctx)
@@ -77,9 +79,9 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 	}
 	if known {
 		config.Start, config.Since = first, last
-		fmt.Fprintf(s.err, "the town goes on from %s\n", last.Format("2 Jan 15:04 MST"))
+		fmt.Fprintf(s.err, "continuing the town from %s\n", last.Format("2 Jan 15:04 MST"))
 	} else {
-		fmt.Fprintln(s.err, "founding the town: 60 days of history")
+		fmt.Fprintln(s.err, "making the town: 60 days of history")
 	}
 	simulated := town.New(config)
 	if err := record.SetSettings(ctx, simulated.Settings()); err != nil {
@@ -87,18 +89,18 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 	}
 
 	began, postings := time.Now(), 0
-	told := began
+	reported := began
 	err = simulated.History(ctx, func(batch ledger.Batch) error {
 		written, err := record.Append(ctx, batch)
 		postings += written.Postings
-		if n := len(batch.Transactions); n > 0 && time.Since(told) > 2*time.Second {
-			told = time.Now()
+		if n := len(batch.Transactions); n > 0 && time.Since(reported) > 2*time.Second {
+			reported = time.Now()
 			fmt.Fprintf(s.err, "  %s: %d postings\n", batch.Transactions[n-1].At.Format("2 January"), postings)
 		}
 		return err
 	})
 	if refused := (*ledger.BatchError)(nil); known && errors.As(err, &refused) {
-		return nil, fmt.Errorf("this town was founded by another version of the program, which would have played it differently: delete %s, or found another town with --seed", dir)
+		return nil, fmt.Errorf("this town was made by another version of the program and cannot be continued: delete %s, or make another town with --seed", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write the town's history: %w", err)
@@ -108,12 +110,12 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 	return simulated, nil
 }
 
-// live lets time pass in the town until ctx ends.
+// live writes what happens in the town, in real time, until ctx ends.
 func (c demoCommand) live(ctx context.Context, log *slog.Logger, simulated *town.Town, record *ledger.Ledger) {
 	err := simulated.Live(ctx, func(ctx context.Context, batch ledger.Batch) error {
 		_, err := record.Append(ctx, batch)
 		if err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "the town could not write; it tries again", "error", err)
+			log.WarnContext(ctx, "the town could not write; trying again", "error", err)
 		}
 		return err
 	})

@@ -16,7 +16,7 @@ type exportCommand struct {
 }
 
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
-	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, patient: true})
+	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, noTimeout: true})
 	if err != nil {
 		return err
 	}

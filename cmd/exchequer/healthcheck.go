@@ -19,7 +19,7 @@ type healthcheckCommand struct{ serverFlag }
 func (c healthcheckCommand) Run(ctx context.Context, s streams) error {
 	status, body, err := c.get(ctx, "/readyz", 3*time.Second)
 	if err != nil {
-		return fmt.Errorf("ask whether it is ready: %w", err)
+		return fmt.Errorf("check readiness: %w", err)
 	}
 	if status != http.StatusOK {
 		return fmt.Errorf("not ready: %s", strings.TrimSpace(body))

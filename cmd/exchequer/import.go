@@ -18,9 +18,9 @@ import (
 
 type importCommand struct {
 	databaseFlags
-	Mapping     string   `short:"m" type:"existingfile" help:"TOML file that says what the columns mean (docs/import.md)."`
-	Check       bool     `help:"Read the mapping and the first rows, say what they would become, write nothing."`
-	Oldest      string   `placeholder:"YYYY-MM-DD" help:"The oldest date that is let in: 1900-01-01, or csv.oldest of the mapping. An older one is taken for a typing error."`
+	Mapping     string   `short:"m" type:"existingfile" help:"TOML file that describes the columns (docs/import.md)."`
+	Check       bool     `help:"Read the mapping and the first rows, print what they would become, write nothing."`
+	Oldest      string   `placeholder:"YYYY-MM-DD" help:"The oldest date that is accepted: 1900-01-01, or csv.oldest of the mapping. An older one is an error."`
 	SkipInvalid bool     `help:"Leave bad rows out instead of stopping at the first one."`
 	Rejects     string   `default:"rejects.csv" type:"path" help:"Where the rows left out go, with line and reason."`
 	Data        []string `arg:"" help:"CSV files, plain, gzip or zstd, with a mapping; without one, a folder of native files."`
@@ -72,15 +72,15 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 func (c importCommand) openForImport(ctx context.Context, s streams) (*database, error) {
-	return c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, patient: true})
+	return c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, noTimeout: true})
 }
 
-// native imports a folder that export, or another program, has written.
+// native imports a folder of native files, as export writes them.
 func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) (err error) {
 	info, err := os.Stat(c.Data[0])
 	switch {
 	case err == nil && !info.IsDir():
-		return fmt.Errorf("%s is a file: say with --mapping what its columns mean (docs/import.md)", c.Data[0])
+		return fmt.Errorf("%s is a file: name the meaning of its columns with --mapping (docs/import.md)", c.Data[0])
 	case len(c.Data) != 1:
 		return errors.New("import without --mapping takes one folder of native files; for CSV files of your own name a mapping")
 	case c.Check || c.SkipInvalid:
@@ -97,12 +97,12 @@ func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%d transactions, %d postings, %d sales written; %d and %d were known\n",
+	fmt.Fprintf(s.out, "%d transactions, %d postings, %d sales written; %d transactions and %d sales were already there\n",
 		summary.Transactions, summary.Postings, summary.Sales, summary.SkippedTransactions, summary.SkippedSales)
 	return snapshots(ctx, s, db)
 }
 
-// check prints what the mapping finds in the files.
+// check prints what the mapping makes of the first rows of each file.
 func (c importCommand) check(ctx context.Context, s streams, mapping *importer.Mapping) error {
 	checks, err := mapping.CheckFiles(ctx, c.Data, 1000)
 	for _, check := range checks {
@@ -115,7 +115,7 @@ func (c importCommand) check(ctx context.Context, s streams, mapping *importer.M
 	return nil
 }
 
-// lazyFile is made by the first write, so that an import without rejects
+// A lazyFile is created by the first write, so that an import without rejects
 // leaves no empty file.
 type lazyFile struct {
 	path string
@@ -143,7 +143,7 @@ func (f *lazyFile) Close() error {
 func printSummary(w io.Writer, sum importer.Summary) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%d rows of %s in %.1f s (%.0f rows/s)\n", sum.Rows, views.Plural(int64(sum.Files), "file", "files"), sum.Took.Seconds(), float64(sum.Rows)/max(sum.Took.Seconds(), 1e-3))
-	fmt.Fprintf(&b, "%d transactions, %d postings, %d sales written; %d and %d were known\n",
+	fmt.Fprintf(&b, "%d transactions, %d postings, %d sales written; %d transactions and %d sales were already there\n",
 		sum.Transactions, sum.Postings, sum.Sales, sum.SkippedTransactions, sum.SkippedSales)
 	if sum.ZeroTransactions > 0 {
 		fmt.Fprintf(&b, "%d transactions moved no money and were left out\n", sum.ZeroTransactions)
@@ -154,7 +154,7 @@ func printSummary(w io.Writer, sum importer.Summary) {
 	if sum.RoundedAmounts > 0 {
 		fmt.Fprintf(&b, "%d amounts were rounded, which added %s in all\n", sum.RoundedAmounts, sum.Rounding)
 	}
-	_, _ = w.Write(b.Bytes()) // a closed terminal is no reason to fail an import
+	_, _ = w.Write(b.Bytes()) // a closed terminal must not fail an import
 }
 
 func printCheck(w io.Writer, check importer.FileCheck, settings ledger.Settings) {

@@ -1,6 +1,6 @@
 // Command exchequer is the explorer, its importer and its tools in one binary.
-// It reads the configuration once, here, and wires the rooms together; no room
-// reads flags or the environment by itself.
+// It reads flags and the environment once, here, and wires the packages together.
+// No package reads them by itself.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 // version is set by the linker; see the Makefile.
 var version = "unknown"
 
-// commands are what the binary can do, one file each.
+// commands are the commands of the binary, one file each.
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Serve the explorer over a ledger."`
 	Demo        demoCommand        `cmd:"" help:"Serve a simulated town, to look around."`
@@ -26,7 +26,7 @@ type commands struct {
 	Export      exportCommand      `cmd:"" help:"Write the whole ledger as native CSV files."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schema up to date."`
 	Warm        warmCommand        `cmd:"" help:"Bring a running server's cache up to date; the same as cache warm."`
-	Cache       cacheCommand       `cmd:"" help:"Look at the cache of a running server, and steer it."`
+	Cache       cacheCommand       `cmd:"" help:"Inspect and control the cache of a running server."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready; for container probes."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
@@ -34,21 +34,20 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// nohup has asked for a hangup to be ignored.
+	// Under nohup a hangup stays ignored.
 	if !signal.Ignored(syscall.SIGHUP) {
-		// A terminal that is closed may send several, so none ends at once.
+		// A closed terminal may send several, so a second hangup is ignored too.
 		var forget context.CancelFunc
 		ctx, forget = signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer forget()
 	}
-	// The first signal asks for a clean end; the second one ends at once.
+	// The first signal begins a clean shutdown; the second one ends at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is the program without the process around it. It returns the exit code:
-// 0, 1 for a failure, 2 for a command line that makes no sense, 130 when
-// interrupted.
+// 0, 1 for a failure, 2 for a wrong command line, 130 if interrupted.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli commands
 	parser, err := kong.New(&cli,
@@ -67,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return parseAndRun(ctx, parser, args, stderr)
 }
 
-// exit is how kong ends the program from within --help.
+// exit is what run panics with when kong wants to exit, as after --help.
 type exit int
 
 func parseAndRun(ctx context.Context, parser *kong.Kong, args []string, stderr io.Writer) (code int) {
@@ -97,8 +96,7 @@ func parseAndRun(ctx context.Context, parser *kong.Kong, args []string, stderr i
 	}
 }
 
-// interrupted is the exit code of a program that Ctrl-C has stopped in the
-// middle of something.
+// interrupted is the exit code after a signal has ended a command early.
 const interrupted = 130
 
 // streams are where a command prints: results to out, progress to err.

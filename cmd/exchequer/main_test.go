@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -217,16 +216,6 @@ func TestWhatCannotBeStartedSaysWhyInOneLine(t *testing.T) {
 	}
 }
 
-func TestAShortTokenIsToldBeforeAClusterIsMade(t *testing.T) {
-	for _, command := range []string{"serve", "demo"} {
-		dir := filepath.Join(t.TempDir(), "data")
-		code, _, said := exchequer(t, command, "--listen", "127.0.0.1:0", "--data-dir", dir, "--operator-token", "hush")
-		if _, err := os.Stat(dir); code != 1 || !strings.Contains(said, "16 visible ASCII characters") || !os.IsNotExist(err) {
-			t.Errorf("%s = %d, %q, and of its data directory: %v; want 1, why, and none", command, code, said, err)
-		}
-	}
-}
-
 func TestAHangupDrains(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
 	c := startChild(t, "", "serve", "--log-format", "json", "--linger", "2s")
@@ -280,87 +269,5 @@ func killPostgres(t *testing.T, pidFile string) {
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestDemoServesATownThatGoesOn(t *testing.T) {
-	dir, err := os.MkdirTemp("", "exchequer-demo-") // root's server may not enter t.TempDir
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	demo := []string{"demo", "--data-dir", dir, "--players", "60"}
-
-	s := start(t, demo...)
-	if status, body := get(t, s.url+"/"); status != http.StatusOK || !strings.Contains(body, "<svg") {
-		t.Errorf("/ = %d, want a page with charts", status)
-	}
-	towns, _ := filepath.Glob(filepath.Join(dir, "town-*"))
-	if len(towns) != 1 {
-		t.Fatalf("folders = %v, want one town", towns)
-	}
-	if code, _, said := exchequer(t, append(demo, "--listen", "127.0.0.1:0")...); code != 1 || !strings.Contains(said, "in use by exchequer with pid") {
-		t.Errorf("a second demo = %d, %q, want who is the first", code, said)
-	}
-	copied := filepath.Join(t.TempDir(), "town")
-	if code, _, said := exchequer(t, "export", "--data-dir", towns[0], copied); code != 0 {
-		t.Errorf("export beside the running demo = %d, %s", code, said)
-	}
-	if code := s.end(); code != 0 {
-		t.Errorf("exit code = %d, want 0; it said:\n%s", code, s.said)
-	}
-
-	again := start(t, demo...)
-	get(t, again.url+"/") // so that there is something known
-	if !strings.Contains(again.said.String(), "the town goes on") {
-		t.Errorf("the second start founds another town:\n%s", again.said)
-	}
-	killPostgres(t, filepath.Join(towns[0], "postgres", "postmaster.pid"))
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(again.said.String(), "Postgres is back"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("a killed Postgres was not started again:\n%s", again.said)
-		}
-		if status, _ := get(t, again.url+"/"); status != http.StatusOK {
-			t.Errorf("/ = %d while Postgres is away, want the last known numbers", status)
-		}
-	}
-	if code := again.end(); code != 0 {
-		t.Errorf("exit code = %d, want 0; it said:\n%s", code, again.said)
-	}
-
-	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
-	if code, out, said := exchequer(t, "import", copied); code != 0 || !strings.Contains(out, "transactions") {
-		t.Errorf("import of the export = %d, %s%s", code, out, said)
-	}
-}
-
-func TestAnOldDateIsRefusedAndThenAllowedByName(t *testing.T) {
-	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
-	mapping, data := filepath.Join(t.TempDir(), "old.toml"), filepath.Join(t.TempDir(), "old.csv")
-	const columns = `origin = "old"
-ledger = { name = "Old", decimals = 0 }
-columns = { date = "date", amount = "amount", payee = "payee" }
-accounts = [{ role = "crown", ref = "crown", kind = "system" }, { role = "payee", ref = "{payee}", kind = "personal" }]
-transaction = { at = "date", from = "crown", to = "payee", amount = "amount", source = "grant" }
-`
-	rows := "date,amount,payee\n1066-10-14,100,odo\n1500-06-01,250,thomas\n" + time.Now().UTC().Format(time.DateOnly) + ",50,anna\n"
-	for path, text := range map[string]string{mapping: columns, data: rows} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	code, _, said := exchequer(t, "import", "--mapping", mapping, data)
-	if code != 1 || !strings.Contains(said, `old.csv:2: column "date" (date): "1066-10-14"`) || !strings.Contains(said, "import --oldest 1066-10-14") {
-		t.Errorf("import = %d, %s, want the line, the date and what to do", code, said)
-	}
-	if code, _, said := exchequer(t, "import", "--oldest", "1066", "--mapping", mapping, data); code != 1 || !strings.Contains(said, "--oldest: ") {
-		t.Errorf("import with a limit that is no date = %d, %s", code, said)
-	}
-	code, out, said := exchequer(t, "import", "--oldest", "1066-10-14", "--mapping", mapping, data)
-	if code != 0 || !strings.Contains(out, "3 transactions, 6 postings") || !strings.Contains(out, "2 day snapshots") {
-		t.Errorf("import with the limit = %d, %s%s, want three transactions and a snapshot for each past day with one", code, out, said)
 	}
 }

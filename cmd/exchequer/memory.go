@@ -8,25 +8,24 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// Of the memory that a container may use, the garbage collector is told to stay
-// within these shares. The rest is for what it does not count, and for a server
-// in the same container.
+// Shares of a container's memory that the garbage collector should stay within.
+// The rest is for memory that it does not count, and for an embedded Postgres.
 const (
 	memoryShare         = 0.6
 	memoryShareEmbedded = 0.4
 )
 
-// limitMemory makes the garbage collector work harder before a limit of the
-// container ends the process. It does nothing where there is no such limit, or
-// where GOMEMLIMIT says another.
+// limitMemory sets the garbage collector's memory limit to a share of the
+// container's, so that the kernel does not kill the process. It does nothing if
+// the container has no limit or GOMEMLIMIT is set.
 func limitMemory(log *slog.Logger, container memlimit.Provider, share float64) {
 	if _, given := os.LookupEnv("GOMEMLIMIT"); given {
 		return
 	}
-	// No limit, no cgroups, or none that can be read: all of them leave it off.
+	// The error means no limit, no cgroups, or cgroups that cannot be read.
 	of, err := container()
 	if err != nil {
-		log.Debug("no memory limit of a container is known", "reason", err)
+		log.Debug("the container's memory limit is unknown", "reason", err)
 		return
 	}
 	soft := int64(float64(of) * share)
@@ -34,7 +33,7 @@ func limitMemory(log *slog.Logger, container memlimit.Provider, share float64) {
 	log.Info("memory is limited softly", "bytes", soft, "container", of)
 }
 
-// shareOfMemory is the program's part of the container's memory.
+// shareOfMemory returns the program's share of the container's memory.
 func shareOfMemory(embedded bool) float64 {
 	if embedded {
 		return memoryShareEmbedded

@@ -12,11 +12,11 @@ import (
 	"exchequer/web"
 )
 
-// metricsConnections is enough for some scrapers and people who look.
+// metricsConnections is enough for a few scrapers and browsers.
 const metricsConnections = 64
 
-// serveMetrics serves the registry on the address that is for it alone, until
-// end is called. Without such an address it does nothing, and address is empty.
+// serveMetrics serves the registry on MetricsListen until end is called. If that
+// is empty, it does nothing and returns an empty address.
 func (f serverFlags) serveMetrics(ctx context.Context, registry *prometheus.Registry, log *slog.Logger) (address string, end func(), err error) {
 	if f.MetricsListen == "" {
 		return "", func() {}, nil
@@ -41,13 +41,13 @@ func (f serverFlags) serveMetrics(ctx context.Context, registry *prometheus.Regi
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if server.Shutdown(ending) != nil {
-			_ = server.Close() // a scraper that is slow at the very end
+			_ = server.Close() // cuts slow scrapers off
 		}
 		<-ended
 	}, nil
 }
 
-// poolMetrics registers what the pool of connections to Postgres does.
+// poolMetrics registers the metrics of the pool of connections to Postgres.
 func poolMetrics(registry prometheus.Registerer, pool *pgxpool.Pool) {
 	const prefix = "exchequer_postgres_pool_"
 	gauge := func(name, help string, value func(*pgxpool.Stat) int32) {

@@ -10,7 +10,7 @@ import (
 type migrateCommand struct{ databaseFlags }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) (err error) {
-	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{migrate: true, share: true, patient: true})
+	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{migrate: true, share: true, noTimeout: true})
 	if err != nil {
 		return err
 	}

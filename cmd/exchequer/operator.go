@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// operatorFlags say which server to ask, and as whom.
+// operatorFlags name the server to call, and the operators' token.
 type operatorFlags struct {
 	serverFlag
 	OperatorToken     string `name:"operator-token" env:"EXCHEQUER_OPERATOR_TOKEN" help:"The token that the server was started with; belongs in the environment, which others cannot see."`
@@ -23,16 +23,16 @@ type operatorFlags struct {
 }
 
 const (
-	operatorPatience = 10 * time.Second
-	answerLimit      = 4 << 20
+	operatorTimeout = 10 * time.Second
+	answerLimit     = 4 << 20
 )
 
-// call asks a path below /api/v1/cache and reads the answer into to, or prints
-// it where it is wanted as it is.
+// call sends a request to a path below /api/v1/cache and decodes the answer into
+// to. With --json it also prints the answer as it is.
 func (f operatorFlags) call(ctx context.Context, s streams, method, path string, query url.Values, body, to any) error {
-	ctx, cancel := context.WithTimeout(ctx, operatorPatience)
+	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 	defer cancel()
-	answer, err := f.ask(ctx, method, path, query, body)
+	answer, err := f.send(ctx, method, path, query, body)
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,9 @@ func (f operatorFlags) call(ctx context.Context, s streams, method, path string,
 	return nil
 }
 
-// ask sends a request and returns the answer to it if that is a good one.
-func (f operatorFlags) ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
+// send sends a request and returns the body of the answer. Any status but 200 is
+// an error.
+func (f operatorFlags) send(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
 	token, err := secret("EXCHEQUER_OPERATOR_TOKEN", f.OperatorToken, f.OperatorTokenFile)
 	if err != nil {
 		return nil, err
@@ -73,10 +74,10 @@ func (f operatorFlags) ask(ctx context.Context, method, path string, query url.V
 	}
 	request, err := http.NewRequestWithContext(ctx, method, address, sent)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: want an address such as http://127.0.0.1:8080: %w", f.Server, err)
+		return nil, fmt.Errorf("call %s: want an address such as http://127.0.0.1:8080: %w", f.Server, err)
 	}
 	if request.URL.Host == "" {
-		return nil, fmt.Errorf("ask %s: want an address such as http://127.0.0.1:8080", f.Server)
+		return nil, fmt.Errorf("call %s: want an address such as http://127.0.0.1:8080", f.Server)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	if body != nil {
@@ -90,7 +91,7 @@ func (f operatorFlags) ask(ctx context.Context, method, path string, query url.V
 		}
 		var failed *url.Error
 		if errors.As(err, &failed) {
-			err = failed.Err // without the address, which is said before it
+			err = failed.Err // without the address, which the message has already
 		}
 		return nil, fmt.Errorf("%s does not answer: %w (is exchequer serve running there? --server or EXCHEQUER_SERVER names another)", f.Server, err)
 	}
@@ -98,10 +99,10 @@ func (f operatorFlags) ask(ctx context.Context, method, path string, query url.V
 		return response.Body, nil
 	}
 	defer response.Body.Close()
-	return nil, f.refused(response)
+	return nil, f.responseError(response)
 }
 
-// A problem is a refusal, as in RFC 9457.
+// A problem is a problem document of RFC 9457.
 type problem struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
@@ -111,10 +112,10 @@ type problem struct {
 	} `json:"errors"`
 }
 
-// refused returns why the server did not do what it was asked, and what helps.
-func (f operatorFlags) refused(response *http.Response) error {
+// responseError returns an error with the reason of an answer, and what to do.
+func (f operatorFlags) responseError(response *http.Response) error {
 	var p problem
-	text, _ := io.ReadAll(io.LimitReader(response.Body, answerLimit)) // what there is of it
+	text, _ := io.ReadAll(io.LimitReader(response.Body, answerLimit)) // the part that arrived
 	why := ""
 	if json.Unmarshal(text, &p) == nil && (p.Detail != "" || p.Title != "") {
 		why = ": " + cmp.Or(p.Detail, p.Title)

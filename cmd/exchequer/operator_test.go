@@ -28,7 +28,7 @@ func answering(t *testing.T, status int, body string, header ...string) string {
 	return s.URL
 }
 
-func TestOperatorsAreToldWhatToDo(t *testing.T) {
+func TestErrorsTellOperatorsWhatToDo(t *testing.T) {
 	const end = `{"done":1,"of":2,"memo":"stats","key":"stats::"}` + "\n"
 	for name, c := range map[string]struct {
 		status int
@@ -97,13 +97,13 @@ func TestNumbersAreWrittenForPeople(t *testing.T) {
 	for seconds, want := range map[cache.Seconds]string{
 		0: "0 s", 0.000123: "123 µs", 0.0123456: "12.3 ms", 0.9999: "1 s", 59.94: "59.9 s", 30: "30 s", 600: "10 min", 7200: "2 h", 604800: "7 days", 216000: "2.5 days",
 	} {
-		if got := span(seconds); got != want {
-			t.Errorf("span(%v) = %q, want %q", seconds, got, want)
+		if got := formatSeconds(seconds); got != want {
+			t.Errorf("formatSeconds(%v) = %q, want %q", seconds, got, want)
 		}
 	}
 	for bytes, want := range map[int64]string{1023: "1023 B", 1536: "1.5 KiB", 64 << 20: "64.0 MiB", 3 << 30: "3.0 GiB"} {
-		if got := size(bytes); got != want {
-			t.Errorf("size(%d) = %q, want %q", bytes, got, want)
+		if got := formatBytes(bytes); got != want {
+			t.Errorf("formatBytes(%d) = %q, want %q", bytes, got, want)
 		}
 	}
 }

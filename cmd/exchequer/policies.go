@@ -12,7 +12,7 @@ import (
 	"exchequer/cache"
 )
 
-// policies is a flag that may be repeated.
+// policies is the value of a flag that may be repeated.
 type policies map[string]cache.Policy
 
 // Decode implements kong.MapperValue.
@@ -37,7 +37,7 @@ func (p *policies) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// text is what the policies override, written as they are given.
+// text returns the policies in the syntax of the flag.
 func (p policies) text() string {
 	var all []string
 	for _, memo := range slices.Sorted(maps.Keys(p)) {

@@ -16,8 +16,8 @@ import (
 	"exchequer/ledger/native"
 )
 
-// progress shows how far an import has come: a bar on a terminal, a line every
-// few seconds elsewhere.
+// progress shows the progress of an import: a bar on a terminal, a line every few
+// seconds elsewhere.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -42,13 +42,13 @@ func (p *progress) show(rows, done, total int64, file string) {
 		if p.bar == nil {
 			size := total
 			if size == 0 {
-				size = -1 // a pipe: nobody knows how long it is
+				size = -1 // a pipe has no length
 			}
 			p.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(p.out),
 				progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30),
 				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 		}
-		_ = p.bar.Set64(done) // only the picture of the progress
+		_ = p.bar.Set64(done) // an error of the bar must not fail an import
 		p.bar.Describe(fmt.Sprintf("%d rows, %.0f/s", rows, rate))
 		return
 	}
@@ -72,7 +72,7 @@ func (p *progress) end() {
 	}
 }
 
-// sorted goes through a map in the order of its keys.
+// sorted iterates over a map in the order of its keys.
 func sorted[V any](m map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, key := range slices.Sorted(maps.Keys(m)) {

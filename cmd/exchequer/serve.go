@@ -26,14 +26,14 @@ import (
 // serverFlags are what serve and demo share.
 type serverFlags struct {
 	Listen         string         `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
-	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" help:"Address to serve /metrics on, and there alone (default: with the pages)."`
-	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" help:"Connections at a time; one more closes that which has been idle longest. 0: no limit."`
+	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" help:"Separate address to serve /metrics on (default: that of the pages)."`
+	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
 	Tenant         string         `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
 	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
-	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are believed."`
-	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"How long the numbers of a memo serve: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
+	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
+	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
-	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still taken at shutdown, while /readyz says no already."`
+	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still accepted at shutdown, while /readyz already fails."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
 	tokenFlags
@@ -65,17 +65,17 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, endTracing(tracing)) }()
-	db, err := c.openPatiently(ctx, log, access{tracer: tracing.Queries()}, listener)
+	db, err := c.openWithRetry(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, running{s, log, token, listener, db, shared, tracing, nil})
+	return c.serve(ctx, server{s, log, token, listener, db, shared, tracing, nil})
 }
 
-// listen takes the address before anything else is started, so that a second
-// server is told so at once. Browsers that come before the first page can be
-// drawn wait for it.
+// listen opens the listener. It is called before anything else is started, so
+// that a second server on the address fails at once. Connections made before the
+// server accepts them wait.
 func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
@@ -85,27 +85,27 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-// running is what a server runs with.
-type running struct {
+// A server is what serve runs with.
+type server struct {
 	streams    streams
 	log        *slog.Logger
-	token      string // the operators'
+	token      string // the operators' token
 	listener   net.Listener
 	db         *database
 	shared     sharedCache
 	tracing    *telemetry.Tracing
-	background func(context.Context, *ledger.Ledger) // runs beside it, and may write; may be nil
+	background func(context.Context, *ledger.Ledger) // runs while it serves, and may write; may be nil
 }
 
-// serve answers requests until ctx ends, then lets requests, background work
-// and producers end in that order.
-func (f serverFlags) serve(ctx context.Context, r running) (err error) {
+// serve answers requests until ctx ends. Then it waits for requests, background
+// work and producers to end, in that order.
+func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	limitMemory(r.log, memlimit.FromCgroup, shareOfMemory(r.db.embedded != nil))
 	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
 	if err != nil {
 		return err
 	}
-	var leaving atomic.Bool
+	var shuttingDown atomic.Bool
 	registry := telemetry.NewRegistry()
 	poolMetrics(registry, r.db.Pool)
 	metrics, endMetrics, err := f.serveMetrics(ctx, registry, r.log)
@@ -130,7 +130,7 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 		OperatorToken:  r.token,
 		Leaving:        ctx,
 		Settings:       settings.get,
-		Ready:          readiness(r.db, &leaving),
+		Ready:          readiness(r.db, &shuttingDown),
 		Log:            r.log,
 		Registry:       registry,
 		MetricsApart:   metrics != "",
@@ -146,27 +146,27 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	}
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
 		"policies", f.Policies.text(), "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
-	server := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
-	server.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
-	web.LimitConnections(server, f.MaxConnections)
-	var coming arrivals
-	coming.watch(server)
+	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
+	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
+	web.LimitConnections(httpServer, f.MaxConnections)
+	var pending pendingConns
+	pending.track(httpServer)
 
 	working, stopWork := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer stopWork()
-	work.Go(func() { r.db.keep(working, r.log) })
+	work.Go(func() { r.db.keepRunning(working, r.log) })
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
-	work.Go(func() { settings.keep(working, r.log) })
-	written := newWrites(memos.Cache, r.log, registry)
-	work.Go(func() { written.listen(working, r.db.Config().ConnConfig) })
+	work.Go(func() { settings.refresh(working, r.log) })
+	writes := newInvalidator(memos.Cache, r.log, registry)
+	work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
 	if r.background != nil {
-		work.Go(func() { r.background(working, ledger.New(r.db.Pool, written.touched)) })
+		work.Go(func() { r.background(working, ledger.New(r.db.Pool, writes.onChange)) })
 	}
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(r.listener) }()
+	go func() { served <- httpServer.Serve(r.listener) }()
 	fmt.Fprintf(r.streams.err, "\n  Exchequer is ready at http://%s\n\n", r.listener.Addr())
 
 	select {
@@ -175,35 +175,35 @@ func (f serverFlags) serve(ctx context.Context, r running) (err error) {
 	case <-ctx.Done():
 	}
 	r.log.Info("shutting down", "because", context.Cause(ctx))
-	// Whoever sends requests here learns it first, and sends them elsewhere.
-	leaving.Store(true)
-	server.SetKeepAlivesEnabled(false)
+	// Fail /readyz first, so that load balancers send requests elsewhere.
+	shuttingDown.Store(true)
+	httpServer.SetKeepAlivesEnabled(false)
 	time.Sleep(f.Linger)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
 	defer cancel()
 	r.listener.Close()
 	<-served
-	coming.wait(ending)
-	if stop := server.Shutdown(ending); stop != nil {
-		err = errors.Join(err, fmt.Errorf("requests were still open after %s: %w", f.Drain, stop), server.Close())
+	pending.wait(ending)
+	if stop := httpServer.Shutdown(ending); stop != nil {
+		err = errors.Join(err, fmt.Errorf("requests were still open after %s: %w", f.Drain, stop), httpServer.Close())
 	}
 	return err
 }
 
-var errLeaving = errors.New("this process is shutting down")
+var errShuttingDown = errors.New("this process is shutting down")
 
-// readiness is what must be there before a load balancer sends requests.
-func readiness(db *database, leaving *atomic.Bool) []web.Check {
+// readiness returns the checks of /readyz.
+func readiness(db *database, shuttingDown *atomic.Bool) []web.Check {
 	return []web.Check{
 		{Name: "shutdown", Missing: "send requests elsewhere", Check: func(context.Context) error {
-			if leaving.Load() {
-				return errLeaving
+			if shuttingDown.Load() {
+				return errShuttingDown
 			}
 			return nil
 		}},
 		{Name: "database", Missing: "see that Postgres runs and can be reached", Check: db.Ping, Spared: true},
 		{Name: "schema", Missing: "run exchequer migrate", Check: func(ctx context.Context) error {
-			// A database that does not answer is the other check's business.
+			// A database that does not answer fails the check above.
 			if err := postgres.Check(ctx, db.Pool); errors.Is(err, postgres.ErrNotMigrated) {
 				return err
 			}
@@ -230,7 +230,7 @@ func startTracing(ctx context.Context, log *slog.Logger) (*telemetry.Tracing, er
 	return telemetry.StartTracing(ctx, os.Getenv, version, log)
 }
 
-// endTracing sends the last spans, unless the collector takes too long.
+// endTracing sends the last spans, and gives up after 3 s.
 func endTracing(tracing *telemetry.Tracing) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()

@@ -10,21 +10,21 @@ import (
 	"exchequer/ledger"
 )
 
-// settings are the ledger's, kept in memory for the pages. An import into a
-// ledger that is being served may write them for the first time, so they are
-// looked at again.
+// settings holds the ledger's settings in memory for the pages. They are read
+// again every 30 s, since an import into a ledger that is being served may write
+// them for the first time.
 type settings struct {
-	record *ledger.Ledger
-	known  atomic.Pointer[ledger.Settings]
+	record  *ledger.Ledger
+	current atomic.Pointer[ledger.Settings]
 }
 
 func newSettings(ctx context.Context, record *ledger.Ledger) (*settings, error) {
 	s := &settings{record: record}
-	s.known.Store(&ledger.Settings{Name: "An empty ledger", Decimals: 2})
+	s.current.Store(&ledger.Settings{Name: "An empty ledger", Decimals: 2})
 	return s, s.read(ctx)
 }
 
-func (s *settings) get() ledger.Settings { return *s.known.Load() }
+func (s *settings) get() ledger.Settings { return *s.current.Load() }
 
 func (s *settings) read(ctx context.Context) error {
 	switch found, err := s.record.Settings(ctx); {
@@ -33,12 +33,13 @@ func (s *settings) read(ctx context.Context) error {
 	case err != nil:
 		return err
 	default:
-		s.known.Store(&found)
+		s.current.Store(&found)
 		return nil
 	}
 }
 
-func (s *settings) keep(ctx context.Context, log *slog.Logger) {
+// refresh reads the settings again every 30 s until ctx ends.
+func (s *settings) refresh(ctx context.Context, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,7 +47,7 @@ func (s *settings) keep(ctx context.Context, log *slog.Logger) {
 		case <-time.After(30 * time.Second):
 		}
 		if err := s.read(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "the ledger's settings could not be read", "error", err)
+			log.WarnContext(ctx, "reading the ledger's settings failed", "error", err)
 		}
 	}
 }

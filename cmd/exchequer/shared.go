@@ -13,7 +13,8 @@ import (
 	"exchequer/cache/redisstore"
 )
 
-// sharedCacheFlags say what the processes of a fleet share their cache in.
+// sharedCacheFlags name the Redis in which the processes of a fleet share their
+// cache.
 type sharedCacheFlags struct {
 	RedisURL     string `name:"redis-url" env:"REDIS_URL" help:"Redis to share the cache in: one server, a Sentinel group or a Cluster (docs/operations.md); one with a password belongs in the environment. Without it the cache is this process's own."`
 	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" type:"path" help:"File that holds the address of Redis."`
@@ -30,13 +31,13 @@ type sharedCacheFlags struct {
 	RedisKeyFile  string `name:"redis-key-file" env:"REDIS_KEY_FILE" type:"path" help:"Key of our own certificate (PEM)."`
 }
 
-// A sharedCache is what a fleet shares its cache in.
+// A sharedCache is the configuration of the shared cache.
 type sharedCache struct {
-	options *redis.UniversalOptions // nil: nothing, the cache is the process's own
+	options *redis.UniversalOptions // nil: the cache is the process's own
 	tenant  string
 }
 
-// shared checks the flags and returns what they say.
+// shared checks the flags and returns the configuration.
 func (f sharedCacheFlags) shared(tenant string) (sharedCache, error) {
 	s := sharedCache{tenant: tenant}
 	if err := redisstore.CheckTenant(tenant); err != nil {
@@ -64,10 +65,10 @@ func (f sharedCacheFlags) shared(tenant string) (sharedCache, error) {
 	return s, access.Grant(&options)
 }
 
-// An openCache is a cache with what it stands on.
+// An openCache is a cache with its store.
 type openCache struct {
 	*cache.Cache
-	redis string // its mode; "memory": none
+	redis string // its mode, "memory" if there is none
 	close func(context.Context) error
 }
 
@@ -83,7 +84,7 @@ func (s sharedCache) open(ctx context.Context, db *pgxpool.Pool, d cache.Deps) (
 		c := cache.New(d)
 		return openCache{c, "memory", c.Close}, nil
 	}
-	logging.Disable() // of the library, whose lines are not in our form; the cache logs outages itself
+	logging.Disable() // go-redis logs in a format of its own; the cache logs outages itself
 	driver := redisstore.New(*s.options, d.Space)
 	failover := cache.NewFailover(driver, d.Log)
 	d.Store = failover

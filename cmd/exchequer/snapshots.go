@@ -9,12 +9,12 @@ import (
 	"exchequer/aggregates"
 )
 
-// snapshots makes the day snapshots that the import has left to be made.
+// snapshots makes the day snapshots that the import has made necessary.
 func snapshots(ctx context.Context, s streams, db *database) error {
 	began := time.Now()
 	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, began)
 	if err != nil {
-		return fmt.Errorf("the import is whole, but its day snapshots are not made (serve makes them again): %w", err)
+		return fmt.Errorf("the import is complete, but making its day snapshots failed (serve will make them): %w", err)
 	}
 	if made > 0 {
 		fmt.Fprintf(s.out, "%d day snapshots made in %.1f s\n", made, time.Since(began).Seconds())
@@ -22,8 +22,8 @@ func snapshots(ctx context.Context, s streams, db *database) error {
 	return nil
 }
 
-// keepSnapshots makes the missing day snapshots, at once and then every few
-// minutes, which is soon enough after midnight and after a late posting.
+// keepSnapshots makes missing day snapshots, at once and then every few minutes,
+// which is soon enough after midnight and after an append into the past.
 func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
 	const every = 5 * time.Minute
 	for {

@@ -12,22 +12,22 @@ import (
 	"exchequer/web"
 )
 
-// warmCommand has a running server bring its cache up to date.
+// warmCommand makes a running server bring its cache up to date.
 type warmCommand struct {
 	operatorFlags
 	Memos []string `arg:"" optional:"" name:"memo" help:"Names of memos; all without any."`
 }
 
-// warmPatience is longer than any server takes.
-const warmPatience = 20 * time.Minute
+// warmTimeout is longer than a server may take.
+const warmTimeout = 20 * time.Minute
 
-// Run prints each key as it is done with. One that fails does not keep it from
-// the others, but makes the end a failure.
+// Run prints each key when it is done. A key that fails does not end the warming,
+// but makes the command fail.
 func (c warmCommand) Run(ctx context.Context, s streams) error {
-	ctx, cancel := context.WithTimeout(ctx, warmPatience)
+	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
 	began := time.Now()
-	answer, err := c.ask(ctx, "POST", "warm", nil, map[string]any{"memos": append([]string{}, c.Memos...)})
+	answer, err := c.send(ctx, "POST", "warm", nil, map[string]any{"memos": append([]string{}, c.Memos...)})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c warmCommand) Run(ctx context.Context, s streams) error {
 			return fmt.Errorf("warm: %d of %d keys are not up to date", *line.Failed, of)
 		default:
 			if !c.JSON {
-				fmt.Fprintf(s.out, "%d keys are up to date after %s\n", of, span(cache.SecondsOf(time.Since(began))))
+				fmt.Fprintf(s.out, "%d keys are up to date after %s\n", of, formatSeconds(cache.SecondsOf(time.Since(began))))
 			}
 			return nil
 		}

@@ -17,7 +17,7 @@ type Bars struct {
 // A Bar is one value. Class gives its colour.
 type Bar struct {
 	Name    string
-	Note    string // after the name, quiet
+	Note    string // after the name, less prominent
 	Written string // the value, for people
 	Value   float64
 	Class   string
@@ -68,8 +68,8 @@ func (b Bars) draw(s *svg, f frame) {
 	s.path("zero", zero.String())
 }
 
-// Inline is a short bar within a line of text or a row of a table, for a share
-// of the largest.
+// Inline draws a short bar within a line of text or a row of a table, for a share
+// of the largest value.
 func Inline(share float64) templ.Component {
 	share = min(max(finite(share), 0), 1)
 	return templ.Raw(`<svg class="inbar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><path d="` +

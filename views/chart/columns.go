@@ -7,19 +7,19 @@ import (
 	"github.com/a-h/templ"
 )
 
-// Columns is a column chart: one column a value, from the line of zero.
+// Columns is a column chart with one column a value, from the zero line.
 type Columns struct {
 	Title, Desc string
 	Values      []Column
-	Labels      func(width float64) []Label // along the foot, for a plot so wide
+	Labels      func(width float64) []Label // below the plot, for its width
 	Ticks       Ticks
 	Least       float64 // smallest step between ticks: 1 for what is counted
 	Mark        *Mark   // a line that names a place
 	Joined      bool    // columns touch, as in a histogram
-	Empty       string  // what to say without values
+	Empty       string  // text if there are no values
 }
 
-// A Column is one value. A partial one is pale and named, as is a broken one.
+// A Column is one value. A partial or broken one is pale and has a name.
 type Column struct {
 	Value   float64
 	Tip     string // the exact value, for people
@@ -27,14 +27,14 @@ type Column struct {
 	Written string // the value, written over the column where it is broken
 }
 
-// A Label stands under a place of the foot, in columns from the left.
+// A Label is a text below the plot, at a distance from the left in columns.
 type Label struct {
 	At     float64
 	Text   string
 	Anchor string // "", "m" or "e"
 }
 
-// A Mark is an upright line with a name.
+// A Mark is a vertical line with a name.
 type Mark struct {
 	At   float64
 	Text string
@@ -69,7 +69,7 @@ func (c Columns) draw(s *svg, f frame) {
 	f.right = axisWidth(labels)
 	notes := c.notes(f, values, limit)
 	for _, n := range notes {
-		f.top = max(f.top, n.y+8) // a second line of notes needs room
+		f.top = max(f.top, n.y+8) // room for a second line of notes
 	}
 	sc := newScale(f, drawn, 4, c.Least)
 	s.open(f, c.Title, c.Desc)
@@ -135,7 +135,7 @@ func (c Columns) columns(s *svg, f frame, sc scale, values []float64, limit floa
 	s.path("cut", breaks.String())
 }
 
-// A note is a label over the plot, and the room that it takes.
+// A note is a label over the plot, with its extent.
 type note struct {
 	x, y     float64
 	class    string
@@ -143,8 +143,8 @@ type note struct {
 	from, to float64
 }
 
-// notes are the names of what is broken and of what is partial, side by side
-// and, where they would touch, in a second line.
+// notes returns the names of broken and partial columns, side by side. A name that
+// would touch its neighbour goes to a second line.
 func (c Columns) notes(f frame, values []float64, limit float64) []note {
 	step := f.plotWidth() / float64(len(values))
 	var notes []note

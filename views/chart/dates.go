@@ -2,9 +2,9 @@ package chart
 
 import "time"
 
-// DateLabels are short dates along a foot of columns that each begin at a
-// time: days, Mondays, then months, then years, as many as fit without
-// touching. The month, or the year, is named where it changes.
+// DateLabels returns short dates below columns that each begin at a time: days,
+// Mondays, months or years, the densest that fit without touching. The month, or
+// the year, is named where it changes.
 func DateLabels(starts []time.Time, bucket string) func(width float64) []Label {
 	return func(width float64) []Label {
 		if len(starts) == 0 {
@@ -20,7 +20,7 @@ func DateLabels(starts []time.Time, bucket string) func(width float64) []Label {
 	}
 }
 
-// A density says at which columns there are labels, and how they are written.
+// A density defines which columns have labels, and their format.
 type density struct {
 	at          func(i int, t, before time.Time) bool
 	first, next string // with and without the larger unit
@@ -57,14 +57,15 @@ func densities(bucket string) []density {
 	return list
 }
 
-// labels reports whether they fit, and whether there are at least two, or all.
+// labels returns the labels of a density, and whether they fit and are at least
+// two, or all.
 func (d density) labels(starts []time.Time, step, width float64) ([]Label, bool) {
 	var labels []Label
 	end, named := -8.0, 0
 	for i, t := range starts {
 		before := starts[max(i-1, 0)]
 		if i == 0 {
-			before = t.AddDate(0, 0, -1) // a period that begins with a month names it
+			before = t.AddDate(0, 0, -1) // a period that begins with a month has its name
 		}
 		if !d.at(i, t, before) {
 			continue
@@ -81,7 +82,7 @@ func (d density) labels(starts []time.Time, step, width float64) ([]Label, bool)
 		}
 		if x+w > width+40 || x < end+8 {
 			if len(labels) > 0 && x >= end+8 {
-				continue // the last one would stand beyond the plot
+				continue // the last one would be outside the plot
 			}
 			return nil, false
 		}

@@ -7,10 +7,10 @@ import (
 	"github.com/a-h/templ"
 )
 
-// shades is how many levels a heatmap has above nothing.
+// shades is the number of levels of a heatmap above zero.
 const shades = 8
 
-// Heatmap is a grid of shades: a row, with its name, over columns.
+// Heatmap is a grid of shades, whose rows have names.
 type Heatmap struct {
 	Title, Desc string
 	Rows        []HeatRow
@@ -47,7 +47,7 @@ func (h Heatmap) draw(s *svg, f frame) {
 			values = append(values, c.Value)
 		}
 	}
-	h.Peak = min(h.Peak, outliers(values)) // a few that tower do not pale the rest
+	h.Peak = min(h.Peak, outliers(values)) // a few outliers must not make the rest pale
 	f.left, f.right, f.top, f.bottom = 34, 0, 2, 22
 	row := f.plotHeight() / float64(len(h.Rows))
 	s.openGroup(f, h.Title, h.Desc)
@@ -69,7 +69,7 @@ func (h Heatmap) draw(s *svg, f frame) {
 	s.put(`</g>`)
 }
 
-// shade is 0 for nothing, and 1 to the number of shades for what there is.
+// shade returns 0 for zero, else a level from 1 to shades.
 func (h Heatmap) shade(v float64) int {
 	v = finite(v)
 	if v <= 0 {

@@ -21,7 +21,7 @@ type Lorenz struct {
 // A Point of a curve.
 type Point struct{ X, Y float64 }
 
-// Top names a place on the curve.
+// Top is a point on the curve with its text.
 type Top struct {
 	At   float64
 	Text string
@@ -81,8 +81,8 @@ func (l Lorenz) draw(s *svg, f frame) {
 	s.put(`</g>`)
 }
 
-// name writes the measure between equality and the curve where there is room,
-// else at the lower right, which a flat curve leaves free.
+// name writes the measure between equality and the curve if there is room, else
+// at the lower right, which a flat curve leaves free.
 func (l Lorenz) name(s *svg, f frame, sc scale, x func(float64) float64) {
 	if l.Name == "" {
 		return
@@ -97,8 +97,8 @@ func (l Lorenz) name(s *svg, f frame, sc scale, x func(float64) float64) {
 	s.text(x(1)-8, sc.y(0)-10, "e b", l.Name)
 }
 
-// top writes its line in the upper left, which every curve leaves free, and
-// leads from there to the place on the curve.
+// top writes its text in the upper left, which every curve leaves free, with a
+// line from there to the point on the curve.
 func (l Lorenz) top(s *svg, f frame, sc scale, x func(float64) float64) {
 	if l.Top == nil {
 		return
@@ -110,7 +110,7 @@ func (l Lorenz) top(s *svg, f frame, sc scale, x func(float64) float64) {
 	s.put(`<circle class="dot" cx="`, num(px), `" cy="`, num(py), `" r="4"/>`)
 }
 
-// at is the height of the curve, linear between its points.
+// at returns the height of the curve, linear between its points.
 func (l Lorenz) at(x float64) float64 {
 	for i := 1; i < len(l.Points); i++ {
 		a, b := l.Points[i-1], l.Points[i]

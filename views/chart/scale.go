@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Ticks writes the labels of a value axis, all in one unit.
+// Ticks formats the labels of a value axis, all in one unit.
 type Ticks func(values []float64) []string
 
 // A scale maps values to heights. Its ticks cover all values and contain zero.
@@ -16,14 +16,14 @@ type scale struct {
 	height   float64
 }
 
-// y is the height of a value; what is beyond the ticks is put at their end.
+// y returns the height of a value. A value beyond the ticks is at their end.
 func (s scale) y(v float64) float64 {
 	v = min(max(v, s.low), s.top)
 	return s.bottom - (v/(s.top-s.low)-s.low/(s.top-s.low))*s.height
 }
 
-// newScale covers zero and all values with about n steps of 1, 2, 2.5 or 5
-// times a power of ten, but none smaller than least.
+// newScale returns a scale that covers zero and all values with about n steps of
+// 1, 2, 2.5 or 5 times a power of ten, not smaller than least.
 func newScale(f frame, values []float64, n int, least float64) scale {
 	low, high := 0.0, 0.0
 	for _, v := range values {
@@ -46,7 +46,7 @@ func niceTicks(low, high float64, n int, least float64) []float64 {
 	return ticks
 }
 
-// niceStep is the step with which the ticks reach least beyond the values; of
+// niceStep returns the step whose ticks extend least beyond the values; among
 // equals, the one whose number of steps is nearest to n.
 func niceStep(low, high float64, n int, least float64) float64 {
 	rough := max(high/float64(n)-low/float64(n), least)
@@ -72,9 +72,9 @@ func niceStep(low, high float64, n int, least float64) float64 {
 	return best
 }
 
-// outliers returns the largest magnitude that is drawn to scale. A few values
-// that tower over all others, more than two and a half times, are beyond it;
-// their columns are broken.
+// outliers returns the largest magnitude that is drawn to scale. A few values more
+// than two and a half times above all others are beyond it: their columns are
+// broken.
 func outliers(values []float64) (limit float64) {
 	sorted := make([]float64, len(values))
 	for i, v := range values {

@@ -6,9 +6,9 @@ import (
 	"github.com/a-h/templ"
 )
 
-// Spark is the course of a number without axes, decoration beside the number
-// itself. Its height runs from the smallest to the largest value; one that does
-// not change is a level line.
+// Spark draws the course of a number without axes, as decoration beside the number
+// itself. It spans from the smallest to the largest value. A constant number is a
+// level line.
 func Spark(values []float64) templ.Component {
 	const width, height, margin = 120.0, 24.0, 2.0
 	if len(values) == 0 {

@@ -1,10 +1,9 @@
-// Package chart draws SVG from plain values. Each chart is drawn twice, for a
-// wide place and for a narrow one, with text sizes of their own; the style
-// sheet shows the one that fits its container. Colours are classes, so that
-// themes need no drawing of their own.
+// Package chart draws SVG from plain values. Each chart is drawn twice, wide and
+// narrow, with text sizes of their own. The style sheet shows the one that fits
+// its container. Colours are classes, so that all themes share a drawing.
 //
-// Nothing here fails: what is not a number is drawn as zero, no values at all
-// as an empty frame that says so.
+// Nothing here fails: NaN is drawn as zero, and a chart without values as an empty
+// frame with a text.
 package chart
 
 import (
@@ -18,11 +17,11 @@ import (
 	"github.com/a-h/templ"
 )
 
-// em is the largest size that the style sheet gives to text in a chart, in the
-// drawing's own units; widths of texts are reckoned by it.
+// em is the largest font size of the style sheet for text in a chart, in the
+// drawing's own units. Widths of texts are estimated from it.
 const em = 13
 
-// size of a drawing, and where its plot ends: the value axis is at the right.
+// A frame is the size of a drawing and the margins of its plot. The value axis is right of it.
 type frame struct {
 	name                     string
 	width, height            float64
@@ -38,7 +37,7 @@ var (
 	narrow = frame{name: "narrow", width: 320, height: 228, top: 24, right: 48, bottom: 22}
 )
 
-// both draws a chart for its two places.
+// both draws a chart wide and narrow.
 func both(draw func(s *svg, f frame), frames ...frame) templ.Component {
 	if len(frames) == 0 {
 		frames = []frame{wide, narrow}
@@ -56,7 +55,7 @@ func both(draw func(s *svg, f frame), frames ...frame) templ.Component {
 	})
 }
 
-// svg is the text of drawings.
+// An svg is the text of drawings.
 type svg struct{ strings.Builder }
 
 // open starts a drawing that is one stop of the tab key, at which the arrow
@@ -104,18 +103,18 @@ func (s *svg) path(class, d string) {
 	}
 }
 
-// hit is an unseen place that has a tip.
+// hit writes an invisible area that has a tip.
 func (s *svg) hit(x, y, w, h float64, tip string) {
 	s.put(`<path d="`, box(x, y, w, h), `" data-tip="`, escape(tip), `"/>`)
 }
 
-// empty says in an empty frame that there is nothing to draw.
+// empty draws an empty frame with a text.
 func (s *svg) empty(f frame, title, why string) {
 	s.start(f, `role="img"`, title, why)
 	s.text(f.width/2, f.height/2, "m", why)
 }
 
-// axis writes gridlines and the labels at the right; the line of zero is strong.
+// axis writes gridlines and the labels at the right. The zero line is strong.
 func (s *svg) axis(f frame, sc scale, labels []string) {
 	var grid, zero strings.Builder
 	for _, t := range sc.ticks {
@@ -134,7 +133,7 @@ func (s *svg) axis(f frame, sc scale, labels []string) {
 	s.put(`</g>`)
 }
 
-// axisWidth is the room that the labels of a value axis need.
+// axisWidth returns the width of the labels of a value axis.
 func axisWidth(labels []string) float64 {
 	width := 24.0
 	for _, l := range labels {
@@ -169,7 +168,7 @@ func finite(v float64) float64 {
 	return v
 }
 
-// TextWidth reckons how wide a label may become.
+// TextWidth returns an upper estimate of the width of a label.
 func TextWidth(label string) float64 {
 	return float64(len([]rune(label))) * em * 0.58
 }

@@ -14,12 +14,12 @@ import (
 )
 
 // A page is the bytes of an address, as they are and compressed. Each coding
-// is made when it is first asked for.
+// is made when it is first data for.
 type page struct {
 	version uint64
 	header  http.Header // shared by all answers, never changed
 	etag    string
-	due     time.Time // when the next refresh is there
+	due     time.Time // of the next refresh
 	plain   body
 	gzip    encoded
 	brotli  encoded
@@ -44,8 +44,8 @@ var (
 	varyEnc   = []string{"Accept-Encoding"}
 )
 
-// newPage takes bytes for good. The tag is weak: it stands for the same
-// content in all encodings.
+// newPage returns a page of plain, which the caller must not change afterwards.
+// The tag is weak, since it stands for the same content in all encodings.
 func newPage(header http.Header, plain []byte, due time.Time) *page {
 	sum := sha256.Sum256(plain)
 	p := &page{
@@ -59,9 +59,55 @@ func newPage(header http.Header, plain []byte, due time.Time) *page {
 	return p
 }
 
-// serve answers with the page, in the smallest encoding that the reader takes.
-// Drawn says that it was drawn for this reader.
-func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bool) {
+// respondCached answers with the page of a key and of its sources' versions,
+// which draw makes if it is not in memory. While a source is still being
+// computed, the page is drawn for this reader alone. If no source has a value,
+// the status is 503.
+func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageKey, sources []source, draw func() (*page, error)) error {
+	version := uint64(14695981039346656037)
+	settled, valued := true, false
+	for _, src := range sources {
+		settled = settled && src.settled()
+		valued = valued || src.failure() == nil
+		version = (version ^ src.version()) * 1099511628211
+	}
+	if !settled || !valued {
+		p, err := draw()
+		if err != nil {
+			return err
+		}
+		return s.respondUncached(w, r, p, valued)
+	}
+	p, drawn, err := s.pages.get(key, version, draw)
+	if err != nil {
+		return err
+	}
+	s.servePage(w, r, p, drawn)
+	return nil
+}
+
+// respondUncached answers with a page that nobody may keep. Valued reports
+// whether it shows any value.
+func (s *server) respondUncached(w http.ResponseWriter, r *http.Request, p *page, valued bool) error {
+	h := w.Header()
+	h["Content-Type"] = p.header["Content-Type"]
+	h["Cache-Control"] = noStore
+	h["Content-Length"] = p.plain.length
+	h["Server-Timing"] = []string{clock(s.Now())}
+	s.metrics.pages.WithLabelValues("incomplete").Inc()
+	if !valued {
+		h.Set("Retry-After", "5")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(p.plain.bytes)
+	}
+	return nil
+}
+
+// servePage answers with the page, in the smallest encoding that the reader
+// accepts. Drawn reports whether the page was drawn for this reader.
+func (s *server) servePage(w http.ResponseWriter, r *http.Request, p *page, drawn bool) {
 	now := s.Now()
 	h := w.Header()
 	for name, values := range p.header {
@@ -70,7 +116,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bo
 	if s.SharedCache {
 		seconds := max(0, int(p.due.Sub(now).Seconds()))
 		h["Cache-Control"] = []string{"public, max-age=0, must-revalidate, s-maxage=" + strconv.Itoa(seconds)}
-		h["Date"] = []string{now.UTC().Format(http.TimeFormat)} // with Age, how browsers behind it know the time
+		h["Date"] = []string{now.UTC().Format(http.TimeFormat)} // with Age, it gives browsers behind the cache our time
 	} else {
 		h["Cache-Control"] = noCache
 		h["Server-Timing"] = []string{clock(now)}
@@ -100,9 +146,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *page, drawn bo
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = w.Write(b.bytes) // a reader who left is no failure
+	_, _ = w.Write(b.bytes) // the reader may have left
 }
 
+// get returns the compressed body, which the first caller makes.
 func (q *encoded) get(e *encoder, plain []byte) *body {
 	if b := q.ready.Load(); b != nil {
 		return b
@@ -136,5 +183,6 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// clock tells a script our time in milliseconds, by which it corrects its own.
+// clock returns a Server-Timing value with our time in milliseconds, by which the
+// refresh script corrects the browser's.
 func clock(now time.Time) string { return "clock;dur=" + strconv.FormatInt(now.UnixMilli(), 10) }

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -19,16 +21,16 @@ import (
 // visits waits until so many visitors read cold pages that are being sent.
 func visits(t *testing.T, site *httptest.Server, want int) {
 	t.Helper()
-	colds := &site.Config.Handler.(*server).colds
+	streams := &site.Config.Handler.(*server).streams
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		n := 0
-		colds.mu.Lock()
-		for _, c := range colds.streams {
+		streams.mu.Lock()
+		for _, c := range streams.byKey {
 			if segments, _, _ := c.after(0); len(segments) > 0 {
-				n += c.visits
+				n += c.readers
 			}
 		}
-		colds.mu.Unlock()
+		streams.mu.Unlock()
 		if n == want {
 			return
 		}
@@ -168,7 +170,7 @@ func TestACrowdReadsWhyAPanelOfAColdPageIsMissing(t *testing.T) {
 			ended := make(chan struct{})
 			tn.activity = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error) {
 				if test.err != nil {
-					time.Sleep(2 * coldAfter)
+					time.Sleep(2 * streamAfter)
 					return nil, test.err
 				}
 				<-ended
@@ -211,5 +213,125 @@ func TestAColdPageThatPanicsIsAFailureForEachVisitor(t *testing.T) {
 	visitors.Wait()
 	if response, _ := ask(t, "GET", site.URL+"/healthz"); response.StatusCode != http.StatusOK {
 		t.Errorf("afterwards /healthz answers %d", response.StatusCode)
+	}
+}
+
+func TestShutdownLetsAColdPageEnd(t *testing.T) {
+	tn := newTown()
+	asked, release := make(chan struct{}), make(chan struct{})
+	activity := tn.activity
+	tn.activity = func(ctx context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
+		close(asked)
+		<-release
+		return activity(ctx, w, d)
+	}
+	server := tn.start(t)
+	body := make(chan string, 1)
+	go func() {
+		_, whole := ask(t, "GET", server.URL+"/economy")
+		body <- whole
+	}()
+	<-asked
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Config.Shutdown(context.Background()) }()
+	time.Sleep(100 * time.Millisecond)
+	close(release)
+	contains(t, <-body, `<section id="activity"`, "</html>")
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAColdPageSendsItsFrameAndEachPanelWhenItIsReady(t *testing.T) {
+	for _, accept := range []string{"identity", "gzip"} {
+		t.Run(accept, func(t *testing.T) {
+			tn := newTown()
+			overview, activity := make(chan struct{}), make(chan struct{})
+			produceOverview, produceActivity := tn.overview, tn.activity
+			tn.budget = 20 * time.Second
+			tn.overview = func(ctx context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
+				<-overview
+				return produceOverview(ctx, w, d)
+			}
+			tn.activity = func(ctx context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
+				<-activity
+				return produceActivity(ctx, w, d)
+			}
+			server := tn.start(t)
+			r, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/economy", http.NoBody)
+			r.Header.Set("Accept-Encoding", accept)
+			transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
+			response, err := transport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.Header.Get("Cache-Control") != "no-store" || response.Header.Get("Etag") != "" {
+				t.Errorf("a cold page may be kept: %v", response.Header)
+			}
+			var body io.Reader = response.Body
+			if accept == "gzip" {
+				if body, err = gzip.NewReader(response.Body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Each read ends only because the server sent what is looked for.
+			seen := &bytes.Buffer{}
+			reader := bufio.NewReader(io.TeeReader(body, seen))
+			until := func(text string) {
+				t.Helper()
+				for !strings.Contains(seen.String(), text) {
+					if _, err := reader.ReadByte(); err != nil {
+						t.Fatalf("before %q: %v", text, err)
+					}
+				}
+			}
+			until(`id="richest"`)
+			contains(t, seen.String(), `<template shadowrootmode="open">`, `<slot name="overview">`)
+			close(activity)
+			until(`<section id="activity"`)
+			if strings.Contains(seen.String(), `<section id="overview"`) {
+				t.Error("the overview came before it was computed")
+			}
+			close(overview)
+			until("</html>")
+			contains(t, seen.String(), `<section id="overview"`)
+
+			next, whole := ask(t, "GET", server.URL+"/economy")
+			if next.Header.Get("Etag") == "" || strings.Contains(whole, "shadowrootmode") {
+				t.Error("the next reader got a cold page too")
+			}
+		})
+	}
+}
+
+func TestAPanelPastTheBudgetIsStillComputing(t *testing.T) {
+	tn := newTown()
+	tn.budget = 200 * time.Millisecond
+	release := make(chan struct{})
+	tn.activity = func(ctx context.Context, _ cache.Window, _ aggregates.Days) (*aggregates.Activity, error) {
+		<-release // ignores its deadline
+		return nil, ctx.Err()
+	}
+	server := tn.start(t)
+	t.Cleanup(func() { close(release) })
+	start := time.Now()
+	response, body := ask(t, "GET", server.URL+"/economy")
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("the page took %s", took)
+	}
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	contains(t, body, "Still being computed", "8,214,906", "</html>")
+
+	alone, body := ask(t, "GET", server.URL+"/economy/activity")
+	if alone.StatusCode != http.StatusServiceUnavailable || alone.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("a page without any value: status %d, %s", alone.StatusCode, alone.Header.Get("Cache-Control"))
+	}
+	contains(t, body, "Still being computed")
+	program, _ := ask(t, "GET", server.URL+"/economy/activity.json")
+	if program.StatusCode != http.StatusServiceUnavailable || program.Header.Get("Retry-After") == "" {
+		t.Errorf("JSON without a value: status %d", program.StatusCode)
 	}
 }

@@ -104,3 +104,52 @@ func TestAnAccountThatIsKnownIsServedWhileTheDatabaseIsAway(t *testing.T) {
 		}
 	}
 }
+
+func TestAPeriodIsSentToTheNearest(t *testing.T) {
+	server := newTown().start(t)
+	for path, want := range map[string]string{
+		"/flow": "30", "/flow?days=": "30", "/flow?days=8": "7", "/market?days=1000": "365", "/health?days=all": "all", "/health?days=x": "30",
+		"/items/apple": "30", "/items/apple?days=0": "7", "/accounts/ada?days=99999999999999999999": "365",
+	} {
+		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
+		value, _ := decoded(t, body)["value"].(map[string]any)
+		period, _ := value["period"].(map[string]any)
+		if response.StatusCode != http.StatusOK || period["days"] != want {
+			t.Errorf("%s: status %d, %v days, want %s", path, response.StatusCode, period["days"], want)
+		}
+	}
+}
+
+func TestAnIDIsWhatTheLedgerCallsIt(t *testing.T) {
+	server := newTown().start(t)
+	for path, want := range map[string]string{
+		"/items/minecraft:diamond": "minecraft:diamond", "/items/unit%2FArts%20%26%20Culture?days=7": "unit/Arts & Culture",
+		"/accounts/caf%C3%A9": "café",
+	} {
+		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
+		value, _ := decoded(t, body)["value"].(map[string]any)
+		if response.StatusCode != http.StatusOK || value["id"] != want {
+			t.Errorf("%s: status %d, id %v, want %s", path, response.StatusCode, value["id"], want)
+		}
+	}
+}
+
+func TestNamesThatAreTriedOutBecomeNoKeys(t *testing.T) {
+	tn := newTown()
+	var runs atomic.Int64
+	account := tn.account
+	tn.account = func(ctx context.Context, w cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
+		runs.Add(1)
+		return account(ctx, w, q)
+	}
+	tn.known = func(_ context.Context, ref string) (bool, error) { return ref == "ada", nil }
+	server := tn.start(t)
+	for i := range 20 {
+		if response, _ := ask(t, "GET", fmt.Sprint(server.URL, "/api/v1/accounts/", i)); response.StatusCode != http.StatusNotFound {
+			t.Errorf("account %d: status %d", i, response.StatusCode)
+		}
+	}
+	if n := runs.Load(); n != 0 {
+		t.Errorf("20 unknown accounts caused %d producer runs", n)
+	}
+}

@@ -12,22 +12,22 @@ import (
 	"exchequer/web"
 )
 
-// A waitingRoom answers while there is no database to draw pages from: the
-// process lives, and is not ready.
+// A waitingRoom answers requests while the database cannot start: /healthz
+// succeeds, /readyz and the pages fail.
 type waitingRoom struct {
 	server   *http.Server
-	listener lent
+	listener keptOpen
 	served   chan error
 }
 
-// waitingConnections is how many may be open at the same time.
+// waitingConnections limits its open connections.
 const waitingConnections = 512
 
-// wait answers what comes to the listener until close.
-func wait(listener net.Listener, log *slog.Logger) *waitingRoom {
+// startWaitingRoom answers requests to the listener until close is called.
+func startWaitingRoom(listener net.Listener, log *slog.Logger) *waitingRoom {
 	w := &waitingRoom{
-		server:   web.Server(listener.Addr().String(), http.HandlerFunc(sayWaiting)),
-		listener: lent{listener.(*net.TCPListener)},
+		server:   web.Server(listener.Addr().String(), http.HandlerFunc(answerWaiting)),
+		listener: keptOpen{listener.(*net.TCPListener)},
 		served:   make(chan error, 1),
 	}
 	web.LimitConnections(w.server, waitingConnections)
@@ -36,7 +36,7 @@ func wait(listener net.Listener, log *slog.Logger) *waitingRoom {
 	return w
 }
 
-// close leaves the listener to the next server.
+// close ends the server and leaves the listener open for the next one.
 func (w *waitingRoom) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -49,12 +49,12 @@ func (w *waitingRoom) close() error {
 	return w.listener.SetDeadline(time.Time{})
 }
 
-// lent is a listener that stays open when its server closes it.
-type lent struct{ *net.TCPListener }
+// A keptOpen is a listener that stays open when its server closes it.
+type keptOpen struct{ *net.TCPListener }
 
-func (l lent) Close() error { return l.SetDeadline(time.Unix(1, 0)) } // wakes up Accept
+func (l keptOpen) Close() error { return l.SetDeadline(time.Unix(1, 0)) } // wakes up Accept
 
-func sayWaiting(w http.ResponseWriter, r *http.Request) {
+func answerWaiting(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -69,5 +69,5 @@ func sayWaiting(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "not ready\ndatabase: make room on its disk, which is full\n")
 		return
 	}
-	io.WriteString(w, "There are no numbers yet: the server has no room left on its disk. It goes on by itself as soon as there is some.\n")
+	io.WriteString(w, "There are no numbers yet: the server has no room left on its disk. It continues by itself as soon as there is some.\n")
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -39,5 +40,29 @@ func TestAValueThatCannotBeShownIsAnswered(t *testing.T) {
 				t.Errorf("a handler panicked:\n%s", log.String())
 			}
 		})
+	}
+}
+
+func TestJSONHasItsAgeAndUnits(t *testing.T) {
+	server := newTown().start(t)
+	for _, name := range []string{"overview", "inequality", "activity", "lorenz", "distribution", "wealth", "rhythm", "richest"} {
+		_, body := ask(t, "GET", server.URL+"/economy/"+name+".json?days=7")
+		var got struct {
+			Panel, Days, State string
+			AsOf, Next         time.Time
+			Money              struct{ Decimals int }
+			Columns            []struct{ Name, Unit string }
+			Value              any
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got.Panel != name || got.State != "fresh" || !got.Next.After(got.AsOf) || got.Money.Decimals != 2 ||
+			len(got.Columns) == 0 || got.Value == nil || got.Days != "7" {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if response, _ := ask(t, "GET", server.URL+"/economy/"+name); response.StatusCode != 200 {
+			t.Errorf("page of %s: %d", name, response.StatusCode)
+		}
 	}
 }

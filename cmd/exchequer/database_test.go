@@ -85,9 +85,9 @@ func setFull(t *testing.T, file string, full bool) {
 	}
 }
 
-// hears returns once the program has said something for the nth time, and calls
+// waitFor returns when the log has something for the nth time, and calls
 // meanwhile until then.
-func (s *serving) hears(t *testing.T, something string, times int, meanwhile func()) {
+func (s *serving) waitFor(t *testing.T, something string, times int, meanwhile func()) {
 	t.Helper()
 	for limit := time.Now().Add(90 * time.Second); strings.Count(s.said.String(), something) < times; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(limit) {
@@ -103,7 +103,7 @@ func TestAFullDiskEndsNothing(t *testing.T) {
 	setFull(t, full, true)
 	address := freeAddress(t)
 	c := startChildUnready(t, "", "serve", "--data-dir", dir, "--listen", address, "--log-format", "json", "--linger", "0s")
-	c.hears(t, "the disk is full", 1, func() {})
+	c.waitFor(t, "the disk is full", 1, func() {})
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503} {
 		status, body := get(t, "http://"+address+path)
 		if status != want || want == 503 && !strings.Contains(body, "disk") {
@@ -126,13 +126,13 @@ func TestAFullDiskEndsNothing(t *testing.T) {
 
 	setFull(t, full, true)
 	killPostgres(t, filepath.Join(dir, "postgres", "postmaster.pid"))
-	c.hears(t, "does not start; trying again", 2, page)
+	c.waitFor(t, "does not start; trying again", 2, page)
 	if _, body := get(t, c.url+"/readyz"); !strings.Contains(body, "database: ") {
 		t.Errorf("/readyz = %q, want that the database is missing", body)
 	}
 
 	setFull(t, full, false)
-	c.hears(t, "Postgres is back", 1, page)
+	c.waitFor(t, "Postgres is back", 1, page)
 	if status, body := get(t, c.url+"/readyz"); status != http.StatusOK || body != "ready\n" {
 		t.Errorf("/readyz = %d, %q, want that nothing is missing", status, body)
 	}
@@ -172,7 +172,7 @@ func TestARealFullDiskEndsNothing(t *testing.T) {
 	for range 20 { // each needs a new segment of the log
 		conn.Exec(t.Context(), "SELECT pg_switch_wal(); CREATE TABLE IF NOT EXISTS lost AS SELECT 1; INSERT INTO lost SELECT 1")
 	}
-	s.hears(t, "does not start; trying again", 2, page)
+	s.waitFor(t, "does not start; trying again", 2, page)
 	if !strings.Contains(s.said.String(), "the disk is full, make room on it") {
 		t.Errorf("it does not say that the disk is full:\n%s", s.said)
 	}
@@ -180,7 +180,7 @@ func TestARealFullDiskEndsNothing(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	s.hears(t, "Postgres is back", 1, page)
+	s.waitFor(t, "Postgres is back", 1, page)
 	again, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -212,11 +212,11 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-func TestTriesGoOnForEverWithAPauseThatIsBounded(t *testing.T) {
+func TestRetriesGoOnWithABoundedPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var pauses []time.Duration
-		err := tryAgain(ctx, func() error { return errors.New("no room") }, func(_ error, pause time.Duration) bool {
+		err := retry(ctx, func() error { return errors.New("no room") }, func(_ error, pause time.Duration) bool {
 			if pauses = append(pauses, pause); len(pauses) == 1000 {
 				cancel()
 			}

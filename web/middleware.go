@@ -1,0 +1,155 @@
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+)
+
+// A responseWriter records what is answered to a request, for the log and the
+// metrics.
+type responseWriter struct {
+	http.ResponseWriter
+	id     string
+	route  string
+	status int
+	bytes  int64
+	err    error  // why there is no answer, or only a part of one
+	stack  []byte // of a panic
+}
+
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *responseWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap returns the writer below, for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush sends what has been written so far.
+func (w *responseWriter) Flush() {
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // the reader may have left
+}
+
+// unwrap returns the responseWriter that instrument made, from below those of
+// other middleware.
+func unwrap(w http.ResponseWriter) *responseWriter {
+	for {
+		if found, ok := w.(*responseWriter); ok {
+			return found
+		}
+		w = w.(interface{ Unwrap() http.ResponseWriter }).Unwrap()
+	}
+}
+
+const bodyLimit = 64 << 10
+
+// fixedHeaders are the headers that all answers have. Their values are shared.
+var fixedHeaders = http.Header{
+	"Content-Security-Policy": {"default-src 'self'; object-src 'none'; base-uri 'none'; " +
+		"frame-ancestors 'none'; form-action 'self'"},
+	"X-Content-Type-Options":       {"nosniff"},
+	"Referrer-Policy":              {"same-origin"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+}
+
+// instrument returns h with a request id, the fixed headers, a limit on the body,
+// recovery of panics, the access log and the metrics.
+func (s *server) instrument(route string, h handler) http.Handler {
+	observe := s.metrics.route(route)
+	level := slog.LevelInfo
+	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" {
+		level = slog.LevelDebug // probes, every few seconds
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rw := &responseWriter{ResponseWriter: w, id: s.requestID(r), route: route}
+		header := w.Header()
+		for name, values := range fixedHeaders {
+			header[name] = values
+		}
+		header["X-Request-Id"] = []string{rw.id}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+		}
+		s.metrics.inFlight.Inc()
+		defer func() {
+			s.metrics.inFlight.Dec()
+			took := time.Since(start)
+			if rw.status == 0 {
+				rw.status = http.StatusOK // nothing was written: net/http sends 200
+			}
+			observe(r.Method, rw.status, took)
+			s.logRequest(level, rw, r, took)
+		}()
+		defer func() {
+			switch caught := recover(); {
+			case caught == nil:
+			case caught == http.ErrAbortHandler, rw.status != 0:
+				// It is too late for an error page. The reader must see that
+				// the answer is incomplete.
+				if caught != http.ErrAbortHandler {
+					rw.recordPanic(caught)
+				}
+				panic(http.ErrAbortHandler)
+			default:
+				s.fail(rw, r, rw.recordPanic(caught))
+			}
+		}()
+		if err := h(rw, r); err != nil {
+			if rw.status != 0 {
+				rw.err = fmt.Errorf("answer broken off: %w", err)
+				panic(http.ErrAbortHandler)
+			}
+			s.fail(rw, r, err)
+		}
+	})
+}
+
+// recordPanic keeps what was thrown for the log.
+func (w *responseWriter) recordPanic(caught any) error {
+	w.err, w.stack = fmt.Errorf("%w: %v", errPanic, caught), debug.Stack()
+	return w.err
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// requestID returns the id that a trusted proxy has sent, if it is valid, else a
+// new one.
+func (s *server) requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); validID(id) && s.proxies.sent(r) {
+		return id
+	}
+	return strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)
+}
+
+func validID(id string) bool {
+	if len(id) < 8 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		switch {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}

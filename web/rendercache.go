@@ -1,0 +1,80 @@
+package web
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/maypok86/otter/v2"
+
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// Bytes of memory for pages, and for documents of the API. Documents have many
+// more addresses, so they have a cache of their own: a program that reads all of
+// them evicts no page.
+const (
+	pageCacheBytes     = 16 << 20
+	documentCacheBytes = 8 << 20
+)
+
+// A pageKey identifies a page. Its parameters have few values each, so that
+// visitors cannot create keys at will.
+type pageKey struct {
+	name     string // the pattern of its address
+	choice   views.Choice
+	settings ledger.Settings
+}
+
+// A renderCache holds the newest page of each key, within a number of bytes.
+type renderCache struct{ slots *otter.Cache[pageKey, *slot] }
+
+// A slot holds the newest page of a key.
+type slot struct {
+	newest atomic.Pointer[page]
+	render sync.Mutex // held while drawing: others wait and take the page
+}
+
+func newRenderCache(bytes uint64) *renderCache {
+	return &renderCache{otter.Must(&otter.Options[pageKey, *slot]{
+		MaximumWeight: bytes,
+		Weigher:       func(_ pageKey, s *slot) uint32 { return s.weight() },
+		Executor:      func(f func()) { f() }, // in the caller's goroutine
+	})}
+}
+
+// weight returns the bytes that the slot takes with its page in all encodings.
+// The compressed bodies are made later. Together they take at most half of the
+// plain one, unless that is so small that the rest outweighs it.
+func (s *slot) weight() uint32 {
+	const rest = 2 << 10 // key, header, tag
+	if p := s.newest.Load(); p != nil {
+		return uint32(rest + cap(p.plain.bytes) + len(p.plain.bytes)/2)
+	}
+	return rest
+}
+
+// get returns the page of a key and version. If it is not in memory, get calls
+// draw for it, once at a time for each key, and drawn is true.
+func (m *renderCache) get(key pageKey, version uint64, draw func() (*page, error)) (p *page, drawn bool, err error) {
+	s, found := m.slots.GetIfPresent(key)
+	if !found {
+		s, _ = m.slots.ComputeIfAbsent(key, func() (*slot, bool) { return &slot{}, false })
+	}
+	if p := s.newest.Load(); p != nil && p.version == version {
+		return p, false, nil
+	}
+	s.render.Lock()
+	defer s.render.Unlock()
+	if p := s.newest.Load(); p != nil && p.version == version {
+		return p, false, nil
+	}
+	p, err = draw()
+	if err != nil {
+		return nil, false, err
+	}
+	p.version = version
+	s.newest.Store(p)
+	m.slots.Set(key, s) // updates its weight
+	return p, true, nil
+}
