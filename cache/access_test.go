@@ -180,8 +180,8 @@ func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 			memo := numberOf(m, &s)
 			s.set(1200*time.Millisecond, nil, nil) // so that the lock is extended
 			get(t, memo, One{})
-			for _, scope := range []cache.Scope{cache.OfTag("ledger"), cache.OfEverything()} {
-				if err := m.Invalidate(t.Context(), cache.Hard, scope, cache.Once("event")); err != nil {
+			for _, scope := range []cache.Scope{cache.Tag("ledger"), cache.All()} {
+				if err := m.InvalidateOnce(t.Context(), "event", cache.Hard, scope); err != nil {
 					t.Error(err)
 				}
 			}
@@ -198,7 +198,7 @@ func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 			for _, s := range c.servers {
 				s.Freeze()
 			}
-			if err := m.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil || store.Err() == nil {
+			if err := m.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil || store.Err() == nil {
 				t.Errorf("with Redis frozen: Invalidate() = %v, the process goes on alone because of %v", err, store.Err())
 			}
 			for _, s := range c.servers {
@@ -333,7 +333,7 @@ func TestTenantsOnOneRedisDoNotSeeEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, scope := range []cache.Scope{cache.OfTag("ledger"), cache.OfMemo("number"), cache.OfKey("number", ""), cache.OfTenant()} {
+	for _, scope := range []cache.Scope{cache.Tag("ledger"), cache.Name("number"), cache.Key("number", ""), cache.Tenant()} {
 		if err := north.Invalidate(t.Context(), cache.Hard, scope); err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestTenantsOnOneRedisDoNotSeeEachOther(t *testing.T) {
 		t.Errorf("south heard %v", <-heard)
 	}
 
-	if err := north.Invalidate(t.Context(), cache.Hard, cache.OfEverything()); err != nil {
+	if err := north.Invalidate(t.Context(), cache.Hard, cache.All()); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, "everything is every tenant's", func() bool { return get(t, m, One{}).Value == 2 })

@@ -69,7 +69,7 @@ func TestABlobIsFreshNoLongerThanThePolicyAllows(t *testing.T) {
 				if r := get(t, m, One{}); strings.Contains(r.Reason, "coins") || r.Lag < 0 || r.Lag > 5*time.Second || r.Next.After(time.Now().Add(window)) {
 					t.Errorf("a reader is given %+v", r)
 				}
-				if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+				if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 					t.Fatal(err)
 				}
 				if r := get(t, m, One{}); r.Value == 666 {
@@ -114,12 +114,12 @@ func TestAnInvalidationOfTheFutureHidesNoneThatFollows(t *testing.T) {
 		var s source
 		c := open(t, cache.Deps{Store: store})
 		m := s.memo(c)
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "all", How: cache.Soft, Generation: 9_000_000_000_000_000_000}}})
+		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "all", Mode: cache.Soft, Generation: 9_000_000_000_000_000_000}}})
 		get(t, m, One{})
 		for range 2 {
 			time.Sleep(2 * time.Second)
 			before := get(t, m, One{}).Value
-			if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 				t.Fatal(err)
 			}
 			if r := get(t, m, One{}); r.Value == before {
@@ -201,7 +201,7 @@ func TestWhatSomethingElseWroteIntoRedisIsReplaced(t *testing.T) {
 			for window := range 3 {
 				before := get(t, m, One{}).Value
 				get(t, n, One{})
-				if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+				if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 					t.Fatalf("Invalidate() = %v", err)
 				}
 				if r := get(t, m, One{}); r.Value == before {

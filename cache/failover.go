@@ -256,9 +256,9 @@ func (f *Failover) Unlock(ctx context.Context, key, owner string) error {
 }
 
 // Invalidate implements [Store].
-func (f *Failover) Invalidate(ctx context.Context, how Strength, scopes []string, above int64, once string) (generation int64, raised bool, err error) {
+func (f *Failover) Invalidate(ctx context.Context, mode Mode, scopes []string, above int64, once string) (generation int64, raised bool, err error) {
 	generation, err = ask(ctx, f, func(ctx context.Context) (n int64, err error) {
-		n, raised, err = f.Remote.Invalidate(ctx, how, scopes, above, once)
+		n, raised, err = f.Remote.Invalidate(ctx, mode, scopes, above, once)
 		return n, err
 	})
 	return generation, raised, err
@@ -274,9 +274,9 @@ func (f *Failover) Restore(ctx context.Context, list []Invalidation) error {
 	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Restore(ctx, list) })
 }
 
-// Tell implements [Store].
-func (f *Failover) Tell(ctx context.Context, list []Invalidation) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Tell(ctx, list) })
+// Notify implements [Store].
+func (f *Failover) Notify(ctx context.Context, list []Invalidation) error {
+	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Notify(ctx, list) })
 }
 
 // Now implements [Store].

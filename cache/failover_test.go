@@ -87,11 +87,11 @@ func (f *faulty) Unlock(ctx context.Context, key, owner string) error {
 	return f.Memory.Unlock(ctx, key, owner)
 }
 
-func (f *faulty) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
+func (f *faulty) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	if err := f.fault(ctx); err != nil {
 		return 0, false, err
 	}
-	return f.Memory.Invalidate(ctx, how, scopes, above, once)
+	return f.Memory.Invalidate(ctx, mode, scopes, above, once)
 }
 
 func (f *faulty) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {

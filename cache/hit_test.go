@@ -20,7 +20,7 @@ func TestAHitAllocatesNothingAlsoAfterWritesThatDoNotConcernIt(t *testing.T) {
 		if n := testing.AllocsPerRun(100, hit); n != 0 {
 			t.Errorf("%s, a hit allocates %v times, want 0", when, n)
 		}
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTouched("sales"), cache.OfKey("number", "x")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Touched("sales"), cache.Key("number", "x")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,9 +36,9 @@ func TestAnInvalidationThatIsHeardOfLateCountsAsMuch(t *testing.T) {
 		get(t, m, One{})
 		time.Sleep(2 * time.Second)
 		now := time.Now().UnixMicro()
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::sales", How: cache.Hard, Generation: now}}})
+		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::sales", Mode: cache.Hard, Generation: now}}})
 		wantResult(t, get(t, m, One{}), 1, cache.Fresh, "after a write that does not concern it")
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::ledger", How: cache.Hard, Generation: now - 1}}})
+		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::ledger", Mode: cache.Hard, Generation: now - 1}}})
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "after an older one that does")
 	})
 }

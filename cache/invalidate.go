@@ -8,24 +8,25 @@ import (
 	"sync/atomic"
 )
 
-// A Strength says what becomes of an invalidated value.
-type Strength int
+// A Mode is what happens to an invalidated value.
+type Mode int
 
-// The strengths of an invalidation.
+// The modes of an invalidation.
 const (
-	Soft Strength = iota // the next reader gets the old value and a refresh starts
-	Hard                 // the old value must not be shown again
+	Soft Mode = iota // the next reader gets the old value and a refresh starts
+	Hard             // the old value must not be shown again
 )
 
-func (s Strength) String() string {
-	if s == Hard {
+// String returns "soft" or "hard".
+func (m Mode) String() string {
+	if m == Hard {
 		return "hard"
 	}
 	return "soft"
 }
 
-// StrengthOf is the inverse of String. What is neither is soft.
-func StrengthOf(s string) Strength {
+// ParseMode is the inverse of [Mode.String]. Any other text is Soft.
+func ParseMode(s string) Mode {
 	if s == Hard.String() {
 		return Hard
 	}
@@ -35,19 +36,29 @@ func StrengthOf(s string) Strength {
 // A Scope is a set of values to invalidate.
 type Scope struct{ kind, name, params string }
 
-// The scopes, from one value to all that share the store.
-func OfKey(memo, params string) Scope { return Scope{"key", memo, params} }
-func OfMemo(name string) Scope        { return Scope{"memo", name, ""} }
-func OfTag(tag string) Scope          { return Scope{"tag", tag, ""} }
-func OfMemos(pattern string) Scope    { return Scope{"memos", pattern, ""} } // path.Match over the names: "economy.*"
-func OfTenant() Scope                 { return Scope{"tenant", "", ""} }
-func OfEverything() Scope             { return Scope{"all", "", ""} } // other tenants included
+// Key returns the scope of one value: a memo's for the parameters whose Key is
+// params.
+func Key(memo, params string) Scope { return Scope{"key", memo, params} }
 
-// Once is given to Invalidate among the scopes where several processes hear of
-// one event and each invalidates because of it: of those that name the same
-// event within a minute, the first raises the generation, and the others take
-// it over.
-func Once(event string) Scope { return Scope{"once", event, ""} }
+// Name returns the scope of all values of the memo with this name.
+func Name(memo string) Scope { return Scope{"memo", memo, ""} }
+
+// Pattern returns the scope of the memos whose names match, as in [path.Match]:
+// "economy.*".
+func Pattern(pattern string) Scope { return Scope{"pattern", pattern, ""} }
+
+// Tag returns the scope of the memos that carry the tag.
+func Tag(tag string) Scope { return Scope{"tag", tag, ""} }
+
+// Touched is Tag for a write: it is no error when no memo carries the tag.
+func Touched(tag string) Scope { return Scope{"touched", tag, ""} }
+
+// Tenant returns the scope of all values of the cache's space.
+func Tenant() Scope { return Scope{"tenant", "", ""} }
+
+// All returns the scope of all values in the store, those of other tenants
+// included.
+func All() Scope { return Scope{"all", "", ""} }
 
 // The names of scopes in the store.
 const scopeEverything = "all"
@@ -59,11 +70,23 @@ func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo
 
 // Invalidate marks the values of the scopes as stale, or forbids them. It is
 // in force here when it returns, and everywhere else within a second. A
-// producer that runs meanwhile does not undo it: what it computes counts as
-// from before. A scope of nothing is an *UnknownMemoError, an *UnknownTagError
-// or a *MalformedError; then nothing is invalidated.
-func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) error {
-	names, once, err := c.resolve(scopes)
+// producer that runs meanwhile does not undo it: its value counts as older.
+//
+// The error is an *UnknownMemoError, an *UnknownTagError or a *MalformedError
+// when a scope matches nothing; then nothing is invalidated. When ctx ends before
+// the store has answered, the values may or may not be invalidated. Any other
+// error means that a hard invalidation is in force, but that the journal did not
+// record it.
+func (c *Cache) Invalidate(ctx context.Context, mode Mode, scopes ...Scope) error {
+	return c.InvalidateOnce(ctx, "", mode, scopes...)
+}
+
+// InvalidateOnce is Invalidate for an event that reaches several processes, each
+// of which invalidates because of it. Of the calls that name the same event
+// within a minute the first raises the generation, and the others adopt it. With
+// an empty event it is Invalidate.
+func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, scopes ...Scope) error {
+	names, err := c.resolve(scopes)
 	if err != nil {
 		return fmt.Errorf("invalidate: %w", err)
 	}
@@ -72,7 +95,7 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	}
 	// The generation first, so that whoever looks from now on sees it; then this
 	// process; then the others, who would find out by themselves within a second.
-	generation, first, err := c.store.Invalidate(ctx, how, names, c.generations.newest.Load(), once)
+	generation, first, err := c.store.Invalidate(ctx, mode, names, c.generations.newest.Load(), event)
 	c.metrics.storeError("invalidate", err)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -81,19 +104,19 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 		generation, first = c.generationAlone(), true
 		c.restoreDue.Store(true)
 	}
-	list := raised(how, names, generation)
+	list := raised(mode, names, generation)
 	c.generations.learn(list...)
 	if !first {
 		return nil
 	}
 	if err == nil {
-		err := c.store.Tell(ctx, list)
+		err := c.store.Notify(ctx, list)
 		c.metrics.storeError("notify", err)
 		if err != nil {
 			c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
 		}
 	}
-	if how == Hard && c.journal != nil {
+	if mode == Hard && c.journal != nil {
 		if err := c.journal.Record(ctx, list); err != nil {
 			return fmt.Errorf("invalidate: in force, but not recorded, so that it ends should the shared level lose its data: invalidate again: %w", err)
 		}
@@ -130,7 +153,7 @@ func (g *generations) lacking(list []Invalidation) []Invalidation {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	return slices.DeleteFunc(g.marks.above(0), func(i Invalidation) bool {
-		return max(there[mark{i.Scope, i.How}], there[mark{scopeEverything, i.How}]) >= i.Generation
+		return max(there[mark{i.Scope, i.Mode}], there[mark{scopeEverything, i.Mode}]) >= i.Generation
 	})
 }
 
@@ -165,18 +188,18 @@ func (c *Cache) believed(list []Invalidation) []Invalidation {
 
 // invalidated says whether a value of a generation was invalidated since, by
 // the scopes of its memo or by its own key.
-func (g *generations) invalidated(generation int64, scopes []string, key string, how Strength) bool {
+func (g *generations) invalidated(generation int64, scopes []string, key string, mode Mode) bool {
 	if generation >= g.newest.Load() {
 		return false
 	}
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	for _, scope := range scopes {
-		if g.marks[mark{scope, how}] > generation {
+		if g.marks[mark{scope, mode}] > generation {
 			return true
 		}
 	}
-	return g.marks[mark{key, how}] > generation
+	return g.marks[mark{key, mode}] > generation
 }
 
 // hear asks the store for invalidations that no message has told of: for all,

@@ -22,17 +22,17 @@ func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
 		scope cache.Scope
 		want  want
 	}{
-		"a key alone":                  {cache.OfKey("item", "a"), want{a: true}},
-		"a memo with all its keys":     {cache.OfMemo("item"), want{a: true, b: true}},
-		"a tag":                        {cache.OfTag("ledger"), want{number: true}},
-		"a pattern over memo names":    {cache.OfMemos("nu*"), want{number: true}},
-		"the tenant":                   {cache.OfTenant(), want{true, true, true}},
-		"everything":                   {cache.OfEverything(), want{true, true, true}},
-		"what no memo shows":           {cache.OfTouched("weather"), want{}},
-		"the key of something unasked": {cache.OfKey("item", "z"), want{}},
+		"a key alone":                  {cache.Key("item", "a"), want{a: true}},
+		"a memo with all its keys":     {cache.Name("item"), want{a: true, b: true}},
+		"a tag":                        {cache.Tag("ledger"), want{number: true}},
+		"a pattern over memo names":    {cache.Pattern("nu*"), want{number: true}},
+		"the tenant":                   {cache.Tenant(), want{true, true, true}},
+		"everything":                   {cache.All(), want{true, true, true}},
+		"what no memo shows":           {cache.Touched("weather"), want{}},
+		"the key of something unasked": {cache.Key("item", "z"), want{}},
 	} {
-		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
-			t.Run(how.String()+" "+name, func(t *testing.T) {
+		for _, mode := range []cache.Mode{cache.Soft, cache.Hard} {
+			t.Run(mode.String()+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var s source
 					c := open(t, cache.Deps{})
@@ -42,7 +42,7 @@ func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
 					}
 					before := read()
 					time.Sleep(2 * time.Second)
-					if err := c.Invalidate(t.Context(), how, test.scope); err != nil {
+					if err := c.Invalidate(t.Context(), mode, test.scope); err != nil {
 						t.Fatal(err)
 					}
 					at := read()
@@ -52,9 +52,9 @@ func TestInvalidationReachesItsScopeAndNoFurther(t *testing.T) {
 						switch {
 						case !hit && (at[i] != before[i] || after[i] != before[i]):
 							t.Errorf("value %d changed to %v though it was not meant", i, after[i])
-						case hit && how == cache.Soft && (at[i].Value != before[i].Value || at[i].State != cache.Stale):
+						case hit && mode == cache.Soft && (at[i].Value != before[i].Value || at[i].State != cache.Stale):
 							t.Errorf("value %d: the next reader got %v %v, want the old one, stale", i, at[i].Value, at[i].State)
-						case hit && how == cache.Hard && at[i].Value == before[i].Value:
+						case hit && mode == cache.Hard && at[i].Value == before[i].Value:
 							t.Errorf("value %d: a forbidden value was shown", i)
 						case hit && (after[i].Value == before[i].Value || after[i].State != cache.Fresh):
 							t.Errorf("value %d: in the end %v %v, want a new one, fresh", i, after[i].Value, after[i].State)
@@ -79,14 +79,14 @@ func TestAnInvalidationOfNothingIsAnErrorAndInvalidatesNothing(t *testing.T) {
 			as    any
 			says  string
 		}{
-			{cache.OfMemo("numbers"), unknownMemo, `there is no memo "numbers" (there are number)`},
-			{cache.OfKey("numbers", "a"), unknownMemo, `there is no memo "numbers" (there are number)`},
-			{cache.OfMemos("x*"), unknownMemo, `there is no memo "x*" (there are number)`},
-			{cache.OfTag("weather"), unknownTag, `no memo has the tag "weather" (there are ledger)`},
-			{cache.OfMemos("["), malformed, `the pattern "[" is malformed`},
-			{cache.OfKey("number", "a\nall"), malformed, `the key "number:a\nall" is malformed: it has control characters`},
+			{cache.Name("numbers"), unknownMemo, `there is no memo "numbers" (there are number)`},
+			{cache.Key("numbers", "a"), unknownMemo, `there is no memo "numbers" (there are number)`},
+			{cache.Pattern("x*"), unknownMemo, `there is no memo "x*" (there are number)`},
+			{cache.Tag("weather"), unknownTag, `no memo has the tag "weather" (there are ledger)`},
+			{cache.Pattern("["), malformed, `the pattern "[" is malformed`},
+			{cache.Key("number", "a\nall"), malformed, `the key "number:a\nall" is malformed: it has control characters`},
 		} {
-			err := c.Invalidate(t.Context(), cache.Hard, cache.OfMemo("number"), test.scope)
+			err := c.Invalidate(t.Context(), cache.Hard, cache.Name("number"), test.scope)
 			if !errors.As(err, test.as) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("Invalidate(%v) = %v, want %q as a %T", test.scope, err, test.says, test.as)
 			}
@@ -105,12 +105,12 @@ func TestOneTenantsInvalidationIsNotAnothers(t *testing.T) {
 		n, m := s.memo(north), s.memo(south)
 		get(t, n, One{})
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "another tenant does not share a value")
-		if err := north.Invalidate(t.Context(), cache.Hard, cache.OfTenant()); err != nil {
+		if err := north.Invalidate(t.Context(), cache.Hard, cache.Tenant()); err != nil {
 			t.Fatal(err)
 		}
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "another tenant's invalidation")
 		wantResult(t, get(t, n, One{}), 3, cache.Fresh, "its own")
-		if err := north.Invalidate(t.Context(), cache.Hard, cache.OfEverything()); err != nil {
+		if err := north.Invalidate(t.Context(), cache.Hard, cache.All()); err != nil {
 			t.Fatal(err)
 		}
 		wantResult(t, get(t, m, One{}), 4, cache.Fresh, "everything")
@@ -118,8 +118,8 @@ func TestOneTenantsInvalidationIsNotAnothers(t *testing.T) {
 }
 
 func TestAnInvalidationDuringARunIsNotLost(t *testing.T) {
-	for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
-		t.Run(how.String(), func(t *testing.T) {
+	for _, mode := range []cache.Mode{cache.Soft, cache.Hard} {
+		t.Run(mode.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s source
 				s.set(10*time.Second, nil, nil)
@@ -129,11 +129,11 @@ func TestAnInvalidationDuringARunIsNotLost(t *testing.T) {
 				var first cache.Result[int]
 				wg.Go(func() { first = get(t, m, One{}) })
 				time.Sleep(5 * time.Second)
-				if err := c.Invalidate(t.Context(), how, cache.OfTag("ledger")); err != nil {
+				if err := c.Invalidate(t.Context(), mode, cache.Tag("ledger")); err != nil {
 					t.Fatal(err)
 				}
 				wg.Wait()
-				if how == cache.Soft {
+				if mode == cache.Soft {
 					wantResult(t, first, 1, cache.Stale, "what the run found from before")
 				} else {
 					wantResult(t, first, 2, cache.Fresh, "who waited")
@@ -152,7 +152,7 @@ func TestAForbiddenValueStaysForbiddenWhileItsProducerFails(t *testing.T) {
 		m := s.memo(c)
 		get(t, m, One{})
 		s.set(0, errDown, nil)
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfMemo("number")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Name("number")); err != nil {
 			t.Fatal(err)
 		}
 		for range 200 {
@@ -182,7 +182,7 @@ func TestLostMessagesAreMadeUpForWithinASecond(t *testing.T) {
 		m, n := s.memo(a), s.memo(b)
 		get(t, m, One{})
 		wantResult(t, get(t, n, One{}), 1, cache.Fresh, "the other process")
-		if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second + time.Millisecond)
@@ -198,13 +198,13 @@ type witness struct {
 	at func(step string)
 }
 
-func (w witness) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
+func (w witness) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	w.at("before the generation")
 	defer w.at("after the generation")
-	return w.Memory.Invalidate(ctx, how, scopes, above, once)
+	return w.Memory.Invalidate(ctx, mode, scopes, above, once)
 }
 
-func (w witness) Tell(context.Context, []cache.Invalidation) error {
+func (w witness) Notify(context.Context, []cache.Invalidation) error {
 	w.at("when the others are told")
 	return errDown // which does no harm
 }
@@ -221,7 +221,7 @@ func TestAnInvalidationRaisesTheGenerationThenReachesItsProcessThenTheOthers(t *
 		m = s.memo(c)
 		get(t, m, One{})
 		s.set(time.Second, nil, nil) // the refresh is not over meanwhile
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil {
 			t.Errorf("Invalidate() = %v, though the others find out by themselves", err)
 		}
 		want := []string{"before the generation: fresh", "after the generation: fresh", "when the others are told: stale"}
@@ -237,11 +237,11 @@ func TestMoreScopesThanAreKeptForbidWhatIsOlder(t *testing.T) {
 		c := open(t, cache.Deps{})
 		m := s.items(c)
 		get(t, m, "a")
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Key("item", "a")); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 11_000 {
-			if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", fmt.Sprint(i))); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Hard, cache.Key("item", fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -258,7 +258,7 @@ func TestManySoftInvalidationsForbidNothing(t *testing.T) {
 		get(t, m, One{})
 		other.set(0, errDown, nil)
 		for i := range 10_001 {
-			if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", fmt.Sprint(i))); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Soft, cache.Key("item", fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -312,11 +312,11 @@ func randomFleet(t *testing.T, r *rand.Rand) {
 			forbidden[item] = int(s.runs.Load())
 			have[item] = false
 			fmt.Fprintln(&log, time.Now(), "forbid", item)
-			if err := fleet[process].Invalidate(t.Context(), cache.Hard, cache.OfKey("item", string(items[item]))); err != nil {
+			if err := fleet[process].Invalidate(t.Context(), cache.Hard, cache.Key("item", string(items[item]))); err != nil {
 				t.Fatal(err)
 			}
 		case 3:
-			if err := fleet[process].Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+			if err := fleet[process].Invalidate(t.Context(), cache.Soft, cache.Name("item")); err != nil {
 				t.Fatal(err)
 			}
 		case 4:
@@ -368,7 +368,7 @@ func TestAKeyOfTwoLinesInvalidatesNothingElse(t *testing.T) {
 		store := cache.NewMemory()
 		c := open(t, cache.Deps{Store: store})
 		s.memo(c)
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a\nall")); err == nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Key("item", "a\nall")); err == nil {
 			t.Error("a key of two lines was taken, which a message would make two scopes of")
 		}
 		if list, err := store.Invalidations(t.Context(), 0); err != nil || len(list) > 0 {

@@ -46,7 +46,7 @@ func TestOperatorsListTheKeysThatAProcessHolds(t *testing.T) {
 		want(cache.KeyQuery{Memo: "number", Limit: 10}, 1, "number number "+fresh)
 		want(cache.KeyQuery{State: "degraded", Limit: 10}, 0)
 
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "b")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Key("item", "b")); err != nil {
 			t.Fatal(err)
 		}
 		s.set(5*time.Second, nil, nil)
@@ -63,7 +63,7 @@ func TestOperatorsListTheKeysThatAProcessHolds(t *testing.T) {
 		}
 
 		s.set(0, errDown, nil)
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "a")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Key("item", "a")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, items, "a")

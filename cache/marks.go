@@ -8,7 +8,7 @@ import (
 // A mark is a scope and how it was invalidated.
 type mark struct {
 	scope string
-	how   Strength
+	mode  Mode
 }
 
 // marks are the generations up to which the values of scopes are invalidated.
@@ -18,7 +18,7 @@ type marks map[mark]int64
 const markLimit = 10_000
 
 func (m marks) raise(i Invalidation) {
-	k := mark{i.Scope, i.How}
+	k := mark{i.Scope, i.Mode}
 	m[k] = max(m[k], i.Generation)
 	if len(m) > markLimit {
 		m.trim()
@@ -30,16 +30,16 @@ func (m marks) raise(i Invalidation) {
 func (m marks) trim() {
 	all := slices.Sorted(maps.Values(m))
 	middle := all[len(all)/2]
-	forgotten := map[Strength]int64{}
+	forgotten := map[Mode]int64{}
 	maps.DeleteFunc(m, func(k mark, generation int64) bool {
 		if generation > middle {
 			return false
 		}
-		forgotten[k.how] = max(forgotten[k.how], generation)
+		forgotten[k.mode] = max(forgotten[k.mode], generation)
 		return true
 	})
-	for how, generation := range forgotten {
-		k := mark{scopeEverything, how}
+	for mode, generation := range forgotten {
+		k := mark{scopeEverything, mode}
 		m[k] = max(m[k], generation)
 	}
 }
@@ -49,7 +49,7 @@ func (m marks) above(generation int64) []Invalidation {
 	var list []Invalidation
 	for k, g := range m {
 		if g > generation {
-			list = append(list, Invalidation{k.scope, k.how, g})
+			list = append(list, Invalidation{k.scope, k.mode, g})
 		}
 	}
 	return list

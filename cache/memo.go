@@ -63,7 +63,7 @@ type memo struct {
 	mu      sync.Mutex
 	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
 	failing map[string]anySlot // of these, those whose refresh failed
-	usual   []func() anySlot   // what Warm warms though nobody has asked
+	prewarm []func() anySlot   // what Warm warms though nobody has asked
 }
 
 // NewMemo registers a memo with its producer. It panics when the name is

@@ -130,7 +130,7 @@ func (m *Memory) Unlock(_ context.Context, key, owner string) error {
 }
 
 // Invalidate implements [Store].
-func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, above int64, once string) (int64, bool, error) {
+func (m *Memory) Invalidate(_ context.Context, mode Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -140,7 +140,7 @@ func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, ab
 	// Generations follow the clock, so that they go on rising where a store
 	// has lost its data or another one takes over.
 	m.top = max(m.top+1, above+1, now.UnixMicro())
-	for _, i := range raised(how, scopes, m.top) {
+	for _, i := range raised(mode, scopes, m.top) {
 		m.marks.raise(i)
 	}
 	if once != "" {
@@ -193,8 +193,8 @@ func (m *Memory) Listen(hear func(Message)) (stop func()) {
 	}
 }
 
-// Tell implements [Store].
-func (m *Memory) Tell(_ context.Context, list []Invalidation) error {
+// Notify implements [Store].
+func (m *Memory) Notify(_ context.Context, list []Invalidation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tell(Message{Invalidations: list})

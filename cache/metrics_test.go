@@ -127,7 +127,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 			t.Error("Get() while the circuit is open gave a value")
 		}
 		time.Sleep(time.Second) // a softly invalidated key is refreshed this often at most
-		if err := c[0].Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+		if err := c[0].Invalidate(t.Context(), cache.Soft, cache.Name("item")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, m[0], "a") // stale, and not tried again

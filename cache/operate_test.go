@@ -40,7 +40,7 @@ func TestOperatorsSeeWhatAMemoDoes(t *testing.T) {
 		get(t, m, "a")
 		get(t, m, "a")
 		get(t, m, "b")
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Name("item")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, m, "a")
@@ -163,7 +163,7 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 		}
 
 		s.set(6*time.Second, nil, nil)
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "a")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Key("item", "a")); err != nil {
 			t.Fatal(err)
 		}
 		if got := status(other).Shared.Invalidated; got != "soft" {
@@ -185,7 +185,7 @@ func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
 			t.Errorf("after the run: lock %+v, %s", got.Lock, got.Process.State)
 		}
 
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfKey("item", "a")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Key("item", "a")); err != nil {
 			t.Fatal(err)
 		}
 		if got := status(c); got.Process.State != "forbidden" || !got.Process.Cached || got.Shared.Invalidated != "hard" {
@@ -210,7 +210,7 @@ func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
 		var s source
 		s.set(time.Second, nil, nil)
 		c := open(t, cache.Deps{})
-		m := s.items(c).Usual("a", "b", "c", "d", "e")
+		m := s.items(c).Prewarm("a", "b", "c", "d", "e")
 		var told []string
 		began := time.Now()
 		err := c.Warm(t.Context(), nil, func(p cache.Progress) {
@@ -240,7 +240,7 @@ func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
 		}
 
 		s.set(0, errDown, nil)
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfKey("item", "b"), cache.OfKey("item", "d")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Key("item", "b"), cache.Key("item", "d")); err != nil {
 			t.Fatal(err)
 		}
 		failed := map[string]bool{}
@@ -258,7 +258,7 @@ func TestAFreshProcessIsWarmedByItsUsualKeys(t *testing.T) {
 			t.Errorf("Warm(items) = %v, want that it is unknown", err)
 		}
 		s.set(time.Hour, nil, nil)
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Name("item")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute) // past the back-off
@@ -275,12 +275,12 @@ func TestWarmingWaitsForWhatAnotherProcessComputes(t *testing.T) {
 		store := cache.NewMemory()
 		var s source
 		first, second := open(t, cache.Deps{Store: store}), open(t, cache.Deps{Store: store})
-		a, b := s.memo(first), s.memo(second).Usual(One{})
+		a, b := s.memo(first), s.memo(second).Prewarm(One{})
 		get(t, a, One{})
 		get(t, b, One{})
 		time.Sleep(2 * time.Second)
 		s.set(5*time.Second, nil, nil)
-		if err := first.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+		if err := first.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, a, One{}) // stale, and computed anew by the first
@@ -298,13 +298,13 @@ func TestWarmingEndsThoughWritesGoOn(t *testing.T) {
 		var s source
 		s.set(100*time.Millisecond, nil, nil)
 		c := open(t, cache.Deps{})
-		m := s.memo(c).Usual(One{})
+		m := s.memo(c).Prewarm(One{})
 		get(t, m, One{})
 		ctx, stop := context.WithCancel(t.Context())
 		var writer sync.WaitGroup
 		writer.Go(func() {
 			for ctx.Err() == nil {
-				if err := c.Invalidate(context.Background(), cache.Soft, cache.OfTag("ledger")); err != nil {
+				if err := c.Invalidate(context.Background(), cache.Soft, cache.Tag("ledger")); err != nil {
 					t.Error(err)
 				}
 				time.Sleep(50 * time.Millisecond)

@@ -115,7 +115,7 @@ func TestOnRedisInvalidationsReachOtherProcessesAtOnce(t *testing.T) {
 	get(t, m, One{})
 	first := get(t, n, One{}).Value
 	time.Sleep(100 * time.Millisecond) // until it listens
-	if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+	if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, 5*time.Second, "the other process shows a new value", func() bool { return get(t, n, One{}).Value > first })
@@ -234,17 +234,17 @@ func TestAStoreTellsInvalidations(t *testing.T) {
 			})
 			defer stop()
 			time.Sleep(100 * time.Millisecond)
-			invalidate := func(how cache.Strength, scopes ...string) int64 {
+			invalidate := func(mode cache.Mode, scopes ...string) int64 {
 				t.Helper()
-				generation, raised, err := store.Invalidate(ctx, how, scopes, 0, "")
+				generation, raised, err := store.Invalidate(ctx, mode, scopes, 0, "")
 				if err != nil || !raised {
 					t.Fatalf("Invalidate(%v) = %d, %v, %v", scopes, generation, raised, err)
 				}
 				var list []cache.Invalidation
 				for _, scope := range scopes {
-					list = append(list, cache.Invalidation{Scope: scope, How: how, Generation: generation})
+					list = append(list, cache.Invalidation{Scope: scope, Mode: mode, Generation: generation})
 				}
-				if err := store.Tell(ctx, list); err != nil {
+				if err := store.Notify(ctx, list); err != nil {
 					t.Fatal(err)
 				}
 				return generation
@@ -256,7 +256,7 @@ func TestAStoreTellsInvalidations(t *testing.T) {
 			}
 			list, err := store.Invalidations(ctx, first)
 			list = slices.DeleteFunc(list, func(i cache.Invalidation) bool { return i.Generation <= first })
-			if err != nil || len(list) != 2 || list[0].Generation != second || list[0].How != cache.Hard {
+			if err != nil || len(list) != 2 || list[0].Generation != second || list[0].Mode != cache.Hard {
 				t.Errorf("Invalidations(above %d) = %v, %v, want the two of %d", first, list, err, second)
 			}
 			got := map[string]bool{} // a Cluster's nodes may pass the second on first
@@ -269,8 +269,8 @@ func TestAStoreTellsInvalidations(t *testing.T) {
 				}
 			}
 			for _, want := range []string{
-				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", How: cache.Soft, Generation: first}}}),
-				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", How: cache.Hard, Generation: second}, {Scope: "tag:t:b", How: cache.Hard, Generation: second}}}),
+				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", Mode: cache.Soft, Generation: first}}}),
+				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", Mode: cache.Hard, Generation: second}, {Scope: "tag:t:b", Mode: cache.Hard, Generation: second}}}),
 			} {
 				if !got[want] {
 					t.Errorf("heard %v, want %s", got, want)

@@ -49,7 +49,7 @@ func TestAHardInvalidationOutlivesTheProcessThatMadeItInAnOutage(t *testing.T) {
 		wantResult(t, get(t, n, One{}), forbidden, cache.Fresh, "before")
 		s.set(0, errDown, nil) // so that there is nothing newer to show
 		faulty.set(errDown, 0)
-		if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.Close(t.Context()); err != nil { // a deploy
@@ -77,7 +77,7 @@ func TestAStoreThatComesBackWithOldDataBringsBackNothingForbidden(t *testing.T) 
 			saved = cache.Publication{Key: key, Window: cache.WindowAt(time.Now(), window).Start.UnixNano(), ReadAt: time.Now().UnixNano(), Blob: blob, Keep: time.Hour}
 		}
 		time.Sleep(time.Second)
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, m, One{})
@@ -107,11 +107,11 @@ func TestAHardInvalidationThatCannotBeRecordedIsInForceAndAnError(t *testing.T) 
 		c := open(t, cache.Deps{Journal: &diary{err: errDown}})
 		m := s.memo(c)
 		get(t, m, One{})
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); !errors.Is(err, errDown) {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); !errors.Is(err, errDown) {
 			t.Errorf("Invalidate() = %v, want that it was not recorded", err)
 		}
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "all the same")
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil {
 			t.Errorf("a soft one needs no journal: %v", err)
 		}
 	})
@@ -141,7 +141,7 @@ func TestNoReaderOfAProcessThatWasAsleepIsShownWhatWasForbiddenMeanwhile(t *test
 		s.set(0, errDown, nil)
 		store.by.Store(int64(5 * time.Second)) // it gets no answer: as a process that does not run
 		time.Sleep(time.Second)
-		if err := awake.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := awake.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Second)
@@ -198,11 +198,11 @@ func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 		get(t, n, One{})
 		alone := cache.NewMemory() // a's own way to the store is cut
 		first.set(alone)
-		if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
-		if err := b.Invalidate(t.Context(), cache.Soft, cache.OfMemo("number")); err != nil {
+		if err := b.Invalidate(t.Context(), cache.Soft, cache.Name("number")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(1500 * time.Millisecond) // b has asked for all up to its own
@@ -240,8 +240,8 @@ func (s *swapped) now() *cache.Memory {
 	return s.memory
 }
 
-func (s *swapped) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
-	return s.now().Invalidate(ctx, how, scopes, above, once)
+func (s *swapped) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
+	return s.now().Invalidate(ctx, mode, scopes, above, once)
 }
 
 func (s *swapped) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
@@ -270,8 +270,8 @@ func (s *swapped) Unlock(ctx context.Context, key, owner string) error {
 
 func (s *swapped) Now(ctx context.Context) (time.Time, error) { return s.now().Now(ctx) }
 
-func (s *swapped) Tell(ctx context.Context, list []cache.Invalidation) error {
-	return s.now().Tell(ctx, list)
+func (s *swapped) Notify(ctx context.Context, list []cache.Invalidation) error {
+	return s.now().Notify(ctx, list)
 }
 
 func (s *swapped) Listen(handle func(cache.Message)) (stop func()) {

@@ -43,8 +43,6 @@ func (s Scope) String() string {
 	switch s.kind {
 	case "key":
 		return "key " + keyName(s.name, s.params)
-	case "memos":
-		return "pattern " + s.name
 	case "touched":
 		return "tag " + s.name
 	case "tenant", "all":
@@ -54,18 +52,11 @@ func (s Scope) String() string {
 	}
 }
 
-// OfTouched is OfTag for what a write has touched: there need be no memo with
-// the tag.
-func OfTouched(tag string) Scope { return Scope{"touched", tag, ""} }
-
-// resolve returns the names of the scopes in the store, and of the event of
-// Once. A scope of nothing is an error: it is a mistake, and is not to look
-// like a success.
-func (c *Cache) resolve(scopes []Scope) (names []string, once string, err error) {
+// resolve returns the names of the scopes in the store. A scope that matches
+// nothing is an error: it is a mistake, and must not look like a success.
+func (c *Cache) resolve(scopes []Scope) (names []string, err error) {
 	for _, s := range scopes {
 		switch s.kind {
-		case "once":
-			once = s.name
 		case "key":
 			names = append(names, scopeKey(c.space, s.name, s.params))
 			if _, err = c.named(s.name); err == nil {
@@ -83,7 +74,7 @@ func (c *Cache) resolve(scopes []Scope) (names []string, once string, err error)
 			names = append(names, scopeTenant(c.space))
 		case "all":
 			names = append(names, scopeEverything)
-		case "memos":
+		case "pattern":
 			var matched []string
 			matched, err = c.matching(s.name)
 			for _, memo := range matched {
@@ -91,10 +82,10 @@ func (c *Cache) resolve(scopes []Scope) (names []string, once string, err error)
 			}
 		}
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
-	return names, once, nil
+	return names, nil
 }
 
 // checkParams refuses the parameters that no key has. A line break would end a

@@ -134,9 +134,9 @@ func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time)
 		HardUntil: b.HardUntil, HardLeft: -elapsed(b.HardUntil, now),
 		Failures: b.Failures, RetryAt: b.RetryAt,
 	}
-	for _, how := range []Strength{Soft, Hard} {
-		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.about.Name, params), how) {
-			s.Invalidated = how.String()
+	for _, mode := range []Mode{Soft, Hard} {
+		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.about.Name, params), mode) {
+			s.Invalidated = mode.String()
 		}
 	}
 	return s

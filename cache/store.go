@@ -30,14 +30,14 @@ type Store interface {
 	// that there are and above the one given, and returns it. Where once is not
 	// empty and an invalidation of that name was made in the last minute, it
 	// returns that one's generation and false, and raises nothing.
-	Invalidate(ctx context.Context, how Strength, scopes []string, above int64, once string) (generation int64, raised bool, err error)
+	Invalidate(ctx context.Context, mode Mode, scopes []string, above int64, once string) (generation int64, raised bool, err error)
 	// Invalidations returns those above a generation, and maybe others.
 	Invalidations(ctx context.Context, above int64) ([]Invalidation, error)
 	// Restore puts back invalidations that the store has lost, and tells all who
 	// listen of them.
 	Restore(ctx context.Context, list []Invalidation) error
-	// Tell sends what Invalidate has raised to all who listen.
-	Tell(ctx context.Context, list []Invalidation) error
+	// Notify sends invalidations to all listeners.
+	Notify(ctx context.Context, list []Invalidation) error
 
 	// Listen calls handle with each message until stop is called. Messages may
 	// be lost. handle must return soon and not call the store.
@@ -97,15 +97,15 @@ type Publication struct {
 // stale (soft) or must not be shown (hard).
 type Invalidation struct {
 	Scope      string
-	How        Strength
+	Mode       Mode
 	Generation int64
 }
 
 // raised are the invalidations of some scopes, of one generation.
-func raised(how Strength, scopes []string, generation int64) []Invalidation {
+func raised(mode Mode, scopes []string, generation int64) []Invalidation {
 	list := make([]Invalidation, 0, len(scopes))
 	for _, scope := range scopes {
-		list = append(list, Invalidation{scope, how, generation})
+		list = append(list, Invalidation{scope, mode, generation})
 	}
 	return list
 }

@@ -24,13 +24,13 @@ type Progress struct {
 	Error string `json:"error,omitempty" doc:"Why it is not up to date."`
 }
 
-// Usual names the parameters that readers usually ask for, so that Warm knows
-// them in a process that nobody has asked yet.
-func (m *Memo[P, T]) Usual(params ...P) *Memo[P, T] {
+// Prewarm names the parameters that readers usually want, so that Warm computes
+// them in a process that has served nobody yet. It returns m.
+func (m *Memo[P, T]) Prewarm(params ...P) *Memo[P, T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range params {
-		m.usual = append(m.usual, func() anySlot { return m.slot(p) })
+		m.prewarm = append(m.prewarm, func() anySlot { return m.slot(p) })
 	}
 	return m
 }
@@ -104,7 +104,7 @@ func (c *Cache) warmable(names []string) ([]anySlot, error) {
 		for _, s := range m.asked {
 			found = append(found, s)
 		}
-		usual := m.usual
+		usual := m.prewarm
 		m.mu.Unlock()
 		for _, slot := range usual {
 			found = append(found, slot())

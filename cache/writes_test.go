@@ -32,7 +32,7 @@ func (r *record) write(t *testing.T, processes ...*cache.Cache) {
 	t.Helper()
 	event := fmt.Sprint("write ", r.written.Add(1))
 	for _, c := range processes {
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("transactions"), cache.Once(event)); err != nil {
+		if err := c.InvalidateOnce(t.Context(), event, cache.Soft, cache.Tag("transactions")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestAWriteThatIsReadWhileAnEarlierOneIsComputedIsSeen(t *testing.T) {
 			})
 		write := func() {
 			written.Add(1)
-			if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("transactions")); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Soft, cache.Tag("transactions")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,7 +122,7 @@ func TestWhatIsForbiddenIsComputedAnewHoweverYoungItIs(t *testing.T) {
 		for range 5 {
 			get(t, m, One{})
 			r.written.Add(1)
-			if err := c.Invalidate(t.Context(), cache.Hard, cache.OfMemo("written")); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Hard, cache.Name("written")); err != nil {
 				t.Fatal(err)
 			}
 			if res := get(t, m, One{}); res.Value != r.written.Load() || res.State != cache.Fresh {
@@ -226,23 +226,23 @@ func TestOnRedisEveryScopeReachesTheOtherProcess(t *testing.T) {
 	a, m := r.open(t, redisStore(t, server.Addr))
 	_, n := r.open(t, redisStore(t, server.Addr))
 	for _, scope := range []cache.Scope{
-		cache.OfKey("written", ""), cache.OfMemo("written"), cache.OfTag("transactions"),
-		cache.OfMemos("wr*n"), cache.OfTenant(), cache.OfEverything(),
+		cache.Key("written", ""), cache.Name("written"), cache.Tag("transactions"),
+		cache.Pattern("wr*n"), cache.Tenant(), cache.All(),
 	} {
-		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
+		for _, mode := range []cache.Mode{cache.Soft, cache.Hard} {
 			get(t, m, One{})
 			get(t, n, One{})
 			want := r.written.Add(1)
-			if err := a.Invalidate(t.Context(), how, scope); err != nil {
+			if err := a.Invalidate(t.Context(), mode, scope); err != nil {
 				t.Fatal(err)
 			}
-			if how == cache.Hard {
+			if mode == cache.Hard {
 				if got := get(t, m, One{}).Value; got != want {
-					t.Errorf("%v %v: the process itself shows %d, want %d", how, scope, got, want)
+					t.Errorf("%v %v: the process itself shows %d, want %d", mode, scope, got, want)
 				}
 			}
 			for name, memo := range map[string]*cache.Memo[One, int64]{"the process itself": m, "the other": n} {
-				eventually(t, 10*time.Second, fmt.Sprintf("%v %v: %s shows %d", how, scope, name, want),
+				eventually(t, 10*time.Second, fmt.Sprintf("%v %v: %s shows %d", mode, scope, name, want),
 					func() bool { return get(t, memo, One{}).Value == want })
 			}
 		}

@@ -46,7 +46,7 @@ func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 func (j *Journal) Recorded(ctx context.Context) ([]cache.Invalidation, error) {
 	rows, _ := j.db.Query(ctx, `SELECT scope, generation FROM invalidations ORDER BY generation DESC LIMIT $1`, most)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (cache.Invalidation, error) {
-		i := cache.Invalidation{How: cache.Hard}
+		i := cache.Invalidation{Mode: cache.Hard}
 		err := row.Scan(&i.Scope, &i.Generation)
 		return i, err
 	})

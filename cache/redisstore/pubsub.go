@@ -82,7 +82,7 @@ func textOf(list []cache.Invalidation) string {
 	var text strings.Builder
 	text.WriteString("invalidated")
 	for _, i := range list {
-		fmt.Fprintf(&text, "\n%d %s %s", i.Generation, i.How, i.Scope)
+		fmt.Fprintf(&text, "\n%d %s %s", i.Generation, i.Mode, i.Scope)
 	}
 	return text.String()
 }
@@ -99,12 +99,12 @@ func messageOf(text string) (cache.Message, bool) {
 	var m cache.Message
 	for line := range strings.SplitSeq(rest, "\n") {
 		number, rest, _ := strings.Cut(line, " ")
-		how, scope, _ := strings.Cut(rest, " ")
+		mode, scope, _ := strings.Cut(rest, " ")
 		generation, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
 			return cache.Message{}, false
 		}
-		m.Invalidations = append(m.Invalidations, cache.Invalidation{Scope: scope, How: cache.StrengthOf(how), Generation: generation})
+		m.Invalidations = append(m.Invalidations, cache.Invalidation{Scope: scope, Mode: cache.ParseMode(mode), Generation: generation})
 	}
 	return m, true
 }

@@ -142,16 +142,16 @@ func (s *Store) Unlock(ctx context.Context, key, owner string) error {
 }
 
 // Invalidate implements [cache.Store].
-func (s *Store) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
-	generation, raised, err := s.invalidate(ctx, how, scopes, above, once)
+func (s *Store) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
+	generation, raised, err := s.invalidate(ctx, mode, scopes, above, once)
 	if once != "" && errors.Is(err, cache.ErrKey) {
 		// A new key is elsewhere than the others. Twice is no harm.
-		return s.invalidate(ctx, how, scopes, above, "")
+		return s.invalidate(ctx, mode, scopes, above, "")
 	}
 	return generation, raised, err
 }
 
-func (s *Store) invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
+func (s *Store) invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	keys := []string{s.generations(), everyones}
 	if slices.Contains(scopes, scopeEverything) {
 		// It includes the other scopes, and is every tenant's.
@@ -160,7 +160,7 @@ func (s *Store) invalidate(ctx context.Context, how cache.Strength, scopes []str
 	if once != "" {
 		keys = append(keys, s.onceKey(once))
 	}
-	args := []any{how.String(), above, markLimit, onceFor.Milliseconds()}
+	args := []any{mode.String(), above, markLimit, onceFor.Milliseconds()}
 	for _, scope := range scopes {
 		args = append(args, scope)
 	}
@@ -186,11 +186,11 @@ func (s *Store) Invalidations(ctx context.Context, above int64) ([]cache.Invalid
 	var list []cache.Invalidation
 	for _, z := range append(own.Val(), all.Val()...) {
 		member, _ := z.Member.(string)
-		how, scope, ok := strings.Cut(member, " ")
+		mode, scope, ok := strings.Cut(member, " ")
 		if !ok {
 			continue // only the newest generation of all tenants
 		}
-		list = append(list, cache.Invalidation{Scope: scope, How: cache.StrengthOf(how), Generation: int64(z.Score)})
+		list = append(list, cache.Invalidation{Scope: scope, Mode: cache.ParseMode(mode), Generation: int64(z.Score)})
 	}
 	return list, nil
 }
@@ -203,20 +203,20 @@ func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
 	for some := range slices.Chunk(list, restoreAtOnce) {
 		var args []any
 		for _, i := range some {
-			args = append(args, i.Generation, i.How.String()+" "+i.Scope)
+			args = append(args, i.Generation, i.Mode.String()+" "+i.Scope)
 		}
 		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generations()}, args...).Err(); failure(err) != nil {
 			return failure(err)
 		}
-		if err := s.Tell(ctx, some); err != nil {
+		if err := s.Notify(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Tell implements [cache.Store].
-func (s *Store) Tell(ctx context.Context, list []cache.Invalidation) error {
+// Notify implements [cache.Store].
+func (s *Store) Notify(ctx context.Context, list []cache.Invalidation) error {
 	channel := s.messages()
 	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Scope == scopeEverything }) {
 		channel = everyonesMessages

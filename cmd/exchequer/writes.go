@@ -44,14 +44,11 @@ const touchLimit = 2 * time.Second
 func (w writes) touched(ctx context.Context, change ledger.Change) {
 	var scopes []cache.Scope
 	for _, tag := range change.Tags {
-		scopes = append(scopes, cache.OfTouched(tag))
-	}
-	if change.ID != "" {
-		scopes = append(scopes, cache.Once(change.ID))
+		scopes = append(scopes, cache.Touched(tag))
 	}
 	ctx, cancel := context.WithTimeout(ctx, touchLimit)
 	defer cancel()
-	if err := w.cache.Invalidate(ctx, cache.Soft, scopes...); err != nil {
+	if err := w.cache.InvalidateOnce(ctx, change.ID, cache.Soft, scopes...); err != nil {
 		w.log.WarnContext(ctx, "a write has not invalidated what it touched", "tags", change.Tags, "error", err)
 	}
 }
