@@ -35,10 +35,10 @@ type blob struct {
 }
 
 const (
-	blobSchema   = 2        // part of each key: other builds may keep blobs otherwise
-	compressOver = 32 << 10 // below, to decompress takes longer than to transfer
-	valueLimit   = 4 << 20  // of a value's JSON
-	memoryMost   = 64       // times its JSON that a value can take: an empty struct in a list is two bytes
+	blobSchema      = 2        // part of each key: other builds may keep blobs otherwise
+	compressOver    = 32 << 10 // below, to decompress takes longer than to transfer
+	valueLimit      = 4 << 20  // of a value's JSON
+	maxMemoryFactor = 64       // times its JSON that a value can take: an empty struct in a list is two bytes
 )
 
 // generationSlack is how far a generation may be ahead of the clock: by more
@@ -75,7 +75,7 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	if !now.Before(b.HardUntil) {
 		b.value = nil
 	}
-	if b.RetryAt.After(longest(now)) {
+	if b.RetryAt.After(latestRetry(now)) {
 		b.RetryAt = time.Time{}
 	}
 	limit := b.Window.Add(p.Soft)
@@ -85,9 +85,9 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	b.SoftUntil = earlier(b.SoftUntil, limit)
 	b.ComputedAt = earlier(b.ComputedAt, now.Add(clockSlack))
 	b.Took = max(b.Took, 0)
-	b.Lag = min(max(b.Lag, 0), lagMost)
+	b.Lag = min(max(b.Lag, 0), maxLag)
 	b.Failures = max(b.Failures, 0)
-	b.Memory = min(max(b.Memory, 0), memoryMost*len(b.value))
+	b.Memory = min(max(b.Memory, 0), maxMemoryFactor*len(b.value))
 	if b.Reason != "" && !slices.Contains(reasons, b.Reason) {
 		b.Reason = reasonFailed // visitors read it
 	}

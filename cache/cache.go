@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -33,7 +32,7 @@ type Deps struct {
 const (
 	defaultMemory    = 32 << 20
 	defaultProducers = 8
-	complainEvery    = time.Minute // of what goes on failing
+	warnEvery        = time.Minute // of what goes on failing
 	aloneProducers   = 2           // that run without the fleet's lock
 )
 
@@ -52,15 +51,15 @@ type Cache struct {
 	metrics     *metrics
 	clock
 
-	level     *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
-	producers limit
-	alone     limit
-	aheads    limit // refreshes that nobody waits for: some producers are left for who does
+	level      *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
+	producers  limit
+	alone      limit
+	background limit // refreshes that nobody waits for: some producers are left for who does
 
-	mu      sync.Mutex // guards what follows
-	memos   map[string]*memo
-	misfits error     // overrides that make no sense
-	since   time.Time // operators count from here
+	mu        sync.Mutex // guards what follows
+	memos     map[string]*memo
+	policyErr error     // overrides that make no sense
+	since     time.Time // operators count from here
 
 	polling limit         // of one
 	polled  atomic.Int64  // when somebody did last, by the fleet's clock; 0: never
@@ -68,12 +67,12 @@ type Cache struct {
 
 	restoring  sync.Mutex  // held by who restores
 	restoreDue atomic.Bool // whether the store may lack what is known here
-	complain   rate.Sometimes
+	warnings   rate.Sometimes
 
-	deafen func()          // stops the messages
-	ctx    context.Context // of all that runs in the background
-	cancel context.CancelFunc
-	tasks  tasks
+	unsubscribe func()          // stops the messages
+	ctx         context.Context // of all that runs in the background
+	cancel      context.CancelFunc
+	tasks       tasks
 }
 
 // New returns a cache without memos. It runs until Close.
@@ -91,8 +90,8 @@ func New(d Deps) *Cache {
 		store:       d.Store,
 		journal:     d.Journal,
 		space:       d.Space,
-		complain:    rate.Sometimes{First: 1, Interval: complainEvery},
-		process:     nameOf(),
+		warnings:    rate.Sometimes{First: 1, Interval: warnEvery},
+		process:     processName(),
 		since:       time.Now().UTC(),
 		log:         d.Log,
 		codec:       newCodec(),
@@ -100,11 +99,11 @@ func New(d Deps) *Cache {
 		generations: generations{marks: map[mark]int64{}},
 		producers:   make(limit, d.Producers),
 		alone:       make(limit, aloneProducers),
-		aheads:      make(limit, max(1, d.Producers-2)),
+		background:  make(limit, max(1, d.Producers-2)),
 		memos:       map[string]*memo{},
 		polling:     make(limit, 1),
 		changed:     make(chan struct{}, 1),
-		tasks:       tasks{leaving: make(chan struct{})},
+		tasks:       tasks{closing: make(chan struct{})},
 	}
 	c.level = otter.Must(&otter.Options[uint64, any]{
 		MaximumWeight: uint64(d.Memory),
@@ -119,7 +118,7 @@ func New(d Deps) *Cache {
 	c.start(d.Clock)
 	c.metrics = newMetrics(c, d.Registerer)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.deafen = c.store.Listen(c.receive)
+	c.unsubscribe = c.store.Listen(c.handle)
 	c.tasks.others.Go(c.run)
 	return c
 }
@@ -127,7 +126,7 @@ func New(d Deps) *Cache {
 // Close starts no more producers and waits for those that run. When ctx ends
 // before they do, it cancels them and returns an error.
 func (c *Cache) Close(ctx context.Context) error {
-	c.tasks.refuse()
+	c.tasks.close()
 	flown := make(chan struct{})
 	go func() {
 		c.tasks.flights.Wait()
@@ -139,7 +138,7 @@ func (c *Cache) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fmt.Errorf("close cache: producers still ran: %w", ctx.Err())
 	}
-	c.deafen()
+	c.unsubscribe()
 	c.cancel()
 	if err != nil {
 		// What heeds its context ends now. What does not is beyond our power.
@@ -180,16 +179,13 @@ func (c *Cache) after(d time.Duration, f func()) {
 	})
 }
 
-// newOwner is a token by which a lock is this process's.
-func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
-
 // receive handles the store's messages.
-func (c *Cache) receive(message Message) {
+func (c *Cache) handle(message Message) {
 	if message.Connected {
 		c.restoreDue.Store(true)
 		c.nudge()
 	}
-	c.generations.learn(c.believed(message.Invalidations)...)
+	c.generations.update(c.plausible(message.Invalidations)...)
 	if message.Ready == "" {
 		return
 	}
@@ -199,99 +195,5 @@ func (c *Cache) receive(message Message) {
 		if strings.HasPrefix(message.Ready, m.prefix) {
 			m.wake(message.Ready)
 		}
-	}
-}
-
-// tasks are the cache's goroutines: flights, which Close lets end, and others,
-// which end by themselves.
-type tasks struct {
-	mu      sync.Mutex
-	leaving chan struct{} // closed when the cache is
-	flights sync.WaitGroup
-	others  sync.WaitGroup
-}
-
-// left reports whether the cache is closed.
-func (t *tasks) left() bool {
-	select {
-	case <-t.leaving:
-		return true
-	default:
-		return false
-	}
-}
-
-// fly runs f in a goroutine, unless the cache is closed.
-func (t *tasks) fly(f func()) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.left() {
-		return false
-	}
-	t.flights.Go(f)
-	return true
-}
-
-// begin counts the caller among the others, unless the cache is closed.
-func (t *tasks) begin() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.left() {
-		return false
-	}
-	t.others.Add(1)
-	return true
-}
-
-// start runs f in a goroutine that is counted among the others, unless the
-// cache is closed.
-func (t *tasks) start(f func()) bool {
-	if !t.begin() {
-		return false
-	}
-	go func() {
-		defer t.others.Done()
-		f()
-	}()
-	return true
-}
-
-func (t *tasks) refuse() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.left() {
-		close(t.leaving)
-	}
-}
-
-// A limit bounds how many run at the same time. For tryEnter and leave, nil
-// bounds nothing.
-type limit chan struct{}
-
-func (l limit) enter(ctx context.Context) bool {
-	select {
-	case l <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// tryEnter is enter for who does not wait.
-func (l limit) tryEnter() bool {
-	if l == nil {
-		return true
-	}
-	select {
-	case l <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (l limit) leave() {
-	if l != nil {
-		<-l
 	}
 }

@@ -76,20 +76,20 @@ func (e *entry[T]) readAt() time.Time { return e.computedAt.Add(-e.took) }
 // early says whether an entry is of a time that has not come: the clock that
 // it was made by was wrong.
 func (e *entry[T]) early(now time.Time) bool {
-	return e.window.Start.After(now.Add(clockSlack)) || e.retryAt.After(longest(now))
+	return e.window.Start.After(now.Add(clockSlack)) || e.retryAt.After(latestRetry(now))
 }
 
 // backsOff says whether it is too soon after a failure to try again.
 func (e *entry[T]) backsOff(now time.Time) bool {
-	return now.Before(e.retryAt) && !e.retryAt.After(longest(now))
+	return now.Before(e.retryAt) && !e.retryAt.After(latestRetry(now))
 }
 
 // longest is how far a back-off can reach, if the clocks are right.
-func longest(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
+func latestRetry(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
 
 // follows says whether e is to replace o: a later window or generation, or
 // news of the same. What is known never goes back, except to the present.
-func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
+func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	if o == nil {
 		return true
 	}
@@ -157,4 +157,78 @@ func (e *entry[T]) blob(value []byte) (blob, error) {
 		}
 	}
 	return b, nil
+}
+
+// A verdict is what may be done with an entry at a time.
+type verdict struct {
+	usable bool      // it may be shown
+	fresh  bool      // and is the newest there can be
+	soft   bool      // it was invalidated, softly
+	due    bool      // a refresh is to be tried
+	next   time.Time // else when it is
+}
+
+// softFloor is how often an invalidation that is soft makes a key refresh at
+// most, in the whole fleet: many writes must not make a producer run all the
+// time.
+const softFloor = time.Second
+
+// judge is the one place that decides about freshness.
+func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
+	if e == nil {
+		return verdict{due: true}
+	}
+	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
+	v := verdict{soft: m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)}
+	v.usable = e.has && !hard && now.Before(e.hardUntil)
+	settled := v.usable && !e.early(now) && now.Before(e.softUntil)
+	v.fresh = settled && !v.soft && e.reason == ""
+	switch {
+	case settled && !v.soft:
+		v.next = e.softUntil
+	case settled && now.Sub(e.computedAt).Abs() < softFloor:
+		v.next = e.computedAt.Add(softFloor)
+	}
+	if e.backsOff(now) && v.next.Before(e.retryAt) {
+		v.next = e.retryAt
+	}
+	v.due = !now.Before(v.next)
+	return v
+}
+
+// touched reports whether anything has invalidated the entry. The answer is
+// remembered until there is another invalidation, of whatever scope, so that a
+// hit between two of them costs a comparison.
+func (m *Memo[P, T]) invalidated(s *slot[P, T], e *entry[T]) bool {
+	g := &m.cache.generations
+	if e.generation >= g.newest.Load() {
+		return false
+	}
+	changes := g.changes.Load() // before the marks are read
+	if c := s.clear.Load(); c != nil && c.entry == e && c.changes == changes {
+		return false
+	}
+	if g.invalidated(e.generation, m.scopes, s.scope, Soft) || g.invalidated(e.generation, m.scopes, s.scope, Hard) {
+		return true
+	}
+	s.clear.Store(&clearance[T]{e, changes})
+	return false
+}
+
+// read is what a reader is given of a usable entry.
+func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
+	switch {
+	case v.fresh:
+		return e.fresh
+	case e.reason != "":
+		next := v.next
+		if !v.soft && next.Before(e.softUntil) {
+			next = e.softUntil
+		}
+		return e.result(Degraded, next)
+	case !v.due:
+		return e.result(Stale, v.next)
+	default:
+		return e.result(Stale, WindowAt(now, m.policy.Window).Start)
+	}
 }

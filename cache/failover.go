@@ -17,8 +17,8 @@ const (
 
 	probeEvery   = 250 * time.Millisecond
 	probeTimeout = 500 * time.Millisecond
-	probeMost    = 20 * time.Second // between probes, where outages follow each other
-	steady       = 30 * time.Second // without an outage until the last one counts no more
+	probeAtMost  = 20 * time.Second // between probes, where outages follow each other
+	steadyAfter  = 30 * time.Second // without an outage until the last one counts no more
 )
 
 var errSlowStore = errors.New("it answers slowly")
@@ -56,9 +56,9 @@ type Failover struct {
 	mu            sync.Mutex // guards what follows
 	outage        Outage     // the present one
 	count         uint64
-	hold          time.Duration // before a probe: twice as long after an outage that came soon after the last
-	ended         time.Time     // the last outage
-	slow          time.Duration // that slow answers took together, less what quick ones make up for
+	holdOff       time.Duration // before a probe: twice as long after an outage that came soon after the last
+	lastEnd       time.Time     // the last outage
+	slowTotal     time.Duration // that slow answers took together, less what quick ones make up for
 	slowUntil     time.Time     // when the last slow one came
 	subscriptions map[*subscription]struct{}
 }
@@ -101,7 +101,7 @@ func (f *Failover) Close() error {
 }
 
 // ask makes a call to the remote, unless the breaker is open.
-func ask[T any](ctx context.Context, f *Failover, call func(context.Context) (T, error)) (T, error) {
+func do[T any](ctx context.Context, f *Failover, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	era := f.era.Load()
 	if era.Err() != nil {
@@ -138,15 +138,15 @@ func (f *Failover) tooSlow(began, ended time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ended.Sub(began) <= slowCall {
-		f.slow = max(f.slow-slowCall, 0)
+		f.slowTotal = max(f.slowTotal-slowCall, 0)
 		return false
 	}
 	if began.Before(f.slowUntil) {
 		began = f.slowUntil
 	}
-	f.slow += ended.Sub(began)
+	f.slowTotal += ended.Sub(began)
 	f.slowUntil = ended
-	return f.slow >= callTimeout
+	return f.slowTotal >= callTimeout
 }
 
 // trip ends an era, which opens the breaker, and starts to probe.
@@ -159,14 +159,14 @@ func (f *Failover) trip(era *era, why error) {
 	era.end()
 	f.count++
 	f.outage = Outage{time.Now().UTC(), why}
-	if time.Since(f.ended) < steady {
-		f.hold = min(2*f.hold, probeMost)
+	if time.Since(f.lastEnd) < steadyAfter {
+		f.holdOff = min(2*f.holdOff, probeAtMost)
 	} else {
-		f.hold = probeEvery
+		f.holdOff = probeEvery
 	}
 	f.log.Error("cache: going on without the shared level", "error", why)
-	hold := f.hold
-	f.probes.Go(func() { f.probe(hold) })
+	holdOff := f.holdOff
+	f.probes.Go(func() { f.probe(holdOff) })
 }
 
 // probe asks the remote until it serves as it should, and closes the breaker.
@@ -190,7 +190,7 @@ func (f *Failover) probe(every time.Duration) {
 // recover closes the breaker, and has those who listen do so anew.
 func (f *Failover) recover() {
 	f.mu.Lock()
-	f.outage, f.ended, f.slow = Outage{}, time.Now(), 0
+	f.outage, f.lastEnd, f.slowTotal = Outage{}, time.Now(), 0
 	f.era.Store(f.newEra())
 	stops := map[*subscription]func(){}
 	for s := range f.subscriptions {
@@ -232,32 +232,32 @@ func (f *Failover) Listen(handle func(Message)) (stop func()) {
 
 // Load implements [Store].
 func (f *Failover) Load(ctx context.Context, key string) ([]byte, error) {
-	return ask(ctx, f, func(ctx context.Context) ([]byte, error) { return f.Remote.Load(ctx, key) })
+	return do(ctx, f, func(ctx context.Context) ([]byte, error) { return f.Remote.Load(ctx, key) })
 }
 
 // Publish implements [Store].
 func (f *Failover) Publish(ctx context.Context, p Publication) (bool, error) {
-	return ask(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Publish(ctx, p) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Publish(ctx, p) })
 }
 
 // Lock implements [Store].
 func (f *Failover) Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	return ask(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Lock(ctx, key, owner, lease) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Lock(ctx, key, owner, lease) })
 }
 
 // Extend implements [Store].
 func (f *Failover) Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	return ask(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Extend(ctx, key, owner, lease) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Extend(ctx, key, owner, lease) })
 }
 
 // Unlock implements [Store].
 func (f *Failover) Unlock(ctx context.Context, key, owner string) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Unlock(ctx, key, owner) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Unlock(ctx, key, owner) })
 }
 
 // Invalidate implements [Store].
 func (f *Failover) Invalidate(ctx context.Context, mode Mode, scopes []string, above int64, once string) (generation int64, raised bool, err error) {
-	generation, err = ask(ctx, f, func(ctx context.Context) (n int64, err error) {
+	generation, err = do(ctx, f, func(ctx context.Context) (n int64, err error) {
 		n, raised, err = f.Remote.Invalidate(ctx, mode, scopes, above, once)
 		return n, err
 	})
@@ -266,25 +266,25 @@ func (f *Failover) Invalidate(ctx context.Context, mode Mode, scopes []string, a
 
 // Invalidations implements [Store].
 func (f *Failover) Invalidations(ctx context.Context, above int64) ([]Invalidation, error) {
-	return ask(ctx, f, func(ctx context.Context) ([]Invalidation, error) { return f.Remote.Invalidations(ctx, above) })
+	return do(ctx, f, func(ctx context.Context) ([]Invalidation, error) { return f.Remote.Invalidations(ctx, above) })
 }
 
 // Restore implements [Store].
 func (f *Failover) Restore(ctx context.Context, list []Invalidation) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Restore(ctx, list) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Restore(ctx, list) })
 }
 
 // Notify implements [Store].
 func (f *Failover) Notify(ctx context.Context, list []Invalidation) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Notify(ctx, list) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Notify(ctx, list) })
 }
 
 // Now implements [Store].
-func (f *Failover) Now(ctx context.Context) (time.Time, error) { return ask(ctx, f, f.Remote.Now) }
+func (f *Failover) Now(ctx context.Context) (time.Time, error) { return do(ctx, f, f.Remote.Now) }
 
 // tell is ask for a call that answers nothing.
-func tell(ctx context.Context, f *Failover, call func(context.Context) error) error {
-	_, err := ask(ctx, f, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+func exec(ctx context.Context, f *Failover, call func(context.Context) error) error {
+	_, err := do(ctx, f, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 	return err
 }
 

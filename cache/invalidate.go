@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,41 +33,6 @@ func ParseMode(s string) Mode {
 	}
 	return Soft
 }
-
-// A Scope is a set of values to invalidate.
-type Scope struct{ kind, name, params string }
-
-// Key returns the scope of one value: a memo's for the parameters whose Key is
-// params.
-func Key(memo, params string) Scope { return Scope{"key", memo, params} }
-
-// Name returns the scope of all values of the memo with this name.
-func Name(memo string) Scope { return Scope{"memo", memo, ""} }
-
-// Pattern returns the scope of the memos whose names match, as in [path.Match]:
-// "economy.*".
-func Pattern(pattern string) Scope { return Scope{"pattern", pattern, ""} }
-
-// Tag returns the scope of the memos that carry the tag.
-func Tag(tag string) Scope { return Scope{"tag", tag, ""} }
-
-// Touched is Tag for a write: it is no error when no memo carries the tag.
-func Touched(tag string) Scope { return Scope{"touched", tag, ""} }
-
-// Tenant returns the scope of all values of the cache's space.
-func Tenant() Scope { return Scope{"tenant", "", ""} }
-
-// All returns the scope of all values in the store, those of other tenants
-// included.
-func All() Scope { return Scope{"all", "", ""} }
-
-// The names of scopes in the store.
-const scopeEverything = "all"
-
-func scopeTenant(space string) string       { return "tenant:" + space }
-func scopeMemo(space, memo string) string   { return "memo:" + space + ":" + memo }
-func scopeTag(space, tag string) string     { return "tag:" + space + ":" + tag }
-func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo + ":" + p }
 
 // Invalidate marks the values of the scopes as stale, or forbids them. It is
 // in force here when it returns, and everywhere else within a second. A
@@ -101,11 +67,11 @@ func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, sco
 		if ctx.Err() != nil {
 			return fmt.Errorf("invalidate: %w", err)
 		}
-		generation, first = c.generationAlone(), true
+		generation, first = c.localGeneration(), true
 		c.restoreDue.Store(true)
 	}
-	list := raised(mode, names, generation)
-	c.generations.learn(list...)
+	list := newInvalidations(mode, names, generation)
+	c.generations.update(list...)
 	if !first {
 		return nil
 	}
@@ -127,8 +93,17 @@ func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, sco
 // generationAlone is what the store would give if it could be asked: above all
 // that are known, and by the clock, so that it is above those too that others
 // raise before, and below those after.
-func (c *Cache) generationAlone() int64 {
+func (c *Cache) localGeneration() int64 {
 	return max(c.generations.newest.Load()+1, c.now().UnixMicro())
+}
+
+// raised are the invalidations of some scopes, of one generation.
+func newInvalidations(mode Mode, scopes []string, generation int64) []Invalidation {
+	list := make([]Invalidation, 0, len(scopes))
+	for _, scope := range scopes {
+		list = append(list, Invalidation{scope, mode, generation})
+	}
+	return list
 }
 
 // generations is what a process knows of invalidations. A value carries the
@@ -145,7 +120,7 @@ type generations struct {
 }
 
 // lacking returns the invalidations that are known here and not in a list.
-func (g *generations) lacking(list []Invalidation) []Invalidation {
+func (g *generations) missingFrom(list []Invalidation) []Invalidation {
 	there := marks{}
 	for _, i := range list {
 		there.raise(i)
@@ -153,11 +128,11 @@ func (g *generations) lacking(list []Invalidation) []Invalidation {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	return slices.DeleteFunc(g.marks.above(0), func(i Invalidation) bool {
-		return max(there[mark{i.Scope, i.Mode}], there[mark{scopeEverything, i.Mode}]) >= i.Generation
+		return max(there[mark{i.Scope, i.Mode}], there[mark{scopeAll, i.Mode}]) >= i.Generation
 	})
 }
 
-func (g *generations) learn(list ...Invalidation) {
+func (g *generations) update(list ...Invalidation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, i := range list {
@@ -173,7 +148,7 @@ func (g *generations) learn(list ...Invalidation) {
 
 // believed returns the invalidations without those of the future, which no
 // process can have made. Taken over they would hide all that come after them.
-func (c *Cache) believed(list []Invalidation) []Invalidation {
+func (c *Cache) plausible(list []Invalidation) []Invalidation {
 	latest := c.now().Add(generationSlack).UnixMicro()
 	return slices.DeleteFunc(slices.Clone(list), func(i Invalidation) bool {
 		if i.Generation <= latest {
@@ -204,7 +179,7 @@ func (g *generations) invalidated(generation int64, scopes []string, key string,
 
 // hear asks the store for invalidations that no message has told of: for all,
 // or those above the last ones.
-func (c *Cache) hear(ctx context.Context, all bool) error {
+func (c *Cache) pollInvalidations(ctx context.Context, all bool) error {
 	g := &c.generations
 	above := g.polled.Load()
 	if all {
@@ -215,10 +190,60 @@ func (c *Cache) hear(ctx context.Context, all bool) error {
 	if err != nil {
 		return fmt.Errorf("read invalidations: %w", err)
 	}
-	list = c.believed(list)
-	g.learn(list...)
+	list = c.plausible(list)
+	g.update(list...)
 	for _, i := range list {
 		g.polled.Store(max(g.polled.Load(), i.Generation))
 	}
 	return nil
+}
+
+// A mark is a scope and how it was invalidated.
+type mark struct {
+	scope string
+	mode  Mode
+}
+
+// marks are the generations up to which the values of scopes are invalidated.
+type marks map[mark]int64
+
+// markLimit bounds how many are kept.
+const markLimit = 10_000
+
+func (m marks) raise(i Invalidation) {
+	k := mark{i.Scope, i.Mode}
+	m[k] = max(m[k], i.Generation)
+	if len(m) > markLimit {
+		m.trim()
+	}
+}
+
+// trim forgets the older half. What is older than those counts as invalidated,
+// as strongly as they said.
+func (m marks) trim() {
+	all := slices.Sorted(maps.Values(m))
+	middle := all[len(all)/2]
+	forgotten := map[Mode]int64{}
+	maps.DeleteFunc(m, func(k mark, generation int64) bool {
+		if generation > middle {
+			return false
+		}
+		forgotten[k.mode] = max(forgotten[k.mode], generation)
+		return true
+	})
+	for mode, generation := range forgotten {
+		k := mark{scopeAll, mode}
+		m[k] = max(m[k], generation)
+	}
+}
+
+// above returns the invalidations above a generation.
+func (m marks) above(generation int64) []Invalidation {
+	var list []Invalidation
+	for k, g := range m {
+		if g > generation {
+			list = append(list, Invalidation{k.scope, k.mode, g})
+		}
+	}
+	return list
 }

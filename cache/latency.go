@@ -69,8 +69,8 @@ func (l *latencies) latency() Latency {
 }
 
 const (
-	lagLeast   = 500 * time.Millisecond
-	lagMost    = 5 * time.Second
+	minLag     = 500 * time.Millisecond
+	maxLag     = 5 * time.Second
 	lagMargin  = 250 * time.Millisecond
 	lagSamples = 40
 )
@@ -89,5 +89,5 @@ func (l *lag) record(took time.Duration) time.Duration {
 	l.recent.add(took, lagSamples)
 	p95 := percentile(slices.Sorted(slices.Values(l.recent.last)), 95)
 	// To a tenth of a second, so that it does not change with every run.
-	return min(max((p95+lagMargin).Round(100*time.Millisecond), lagLeast), lagMost)
+	return min(max((p95+lagMargin).Round(100*time.Millisecond), minLag), maxLag)
 }

@@ -43,22 +43,22 @@ type Memo[P Params, T any] struct {
 
 // memo is what does not depend on a memo's types.
 type memo struct {
-	cache   *Cache
-	about   Spec
-	policy  Policy
-	prefix  string   // of its keys in the store
-	scopes  []string // that invalidate all its values
-	seed    maphash.Seed
-	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
-	reopens atomic.Int64 // when the open circuit is tried again, counted from the cache's start
-	stuck   atomic.Int64 // runs that were given up and have not returned
-	places  limit        // among the producers, so that many keys of one memo leave some to the others
-	aheads  limit        // among the refreshes that nobody waits for, likewise
-	flights limit        // under way or waiting
-	lag     lag
-	stats   stats
+	cache      *Cache
+	spec       Spec
+	policy     Policy
+	prefix     string   // of its keys in the store
+	scopes     []string // that invalidate all its values
+	seed       maphash.Seed
+	circuit    *gobreaker.TwoStepCircuitBreaker[struct{}]
+	reopens    atomic.Int64 // when the open circuit is tried again, counted from the cache's start
+	stuck      atomic.Int64 // runs that were given up and have not returned
+	places     limit        // among the producers, so that many keys of one memo leave some to the others
+	background limit        // among the refreshes that nobody waits for, likewise
+	flights    limit        // under way or waiting
+	lag        lag
+	stats      stats
 
-	complain rate.Sometimes // of keys that something else has written
+	warnings rate.Sometimes // of keys that something else has written
 
 	mu      sync.Mutex
 	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
@@ -75,8 +75,8 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	if err != nil {
 		panic(fmt.Sprintf("memo %s: %v", spec.Name, err))
 	}
-	overridden, misfit := own.override(c.overrides[spec.Name]).complete()
-	if misfit == nil {
+	overridden, policyErr := own.override(c.overrides[spec.Name]).complete()
+	if policyErr == nil {
 		policy = overridden
 	}
 	shape, err := shapeOf(reflect.TypeFor[T]())
@@ -85,22 +85,22 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	}
 	core := &memo{
 		cache:  c,
-		about:  spec,
+		spec:   spec,
 		policy: policy,
 		// Windows of different lengths do not follow each other: processes whose
 		// policies differ keep out of each other's way.
 		prefix: fmt.Sprintf("exchequer:{%s:%s}:%d:%s:%s:", c.space, spec.Name, blobSchema, shape, policy.Window),
-		scopes: []string{scopeEverything, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
+		scopes: []string{scopeAll, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
 		seed:   maphash.MakeSeed(),
 		asked:  map[string]anySlot{},
 
 		failing: map[string]anySlot{},
 
-		complain: rate.Sometimes{First: 1, Interval: complainEvery},
+		warnings: rate.Sometimes{First: 1, Interval: warnEvery},
 
-		places:  make(limit, max(1, cap(c.producers)/2)),
-		aheads:  make(limit, max(1, cap(c.aheads)/2)),
-		flights: make(limit, flightLimit),
+		places:     make(limit, max(1, cap(c.producers)/2)),
+		background: make(limit, max(1, cap(c.background)/2)),
+		flights:    make(limit, flightLimit),
 	}
 	core.circuit = core.newCircuit()
 	for _, tag := range spec.Tags {
@@ -111,8 +111,8 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	c.mu.Lock()
 	_, taken := c.memos[spec.Name]
 	c.memos[spec.Name] = core
-	if misfit != nil {
-		c.misfits = errors.Join(c.misfits, fmt.Errorf("policy of %q: %w", spec.Name, misfit))
+	if policyErr != nil {
+		c.policyErr = errors.Join(c.policyErr, fmt.Errorf("policy of %q: %w", spec.Name, policyErr))
 	}
 	c.mu.Unlock()
 	if taken {
@@ -137,8 +137,8 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	now := m.cache.nano()
 	s := m.held(p)
 	if s != nil {
-		s.ask(now)
-		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && m.cache.current(now) && !m.touched(s, e) {
+		s.touch(now)
+		if e := s.entry.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && m.cache.current(now) && !m.invalidated(s, e) {
 			m.stats.fresh.Add(1)
 			return e.fresh, nil
 		}
@@ -148,7 +148,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 		return Result[T]{}, m.interrupted(err)
 	}
 	s = m.slot(p)
-	s.ask(now)
+	s.touch(now)
 	return m.get(ctx, s)
 }
 
@@ -157,7 +157,7 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 // the process does not hold leaves no trace.
 func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
 	s := m.held(p)
-	if s == nil || s.known.Load() == nil {
+	if s == nil || s.entry.Load() == nil {
 		return Result[T]{}, ErrAbsent
 	}
 	r, err := m.Get(ended, p)
@@ -187,7 +187,7 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 	if e == nil || !m.judge(found, e, m.cache.now()).usable {
 		return r, err
 	}
-	m.slot(p).learn(e)
+	m.slot(p).update(e)
 	return m.Peek(p)
 }
 
@@ -198,7 +198,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 	m.cache.catchUp()
 	for {
 		now := m.cache.now() // after what the store told, if it was asked
-		e := s.known.Load()
+		e := s.entry.Load()
 		v := m.judge(s, e, now)
 		if err := ctx.Err(); err != nil && v.due && !v.usable {
 			return Result[T]{}, m.interrupted(err)
@@ -228,7 +228,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			m.remember(s.key, s)
 			continue
 		}
-		news := f.known
+		news := f.first
 		if waited == f {
 			news = f.done // what it knew at first was forbidden since
 		}
@@ -249,91 +249,17 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 
 // interrupted is the error of a caller whose context has ended.
 func (m *memo) interrupted(err error) error {
-	return fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, err)
-}
-
-// A verdict is what may be done with an entry at a time.
-type verdict struct {
-	usable bool      // it may be shown
-	fresh  bool      // and is the newest there can be
-	soft   bool      // it was invalidated, softly
-	due    bool      // a refresh is to be tried
-	next   time.Time // else when it is
-}
-
-// softFloor is how often an invalidation that is soft makes a key refresh at
-// most, in the whole fleet: many writes must not make a producer run all the
-// time.
-const softFloor = time.Second
-
-// judge is the one place that decides about freshness.
-func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
-	if e == nil {
-		return verdict{due: true}
-	}
-	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
-	v := verdict{soft: m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)}
-	v.usable = e.has && !hard && now.Before(e.hardUntil)
-	settled := v.usable && !e.early(now) && now.Before(e.softUntil)
-	v.fresh = settled && !v.soft && e.reason == ""
-	switch {
-	case settled && !v.soft:
-		v.next = e.softUntil
-	case settled && now.Sub(e.computedAt).Abs() < softFloor:
-		v.next = e.computedAt.Add(softFloor)
-	}
-	if e.backsOff(now) && v.next.Before(e.retryAt) {
-		v.next = e.retryAt
-	}
-	v.due = !now.Before(v.next)
-	return v
-}
-
-// touched reports whether anything has invalidated the entry. The answer is
-// remembered until there is another invalidation, of whatever scope, so that a
-// hit between two of them costs a comparison.
-func (m *Memo[P, T]) touched(s *slot[P, T], e *entry[T]) bool {
-	g := &m.cache.generations
-	if e.generation >= g.newest.Load() {
-		return false
-	}
-	changes := g.changes.Load() // before the marks are read
-	if c := s.clear.Load(); c != nil && c.entry == e && c.changes == changes {
-		return false
-	}
-	if g.invalidated(e.generation, m.scopes, s.scope, Soft) || g.invalidated(e.generation, m.scopes, s.scope, Hard) {
-		return true
-	}
-	s.clear.Store(&clearance[T]{e, changes})
-	return false
-}
-
-// read is what a reader is given of a usable entry.
-func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
-	switch {
-	case v.fresh:
-		return e.fresh
-	case e.reason != "":
-		next := v.next
-		if !v.soft && next.Before(e.softUntil) {
-			next = e.softUntil
-		}
-		return e.result(Degraded, next)
-	case !v.due:
-		return e.result(Stale, v.next)
-	default:
-		return e.result(Stale, WindowAt(now, m.policy.Window).Start)
-	}
+	return fmt.Errorf("memo %s: wait for its first value: %w", m.spec.Name, err)
 }
 
 // unavailable is the error where there is no value and no flight to wait for.
 func (m *Memo[P, T]) unavailable(e *entry[T], refused error, now time.Time) error {
 	switch {
 	case errors.Is(refused, errCrowded):
-		return &UnavailableError{Memo: m.about.Name, Reason: reasonCrowded, RetryAt: now.Add(firstRetry), Err: refused}
+		return &UnavailableError{Memo: m.spec.Name, Reason: reasonCrowded, RetryAt: now.Add(firstRetry), Err: refused}
 	case e != nil && e.reason != "":
-		return &UnavailableError{Memo: m.about.Name, Reason: e.reason, RetryAt: e.retryAt, Err: e.err}
+		return &UnavailableError{Memo: m.spec.Name, Reason: e.reason, RetryAt: e.retryAt, Err: e.err}
 	default:
-		return &UnavailableError{Memo: m.about.Name, Reason: reasonFailed, Err: refused}
+		return &UnavailableError{Memo: m.spec.Name, Reason: reasonFailed, Err: refused}
 	}
 }

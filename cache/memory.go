@@ -18,8 +18,8 @@ type Memory struct {
 	mu        sync.Mutex
 	locks     map[string]lease
 	marks     marks
-	top       int64           // the newest generation
-	once      map[string]made // by name
+	newest    int64                // the newest generation
+	once      map[string]onceEvent // by name
 	listeners map[*listener]struct{}
 }
 
@@ -34,12 +34,12 @@ type lease struct {
 }
 
 // made is an invalidation that is not to be made again until it expires.
-type made struct {
+type onceEvent struct {
 	generation int64
 	until      time.Time
 }
 
-type listener struct{ hear func(Message) }
+type listener struct{ handle func(Message) }
 
 const memoryBlobs = 32 << 20
 
@@ -52,7 +52,7 @@ func NewMemory() *Memory {
 		}),
 		locks:     map[string]lease{},
 		marks:     map[mark]int64{},
-		once:      map[string]made{},
+		once:      map[string]onceEvent{},
 		listeners: map[*listener]struct{}{},
 	}
 }
@@ -77,7 +77,7 @@ func (m *Memory) Publish(_ context.Context, p Publication) (bool, error) {
 	if !m.replace(p, now) {
 		return false, nil
 	}
-	m.tell(Message{Ready: p.Key})
+	m.notify(Message{Ready: p.Key})
 	return true, nil
 }
 
@@ -139,20 +139,20 @@ func (m *Memory) Invalidate(_ context.Context, mode Mode, scopes []string, above
 	}
 	// Generations follow the clock, so that they go on rising where a store
 	// has lost its data or another one takes over.
-	m.top = max(m.top+1, above+1, now.UnixMicro())
-	for _, i := range raised(mode, scopes, m.top) {
+	m.newest = max(m.newest+1, above+1, now.UnixMicro())
+	for _, i := range newInvalidations(mode, scopes, m.newest) {
 		m.marks.raise(i)
 	}
 	if once != "" {
 		if len(m.once) >= onceLimit {
-			maps.DeleteFunc(m.once, func(_ string, i made) bool { return !now.Before(i.until) })
+			maps.DeleteFunc(m.once, func(_ string, i onceEvent) bool { return !now.Before(i.until) })
 		}
 		if len(m.once) >= onceLimit {
 			clear(m.once) // to invalidate twice does no harm
 		}
-		m.once[once] = made{m.top, now.Add(onceFor)}
+		m.once[once] = onceEvent{m.newest, now.Add(onceFor)}
 	}
-	return m.top, true, nil
+	return m.newest, true, nil
 }
 
 // onceLimit bounds the names of invalidations that are kept.
@@ -162,7 +162,7 @@ const onceLimit = 10_000
 func (m *Memory) Invalidations(_ context.Context, above int64) ([]Invalidation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.top <= above {
+	if m.newest <= above {
 		return nil, nil
 	}
 	return m.marks.above(above), nil
@@ -174,15 +174,15 @@ func (m *Memory) Restore(_ context.Context, list []Invalidation) error {
 	defer m.mu.Unlock()
 	for _, i := range list {
 		m.marks.raise(i)
-		m.top = max(m.top, i.Generation)
+		m.newest = max(m.newest, i.Generation)
 	}
-	m.tell(Message{Invalidations: list})
+	m.notify(Message{Invalidations: list})
 	return nil
 }
 
 // Listen implements [Store].
-func (m *Memory) Listen(hear func(Message)) (stop func()) {
-	l := &listener{hear}
+func (m *Memory) Listen(handle func(Message)) (stop func()) {
+	l := &listener{handle}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.listeners[l] = struct{}{}
@@ -197,14 +197,14 @@ func (m *Memory) Listen(hear func(Message)) (stop func()) {
 func (m *Memory) Notify(_ context.Context, list []Invalidation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tell(Message{Invalidations: list})
+	m.notify(Message{Invalidations: list})
 	return nil
 }
 
 // tell calls the listeners.
-func (m *Memory) tell(message Message) {
+func (m *Memory) notify(message Message) {
 	for l := range m.listeners {
-		l.hear(message)
+		l.handle(message)
 	}
 }
 

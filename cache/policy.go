@@ -116,7 +116,7 @@ func parsePolicy(limits string) (Policy, error) {
 func (c *Cache) CheckPolicies() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.misfits
+	err := c.policyErr
 	for _, name := range slices.Sorted(maps.Keys(c.overrides)) {
 		if c.memos[name] == nil {
 			err = errors.Join(err, fmt.Errorf("policy of %q: %w", name, &UnknownMemoError{name, slices.Sorted(maps.Keys(c.memos))}))
@@ -127,3 +127,25 @@ func (c *Cache) CheckPolicies() error {
 
 // Policy is the memo's policy in force.
 func (m *memo) Policy() Policy { return m.policy }
+
+// A NamedPolicy is the policy in force for a memo.
+type NamedPolicy struct {
+	Memo    string   `json:"memo"`
+	Window  Seconds  `json:"windowSeconds" doc:"One computation serves this long."`
+	Soft    Seconds  `json:"softSeconds" doc:"A value is fresh this long, from the start of its window."`
+	Hard    Seconds  `json:"hardSeconds" doc:"A value is shown at all this long."`
+	Timeout Seconds  `json:"timeoutSeconds" doc:"Of one run of the producer."`
+	Tags    []string `json:"tags" nullable:"false"`
+}
+
+// Policies returns the policies in force, by name.
+func (c *Cache) Policies() []NamedPolicy {
+	list := []NamedPolicy{}
+	for _, m := range c.all() {
+		p := m.policy
+		list = append(list, NamedPolicy{
+			m.spec.Name, SecondsOf(p.Window), SecondsOf(p.Soft), SecondsOf(p.Hard), SecondsOf(p.Timeout), append([]string{}, m.spec.Tags...),
+		})
+	}
+	return list
+}

@@ -30,7 +30,7 @@ func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
 				m.reopens.Store(int64(time.Since(m.cache.began) + circuitOpen))
-				m.cache.log.Error("cache: circuit opened", "memo", m.about.Name, "for", circuitOpen)
+				m.cache.log.Error("cache: circuit opened", "memo", m.spec.Name, "for", circuitOpen)
 			}
 		},
 	})
@@ -47,12 +47,12 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	done, err := m.circuit.Allow()
 	if err != nil {
 		// For this process only: the others have their own circuits.
-		s.learn(m.paused(s.known.Load()))
+		s.update(m.paused(s.entry.Load()))
 		m.stats.refreshes.paused.Add(1)
 		return nil, nil
 	}
 	// What is invalidated from here on is invalidated for this run's value.
-	if err := c.hear(ctx, false); err != nil {
+	if err := c.pollInvalidations(ctx, false); err != nil {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
 	e := entry[T]{has: true, window: WindowAt(c.now(), m.policy.Window), generation: c.generations.newest.Load()}
@@ -78,8 +78,8 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	}
 	if err != nil {
 		m.stats.refreshes.failed.Add(1)
-		failed := m.failed(s.known.Load(), err)
-		c.log.Error("cache: producer failed", "memo", m.about.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
+		failed := m.failed(s.entry.Load(), err)
+		c.log.Error("cache: producer failed", "memo", m.spec.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
 		return failed, nil
 	}
 	m.stats.refreshes.done.Add(1)

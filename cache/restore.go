@@ -23,11 +23,11 @@ func (c *Cache) readJournal(ctx context.Context) {
 	defer cancel()
 	list, err := c.journal.Recorded(ctx)
 	if err != nil && c.ctx.Err() == nil {
-		c.complain.Do(func() {
+		c.warnings.Do(func() {
 			c.log.Warn("cache: hard invalidations of the past cannot be read", "error", err)
 		})
 	}
-	c.generations.learn(c.believed(list)...)
+	c.generations.update(c.plausible(list)...)
 }
 
 // restore gives the store what it may have lost: the invalidations that it
@@ -59,13 +59,13 @@ func (c *Cache) restoreInvalidations() error {
 	if err != nil && !errors.Is(err, ErrKey) {
 		return err
 	}
-	list = c.believed(list)
-	c.generations.learn(list...)
-	lacking := c.generations.lacking(list)
-	if len(lacking) == 0 {
+	list = c.plausible(list)
+	c.generations.update(list...)
+	missing := c.generations.missingFrom(list)
+	if len(missing) == 0 {
 		return nil
 	}
-	err = c.store.Restore(c.ctx, lacking)
+	err = c.store.Restore(c.ctx, missing)
 	c.metrics.storeError("restore", err)
 	return err
 }
@@ -78,7 +78,7 @@ const restoreLimit = 16 << 10
 // better. Where it does not, or there is nothing to publish, it looks there.
 func (s *slot[P, T]) restore() error {
 	m := s.memo
-	e := s.known.Load()
+	e := s.entry.Load()
 	if e != nil && m.judge(s, e, m.cache.now()).usable {
 		p, err := m.publication(s, e, nil, "")
 		if err != nil || len(p.Blob) > restoreLimit {
@@ -90,6 +90,6 @@ func (s *slot[P, T]) restore() error {
 			return err
 		}
 	}
-	m.look(s)
+	m.loadShared(s)
 	return nil
 }

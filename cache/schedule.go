@@ -9,7 +9,7 @@ import (
 const (
 	pollEvery = time.Second
 	pollGrace = 3 * time.Second // without a poll, readers ask before they are shown anything
-	rarely    = 10              // polls until what need not be done each time is
+	rareEvery = 10              // polls until what need not be done each time is
 )
 
 // run is the cache's one loop. Each second it has the store asked for what no
@@ -73,7 +73,7 @@ func (c *Cache) catchUp() {
 	}
 	defer c.polling.leave()
 	if !c.current(c.nano()) {
-		c.pollAlone(0)
+		c.pollLocked(0)
 	}
 }
 
@@ -84,15 +84,15 @@ func (c *Cache) poll(round int) {
 		return
 	}
 	defer c.polling.leave()
-	c.pollAlone(round)
+	c.pollLocked(round)
 }
 
-func (c *Cache) pollAlone(round int) {
-	seldom := round%rarely == 0
+func (c *Cache) pollLocked(round int) {
+	seldom := round%rareEvery == 0
 	if seldom || !c.sampled.Load() || c.stepped() {
 		c.metrics.storeError("clock", c.sample(c.ctx, c.store)) // before the first window is chosen
 	}
-	err := c.hear(c.ctx, seldom)
+	err := c.pollInvalidations(c.ctx, seldom)
 	if err != nil && c.ctx.Err() == nil {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
@@ -103,7 +103,7 @@ func (c *Cache) pollAlone(round int) {
 		c.readJournal(c.ctx)
 	}
 	if seldom {
-		c.tasks.start(c.tally)
+		c.tasks.start(c.sampleCounts)
 	}
 	c.polled.Store(c.nano())
 }
@@ -160,16 +160,16 @@ func (m *memo) wake(key string) {
 func (m *memo) refreshAhead(boundary time.Time) {
 	c := m.cache
 	for _, s := range m.lately(boundary) {
-		if !m.aheads.enter(c.ctx) {
+		if !m.background.enter(c.ctx) {
 			return
 		}
-		if !c.aheads.enter(c.ctx) {
-			m.aheads.leave()
+		if !c.background.enter(c.ctx) {
+			m.background.leave()
 			return
 		}
 		leave := func() {
-			c.aheads.leave()
-			m.aheads.leave()
+			c.background.leave()
+			m.background.leave()
 		}
 		started := c.tasks.start(func() {
 			defer leave()
@@ -190,11 +190,11 @@ func (m *memo) lately(boundary time.Time) []anySlot {
 	defer m.mu.Unlock()
 	slots := make([]anySlot, 0, len(m.asked))
 	for key, s := range m.asked {
-		switch last, again := s.lastAsked(); {
+		switch last, again := s.usage(); {
 		case last < first:
 			delete(m.asked, key)
 			delete(m.failing, key)
-		case again || !m.about.ManyKeys:
+		case again || !m.spec.ManyKeys:
 			slots = append(slots, s)
 		}
 	}

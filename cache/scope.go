@@ -9,6 +9,41 @@ import (
 	"unicode"
 )
 
+// A Scope is a set of values to invalidate.
+type Scope struct{ kind, name, params string }
+
+// Key returns the scope of one value: a memo's for the parameters whose Key is
+// params.
+func Key(memo, params string) Scope { return Scope{"key", memo, params} }
+
+// Name returns the scope of all values of the memo with this name.
+func Name(memo string) Scope { return Scope{"memo", memo, ""} }
+
+// Pattern returns the scope of the memos whose names match, as in [path.Match]:
+// "economy.*".
+func Pattern(pattern string) Scope { return Scope{"pattern", pattern, ""} }
+
+// Tag returns the scope of the memos that carry the tag.
+func Tag(tag string) Scope { return Scope{"tag", tag, ""} }
+
+// Touched is Tag for a write: it is no error when no memo carries the tag.
+func Touched(tag string) Scope { return Scope{"touched", tag, ""} }
+
+// Tenant returns the scope of all values of the cache's space.
+func Tenant() Scope { return Scope{"tenant", "", ""} }
+
+// All returns the scope of all values in the store, those of other tenants
+// included.
+func All() Scope { return Scope{"all", "", ""} }
+
+// The names of scopes in the store.
+const scopeAll = "all"
+
+func scopeTenant(space string) string       { return "tenant:" + space }
+func scopeMemo(space, memo string) string   { return "memo:" + space + ":" + memo }
+func scopeTag(space, tag string) string     { return "tag:" + space + ":" + tag }
+func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo + ":" + p }
+
 // An UnknownMemoError reports that no memo has a name, or that none matches a
 // pattern.
 type UnknownMemoError struct {
@@ -73,7 +108,7 @@ func (c *Cache) resolve(scopes []Scope) (names []string, err error) {
 		case "tenant":
 			names = append(names, scopeTenant(c.space))
 		case "all":
-			names = append(names, scopeEverything)
+			names = append(names, scopeAll)
 		case "pattern":
 			var matched []string
 			matched, err = c.matching(s.name)
@@ -100,7 +135,7 @@ func checkParams(memo, params string) error {
 func (c *Cache) checkTag(tag string) error {
 	var known []string
 	for _, m := range c.all() {
-		known = append(known, m.about.Tags...)
+		known = append(known, m.spec.Tags...)
 	}
 	slices.Sort(known)
 	if known = slices.Compact(known); !slices.Contains(known, tag) {
@@ -124,13 +159,13 @@ func (c *Cache) named(name string) (*memo, error) {
 func (c *Cache) matching(pattern string) ([]string, error) {
 	var names, known []string
 	for _, m := range c.all() {
-		known = append(known, m.about.Name)
-		ok, err := path.Match(pattern, m.about.Name)
+		known = append(known, m.spec.Name)
+		ok, err := path.Match(pattern, m.spec.Name)
 		if err != nil {
 			return nil, &MalformedError{What: fmt.Sprintf("pattern %q", pattern), Why: "write it as economy.*"}
 		}
 		if ok {
-			names = append(names, m.about.Name)
+			names = append(names, m.spec.Name)
 		}
 	}
 	if len(names) == 0 {

@@ -14,7 +14,7 @@ type anySlot interface {
 	ahead(boundary time.Time) // refresh before anybody asks, and wait for it
 	// lastAsked returns the number of the last window in which it was asked for,
 	// and whether it was more than once lately.
-	lastAsked() (window int64, again bool)
+	usage() (window int64, again bool)
 	fails() bool
 	weight() uint32
 	evicted()
@@ -32,16 +32,16 @@ type slot[P Params, T any] struct {
 	key   string // in the store
 	scope string // by which it alone is invalidated
 
-	known   atomic.Pointer[entry[T]]
-	clear   atomic.Pointer[clearance[T]]
-	last    atomic.Int64  // number of the last window in which it was asked for, -1: none
-	again   atomic.Bool   // whether it was asked for before, in that window or the one before it
-	planned atomic.Bool   // whether a refresh is to start when it may
-	ready   chan struct{} // holds one value when the store has news
+	entry      atomic.Pointer[entry[T]]
+	clear      atomic.Pointer[clearance[T]]
+	lastAsked  atomic.Int64  // number of the last window in which it was asked for, -1: none
+	askedAgain atomic.Bool   // whether it was asked for before, in that window or the one before it
+	scheduled  atomic.Bool   // whether a refresh is to start when it may
+	news       chan struct{} // holds one value when the store has news
 
-	mu     sync.Mutex
-	flight *flight   // under way, or nil; guarded by mu
-	others time.Time // before this another process is left to finish; guarded by mu
+	mu         sync.Mutex
+	flight     *flight   // under way, or nil; guarded by mu
+	deferUntil time.Time // before this another process is left to finish; guarded by mu
 }
 
 // A clearance records that no invalidation concerned an entry, as of so many
@@ -54,23 +54,23 @@ type clearance[T any] struct {
 // A flight is one attempt to bring a slot up to date. Many may wait for it.
 type flight struct {
 	began    time.Time     // or the boundary that it is ahead of
-	known    chan struct{} // closed when there is something to show, at its end at the latest
+	first    chan struct{} // closed when there is something to show, at its end at the latest
 	done     chan struct{} // closed at its end
 	deserted chan struct{} // holds one value when the last reader who waited has left
 
 	// Of the goroutine that runs it.
-	shown bool // whether known is closed
-	left  bool // whether it ended since another process computes
+	shown   bool // whether known is closed
+	yielded bool // whether it ended since another process computes
 
 	// Guarded by the slot's mutex.
-	joined  bool // whether a reader has waited
-	readers int  // who wait
-	gone    bool // whether it has ended since nobody waited
-	met     bool // whether somebody asked for a refresh meanwhile
+	joined    bool // whether a reader has waited
+	readers   int  // who wait
+	gaveUp    bool // whether it has ended since nobody waited
+	requested bool // whether somebody asked for a refresh meanwhile
 }
 
 func newFlight(began time.Time) *flight {
-	return &flight{began: began, known: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1)}
+	return &flight{began: began, first: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1)}
 }
 
 // join counts the caller among those who wait for a flight. It returns false
@@ -78,7 +78,7 @@ func newFlight(began time.Time) *flight {
 func (s *slot[P, T]) join(f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.gone {
+	if f.gaveUp {
 		return false
 	}
 	f.joined = true
@@ -107,7 +107,7 @@ func (s *slot[P, T]) giveUp(f *flight) bool {
 	if !f.joined || f.readers > 0 {
 		return false
 	}
-	f.gone = true
+	f.gaveUp = true
 	s.flight = nil
 	s.forgetLocked()
 	return true
@@ -121,7 +121,7 @@ func (s *slot[P, T]) forget() {
 }
 
 func (s *slot[P, T]) forgetLocked() {
-	if s.flight == nil && s.known.Load() == nil {
+	if s.flight == nil && s.entry.Load() == nil {
 		s.memo.drop(s)
 	}
 }
@@ -130,15 +130,15 @@ func (s *slot[P, T]) forgetLocked() {
 func (f *flight) show() {
 	if !f.shown {
 		f.shown = true
-		close(f.known)
+		close(f.first)
 	}
 }
 
-func (m *Memo[P, T]) place(p P) uint64 { return maphash.Comparable(m.seed, p) }
+func (m *Memo[P, T]) hash(p P) uint64 { return maphash.Comparable(m.seed, p) }
 
 // held returns the slot of p, or nil.
 func (m *Memo[P, T]) held(p P) *slot[P, T] {
-	if found, ok := m.cache.level.GetIfPresent(m.place(p)); ok {
+	if found, ok := m.cache.level.GetIfPresent(m.hash(p)); ok {
 		if s, ok := found.(*slot[P, T]); ok && s.p == p && s.memo == m {
 			return s
 		}
@@ -154,7 +154,7 @@ func (m *Memo[P, T]) slot(p P) *slot[P, T] {
 		return s
 	}
 	s := m.newSlot(p)
-	m.cache.level.Set(m.place(p), s)
+	m.cache.level.Set(m.hash(p), s)
 	return s
 }
 
@@ -164,10 +164,10 @@ func (m *Memo[P, T]) newSlot(p P) *slot[P, T] {
 		memo:  m,
 		p:     p,
 		key:   m.prefix + params,
-		scope: scopeKey(m.cache.space, m.about.Name, params),
-		ready: make(chan struct{}, 1),
+		scope: scopeKey(m.cache.space, m.spec.Name, params),
+		news:  make(chan struct{}, 1),
 	}
-	s.last.Store(-1)
+	s.lastAsked.Store(-1)
 	return s
 }
 
@@ -175,41 +175,41 @@ func (m *Memo[P, T]) newSlot(p P) *slot[P, T] {
 func (m *Memo[P, T]) drop(s *slot[P, T]) {
 	m.mu.Lock()
 	if m.held(s.p) == s {
-		m.cache.level.Invalidate(m.place(s.p))
+		m.cache.level.Invalidate(m.hash(s.p))
 	}
 	m.mu.Unlock()
 	m.forget(s.key, s)
 }
 
 // ask remembers that the slot was asked for, so that it is refreshed ahead.
-func (s *slot[P, T]) ask(now int64) {
+func (s *slot[P, T]) touch(now int64) {
 	window := now / int64(s.memo.policy.Window)
-	last := s.last.Load()
+	last := s.lastAsked.Load()
 	if last == window {
-		if !s.again.Load() {
-			s.again.Store(true)
+		if !s.askedAgain.Load() {
+			s.askedAgain.Store(true)
 		}
 		return
 	}
-	s.again.Store(last == window-1)
-	s.last.Store(window)
+	s.askedAgain.Store(last == window-1)
+	s.lastAsked.Store(window)
 	s.memo.remember(s.key, s)
 }
 
 // learn replaces what is known by what follows from it.
-func (s *slot[P, T]) learn(e *entry[T]) {
+func (s *slot[P, T]) update(e *entry[T]) {
 	for {
-		old := s.known.Load()
-		if !e.follows(old, s.memo.cache.now()) {
+		old := s.entry.Load()
+		if !e.replaces(old, s.memo.cache.now()) {
 			return
 		}
-		if s.known.CompareAndSwap(old, e) {
+		if s.entry.CompareAndSwap(old, e) {
 			s.clear.Store(nil) // it would keep the old value
 			break
 		}
 	}
 	if other := s.memo.keep(s); other != s {
-		other.learn(e)
+		other.update(e)
 	}
 }
 
@@ -221,8 +221,8 @@ func (m *Memo[P, T]) keep(s *slot[P, T]) *slot[P, T] {
 	if other := m.held(s.p); other != nil && other != s {
 		return other
 	}
-	m.cache.level.Set(m.place(s.p), s)
-	if s.last.Load() >= 0 {
+	m.cache.level.Set(m.hash(s.p), s)
+	if s.lastAsked.Load() >= 0 {
 		m.asked[s.key] = s
 	}
 	m.noteFailingLocked(s.key, s)
@@ -231,20 +231,20 @@ func (m *Memo[P, T]) keep(s *slot[P, T]) *slot[P, T] {
 
 func (s *slot[P, T]) wake() {
 	select {
-	case s.ready <- struct{}{}:
+	case s.news <- struct{}{}:
 	default:
 	}
 	s.mu.Lock()
-	s.others = time.Time{}
+	s.deferUntil = time.Time{}
 	s.mu.Unlock()
 	now := s.memo.cache.now()
-	s.memo.refresh(s, s.memo.judge(s, s.known.Load(), now), now)
+	s.memo.refresh(s, s.memo.judge(s, s.entry.Load(), now), now)
 }
 
 // ahead refreshes if that is due. Its time counts from the boundary.
 func (s *slot[P, T]) ahead(boundary time.Time) {
 	now := s.memo.cache.now()
-	if v := s.memo.judge(s, s.known.Load(), now); v.due {
+	if v := s.memo.judge(s, s.entry.Load(), now); v.due {
 		// As many of these as there are places for them.
 		if f, _ := s.memo.refreshWithin(nil, s, v, boundary); f != nil {
 			<-f.done
@@ -252,24 +252,16 @@ func (s *slot[P, T]) ahead(boundary time.Time) {
 	}
 }
 
-func (s *slot[P, T]) lastAsked() (window int64, again bool) { return s.last.Load(), s.again.Load() }
+func (s *slot[P, T]) usage() (window int64, again bool) {
+	return s.lastAsked.Load(), s.askedAgain.Load()
+}
 
 // fails reports whether the last refresh failed, so that readers see an earlier
 // value with a reason, or none.
 func (s *slot[P, T]) fails() bool {
-	e := s.known.Load()
+	e := s.entry.Load()
 	return e != nil && e.reason != ""
 }
 
 // evicted forgets the slot, so that only a flight may still hold it.
 func (s *slot[P, T]) evicted() { s.memo.forget(s.key, s) }
-
-// weight is about how many bytes the slot takes: the value, and the slot itself
-// with its entry, its keys and its places in the maps.
-func (s *slot[P, T]) weight() uint32 {
-	const bare = 1500
-	if e := s.known.Load(); e != nil {
-		return uint32(bare + e.memory)
-	}
-	return bare
-}

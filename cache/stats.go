@@ -1,12 +1,7 @@
 package cache
 
 import (
-	"cmp"
 	"context"
-	"os"
-	"slices"
-	"strconv"
-	"sync"
 	"time"
 )
 
@@ -106,28 +101,6 @@ type Latency struct {
 	P99   Seconds `json:"p99Seconds"`
 }
 
-// A NamedPolicy is the policy in force for a memo.
-type NamedPolicy struct {
-	Memo    string   `json:"memo"`
-	Window  Seconds  `json:"windowSeconds" doc:"One computation serves this long."`
-	Soft    Seconds  `json:"softSeconds" doc:"A value is fresh this long, from the start of its window."`
-	Hard    Seconds  `json:"hardSeconds" doc:"A value is shown at all this long."`
-	Timeout Seconds  `json:"timeoutSeconds" doc:"Of one run of the producer."`
-	Tags    []string `json:"tags" nullable:"false"`
-}
-
-// Policies returns the policies in force, by name.
-func (c *Cache) Policies() []NamedPolicy {
-	list := []NamedPolicy{}
-	for _, m := range c.all() {
-		p := m.policy
-		list = append(list, NamedPolicy{
-			m.about.Name, SecondsOf(p.Window), SecondsOf(p.Soft), SecondsOf(p.Hard), SecondsOf(p.Timeout), append([]string{}, m.about.Tags...),
-		})
-	}
-	return list
-}
-
 // Stats returns what the cache has counted, and asks the shared level how it
 // does.
 func (c *Cache) Stats(ctx context.Context) Stats {
@@ -177,7 +150,7 @@ func (m *memo) report() MemoStats {
 	base := s.since() // first: a reset meanwhile must not be above the counts
 	n := s.now()
 	r := MemoStats{
-		Memo:      m.about.Name,
+		Memo:      m.spec.Name,
 		Hits:      n.fresh - base.fresh,
 		Shared:    n.shared - base.shared,
 		Stale:     n.stale - base.stale,
@@ -201,95 +174,4 @@ func ratioOf(ratio float64, asked uint64) *float64 {
 		return nil
 	}
 	return &ratio
-}
-
-// counts are a memo's counters at a moment.
-type counts struct {
-	at                                   time.Time
-	fresh, shared, stale, misses, errors uint64
-	done, failed                         uint64
-}
-
-// hits are the readers who did not wait for a producer.
-func (n counts) hits() uint64  { return n.fresh + n.shared + n.stale }
-func (n counts) asked() uint64 { return n.hits() + n.misses + n.errors }
-
-func (s *stats) now() counts {
-	return counts{
-		time.Now(), s.fresh.Load(), s.shared.Load(), s.stale.Load(), s.misses.Load(), s.errors.Load(),
-		s.refreshes.done.Load(), s.refreshes.failed.Load(),
-	}
-}
-
-// since returns the counts from which operators count.
-func (s *stats) since() counts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.base
-}
-
-func (s *stats) reset() {
-	s.mu.Lock()
-	s.base = s.now()
-	s.mu.Unlock()
-	s.producer.reset()
-	s.store.reset()
-}
-
-const ratioOver = 5 * time.Minute
-
-// recent is what a memo had counted at moments of the last five minutes.
-type recent struct {
-	mu      sync.Mutex
-	samples []counts // oldest first; one of them from before the five minutes
-}
-
-// sample remembers the counts. While nobody asks for anything no samples are
-// taken, and need not be: nothing is counted then.
-func (r *recent) sample(n counts) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.samples = append(r.samples, n)
-	r.samples = slices.Delete(r.samples, 0, max(0, r.before(n.at)))
-}
-
-// before is the place of the last sample from before the five minutes that end
-// at a moment, -1 if there is none: the process is younger than that.
-func (r *recent) before(at time.Time) int {
-	i, _ := slices.BinarySearchFunc(r.samples, at.Add(-ratioOver), func(n counts, t time.Time) int {
-		return cmp.Or(n.at.Compare(t), -1)
-	})
-	return i - 1
-}
-
-// ratio is the share of hits among those who asked in the five minutes before
-// now, or since base if that is later, and how many they were.
-func (r *recent) ratio(now, base counts) (share float64, asked uint64) {
-	r.mu.Lock()
-	if i := r.before(now.at); i >= 0 && r.samples[i].at.After(base.at) {
-		base = r.samples[i]
-	}
-	r.mu.Unlock()
-	if asked = now.asked() - base.asked(); asked == 0 {
-		return 0, 0
-	}
-	return float64(now.hits()-base.hits()) / float64(asked), asked
-}
-
-// tally remembers what the memos have counted until now, and what Redis
-// reports.
-func (c *Cache) tally() {
-	c.tasks.start(c.metrics.sampleRedis)
-	for _, m := range c.all() {
-		m.stats.recent.sample(m.stats.now())
-	}
-}
-
-// nameOf is how operators know a process by what it owns.
-func nameOf() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return host + ":" + strconv.Itoa(os.Getpid())
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -85,7 +86,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 		return s, fmt.Errorf("status: who holds the lock: %w", err)
 	}
 	if owner != "" {
-		s.Lock = &LockStatus{Owner: processOf(owner), Left: SecondsOf(left)}
+		s.Lock = &LockStatus{Owner: ownerProcess(owner), Left: SecondsOf(left)}
 	}
 	data, err := c.store.Load(ctx, s.StoreKey)
 	if err != nil {
@@ -135,7 +136,7 @@ func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time)
 		Failures: b.Failures, RetryAt: b.RetryAt,
 	}
 	for _, mode := range []Mode{Soft, Hard} {
-		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.about.Name, params), mode) {
+		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.spec.Name, params), mode) {
 			s.Invalidated = mode.String()
 		}
 	}
@@ -158,19 +159,10 @@ func keyName(memo, params string) string {
 	return memo + ":" + params
 }
 
-// processOf returns the process in an owner's token. The rest is the owner's
-// secret.
-func processOf(owner string) string {
-	if at := strings.LastIndex(owner, ":"); at >= 0 {
-		return owner[:at]
-	}
-	return owner
-}
-
 func (s *slot[P, T]) storeKey() string { return s.key }
 
 func (s *slot[P, T]) names() (memo, params string) {
-	return s.memo.about.Name, strings.TrimPrefix(s.key, s.memo.prefix)
+	return s.memo.spec.Name, strings.TrimPrefix(s.key, s.memo.prefix)
 }
 
 // status returns what the process has.
@@ -178,7 +170,7 @@ func (s *slot[P, T]) status(now time.Time) ProcessStatus {
 	s.mu.Lock()
 	p := ProcessStatus{State: "none", Refreshing: s.flight != nil}
 	s.mu.Unlock()
-	e := s.known.Load()
+	e := s.entry.Load()
 	if e == nil {
 		return p
 	}
@@ -199,4 +191,59 @@ func (s *slot[P, T]) status(now time.Time) ProcessStatus {
 		p.State = Stale.String()
 	}
 	return p
+}
+
+// Keys are keys that a process holds, by memo and parameters.
+type Keys struct {
+	Total int         `json:"total" doc:"How many there are in all, of the memo and state asked for."`
+	Keys  []KeyStatus `json:"keys" nullable:"false" doc:"The first of them, by memo and key."`
+}
+
+// A KeyStatus is what a process has of a key.
+type KeyStatus struct {
+	Memo string `json:"memo"`
+	Key  string `json:"key" doc:"As operators write it."`
+	ProcessStatus
+}
+
+// A KeyQuery chooses among the keys. What is empty chooses all.
+type KeyQuery struct {
+	Memo  string
+	State string // as in ProcessStatus
+	Limit int    // of those returned
+}
+
+// Keys returns the keys that this process holds, without asking the shared
+// level, or an *UnknownMemoError where there is no such memo. Readers go on
+// meanwhile: only each slot in turn is locked, for as long as it is read.
+func (c *Cache) Keys(q KeyQuery) (Keys, error) {
+	if q.Memo != "" {
+		if _, err := c.named(q.Memo); err != nil {
+			return Keys{}, err
+		}
+	}
+	type held struct {
+		memo, params string
+		slot         anySlot
+	}
+	var found []held
+	now := c.now()
+	for _, value := range c.level.All() {
+		s := value.(anySlot)
+		memo, params := s.names()
+		if (q.Memo == "" || memo == q.Memo) && (q.State == "" || s.status(now).State == q.State) {
+			found = append(found, held{memo, params, s})
+		}
+	}
+	keys := Keys{Total: len(found), Keys: []KeyStatus{}}
+	slices.SortFunc(found, func(a, b held) int {
+		if order := strings.Compare(a.memo, b.memo); order != 0 {
+			return order
+		}
+		return strings.Compare(a.params, b.params)
+	})
+	for _, h := range found[:min(q.Limit, len(found))] {
+		keys.Keys = append(keys.Keys, KeyStatus{h.memo, keyName(h.memo, h.params), h.slot.status(now)})
+	}
+	return keys, nil
 }

@@ -101,15 +101,6 @@ type Invalidation struct {
 	Generation int64
 }
 
-// raised are the invalidations of some scopes, of one generation.
-func raised(mode Mode, scopes []string, generation int64) []Invalidation {
-	list := make([]Invalidation, 0, len(scopes))
-	for _, scope := range scopes {
-		list = append(list, Invalidation{scope, mode, generation})
-	}
-	return list
-}
-
 // A Message is the key whose new blob is ready, or invalidations, or that the
 // connection to the store is new: it may have lost what it held.
 type Message struct {

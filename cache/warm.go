@@ -13,7 +13,7 @@ import (
 
 // warmTogether is how many keys are warmed at the same time: fewer than there
 // are producers, so that readers do not notice.
-const warmTogether = 3
+const warmAtOnce = 3
 
 // Progress is one key that Warm is done with.
 type Progress struct {
@@ -51,7 +51,7 @@ func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress
 		done   int
 		failed error
 	)
-	group.SetLimit(warmTogether)
+	group.SetLimit(warmAtOnce)
 	for _, s := range slots {
 		if ctx.Err() != nil {
 			break
@@ -128,8 +128,8 @@ func (s *slot[P, T]) warm(ctx context.Context) error {
 	began := c.now()
 	for {
 		now := c.now()
-		s.ask(now.UnixNano())
-		v := m.judge(s, s.known.Load(), now)
+		s.touch(now.UnixNano())
+		v := m.judge(s, s.entry.Load(), now)
 		if v.due {
 			if f, _ := m.refresh(s, v, now); f != nil {
 				select {
@@ -139,26 +139,26 @@ func (s *slot[P, T]) warm(ctx context.Context) error {
 				}
 			}
 			now = c.now()
-			v = m.judge(s, s.known.Load(), now)
+			v = m.judge(s, s.entry.Load(), now)
 		}
-		e := s.known.Load()
-		wait := pollAtLeast // for another process
+		e := s.entry.Load()
+		wait := minPoll // for another process
 		switch {
 		case v.fresh, v.usable && e.reason == "" && !e.computedAt.Before(began):
 			return nil
 		case !v.due && e.reason != "":
-			return fmt.Errorf("memo %s: %w", m.about.Name, cmp.Or(e.err, errors.New(e.reason)))
+			return fmt.Errorf("memo %s: %w", m.spec.Name, cmp.Or(e.err, errors.New(e.reason)))
 		case !v.due:
 			wait = v.next.Sub(now) // invalidated just after it was computed
 		case now.Sub(began) > m.policy.Timeout+margin:
-			return fmt.Errorf("memo %s: %w", m.about.Name, errBusy)
+			return fmt.Errorf("memo %s: %w", m.spec.Name, errBusy)
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.ctx.Done():
-			return fmt.Errorf("memo %s: %w", m.about.Name, errClosed)
+			return fmt.Errorf("memo %s: %w", m.spec.Name, errClosed)
 		}
 	}
 }

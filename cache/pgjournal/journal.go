@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	kept = 31 * 24 * time.Hour // no policy lets a value be shown for longer
-	most = 20_000              // more than a cache keeps; it forbids what is older than those
+	keepFor = 31 * 24 * time.Hour // no policy lets a value be shown for longer
+	atMost  = 20_000              // more than a cache keeps; it forbids what is older than those
 )
 
 // A Journal is the table of invalidations of a database.
@@ -35,7 +35,7 @@ func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 		INSERT INTO invalidations AS there (scope, generation)
 		SELECT * FROM unnest($1::text[], $2::bigint[])
 		ON CONFLICT (scope) DO UPDATE SET generation = greatest(there.generation, excluded.generation)`,
-		scopes, generations, time.Now().Add(-kept).UnixMicro())
+		scopes, generations, time.Now().Add(-keepFor).UnixMicro())
 	if err != nil {
 		return fmt.Errorf("record invalidations: %w", err)
 	}
@@ -44,7 +44,7 @@ func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 
 // Recorded implements [cache.Journal].
 func (j *Journal) Recorded(ctx context.Context) ([]cache.Invalidation, error) {
-	rows, _ := j.db.Query(ctx, `SELECT scope, generation FROM invalidations ORDER BY generation DESC LIMIT $1`, most)
+	rows, _ := j.db.Query(ctx, `SELECT scope, generation FROM invalidations ORDER BY generation DESC LIMIT $1`, atMost)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (cache.Invalidation, error) {
 		i := cache.Invalidation{Mode: cache.Hard}
 		err := row.Scan(&i.Scope, &i.Generation)

@@ -50,7 +50,7 @@ func (a Access) Grant(o *redis.UniversalOptions) error {
 	if a.CertFile == "" {
 		return nil
 	}
-	own := func() (*tls.Certificate, error) {
+	load := func() (*tls.Certificate, error) {
 		pair, err := tls.LoadX509KeyPair(a.CertFile, a.KeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("certificates of Redis: %w", err)
@@ -58,7 +58,7 @@ func (a Access) Grant(o *redis.UniversalOptions) error {
 		return &pair, nil
 	}
 	// They are renewed while the process runs.
-	o.TLSConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() }
-	_, err := own()
+	o.TLSConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
+	_, err := load()
 	return err
 }

@@ -18,12 +18,12 @@ import (
 
 // Holder implements [cache.Inspector].
 func (s *Store) Holder(ctx context.Context, key string) (owner string, left time.Duration, err error) {
-	owner, err = s.client.Get(ctx, lockOf(key)).Result()
+	owner, err = s.client.Get(ctx, lockKey(key)).Result()
 	if err != nil {
-		return "", 0, failure(err)
+		return "", 0, wrap(err)
 	}
-	left, err = s.client.PTTL(ctx, lockOf(key)).Result()
-	return owner, max(left, 0), failure(err)
+	left, err = s.client.PTTL(ctx, lockKey(key)).Result()
+	return owner, max(left, 0), wrap(err)
 }
 
 // Direct implements [cache.Inspector].
@@ -43,8 +43,8 @@ func (s *Store) Stats(ctx context.Context) cache.SharedStats {
 	}
 	switch client := s.client.(type) {
 	case *redis.ClusterClient:
-		server.Nodes, server.Unknown = mastersOf(ctx, client)
-		sum(server)
+		server.Nodes, server.Unknown = inspectMasters(ctx, client)
+		sumUp(server)
 	case *redis.Client:
 		server.RedisNode = inspect(ctx, client)
 		server.Address = "" // a Sentinel's client does not say
@@ -53,7 +53,7 @@ func (s *Store) Stats(ctx context.Context) cache.SharedStats {
 }
 
 // mastersOf asks the masters of a Cluster.
-func mastersOf(ctx context.Context, client *redis.ClusterClient) (nodes []cache.RedisNode, unknown string) {
+func inspectMasters(ctx context.Context, client *redis.ClusterClient) (nodes []cache.RedisNode, unknown string) {
 	var mu sync.Mutex
 	err := client.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
 		node := inspect(ctx, master)
@@ -70,7 +70,7 @@ func mastersOf(ctx context.Context, client *redis.ClusterClient) (nodes []cache.
 }
 
 // sum says of a Cluster what its masters say.
-func sum(s *cache.RedisStats) {
+func sumUp(s *cache.RedisStats) {
 	for i, node := range s.Nodes {
 		if i == 0 {
 			s.Version, s.Role, s.Eviction = node.Version, node.Role, node.Eviction

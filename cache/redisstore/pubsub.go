@@ -43,33 +43,33 @@ func (s *Store) Listen(handle func(cache.Message)) (stop func()) {
 
 // listen handles messages until the connection breaks.
 func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
-	pubsub := s.client.Subscribe(ctx, s.messages(), everyonesMessages)
+	pubsub := s.client.Subscribe(ctx, s.channel(), sharedChannel)
 	defer pubsub.Close()
 	// The receiver reads without regard to ctx; closing the connection ends it.
 	defer context.AfterFunc(ctx, func() { pubsub.Close() })()
-	asked := false
+	pinged := false
 	for ctx.Err() == nil {
 		got, err := pubsub.ReceiveTimeout(ctx, listenQuiet)
 		var timeout net.Error
 		switch {
-		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
+		case errors.As(err, &timeout) && timeout.Timeout() && !pinged:
 			// To subscribe again is answered, and needs no more rights.
-			if pubsub.Subscribe(ctx, everyonesMessages) != nil {
+			if pubsub.Subscribe(ctx, sharedChannel) != nil {
 				return
 			}
-			asked = true
+			pinged = true
 			continue
 		case err != nil:
 			return
 		}
-		asked = false
+		pinged = false
 		switch got := got.(type) {
 		case *redis.Subscription:
-			if got.Channel != everyonesMessages {
+			if got.Channel != sharedChannel {
 				handle(cache.Message{Connected: true})
 			}
 		case *redis.Message:
-			if m, ok := messageOf(got.Payload); ok {
+			if m, ok := parseMessage(got.Payload); ok {
 				handle(m)
 			}
 		}
@@ -78,7 +78,7 @@ func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
 
 // textOf is the message of invalidations: "invalidated", with a line below it
 // for each: its generation, how, and its scope.
-func textOf(list []cache.Invalidation) string {
+func formatMessage(list []cache.Invalidation) string {
 	var text strings.Builder
 	text.WriteString("invalidated")
 	for _, i := range list {
@@ -88,7 +88,7 @@ func textOf(list []cache.Invalidation) string {
 }
 
 // messageOf reads it, and "ready KEY".
-func messageOf(text string) (cache.Message, bool) {
+func parseMessage(text string) (cache.Message, bool) {
 	if key, ok := strings.CutPrefix(text, "ready "); ok {
 		return cache.Message{Ready: key}, true
 	}

@@ -24,19 +24,19 @@ type Store struct {
 }
 
 const (
-	connections = 32
+	poolSize = 32
 	// What bounds a call is its context. These are for what has none.
-	longest    = 5 * time.Second
-	ofACluster = time.Second // whose client asks for its slots without regard to a context
+	clientTimeout  = 5 * time.Second
+	clusterTimeout = time.Second // whose client asks for its slots without regard to a context
 
 	markLimit = 10_000 // invalidations that are kept
 	onceFor   = time.Minute
 
 	// What all tenants share: the invalidation of everything. A space's own has
 	// its name behind it.
-	everyonesMessages = "exchequer:messages"
-	everyones         = "exchequer:{generations}"
-	scopeEverything   = "all"
+	sharedChannel     = "exchequer:messages"
+	sharedGenerations = "exchequer:{generations}"
+	scopeAll          = "all"
 )
 
 // New returns the store of a space on the servers of the options, whose
@@ -44,16 +44,16 @@ const (
 // after the caches that use it. A space is a tenant, see [CheckTenant], and what
 // else keeps deployments apart, behind a colon.
 func New(o redis.UniversalOptions, space string) *Store {
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = longest, longest, longest, longest
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = clientTimeout, clientTimeout, clientTimeout, clientTimeout
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, connections), -1
+	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, poolSize), -1
 	s := &Store{space: space, mode: "single", scripts: newScripts()}
 	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
 		cluster := o.Cluster()
-		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = ofACluster, ofACluster, ofACluster
+		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = clusterTimeout, clusterTimeout, clusterTimeout
 		cluster.DisableRoutingPolicies = true // they need the table of all commands first
 		s.client, s.mode = redis.NewClusterClient(cluster), "cluster"
 	} else {
@@ -77,11 +77,11 @@ func (s *Store) Close() error {
 }
 
 // failure is an error of the client as the cache understands it.
-func failure(err error) error {
+func wrap(err error) error {
 	switch {
 	case err == nil, errors.Is(err, redis.Nil):
 		return nil
-	case moving(err), foreign(err):
+	case isMoving(err), isForeign(err):
 		return fmt.Errorf("%w: %w", cache.ErrKey, err)
 	default:
 		return err
@@ -91,7 +91,7 @@ func failure(err error) error {
 // moving reports whether an error is that a slot of a Cluster is on its way from
 // one node to another, and a script's keys are in two places: the client was
 // sent to and fro.
-func moving(err error) bool {
+func isMoving(err error) bool {
 	_, ask := redis.IsAskError(err)
 	_, moved := redis.IsMovedError(err)
 	return ask || moved || redis.IsTryAgainError(err)
@@ -100,45 +100,45 @@ func moving(err error) bool {
 // foreign reports whether an error is about what a key holds, which something
 // else has written: it is not of the type that we gave it, or a script cannot
 // make sense of it.
-func foreign(err error) bool {
+func isForeign(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "WRONGTYPE") || strings.HasPrefix(text, "ERR ") && strings.Contains(text, "user_script:")
 }
 
-func lockOf(key string) string              { return key + ":lock" }
-func (s *Store) messages() string           { return everyonesMessages + ":" + s.space }
-func (s *Store) generations() string        { return everyones + ":" + s.space }
-func (s *Store) onceKey(name string) string { return s.generations() + ":once:" + name }
+func lockKey(key string) string             { return key + ":lock" }
+func (s *Store) channel() string            { return sharedChannel + ":" + s.space }
+func (s *Store) generationsKey() string     { return sharedGenerations + ":" + s.space }
+func (s *Store) onceKey(name string) string { return s.generationsKey() + ":once:" + name }
 
 // Load implements [cache.Store].
 func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	blob, err := s.client.HGet(ctx, key, "blob").Bytes()
-	return blob, failure(err)
+	return blob, wrap(err)
 }
 
 // Publish implements [cache.Store].
 func (s *Store) Publish(ctx context.Context, p cache.Publication) (bool, error) {
 	// Lua's numbers are exact up to 2^53: microseconds fit.
-	done, err := s.scripts.publish.Run(ctx, s.client, []string{p.Key, lockOf(p.Key)},
-		p.Owner, p.Window/1000, p.Generation, p.ReadAt/1000, p.Blob, max(p.Keep.Milliseconds(), 1), s.messages(), "ready "+p.Key).Bool()
-	return done, failure(err)
+	done, err := s.scripts.publish.Run(ctx, s.client, []string{p.Key, lockKey(p.Key)},
+		p.Owner, p.Window/1000, p.Generation, p.ReadAt/1000, p.Blob, max(p.Keep.Milliseconds(), 1), s.channel(), "ready "+p.Key).Bool()
+	return done, wrap(err)
 }
 
 // Lock implements [cache.Store].
 func (s *Store) Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	won, err := s.scripts.lock.Run(ctx, s.client, []string{lockOf(key)}, owner, lease.Milliseconds()).Bool()
-	return won, failure(err)
+	won, err := s.scripts.lock.Run(ctx, s.client, []string{lockKey(key)}, owner, lease.Milliseconds()).Bool()
+	return won, wrap(err)
 }
 
 // Extend implements [cache.Store].
 func (s *Store) Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	mine, err := s.scripts.extend.Run(ctx, s.client, []string{lockOf(key)}, owner, lease.Milliseconds()).Bool()
-	return mine, failure(err)
+	mine, err := s.scripts.extend.Run(ctx, s.client, []string{lockKey(key)}, owner, lease.Milliseconds()).Bool()
+	return mine, wrap(err)
 }
 
 // Unlock implements [cache.Store].
 func (s *Store) Unlock(ctx context.Context, key, owner string) error {
-	return failure(s.scripts.unlock.Run(ctx, s.client, []string{lockOf(key)}, owner).Err())
+	return wrap(s.scripts.unlock.Run(ctx, s.client, []string{lockKey(key)}, owner).Err())
 }
 
 // Invalidate implements [cache.Store].
@@ -152,10 +152,10 @@ func (s *Store) Invalidate(ctx context.Context, mode cache.Mode, scopes []string
 }
 
 func (s *Store) invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
-	keys := []string{s.generations(), everyones}
-	if slices.Contains(scopes, scopeEverything) {
+	keys := []string{s.generationsKey(), sharedGenerations}
+	if slices.Contains(scopes, scopeAll) {
 		// It includes the other scopes, and is every tenant's.
-		keys[0], scopes = everyones, []string{scopeEverything}
+		keys[0], scopes = sharedGenerations, []string{scopeAll}
 	}
 	if once != "" {
 		keys = append(keys, s.onceKey(once))
@@ -166,7 +166,7 @@ func (s *Store) invalidate(ctx context.Context, mode cache.Mode, scopes []string
 	}
 	answer, err := s.scripts.invalidate.Run(ctx, s.client, keys, args...).Int64Slice()
 	if err != nil {
-		return 0, false, failure(err)
+		return 0, false, wrap(err)
 	}
 	if len(answer) != 2 {
 		return 0, false, fmt.Errorf("invalidate: redis answered %v", answer)
@@ -178,10 +178,10 @@ func (s *Store) invalidate(ctx context.Context, mode cache.Mode, scopes []string
 func (s *Store) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
 	since := &redis.ZRangeBy{Min: "(" + strconv.FormatInt(above, 10), Max: "+inf"}
 	pipe := s.client.Pipeline()
-	own := pipe.ZRangeByScoreWithScores(ctx, s.generations(), since)
-	all := pipe.ZRangeByScoreWithScores(ctx, everyones, since)
-	if _, err := pipe.Exec(ctx); failure(err) != nil {
-		return nil, failure(err)
+	own := pipe.ZRangeByScoreWithScores(ctx, s.generationsKey(), since)
+	all := pipe.ZRangeByScoreWithScores(ctx, sharedGenerations, since)
+	if _, err := pipe.Exec(ctx); wrap(err) != nil {
+		return nil, wrap(err)
 	}
 	var list []cache.Invalidation
 	for _, z := range append(own.Val(), all.Val()...) {
@@ -205,8 +205,8 @@ func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
 		for _, i := range some {
 			args = append(args, i.Generation, i.Mode.String()+" "+i.Scope)
 		}
-		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generations()}, args...).Err(); failure(err) != nil {
-			return failure(err)
+		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generationsKey()}, args...).Err(); wrap(err) != nil {
+			return wrap(err)
 		}
 		if err := s.Notify(ctx, some); err != nil {
 			return err
@@ -217,11 +217,11 @@ func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
 
 // Notify implements [cache.Store].
 func (s *Store) Notify(ctx context.Context, list []cache.Invalidation) error {
-	channel := s.messages()
-	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Scope == scopeEverything }) {
-		channel = everyonesMessages
+	to := s.channel()
+	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Scope == scopeAll }) {
+		to = sharedChannel
 	}
-	return failure(s.client.Publish(ctx, channel, textOf(list)).Err())
+	return wrap(s.client.Publish(ctx, to, formatMessage(list)).Err())
 }
 
 // Now implements [cache.Store]. It asks one server of a Cluster, the same each
@@ -230,12 +230,12 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
 		now, err := s.client.Time(ctx).Result()
-		return now, failure(err)
+		return now, wrap(err)
 	}
-	master, err := cluster.MasterForKey(ctx, everyones)
+	master, err := cluster.MasterForKey(ctx, sharedGenerations)
 	if err != nil {
 		return time.Time{}, err
 	}
 	now, err := master.Time(ctx).Result()
-	return now, failure(err)
+	return now, wrap(err)
 }

@@ -6,18 +6,28 @@ import (
 	"time"
 )
 
+// weight is about how many bytes the slot takes: the value, and the slot itself
+// with its entry, its keys and its places in the maps.
+func (s *slot[P, T]) weight() uint32 {
+	const bare = 1500
+	if e := s.entry.Load(); e != nil {
+		return uint32(bare + e.memory)
+	}
+	return bare
+}
+
 // memoryOf returns about how many bytes a value takes, with all that it points
 // to. What two pointers share counts twice.
 func memoryOf(v reflect.Value) int {
 	if !v.IsValid() {
 		return 0
 	}
-	return int(v.Type().Size()) + beyond(v)
+	return int(v.Type().Size()) + indirectMemory(v)
 }
 
 // beyond returns the bytes that v points to.
-func beyond(v reflect.Value) int {
-	if !points(v.Type()) {
+func indirectMemory(v reflect.Value) int {
+	if !hasPointers(v.Type()) {
 		return 0
 	}
 	n := 0
@@ -32,14 +42,14 @@ func beyond(v reflect.Value) int {
 		n = v.Cap() * int(v.Type().Elem().Size())
 		fallthrough
 	case reflect.Array:
-		if points(v.Type().Elem()) {
+		if hasPointers(v.Type().Elem()) {
 			for i := range v.Len() {
-				n += beyond(v.Index(i))
+				n += indirectMemory(v.Index(i))
 			}
 		}
 	case reflect.Struct:
 		for _, field := range v.Fields() {
-			n += beyond(field)
+			n += indirectMemory(field)
 		}
 	case reflect.Map:
 		for i := v.MapRange(); i.Next(); {
@@ -53,27 +63,27 @@ func beyond(v reflect.Value) int {
 // of control, and room to grow.
 const mapEntry = 16
 
-var pointing sync.Map // of reflect.Type to bool
+var pointerTypes sync.Map // of reflect.Type to bool
 
 // points reports whether values of a type point to memory of their own.
-func points(t reflect.Type) bool {
-	if found, ok := pointing.Load(t); ok {
+func hasPointers(t reflect.Type) bool {
+	if found, ok := pointerTypes.Load(t); ok {
 		return found.(bool)
 	}
 	found := false
 	switch t.Kind() {
 	case reflect.Array:
-		found = points(t.Elem())
+		found = hasPointers(t.Elem())
 	case reflect.Struct:
 		if t == reflect.TypeFor[time.Time]() {
 			break // all share the one location
 		}
 		for field := range t.Fields() {
-			found = found || points(field.Type)
+			found = found || hasPointers(field.Type)
 		}
 	case reflect.String, reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
 		found = true
 	}
-	pointing.Store(t, found)
+	pointerTypes.Store(t, found)
 	return found
 }
