@@ -19,60 +19,62 @@ import (
 // Deps are what a cache needs. Only Store is required.
 type Deps struct {
 	Store      Store
-	Clock      func() time.Time // of this machine, which may be off; time.Now if nil
-	Space      string           // whose numbers they are: several may share a store
-	Journal    Journal          // of hard invalidations; they end with the store's data if nil
-	Log        *slog.Logger
-	Registerer prometheus.Registerer
-	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own; see CheckPolicies
-	Memory     int64             // bytes of what the process level holds; 32 MiB if zero
-	Producers  int               // that run at the same time; 8 if zero
+	Clock      func() time.Time      // the machine's clock, which may be off; time.Now if nil
+	Space      string                // the tenant; spaces that share a store keep apart
+	Journal    Journal               // keeps hard invalidations; if nil they are lost with the store's data
+	Log        *slog.Logger          // nothing is logged if nil
+	Registerer prometheus.Registerer // nothing is registered if nil
+	Policies   map[string]Policy     // overrides by memo name, field by field where not zero; see CheckPolicies
+	Memory     int64                 // limit of the process level in bytes; 32 MiB if zero
+	Producers  int                   // limit of producers at the same time; 8 if zero
 }
 
 const (
 	defaultMemory    = 32 << 20
 	defaultProducers = 8
-	warnEvery        = time.Minute // of what goes on failing
-	aloneProducers   = 2           // that run without the fleet's lock
+	warnEvery        = time.Minute // at most one warning of a kind in this time
+	aloneProducers   = 2           // limit of producers without the fleet's lock
 )
 
-// A Cache holds memos over a store.
+// A Cache holds memos over a store. Its methods are safe for concurrent use.
 type Cache struct {
-	store   Store
-	journal Journal // or nil
-	space   string
-	process string // how operators know it
-	kind    string // of the store, as in SharedStats
-	log     *slog.Logger
-	codec   codec
+	// Set by New, never changed.
+	store     Store
+	journal   Journal // or nil
+	space     string
+	process   string // host and pid, for operators
+	kind      string // of the store, as in SharedStats
+	log       *slog.Logger
+	overrides map[string]Policy
 
-	overrides   map[string]Policy
+	// Safe for concurrent use by themselves.
+	codec       codec
 	generations generations
 	metrics     *metrics
-	clock
-
-	level      *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
-	producers  limit
-	alone      limit
-	background limit // refreshes that nobody waits for: some producers are left for who does
-
-	mu        sync.Mutex // guards what follows
-	memos     map[string]*memo
-	policyErr error     // overrides that make no sense
-	since     time.Time // operators count from here
-
-	polling limit         // of one
-	polled  atomic.Int64  // when somebody did last, by the fleet's clock; 0: never
-	changed chan struct{} // holds one value when the loop has something new to look at
-
-	restoring  sync.Mutex  // held by who restores
-	restoreDue atomic.Bool // whether the store may lack what is known here
-	warnings   rate.Sometimes
-
-	unsubscribe func()          // stops the messages
-	ctx         context.Context // of all that runs in the background
-	cancel      context.CancelFunc
+	clock                                 // set by whoever holds polling
+	level       *otter.Cache[uint64, any] // the process level: hash of memo and parameters to *slot[P, T]
+	producers   limit                     // of producers that run
+	alone       limit                     // of producers that run without the fleet's lock
+	background  limit                     // of refreshes that no reader waits for; leaves some producers to readers
+	warnings    rate.Sometimes
 	tasks       tasks
+
+	mu        sync.Mutex // guards memos, policyErr and since
+	memos     map[string]*memo
+	policyErr error     // from overrides that make no sense
+	since     time.Time // of the counts that operators read
+
+	polling limit         // of one; held while the store is polled
+	polled  atomic.Int64  // the last poll's time by the fleet's clock; 0 before the first
+	changed chan struct{} // of one; has a value when the loop has to look again
+
+	restoring  sync.Mutex  // held by restore
+	restoreDue atomic.Bool // whether the store may lack what this process has
+
+	// Set by New, used by Close.
+	unsubscribe func()
+	ctx         context.Context // of all background work
+	cancel      context.CancelFunc
 }
 
 // New returns a cache without memos. It runs until Close.
@@ -114,7 +116,7 @@ func New(d Deps) *Cache {
 			}
 		},
 	})
-	c.kind = c.store.Stats(ended).Kind // without a question to a server
+	c.kind = c.store.Stats(ended).Kind // ended: no server is asked
 	c.start(d.Clock)
 	c.metrics = newMetrics(c, d.Registerer)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -124,26 +126,27 @@ func New(d Deps) *Cache {
 }
 
 // Close starts no more producers and waits for those that run. When ctx ends
-// before they do, it cancels them and returns an error.
+// first, Close cancels them and returns an error that wraps that of ctx. A
+// producer that ignores its context goes on after Close.
 func (c *Cache) Close(ctx context.Context) error {
 	c.tasks.close()
-	flown := make(chan struct{})
+	landed := make(chan struct{})
 	go func() {
 		c.tasks.flights.Wait()
-		close(flown)
+		close(landed)
 	}()
 	var err error
 	select {
-	case <-flown:
+	case <-landed:
 	case <-ctx.Done():
 		err = fmt.Errorf("close cache: producers still ran: %w", ctx.Err())
 	}
 	c.unsubscribe()
 	c.cancel()
 	if err != nil {
-		// What heeds its context ends now. What does not is beyond our power.
+		// Producers that heed their context end now.
 		select {
-		case <-flown:
+		case <-landed:
 		case <-time.After(time.Second):
 		}
 	}
@@ -164,8 +167,8 @@ func (c *Cache) all() []*memo {
 	return memos
 }
 
-// after runs f once, later, unless the cache is closed by then. A timer rather
-// than a goroutine that sleeps: a cache at rest has none.
+// after runs f once d has passed, unless the cache is closed by then. It uses a
+// timer, since a sleeping goroutine for each key would cost more.
 func (c *Cache) after(d time.Duration, f func()) {
 	if d <= 0 {
 		c.tasks.start(f)
@@ -179,7 +182,7 @@ func (c *Cache) after(d time.Duration, f func()) {
 	})
 }
 
-// receive handles the store's messages.
+// handle handles a message of the store. It must not call the store.
 func (c *Cache) handle(message Message) {
 	if message.Connected {
 		c.restoreDue.Store(true)

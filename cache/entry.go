@@ -7,8 +7,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// An entry is what the process knows of a key at one time. It never changes:
-// what is learnt later is another entry.
+// An entry is what the process knows of a key: its value, if there is one, and
+// the failures to replace it. It never changes; what is learnt later is another
+// entry.
 type entry[T any] struct {
 	value      T
 	has        bool // whether there is a value
@@ -17,22 +18,23 @@ type entry[T any] struct {
 	computedAt time.Time
 	took       time.Duration
 	lag        time.Duration
-	softUntil  time.Time // from here on a refresh is due
-	hardUntil  time.Time // from here on the value is not shown
-	failures   int       // in a row, to replace it
-	retryAt    time.Time // before this it is not tried again
+	softUntil  time.Time // a refresh is due from here on
+	hardUntil  time.Time // the value is not shown from here on
+	failures   int       // in a row, to replace the value
+	retryAt    time.Time // the next attempt is not before this
 	reason     string    // why it is degraded, for visitors
-	err        error     // the same for operators; only where it happened
+	err        error     // the same for operators, in the process where it happened
 
 	hash   uint64 // of the value's JSON
 	bytes  int    // of the value's JSON
 	memory int    // of the value, about
 
-	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: not fresh
-	fresh                 Result[T] // what Get returns then
+	// Set by sealed.
+	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: never fresh
+	fresh                 Result[T] // what Get returns in between
 }
 
-// sealed returns the entry with what follows from its other fields.
+// sealed returns the entry with the fields that are derived from the others.
 func (e entry[T]) sealed() *entry[T] {
 	e.freshUntil = 0
 	if e.has && e.reason == "" {
@@ -43,7 +45,7 @@ func (e entry[T]) sealed() *entry[T] {
 	return &e
 }
 
-// result is what a reader is given.
+// result returns what a reader gets of the entry.
 func (e *entry[T]) result(s State, next time.Time) Result[T] {
 	r := Result[T]{Value: e.value, AsOf: e.window.Start, Next: next, Lag: e.lag, State: s}
 	if s == Degraded {
@@ -53,7 +55,7 @@ func (e *entry[T]) result(s State, next time.Time) Result[T] {
 	return r
 }
 
-// version mixes all that a page shows by FNV-1a.
+// version returns a hash, by FNV-1a, of all that a page shows of a result.
 func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reason string) uint64 {
 	const prime = 1099511628211
 	v := uint64(14695981039346656037)
@@ -69,26 +71,26 @@ func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reas
 	return v
 }
 
-// readAt is when the producer began: of two runs for one window, the one that
-// began later has read the newer numbers, whichever ended first.
+// readAt returns when the producer began. Of two runs for one window, the one
+// that began later has read the newer numbers, whichever ended first.
 func (e *entry[T]) readAt() time.Time { return e.computedAt.Add(-e.took) }
 
-// early says whether an entry is of a time that has not come: the clock that
-// it was made by was wrong.
+// early reports whether an entry is of the future, which means that its maker's
+// clock was wrong.
 func (e *entry[T]) early(now time.Time) bool {
 	return e.window.Start.After(now.Add(clockSlack)) || e.retryAt.After(latestRetry(now))
 }
 
-// backsOff says whether it is too soon after a failure to try again.
+// backsOff reports whether it is too early after a failure to try again.
 func (e *entry[T]) backsOff(now time.Time) bool {
 	return now.Before(e.retryAt) && !e.retryAt.After(latestRetry(now))
 }
 
-// longest is how far a back-off can reach, if the clocks are right.
+// latestRetry returns the end of the longest back-off that can begin now.
 func latestRetry(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
 
-// follows says whether e is to replace o: a later window or generation, or
-// news of the same. What is known never goes back, except to the present.
+// replaces reports whether e is newer than o: by window, then generation, then
+// start of the run, then failure. An entry of the future is older than any other.
 func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	if o == nil {
 		return true
@@ -107,7 +109,7 @@ func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	) > 0
 }
 
-// entryOf reads a blob.
+// entryOf returns the entry of a blob. The error is that of decoding the value.
 func entryOf[T any](b blob) (*entry[T], error) {
 	e := entry[T]{
 		has:        len(b.value) > 0,
@@ -128,12 +130,13 @@ func entryOf[T any](b blob) (*entry[T], error) {
 			return nil, err
 		}
 		e.hash, e.bytes = xxhash.Sum64(b.value), len(b.value)
-		e.memory = b.Memory + len(b.value) // the strings of the value point into a copy of it
+		e.memory = b.Memory + len(b.value) // the value's strings point into a copy of the JSON
 	}
 	return e.sealed(), nil
 }
 
-// blob returns the entry with its value's JSON, which is written if it is nil.
+// blob returns the blob of the entry. Value is the JSON of its value; blob encodes
+// the value if that is nil, and returns the error of doing so.
 func (e *entry[T]) blob(value []byte) (blob, error) {
 	b := blob{
 		Window:     e.window.Start,
@@ -159,21 +162,22 @@ func (e *entry[T]) blob(value []byte) (blob, error) {
 	return b, nil
 }
 
-// A verdict is what may be done with an entry at a time.
+// A verdict is what may be done with an entry at a given time.
 type verdict struct {
-	usable bool      // it may be shown
-	fresh  bool      // and is the newest there can be
-	soft   bool      // it was invalidated, softly
-	due    bool      // a refresh is to be tried
-	next   time.Time // else when it is
+	usable bool      // the value may be shown
+	fresh  bool      // the value may be shown and none can be newer
+	soft   bool      // the value was invalidated softly
+	due    bool      // a refresh is due
+	next   time.Time // when the next refresh is due; in the past, or zero, if due
 }
 
-// softFloor is how often an invalidation that is soft makes a key refresh at
-// most, in the whole fleet: many writes must not make a producer run all the
-// time.
+// softFloor is the least time between two refreshes of a key in the whole fleet
+// because of soft invalidations, so that many writes do not keep a producer
+// running.
 const softFloor = time.Second
 
-// judge is the one place that decides about freshness.
+// judge decides what may be done with e, which may be nil. No other code decides
+// about freshness.
 func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
 	if e == nil {
 		return verdict{due: true}
@@ -196,9 +200,9 @@ func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
 	return v
 }
 
-// touched reports whether anything has invalidated the entry. The answer is
-// remembered until there is another invalidation, of whatever scope, so that a
-// hit between two of them costs a comparison.
+// invalidated reports whether any invalidation concerns the entry. A no is
+// remembered until the next invalidation of any scope, so that a hit between two
+// of them costs one comparison.
 func (m *Memo[P, T]) invalidated(s *slot[P, T], e *entry[T]) bool {
 	g := &m.cache.generations
 	if e.generation >= g.newest.Load() {
@@ -215,7 +219,7 @@ func (m *Memo[P, T]) invalidated(s *slot[P, T], e *entry[T]) bool {
 	return false
 }
 
-// read is what a reader is given of a usable entry.
+// read returns what a reader gets of a usable entry.
 func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
 	switch {
 	case v.fresh:

@@ -101,7 +101,7 @@ func (c *Cache) HealthReport(ctx context.Context) HealthReport {
 func (m *memo) degraded() (keys, degraded int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.asked), len(m.failing)
+	return len(m.active), len(m.failing)
 }
 
 // A RoundTrip is how long each step of TestRoundTrip took, zero for those that

@@ -9,15 +9,18 @@ import (
 	"time"
 )
 
+// A lock is held for a lease, which its holder extends. A holder that dies or
+// freezes loses it within leaseFor.
 const (
-	leaseFor   = 4 * time.Second // of a lock: a holder that dies is replaced this soon
-	leaseEvery = time.Second     // a holder that lives extends it
+	leaseFor   = 4 * time.Second
+	leaseEvery = time.Second
 )
 
-// newOwner is a token by which a lock is this process's.
+// newOwner returns a new token that names this process as a lock's owner. Its
+// random part keeps others from using it.
 func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
 
-// nameOf is how operators know a process by what it owns.
+// processName returns the name of this process for operators: "host:pid".
 func processName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -26,8 +29,8 @@ func processName() string {
 	return host + ":" + strconv.Itoa(os.Getpid())
 }
 
-// processOf returns the process in an owner's token. The rest is the owner's
-// secret.
+// ownerProcess returns the process name in an owner's token. The rest of the
+// token is secret.
 func ownerProcess(owner string) string {
 	if at := strings.LastIndex(owner, ":"); at >= 0 {
 		return owner[:at]
@@ -35,6 +38,7 @@ func ownerProcess(owner string) string {
 	return owner
 }
 
+// lock tries to take the lock of a key. An error is the store's.
 func (m *memo) lock(key, owner string) (bool, error) {
 	began := time.Now()
 	won, err := m.cache.store.Lock(m.cache.ctx, key, owner, leaseFor)
@@ -43,8 +47,9 @@ func (m *memo) lock(key, owner string) (bool, error) {
 	return won, err
 }
 
-// keepLock extends the lock until ctx ends, and calls lose when another
-// process has or may have taken it. A store that cannot be asked is not a loss.
+// keepLock extends the lock until ctx ends. It calls lose when another process
+// has the lock or may have had it. An error of the store is not a loss: the
+// producer goes on, and Publish checks the owner.
 func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.CancelCauseFunc) {
 	tick := time.NewTicker(leaseEvery)
 	defer tick.Stop()

@@ -14,61 +14,65 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A Spec declares a memo. Name is unique in a cache: "economy.overview".
+// A Spec declares a memo. Name, such as "economy.overview", is unique in a cache.
 type Spec struct {
 	Name    string
 	Window  time.Duration // how long one computation serves
 	Timeout time.Duration // of one producer run; 15 s if zero
-	Tags    []string      // by which it is invalidated with others
+	Tags    []string      // see Tag and Touched
 	Soft    time.Duration // see Policy
 	Hard    time.Duration // see Policy
 
-	// ManyKeys is for a memo of as many keys as the ledger has accounts: one is
-	// refreshed ahead of its readers only when it was asked for more than once,
-	// so that whoever goes through all of them has each computed once.
+	// ManyKeys is for a memo with as many keys as the ledger has accounts. A key
+	// is refreshed ahead of its readers only if they wanted it more than once, so
+	// that a crawler causes one run a key.
 	ManyKeys bool
 }
 
-// Params are the parameters of a memo. They are comparable, few, and bounded.
+// Params are the parameters of a memo. There must be a bounded number of them.
 type Params interface {
 	comparable
-	Key() string // short, stable, unique: "days=30"
+	Key() string // short, stable, and unique in the memo: "days=30"
 }
 
-// A Memo is one number, or one panel, for each of its parameters.
+// A Memo holds one number, or one panel, for each of its parameters. Its methods
+// are safe for concurrent use.
 type Memo[P Params, T any] struct {
 	*memo
 	produce func(context.Context, Window, P) (T, error)
 }
 
-// memo is what does not depend on a memo's types.
+// memo is the part of a Memo that does not depend on its types.
 type memo struct {
-	cache      *Cache
-	spec       Spec
-	policy     Policy
-	prefix     string   // of its keys in the store
-	scopes     []string // that invalidate all its values
-	seed       maphash.Seed
+	// Set by NewMemo, never changed.
+	cache  *Cache
+	spec   Spec
+	policy Policy
+	prefix string   // of its keys in the store
+	scopes []string // the scopes of all its values
+	seed   maphash.Seed
+
+	// Safe for concurrent use by themselves.
 	circuit    *gobreaker.TwoStepCircuitBreaker[struct{}]
-	reopens    atomic.Int64 // when the open circuit is tried again, counted from the cache's start
+	reopens    atomic.Int64 // when the open circuit is tried again, since the cache's start
 	stuck      atomic.Int64 // runs that were given up and have not returned
-	places     limit        // among the producers, so that many keys of one memo leave some to the others
-	background limit        // among the refreshes that nobody waits for, likewise
-	flights    limit        // under way or waiting
+	places     limit        // of its runs, so that its many keys leave producers to other memos
+	background limit        // of its refreshes that no reader waits for, likewise
+	flights    limit        // of its refreshes for readers, running or waiting
 	lag        lag
 	stats      stats
+	warnings   rate.Sometimes
 
-	warnings rate.Sometimes // of keys that something else has written
-
-	mu      sync.Mutex
-	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
-	failing map[string]anySlot // of these, those whose refresh failed
-	prewarm []func() anySlot   // what Warm warms though nobody has asked
+	mu      sync.Mutex         // guards what follows, and each change of the memo's slots in the process level
+	active  map[string]anySlot // by key, those with a reader in the last two windows
+	failing map[string]anySlot // the active ones whose last refresh failed
+	prewarm []func() anySlot   // the slots that Warm brings up to date though they are not active
 }
 
-// NewMemo registers a memo with its producer. It panics when the name is
-// taken, the policy makes no sense, or T would not survive JSON: mistakes that
-// no program is to start with.
+// NewMemo registers a memo with its producer. It panics when the name is taken,
+// the policy makes no sense, or T would not survive JSON: a program with such a
+// mistake must not start. A mistake in Deps.Policies is reported by
+// [Cache.CheckPolicies] instead.
 func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context, Window, P) (T, error)) *Memo[P, T] {
 	own := Policy{Window: spec.Window, Soft: spec.Soft, Hard: spec.Hard, Timeout: spec.Timeout}
 	policy, err := own.complete()
@@ -87,15 +91,13 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		cache:  c,
 		spec:   spec,
 		policy: policy,
-		// Windows of different lengths do not follow each other: processes whose
-		// policies differ keep out of each other's way.
-		prefix: fmt.Sprintf("exchequer:{%s:%s}:%d:%s:%s:", c.space, spec.Name, blobSchema, shape, policy.Window),
-		scopes: []string{scopeAll, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
-		seed:   maphash.MakeSeed(),
-		asked:  map[string]anySlot{},
-
-		failing: map[string]anySlot{},
-
+		// The key holds the window's length, since values of windows of different
+		// lengths cannot replace each other.
+		prefix:   fmt.Sprintf("exchequer:{%s:%s}:%d:%s:%s:", c.space, spec.Name, blobSchema, shape, policy.Window),
+		scopes:   []string{scopeAll, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
+		seed:     maphash.MakeSeed(),
+		active:   map[string]anySlot{},
+		failing:  map[string]anySlot{},
 		warnings: rate.Sometimes{First: 1, Interval: warnEvery},
 
 		places:     make(limit, max(1, cap(c.producers)/2)),
@@ -118,21 +120,22 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	if taken {
 		panic(fmt.Sprintf("memo %s: declared twice", spec.Name))
 	}
-	c.nudge() // at its boundaries
+	c.nudge() // the loop has one more boundary to wait for
 	return &Memo[P, T]{core, produce}
 }
 
-// flightLimit is how many keys of a memo may be refreshed, or wait for it, at
-// the same time. Each costs a few kilobytes beside what the process level holds.
+// flightLimit bounds the keys of a memo that are refreshed or wait for that at
+// the same time. Each costs a few kilobytes, which the process level does not
+// count.
 const flightLimit = 256
 
-// ErrAbsent says that a value is not there, though it could be computed.
+// ErrAbsent is the error of Peek and Load for a value that is not there yet.
 var ErrAbsent = errors.New("no value is there yet")
 
-// Get returns the value of the current window, or the newest one before it
-// while a refresh runs. It waits only when there is no value at all; then an
-// error says why there is none: an *UnavailableError, or that of ctx. It starts
-// nothing for a caller whose context has ended.
+// Get returns the value of the current window, or the newest one before it while
+// a refresh runs. It waits only when there is no value at all. The error is then
+// an *UnavailableError, or wraps that of ctx when ctx ended first. Get starts
+// nothing if ctx has ended and there is no value.
 func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	now := m.cache.nano()
 	s := m.held(p)
@@ -152,9 +155,10 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	return m.get(ctx, s)
 }
 
-// Peek is Get for a caller who does not wait: it returns what this process
-// holds, or [ErrAbsent]. A refresh of a value that is due starts, but a key that
-// the process does not hold leaves no trace.
+// Peek is Get for a caller that does not wait: it returns what this process
+// holds. It starts a refresh of a value that is due, but leaves no trace of a key
+// that the process does not hold. The error is [ErrAbsent] or an
+// *UnavailableError.
 func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
 	s := m.held(p)
 	if s == nil || s.entry.Load() == nil {
@@ -168,15 +172,15 @@ func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
 	return r, err
 }
 
-// ended is the context of a caller who does not wait.
+// ended is the context of a caller that does not wait.
 var ended = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }()
 
-// Load is Peek for a caller who has the time to look at the shared level too.
-// It runs no producer for a key that neither holds.
+// Load is Peek for a caller that has the time to read the shared level too. It
+// runs no producer for a key that neither level holds. The errors are Peek's.
 func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 	r, err := m.Peek(p)
 	if !errors.Is(err, ErrAbsent) {
@@ -191,13 +195,13 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 	return m.Peek(p)
 }
 
-// get is Get where there is more to do than to return a fresh value.
+// get is Get for a value that may not be fresh.
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
 	var since time.Time // when it began to wait
 	m.cache.catchUp()
 	for {
-		now := m.cache.now() // after what the store told, if it was asked
+		now := m.cache.now() // after catchUp, which may have set the clock
 		e := s.entry.Load()
 		v := m.judge(s, e, now)
 		if err := ctx.Err(); err != nil && v.due && !v.usable {
@@ -222,15 +226,14 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			return Result[T]{}, m.unavailable(e, refused, now)
 		}
 		if !s.join(f) {
-			// It has ended without a value, as nobody waited for one, and the
-			// slot was forgotten.
+			// The flight gave up since nobody waited, and the slot was dropped.
 			s = m.slot(s.p)
 			m.remember(s.key, s)
 			continue
 		}
 		news := f.first
 		if waited == f {
-			news = f.done // what it knew at first was forbidden since
+			news = f.done // its first value was invalidated since
 		}
 		if waited == nil {
 			since = now
@@ -247,12 +250,13 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 	}
 }
 
-// interrupted is the error of a caller whose context has ended.
+// interrupted returns the error for a caller whose context has ended with err.
 func (m *memo) interrupted(err error) error {
 	return fmt.Errorf("memo %s: wait for its first value: %w", m.spec.Name, err)
 }
 
-// unavailable is the error where there is no value and no flight to wait for.
+// unavailable returns the error for a reader when there is no value and no flight
+// to wait for. Refused is why none was started.
 func (m *Memo[P, T]) unavailable(e *entry[T], refused error, now time.Time) error {
 	switch {
 	case errors.Is(refused, errCrowded):

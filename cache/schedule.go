@@ -115,15 +115,15 @@ func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 func (m *memo) remember(key string, s anySlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked[key] = s
+	m.active[key] = s
 	m.noteFailingLocked(key, s)
 }
 
 func (m *memo) forget(key string, s anySlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.asked[key] == s {
-		delete(m.asked, key)
+	if m.active[key] == s {
+		delete(m.active, key)
 		delete(m.failing, key)
 	}
 }
@@ -132,7 +132,7 @@ func (m *memo) forget(key string, s anySlot) {
 // that fail, or takes it out.
 func (m *memo) noteFailingLocked(key string, s anySlot) {
 	switch {
-	case m.asked[key] != s:
+	case m.active[key] != s:
 	case s.fails():
 		m.failing[key] = s
 	default:
@@ -143,7 +143,7 @@ func (m *memo) noteFailingLocked(key string, s anySlot) {
 // wake passes on that the store has a newer blob, if anybody here cares.
 func (m *memo) wake(key string) {
 	m.mu.Lock()
-	s := m.asked[key]
+	s := m.active[key]
 	m.mu.Unlock()
 	if s != nil {
 		s.wake()
@@ -188,11 +188,11 @@ func (m *memo) lately(boundary time.Time) []anySlot {
 	first := boundary.UnixNano()/int64(m.policy.Window) - 2
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	slots := make([]anySlot, 0, len(m.asked))
-	for key, s := range m.asked {
+	slots := make([]anySlot, 0, len(m.active))
+	for key, s := range m.active {
 		switch last, again := s.usage(); {
 		case last < first:
-			delete(m.asked, key)
+			delete(m.active, key)
 			delete(m.failing, key)
 		case again || !m.spec.ManyKeys:
 			slots = append(slots, s)

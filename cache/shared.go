@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// look takes over what the shared level knows, if that is newer.
+// loadShared updates a slot from the shared level, if that has something newer.
 func (m *Memo[P, T]) loadShared(s *slot[P, T]) {
 	if e := m.fetch(m.cache.ctx, s.key); e != nil {
 		s.update(e)
 	}
 }
 
-// fetch returns what the shared level knows of a key, nil if nothing.
+// fetch returns the shared level's entry of a key, or nil. An error of the store
+// and a blob that cannot be read count as nothing.
 func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	began := time.Now()
 	data, err := m.cache.store.Load(ctx, key)
@@ -41,8 +42,8 @@ func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	return nil
 }
 
-// publication returns an entry, and its value's JSON if that is at hand, as the
-// fleet is to find it.
+// publication returns an entry as the store takes it. Value is the JSON of the
+// entry's value; nil if it is still to be encoded. The error is that of encoding.
 func (m *Memo[P, T]) publication(s *slot[P, T], e *entry[T], value []byte, owner string) (Publication, error) {
 	p := Publication{Key: s.key, Owner: owner, Generation: e.generation}
 	b, err := e.blob(value)
@@ -59,13 +60,14 @@ func (m *Memo[P, T]) publication(s *slot[P, T], e *entry[T], value []byte, owner
 	return p, nil
 }
 
-// publish puts an entry where the fleet finds it, and returns false where the
-// fleet has another's instead.
+// publish puts an entry into the shared level. It returns false when the store
+// refuses it for a newer one or because owner has lost the lock. An error of the
+// store is logged, and counts as published.
 func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner string) bool {
 	c := m.cache
 	p, err := m.publication(s, e, value, owner)
 	if err != nil {
-		return true // it was written before
+		return true // its value was encoded before: this cannot fail
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
 	defer cancel()
@@ -73,7 +75,7 @@ func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner str
 	done, err := c.store.Publish(ctx, p)
 	c.metrics.storeError("publish", err)
 	m.stats.store.Observe(time.Since(began).Seconds())
-	if err != nil && !errors.Is(err, ErrUnavailable) { // which is logged once
+	if err != nil && !errors.Is(err, ErrUnavailable) { // the Failover logs that one
 		m.warnings.Do(func() { c.log.Warn("cache: publish", "memo", m.spec.Name, "key", s.key, "error", err) })
 	}
 	return done || err != nil

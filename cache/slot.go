@@ -223,7 +223,7 @@ func (m *Memo[P, T]) keep(s *slot[P, T]) *slot[P, T] {
 	}
 	m.cache.level.Set(m.hash(s.p), s)
 	if s.lastAsked.Load() >= 0 {
-		m.asked[s.key] = s
+		m.active[s.key] = s
 	}
 	m.noteFailingLocked(s.key, s)
 	return s

@@ -144,7 +144,7 @@ func (c *Cache) ResetStats() (since time.Time) {
 
 func (m *memo) report() MemoStats {
 	m.mu.Lock()
-	keys := len(m.asked)
+	keys := len(m.active)
 	m.mu.Unlock()
 	s := &m.stats
 	base := s.since() // first: a reset meanwhile must not be above the counts

@@ -106,7 +106,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 // that was not asked for lately is looked for among all.
 func (c *Cache) lookUp(m *memo, storeKey string) anySlot {
 	m.mu.Lock()
-	found := m.asked[storeKey]
+	found := m.active[storeKey]
 	m.mu.Unlock()
 	if found != nil {
 		return found

@@ -6,15 +6,15 @@ import (
 )
 
 // tasks are the cache's goroutines: flights, which Close lets end, and others,
-// which end by themselves.
+// which end with the cache's context. Close waits for both.
 type tasks struct {
-	mu      sync.Mutex
+	mu      sync.Mutex    // held to start a task and to close, so that none starts after
 	closing chan struct{} // closed when the cache is
 	flights sync.WaitGroup
 	others  sync.WaitGroup
 }
 
-// left reports whether the cache is closed.
+// closed reports whether the cache is closed.
 func (t *tasks) closed() bool {
 	select {
 	case <-t.closing:
@@ -24,7 +24,8 @@ func (t *tasks) closed() bool {
 	}
 }
 
-// fly runs f in a goroutine, unless the cache is closed.
+// fly runs f as a flight in a goroutine. It returns false when the cache is
+// closed.
 func (t *tasks) fly(f func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,7 +36,8 @@ func (t *tasks) fly(f func()) bool {
 	return true
 }
 
-// begin counts the caller among the others, unless the cache is closed.
+// begin counts the caller among the others, until it calls others.Done. It
+// returns false when the cache is closed.
 func (t *tasks) begin() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,8 +48,8 @@ func (t *tasks) begin() bool {
 	return true
 }
 
-// start runs f in a goroutine that is counted among the others, unless the
-// cache is closed.
+// start runs f among the others in a goroutine. It returns false when the cache
+// is closed.
 func (t *tasks) start(f func()) bool {
 	if !t.begin() {
 		return false
@@ -59,6 +61,7 @@ func (t *tasks) start(f func()) bool {
 	return true
 }
 
+// close makes fly, begin and start return false.
 func (t *tasks) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -67,10 +70,10 @@ func (t *tasks) close() {
 	}
 }
 
-// A limit bounds how many run at the same time. For tryEnter and leave, nil
-// bounds nothing.
+// A limit is a semaphore. A nil limit lets tryEnter pass always.
 type limit chan struct{}
 
+// enter waits for a place. It returns false when ctx ends first.
 func (l limit) enter(ctx context.Context) bool {
 	select {
 	case l <- struct{}{}:
@@ -80,7 +83,7 @@ func (l limit) enter(ctx context.Context) bool {
 	}
 }
 
-// tryEnter is enter for who does not wait.
+// tryEnter takes a place if one is free, and reports whether it did.
 func (l limit) tryEnter() bool {
 	if l == nil {
 		return true
@@ -93,6 +96,7 @@ func (l limit) tryEnter() bool {
 	}
 }
 
+// leave gives the place back.
 func (l limit) leave() {
 	if l != nil {
 		<-l

@@ -100,8 +100,8 @@ func (c *Cache) warmable(names []string) ([]anySlot, error) {
 	seen := map[string]bool{}
 	for _, m := range memos {
 		m.mu.Lock()
-		found := make([]anySlot, 0, len(m.asked))
-		for _, s := range m.asked {
+		found := make([]anySlot, 0, len(m.active))
+		for _, s := range m.active {
 			found = append(found, s)
 		}
 		usual := m.prewarm
