@@ -8,20 +8,21 @@ import (
 )
 
 const (
-	margin     = 2 * time.Second // on top of a producer's timeout
-	minPoll    = 100 * time.Millisecond
-	storeBound = 2 * time.Second // for what must reach the store though the run was cancelled
+	margin     = 2 * time.Second        // added to a producer's timeout to wait for another process
+	minPoll    = 100 * time.Millisecond // between two looks at the store for another process's run
+	storeBound = 2 * time.Second        // of a call that has to be made though the run was cancelled
 )
 
-// refresh starts a flight unless one is under way, and returns it. It returns
-// nil when there is nothing to wait for: another process computes and there is
-// something to show meanwhile, or, with an error, the cache is closed or too
-// many keys of the memo are being refreshed.
+// refresh starts a flight for a slot, or returns the one under way. It returns
+// nil without an error when there is a value and another process computes the
+// next one. The error is errClosed, or errCrowded when too many keys of the memo
+// are being refreshed.
 func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) (*flight, error) {
 	return m.refreshWithin(m.flights, s, v, began)
 }
 
-// refreshWithin is refresh under another bound, or under none if that is nil.
+// refreshWithin is refresh with another bound for the number of flights, nil for
+// none.
 func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began time.Time) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +51,8 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 	return f, nil
 }
 
-// refreshAt starts a refresh later, once, for a reader who came while it was
-// too early for one: when that reader comes again, the value is to be there.
+// refreshAt starts a refresh at a time, unless that is scheduled already. A reader
+// that came too early for a refresh finds the new value when it comes again.
 func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 	if !s.scheduled.CompareAndSwap(false, true) {
 		return
@@ -63,17 +64,18 @@ func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 		case v.due:
 			m.refresh(s, v, now)
 		case v.soft && v.usable:
-			m.refreshAt(s, v.next) // another process has computed, and there was a write since
+			m.refreshAt(s, v.next) // another process has computed, and a write followed
 		}
 	})
 }
 
+// land ends a flight, and starts what came up meanwhile.
 func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 	s.mu.Lock()
 	if s.flight == f {
 		s.flight = nil
 	}
-	news := f.yielded && len(s.news) > 0 // that came since it looked, while it was under way
+	news := f.yielded && len(s.news) > 0 // the message came before the flight had ended
 	met := f.requested
 	s.mu.Unlock()
 	f.show()
@@ -82,21 +84,22 @@ func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 		s.wake()
 	}
 	if met {
-		// Who asked may have been shown what was invalidated since the run began.
+		// Its reader may have got a value that was invalidated since the run began.
 		if v := m.judge(s, s.entry.Load(), m.cache.now()); v.soft && v.usable {
 			m.refreshAt(s, v.next)
 		}
 	}
 }
 
-// fly brings a slot up to date: by the shared level if that knows better, else
-// by the producer, if this process gets to be the one that runs it.
+// fly brings a slot up to date: from the shared level if that has a newer value,
+// else by the producer if this process gets the lock, else by waiting for the
+// process that has it.
 func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	c := m.cache
-	var waitUntil time.Time // ends some time after another process was first seen to compute
+	var waitUntil time.Time // for another process; set when one is first seen to compute
 	for {
 		select {
-		case <-s.news: // what it tells of is seen now
+		case <-s.news: // read now
 		default:
 		}
 		m.loadShared(s)
@@ -119,7 +122,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		select {
 		case m.places <- struct{}{}:
 		case <-s.news:
-			continue // another process was faster
+			continue // another process has published
 		case <-f.deserted:
 			continue
 		case <-c.tasks.closing:
@@ -127,7 +130,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		}
 		if !v.usable && s.giveUp(f) {
 			m.places.leave()
-			return // nobody was left when its turn came
+			return // the last reader left while it waited for a place
 		}
 		over := m.compete(s, f)
 		m.places.leave()
@@ -139,8 +142,8 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		}
 		switch {
 		case v.usable:
-			// Another process computes; its message wakes this slot. Should
-			// that be lost, a reader looks again a little later.
+			// Another process computes, and its message wakes this slot. If that
+			// is lost, a reader starts another flight after a short wait.
 			s.pause(c.now())
 			f.yielded = true
 			m.stats.refreshes.left.Add(1)
@@ -155,9 +158,9 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	}
 }
 
-// compete waits for one of the producers' places and tries to get the key's
-// lock. It returns true when the flight is over: the producer has run, or the
-// cache is closed.
+// compete waits for a producer's place, tries to take the key's lock, and runs the
+// producer if it has it, or if the store fails. It returns false when another
+// process has the lock, and true when the flight is over.
 func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 	c := m.cache
 	select {
@@ -167,7 +170,7 @@ func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 		return true
 	}
 	if c.tasks.closed() {
-		return true // a free place was as likely to be taken
+		return true // select chose the place though both were ready
 	}
 	owner := c.newOwner()
 	won, err := m.lock(s.key, owner)
@@ -178,14 +181,16 @@ func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 	return true
 }
 
-// pause leaves another process to finish before the store is asked again.
+// pause keeps readers from starting flights for a moment, since another process
+// computes.
 func (s *slot[P, T]) pause(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deferUntil = now.Add(jitter(2 * minPoll))
 }
 
-// await waits for news of another process's run: its message, or the next poll.
+// await waits for the message of another process's run, or the time of the next
+// look at the store. It returns false when the cache is closed.
 func (m *Memo[P, T]) await(s *slot[P, T]) bool {
 	timer := time.NewTimer(jitter(2 * minPoll))
 	defer timer.Stop()
@@ -213,7 +218,7 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 			c.log.Debug("cache: lock left to expire", "key", s.key, "error", err)
 		}
 	}()
-	// Another process may have published between the look and the lock.
+	// Another process may have published before this one took the lock.
 	m.loadShared(s)
 	if v := m.judge(s, s.entry.Load(), c.now()); !v.due {
 		m.stats.refreshes.found.Add(1)
@@ -232,7 +237,7 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 		return
 	}
 	if !m.publish(s, e, value, owner) {
-		// Another process has the lock by now, and may know better.
+		// Another process has taken the lock, and may have published.
 		m.loadShared(s)
 		if known := s.entry.Load(); e.replaces(known, c.now()) {
 			m.warnings.Do(func() {
@@ -241,15 +246,15 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 		}
 	}
 	s.update(e)
-	// What is there may pretend to be newer, and would have the producer run again
-	// at once.
+	// The old entry may claim to be newer, though it cannot be shown: kept, it
+	// would make the producer run again at once.
 	if known := s.entry.Load(); known != e && m.judge(s, known, c.now()).due && m.judge(s, e, c.now()).fresh {
 		s.entry.CompareAndSwap(known, e)
 	}
 }
 
-// computeAlone runs the producer without the lock, where waiting for the
-// fleet has taken too long. The result is for this process only.
+// computeAlone runs the producer without the lock, after too long a wait for
+// another process. The value is for this process only.
 func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
 	select {
 	case m.cache.alone <- struct{}{}:
