@@ -7,9 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// An entry is what the process knows of a key: its value, if there is one, and
-// the failures to replace it. It never changes; what is learnt later is another
-// entry.
+// An entry is the state of a key in a process: its value, if there is one, and the
+// failures to replace it. It never changes; later news make another entry.
 type entry[T any] struct {
 	value      T
 	has        bool // whether there is a value

@@ -34,9 +34,10 @@ func ParseMode(s string) Mode {
 	return Soft
 }
 
-// Invalidate marks the values of the scopes as stale, or forbids them. It is
-// in force here when it returns, and everywhere else within a second. A
-// producer that runs meanwhile does not undo it: its value counts as older.
+// Invalidate marks the values of the scopes as stale, or forbids them. It is in
+// force here when it returns, and everywhere else within a second, or in an outage
+// of the store as soon as that is over. A producer that runs meanwhile does not
+// undo it: its value counts as older.
 //
 // The error is an *UnknownMemoError, an *UnknownTagError or a *MalformedError
 // when a scope matches nothing; then nothing is invalidated. When ctx ends before
@@ -59,8 +60,8 @@ func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, sco
 	if len(names) == 0 {
 		return nil
 	}
-	// The generation first, so that whoever looks from now on sees it; then this
-	// process; then the others, who would find out by themselves within a second.
+	// First the generation, so that polls from now on see it; then this process;
+	// then the message, without which the others learn it by their next poll.
 	generation, first, err := c.store.Invalidate(ctx, mode, names, c.generations.newest.Load(), event)
 	c.metrics.storeError("invalidate", err)
 	if err != nil {
@@ -79,7 +80,7 @@ func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, sco
 		err := c.store.Notify(ctx, list)
 		c.metrics.storeError("notify", err)
 		if err != nil {
-			c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
+			c.log.DebugContext(ctx, "cache: the message of an invalidation was not sent", "error", err)
 		}
 	}
 	if mode == Hard && c.journal != nil {
@@ -90,14 +91,14 @@ func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, sco
 	return nil
 }
 
-// generationAlone is what the store would give if it could be asked: above all
-// that are known, and by the clock, so that it is above those too that others
-// raise before, and below those after.
+// localGeneration returns a generation for an invalidation during an outage. It
+// is above all that are known here, and by the fleet's clock, so that it is in
+// order with those that other processes make.
 func (c *Cache) localGeneration() int64 {
 	return max(c.generations.newest.Load()+1, c.now().UnixMicro())
 }
 
-// raised are the invalidations of some scopes, of one generation.
+// newInvalidations returns the invalidations of scopes, with one generation.
 func newInvalidations(mode Mode, scopes []string, generation int64) []Invalidation {
 	list := make([]Invalidation, 0, len(scopes))
 	for _, scope := range scopes {
@@ -106,20 +107,20 @@ func newInvalidations(mode Mode, scopes []string, generation int64) []Invalidati
 	return list
 }
 
-// generations is what a process knows of invalidations. A value carries the
-// newest generation that was known when its producer started; it is invalidated
-// by any above that in its scopes.
+// generations are the invalidations that a process knows. A value carries the
+// newest generation that was known when its producer started. It is invalidated
+// by any newer one in its scopes.
 type generations struct {
-	newest  atomic.Int64  // of all marks
-	changes atomic.Uint64 // of the marks
-	polled  atomic.Int64  // up to here the store was asked; messages may leave gaps below newest
-	refused atomic.Int64  // the last one that was of the future
+	newest  atomic.Int64  // the highest generation in marks; rises under mu
+	changes atomic.Uint64 // number of changes to marks; rises under mu
+	polled  atomic.Int64  // the highest generation from polls; messages may leave gaps below newest
+	refused atomic.Int64  // the last generation that was of the future, to log it once
 
 	mu    sync.RWMutex // guards marks
 	marks marks
 }
 
-// lacking returns the invalidations that are known here and not in a list.
+// missingFrom returns the invalidations that are known here and not in a list.
 func (g *generations) missingFrom(list []Invalidation) []Invalidation {
 	there := marks{}
 	for _, i := range list {
@@ -132,6 +133,7 @@ func (g *generations) missingFrom(list []Invalidation) []Invalidation {
 	})
 }
 
+// update adds invalidations.
 func (g *generations) update(list ...Invalidation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -146,8 +148,8 @@ func (g *generations) update(list ...Invalidation) {
 	}
 }
 
-// believed returns the invalidations without those of the future, which no
-// process can have made. Taken over they would hide all that come after them.
+// plausible returns a list of invalidations without those of the future, which no
+// process can have made. They would hide all that come after them.
 func (c *Cache) plausible(list []Invalidation) []Invalidation {
 	latest := c.now().Add(generationSlack).UnixMicro()
 	return slices.DeleteFunc(slices.Clone(list), func(i Invalidation) bool {
@@ -161,8 +163,8 @@ func (c *Cache) plausible(list []Invalidation) []Invalidation {
 	})
 }
 
-// invalidated says whether a value of a generation was invalidated since, by
-// the scopes of its memo or by its own key.
+// invalidated reports whether a value of a generation was invalidated in a mode
+// since, by the scopes of its memo or by that of its key.
 func (g *generations) invalidated(generation int64, scopes []string, key string, mode Mode) bool {
 	if generation >= g.newest.Load() {
 		return false
@@ -177,13 +179,13 @@ func (g *generations) invalidated(generation int64, scopes []string, key string,
 	return g.marks[mark{key, mode}] > generation
 }
 
-// hear asks the store for invalidations that no message has told of: for all,
-// or those above the last ones.
+// pollInvalidations reads the store's invalidations, all or those since the last
+// poll, and adds them to the known ones. The error is the store's.
 func (c *Cache) pollInvalidations(ctx context.Context, all bool) error {
 	g := &c.generations
 	above := g.polled.Load()
 	if all {
-		above = 0 // what was restored may be below
+		above = 0 // restored ones may be below polled
 	}
 	list, err := c.store.Invalidations(ctx, above)
 	c.metrics.storeError("poll", err)
@@ -198,18 +200,19 @@ func (c *Cache) pollInvalidations(ctx context.Context, all bool) error {
 	return nil
 }
 
-// A mark is a scope and how it was invalidated.
+// A mark is a scope and the mode of its invalidation.
 type mark struct {
 	scope string
 	mode  Mode
 }
 
-// marks are the generations up to which the values of scopes are invalidated.
+// marks are the generations below which values are invalidated.
 type marks map[mark]int64
 
-// markLimit bounds how many are kept.
+// markLimit bounds the number of marks.
 const markLimit = 10_000
 
+// raise adds an invalidation, unless a newer one is there.
 func (m marks) raise(i Invalidation) {
 	k := mark{i.Scope, i.Mode}
 	m[k] = max(m[k], i.Generation)
@@ -218,8 +221,8 @@ func (m marks) raise(i Invalidation) {
 	}
 }
 
-// trim forgets the older half. What is older than those counts as invalidated,
-// as strongly as they said.
+// trim replaces the older half by one mark for each mode, which invalidates every
+// value that is as old.
 func (m marks) trim() {
 	all := slices.Sorted(maps.Values(m))
 	middle := all[len(all)/2]
@@ -237,7 +240,7 @@ func (m marks) trim() {
 	}
 }
 
-// above returns the invalidations above a generation.
+// above returns the invalidations with a higher generation.
 func (m marks) above(generation int64) []Invalidation {
 	var list []Invalidation
 	for k, g := range m {

@@ -10,15 +10,15 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// Memory is the store of a process on its own, and what a fleet's process
-// falls back on. It keeps 32 MiB of blobs at most.
+// A Memory is the store of a process without a fleet. It keeps 32 MiB of blobs at
+// most. Its methods return no errors.
 type Memory struct {
-	blobs *otter.Cache[string, held]
+	blobs *otter.Cache[string, held] // safe for concurrent use; changed under mu
 
-	mu        sync.Mutex
+	mu        sync.Mutex // guards what follows
 	locks     map[string]lease
 	marks     marks
-	newest    int64                // the newest generation
+	newest    int64                // the highest generation
 	once      map[string]onceEvent // by name
 	listeners map[*listener]struct{}
 }
@@ -33,7 +33,7 @@ type lease struct {
 	until time.Time
 }
 
-// made is an invalidation that is not to be made again until it expires.
+// A onceEvent is the invalidation of an event that is not repeated until then.
 type onceEvent struct {
 	generation int64
 	until      time.Time
@@ -81,6 +81,7 @@ func (m *Memory) Publish(_ context.Context, p Publication) (bool, error) {
 	return true, nil
 }
 
+// replace stores a blob unless the present one is newer. The caller holds mu.
 func (m *Memory) replace(p Publication, now time.Time) bool {
 	if h, ok := m.blobs.GetIfPresent(p.Key); ok && now.Before(h.until) && h.newer(p) {
 		return false
@@ -89,7 +90,7 @@ func (m *Memory) replace(p Publication, now time.Time) bool {
 	return true
 }
 
-// newer reports whether what is held must not be replaced.
+// newer reports whether p must not replace what is held.
 func (h held) newer(p Publication) bool {
 	order := cmp.Or(cmp.Compare(h.Window, p.Window), cmp.Compare(h.Generation, p.Generation), cmp.Compare(h.ReadAt, p.ReadAt))
 	return order > 0 || order == 0 && p.Owner == ""
@@ -137,8 +138,8 @@ func (m *Memory) Invalidate(_ context.Context, mode Mode, scopes []string, above
 	if before, ok := m.once[once]; ok && now.Before(before.until) {
 		return before.generation, false, nil
 	}
-	// Generations follow the clock, so that they go on rising where a store
-	// has lost its data or another one takes over.
+	// Generations follow the clock, so that they go on rising after a store has
+	// lost its data.
 	m.newest = max(m.newest+1, above+1, now.UnixMicro())
 	for _, i := range newInvalidations(mode, scopes, m.newest) {
 		m.marks.raise(i)
@@ -148,14 +149,14 @@ func (m *Memory) Invalidate(_ context.Context, mode Mode, scopes []string, above
 			maps.DeleteFunc(m.once, func(_ string, i onceEvent) bool { return !now.Before(i.until) })
 		}
 		if len(m.once) >= onceLimit {
-			clear(m.once) // to invalidate twice does no harm
+			clear(m.once) // invalidating twice does no harm
 		}
 		m.once[once] = onceEvent{m.newest, now.Add(onceFor)}
 	}
 	return m.newest, true, nil
 }
 
-// onceLimit bounds the names of invalidations that are kept.
+// onceLimit bounds the number of events.
 const onceLimit = 10_000
 
 // Invalidations implements [Store].
@@ -201,7 +202,7 @@ func (m *Memory) Notify(_ context.Context, list []Invalidation) error {
 	return nil
 }
 
-// tell calls the listeners.
+// notify calls the listeners. The caller holds mu.
 func (m *Memory) notify(message Message) {
 	for l := range m.listeners {
 		l.handle(message)
@@ -216,7 +217,7 @@ func (m *Memory) Stats(context.Context) SharedStats {
 	return SharedStats{SharedHealth: SharedHealth{Kind: "memory"}}
 }
 
-// Outage implements [Inspector]: there is none.
+// Outage implements [Inspector]. There is never one.
 func (m *Memory) Outage() (now *Outage, count uint64) { return nil, 0 }
 
 // Direct implements [Inspector].

@@ -9,7 +9,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// metrics shows what the cache counts to Prometheus, by memo name only.
+// metrics exports the cache's counters to Prometheus, labelled by memo name only.
 type metrics struct {
 	cache      *Cache
 	registerer prometheus.Registerer
@@ -91,16 +91,15 @@ func (m *metrics) unregister() {
 	}
 }
 
-// storeError counts a call of the store that failed. The operation is one of
-// storeOperations. Where the breaker was open there was no call.
+// storeError counts a call of the store that failed. Op is one of storeOperations.
+// ErrUnavailable itself is not counted: the breaker was open and there was no call.
 func (m *metrics) storeError(op string, err error) {
 	if err != nil && err != ErrUnavailable && !errors.Is(err, context.Canceled) {
 		m.storeErrors.WithLabelValues(op).Inc()
 	}
 }
 
-// sampleRedis remembers what Redis reports, so that a scrape need not wait for
-// it.
+// sampleRedis keeps what Redis reports, so that a scrape does not wait for it.
 func (m *metrics) sampleRedis() {
 	if m.registerer != nil {
 		m.redis.Store(m.cache.store.Stats(m.cache.ctx).Server)
@@ -114,7 +113,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It waits for nobody.
+// Collect implements prometheus.Collector. It does not wait for the store.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -170,6 +169,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// circuitValue returns the metric of a circuit.
 func circuitValue(s gobreaker.State) float64 {
 	switch s {
 	case gobreaker.StateOpen:

@@ -9,7 +9,8 @@ import (
 	"unicode"
 )
 
-// A Scope is a set of values to invalidate.
+// A Scope is a set of values to invalidate. See Key, Name, Pattern, Tag, Touched,
+// Tenant and All.
 type Scope struct{ kind, name, params string }
 
 // Key returns the scope of one value: a memo's for the parameters whose Key is
@@ -44,8 +45,7 @@ func scopeMemo(space, memo string) string   { return "memo:" + space + ":" + mem
 func scopeTag(space, tag string) string     { return "tag:" + space + ":" + tag }
 func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo + ":" + p }
 
-// An UnknownMemoError reports that no memo has a name, or that none matches a
-// pattern.
+// An UnknownMemoError reports that no memo has a name or matches a pattern.
 type UnknownMemoError struct {
 	Name  string
 	Known []string
@@ -65,7 +65,7 @@ func (e *UnknownTagError) Error() string {
 	return fmt.Sprintf("no memo has the tag %q (there are %s)", e.Name, strings.Join(e.Known, ", "))
 }
 
-// A MalformedError reports a key or a pattern that nothing can match.
+// A MalformedError reports a key or a pattern that cannot match anything.
 type MalformedError struct {
 	What string // as in "key stats:personal"
 	Why  string
@@ -123,8 +123,8 @@ func (c *Cache) resolve(scopes []Scope) (names []string, err error) {
 	return names, nil
 }
 
-// checkParams refuses the parameters that no key has. A line break would end a
-// scope within a message.
+// checkParams returns a *MalformedError for parameters that no key can have. A
+// line break would end the scope in a message.
 func checkParams(memo, params string) error {
 	if strings.ContainsFunc(params, unicode.IsControl) {
 		return &MalformedError{What: fmt.Sprintf("key %q", keyName(memo, params)), Why: "it has control characters"}
@@ -132,6 +132,7 @@ func checkParams(memo, params string) error {
 	return nil
 }
 
+// checkTag returns an *UnknownTagError unless a memo carries the tag.
 func (c *Cache) checkTag(tag string) error {
 	var known []string
 	for _, m := range c.all() {
@@ -144,7 +145,7 @@ func (c *Cache) checkTag(tag string) error {
 	return nil
 }
 
-// named returns the memo of a name, or an *UnknownMemoError.
+// named returns the memo with a name, or an *UnknownMemoError.
 func (c *Cache) named(name string) (*memo, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,8 +155,8 @@ func (c *Cache) named(name string) (*memo, error) {
 	return nil, &UnknownMemoError{name, slices.Sorted(maps.Keys(c.memos))}
 }
 
-// matching returns the names of the memos that a pattern matches, of which
-// there must be one.
+// matching returns the names of the memos that a pattern matches. The error is a
+// *MalformedError, or an *UnknownMemoError when there are none.
 func (c *Cache) matching(pattern string) ([]string, error) {
 	var names, known []string
 	for _, m := range c.all() {

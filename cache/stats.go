@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// What operators read of a cache is the same here, over HTTP and in the shell:
-// these types are the JSON, and doc describes a field in the OpenAPI.
+// The types of this file, of health.go and of status.go are what operators read, in
+// Go, over HTTP as JSON, and in the shell. The tag doc describes a field in the
+// OpenAPI document.
 
-// Seconds is a duration, in JSON a number.
+// Seconds is a duration as JSON has it, a number.
 type Seconds float64
 
 // SecondsOf returns d in seconds.
 func SecondsOf(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// Duration returns s as Go counts time.
+// Duration returns s as a time.Duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
-// Stats are what a cache has counted since Since: the start of the process, or
-// the last reset.
+// Stats are a cache's counts since the start of the process or the last reset.
 type Stats struct {
 	Since   time.Time    `json:"since" doc:"Counts and latencies are from here on."`
 	Process ProcessStats `json:"process"`
@@ -35,8 +35,8 @@ type ProcessStats struct {
 	ClockOffset Seconds `json:"clockOffsetSeconds" doc:"The fleet's clock minus this process's; it is corrected for."`
 }
 
-// SharedHealth is what a process knows of the shared level by itself. Reason
-// may name hosts: it is for operators only.
+// SharedHealth is the state of the shared level as a process knows it without
+// asking. Reason may name hosts, and is for operators only.
 type SharedHealth struct {
 	Kind      string    `json:"kind" enum:"memory,redis"`
 	Down      bool      `json:"down" doc:"The process goes on without Redis."`
@@ -50,8 +50,8 @@ type SharedStats struct {
 	Server *RedisStats `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
 }
 
-// RedisStats are of the connections to Redis, and of what is behind them. The
-// servers are not asked in an outage.
+// RedisStats are of the connections to Redis and of its servers. In an outage
+// there is nothing of the servers.
 type RedisStats struct {
 	Mode        string `json:"mode" enum:"single,sentinel,cluster"`
 	Connections int    `json:"connections"`
@@ -91,7 +91,7 @@ type MemoStats struct {
 	Store     Latency  `json:"store" doc:"Loading and publishing at the shared level."`
 }
 
-// A Latency is how long something took. Count and Mean are of all; the
+// A Latency summarises durations. Count and Mean are of all of them; the
 // percentiles are exact, of the last 500.
 type Latency struct {
 	Count uint64  `json:"count"`
@@ -101,8 +101,8 @@ type Latency struct {
 	P99   Seconds `json:"p99Seconds"`
 }
 
-// Stats returns what the cache has counted, and asks the shared level how it
-// does.
+// Stats returns the cache's counts, and asks the servers of the shared level for
+// their state.
 func (c *Cache) Stats(ctx context.Context) Stats {
 	c.mu.Lock()
 	s := Stats{Since: c.since, Memos: []MemoStats{}}
@@ -121,8 +121,7 @@ func (c *Cache) Stats(ctx context.Context) Stats {
 	return s
 }
 
-// outage returns why the process goes on without the shared level, nil where it
-// does not.
+// outage returns the present outage of the shared level, or nil.
 func (c *Cache) outage() *Outage {
 	o, _ := c.store.Outage()
 	return o
@@ -130,8 +129,8 @@ func (c *Cache) outage() *Outage {
 
 func (c *Cache) clockOffset() Seconds { return SecondsOf(time.Duration(c.offset.Load())) }
 
-// ResetStats starts the counts of Stats anew and returns when. What Prometheus
-// reads goes on: its counters must not fall.
+// ResetStats starts the counts of Stats again, and returns its time. The counters
+// of Prometheus go on, since they must not fall.
 func (c *Cache) ResetStats() (since time.Time) {
 	for _, m := range c.all() {
 		m.stats.reset()
@@ -142,12 +141,13 @@ func (c *Cache) ResetStats() (since time.Time) {
 	return c.since
 }
 
+// report returns the memo's counts for operators.
 func (m *memo) report() MemoStats {
 	m.mu.Lock()
 	keys := len(m.active)
 	m.mu.Unlock()
 	s := &m.stats
-	base := s.since() // first: a reset meanwhile must not be above the counts
+	base := s.since() // first, so that a reset meanwhile is not above the counts
 	n := s.now()
 	r := MemoStats{
 		Memo:      m.spec.Name,
@@ -168,7 +168,7 @@ func (m *memo) report() MemoStats {
 	return r
 }
 
-// ratioOf returns nil where nobody asked, and the ratio means nothing.
+// ratioOf returns the ratio, or nil if there were no readers.
 func ratioOf(ratio float64, asked uint64) *float64 {
 	if asked == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Status is what is known of a key: by the shared level, and by this process.
+// A Status is what the shared level and this process have of a key.
 type Status struct {
 	Key      string         `json:"key" doc:"As operators write it."`
 	StoreKey string         `json:"storeKey" doc:"As the shared level knows it."`
@@ -51,15 +51,15 @@ type SharedStatus struct {
 	Invalidated string    `json:"invalidated,omitempty" enum:"soft,hard" doc:"Since it was computed: soft (stale) or hard (not shown again)."`
 }
 
-// A LockStatus is who computes a key, and for how long it is theirs unless they
-// extend the lease.
+// A LockStatus is the process that computes a key, and the rest of its lease.
 type LockStatus struct {
 	Owner string  `json:"owner" doc:"Host and pid."`
 	Left  Seconds `json:"leftSeconds"`
 }
 
-// Status returns what is known of a memo's key. The error is an
-// *UnknownMemoError or a *MalformedError where there can be no such key.
+// Status returns what both levels have of a memo's key. The error is an
+// *UnknownMemoError or a *MalformedError when there can be no such key, or the
+// store's; then Status has what the process has.
 func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error) {
 	m, err := c.named(memo)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	if err := checkParams(memo, params); err != nil {
 		return Status{}, err
 	}
-	c.catchUp() // what was invalidated while nobody asked is known then
+	c.catchUp() // so that all invalidations are known
 	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Levels: []string{}, Down: c.outage() != nil}
 	now := c.now()
 	if held := c.lookUp(m, s.StoreKey); held != nil {
@@ -102,8 +102,8 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	return s, nil
 }
 
-// lookUp returns the slot of a key, nil where the process has none. Only a key
-// that was not asked for lately is looked for among all.
+// lookUp returns the slot of a key, nil if the process has none. It is quick for
+// active keys, and goes through all slots for others.
 func (c *Cache) lookUp(m *memo, storeKey string) anySlot {
 	m.mu.Lock()
 	found := m.active[storeKey]
@@ -119,7 +119,7 @@ func (c *Cache) lookUp(m *memo, storeKey string) anySlot {
 	return nil
 }
 
-// sharedStatus reads a blob.
+// sharedStatus returns the status of a blob.
 func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time) *SharedStatus {
 	b, err := c.codec.decode(data)
 	if err != nil {
@@ -143,7 +143,7 @@ func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time)
 	return s
 }
 
-// elapsed returns the time since t, 0 where there is no t.
+// elapsed returns the time since t, 0 if t is zero.
 func elapsed(t, now time.Time) Seconds {
 	if t.IsZero() {
 		return 0
@@ -165,7 +165,7 @@ func (s *slot[P, T]) names() (memo, params string) {
 	return s.memo.spec.Name, strings.TrimPrefix(s.key, s.memo.prefix)
 }
 
-// status returns what the process has.
+// status returns what the process has of the slot.
 func (s *slot[P, T]) status(now time.Time) ProcessStatus {
 	s.mu.Lock()
 	p := ProcessStatus{State: "none", Refreshing: s.flight != nil}
@@ -193,7 +193,7 @@ func (s *slot[P, T]) status(now time.Time) ProcessStatus {
 	return p
 }
 
-// Keys are keys that a process holds, by memo and parameters.
+// Keys are the keys that a process holds, by memo and parameters.
 type Keys struct {
 	Total int         `json:"total" doc:"How many there are in all, of the memo and state asked for."`
 	Keys  []KeyStatus `json:"keys" nullable:"false" doc:"The first of them, by memo and key."`
@@ -206,16 +206,16 @@ type KeyStatus struct {
 	ProcessStatus
 }
 
-// A KeyQuery chooses among the keys. What is empty chooses all.
+// A KeyQuery selects keys. An empty field selects all.
 type KeyQuery struct {
 	Memo  string
 	State string // as in ProcessStatus
-	Limit int    // of those returned
+	Limit int    // of the keys returned
 }
 
-// Keys returns the keys that this process holds, without asking the shared
-// level, or an *UnknownMemoError where there is no such memo. Readers go on
-// meanwhile: only each slot in turn is locked, for as long as it is read.
+// Keys returns the keys that this process holds, without asking the shared level.
+// It does not hold up readers, since it locks one slot at a time. The error is an
+// *UnknownMemoError.
 func (c *Cache) Keys(q KeyQuery) (Keys, error) {
 	if q.Memo != "" {
 		if _, err := c.named(q.Memo); err != nil {

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// warmTogether is how many keys are warmed at the same time: fewer than there
-// are producers, so that readers do not notice.
+// warmAtOnce bounds the keys that are warmed at the same time. It is below the
+// number of producers, so that readers do not notice.
 const warmAtOnce = 3
 
-// Progress is one key that Warm is done with.
+// Progress is one key that Warm has finished with.
 type Progress struct {
 	Done  int    `json:"done,omitempty"`
 	Of    int    `json:"of,omitempty"`
@@ -35,11 +35,13 @@ func (m *Memo[P, T]) Prewarm(params ...P) *Memo[P, T] {
 	return m
 }
 
-// Warm brings up to date the usual keys of the named memos, or of all, and
-// those that were asked for in the last two windows. It calls progress, which
-// may be nil, after each, from one goroutine at a time. A key that fails does
-// not keep it from the others; the error tells of all that did. An
-// *UnknownMemoError comes before any progress.
+// Warm brings the keys of the named memos up to date, or of all memos if there are
+// no names: those of Prewarm, and those with readers in the last two windows. It
+// calls progress, which may be nil, after each key, from one goroutine at a time.
+// It goes on after a key that fails.
+//
+// The error wraps an *UnknownMemoError, then nothing is done; that of ctx, then
+// some keys are not done; or those of all keys that failed.
 func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress)) error {
 	slots, err := c.warmable(names)
 	if err != nil {
@@ -76,14 +78,15 @@ func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress
 			return nil
 		})
 	}
-	_ = group.Wait() // they tell of their errors by themselves
+	_ = group.Wait() // nil: the errors are in failed
 	if ctx.Err() != nil {
 		return fmt.Errorf("warm: stopped after %d of %d keys: %w", done, len(slots), ctx.Err())
 	}
 	return failed
 }
 
-// warmable returns what is to be warmed, each key once.
+// warmable returns the slots to warm, each once. The error is an
+// *UnknownMemoError.
 func (c *Cache) warmable(names []string) ([]anySlot, error) {
 	memos := c.all()
 	if len(names) > 0 {
@@ -121,8 +124,8 @@ func (c *Cache) warmable(names []string) ([]anySlot, error) {
 
 var errBusy = errors.New("another process still computes it")
 
-// warm asks for the slot as a reader does, and waits until it is up to date, or
-// was computed meanwhile, by whatever process.
+// warm counts as a reader of the slot. It waits until the slot is up to date, or
+// was computed meanwhile by any process.
 func (s *slot[P, T]) warm(ctx context.Context) error {
 	m, c := s.memo, s.memo.cache
 	began := c.now()

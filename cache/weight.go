@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// weight is about how many bytes the slot takes: the value, and the slot itself
-// with its entry, its keys and its places in the maps.
+// weight returns about how many bytes the slot takes: the value, and the slot
+// itself with its entry, its keys and its places in maps.
 func (s *slot[P, T]) weight() uint32 {
 	const bare = 1500
 	if e := s.entry.Load(); e != nil {
@@ -16,8 +16,8 @@ func (s *slot[P, T]) weight() uint32 {
 	return bare
 }
 
-// memoryOf returns about how many bytes a value takes, with all that it points
-// to. What two pointers share counts twice.
+// memoryOf returns about how many bytes a value takes, with all that it points to.
+// What two pointers share counts twice.
 func memoryOf(v reflect.Value) int {
 	if !v.IsValid() {
 		return 0
@@ -25,7 +25,7 @@ func memoryOf(v reflect.Value) int {
 	return int(v.Type().Size()) + indirectMemory(v)
 }
 
-// beyond returns the bytes that v points to.
+// indirectMemory returns the bytes that v points to.
 func indirectMemory(v reflect.Value) int {
 	if !hasPointers(v.Type()) {
 		return 0
@@ -59,13 +59,13 @@ func indirectMemory(v reflect.Value) int {
 	return n
 }
 
-// mapEntry is what a map takes for an entry besides its key and value: a byte
-// of control, and room to grow.
+// mapEntry is what a map takes for an entry besides its key and value: a control
+// byte, and room to grow.
 const mapEntry = 16
 
 var pointerTypes sync.Map // of reflect.Type to bool
 
-// points reports whether values of a type point to memory of their own.
+// hasPointers reports whether values of a type point to memory of their own.
 func hasPointers(t reflect.Type) bool {
 	if found, ok := pointerTypes.Load(t); ok {
 		return found.(bool)

@@ -10,16 +10,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Access is what it takes to be let in, beside the address. What is empty
-// stays as the address has it.
+// Access has credentials for the servers. An empty field leaves what the address
+// has.
 type Access struct {
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
-	CAFile                             string // of the authorities that sign the servers' certificates, instead of the system's
-	CertFile, KeyFile                  string // our own certificate, read again for each connection
+	CAFile                             string // certificate authorities of the servers, instead of the system's
+	CertFile, KeyFile                  string // the client's certificate, read again for each connection
 }
 
-// Grant completes the options with it.
+// Grant sets the options from the fields. The error is for files that cannot be
+// used, and for certificates without TLS.
 func (a Access) Grant(o *redis.UniversalOptions) error {
 	if a.Username != "" {
 		o.Username = a.Username
@@ -57,7 +58,7 @@ func (a Access) Grant(o *redis.UniversalOptions) error {
 		}
 		return &pair, nil
 	}
-	// They are renewed while the process runs.
+	// The files may be renewed while the process runs.
 	o.TLSConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	_, err := load()
 	return err

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	listenQuiet = 3 * time.Second // without a message, see whether the connection lives
-	listenAgain = 200 * time.Millisecond
+	listenQuiet = 3 * time.Second        // without a message, check the connection
+	listenAgain = 200 * time.Millisecond // before the next connection
 )
 
-// Listen implements [cache.Store], on a connection of its own, which is made
-// again when it breaks.
+// Listen implements [cache.Store]. It uses a connection of its own, and opens
+// another when that breaks.
 func (s *Store) Listen(handle func(cache.Message)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -45,7 +45,7 @@ func (s *Store) Listen(handle func(cache.Message)) (stop func()) {
 func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
 	pubsub := s.client.Subscribe(ctx, s.channel(), sharedChannel)
 	defer pubsub.Close()
-	// The receiver reads without regard to ctx; closing the connection ends it.
+	// ReceiveTimeout ignores ctx; closing the connection ends it.
 	defer context.AfterFunc(ctx, func() { pubsub.Close() })()
 	pinged := false
 	for ctx.Err() == nil {
@@ -53,7 +53,7 @@ func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
 		var timeout net.Error
 		switch {
 		case errors.As(err, &timeout) && timeout.Timeout() && !pinged:
-			// To subscribe again is answered, and needs no more rights.
+			// Another subscription is answered, and needs no rights beyond the first.
 			if pubsub.Subscribe(ctx, sharedChannel) != nil {
 				return
 			}
@@ -76,8 +76,8 @@ func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
 	}
 }
 
-// textOf is the message of invalidations: "invalidated", with a line below it
-// for each: its generation, how, and its scope.
+// formatMessage returns the message of invalidations: "invalidated", and a line
+// with the generation, the mode and the scope of each.
 func formatMessage(list []cache.Invalidation) string {
 	var text strings.Builder
 	text.WriteString("invalidated")
@@ -87,7 +87,7 @@ func formatMessage(list []cache.Invalidation) string {
 	return text.String()
 }
 
-// messageOf reads it, and "ready KEY".
+// parseMessage parses that message, and "ready KEY". It returns false for others.
 func parseMessage(text string) (cache.Message, bool) {
 	if key, ok := strings.CutPrefix(text, "ready "); ok {
 		return cache.Message{Ready: key}, true

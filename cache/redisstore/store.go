@@ -15,7 +15,7 @@ import (
 	"exchequer/cache"
 )
 
-// A Store is a space of keys on Redis.
+// A Store is a space of keys on Redis. It is safe for concurrent use.
 type Store struct {
 	client  redis.UniversalClient
 	space   string
@@ -25,24 +25,24 @@ type Store struct {
 
 const (
 	poolSize = 32
-	// What bounds a call is its context. These are for what has none.
+	// Contexts bound the calls. These timeouts are for what has none.
 	clientTimeout  = 5 * time.Second
-	clusterTimeout = time.Second // whose client asks for its slots without regard to a context
+	clusterTimeout = time.Second // of the Cluster client's own commands, which ignore contexts
 
-	markLimit = 10_000 // invalidations that are kept
-	onceFor   = time.Minute
+	markLimit = 10_000      // invalidations that are kept
+	onceFor   = time.Minute // that the name of an invalidation is kept
 
-	// What all tenants share: the invalidation of everything. A space's own has
-	// its name behind it.
+	// Shared by all spaces, for the invalidation of everything. Those of one space
+	// have ":" and its name at the end.
 	sharedChannel     = "exchequer:messages"
 	sharedGenerations = "exchequer:{generations}"
 	scopeAll          = "all"
 )
 
-// New returns the store of a space on the servers of the options, whose
-// timeouts and retries it sets itself. It connects at its first use. Close it
-// after the caches that use it. A space is a tenant, see [CheckTenant], and what
-// else keeps deployments apart, behind a colon.
+// New returns the store of a space on the servers of the options. It sets their
+// timeouts and retries itself, and connects at its first use. The caller closes it
+// after the caches that use it. A space is a tenant, see [CheckTenant], optionally
+// with a colon and more that keeps deployments apart.
 func New(o redis.UniversalOptions, space string) *Store {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = clientTimeout, clientTimeout, clientTimeout, clientTimeout
 	o.MaxRetries, o.DialerRetries = -1, 1
@@ -54,7 +54,7 @@ func New(o redis.UniversalOptions, space string) *Store {
 	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
 		cluster := o.Cluster()
 		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = clusterTimeout, clusterTimeout, clusterTimeout
-		cluster.DisableRoutingPolicies = true // they need the table of all commands first
+		cluster.DisableRoutingPolicies = true // they would load the table of all commands first
 		s.client, s.mode = redis.NewClusterClient(cluster), "cluster"
 	} else {
 		s.client = redis.NewUniversalClient(&o)
@@ -65,7 +65,7 @@ func New(o redis.UniversalOptions, space string) *Store {
 	return s
 }
 
-// Mode is what the servers are: "single", "sentinel" or "cluster".
+// Mode returns the kind of deployment: "single", "sentinel" or "cluster".
 func (s *Store) Mode() string { return s.mode }
 
 // Close ends the connections.
@@ -76,7 +76,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// failure is an error of the client as the cache understands it.
+// wrap returns an error of the client as [cache.Store] defines it.
 func wrap(err error) error {
 	switch {
 	case err == nil, errors.Is(err, redis.Nil):
@@ -88,18 +88,16 @@ func wrap(err error) error {
 	}
 }
 
-// moving reports whether an error is that a slot of a Cluster is on its way from
-// one node to another, and a script's keys are in two places: the client was
-// sent to and fro.
+// isMoving reports whether an error is that a slot of a Cluster is moving, so that
+// the keys of a script are on two nodes.
 func isMoving(err error) bool {
 	_, ask := redis.IsAskError(err)
 	_, moved := redis.IsMovedError(err)
 	return ask || moved || redis.IsTryAgainError(err)
 }
 
-// foreign reports whether an error is about what a key holds, which something
-// else has written: it is not of the type that we gave it, or a script cannot
-// make sense of it.
+// isForeign reports whether an error is about the content of a key, which another
+// program must have written: its type is wrong, or a script fails on it.
 func isForeign(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "WRONGTYPE") || strings.HasPrefix(text, "ERR ") && strings.Contains(text, "user_script:")
@@ -145,7 +143,8 @@ func (s *Store) Unlock(ctx context.Context, key, owner string) error {
 func (s *Store) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	generation, raised, err := s.invalidate(ctx, mode, scopes, above, once)
 	if once != "" && errors.Is(err, cache.ErrKey) {
-		// A new key is elsewhere than the others. Twice is no harm.
+		// While a slot moves, a script cannot have a new key. Raising the generation
+		// twice does no harm.
 		return s.invalidate(ctx, mode, scopes, above, "")
 	}
 	return generation, raised, err
@@ -154,7 +153,7 @@ func (s *Store) Invalidate(ctx context.Context, mode cache.Mode, scopes []string
 func (s *Store) invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	keys := []string{s.generationsKey(), sharedGenerations}
 	if slices.Contains(scopes, scopeAll) {
-		// It includes the other scopes, and is every tenant's.
+		// It includes the other scopes, and concerns all tenants.
 		keys[0], scopes = sharedGenerations, []string{scopeAll}
 	}
 	if once != "" {
@@ -188,14 +187,14 @@ func (s *Store) Invalidations(ctx context.Context, above int64) ([]cache.Invalid
 		member, _ := z.Member.(string)
 		mode, scope, ok := strings.Cut(member, " ")
 		if !ok {
-			continue // only the newest generation of all tenants
+			continue // the highest generation of all tenants, without a scope
 		}
 		list = append(list, cache.Invalidation{Scope: scope, Mode: cache.ParseMode(mode), Generation: int64(z.Score)})
 	}
 	return list, nil
 }
 
-// restoreAtOnce bounds the invalidations of one call, and of one message.
+// restoreAtOnce bounds the invalidations of a call, and of a message.
 const restoreAtOnce = 500
 
 // Restore implements [cache.Store].
@@ -224,8 +223,8 @@ func (s *Store) Notify(ctx context.Context, list []cache.Invalidation) error {
 	return wrap(s.client.Publish(ctx, to, formatMessage(list)).Err())
 }
 
-// Now implements [cache.Store]. It asks one server of a Cluster, the same each
-// time: their clocks differ.
+// Now implements [cache.Store]. Of a Cluster it always asks the same master, since
+// their clocks differ.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
