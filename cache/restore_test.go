@@ -13,28 +13,6 @@ import (
 	"exchequer/cache"
 )
 
-// A diary is a journal in memory, which may not be there.
-type diary struct {
-	mu   sync.Mutex
-	list []cache.Invalidation
-	err  error
-}
-
-func (d *diary) Record(_ context.Context, list []cache.Invalidation) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err == nil {
-		d.list = append(d.list, list...)
-	}
-	return d.err
-}
-
-func (d *diary) Recorded(context.Context) ([]cache.Invalidation, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.list), d.err
-}
-
 func TestAHardInvalidationOutlivesTheProcessThatMadeItInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := cache.NewMemory()
@@ -115,18 +93,6 @@ func TestAHardInvalidationThatCannotBeRecordedIsInForceAndAnError(t *testing.T) 
 			t.Errorf("a soft one needs no journal: %v", err)
 		}
 	})
-}
-
-// slowToAsk is a store whose invalidations take a while to read, and whose
-// messages are lost.
-type slowToAsk struct {
-	lossy
-	by atomic.Int64
-}
-
-func (s *slowToAsk) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
-	time.Sleep(time.Duration(s.by.Load()))
-	return s.lossy.Invalidations(ctx, above)
 }
 
 func TestNoReaderOfAProcessThatWasAsleepIsShownWhatWasForbiddenMeanwhile(t *testing.T) {
@@ -220,6 +186,38 @@ func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 	})
 }
 
+// The first process is cut off from the store while it computes, for longer
+// than its lease.
+func TestAReadingFromAnOutageReplacesNoNewerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := cache.NewMemory()
+		faulty, failover := behind(t, memory)
+		var b balance
+		slow := b.memo(open(t, cache.Deps{Store: failover}), 8*time.Second)
+		quick := b.memo(open(t, cache.Deps{Store: memory}), 50*time.Millisecond)
+		go slow.Get(t.Context(), One{})
+		time.Sleep(500 * time.Millisecond)
+		faulty.set(errDown, 0)
+		time.Sleep(5 * time.Second) // the lease has run out
+		b.written.Store(1)
+		if r := get(t, quick, One{}); r.Value != 1 {
+			t.Fatalf("the second shows %d, want what was written", r.Value)
+		}
+		time.Sleep(5 * time.Second)
+		if r := get(t, slow, One{}); r.Value != 0 {
+			t.Errorf("the first, which is alone, shows %d", r.Value)
+		}
+		faulty.set(nil, 0)
+		time.Sleep(10 * time.Second)
+		late := b.memo(open(t, cache.Deps{Store: memory}), 0)
+		for process, m := range map[string]*cache.Memo[One, int64]{"the first": slow, "the second": quick, "a fresh one": late} {
+			if r := get(t, m, One{}); r.Value != 1 {
+				t.Errorf("%s shows the older reading", process)
+			}
+		}
+	})
+}
+
 // A swapped store is one memory or another.
 type swapped struct {
 	cache.Store
@@ -287,4 +285,38 @@ func (s *swapped) connected() {
 	handle := s.handle
 	s.mu.Unlock()
 	handle(cache.Message{Connected: true})
+}
+
+// A diary is a journal in memory, which may not be there.
+type diary struct {
+	mu   sync.Mutex
+	list []cache.Invalidation
+	err  error
+}
+
+func (d *diary) Record(_ context.Context, list []cache.Invalidation) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.list = append(d.list, list...)
+	}
+	return d.err
+}
+
+func (d *diary) Recorded(context.Context) ([]cache.Invalidation, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.list), d.err
+}
+
+// slowToAsk is a store whose invalidations take a while to read, and whose
+// messages are lost.
+type slowToAsk struct {
+	lossy
+	by atomic.Int64
+}
+
+func (s *slowToAsk) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
+	time.Sleep(time.Duration(s.by.Load()))
+	return s.lossy.Invalidations(ctx, above)
 }

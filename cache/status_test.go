@@ -13,6 +13,83 @@ import (
 	"exchequer/cache"
 )
 
+func TestTheStatusOfAKeySaysWhoKnowsWhat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		store := cache.NewMemory()
+		c, other := open(t, cache.Deps{Store: store}), open(t, cache.Deps{Store: store})
+		m := s.items(c)
+		s.items(other)
+		status := func(c *cache.Cache) cache.Status {
+			t.Helper()
+			got, err := c.Status(t.Context(), "item", "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		if got := status(c); got.Shared != nil || got.Process != nil || got.Lock != nil || len(got.Levels) != 0 || got.Key != "item:a" {
+			t.Errorf("of a key that nobody asked for: %+v", got)
+		}
+		get(t, m, "a")
+		now := cache.WindowAt(time.Now(), window)
+		got := status(c)
+		if s := got.Shared; s == nil || !s.Cached || s.AsOf != now.Start || s.WindowEnd != now.End || !s.SoftUntil.Equal(now.End) || s.Bytes == 0 || got.Lock != nil {
+			t.Errorf("of a fresh key: %+v", got.Shared)
+		}
+		if p := got.Process; p == nil || p.State != "fresh" || p.AsOf != now.Start || p.Bytes != 1 || p.Refreshing {
+			t.Errorf("of a fresh key, the process: %+v", got.Process)
+		}
+		if diff := cmp.Diff([]string{"process", "shared"}, got.Levels); diff != "" {
+			t.Error(diff)
+		}
+		if got := status(other); got.Shared == nil || !got.Shared.Cached || got.Process != nil {
+			t.Errorf("in a process that did not ask: %+v", got)
+		}
+
+		s.set(6*time.Second, nil, nil)
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Key("item", "a")); err != nil {
+			t.Fatal(err)
+		}
+		if got := status(other).Shared.Invalidated; got != "soft" {
+			t.Errorf("another process says it is invalidated %q, want soft", got)
+		}
+		if r := get(t, m, "a"); r.State != cache.Stale {
+			t.Errorf("invalidated: %v", r.State)
+		}
+		time.Sleep(time.Second + 500*time.Millisecond)
+		got = status(other)
+		if l := got.Lock; l == nil || l.Owner != myself(t) || l.Left <= 0 || l.Left > 4 {
+			t.Errorf("the lock while the producer runs: %+v, want this process and up to 4 s", got.Lock)
+		}
+		if p := status(c).Process; p.State != "stale" || !p.Refreshing {
+			t.Errorf("while it is refreshed: %+v, want that it is stale and refreshed", p)
+		}
+		time.Sleep(6 * time.Second)
+		if got := status(c); got.Lock != nil || got.Process.State != "fresh" || got.Shared.Invalidated != "" {
+			t.Errorf("after the run: lock %+v, %s", got.Lock, got.Process.State)
+		}
+
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Key("item", "a")); err != nil {
+			t.Fatal(err)
+		}
+		if got := status(c); got.Process.State != "forbidden" || !got.Process.Cached || got.Shared.Invalidated != "hard" {
+			t.Errorf("invalidated hard: %+v, %+v, want forbidden", got.Process, got.Shared)
+		}
+		s.set(0, errDown, nil)
+		if _, err := m.Get(t.Context(), "a"); err == nil {
+			t.Error("a forbidden value was shown")
+		}
+		if s := status(c).Shared; s.Failures != 1 || s.Reason == "" || !s.RetryAt.After(time.Now()) {
+			t.Errorf("after a failure: %+v", s)
+		}
+		var unknown *cache.UnknownMemoError
+		if _, err := c.Status(t.Context(), "items", "a"); !errors.As(err, &unknown) || len(unknown.Known) != 1 {
+			t.Errorf("of an unknown memo: %v", err)
+		}
+	})
+}
+
 func TestOperatorsListTheKeysThatAProcessHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
