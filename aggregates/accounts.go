@@ -38,7 +38,7 @@ type StatsRow struct {
 // or transactions invalidates it.
 func NewStats(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[StatsQuery, *Stats] {
 	spec := cache.Spec{Name: "stats", Window: window, Tags: []string{"accounts", "transactions"}}
-	return cache.NewMemo(c, spec, on(db, ComputeStats)).Usual(StatsQuery{})
+	return cache.NewMemo(c, spec, on(db, ComputeStats)).Prewarm(StatsQuery{})
 }
 
 // ComputeStats counts the accounts as they are now. Archived are those that were

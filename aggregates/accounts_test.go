@@ -41,7 +41,7 @@ func TestStatsAreNewAsSoonAsTheLedgerIsWritten(t *testing.T) {
 	// As in a server: the tags of an append are invalidated when it has committed.
 	onChange := func(ctx context.Context, change ledger.Change) {
 		for _, tag := range change.Tags {
-			if err := c.Invalidate(ctx, cache.Soft, cache.OfTag(tag)); err != nil {
+			if err := c.Invalidate(ctx, cache.Soft, cache.Tag(tag)); err != nil {
 				t.Error(err)
 			}
 		}

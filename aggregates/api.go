@@ -34,10 +34,10 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	places := semaphore.NewWeighted(lookupsAtOnce)
 	return &API{
 		Stats:    NewStats(c, db),
-		Flow:     cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Usual(AllDays()...),
-		Market:   cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Usual(AllDays()...),
+		Flow:     cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
+		Market:   cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
 		Item:     cache.NewMemo(c, one("item"), on(db, ComputeItem)),
-		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Usual(AllDays()...),
+		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account:  cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),

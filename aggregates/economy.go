@@ -46,12 +46,12 @@ func on[P, T any](db *pgxpool.Pool, compute func(context.Context, *pgxpool.Pool,
 // NewEconomy registers the memos of the home page, which read db.
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 	return &Economy{
-		Overview:     cache.NewMemo(c, spec("economy.overview"), on(db, ComputeOverview)).Usual(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Usual(Populations()...),
-		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Usual(AllDays()...),
-		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Usual(NoParams{}),
-		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Usual(AllDays()...),
-		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Usual(NoParams{}),
+		Overview:     cache.NewMemo(c, spec("economy.overview"), on(db, ComputeOverview)).Prewarm(AllDays()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Prewarm(Populations()...),
+		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Prewarm(AllDays()...),
+		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Prewarm(NoParams{}),
+		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),
+		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Prewarm(NoParams{}),
 		db:           db,
 		now:          c.Now,
 	}

@@ -46,7 +46,7 @@ func BenchmarkCacheHit(b *testing.B) {
 				func(context.Context, cache.Window, panelKey) (*panel, error) { return somePanel(), nil })
 			m.Get(b.Context(), "days=30")
 			if written { // invalidate something else
-				c.Invalidate(b.Context(), cache.Soft, cache.OfTouched("accounts"))
+				c.Invalidate(b.Context(), cache.Soft, cache.Touched("accounts"))
 				m.Get(b.Context(), "days=30")
 			}
 			b.ReportAllocs()

@@ -13,9 +13,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A blob is what the shared level holds of a key: a line of JSON that says what
-// is known of the value and of the attempts to replace it, and below it the
-// value's JSON, if there is one.
+// A blob is an entry at the shared level: a line of JSON with all but the value,
+// followed by the value's JSON, if there is a value.
 type blob struct {
 	Window     time.Time     `json:"window"` // its start
 	WindowEnd  time.Time     `json:"windowEnd"`
@@ -31,22 +30,22 @@ type blob struct {
 	Memory     int           `json:"memory"`         // that the value takes, about
 	Compressed bool          `json:"zstd,omitempty"` // whether the value is
 
-	value []byte // its JSON; empty when no attempt succeeded yet
+	value []byte // its JSON; empty when no run succeeded yet
 }
 
 const (
-	blobSchema   = 2        // part of each key: other builds may keep blobs otherwise
-	compressOver = 32 << 10 // below, to decompress takes longer than to transfer
-	valueLimit   = 4 << 20  // of a value's JSON
-	memoryMost   = 64       // times its JSON that a value can take: an empty struct in a list is two bytes
+	blobSchema      = 2        // part of each key, so that builds with another form of blob use other keys
+	compressOver    = 32 << 10 // bytes of JSON; a smaller value is faster to transfer than to decompress
+	valueLimit      = 4 << 20  // bytes of a value's JSON
+	maxMemoryFactor = 64       // a value takes at most so many times its JSON: an empty struct in a list is two bytes
 )
 
-// generationSlack is how far a generation may be ahead of the clock: by more
-// than a clock that was set back, and less than would make every invalidation
-// of the next days come too late.
+// generationSlack is how far a generation may be ahead of the clock. A clock may
+// have been set back by less. A generation that is further ahead would hide all
+// invalidations until its time.
 const generationSlack = 24 * time.Hour
 
-// blobSlack is the same for the generation of a blob, above all that are known.
+// blobSlack is the same for the generation of a blob that is above all known ones.
 const blobSlack = 5 * time.Second
 
 var (
@@ -54,9 +53,11 @@ var (
 	errUnaligned = errors.New("its window is none")
 )
 
-// within returns a blob as the policy allows it to be. Whoever may write to the
-// shared level must not be able to have a value shown for longer, nor to put it
-// beyond the reach of an invalidation. Newest is the newest generation known.
+// within returns the blob with its fields cut to what the policy allows. A program
+// that can write to the shared level must not be able to have a value shown for
+// longer, or to protect it from invalidation. Newest is the newest known
+// generation. The error is errFuture or errUnaligned for a blob that cannot be cut
+// so.
 func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	if b.Generation > max(newest, now.Add(blobSlack).UnixMicro()) {
 		return b, errFuture
@@ -75,27 +76,27 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	if !now.Before(b.HardUntil) {
 		b.value = nil
 	}
-	if b.RetryAt.After(longest(now)) {
+	if b.RetryAt.After(latestRetry(now)) {
 		b.RetryAt = time.Time{}
 	}
 	limit := b.Window.Add(p.Soft)
 	if extended := b.RetryAt.Add(extension(p)); b.Reason != "" && extended.After(limit) {
-		limit = extended // by the failure that the reason tells of, which was before RetryAt
+		limit = extended // by the failure of the reason, which was before RetryAt
 	}
 	b.SoftUntil = earlier(b.SoftUntil, limit)
 	b.ComputedAt = earlier(b.ComputedAt, now.Add(clockSlack))
 	b.Took = max(b.Took, 0)
-	b.Lag = min(max(b.Lag, 0), lagMost)
+	b.Lag = min(max(b.Lag, 0), maxLag)
 	b.Failures = max(b.Failures, 0)
-	b.Memory = min(max(b.Memory, 0), memoryMost*len(b.value))
+	b.Memory = min(max(b.Memory, 0), maxMemoryFactor*len(b.value))
 	if b.Reason != "" && !slices.Contains(reasons, b.Reason) {
 		b.Reason = reasonFailed // visitors read it
 	}
 	return b, nil
 }
 
-// A codec writes and reads blobs. Each cache has its own, since a codec holds
-// buffers.
+// A codec encodes and decodes blobs. It is safe for concurrent use. Each cache has
+// its own, since a codec holds buffers.
 type codec struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
@@ -108,6 +109,7 @@ func newCodec() codec {
 	return codec{enc, dec}
 }
 
+// encode returns a blob as bytes. The error wraps errTooLarge for a large value.
 func (c codec) encode(b blob) ([]byte, error) {
 	if len(b.value) > valueLimit {
 		return nil, fmt.Errorf("encode blob: %w: %d bytes", errTooLarge, len(b.value))
@@ -123,7 +125,7 @@ func (c codec) encode(b blob) ([]byte, error) {
 	return slices.Concat(header, []byte{'\n'}, value), nil
 }
 
-// decode is the inverse.
+// decode is the inverse of encode. The error is that of malformed or too large data.
 func (c codec) decode(data []byte) (blob, error) {
 	var b blob
 	if len(data) > 2*valueLimit {
@@ -146,7 +148,8 @@ func (c codec) decode(data []byte) (blob, error) {
 	return b, nil
 }
 
-// marshal returns a value's JSON.
+// marshal returns a value's JSON. The error wraps errTooLarge for more than
+// valueLimit, and errPanic when the value's own method panics.
 func marshal[T any](value T) (data []byte, err error) {
 	defer recovered(&err)
 	data, err = json.Marshal(value)
@@ -159,7 +162,7 @@ func marshal[T any](value T) (data []byte, err error) {
 	return data, nil
 }
 
-// unmarshal is the inverse. The library takes a fifth of the time of
+// unmarshal is the inverse of marshal. The library takes a fifth of the time of
 // encoding/json, which would be most of the time of a hit at the shared level.
 func unmarshal[T any](data []byte) (value T, err error) {
 	defer recovered(&err)
@@ -169,7 +172,7 @@ func unmarshal[T any](data []byte) (value T, err error) {
 	return value, nil
 }
 
-// recovered makes an error of a panic: types may bring their own way into JSON.
+// recovered sets *err if the deferring function panics.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -20,61 +19,64 @@ import (
 // Deps are what a cache needs. Only Store is required.
 type Deps struct {
 	Store      Store
-	Clock      func() time.Time // of this machine, which may be off; time.Now if nil
-	Space      string           // whose numbers they are: several may share a store
-	Journal    Journal          // of hard invalidations; they end with the store's data if nil
-	Log        *slog.Logger
-	Registerer prometheus.Registerer
-	Policies   map[string]Policy // by memo name; what is not zero overrides the memo's own; see CheckPolicies
-	Memory     int64             // bytes of what the process level holds; 32 MiB if zero
-	Producers  int               // that run at the same time; 8 if zero
+	Clock      func() time.Time      // the machine's clock, which may be off; time.Now if nil
+	Space      string                // the tenant; spaces that share a store keep apart
+	Journal    Journal               // keeps hard invalidations; if nil they are lost with the store's data
+	Log        *slog.Logger          // nothing is logged if nil
+	Registerer prometheus.Registerer // nothing is registered if nil
+	Policies   map[string]Policy     // overrides by memo name, field by field where not zero; see CheckPolicies
+	Memory     int64                 // limit of the process level in bytes; 32 MiB if zero
+	Producers  int                   // limit of producers at the same time; 8 if zero
 }
 
 const (
 	defaultMemory    = 32 << 20
 	defaultProducers = 8
-	complainEvery    = time.Minute // of what goes on failing
-	aloneProducers   = 2           // that run without the fleet's lock
+	warnEvery        = time.Minute // at most one warning of a kind in this time
+	aloneProducers   = 2           // limit of producers without the fleet's lock
 )
 
-// A Cache holds memos over a store.
+// A Cache holds memos over a store. Its methods are safe for concurrent use.
 type Cache struct {
-	store   Store
-	journal Journal // or nil
-	space   string
-	process string // how operators know it
-	kind    string // of the store, as in SharedStats
-	log     *slog.Logger
-	codec   codec
+	// Set by New, never changed.
+	store     Store
+	journal   Journal // or nil
+	space     string
+	process   string // host and pid, for operators
+	kind      string // of the store, as in SharedStats
+	log       *slog.Logger
+	overrides map[string]Policy
 
-	overrides   map[string]Policy
+	// Safe for concurrent use by themselves.
+	codec       codec
 	generations generations
 	metrics     *metrics
-	clock
+	clock                                 // set by whoever holds polling
+	level       *otter.Cache[uint64, any] // the process level: hash of memo and parameters to *slot[P, T]
+	producers   limit                     // of producers that run
+	alone       limit                     // of producers that run without the fleet's lock
+	background  limit                     // of refreshes that no reader waits for; leaves some producers to readers
+	warnings    rate.Sometimes
+	tasks       tasks
 
-	level     *otter.Cache[uint64, any] // hash of memo and parameters to *slot[P, T]
-	producers limit
-	alone     limit
-	aheads    limit // refreshes that nobody waits for: some producers are left for who does
+	mu        sync.Mutex // guards memos, policyErr and since
+	memos     map[string]*memo
+	policyErr error     // from overrides that make no sense
+	since     time.Time // of the counts that operators read
 
-	mu      sync.Mutex // guards what follows
-	memos   map[string]*memo
-	misfits error     // overrides that make no sense
-	since   time.Time // operators count from here
+	polling limit         // of one; held while the store is polled
+	polled  atomic.Int64  // the last poll's time by the fleet's clock; 0 before the first
+	changed chan struct{} // of one; has a value when the loop has to look again
 
-	polling limit         // of one
-	polled  atomic.Int64  // when somebody did last, by the fleet's clock; 0: never
-	changed chan struct{} // holds one value when the loop has something new to look at
+	restoring  sync.Mutex  // held by restore
+	restoreDue atomic.Bool // whether the store may lack what this process has
 
-	reading    sync.Mutex  // held by who reads the journal
-	restoring  sync.Mutex  // held by who restores
-	restoreDue atomic.Bool // whether the store may lack what is known here
-	complain   rate.Sometimes
+	reading sync.Mutex // held by readJournal
 
-	deafen func()          // stops the messages
-	ctx    context.Context // of all that runs in the background
-	cancel context.CancelFunc
-	tasks  tasks
+	// Set by New, used by Close.
+	unsubscribe func()
+	ctx         context.Context // of all background work
+	cancel      context.CancelFunc
 }
 
 // New returns a cache without memos. It runs until Close.
@@ -92,8 +94,8 @@ func New(d Deps) *Cache {
 		store:       d.Store,
 		journal:     d.Journal,
 		space:       d.Space,
-		complain:    rate.Sometimes{First: 1, Interval: complainEvery},
-		process:     nameOf(),
+		warnings:    rate.Sometimes{First: 1, Interval: warnEvery},
+		process:     processName(),
 		since:       time.Now().UTC(),
 		log:         d.Log,
 		codec:       newCodec(),
@@ -101,11 +103,11 @@ func New(d Deps) *Cache {
 		generations: generations{marks: map[mark]int64{}},
 		producers:   make(limit, d.Producers),
 		alone:       make(limit, aloneProducers),
-		aheads:      make(limit, max(1, d.Producers-2)),
+		background:  make(limit, max(1, d.Producers-2)),
 		memos:       map[string]*memo{},
 		polling:     make(limit, 1),
 		changed:     make(chan struct{}, 1),
-		tasks:       tasks{leaving: make(chan struct{})},
+		tasks:       tasks{closing: make(chan struct{})},
 	}
 	c.level = otter.Must(&otter.Options[uint64, any]{
 		MaximumWeight: uint64(d.Memory),
@@ -116,36 +118,37 @@ func New(d Deps) *Cache {
 			}
 		},
 	})
-	c.kind = c.store.Stats(ended).Kind // without a question to a server
+	c.kind = c.store.Stats(ended).Kind // ended: no server is asked
 	c.start(d.Clock)
 	c.metrics = newMetrics(c, d.Registerer)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.deafen = c.store.Listen(c.receive)
+	c.unsubscribe = c.store.Listen(c.handle)
 	c.tasks.others.Go(c.run)
 	return c
 }
 
 // Close starts no more producers and waits for those that run. When ctx ends
-// before they do, it cancels them and returns an error.
+// first, Close cancels them and returns an error that wraps that of ctx. A
+// producer that ignores its context goes on after Close.
 func (c *Cache) Close(ctx context.Context) error {
-	c.tasks.refuse()
-	flown := make(chan struct{})
+	c.tasks.close()
+	landed := make(chan struct{})
 	go func() {
 		c.tasks.flights.Wait()
-		close(flown)
+		close(landed)
 	}()
 	var err error
 	select {
-	case <-flown:
+	case <-landed:
 	case <-ctx.Done():
 		err = fmt.Errorf("close cache: producers still ran: %w", ctx.Err())
 	}
-	c.deafen()
+	c.unsubscribe()
 	c.cancel()
 	if err != nil {
-		// What heeds its context ends now. What does not is beyond our power.
+		// Producers that heed their context end now.
 		select {
-		case <-flown:
+		case <-landed:
 		case <-time.After(time.Second):
 		}
 	}
@@ -166,8 +169,8 @@ func (c *Cache) all() []*memo {
 	return memos
 }
 
-// after runs f once, later, unless the cache is closed by then. A timer rather
-// than a goroutine that sleeps: a cache at rest has none.
+// after runs f once d has passed, unless the cache is closed by then. It uses a
+// timer, since a sleeping goroutine for each key would cost more.
 func (c *Cache) after(d time.Duration, f func()) {
 	if d <= 0 {
 		c.tasks.start(f)
@@ -181,16 +184,13 @@ func (c *Cache) after(d time.Duration, f func()) {
 	})
 }
 
-// newOwner is a token by which a lock is this process's.
-func (c *Cache) newOwner() string { return c.process + ":" + rand.Text() }
-
-// receive handles the store's messages.
-func (c *Cache) receive(message Message) {
+// handle handles a message of the store. It must not call the store.
+func (c *Cache) handle(message Message) {
 	if message.Connected {
 		c.restoreDue.Store(true)
 		c.nudge()
 	}
-	c.generations.learn(c.believed(message.Invalidations)...)
+	c.generations.update(c.plausible(message.Invalidations)...)
 	if message.Ready == "" {
 		return
 	}
@@ -200,99 +200,5 @@ func (c *Cache) receive(message Message) {
 		if strings.HasPrefix(message.Ready, m.prefix) {
 			m.wake(message.Ready)
 		}
-	}
-}
-
-// tasks are the cache's goroutines: flights, which Close lets end, and others,
-// which end by themselves.
-type tasks struct {
-	mu      sync.Mutex
-	leaving chan struct{} // closed when the cache is
-	flights sync.WaitGroup
-	others  sync.WaitGroup
-}
-
-// left reports whether the cache is closed.
-func (t *tasks) left() bool {
-	select {
-	case <-t.leaving:
-		return true
-	default:
-		return false
-	}
-}
-
-// fly runs f in a goroutine, unless the cache is closed.
-func (t *tasks) fly(f func()) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.left() {
-		return false
-	}
-	t.flights.Go(f)
-	return true
-}
-
-// begin counts the caller among the others, unless the cache is closed.
-func (t *tasks) begin() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.left() {
-		return false
-	}
-	t.others.Add(1)
-	return true
-}
-
-// start runs f in a goroutine that is counted among the others, unless the
-// cache is closed.
-func (t *tasks) start(f func()) bool {
-	if !t.begin() {
-		return false
-	}
-	go func() {
-		defer t.others.Done()
-		f()
-	}()
-	return true
-}
-
-func (t *tasks) refuse() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.left() {
-		close(t.leaving)
-	}
-}
-
-// A limit bounds how many run at the same time. For tryEnter and leave, nil
-// bounds nothing.
-type limit chan struct{}
-
-func (l limit) enter(ctx context.Context) bool {
-	select {
-	case l <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// tryEnter is enter for who does not wait.
-func (l limit) tryEnter() bool {
-	if l == nil {
-		return true
-	}
-	select {
-	case l <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (l limit) leave() {
-	if l != nil {
-		<-l
 	}
 }

@@ -1,35 +1,18 @@
 package cache_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"exchequer/cache"
+	"exchequer/internal/testkit"
 )
-
-// A jumping store has a clock that a test sets, and counts who looks there.
-type jumping struct {
-	*cache.Memory
-	by    atomic.Int64
-	loads atomic.Int64
-}
-
-func (s *jumping) Now(context.Context) (time.Time, error) {
-	return time.Now().Add(time.Duration(s.by.Load())), nil
-}
-
-func (s *jumping) Load(ctx context.Context, key string) ([]byte, error) {
-	s.loads.Add(1)
-	time.Sleep(time.Microsecond) // a reader that spins takes time
-	return s.Memory.Load(ctx, key)
-}
 
 func TestAReaderDoesNotSpinWhenTheFleetsClockGoesBackWhileACircuitIsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -63,23 +46,132 @@ func TestAReaderDoesNotSpinWhenTheFleetsClockGoesBackWhileACircuitIsOpen(t *test
 	})
 }
 
-// A refusing store takes no publication, as a server does whose clock is far
-// behind that of the fleet.
-type refusing struct{ *cache.Memory }
+// A wrongClock is a machine's clock that a test sets.
+type wrongClock struct{ by atomic.Int64 }
 
-func (refusing) Publish(context.Context, cache.Publication) (bool, error) { return false, nil }
+func (w *wrongClock) set(by time.Duration) { w.by.Store(int64(by)) }
 
-func TestAPublicationThatIsRefusedIsLoggedOnceAMinuteAndShownHere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var text bytes.Buffer
-		var s source
-		m := s.memo(open(t, cache.Deps{Store: refusing{cache.NewMemory()}, Log: slog.New(slog.NewTextHandler(&text, nil))}))
-		for n := range 4 { // two windows a minute
-			wantResult(t, get(t, m, One{}), n+1, cache.Fresh, "of this window")
-			boundary()
-		}
-		if lines := strings.Count(text.String(), "publication refused"); lines != 3 { // of five
-			t.Errorf("logged %d times in the two minutes from the first to the last:\n%s", lines, text.String())
-		}
+func (w *wrongClock) now() time.Time { return time.Now().Add(time.Duration(w.by.Load())) }
+
+// Not a multiple of the window, so that the boundaries differ as well.
+const off = 20*time.Second + 700*time.Millisecond
+
+// skewed is a process of the fleet whose clock is off.
+func skewed(t *testing.T, addr string, clock *wrongClock, s *source) (*cache.Memo[One, int], *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	c := open(t, cache.Deps{Store: redisStore(t, addr), Space: space, Clock: clock.now, Registerer: registry})
+	memo := cache.NewMemo(c, cache.Spec{Name: "number", Window: short, Tags: []string{"ledger"}},
+		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
+	return memo, registry
+}
+
+// ofThePresent checks that a result is of the window that is now, or of the one
+// before while that ends or its value is computed.
+func ofThePresent(t *testing.T, r cache.Result[int], when string) {
+	t.Helper()
+	now := cache.WindowAt(time.Now(), short).Start
+	if behind := now.Sub(r.AsOf); behind < 0 || behind > short {
+		t.Errorf("%s: as of %v, in the window of %v", when, r.AsOf, now)
+	}
+}
+
+func TestAProcessWhoseClockIsOffShowsAndPublishesTheFleetsWindows(t *testing.T) {
+	for name, by := range map[string]time.Duration{"ahead": off, "behind": -off} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testkit.Redis(t)
+			var clock wrongClock
+			clock.set(by)
+			var s source
+			wrong, registry := skewed(t, server.Addr, &clock, &s)
+			start()
+			published := get(t, wrong, One{})
+			ofThePresent(t, published, "its very first request")
+			_, _, right := process(t, server.Addr, &s)
+			if r := get(t, right, One{}); r.AsOf.Equal(published.AsOf) && r.Version != published.Version {
+				t.Errorf("another process shows %v, want %v", r, published)
+			}
+			if got := metric(t, registry, "exchequer_cache_clock_offset_seconds"); got+by.Seconds() > .5 || got+by.Seconds() < -.5 {
+				t.Errorf("the exported offset is %v s, want that of a clock %v off", got, by)
+			}
+
+			clock.set(-by)
+			ofThePresent(t, get(t, wrong, One{}), "as its clock jumps")
+			eventually(t, 10*time.Second, "the exported offset follows the jump", func() bool {
+				return metric(t, registry, "exchequer_cache_clock_offset_seconds")*by.Seconds() > 0
+			})
+			follows(t, wrong, "after the jump")
+
+			server.Kill()
+			follows(t, wrong, "without Redis")
+			clock.set(by)
+			follows(t, wrong, "as its clock jumps without Redis")
+		})
+	}
+}
+
+// follows checks that a process takes up the windows as they come, though for
+// some moments it may still compute.
+func follows(t *testing.T, m *cache.Memo[One, int], when string) {
+	t.Helper()
+	end := cache.WindowAt(time.Now(), short).End
+	eventually(t, 10*time.Second, when+": the next window", func() bool {
+		r := get(t, m, One{})
+		ofThePresent(t, r, when)
+		return !r.AsOf.Before(end)
 	})
+}
+
+func TestTheTimersOfAProcessWhoseClockIsOffKeepTheFleetsBoundaries(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	var clock wrongClock
+	clock.set(off)
+	ran := make(chan time.Time, 10)
+	var s source
+	s.set(0, nil, func(context.Context) { ran <- time.Now() })
+	m, _ := skewed(t, server.Addr, &clock, &s)
+	start()
+	get(t, m, One{})
+	<-ran
+	for range 2 {
+		boundary := cache.WindowAt(time.Now(), short).End
+		// Nobody asks meanwhile. By its own clock it would be 700 ms early.
+		at := <-ran
+		if at.Before(boundary.Add(-300 * time.Millisecond)) {
+			t.Errorf("refreshed at %v, %v before the boundary", at, boundary.Sub(at))
+		}
+	}
+}
+
+func TestAValueFromAClockThatRanAheadGivesWayToThePresent(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	server.Kill()
+	var clock wrongClock
+	clock.set(time.Hour)
+	var s source
+	wrong, _ := skewed(t, server.Addr, &clock, &s)
+	if r := get(t, wrong, One{}); !r.AsOf.After(time.Now()) {
+		t.Fatalf("without Redis it is as of %v, want its own clock's", r.AsOf)
+	}
+	server.Start()
+	eventually(t, 10*time.Second, "it shows the present when it knows the time", func() bool {
+		r := get(t, wrong, One{})
+		return !r.AsOf.After(time.Now()) && r.State == cache.Fresh
+	})
+	_, _, right := process(t, server.Addr, &s)
+	ofThePresent(t, get(t, right, One{}), "another process")
+}
+
+func TestAProcessWhoseClockIsOffFollowsTheServers(t *testing.T) {
+	// The other side is skewed instead: a store whose clock is 20 s ahead.
+	store := ahead{cache.NewMemory(), 20 * time.Second}
+	var s source
+	m := s.memo(open(t, cache.Deps{Store: store}))
+	r := get(t, m, One{})
+	if want := cache.WindowAt(time.Now().Add(20*time.Second), window).Start; !r.AsOf.Equal(want) {
+		t.Errorf("as of %v, want the window of the fleet's clock, %v", r.AsOf, want)
+	}
 }

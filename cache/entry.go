@@ -7,8 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// An entry is what the process knows of a key at one time. It never changes:
-// what is learnt later is another entry.
+// An entry is the state of a key in a process: its value, if there is one, and the
+// failures to replace it. It never changes; later news make another entry.
 type entry[T any] struct {
 	value      T
 	has        bool // whether there is a value
@@ -17,22 +17,23 @@ type entry[T any] struct {
 	computedAt time.Time
 	took       time.Duration
 	lag        time.Duration
-	softUntil  time.Time // from here on a refresh is due
-	hardUntil  time.Time // from here on the value is not shown
-	failures   int       // in a row, to replace it
-	retryAt    time.Time // before this it is not tried again
+	softUntil  time.Time // a refresh is due from here on
+	hardUntil  time.Time // the value is not shown from here on
+	failures   int       // in a row, to replace the value
+	retryAt    time.Time // the next attempt is not before this
 	reason     string    // why it is degraded, for visitors
-	err        error     // the same for operators; only where it happened
+	err        error     // the same for operators, in the process where it happened
 
 	hash   uint64 // of the value's JSON
 	bytes  int    // of the value's JSON
 	memory int    // of the value, about
 
-	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: not fresh
-	fresh                 Result[T] // what Get returns then
+	// Set by sealed.
+	freshFrom, freshUntil int64     // in Unix nanoseconds; 0: never fresh
+	fresh                 Result[T] // what Get returns in between
 }
 
-// sealed returns the entry with what follows from its other fields.
+// sealed returns the entry with the fields that are derived from the others.
 func (e entry[T]) sealed() *entry[T] {
 	e.freshUntil = 0
 	if e.has && e.reason == "" {
@@ -43,7 +44,7 @@ func (e entry[T]) sealed() *entry[T] {
 	return &e
 }
 
-// result is what a reader is given.
+// result returns what a reader gets of the entry.
 func (e *entry[T]) result(s State, next time.Time) Result[T] {
 	r := Result[T]{Value: e.value, AsOf: e.window.Start, Next: next, Lag: e.lag, State: s}
 	if s == Degraded {
@@ -53,7 +54,7 @@ func (e *entry[T]) result(s State, next time.Time) Result[T] {
 	return r
 }
 
-// version mixes all that a page shows by FNV-1a.
+// version returns a hash, by FNV-1a, of all that a page shows of a result.
 func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reason string) uint64 {
 	const prime = 1099511628211
 	v := uint64(14695981039346656037)
@@ -69,27 +70,27 @@ func version(hash uint64, asOf, next time.Time, lag time.Duration, s State, reas
 	return v
 }
 
-// readAt is when the producer began: of two runs for one window, the one that
-// began later has read the newer numbers, whichever ended first.
+// readAt returns when the producer began. Of two runs for one window, the one
+// that began later has read the newer numbers, whichever ended first.
 func (e *entry[T]) readAt() time.Time { return e.computedAt.Add(-e.took) }
 
-// early says whether an entry is of a time that has not come: the clock that
-// it was made by was wrong.
+// early reports whether an entry is of the future, which means that its maker's
+// clock was wrong.
 func (e *entry[T]) early(now time.Time) bool {
-	return e.window.Start.After(now.Add(clockSlack)) || e.retryAt.After(longest(now))
+	return e.window.Start.After(now.Add(clockSlack)) || e.retryAt.After(latestRetry(now))
 }
 
-// backsOff says whether it is too soon after a failure to try again.
+// backsOff reports whether it is too early after a failure to try again.
 func (e *entry[T]) backsOff(now time.Time) bool {
-	return now.Before(e.retryAt) && !e.retryAt.After(longest(now))
+	return now.Before(e.retryAt) && !e.retryAt.After(latestRetry(now))
 }
 
-// longest is how far a back-off can reach, if the clocks are right.
-func longest(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
+// latestRetry returns the end of the longest back-off that can begin now.
+func latestRetry(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
 
-// follows says whether e is to replace o: a later window or generation, or
-// news of the same. What is known never goes back, except to the present.
-func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
+// replaces reports whether e is newer than o: by window, then generation, then
+// start of the run, then failure. An entry of the future is older than any other.
+func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	if o == nil {
 		return true
 	}
@@ -107,7 +108,7 @@ func (e *entry[T]) follows(o *entry[T], now time.Time) bool {
 	) > 0
 }
 
-// entryOf reads a blob.
+// entryOf returns the entry of a blob. The error is that of decoding the value.
 func entryOf[T any](b blob) (*entry[T], error) {
 	e := entry[T]{
 		has:        len(b.value) > 0,
@@ -128,12 +129,13 @@ func entryOf[T any](b blob) (*entry[T], error) {
 			return nil, err
 		}
 		e.hash, e.bytes = xxhash.Sum64(b.value), len(b.value)
-		e.memory = b.Memory + len(b.value) // the strings of the value point into a copy of it
+		e.memory = b.Memory + len(b.value) // the value's strings point into a copy of the JSON
 	}
 	return e.sealed(), nil
 }
 
-// blob returns the entry with its value's JSON, which is written if it is nil.
+// blob returns the blob of the entry. Value is the JSON of its value; blob encodes
+// the value if that is nil, and returns the error of doing so.
 func (e *entry[T]) blob(value []byte) (blob, error) {
 	b := blob{
 		Window:     e.window.Start,
@@ -157,4 +159,79 @@ func (e *entry[T]) blob(value []byte) (blob, error) {
 		}
 	}
 	return b, nil
+}
+
+// A verdict is what may be done with an entry at a given time.
+type verdict struct {
+	usable bool      // the value may be shown
+	fresh  bool      // the value may be shown and none can be newer
+	soft   bool      // the value was invalidated softly
+	due    bool      // a refresh is due
+	next   time.Time // when the next refresh is due; in the past, or zero, if due
+}
+
+// softFloor is the least time between two refreshes of a key in the whole fleet
+// because of soft invalidations, so that many writes do not keep a producer
+// running.
+const softFloor = time.Second
+
+// judge decides what may be done with e, which may be nil. No other code decides
+// about freshness.
+func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
+	if e == nil {
+		return verdict{due: true}
+	}
+	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
+	v := verdict{soft: m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)}
+	v.usable = e.has && !hard && now.Before(e.hardUntil)
+	settled := v.usable && !e.early(now) && now.Before(e.softUntil)
+	v.fresh = settled && !v.soft && e.reason == ""
+	switch {
+	case settled && !v.soft:
+		v.next = e.softUntil
+	case settled && now.Sub(e.computedAt).Abs() < softFloor:
+		v.next = e.computedAt.Add(softFloor)
+	}
+	if e.backsOff(now) && v.next.Before(e.retryAt) {
+		v.next = e.retryAt
+	}
+	v.due = !now.Before(v.next)
+	return v
+}
+
+// invalidated reports whether any invalidation concerns the entry. A no is
+// remembered until the next invalidation of any scope, so that a hit between two
+// of them costs one comparison.
+func (m *Memo[P, T]) invalidated(s *slot[P, T], e *entry[T]) bool {
+	g := &m.cache.generations
+	if e.generation >= g.newest.Load() {
+		return false
+	}
+	changes := g.changes.Load() // before the marks are read
+	if c := s.clear.Load(); c != nil && c.entry == e && c.changes == changes {
+		return false
+	}
+	if g.invalidated(e.generation, m.scopes, s.scope, Soft) || g.invalidated(e.generation, m.scopes, s.scope, Hard) {
+		return true
+	}
+	s.clear.Store(&clearance[T]{e, changes})
+	return false
+}
+
+// read returns what a reader gets of a usable entry.
+func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
+	switch {
+	case v.fresh:
+		return e.fresh
+	case e.reason != "":
+		next := v.next
+		if !v.soft && next.Before(e.softUntil) {
+			next = e.softUntil
+		}
+		return e.result(Degraded, next)
+	case !v.due:
+		return e.result(Stale, v.next)
+	default:
+		return e.result(Stale, WindowAt(now, m.policy.Window).Start)
+	}
 }

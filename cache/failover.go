@@ -11,34 +11,34 @@ import (
 )
 
 const (
-	callTimeout = time.Second            // of a call to the store, and of slow answers together
-	slowCall    = 100 * time.Millisecond // an answer within this is quick, and makes up for as much of the slow ones
-	callsAtOnce = 16                     // a boundary brings one for each key that was asked for lately: the store is not slow where they wait for each other
+	callTimeout = time.Second            // of a call, and limit of the time in slow answers
+	slowCall    = 100 * time.Millisecond // an answer within this is quick, and takes off as much from the time in slow ones
+	callsAtOnce = 16                     // a boundary brings many calls at once: if all went out, waiting for each other would look slow
 
 	probeEvery   = 250 * time.Millisecond
 	probeTimeout = 500 * time.Millisecond
-	probeMost    = 20 * time.Second // between probes, where outages follow each other
-	steady       = 30 * time.Second // without an outage until the last one counts no more
+	probeAtMost  = 20 * time.Second // longest time between probes
+	steadyAfter  = 30 * time.Second // without an outage, the next one is treated as the first
 )
 
 var errSlowStore = errors.New("it answers slowly")
 
-// A Remote is a store that may fail, with a way to see whether it serves.
+// A Remote is a store that may fail.
 type Remote interface {
 	Store
-	// Probe returns nil when the store takes a blob on each of its servers and
-	// gives it back.
+	// Probe writes a blob to each of the store's servers and reads it back. It
+	// returns nil when all did so.
 	Probe(ctx context.Context) error
 	// Close ends the connections.
 	Close() error
 }
 
 // A Failover is a remote store behind a circuit breaker. A call that fails or
-// takes longer than callTimeout opens it, and so do slow answers that take as
-// long together, less what quick ones make up for. From then on all calls return
-// [ErrUnavailable] at once, and the cache goes on with what its process has. The
-// remote is probed until it serves again. An error that wraps [ErrKey] is passed
-// on and opens nothing.
+// takes longer than callTimeout opens the breaker. So do slow answers that add up
+// to callTimeout; quick answers reduce the sum. While the breaker is open all
+// calls return [ErrUnavailable] at once, and the cache goes on with the values of
+// its process. The remote is probed until it serves again. An error that wraps
+// [ErrKey] is returned and does not open the breaker.
 //
 //	closed ── failed, late or slow ──▶ open ── a probe succeeds ──▶ closed
 //	                                    │ ▲
@@ -47,20 +47,20 @@ type Failover struct {
 	Remote
 	log   *slog.Logger
 	calls limit
-	era   atomic.Pointer[era] // in which the remote is used, or was last
+	era   atomic.Pointer[era] // the present or last time in which the breaker is closed
 
 	ctx    context.Context // of the eras and the probes
 	cancel context.CancelFunc
 	probes sync.WaitGroup
 
-	mu            sync.Mutex // guards what follows
-	outage        Outage     // the present one
-	count         uint64
-	hold          time.Duration // before a probe: twice as long after an outage that came soon after the last
-	ended         time.Time     // the last outage
-	slow          time.Duration // that slow answers took together, less what quick ones make up for
-	slowUntil     time.Time     // when the last slow one came
-	subscriptions map[*subscription]struct{}
+	mu            sync.Mutex                 // guards what follows, and the start and end of eras
+	outage        Outage                     // the present one; zero if there is none
+	count         uint64                     // of outages
+	holdOff       time.Duration              // before a probe; doubled by an outage soon after the last one
+	lastEnd       time.Time                  // of an outage
+	slowTotal     time.Duration              // the time in slow answers, less what quick ones took off
+	slowUntil     time.Time                  // the end of the last slow answer
+	subscriptions map[*subscription]struct{} // whose stop functions are guarded too
 }
 
 // An era is a time in which the breaker is closed. Its context ends when the
@@ -75,15 +75,15 @@ func (f *Failover) newEra() *era {
 	return &era{ctx, end}
 }
 
-// A subscription is renewed after an outage: what was connected before may have
-// lost its master.
+// A subscription is a call of Listen. It is renewed after an outage, since its
+// connection may be to a server that is no longer the master.
 type subscription struct {
 	handle func(Message)
 	stop   func()
 }
 
-// NewFailover returns the remote behind a breaker. Close it after the caches
-// that use it.
+// NewFailover returns a remote store behind a breaker. The caller closes it after
+// the caches that use it.
 func NewFailover(remote Remote, log *slog.Logger) *Failover {
 	f := &Failover{Remote: remote, log: log, calls: make(limit, callsAtOnce), subscriptions: map[*subscription]struct{}{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -91,7 +91,7 @@ func NewFailover(remote Remote, log *slog.Logger) *Failover {
 	return f
 }
 
-// Close ends the probes, and closes the remote.
+// Close ends the probes, and closes the remote. The error is the remote's.
 func (f *Failover) Close() error {
 	f.mu.Lock() // no probe starts from here on
 	f.cancel()
@@ -100,8 +100,9 @@ func (f *Failover) Close() error {
 	return f.Remote.Close()
 }
 
-// ask makes a call to the remote, unless the breaker is open.
-func ask[T any](ctx context.Context, f *Failover, call func(context.Context) (T, error)) (T, error) {
+// do calls f with a deadline. It returns ErrUnavailable, without a call, while the
+// breaker is open, and opens it when the call fails or answers have been too slow.
+func do[T any](ctx context.Context, f *Failover, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	era := f.era.Load()
 	if era.Err() != nil {
@@ -114,7 +115,7 @@ func ask[T any](ctx context.Context, f *Failover, call func(context.Context) (T,
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	defer context.AfterFunc(era, cancel)()
-	if era.Err() != nil { // since we waited
+	if era.Err() != nil { // the breaker opened during the wait
 		return none, ErrUnavailable
 	}
 	began := time.Now()
@@ -125,51 +126,51 @@ func ask[T any](ctx context.Context, f *Failover, call func(context.Context) (T,
 			f.trip(era, errSlowStore)
 		}
 		return answer, nil
-	case errors.Is(err, ErrKey), ctx.Err() != nil: // not the remote's doing
+	case errors.Is(err, ErrKey), ctx.Err() != nil: // not the remote's fault
 		return none, err
 	}
 	f.trip(era, err)
 	return none, fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// tooSlow reports whether slow answers have taken too long together. Those that
-// are waited for at the same time count once.
+// tooSlow adds an answer to the time in slow ones and reports whether that is too
+// long. Slow answers at the same time count once.
 func (f *Failover) tooSlow(began, ended time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ended.Sub(began) <= slowCall {
-		f.slow = max(f.slow-slowCall, 0)
+		f.slowTotal = max(f.slowTotal-slowCall, 0)
 		return false
 	}
 	if began.Before(f.slowUntil) {
 		began = f.slowUntil
 	}
-	f.slow += ended.Sub(began)
+	f.slowTotal += ended.Sub(began)
 	f.slowUntil = ended
-	return f.slow >= callTimeout
+	return f.slowTotal >= callTimeout
 }
 
-// trip ends an era, which opens the breaker, and starts to probe.
+// trip opens the breaker by ending the era, and starts to probe.
 func (f *Failover) trip(era *era, why error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if era.Err() != nil {
-		return // others were faster
+		return // another call has
 	}
 	era.end()
 	f.count++
 	f.outage = Outage{time.Now().UTC(), why}
-	if time.Since(f.ended) < steady {
-		f.hold = min(2*f.hold, probeMost)
+	if time.Since(f.lastEnd) < steadyAfter {
+		f.holdOff = min(2*f.holdOff, probeAtMost)
 	} else {
-		f.hold = probeEvery
+		f.holdOff = probeEvery
 	}
 	f.log.Error("cache: going on without the shared level", "error", why)
-	hold := f.hold
-	f.probes.Go(func() { f.probe(hold) })
+	holdOff := f.holdOff
+	f.probes.Go(func() { f.probe(holdOff) })
 }
 
-// probe asks the remote until it serves as it should, and closes the breaker.
+// probe probes the remote until it serves, and then closes the breaker.
 func (f *Failover) probe(every time.Duration) {
 	for {
 		select {
@@ -187,10 +188,10 @@ func (f *Failover) probe(every time.Duration) {
 	}
 }
 
-// recover closes the breaker, and has those who listen do so anew.
+// recover closes the breaker and renews the subscriptions.
 func (f *Failover) recover() {
 	f.mu.Lock()
-	f.outage, f.ended, f.slow = Outage{}, time.Now(), 0
+	f.outage, f.lastEnd, f.slowTotal = Outage{}, time.Now(), 0
 	f.era.Store(f.newEra())
 	stops := map[*subscription]func(){}
 	for s := range f.subscriptions {
@@ -232,33 +233,33 @@ func (f *Failover) Listen(handle func(Message)) (stop func()) {
 
 // Load implements [Store].
 func (f *Failover) Load(ctx context.Context, key string) ([]byte, error) {
-	return ask(ctx, f, func(ctx context.Context) ([]byte, error) { return f.Remote.Load(ctx, key) })
+	return do(ctx, f, func(ctx context.Context) ([]byte, error) { return f.Remote.Load(ctx, key) })
 }
 
 // Publish implements [Store].
 func (f *Failover) Publish(ctx context.Context, p Publication) (bool, error) {
-	return ask(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Publish(ctx, p) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Publish(ctx, p) })
 }
 
 // Lock implements [Store].
 func (f *Failover) Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	return ask(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Lock(ctx, key, owner, lease) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Lock(ctx, key, owner, lease) })
 }
 
 // Extend implements [Store].
 func (f *Failover) Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	return ask(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Extend(ctx, key, owner, lease) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Extend(ctx, key, owner, lease) })
 }
 
 // Unlock implements [Store].
 func (f *Failover) Unlock(ctx context.Context, key, owner string) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Unlock(ctx, key, owner) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Unlock(ctx, key, owner) })
 }
 
 // Invalidate implements [Store].
-func (f *Failover) Invalidate(ctx context.Context, how Strength, scopes []string, above int64, once string) (generation int64, raised bool, err error) {
-	generation, err = ask(ctx, f, func(ctx context.Context) (n int64, err error) {
-		n, raised, err = f.Remote.Invalidate(ctx, how, scopes, above, once)
+func (f *Failover) Invalidate(ctx context.Context, mode Mode, scopes []string, above int64, once string) (generation int64, raised bool, err error) {
+	generation, err = do(ctx, f, func(ctx context.Context) (n int64, err error) {
+		n, raised, err = f.Remote.Invalidate(ctx, mode, scopes, above, once)
 		return n, err
 	})
 	return generation, raised, err
@@ -266,25 +267,25 @@ func (f *Failover) Invalidate(ctx context.Context, how Strength, scopes []string
 
 // Invalidations implements [Store].
 func (f *Failover) Invalidations(ctx context.Context, above int64) ([]Invalidation, error) {
-	return ask(ctx, f, func(ctx context.Context) ([]Invalidation, error) { return f.Remote.Invalidations(ctx, above) })
+	return do(ctx, f, func(ctx context.Context) ([]Invalidation, error) { return f.Remote.Invalidations(ctx, above) })
 }
 
 // Restore implements [Store].
 func (f *Failover) Restore(ctx context.Context, list []Invalidation) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Restore(ctx, list) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Restore(ctx, list) })
 }
 
-// Tell implements [Store].
-func (f *Failover) Tell(ctx context.Context, list []Invalidation) error {
-	return tell(ctx, f, func(ctx context.Context) error { return f.Remote.Tell(ctx, list) })
+// Notify implements [Store].
+func (f *Failover) Notify(ctx context.Context, list []Invalidation) error {
+	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Notify(ctx, list) })
 }
 
 // Now implements [Store].
-func (f *Failover) Now(ctx context.Context) (time.Time, error) { return ask(ctx, f, f.Remote.Now) }
+func (f *Failover) Now(ctx context.Context) (time.Time, error) { return do(ctx, f, f.Remote.Now) }
 
-// tell is ask for a call that answers nothing.
-func tell(ctx context.Context, f *Failover, call func(context.Context) error) error {
-	_, err := ask(ctx, f, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+// exec is do for a call without a result.
+func exec(ctx context.Context, f *Failover, call func(context.Context) error) error {
+	_, err := do(ctx, f, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 	return err
 }
 
@@ -299,7 +300,7 @@ func (f *Failover) Outage() (now *Outage, count uint64) {
 	return now, f.count
 }
 
-// Stats implements [Inspector]. The servers are not asked in an outage.
+// Stats implements [Inspector]. It asks no server in an outage.
 func (f *Failover) Stats(ctx context.Context) SharedStats {
 	now, _ := f.Outage()
 	if now == nil {

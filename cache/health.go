@@ -2,11 +2,14 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"time"
 )
 
-// Health is what a process knows of its cache by itself, without asking anyone.
-// All of it is for everybody, except Shared.Reason.
+// Health is the state of a cache as its process knows it without asking. All of it
+// may be public, except Shared.Reason.
 type Health struct {
 	Status      string       `json:"status" enum:"ok,degraded" doc:"degraded: it goes on without Redis, a refresh has failed, or a circuit is open."`
 	Shared      SharedHealth `json:"shared"`
@@ -23,7 +26,7 @@ type MemoHealth struct {
 	Circuit  string   `json:"circuit" enum:"closed,half-open,open"`
 }
 
-// A HealthReport is what operators read of the health.
+// A HealthReport is the health with what only operators may read.
 type HealthReport struct {
 	Health
 	Reasons []string     `json:"reasons" nullable:"false" doc:"What is wrong, and the heading of the runbook that tells what to do. The memos are below."`
@@ -31,14 +34,14 @@ type HealthReport struct {
 	Server  *RedisStats  `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
 }
 
-// Health returns how the cache does. It never waits for the store.
+// Health returns the cache's health. It never waits for the store.
 func (c *Cache) Health() Health {
 	h := Health{Status: "ok", Shared: c.sharedHealth(), ClockOffset: c.clockOffset(), Memos: []MemoHealth{}}
 	for _, m := range c.all() {
 		s := &m.stats
 		ratio, asked := s.recent.ratio(s.now(), s.since())
 		keys, degraded := m.degraded()
-		h.Memos = append(h.Memos, MemoHealth{m.about.Name, ratioOf(ratio, asked), keys, degraded, m.circuit.State().String()})
+		h.Memos = append(h.Memos, MemoHealth{m.spec.Name, ratioOf(ratio, asked), keys, degraded, m.circuit.State().String()})
 	}
 	if len(h.Reasons()) > 0 {
 		h.Status = "degraded"
@@ -55,7 +58,7 @@ func (c *Cache) sharedHealth() SharedHealth {
 }
 
 // Reasons returns what is wrong, each with the heading of docs/runbook.md that
-// tells what to do. They may name hosts.
+// describes what to do. They may name hosts.
 func (h Health) Reasons() []string {
 	reasons := []string{}
 	if h.Shared.Down {
@@ -86,17 +89,63 @@ func (h Health) Reasons() []string {
 	return reasons
 }
 
-// HealthReport returns the health and, as Stats, asks the shared level how it
-// does.
+// HealthReport returns the health and, as Stats does, asks the servers of the
+// shared level for their state.
 func (c *Cache) HealthReport(ctx context.Context) HealthReport {
 	h, s := c.Health(), c.Stats(ctx)
 	return HealthReport{h, h.Reasons(), s.Process, s.Shared.Server}
 }
 
-// degraded counts the keys asked for lately, and those of them whose refresh
-// failed.
+// degraded returns the numbers of active keys and of those whose refresh failed.
 func (m *memo) degraded() (keys, degraded int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.asked), len(m.failing)
+	return len(m.active), len(m.failing)
+}
+
+// A RoundTrip is how long each step of TestRoundTrip took, zero for steps that were
+// not reached.
+type RoundTrip struct {
+	Set    Seconds `json:"setSeconds"`
+	Get    Seconds `json:"getSeconds"`
+	Delete Seconds `json:"deleteSeconds"`
+}
+
+const roundTripBound = 3 * time.Second
+
+// TestRoundTrip takes a lock of its own at the shared level, reads its owner, and
+// releases it. It calls the servers in an outage too, so that its error says what
+// is wrong with them now.
+func (c *Cache) TestRoundTrip(ctx context.Context) (RoundTrip, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTripBound)
+	defer cancel()
+	store, owner := c.store.Direct(), c.newOwner()
+	key := fmt.Sprintf("exchequer:{%s:test}:%s", c.space, rand.Text())
+	var trip RoundTrip
+	for _, step := range []struct {
+		name string
+		took *Seconds
+		do   func() error
+	}{
+		{"set", &trip.Set, func() error {
+			_, err := store.Lock(ctx, key, owner, leaseFor)
+			return err
+		}},
+		{"get", &trip.Get, func() error {
+			read, _, err := store.Holder(ctx, key)
+			if err == nil && read != owner {
+				err = errors.New("what was read is not what was written")
+			}
+			return err
+		}},
+		{"delete", &trip.Delete, func() error { return store.Unlock(ctx, key, owner) }},
+	} {
+		began := time.Now()
+		err := step.do()
+		*step.took = SecondsOf(max(time.Since(began), 1)) // not zero: the step was reached
+		if err != nil {
+			return trip, fmt.Errorf("round trip: %s: %w", step.name, err)
+		}
+	}
+	return trip, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"exchequer/cache"
+	"exchequer/internal/testkit"
 )
 
 func TestEqualReasonsAreOneAndLeadToTheRunbook(t *testing.T) {
@@ -39,5 +40,16 @@ func TestEqualReasonsAreOneAndLeadToTheRunbook(t *testing.T) {
 		if !strings.Contains(string(runbook), "\n## "+strings.TrimSuffix(heading, ")")+"\n") {
 			t.Errorf("%q leads to no heading of the runbook", reason)
 		}
+	}
+}
+
+func TestTheRoundTripLeavesNothing(t *testing.T) {
+	server := testkit.Redis(t)
+	c := open(t, cache.Deps{Store: redisStore(t, server.Addr)})
+	if _, err := c.TestRoundTrip(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := server.Do("DBSIZE"); err != nil || strings.TrimSpace(n) != ":0" {
+		t.Errorf("keys after it: %q, %v, want none", n, err)
 	}
 }

@@ -3,97 +3,87 @@ package cache
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// A Strength says what becomes of an invalidated value.
-type Strength int
+// A Mode is what happens to an invalidated value.
+type Mode int
 
-// The strengths of an invalidation.
+// The modes of an invalidation.
 const (
-	Soft Strength = iota // the next reader gets the old value and a refresh starts
-	Hard                 // the old value must not be shown again
+	Soft Mode = iota // the next reader gets the old value and a refresh starts
+	Hard             // the old value must not be shown again
 )
 
-func (s Strength) String() string {
-	if s == Hard {
+// String returns "soft" or "hard".
+func (m Mode) String() string {
+	if m == Hard {
 		return "hard"
 	}
 	return "soft"
 }
 
-// StrengthOf is the inverse of String. What is neither is soft.
-func StrengthOf(s string) Strength {
+// ParseMode is the inverse of [Mode.String]. Any other text is Soft.
+func ParseMode(s string) Mode {
 	if s == Hard.String() {
 		return Hard
 	}
 	return Soft
 }
 
-// A Scope is a set of values to invalidate.
-type Scope struct{ kind, name, params string }
+// Invalidate marks the values of the scopes as stale, or forbids them. It is in
+// force here when it returns, and everywhere else within a second, or in an outage
+// of the store as soon as that is over. A producer that runs meanwhile does not
+// undo it: its value counts as older.
+//
+// The error is an *UnknownMemoError, an *UnknownTagError or a *MalformedError
+// when a scope matches nothing; then nothing is invalidated. When ctx ends before
+// the store has answered, the values may or may not be invalidated. Any other
+// error means that a hard invalidation is in force, but that the journal did not
+// record it.
+func (c *Cache) Invalidate(ctx context.Context, mode Mode, scopes ...Scope) error {
+	return c.InvalidateOnce(ctx, "", mode, scopes...)
+}
 
-// The scopes, from one value to all that share the store.
-func OfKey(memo, params string) Scope { return Scope{"key", memo, params} }
-func OfMemo(name string) Scope        { return Scope{"memo", name, ""} }
-func OfTag(tag string) Scope          { return Scope{"tag", tag, ""} }
-func OfMemos(pattern string) Scope    { return Scope{"memos", pattern, ""} } // path.Match over the names: "economy.*"
-func OfTenant() Scope                 { return Scope{"tenant", "", ""} }
-func OfEverything() Scope             { return Scope{"all", "", ""} } // other tenants included
-
-// Once is given to Invalidate among the scopes where several processes hear of
-// one event and each invalidates because of it: of those that name the same
-// event within a minute, the first raises the generation, and the others take
-// it over.
-func Once(event string) Scope { return Scope{"once", event, ""} }
-
-// The names of scopes in the store.
-const scopeEverything = "all"
-
-func scopeTenant(space string) string       { return "tenant:" + space }
-func scopeMemo(space, memo string) string   { return "memo:" + space + ":" + memo }
-func scopeTag(space, tag string) string     { return "tag:" + space + ":" + tag }
-func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo + ":" + p }
-
-// Invalidate marks the values of the scopes as stale, or forbids them. It is
-// in force here when it returns, and everywhere else within a second. A
-// producer that runs meanwhile does not undo it: what it computes counts as
-// from before. A scope of nothing is an *UnknownMemoError, an *UnknownTagError
-// or a *MalformedError; then nothing is invalidated.
-func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) error {
-	names, once, err := c.resolve(scopes)
+// InvalidateOnce is Invalidate for an event that reaches several processes, each
+// of which invalidates because of it. Of the calls that name the same event
+// within a minute the first raises the generation, and the others adopt it. With
+// an empty event it is Invalidate.
+func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, scopes ...Scope) error {
+	names, err := c.resolve(scopes)
 	if err != nil {
 		return fmt.Errorf("invalidate: %w", err)
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	// The generation first, so that whoever looks from now on sees it; then this
-	// process; then the others, who would find out by themselves within a second.
-	generation, first, err := c.store.Invalidate(ctx, how, names, c.generations.newest.Load(), once)
+	// First the generation, so that polls from now on see it; then this process;
+	// then the message, without which the others learn it by their next poll.
+	generation, first, err := c.store.Invalidate(ctx, mode, names, c.generations.newest.Load(), event)
 	c.metrics.storeError("invalidate", err)
 	if err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("invalidate: %w", err)
 		}
-		generation, first = c.generationAlone(), true
+		generation, first = c.localGeneration(), true
 		c.restoreDue.Store(true)
 	}
-	list := raised(how, names, generation)
-	c.generations.learn(list...)
+	list := newInvalidations(mode, names, generation)
+	c.generations.update(list...)
 	if !first {
 		return nil
 	}
 	if err == nil {
-		err := c.store.Tell(ctx, list)
+		err := c.store.Notify(ctx, list)
 		c.metrics.storeError("notify", err)
 		if err != nil {
-			c.log.DebugContext(ctx, "cache: the others were not told of an invalidation", "error", err)
+			c.log.DebugContext(ctx, "cache: the message of an invalidation was not sent", "error", err)
 		}
 	}
-	if how == Hard && c.journal != nil {
+	if mode == Hard && c.journal != nil {
 		if err := c.journal.Record(ctx, list); err != nil {
 			return fmt.Errorf("invalidate: in force, but not recorded, so that it ends should the shared level lose its data: invalidate again: %w", err)
 		}
@@ -101,28 +91,37 @@ func (c *Cache) Invalidate(ctx context.Context, how Strength, scopes ...Scope) e
 	return nil
 }
 
-// generationAlone is what the store would give if it could be asked: above all
-// that are known, and by the clock, so that it is above those too that others
-// raise before, and below those after.
-func (c *Cache) generationAlone() int64 {
+// localGeneration returns a generation for an invalidation during an outage. It
+// is above all that are known here, and by the fleet's clock, so that it is in
+// order with those that other processes make.
+func (c *Cache) localGeneration() int64 {
 	return max(c.generations.newest.Load()+1, c.now().UnixMicro())
 }
 
-// generations is what a process knows of invalidations. A value carries the
-// newest generation that was known when its producer started; it is invalidated
-// by any above that in its scopes.
+// newInvalidations returns the invalidations of scopes, with one generation.
+func newInvalidations(mode Mode, scopes []string, generation int64) []Invalidation {
+	list := make([]Invalidation, 0, len(scopes))
+	for _, scope := range scopes {
+		list = append(list, Invalidation{scope, mode, generation})
+	}
+	return list
+}
+
+// generations are the invalidations that a process knows. A value carries the
+// newest generation that was known when its producer started. It is invalidated
+// by any newer one in its scopes.
 type generations struct {
-	newest  atomic.Int64  // of all marks
-	changes atomic.Uint64 // of the marks
-	polled  atomic.Int64  // up to here the store was asked; messages may leave gaps below newest
-	refused atomic.Int64  // the last one that was of the future
+	newest  atomic.Int64  // the highest generation in marks; rises under mu
+	changes atomic.Uint64 // number of changes to marks; rises under mu
+	polled  atomic.Int64  // the highest generation from polls; messages may leave gaps below newest
+	refused atomic.Int64  // the last generation that was of the future, to log it once
 
 	mu    sync.RWMutex // guards marks
 	marks marks
 }
 
-// lacking returns the invalidations that are known here and not in a list.
-func (g *generations) lacking(list []Invalidation) []Invalidation {
+// missingFrom returns the invalidations that are known here and not in a list.
+func (g *generations) missingFrom(list []Invalidation) []Invalidation {
 	there := marks{}
 	for _, i := range list {
 		there.raise(i)
@@ -130,11 +129,12 @@ func (g *generations) lacking(list []Invalidation) []Invalidation {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	return slices.DeleteFunc(g.marks.above(0), func(i Invalidation) bool {
-		return max(there[mark{i.Scope, i.How}], there[mark{scopeEverything, i.How}]) >= i.Generation
+		return max(there[mark{i.Scope, i.Mode}], there[mark{scopeAll, i.Mode}]) >= i.Generation
 	})
 }
 
-func (g *generations) learn(list ...Invalidation) {
+// update adds invalidations.
+func (g *generations) update(list ...Invalidation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, i := range list {
@@ -148,9 +148,9 @@ func (g *generations) learn(list ...Invalidation) {
 	}
 }
 
-// believed returns the invalidations without those of the future, which no
-// process can have made. Taken over they would hide all that come after them.
-func (c *Cache) believed(list []Invalidation) []Invalidation {
+// plausible returns a list of invalidations without those of the future, which no
+// process can have made. They would hide all that come after them.
+func (c *Cache) plausible(list []Invalidation) []Invalidation {
 	latest := c.now().Add(generationSlack).UnixMicro()
 	return slices.DeleteFunc(slices.Clone(list), func(i Invalidation) bool {
 		if i.Generation <= latest {
@@ -163,39 +163,90 @@ func (c *Cache) believed(list []Invalidation) []Invalidation {
 	})
 }
 
-// invalidated says whether a value of a generation was invalidated since, by
-// the scopes of its memo or by its own key.
-func (g *generations) invalidated(generation int64, scopes []string, key string, how Strength) bool {
+// invalidated reports whether a value of a generation was invalidated in a mode
+// since, by the scopes of its memo or by that of its key.
+func (g *generations) invalidated(generation int64, scopes []string, key string, mode Mode) bool {
 	if generation >= g.newest.Load() {
 		return false
 	}
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	for _, scope := range scopes {
-		if g.marks[mark{scope, how}] > generation {
+		if g.marks[mark{scope, mode}] > generation {
 			return true
 		}
 	}
-	return g.marks[mark{key, how}] > generation
+	return g.marks[mark{key, mode}] > generation
 }
 
-// hear asks the store for invalidations that no message has told of: for all,
-// or those above the last ones.
-func (c *Cache) hear(ctx context.Context, all bool) error {
+// pollInvalidations reads the store's invalidations, all or those since the last
+// poll, and adds them to the known ones. The error is the store's.
+func (c *Cache) pollInvalidations(ctx context.Context, all bool) error {
 	g := &c.generations
 	above := g.polled.Load()
 	if all {
-		above = 0 // what was restored may be below
+		above = 0 // restored ones may be below polled
 	}
 	list, err := c.store.Invalidations(ctx, above)
 	c.metrics.storeError("poll", err)
 	if err != nil {
 		return fmt.Errorf("read invalidations: %w", err)
 	}
-	list = c.believed(list)
-	g.learn(list...)
+	list = c.plausible(list)
+	g.update(list...)
 	for _, i := range list {
 		g.polled.Store(max(g.polled.Load(), i.Generation))
 	}
 	return nil
+}
+
+// A mark is a scope and the mode of its invalidation.
+type mark struct {
+	scope string
+	mode  Mode
+}
+
+// marks are the generations below which values are invalidated.
+type marks map[mark]int64
+
+// markLimit bounds the number of marks.
+const markLimit = 10_000
+
+// raise adds an invalidation, unless a newer one is there.
+func (m marks) raise(i Invalidation) {
+	k := mark{i.Scope, i.Mode}
+	m[k] = max(m[k], i.Generation)
+	if len(m) > markLimit {
+		m.trim()
+	}
+}
+
+// trim replaces the older half by one mark for each mode, which invalidates every
+// value that is as old.
+func (m marks) trim() {
+	all := slices.Sorted(maps.Values(m))
+	middle := all[len(all)/2]
+	forgotten := map[Mode]int64{}
+	maps.DeleteFunc(m, func(k mark, generation int64) bool {
+		if generation > middle {
+			return false
+		}
+		forgotten[k.mode] = max(forgotten[k.mode], generation)
+		return true
+	})
+	for mode, generation := range forgotten {
+		k := mark{scopeAll, mode}
+		m[k] = max(m[k], generation)
+	}
+}
+
+// above returns the invalidations with a higher generation.
+func (m marks) above(generation int64) []Invalidation {
+	var list []Invalidation
+	for k, g := range m {
+		if g > generation {
+			list = append(list, Invalidation{k.scope, k.mode, g})
+		}
+	}
+	return list
 }

@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// A ring holds the last durations of a measurement, as many as its caller asks
-// it to keep.
+// A ring holds the last durations of a measurement.
 type ring struct {
 	last []time.Duration
-	next int // place of the oldest, once the ring is full
+	next int // index of the oldest, once the ring is full
 }
 
-// add puts d in the place of the oldest, where there are keep already.
+// add adds d, in place of the oldest if there are keep already.
 func (r *ring) add(d time.Duration, keep int) {
 	if len(r.last) < keep {
 		r.last = append(r.last, d)
@@ -23,18 +22,18 @@ func (r *ring) add(d time.Duration, keep int) {
 	r.next = (r.next + 1) % keep
 }
 
-// percentile returns one of sorted durations, by the nearest rank: it is a
-// duration that was measured. There must be one at least.
+// percentile returns a percentile of sorted durations by the nearest rank, which
+// is one of them. There must be at least one.
 func percentile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
-// recentKept is how many durations the percentiles of a Latency are of.
+// recentKept is the number of durations from which a Latency has its percentiles.
 const recentKept = 500
 
 // latencies are the durations of one thing since the last reset.
 type latencies struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	count  uint64
 	sum    time.Duration
 	recent ring
@@ -69,25 +68,25 @@ func (l *latencies) latency() Latency {
 }
 
 const (
-	lagLeast   = 500 * time.Millisecond
-	lagMost    = 5 * time.Second
+	minLag     = 500 * time.Millisecond
+	maxLag     = 5 * time.Second
 	lagMargin  = 250 * time.Millisecond
 	lagSamples = 40
 )
 
-// A lag estimates how long after a boundary a value can be had: the 95th
+// A lag estimates how long after a boundary the new value is there: the 95th
 // percentile of recent refreshes plus a margin.
 type lag struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards recent
 	recent ring
 }
 
-// record adds a refresh and returns the lag since.
+// record adds a refresh and returns the new lag.
 func (l *lag) record(took time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.recent.add(took, lagSamples)
 	p95 := percentile(slices.Sorted(slices.Values(l.recent.last)), 95)
-	// To a tenth of a second, so that it does not change with every run.
-	return min(max((p95+lagMargin).Round(100*time.Millisecond), lagLeast), lagMost)
+	// Rounded, so that it does not change with every run.
+	return min(max((p95+lagMargin).Round(100*time.Millisecond), minLag), maxLag)
 }

@@ -14,69 +14,73 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A Spec declares a memo. Name is unique in a cache: "economy.overview".
+// A Spec declares a memo. Name, such as "economy.overview", is unique in a cache.
 type Spec struct {
 	Name    string
 	Window  time.Duration // how long one computation serves
 	Timeout time.Duration // of one producer run; 15 s if zero
-	Tags    []string      // by which it is invalidated with others
+	Tags    []string      // see Tag and Touched
 	Soft    time.Duration // see Policy
 	Hard    time.Duration // see Policy
 
-	// ManyKeys is for a memo of as many keys as the ledger has accounts: one is
-	// refreshed ahead of its readers only when it was asked for more than once,
-	// so that whoever goes through all of them has each computed once.
+	// ManyKeys is for a memo with as many keys as the ledger has accounts. A key
+	// is refreshed ahead of its readers only if they wanted it more than once, so
+	// that a crawler causes one run a key.
 	ManyKeys bool
 }
 
-// Params are the parameters of a memo. They are comparable, few, and bounded.
+// Params are the parameters of a memo. There must be a bounded number of them.
 type Params interface {
 	comparable
-	Key() string // short, stable, unique: "days=30"
+	Key() string // short, stable, and unique in the memo: "days=30"
 }
 
-// A Memo is one number, or one panel, for each of its parameters.
+// A Memo holds one number, or one panel, for each of its parameters. Its methods
+// are safe for concurrent use.
 type Memo[P Params, T any] struct {
 	*memo
 	produce func(context.Context, Window, P) (T, error)
 }
 
-// memo is what does not depend on a memo's types.
+// memo is the part of a Memo that does not depend on its types.
 type memo struct {
-	cache   *Cache
-	about   Spec
-	policy  Policy
-	prefix  string   // of its keys in the store
-	scopes  []string // that invalidate all its values
-	seed    maphash.Seed
-	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
-	reopens atomic.Int64 // when the open circuit is tried again, counted from the cache's start
-	stuck   atomic.Int64 // runs that were given up and have not returned
-	places  limit        // among the producers, so that many keys of one memo leave some to the others
-	aheads  limit        // among the refreshes that nobody waits for, likewise
-	flights limit        // under way or waiting
-	lag     lag
-	stats   stats
+	// Set by NewMemo, never changed.
+	cache  *Cache
+	spec   Spec
+	policy Policy
+	prefix string   // of its keys in the store
+	scopes []string // the scopes of all its values
+	seed   maphash.Seed
 
-	complain rate.Sometimes // of keys that something else has written
+	// Safe for concurrent use by themselves.
+	circuit    *gobreaker.TwoStepCircuitBreaker[struct{}]
+	reopens    atomic.Int64 // when the open circuit is tried again, since the cache's start
+	stuck      atomic.Int64 // runs that were given up and have not returned
+	places     limit        // of its runs, so that its many keys leave producers to other memos
+	background limit        // of its refreshes that no reader waits for, likewise
+	flights    limit        // of its refreshes for readers, running or waiting
+	lag        lag
+	stats      stats
+	warnings   rate.Sometimes
 
-	mu      sync.Mutex
-	asked   map[string]anySlot // by key, of the keys that were asked for in the last two windows
-	failing map[string]anySlot // of these, those whose refresh failed
-	usual   []func() anySlot   // what Warm warms though nobody has asked
+	mu      sync.Mutex         // guards what follows, and each change of the memo's slots in the process level
+	active  map[string]anySlot // by key, those with a reader in the last two windows
+	failing map[string]anySlot // the active ones whose last refresh failed
+	prewarm []func() anySlot   // the slots that Warm brings up to date though they are not active
 }
 
-// NewMemo registers a memo with its producer. It panics when the name is
-// taken, the policy makes no sense, or T would not survive JSON: mistakes that
-// no program is to start with.
+// NewMemo registers a memo with its producer. It panics when the name is taken,
+// the policy makes no sense, or T would not survive JSON: a program with such a
+// mistake must not start. A mistake in Deps.Policies is reported by
+// [Cache.CheckPolicies] instead.
 func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context, Window, P) (T, error)) *Memo[P, T] {
 	own := Policy{Window: spec.Window, Soft: spec.Soft, Hard: spec.Hard, Timeout: spec.Timeout}
 	policy, err := own.complete()
 	if err != nil {
 		panic(fmt.Sprintf("memo %s: %v", spec.Name, err))
 	}
-	overridden, misfit := own.override(c.overrides[spec.Name]).complete()
-	if misfit == nil {
+	overridden, policyErr := own.override(c.overrides[spec.Name]).complete()
+	if policyErr == nil {
 		policy = overridden
 	}
 	shape, err := shapeOf(reflect.TypeFor[T]())
@@ -85,22 +89,20 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	}
 	core := &memo{
 		cache:  c,
-		about:  spec,
+		spec:   spec,
 		policy: policy,
-		// Windows of different lengths do not follow each other: processes whose
-		// policies differ keep out of each other's way.
-		prefix: fmt.Sprintf("exchequer:{%s:%s}:%d:%s:%s:", c.space, spec.Name, blobSchema, shape, policy.Window),
-		scopes: []string{scopeEverything, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
-		seed:   maphash.MakeSeed(),
-		asked:  map[string]anySlot{},
+		// The key holds the window's length, since values of windows of different
+		// lengths cannot replace each other.
+		prefix:   fmt.Sprintf("exchequer:{%s:%s}:%d:%s:%s:", c.space, spec.Name, blobSchema, shape, policy.Window),
+		scopes:   []string{scopeAll, scopeTenant(c.space), scopeMemo(c.space, spec.Name)},
+		seed:     maphash.MakeSeed(),
+		active:   map[string]anySlot{},
+		failing:  map[string]anySlot{},
+		warnings: rate.Sometimes{First: 1, Interval: warnEvery},
 
-		failing: map[string]anySlot{},
-
-		complain: rate.Sometimes{First: 1, Interval: complainEvery},
-
-		places:  make(limit, max(1, cap(c.producers)/2)),
-		aheads:  make(limit, max(1, cap(c.aheads)/2)),
-		flights: make(limit, flightLimit),
+		places:     make(limit, max(1, cap(c.producers)/2)),
+		background: make(limit, max(1, cap(c.background)/2)),
+		flights:    make(limit, flightLimit),
 	}
 	core.circuit = core.newCircuit()
 	for _, tag := range spec.Tags {
@@ -111,34 +113,35 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 	c.mu.Lock()
 	_, taken := c.memos[spec.Name]
 	c.memos[spec.Name] = core
-	if misfit != nil {
-		c.misfits = errors.Join(c.misfits, fmt.Errorf("policy of %q: %w", spec.Name, misfit))
+	if policyErr != nil {
+		c.policyErr = errors.Join(c.policyErr, fmt.Errorf("policy of %q: %w", spec.Name, policyErr))
 	}
 	c.mu.Unlock()
 	if taken {
 		panic(fmt.Sprintf("memo %s: declared twice", spec.Name))
 	}
-	c.nudge() // at its boundaries
+	c.nudge() // the loop has one more boundary to wait for
 	return &Memo[P, T]{core, produce}
 }
 
-// flightLimit is how many keys of a memo may be refreshed, or wait for it, at
-// the same time. Each costs a few kilobytes beside what the process level holds.
+// flightLimit bounds the keys of a memo that are refreshed or wait for that at
+// the same time. Each costs a few kilobytes, which the process level does not
+// count.
 const flightLimit = 256
 
-// ErrAbsent says that a value is not there, though it could be computed.
+// ErrAbsent is the error of Peek and Load for a value that is not there yet.
 var ErrAbsent = errors.New("no value is there yet")
 
-// Get returns the value of the current window, or the newest one before it
-// while a refresh runs. It waits only when there is no value at all; then an
-// error says why there is none: an *UnavailableError, or that of ctx. It starts
-// nothing for a caller whose context has ended.
+// Get returns the value of the current window, or the newest one before it while
+// a refresh runs. It waits only when there is no value at all. The error is then
+// an *UnavailableError, or wraps that of ctx when ctx ended first. Get starts
+// nothing if ctx has ended and there is no value.
 func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 	now := m.cache.nano()
 	s := m.held(p)
 	if s != nil {
-		s.ask(now)
-		if e := s.known.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && m.cache.current(now) && !m.touched(s, e) {
+		s.touch(now)
+		if e := s.entry.Load(); e != nil && e.freshFrom <= now && now < e.freshUntil && m.cache.current(now) && !m.invalidated(s, e) {
 			m.stats.fresh.Add(1)
 			return e.fresh, nil
 		}
@@ -148,16 +151,17 @@ func (m *Memo[P, T]) Get(ctx context.Context, p P) (Result[T], error) {
 		return Result[T]{}, m.interrupted(err)
 	}
 	s = m.slot(p)
-	s.ask(now)
+	s.touch(now)
 	return m.get(ctx, s)
 }
 
-// Peek is Get for a caller who does not wait: it returns what this process
-// holds, or [ErrAbsent]. A refresh of a value that is due starts, but a key that
-// the process does not hold leaves no trace.
+// Peek is Get for a caller that does not wait: it returns what this process
+// holds. It starts a refresh of a value that is due, but leaves no trace of a key
+// that the process does not hold. The error is [ErrAbsent] or an
+// *UnavailableError.
 func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
 	s := m.held(p)
-	if s == nil || s.known.Load() == nil {
+	if s == nil || s.entry.Load() == nil {
 		return Result[T]{}, ErrAbsent
 	}
 	r, err := m.Get(ended, p)
@@ -168,15 +172,15 @@ func (m *Memo[P, T]) Peek(p P) (Result[T], error) {
 	return r, err
 }
 
-// ended is the context of a caller who does not wait.
+// ended is the context of a caller that does not wait.
 var ended = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }()
 
-// Load is Peek for a caller who has the time to look at the shared level too.
-// It runs no producer for a key that neither holds.
+// Load is Peek for a caller that has the time to read the shared level too. It
+// runs no producer for a key that neither level holds. The errors are Peek's.
 func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 	r, err := m.Peek(p)
 	if !errors.Is(err, ErrAbsent) {
@@ -187,18 +191,18 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 	if e == nil || !m.judge(found, e, m.cache.now()).usable {
 		return r, err
 	}
-	m.slot(p).learn(e)
+	m.slot(p).update(e)
 	return m.Peek(p)
 }
 
-// get is Get where there is more to do than to return a fresh value.
+// get is Get for a value that may not be fresh.
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
 	var since time.Time // when it began to wait
 	m.cache.catchUp()
 	for {
-		now := m.cache.now() // after what the store told, if it was asked
-		e := s.known.Load()
+		now := m.cache.now() // after catchUp, which may have set the clock
+		e := s.entry.Load()
 		v := m.judge(s, e, now)
 		if err := ctx.Err(); err != nil && v.due && !v.usable {
 			return Result[T]{}, m.interrupted(err)
@@ -222,15 +226,14 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			return Result[T]{}, m.unavailable(e, refused, now)
 		}
 		if !s.join(f) {
-			// It has ended without a value, as nobody waited for one, and the
-			// slot was forgotten.
+			// The flight gave up since nobody waited, and the slot was dropped.
 			s = m.slot(s.p)
 			m.remember(s.key, s)
 			continue
 		}
-		news := f.known
+		news := f.first
 		if waited == f {
-			news = f.done // what it knew at first was forbidden since
+			news = f.done // its first value was invalidated since
 		}
 		if waited == nil {
 			since = now
@@ -247,93 +250,20 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 	}
 }
 
-// interrupted is the error of a caller whose context has ended.
+// interrupted returns the error for a caller whose context has ended with err.
 func (m *memo) interrupted(err error) error {
-	return fmt.Errorf("memo %s: wait for its first value: %w", m.about.Name, err)
+	return fmt.Errorf("memo %s: wait for its first value: %w", m.spec.Name, err)
 }
 
-// A verdict is what may be done with an entry at a time.
-type verdict struct {
-	usable bool      // it may be shown
-	fresh  bool      // and is the newest there can be
-	soft   bool      // it was invalidated, softly
-	due    bool      // a refresh is to be tried
-	next   time.Time // else when it is
-}
-
-// softFloor is how often an invalidation that is soft makes a key refresh at
-// most, in the whole fleet: many writes must not make a producer run all the
-// time.
-const softFloor = time.Second
-
-// judge is the one place that decides about freshness.
-func (m *Memo[P, T]) judge(s *slot[P, T], e *entry[T], now time.Time) verdict {
-	if e == nil {
-		return verdict{due: true}
-	}
-	hard := m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Hard)
-	v := verdict{soft: m.cache.generations.invalidated(e.generation, m.scopes, s.scope, Soft)}
-	v.usable = e.has && !hard && now.Before(e.hardUntil)
-	settled := v.usable && !e.early(now) && now.Before(e.softUntil)
-	v.fresh = settled && !v.soft && e.reason == ""
-	switch {
-	case settled && !v.soft:
-		v.next = e.softUntil
-	case settled && now.Sub(e.computedAt).Abs() < softFloor:
-		v.next = e.computedAt.Add(softFloor)
-	}
-	if e.backsOff(now) && v.next.Before(e.retryAt) {
-		v.next = e.retryAt
-	}
-	v.due = !now.Before(v.next)
-	return v
-}
-
-// touched reports whether anything has invalidated the entry. The answer is
-// remembered until there is another invalidation, of whatever scope, so that a
-// hit between two of them costs a comparison.
-func (m *Memo[P, T]) touched(s *slot[P, T], e *entry[T]) bool {
-	g := &m.cache.generations
-	if e.generation >= g.newest.Load() {
-		return false
-	}
-	changes := g.changes.Load() // before the marks are read
-	if c := s.clear.Load(); c != nil && c.entry == e && c.changes == changes {
-		return false
-	}
-	if g.invalidated(e.generation, m.scopes, s.scope, Soft) || g.invalidated(e.generation, m.scopes, s.scope, Hard) {
-		return true
-	}
-	s.clear.Store(&clearance[T]{e, changes})
-	return false
-}
-
-// read is what a reader is given of a usable entry.
-func (m *Memo[P, T]) read(e *entry[T], v verdict, now time.Time) Result[T] {
-	switch {
-	case v.fresh:
-		return e.fresh
-	case e.reason != "":
-		next := v.next
-		if !v.soft && next.Before(e.softUntil) {
-			next = e.softUntil
-		}
-		return e.result(Degraded, next)
-	case !v.due:
-		return e.result(Stale, v.next)
-	default:
-		return e.result(Stale, WindowAt(now, m.policy.Window).Start)
-	}
-}
-
-// unavailable is the error where there is no value and no flight to wait for.
+// unavailable returns the error for a reader when there is no value and no flight
+// to wait for. Refused is why none was started.
 func (m *Memo[P, T]) unavailable(e *entry[T], refused error, now time.Time) error {
 	switch {
 	case errors.Is(refused, errCrowded):
-		return &UnavailableError{Memo: m.about.Name, Reason: reasonCrowded, RetryAt: now.Add(firstRetry), Err: refused}
+		return &UnavailableError{Memo: m.spec.Name, Reason: reasonCrowded, RetryAt: now.Add(firstRetry), Err: refused}
 	case e != nil && e.reason != "":
-		return &UnavailableError{Memo: m.about.Name, Reason: e.reason, RetryAt: e.retryAt, Err: e.err}
+		return &UnavailableError{Memo: m.spec.Name, Reason: e.reason, RetryAt: e.retryAt, Err: e.err}
 	default:
-		return &UnavailableError{Memo: m.about.Name, Reason: reasonFailed, Err: refused}
+		return &UnavailableError{Memo: m.spec.Name, Reason: reasonFailed, Err: refused}
 	}
 }

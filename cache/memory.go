@@ -10,16 +10,16 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// Memory is the store of a process on its own, and what a fleet's process
-// falls back on. It keeps 32 MiB of blobs at most.
+// A Memory is the store of a process without a fleet. It keeps 32 MiB of blobs at
+// most. Its methods return no errors.
 type Memory struct {
-	blobs *otter.Cache[string, held]
+	blobs *otter.Cache[string, held] // safe for concurrent use; changed under mu
 
-	mu        sync.Mutex
+	mu        sync.Mutex // guards what follows
 	locks     map[string]lease
 	marks     marks
-	top       int64           // the newest generation
-	once      map[string]made // by name
+	newest    int64                // the highest generation
+	once      map[string]onceEvent // by name
 	listeners map[*listener]struct{}
 }
 
@@ -33,13 +33,13 @@ type lease struct {
 	until time.Time
 }
 
-// made is an invalidation that is not to be made again until it expires.
-type made struct {
+// A onceEvent is the invalidation of an event that is not repeated until then.
+type onceEvent struct {
 	generation int64
 	until      time.Time
 }
 
-type listener struct{ hear func(Message) }
+type listener struct{ handle func(Message) }
 
 const memoryBlobs = 32 << 20
 
@@ -52,7 +52,7 @@ func NewMemory() *Memory {
 		}),
 		locks:     map[string]lease{},
 		marks:     map[mark]int64{},
-		once:      map[string]made{},
+		once:      map[string]onceEvent{},
 		listeners: map[*listener]struct{}{},
 	}
 }
@@ -77,10 +77,11 @@ func (m *Memory) Publish(_ context.Context, p Publication) (bool, error) {
 	if !m.replace(p, now) {
 		return false, nil
 	}
-	m.tell(Message{Ready: p.Key})
+	m.notify(Message{Ready: p.Key})
 	return true, nil
 }
 
+// replace stores a blob unless the present one is newer. The caller holds mu.
 func (m *Memory) replace(p Publication, now time.Time) bool {
 	if h, ok := m.blobs.GetIfPresent(p.Key); ok && now.Before(h.until) && h.newer(p) {
 		return false
@@ -89,7 +90,7 @@ func (m *Memory) replace(p Publication, now time.Time) bool {
 	return true
 }
 
-// newer reports whether what is held must not be replaced.
+// newer reports whether p must not replace what is held.
 func (h held) newer(p Publication) bool {
 	order := cmp.Or(cmp.Compare(h.Window, p.Window), cmp.Compare(h.Generation, p.Generation), cmp.Compare(h.ReadAt, p.ReadAt))
 	return order > 0 || order == 0 && p.Owner == ""
@@ -130,39 +131,39 @@ func (m *Memory) Unlock(_ context.Context, key, owner string) error {
 }
 
 // Invalidate implements [Store].
-func (m *Memory) Invalidate(_ context.Context, how Strength, scopes []string, above int64, once string) (int64, bool, error) {
+func (m *Memory) Invalidate(_ context.Context, mode Mode, scopes []string, above int64, once string) (int64, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	if before, ok := m.once[once]; ok && now.Before(before.until) {
 		return before.generation, false, nil
 	}
-	// Generations follow the clock, so that they go on rising where a store
-	// has lost its data or another one takes over.
-	m.top = max(m.top+1, above+1, now.UnixMicro())
-	for _, i := range raised(how, scopes, m.top) {
+	// Generations follow the clock, so that they go on rising after a store has
+	// lost its data.
+	m.newest = max(m.newest+1, above+1, now.UnixMicro())
+	for _, i := range newInvalidations(mode, scopes, m.newest) {
 		m.marks.raise(i)
 	}
 	if once != "" {
 		if len(m.once) >= onceLimit {
-			maps.DeleteFunc(m.once, func(_ string, i made) bool { return !now.Before(i.until) })
+			maps.DeleteFunc(m.once, func(_ string, i onceEvent) bool { return !now.Before(i.until) })
 		}
 		if len(m.once) >= onceLimit {
-			clear(m.once) // to invalidate twice does no harm
+			clear(m.once) // invalidating twice does no harm
 		}
-		m.once[once] = made{m.top, now.Add(onceFor)}
+		m.once[once] = onceEvent{m.newest, now.Add(onceFor)}
 	}
-	return m.top, true, nil
+	return m.newest, true, nil
 }
 
-// onceLimit bounds the names of invalidations that are kept.
+// onceLimit bounds the number of events.
 const onceLimit = 10_000
 
 // Invalidations implements [Store].
 func (m *Memory) Invalidations(_ context.Context, above int64) ([]Invalidation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.top <= above {
+	if m.newest <= above {
 		return nil, nil
 	}
 	return m.marks.above(above), nil
@@ -174,15 +175,15 @@ func (m *Memory) Restore(_ context.Context, list []Invalidation) error {
 	defer m.mu.Unlock()
 	for _, i := range list {
 		m.marks.raise(i)
-		m.top = max(m.top, i.Generation)
+		m.newest = max(m.newest, i.Generation)
 	}
-	m.tell(Message{Invalidations: list})
+	m.notify(Message{Invalidations: list})
 	return nil
 }
 
 // Listen implements [Store].
-func (m *Memory) Listen(hear func(Message)) (stop func()) {
-	l := &listener{hear}
+func (m *Memory) Listen(handle func(Message)) (stop func()) {
+	l := &listener{handle}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.listeners[l] = struct{}{}
@@ -193,18 +194,18 @@ func (m *Memory) Listen(hear func(Message)) (stop func()) {
 	}
 }
 
-// Tell implements [Store].
-func (m *Memory) Tell(_ context.Context, list []Invalidation) error {
+// Notify implements [Store].
+func (m *Memory) Notify(_ context.Context, list []Invalidation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tell(Message{Invalidations: list})
+	m.notify(Message{Invalidations: list})
 	return nil
 }
 
-// tell calls the listeners.
-func (m *Memory) tell(message Message) {
+// notify calls the listeners. The caller holds mu.
+func (m *Memory) notify(message Message) {
 	for l := range m.listeners {
-		l.hear(message)
+		l.handle(message)
 	}
 }
 
@@ -216,7 +217,7 @@ func (m *Memory) Stats(context.Context) SharedStats {
 	return SharedStats{SharedHealth: SharedHealth{Kind: "memory"}}
 }
 
-// Outage implements [Inspector]: there is none.
+// Outage implements [Inspector]. There is never one.
 func (m *Memory) Outage() (now *Outage, count uint64) { return nil, 0 }
 
 // Direct implements [Inspector].

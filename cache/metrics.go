@@ -3,67 +3,13 @@ package cache
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
 )
 
-// stats is what a memo counts, since its start.
-type stats struct {
-	fresh     atomic.Uint64 // served fresh from the process level
-	shared    atomic.Uint64 // served from the shared level after a look
-	stale     atomic.Uint64 // served stale or degraded
-	misses    atomic.Uint64 // served after a producer's run
-	errors    atomic.Uint64 // not served
-	refreshes struct {
-		done, failed, lost, paused atomic.Uint64 // by the producer
-		found, left                atomic.Uint64 // by another process
-		crowded                    atomic.Uint64 // refused, with too many of the memo under way
-	}
-	producer, store timer
-	lockWait        prometheus.Observer
-
-	recent recent
-	mu     sync.Mutex
-	base   counts // operators count from here
-}
-
-// A timer takes durations for Prometheus and for operators.
-type timer struct {
-	histogram prometheus.Observer
-	latencies
-}
-
-// Observe takes a duration in seconds.
-func (t *timer) Observe(seconds float64) {
-	t.histogram.Observe(seconds)
-	t.record(time.Duration(seconds * float64(time.Second)))
-}
-
-// count counts a served reader, who may have waited, and then for a producer.
-func (s *stats) count(v verdict, waited, missed bool) {
-	switch {
-	case missed:
-		s.misses.Add(1)
-	case !v.fresh:
-		s.stale.Add(1)
-	case waited:
-		s.shared.Add(1)
-	default:
-		s.fresh.Add(1)
-	}
-}
-
-func (s *stats) bind(m *metrics, memo string) {
-	s.producer.histogram = m.producer.WithLabelValues(memo)
-	s.store.histogram = m.store.WithLabelValues(memo)
-	s.lockWait = m.lockWait.WithLabelValues(memo)
-}
-
-// metrics shows what the cache counts to Prometheus, by memo name only.
+// metrics exports the cache's counters to Prometheus, labelled by memo name only.
 type metrics struct {
 	cache      *Cache
 	registerer prometheus.Registerer
@@ -75,7 +21,7 @@ type metrics struct {
 	hits, misses, stale, errors, refreshes         *prometheus.Desc
 	ratio, circuit, degraded, flights              *prometheus.Desc
 	offset, bytes                                  *prometheus.Desc
-	producersRunning, producersLimit, aheads       *prometheus.Desc
+	producersRunning, producersLimit, background   *prometheus.Desc
 	up, outages                                    *prometheus.Desc
 	redisUsed, redisMax, redisPing                 *prometheus.Desc
 	redisConnections, redisIdle, redisPoolTimeouts *prometheus.Desc
@@ -116,7 +62,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 	m.flights = desc("flights", "Refreshes for readers that are under way or wait for their turn.", "memo")
 	m.producersRunning = desc("producers_running", "Producers that run.")
 	m.producersLimit = desc("producers_limit", "Producers that may run at the same time.")
-	m.aheads = desc("refreshes_ahead", "Refreshes ahead of readers that are under way.")
+	m.background = desc("refreshes_ahead", "Refreshes ahead of readers that are under way.")
 	m.offset = desc("clock_offset_seconds", "The fleet's clock minus this machine's.")
 	m.bytes = desc("process_level_bytes", "Weight of the values at the process level.")
 	m.up = desc("store_up", "0 while the process goes on without the shared level, else 1.")
@@ -145,16 +91,15 @@ func (m *metrics) unregister() {
 	}
 }
 
-// storeError counts a call of the store that failed. The operation is one of
-// storeOperations. Where the breaker was open there was no call.
+// storeError counts a call of the store that failed. Op is one of storeOperations.
+// ErrUnavailable itself is not counted: the breaker was open and there was no call.
 func (m *metrics) storeError(op string, err error) {
 	if err != nil && err != ErrUnavailable && !errors.Is(err, context.Canceled) {
 		m.storeErrors.WithLabelValues(op).Inc()
 	}
 }
 
-// sampleRedis remembers what Redis reports, so that a scrape need not wait for
-// it.
+// sampleRedis keeps what Redis reports, so that a scrape does not wait for it.
 func (m *metrics) sampleRedis() {
 	if m.registerer != nil {
 		m.redis.Store(m.cache.store.Stats(m.cache.ctx).Server)
@@ -168,7 +113,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It waits for nobody.
+// Collect implements prometheus.Collector. It does not wait for the store.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -181,7 +126,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.bytes, float64(c.level.WeightedSize()))
 	gauge(m.producersRunning, float64(len(c.producers)))
 	gauge(m.producersLimit, float64(cap(c.producers)))
-	gauge(m.aheads, float64(len(c.aheads)))
+	gauge(m.background, float64(len(c.background)))
 	up := 1.
 	outage, outages := c.store.Outage()
 	if outage != nil {
@@ -202,7 +147,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	for _, memo := range c.all() {
-		name, s := memo.about.Name, &memo.stats
+		name, s := memo.spec.Name, &memo.stats
 		count(m.hits, s.fresh.Load(), name, "process")
 		count(m.hits, s.shared.Load(), name, "shared")
 		count(m.misses, s.misses.Load(), name)
@@ -217,14 +162,15 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		if ratio, asked := s.recent.ratio(s.now(), counts{}); asked > 0 {
 			gauge(m.ratio, ratio, name)
 		}
-		gauge(m.circuit, openness(memo.circuit.State()), name)
+		gauge(m.circuit, circuitValue(memo.circuit.State()), name)
 		_, degraded := memo.degraded()
 		gauge(m.degraded, float64(degraded), name)
 		gauge(m.flights, float64(len(memo.flights)), name)
 	}
 }
 
-func openness(s gobreaker.State) float64 {
+// circuitValue returns the metric of a circuit.
+func circuitValue(s gobreaker.State) float64 {
 	switch s {
 	case gobreaker.StateOpen:
 		return 1

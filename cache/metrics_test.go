@@ -127,7 +127,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 			t.Error("Get() while the circuit is open gave a value")
 		}
 		time.Sleep(time.Second) // a softly invalidated key is refreshed this often at most
-		if err := c[0].Invalidate(t.Context(), cache.Soft, cache.OfMemo("item")); err != nil {
+		if err := c[0].Invalidate(t.Context(), cache.Soft, cache.Name("item")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, m[0], "a") // stale, and not tried again
@@ -218,16 +218,6 @@ func TestPrometheusReadsTheQueues(t *testing.T) {
 	})
 }
 
-// hungStore answers operators never, and readers as though it had nothing.
-type hungStore struct{ *cache.Memory }
-
-func (hungStore) Stats(ctx context.Context) cache.SharedStats {
-	<-ctx.Done()
-	return cache.SharedStats{}
-}
-
-func (hungStore) Load(context.Context, string) ([]byte, error) { return nil, errDown }
-
 func TestAScrapeDoesNotWaitForTheStoreAndCountsItsErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -251,4 +241,24 @@ func TestAScrapeDoesNotWaitForTheStoreAndCountsItsErrors(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// metric is the sum over a metric's labels.
+func metric(t *testing.T, g prometheus.Gatherer, name string) (sum float64) {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+		return sum
+	}
+	t.Errorf("there is no metric %s", name)
+	return 0
 }

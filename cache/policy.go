@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// A Policy is how long a memo's values serve.
+// A Policy is how long a memo's values are fresh and shown.
 type Policy struct {
 	Window  time.Duration // one computation serves this long
-	Soft    time.Duration // from the window's start, a value is fresh this long; Window if zero
-	Hard    time.Duration // and shown at all this long; 7 days if zero
+	Soft    time.Duration // a value is fresh this long after its window's start; Window if zero
+	Hard    time.Duration // a value is shown this long after its window's start; 7 days if zero
 	Timeout time.Duration // of one producer run; 15 s if zero
 }
 
 const (
 	defaultTimeout = 15 * time.Second
-	hygiene        = 7 * 24 * time.Hour
+	defaultHard    = 7 * 24 * time.Hour
 )
 
-// override returns p with the limits that o sets.
+// override returns p with the fields of o that are not zero.
 func (p Policy) override(o Policy) Policy {
 	set := func(limit *time.Duration, to time.Duration) {
 		if to != 0 {
@@ -36,9 +36,10 @@ func (p Policy) override(o Policy) Policy {
 	return p
 }
 
-// complete returns p with the defaults for what is zero.
+// complete returns p with defaults for zero fields. The error says what makes no
+// sense.
 func (p Policy) complete() (Policy, error) {
-	p = Policy{Soft: p.Window, Hard: hygiene, Timeout: defaultTimeout}.override(p)
+	p = Policy{Soft: p.Window, Hard: defaultHard, Timeout: defaultTimeout}.override(p)
 	switch {
 	case p.Window <= 0:
 		return p, fmt.Errorf("window %s is not positive", p.Window)
@@ -53,8 +54,8 @@ func (p Policy) complete() (Policy, error) {
 }
 
 // ParsePolicies reads policies by memo name, each with the limits to override:
-// "stats=window:10s,timeout:5s;economy.overview=window:60s". Whether there are
-// such memos is seen later, by [Cache.CheckPolicies].
+// "stats=window:10s,timeout:5s;economy.overview=window:60s". The error says what to
+// write. Unknown memos are reported by [Cache.CheckPolicies].
 func ParsePolicies(text string) (map[string]Policy, error) {
 	policies := map[string]Policy{}
 	for part := range strings.SplitSeq(text, ";") {
@@ -111,12 +112,12 @@ func parsePolicy(limits string) (Policy, error) {
 	return p, nil
 }
 
-// CheckPolicies says which overrides name no memo, or make no sense with the
-// limits that the memo has by itself. Ask it when all memos are declared.
+// CheckPolicies returns an error for each override that names no memo or makes no
+// sense with the memo's own limits. The caller must have declared all memos.
 func (c *Cache) CheckPolicies() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.misfits
+	err := c.policyErr
 	for _, name := range slices.Sorted(maps.Keys(c.overrides)) {
 		if c.memos[name] == nil {
 			err = errors.Join(err, fmt.Errorf("policy of %q: %w", name, &UnknownMemoError{name, slices.Sorted(maps.Keys(c.memos))}))
@@ -125,5 +126,27 @@ func (c *Cache) CheckPolicies() error {
 	return err
 }
 
-// Policy is the memo's policy in force.
+// Policy returns the memo's policy in force.
 func (m *memo) Policy() Policy { return m.policy }
+
+// A NamedPolicy is the policy in force for a memo.
+type NamedPolicy struct {
+	Memo    string   `json:"memo"`
+	Window  Seconds  `json:"windowSeconds" doc:"One computation serves this long."`
+	Soft    Seconds  `json:"softSeconds" doc:"A value is fresh this long, from the start of its window."`
+	Hard    Seconds  `json:"hardSeconds" doc:"A value is shown at all this long."`
+	Timeout Seconds  `json:"timeoutSeconds" doc:"Of one run of the producer."`
+	Tags    []string `json:"tags" nullable:"false"`
+}
+
+// Policies returns the policies in force, by name.
+func (c *Cache) Policies() []NamedPolicy {
+	list := []NamedPolicy{}
+	for _, m := range c.all() {
+		p := m.policy
+		list = append(list, NamedPolicy{
+			m.spec.Name, SecondsOf(p.Window), SecondsOf(p.Soft), SecondsOf(p.Hard), SecondsOf(p.Timeout), append([]string{}, m.spec.Tags...),
+		})
+	}
+	return list
+}

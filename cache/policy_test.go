@@ -3,6 +3,7 @@ package cache_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,5 +102,25 @@ func FuzzParsePolicies(f *testing.F) {
 				t.Errorf("ParsePolicies(%q) = %v, %v", text, policies, err)
 			}
 		}
+	})
+}
+
+func TestPoliciesAreOverriddenByNameAndListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		c := open(t, cache.Deps{Policies: map[string]cache.Policy{"number": {Window: time.Minute, Soft: 2 * time.Minute, Timeout: time.Second}}})
+		m := s.memo(c)
+		want := []cache.NamedPolicy{{
+			Memo: "number", Tags: []string{"ledger"}, Window: 60, Soft: 120, Hard: 7 * 24 * 3600, Timeout: 1,
+		}}
+		if d := cmp.Diff(want, c.Policies()); d != "" {
+			t.Error(d)
+		}
+		get(t, m, One{})
+		time.Sleep(119 * time.Second)
+		wantResult(t, get(t, m, One{}), 1, cache.Fresh, "within the soft limit")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "past it")
 	})
 }

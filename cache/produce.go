@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	circuitFails = 5 // in a row
+	circuitFails = 5 // failures in a row that open a circuit
 	circuitOpen  = 30 * time.Second
 	firstRetry   = time.Second
-	stuckLimit   = 4 // runs of a memo that were given up and have not returned
-	grace        = 100 * time.Millisecond
+	stuckLimit   = 4                      // runs of a memo that were given up and have not returned
+	grace        = 100 * time.Millisecond // for a producer to return after its deadline
 )
 
 var errPanic = errors.New("producer panicked")
 
-// newCircuit returns a memo's circuit: open after a few failures in a row, of
-// whatever keys, so that many keys do not hammer what is down.
+// newCircuit returns a memo's circuit breaker. It counts the failures of all keys
+// together, so that a memo of many keys does not hammer a database that is down.
 func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:     circuitOpen,
@@ -30,29 +30,29 @@ func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
 				m.reopens.Store(int64(time.Since(m.cache.began) + circuitOpen))
-				m.cache.log.Error("cache: circuit opened", "memo", m.about.Name, "for", circuitOpen)
+				m.cache.log.Error("cache: circuit opened", "memo", m.spec.Name, "for", circuitOpen)
 			}
 		},
 	})
 }
 
-// abandoned says whether a run ended for a reason that is not the producer's.
+// abandoned reports whether a run ended for a reason that is not the producer's.
 func abandoned(err error) bool { return errors.Is(err, errClosed) || errors.Is(err, errLockLost) }
 
-// compute runs the producer for the present window and returns what is known
-// then: the new value with its JSON, or the old one with the failure written on
-// it. It returns nil where nothing new is known.
+// compute runs the producer for the present window. It returns the new entry and
+// its value's JSON; after a failure the old entry with the failure added, and no
+// JSON; nil when the circuit is open or the run was abandoned.
 func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*entry[T], []byte) {
 	c := m.cache
 	done, err := m.circuit.Allow()
 	if err != nil {
-		// For this process only: the others have their own circuits.
-		s.learn(m.paused(s.known.Load()))
+		// Not published: each process has its own circuits.
+		s.update(m.paused(s.entry.Load()))
 		m.stats.refreshes.paused.Add(1)
 		return nil, nil
 	}
-	// What is invalidated from here on is invalidated for this run's value.
-	if err := c.hear(ctx, false); err != nil {
+	// Any invalidation after this one concerns this run's value.
+	if err := c.pollInvalidations(ctx, false); err != nil {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
 	e := entry[T]{has: true, window: WindowAt(c.now(), m.policy.Window), generation: c.generations.newest.Load()}
@@ -78,8 +78,8 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	}
 	if err != nil {
 		m.stats.refreshes.failed.Add(1)
-		failed := m.failed(s.known.Load(), err)
-		c.log.Error("cache: producer failed", "memo", m.about.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
+		failed := m.failed(s.entry.Load(), err)
+		c.log.Error("cache: producer failed", "memo", m.spec.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
 		return failed, nil
 	}
 	m.stats.refreshes.done.Add(1)
@@ -91,9 +91,9 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	return e.sealed(), value
 }
 
-// run calls the producer under its deadline. A producer that does not heed it
-// is given up: it costs a goroutine until it returns, of which a memo may have
-// few.
+// run calls the producer under its deadline. A producer that ignores the deadline
+// is given up. It keeps a goroutine until it returns, and after stuckLimit of
+// those run returns errStuck at once.
 func (m *Memo[P, T]) run(ctx context.Context, w Window, p P) (T, error) {
 	type outcome struct {
 		value T
@@ -131,13 +131,14 @@ func (m *Memo[P, T]) run(ctx context.Context, w Window, p P) (T, error) {
 	return zero, context.Cause(ctx)
 }
 
+// call calls the producer, and returns a panic as an error.
 func (m *Memo[P, T]) call(ctx context.Context, w Window, p P) (value T, err error) {
 	defer recovered(&err)
 	return m.produce(ctx, w, p)
 }
 
-// failed is the entry after a failure: the last known good, to be replaced at
-// the next attempt.
+// failed returns the entry after a failure: the last known good value, with the
+// reason and the time of the next attempt.
 func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 	e := copied(known)
 	now := m.cache.now()
@@ -163,20 +164,21 @@ func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 	return e.sealed()
 }
 
-// extension is how long a failure puts off the next attempt of a reader.
+// extension returns by how much a failure extends the soft limit.
 func extension(p Policy) time.Duration { return min(p.Soft/2, circuitOpen) }
 
-// paused is the entry while the memo's circuit is open.
+// paused returns the entry while the memo's circuit is open.
 func (m *Memo[P, T]) paused(known *entry[T]) *entry[T] {
 	e := copied(known)
 	left := time.Duration(m.reopens.Load()) - time.Since(m.cache.began)
-	e.retryAt = m.cache.now().Add(max(left, firstRetry)) // at least, as it is being tried then
+	e.retryAt = m.cache.now().Add(max(left, firstRetry)) // left is 0 while the circuit is half open
 	if e.reason == "" {
 		e.reason = reasonPaused
 	}
 	return e.sealed()
 }
 
+// copied returns a copy of an entry, the zero entry for nil.
 func copied[T any](known *entry[T]) entry[T] {
 	if known == nil {
 		return entry[T]{}
@@ -184,8 +186,8 @@ func copied[T any](known *entry[T]) entry[T] {
 	return *known
 }
 
-// backoff is how long the fleet waits after so many failures in a row: one
-// second, twice that each time, and as long as a circuit from the fifth on.
+// backoff returns how long the fleet waits after a number of failures in a row:
+// one second, doubled each time, and circuitOpen from circuitFails on.
 func backoff(failures int) time.Duration {
 	if failures >= circuitFails {
 		return circuitOpen

@@ -2,53 +2,16 @@ package cache_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"exchequer/cache"
 	"exchequer/internal/testkit"
 )
 
 // The tests here run in real time, on a real server.
-
-const short = 2 * time.Second // a window
-
-// process is one of a fleet on a Redis server.
-func process(t *testing.T, addr string, s *source) (*cache.Cache, *remote, *cache.Memo[One, int]) {
-	t.Helper()
-	store := newRemote(redis.UniversalOptions{Addrs: []string{addr}}, space)
-	t.Cleanup(func() { store.Close() })
-	c := open(t, cache.Deps{Store: store, Space: space})
-	return c, store, numberOf(c, s)
-}
-
-func numberOf(c *cache.Cache, s *source) *cache.Memo[One, int] {
-	return cache.NewMemo(c, cache.Spec{Name: "number", Window: short, Tags: []string{"ledger"}},
-		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
-}
-
-// eventually waits for what is to become true.
-func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Errorf("not within %v: %s", within, what)
-			return
-		}
-	}
-}
-
-// start sleeps until just after a boundary, so that a test has a window's time.
-func start() {
-	time.Sleep(time.Until(cache.WindowAt(time.Now(), short).End) + 20*time.Millisecond)
-}
 
 func TestOnRedisAColdFleetRunsOneProducer(t *testing.T) {
 	server := testkit.Redis(t)
@@ -115,7 +78,7 @@ func TestOnRedisInvalidationsReachOtherProcessesAtOnce(t *testing.T) {
 	get(t, m, One{})
 	first := get(t, n, One{}).Value
 	time.Sleep(100 * time.Millisecond) // until it listens
-	if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+	if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, 5*time.Second, "the other process shows a new value", func() bool { return get(t, n, One{}).Value > first })
@@ -164,121 +127,70 @@ func TestWhatWasComputedInAnOutageIsGivenBack(t *testing.T) {
 	}
 }
 
-func TestAProcessWhoseClockIsOffFollowsTheServers(t *testing.T) {
-	// The other side is skewed instead: a store whose clock is 20 s ahead.
-	store := ahead{cache.NewMemory(), 20 * time.Second}
-	var s source
-	m := s.memo(open(t, cache.Deps{Store: store}))
-	r := get(t, m, One{})
-	if want := cache.WindowAt(time.Now().Add(20*time.Second), window).Start; !r.AsOf.Equal(want) {
-		t.Errorf("as of %v, want the window of the fleet's clock, %v", r.AsOf, want)
+func TestTenantsOnOneRedisDoNotSeeEachOther(t *testing.T) {
+	server := sharedServer()
+	server.Do("FLUSHALL")
+	of := func(tenant string) (*remote, *cache.Cache, *cache.Memo[One, int], *source) {
+		store := newRemote(optionsOf(t, server.URL()), tenant)
+		t.Cleanup(func() { store.Close() })
+		c := open(t, cache.Deps{Store: store, Space: tenant})
+		s := new(source)
+		return store, c, cache.NewMemo(c, cache.Spec{Name: "number", Window: time.Hour, Tags: []string{"ledger"}},
+			func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) }), s
 	}
-}
+	northStore, north, n, atNorth := of("north")
+	southStore, _, m, atSouth := of("south")
+	heard := make(chan cache.Message, 100)
+	defer southStore.Listen(func(m cache.Message) {
+		if !m.Connected {
+			heard <- m
+		}
+	})()
+	time.Sleep(200 * time.Millisecond)
+	atNorth.runs.Store(100)
+	wantResult(t, get(t, n, One{}), 101, cache.Fresh, "north")
+	wantResult(t, get(t, m, One{}), 1, cache.Fresh, "south")
+	<-heard // that its own value is ready
 
-type ahead struct {
-	*cache.Memory
-	by time.Duration
-}
-
-func (a ahead) Now(context.Context) (time.Time, error) { return time.Now().Add(a.by), nil }
-
-func TestAStoreKeepsItsLocks(t *testing.T) {
-	for name, store := range stores(t) {
-		t.Run(name, func(t *testing.T) {
-			ctx, key := t.Context(), "exchequer:{t:m}:s:lock-test"
-			check := func(what string, got bool, err error, want bool) {
-				t.Helper()
-				if got != want || err != nil {
-					t.Errorf("%s = %v, %v, want %v", what, got, err, want)
-				}
-			}
-			ok, err := store.Lock(ctx, key, "a", 300*time.Millisecond)
-			check("lock a", ok, err, true)
-			ok, err = store.Lock(ctx, key, "b", time.Minute)
-			check("lock b beside a", ok, err, false)
-			ok, err = store.Extend(ctx, key, "b", time.Minute)
-			check("extend b beside a", ok, err, false)
-			if err := store.Unlock(ctx, key, "b"); err != nil {
-				t.Error(err)
-			}
-			ok, err = store.Extend(ctx, key, "a", 300*time.Millisecond)
-			check("extend a", ok, err, true)
-			time.Sleep(350 * time.Millisecond)
-			ok, err = store.Extend(ctx, key, "a", time.Minute)
-			check("extend a that has run out", ok, err, false)
-			ok, err = store.Lock(ctx, key, "b", time.Minute)
-			check("lock b after a's lease", ok, err, true)
-			ok, err = store.Extend(ctx, key, "a", time.Minute)
-			check("extend a that was replaced", ok, err, false)
-			if err := errors.Join(store.Unlock(ctx, key, "a"), store.Unlock(ctx, key, "b")); err != nil {
-				t.Error(err)
-			}
-			ok, err = store.Lock(ctx, key, "c", time.Minute)
-			check("lock c after b's release", ok, err, true)
-			if r, ok := store.(*remote); ok && r.Err() != nil {
-				t.Errorf("Redis was left aside: %v", r.Err())
-			}
-		})
+	before, err := southStore.Invalidations(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
+	for _, scope := range []cache.Scope{cache.Tag("ledger"), cache.Name("number"), cache.Key("number", ""), cache.Tenant()} {
+		if err := north.Invalidate(t.Context(), cache.Hard, scope); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// More than are kept apart: the older ones forbid all of this tenant's.
+	var many []string
+	for i := range 5000 {
+		many = append(many, "key:north:number:"+time.Duration(i).String())
+	}
+	for i := range 3 {
+		for j := range many {
+			many[j] += string(rune('a' + i))
+		}
+		if _, _, err := northStore.Invalidate(t.Context(), cache.Hard, many, 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, 10*time.Second, "north has a new value", func() bool { return get(t, n, One{}).Value > 101 })
+	time.Sleep(1500 * time.Millisecond) // past a poll
+	wantResult(t, get(t, m, One{}), 1, cache.Fresh, "south after north's invalidations")
+	atSouth.wantRuns(t, 1, "for south")
+	after, err := southStore.Invalidations(t.Context(), 0)
+	if err != nil || len(after) != len(before) {
+		t.Errorf("south finds %d invalidations, %v, want the %d from before", len(after), err, len(before))
+	}
+	if len(heard) > 0 {
+		t.Errorf("south heard %v", <-heard)
+	}
 
-func TestAStoreTellsInvalidations(t *testing.T) {
-	for name, store := range stores(t) {
-		t.Run(name, func(t *testing.T) {
-			ctx := t.Context()
-			heard := make(chan cache.Message, 10)
-			stop := store.Listen(func(m cache.Message) {
-				if !m.Connected {
-					heard <- m
-				}
-			})
-			defer stop()
-			time.Sleep(100 * time.Millisecond)
-			invalidate := func(how cache.Strength, scopes ...string) int64 {
-				t.Helper()
-				generation, raised, err := store.Invalidate(ctx, how, scopes, 0, "")
-				if err != nil || !raised {
-					t.Fatalf("Invalidate(%v) = %d, %v, %v", scopes, generation, raised, err)
-				}
-				var list []cache.Invalidation
-				for _, scope := range scopes {
-					list = append(list, cache.Invalidation{Scope: scope, How: how, Generation: generation})
-				}
-				if err := store.Tell(ctx, list); err != nil {
-					t.Fatal(err)
-				}
-				return generation
-			}
-			first := invalidate(cache.Soft, "tag:t:a")
-			second := invalidate(cache.Hard, "tag:t:a", "tag:t:b")
-			if second <= first {
-				t.Fatalf("generations %d, then %d", first, second)
-			}
-			list, err := store.Invalidations(ctx, first)
-			list = slices.DeleteFunc(list, func(i cache.Invalidation) bool { return i.Generation <= first })
-			if err != nil || len(list) != 2 || list[0].Generation != second || list[0].How != cache.Hard {
-				t.Errorf("Invalidations(above %d) = %v, %v, want the two of %d", first, list, err, second)
-			}
-			got := map[string]bool{} // a Cluster's nodes may pass the second on first
-			for range 2 {
-				select {
-				case m := <-heard:
-					got[fmt.Sprint(m)] = true
-				case <-time.After(10 * time.Second):
-					t.Fatalf("heard %v and no more", got)
-				}
-			}
-			for _, want := range []string{
-				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", How: cache.Soft, Generation: first}}}),
-				fmt.Sprint(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag:t:a", How: cache.Hard, Generation: second}, {Scope: "tag:t:b", How: cache.Hard, Generation: second}}}),
-			} {
-				if !got[want] {
-					t.Errorf("heard %v, want %s", got, want)
-				}
-			}
-			if r, ok := store.(*remote); ok && r.Err() != nil {
-				t.Errorf("Redis was left aside: %v", r.Err())
-			}
-		})
+	if err := north.Invalidate(t.Context(), cache.Hard, cache.All()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "everything is every tenant's", func() bool { return get(t, m, One{}).Value == 2 })
+	if err := northStore.Err(); err != nil {
+		t.Errorf("left aside: %v", err)
 	}
 }

@@ -2,37 +2,35 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
 )
 
 const (
-	leaseFor    = 4 * time.Second // of a lock: a holder that dies is replaced this soon
-	leaseEvery  = time.Second     // a holder that lives extends it
-	margin      = 2 * time.Second // on top of a producer's timeout
-	pollAtLeast = 100 * time.Millisecond
-	storeBound  = 2 * time.Second // for what must reach the store though the run was cancelled
+	margin     = 2 * time.Second        // added to a producer's timeout to wait for another process
+	minPoll    = 100 * time.Millisecond // between two looks at the store for another process's run
+	storeBound = 2 * time.Second        // of a call that has to be made though the run was cancelled
 )
 
-// refresh starts a flight unless one is under way, and returns it. It returns
-// nil when there is nothing to wait for: another process computes and there is
-// something to show meanwhile, or, with an error, the cache is closed or too
-// many keys of the memo are being refreshed.
+// refresh starts a flight for a slot, or returns the one under way. It returns
+// nil without an error when there is a value and another process computes the
+// next one. The error is errClosed, or errCrowded when too many keys of the memo
+// are being refreshed.
 func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) (*flight, error) {
 	return m.refreshWithin(m.flights, s, v, began)
 }
 
-// refreshWithin is refresh under another bound, or under none if that is nil.
+// refreshWithin is refresh with another bound for the number of flights, nil for
+// none.
 func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began time.Time) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
-		s.flight.met = true
+		s.flight.requested = true
 		return s.flight, nil
 	}
-	if v.usable && m.cache.now().Before(s.others) {
+	if v.usable && m.cache.now().Before(s.deferUntil) {
 		return nil, nil
 	}
 	if !bound.tryEnter() {
@@ -53,31 +51,32 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 	return f, nil
 }
 
-// refreshAt starts a refresh later, once, for a reader who came while it was
-// too early for one: when that reader comes again, the value is to be there.
+// refreshAt starts a refresh at a time, unless that is scheduled already. A reader
+// that came too early for a refresh finds the new value when it comes again.
 func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
-	if !s.planned.CompareAndSwap(false, true) {
+	if !s.scheduled.CompareAndSwap(false, true) {
 		return
 	}
 	m.cache.after(m.cache.until(at), func() {
-		s.planned.Store(false)
+		s.scheduled.Store(false)
 		now := m.cache.now()
-		switch v := m.judge(s, s.known.Load(), now); {
+		switch v := m.judge(s, s.entry.Load(), now); {
 		case v.due:
 			m.refresh(s, v, now)
 		case v.soft && v.usable:
-			m.refreshAt(s, v.next) // another process has computed, and there was a write since
+			m.refreshAt(s, v.next) // another process has computed, and a write followed
 		}
 	})
 }
 
+// land ends a flight, and starts what came up meanwhile.
 func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 	s.mu.Lock()
 	if s.flight == f {
 		s.flight = nil
 	}
-	news := f.left && len(s.ready) > 0 // that came since it looked, while it was under way
-	met := f.met
+	news := f.yielded && len(s.news) > 0 // the message came before the flight had ended
+	met := f.requested
 	s.mu.Unlock()
 	f.show()
 	close(f.done)
@@ -85,25 +84,26 @@ func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 		s.wake()
 	}
 	if met {
-		// Who asked may have been shown what was invalidated since the run began.
-		if v := m.judge(s, s.known.Load(), m.cache.now()); v.soft && v.usable {
+		// Its reader may have got a value that was invalidated since the run began.
+		if v := m.judge(s, s.entry.Load(), m.cache.now()); v.soft && v.usable {
 			m.refreshAt(s, v.next)
 		}
 	}
 }
 
-// fly brings a slot up to date: by the shared level if that knows better, else
-// by the producer, if this process gets to be the one that runs it.
+// fly brings a slot up to date: from the shared level if that has a newer value,
+// else by the producer if this process gets the lock, else by waiting for the
+// process that has it.
 func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	c := m.cache
-	var patience time.Time // ends some time after another process was first seen to compute
+	var waitUntil time.Time // for another process; set when one is first seen to compute
 	for {
 		select {
-		case <-s.ready: // what it tells of is seen now
+		case <-s.news: // read now
 		default:
 		}
-		m.look(s)
-		v := m.judge(s, s.known.Load(), c.now())
+		m.loadShared(s)
+		v := m.judge(s, s.entry.Load(), c.now())
 		if v.usable {
 			f.show()
 		}
@@ -112,7 +112,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 			return
 		}
 		if m.circuit.State() == gobreaker.StateOpen {
-			s.learn(m.paused(s.known.Load()))
+			s.update(m.paused(s.entry.Load()))
 			m.stats.refreshes.paused.Add(1)
 			return
 		}
@@ -121,34 +121,34 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		}
 		select {
 		case m.places <- struct{}{}:
-		case <-s.ready:
-			continue // another process was faster
+		case <-s.news:
+			continue // another process has published
 		case <-f.deserted:
 			continue
-		case <-c.tasks.leaving:
+		case <-c.tasks.closing:
 			return
 		}
 		if !v.usable && s.giveUp(f) {
 			m.places.leave()
-			return // nobody was left when its turn came
+			return // the last reader left while it waited for a place
 		}
 		over := m.compete(s, f)
 		m.places.leave()
 		if over {
 			return
 		}
-		if patience.IsZero() {
-			patience = c.now().Add(m.policy.Timeout + margin)
+		if waitUntil.IsZero() {
+			waitUntil = c.now().Add(m.policy.Timeout + margin)
 		}
 		switch {
 		case v.usable:
-			// Another process computes; its message wakes this slot. Should
-			// that be lost, a reader looks again a little later.
+			// Another process computes, and its message wakes this slot. If that
+			// is lost, a reader starts another flight after a short wait.
 			s.pause(c.now())
-			f.left = true
+			f.yielded = true
 			m.stats.refreshes.left.Add(1)
 			return
-		case !c.now().Before(patience):
+		case !c.now().Before(waitUntil):
 			m.computeAlone(s, f)
 			return
 		}
@@ -158,19 +158,19 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	}
 }
 
-// compete waits for one of the producers' places and tries to get the key's
-// lock. It returns true when the flight is over: the producer has run, or the
-// cache is closed.
+// compete waits for a producer's place, tries to take the key's lock, and runs the
+// producer if it has it, or if the store fails. It returns false when another
+// process has the lock, and true when the flight is over.
 func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 	c := m.cache
 	select {
 	case c.producers <- struct{}{}:
 		defer c.producers.leave()
-	case <-c.tasks.leaving:
+	case <-c.tasks.closing:
 		return true
 	}
-	if c.tasks.left() {
-		return true // a free place was as likely to be taken
+	if c.tasks.closed() {
+		return true // select chose the place though both were ready
 	}
 	owner := c.newOwner()
 	won, err := m.lock(s.key, owner)
@@ -181,70 +181,29 @@ func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 	return true
 }
 
-func (m *memo) lock(key, owner string) (bool, error) {
-	began := time.Now()
-	won, err := m.cache.store.Lock(m.cache.ctx, key, owner, leaseFor)
-	m.cache.metrics.storeError("lock", err)
-	m.stats.lockWait.Observe(time.Since(began).Seconds())
-	return won, err
-}
-
-// pause leaves another process to finish before the store is asked again.
+// pause keeps readers from starting flights for a moment, since another process
+// computes.
 func (s *slot[P, T]) pause(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.others = now.Add(jitter(2 * pollAtLeast))
+	s.deferUntil = now.Add(jitter(2 * minPoll))
 }
 
-// await waits for news of another process's run: its message, or the next poll.
+// await waits for the message of another process's run, or the time of the next
+// look at the store. It returns false when the cache is closed.
 func (m *Memo[P, T]) await(s *slot[P, T]) bool {
-	timer := time.NewTimer(jitter(2 * pollAtLeast))
+	timer := time.NewTimer(jitter(2 * minPoll))
 	defer timer.Stop()
 	began := time.Now()
 	defer func() { m.stats.lockWait.Observe(time.Since(began).Seconds()) }()
 	select {
-	case <-s.ready:
+	case <-s.news:
 		return true
 	case <-timer.C:
 		return true
-	case <-m.cache.tasks.leaving:
+	case <-m.cache.tasks.closing:
 		return false
 	}
-}
-
-// look takes over what the shared level knows, if that is newer.
-func (m *Memo[P, T]) look(s *slot[P, T]) {
-	if e := m.fetch(m.cache.ctx, s.key); e != nil {
-		s.learn(e)
-	}
-}
-
-// fetch returns what the shared level knows of a key, nil if nothing.
-func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
-	began := time.Now()
-	data, err := m.cache.store.Load(ctx, key)
-	m.cache.metrics.storeError("load", err)
-	m.stats.store.Observe(time.Since(began).Seconds())
-	if err != nil && !errors.Is(err, ErrKey) || err == nil && data == nil {
-		return nil
-	}
-	var b blob
-	if err == nil {
-		b, err = m.cache.codec.decode(data)
-	}
-	if err == nil {
-		b, err = b.within(m.policy, m.cache.now(), m.cache.generations.newest.Load())
-	}
-	if err == nil {
-		var e *entry[T]
-		if e, err = entryOf[T](b); err == nil {
-			return e
-		}
-	}
-	m.complain.Do(func() {
-		m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.about.Name, "key", key, "error", err)
-	})
-	return nil
 }
 
 // computeLocked runs the producer under the fleet's lock.
@@ -259,9 +218,9 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 			c.log.Debug("cache: lock left to expire", "key", s.key, "error", err)
 		}
 	}()
-	// Another process may have published between the look and the lock.
-	m.look(s)
-	if v := m.judge(s, s.known.Load(), c.now()); !v.due {
+	// Another process may have published before this one took the lock.
+	m.loadShared(s)
+	if v := m.judge(s, s.entry.Load(), c.now()); !v.due {
 		m.stats.refreshes.found.Add(1)
 		return
 	}
@@ -278,94 +237,36 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 		return
 	}
 	if !m.publish(s, e, value, owner) {
-		// Another process has the lock by now, and may know better.
-		m.look(s)
-		if known := s.known.Load(); e.follows(known, c.now()) {
-			m.complain.Do(func() {
-				c.log.Warn("cache: publication refused: the lock was lost, or the clock of a server is off", "memo", m.about.Name, "key", s.key)
+		// Another process has taken the lock, and may have published.
+		m.loadShared(s)
+		if known := s.entry.Load(); e.replaces(known, c.now()) {
+			m.warnings.Do(func() {
+				c.log.Warn("cache: publication refused: the lock was lost, or the clock of a server is off", "memo", m.spec.Name, "key", s.key)
 			})
 		}
 	}
-	s.learn(e)
-	// What is there may pretend to be newer, and would have the producer run again
-	// at once.
-	if known := s.known.Load(); known != e && m.judge(s, known, c.now()).due && m.judge(s, e, c.now()).fresh {
-		s.known.CompareAndSwap(known, e)
+	s.update(e)
+	// The old entry may claim to be newer, though it cannot be shown: kept, it
+	// would make the producer run again at once.
+	if known := s.entry.Load(); known != e && m.judge(s, known, c.now()).due && m.judge(s, e, c.now()).fresh {
+		s.entry.CompareAndSwap(known, e)
 	}
 }
 
-// computeAlone runs the producer without the lock, where waiting for the
-// fleet has taken too long. The result is for this process only.
+// computeAlone runs the producer without the lock, after too long a wait for
+// another process. The value is for this process only.
 func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
 	select {
 	case m.cache.alone <- struct{}{}:
-	case <-m.cache.tasks.leaving:
+	case <-m.cache.tasks.closing:
 		return
 	}
 	defer m.cache.alone.leave()
-	m.look(s)
-	if v := m.judge(s, s.known.Load(), m.cache.now()); !v.due {
+	m.loadShared(s)
+	if v := m.judge(s, s.entry.Load(), m.cache.now()); !v.due {
 		return
 	}
 	if e, _ := m.compute(m.cache.ctx, s, f); e != nil {
-		s.learn(e)
+		s.update(e)
 	}
-}
-
-// keepLock extends the lock until ctx ends, and calls lose when another
-// process has or may have taken it. A store that cannot be asked is not a loss.
-func (m *memo) keepLock(ctx context.Context, key, owner string, lose context.CancelCauseFunc) {
-	tick := time.NewTicker(leaseEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		mine, err := m.cache.store.Extend(ctx, key, owner, leaseFor)
-		m.cache.metrics.storeError("extend", err)
-		if err == nil && !mine {
-			lose(errLockLost)
-			return
-		}
-	}
-}
-
-// publication returns an entry, and its value's JSON if that is at hand, as the
-// fleet is to find it.
-func (m *Memo[P, T]) publication(s *slot[P, T], e *entry[T], value []byte, owner string) (Publication, error) {
-	p := Publication{Key: s.key, Owner: owner, Generation: e.generation}
-	b, err := e.blob(value)
-	if err != nil {
-		return p, err
-	}
-	if p.Blob, err = m.cache.codec.encode(b); err != nil {
-		return p, err
-	}
-	p.Keep = 10 * circuitOpen // long enough for the back-off to be remembered
-	if e.has {
-		p.Window, p.ReadAt, p.Keep = e.window.Start.UnixNano(), e.readAt().UnixNano(), e.hardUntil.Sub(m.cache.now())
-	}
-	return p, nil
-}
-
-// publish puts an entry where the fleet finds it, and returns false where the
-// fleet has another's instead.
-func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner string) bool {
-	c := m.cache
-	p, err := m.publication(s, e, value, owner)
-	if err != nil {
-		return true // it was written before
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
-	defer cancel()
-	began := time.Now()
-	done, err := c.store.Publish(ctx, p)
-	c.metrics.storeError("publish", err)
-	m.stats.store.Observe(time.Since(began).Seconds())
-	if err != nil && !errors.Is(err, ErrUnavailable) { // which is logged once
-		m.complain.Do(func() { c.log.Warn("cache: publish", "memo", m.about.Name, "key", s.key, "error", err) })
-	}
-	return done || err != nil
 }

@@ -5,16 +5,17 @@ import (
 	"errors"
 )
 
-// A Journal keeps hard invalidations where they outlive the shared level and
-// the processes, so that what was forbidden stays so.
+// A Journal keeps hard invalidations where they outlive the store and the
+// processes, so that no value returns that was forbidden. Its methods are safe
+// for concurrent use.
 type Journal interface {
-	// Record keeps invalidations.
+	// Record adds invalidations.
 	Record(ctx context.Context, list []Invalidation) error
-	// Recorded returns those that are kept.
+	// Recorded returns the invalidations that can still concern a value.
 	Recorded(ctx context.Context) ([]Invalidation, error)
 }
 
-// readJournal takes over what the journal has.
+// readJournal adds the journal's invalidations to those known here.
 func (c *Cache) readJournal() {
 	if c.journal == nil || !c.reading.TryLock() {
 		return
@@ -24,16 +25,16 @@ func (c *Cache) readJournal() {
 	defer cancel()
 	list, err := c.journal.Recorded(ctx)
 	if err != nil && c.ctx.Err() == nil {
-		c.complain.Do(func() {
+		c.warnings.Do(func() {
 			c.log.Warn("cache: hard invalidations of the past cannot be read", "error", err)
 		})
 	}
-	c.generations.learn(c.believed(list)...)
+	c.generations.update(c.plausible(list)...)
 }
 
-// restore gives the store what it may have lost: the invalidations that it
-// lacks, and the values that this process holds. It takes over what the store
-// has newer.
+// restore gives the store what it may have lost: invalidations that it lacks, and
+// the values that this process holds. Where the store has something newer, this
+// process adopts it. After an error the loop tries again.
 func (c *Cache) restore() {
 	if !c.restoring.TryLock() {
 		return
@@ -50,36 +51,38 @@ func (c *Cache) restore() {
 		err = found.(anySlot).restore()
 	}
 	if err != nil {
-		c.restoreDue.Store(true) // the loop comes back to it
+		c.restoreDue.Store(true)
 	}
 }
 
+// restoreInvalidations adopts the store's invalidations, and restores those that
+// it lacks.
 func (c *Cache) restoreInvalidations() error {
 	list, err := c.store.Invalidations(c.ctx, 0)
 	c.metrics.storeError("poll", err)
 	if err != nil && !errors.Is(err, ErrKey) {
 		return err
 	}
-	list = c.believed(list)
-	c.generations.learn(list...)
-	lacking := c.generations.lacking(list)
-	if len(lacking) == 0 {
+	list = c.plausible(list)
+	c.generations.update(list...)
+	missing := c.generations.missingFrom(list)
+	if len(missing) == 0 {
 		return nil
 	}
-	err = c.store.Restore(c.ctx, lacking)
+	err = c.store.Restore(c.ctx, missing)
 	c.metrics.storeError("restore", err)
 	return err
 }
 
-// restoreLimit bounds the blobs that are restored. One that is too large for the
-// way to the store would begin the next outage.
+// restoreLimit is the largest blob that is restored. A larger one might take too
+// long on a slow link, and so cause the next outage.
 const restoreLimit = 16 << 10
 
-// restore publishes what the process knows of the key unless the store knows
-// better. Where it does not, or there is nothing to publish, it looks there.
+// restore publishes the slot's entry if it can be shown and the store has no newer
+// one. Otherwise it loads the store's.
 func (s *slot[P, T]) restore() error {
 	m := s.memo
-	e := s.known.Load()
+	e := s.entry.Load()
 	if e != nil && m.judge(s, e, m.cache.now()).usable {
 		p, err := m.publication(s, e, nil, "")
 		if err != nil || len(p.Blob) > restoreLimit {
@@ -91,6 +94,6 @@ func (s *slot[P, T]) restore() error {
 			return err
 		}
 	}
-	m.look(s)
+	m.loadShared(s)
 	return nil
 }

@@ -13,28 +13,6 @@ import (
 	"exchequer/cache"
 )
 
-// A diary is a journal in memory, which may not be there.
-type diary struct {
-	mu   sync.Mutex
-	list []cache.Invalidation
-	err  error
-}
-
-func (d *diary) Record(_ context.Context, list []cache.Invalidation) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err == nil {
-		d.list = append(d.list, list...)
-	}
-	return d.err
-}
-
-func (d *diary) Recorded(context.Context) ([]cache.Invalidation, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.list), d.err
-}
-
 func TestAHardInvalidationOutlivesTheProcessThatMadeItInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := cache.NewMemory()
@@ -49,7 +27,7 @@ func TestAHardInvalidationOutlivesTheProcessThatMadeItInAnOutage(t *testing.T) {
 		wantResult(t, get(t, n, One{}), forbidden, cache.Fresh, "before")
 		s.set(0, errDown, nil) // so that there is nothing newer to show
 		faulty.set(errDown, 0)
-		if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.Close(t.Context()); err != nil { // a deploy
@@ -77,7 +55,7 @@ func TestAStoreThatComesBackWithOldDataBringsBackNothingForbidden(t *testing.T) 
 			saved = cache.Publication{Key: key, Window: cache.WindowAt(time.Now(), window).Start.UnixNano(), ReadAt: time.Now().UnixNano(), Blob: blob, Keep: time.Hour}
 		}
 		time.Sleep(time.Second)
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		get(t, m, One{})
@@ -107,26 +85,14 @@ func TestAHardInvalidationThatCannotBeRecordedIsInForceAndAnError(t *testing.T) 
 		c := open(t, cache.Deps{Journal: &diary{err: errDown}})
 		m := s.memo(c)
 		get(t, m, One{})
-		if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); !errors.Is(err, errDown) {
+		if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); !errors.Is(err, errDown) {
 			t.Errorf("Invalidate() = %v, want that it was not recorded", err)
 		}
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "all the same")
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+		if err := c.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil {
 			t.Errorf("a soft one needs no journal: %v", err)
 		}
 	})
-}
-
-// slowToAsk is a store whose invalidations take a while to read, and whose
-// messages are lost.
-type slowToAsk struct {
-	lossy
-	by atomic.Int64
-}
-
-func (s *slowToAsk) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
-	time.Sleep(time.Duration(s.by.Load()))
-	return s.lossy.Invalidations(ctx, above)
 }
 
 func TestNoReaderOfAProcessThatWasAsleepIsShownWhatWasForbiddenMeanwhile(t *testing.T) {
@@ -141,7 +107,7 @@ func TestNoReaderOfAProcessThatWasAsleepIsShownWhatWasForbiddenMeanwhile(t *test
 		s.set(0, errDown, nil)
 		store.by.Store(int64(5 * time.Second)) // it gets no answer: as a process that does not run
 		time.Sleep(time.Second)
-		if err := awake.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := awake.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Second)
@@ -198,11 +164,11 @@ func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 		get(t, n, One{})
 		alone := cache.NewMemory() // a's own way to the store is cut
 		first.set(alone)
-		if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
-		if err := b.Invalidate(t.Context(), cache.Soft, cache.OfMemo("number")); err != nil {
+		if err := b.Invalidate(t.Context(), cache.Soft, cache.Name("number")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(1500 * time.Millisecond) // b has asked for all up to its own
@@ -216,6 +182,38 @@ func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 		fresh := s.memo(open(t, cache.Deps{Store: second.now()}))
 		if r, err := fresh.Get(t.Context(), One{}); err == nil && r.Value == 1 {
 			t.Errorf("the value that a forbade is shown by a fresh process: %v", r)
+		}
+	})
+}
+
+// The first process is cut off from the store while it computes, for longer
+// than its lease.
+func TestAReadingFromAnOutageReplacesNoNewerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := cache.NewMemory()
+		faulty, failover := behind(t, memory)
+		var b balance
+		slow := b.memo(open(t, cache.Deps{Store: failover}), 8*time.Second)
+		quick := b.memo(open(t, cache.Deps{Store: memory}), 50*time.Millisecond)
+		go slow.Get(t.Context(), One{})
+		time.Sleep(500 * time.Millisecond)
+		faulty.set(errDown, 0)
+		time.Sleep(5 * time.Second) // the lease has run out
+		b.written.Store(1)
+		if r := get(t, quick, One{}); r.Value != 1 {
+			t.Fatalf("the second shows %d, want what was written", r.Value)
+		}
+		time.Sleep(5 * time.Second)
+		if r := get(t, slow, One{}); r.Value != 0 {
+			t.Errorf("the first, which is alone, shows %d", r.Value)
+		}
+		faulty.set(nil, 0)
+		time.Sleep(10 * time.Second)
+		late := b.memo(open(t, cache.Deps{Store: memory}), 0)
+		for process, m := range map[string]*cache.Memo[One, int64]{"the first": slow, "the second": quick, "a fresh one": late} {
+			if r := get(t, m, One{}); r.Value != 1 {
+				t.Errorf("%s shows the older reading", process)
+			}
 		}
 	})
 }
@@ -240,8 +238,8 @@ func (s *swapped) now() *cache.Memory {
 	return s.memory
 }
 
-func (s *swapped) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
-	return s.now().Invalidate(ctx, how, scopes, above, once)
+func (s *swapped) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
+	return s.now().Invalidate(ctx, mode, scopes, above, once)
 }
 
 func (s *swapped) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
@@ -270,8 +268,8 @@ func (s *swapped) Unlock(ctx context.Context, key, owner string) error {
 
 func (s *swapped) Now(ctx context.Context) (time.Time, error) { return s.now().Now(ctx) }
 
-func (s *swapped) Tell(ctx context.Context, list []cache.Invalidation) error {
-	return s.now().Tell(ctx, list)
+func (s *swapped) Notify(ctx context.Context, list []cache.Invalidation) error {
+	return s.now().Notify(ctx, list)
 }
 
 func (s *swapped) Listen(handle func(cache.Message)) (stop func()) {
@@ -289,6 +287,40 @@ func (s *swapped) connected() {
 	handle(cache.Message{Connected: true})
 }
 
+// A diary is a journal in memory, which may not be there.
+type diary struct {
+	mu   sync.Mutex
+	list []cache.Invalidation
+	err  error
+}
+
+func (d *diary) Record(_ context.Context, list []cache.Invalidation) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.list = append(d.list, list...)
+	}
+	return d.err
+}
+
+func (d *diary) Recorded(context.Context) ([]cache.Invalidation, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.list), d.err
+}
+
+// slowToAsk is a store whose invalidations take a while to read, and whose
+// messages are lost.
+type slowToAsk struct {
+	lossy
+	by atomic.Int64
+}
+
+func (s *slowToAsk) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
+	time.Sleep(time.Duration(s.by.Load()))
+	return s.lossy.Invalidations(ctx, above)
+}
+
 func TestAProcessInAnOutageGoesByWhatOthersForbid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := cache.NewMemory()
@@ -302,7 +334,7 @@ func TestAProcessInAnOutageGoesByWhatOthersForbid(t *testing.T) {
 		s.set(0, errDown, nil)
 		faulty.set(errDown, 0)
 		time.Sleep(3 * time.Second)
-		if err := other.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+		if err := other.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)

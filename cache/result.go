@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A State says how good a result is.
+// A State is how current a result is.
 type State int
 
 // The states of a result.
@@ -16,6 +16,7 @@ const (
 	Degraded              // of an earlier window; the refresh failed, Reason says why
 )
 
+// String returns "fresh", "stale" or "degraded".
 func (s State) String() string {
 	switch s {
 	case Fresh:
@@ -27,19 +28,20 @@ func (s State) String() string {
 	}
 }
 
-// A Result is what a memo knows. Value is shared by all readers: never change it.
+// A Result is a memo's value for its parameters. All readers share Value and must
+// not change it.
 type Result[T any] struct {
 	Value T
 	AsOf  time.Time // the start of the window that Value describes
-	// Next is when a newer value is due. Fresh: the end of its window. Stale: a
-	// moment that has passed, since the refresh is under way; or, within a second
-	// of the last one, when it starts. Degraded: when it is tried again. The
-	// value can be had about Lag later.
+	// Next is when the refresh starts that returns a newer value, about Lag later.
+	// Fresh: at the end of the window. Stale: in the past, since the refresh is
+	// under way, or within a second after the last one. Degraded: at the next
+	// attempt.
 	Next    time.Time
 	Lag     time.Duration
 	State   State
 	Reason  string // why it is degraded, for visitors
-	Version uint64 // changes whenever anything above changes, and is the same in all processes that know the same
+	Version uint64 // a hash of the above, the same in all processes
 }
 
 // The reasons that visitors read.
@@ -63,12 +65,12 @@ var (
 	errLockLost = errors.New("another process took the lock")
 )
 
-// An UnavailableError says that a memo has nothing to show. Reason is for
-// visitors, the text and what it wraps are for operators.
+// An UnavailableError reports that a memo has no value to show. Reason is for
+// visitors; the text and the wrapped error are for operators.
 type UnavailableError struct {
 	Memo    string
 	Reason  string
-	RetryAt time.Time // when it is tried again; zero: at the next request
+	RetryAt time.Time // the next attempt; zero: at the next request
 	Err     error
 }
 

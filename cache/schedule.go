@@ -8,13 +8,13 @@ import (
 
 const (
 	pollEvery = time.Second
-	pollGrace = 3 * time.Second // without a poll, readers ask before they are shown anything
-	rarely    = 10              // polls until what need not be done each time is
+	pollGrace = 3 * time.Second // after this long without a poll, a reader polls before it gets a value
+	rareEvery = 10              // one poll in so many also does what is needed rarely
 )
 
-// run is the cache's one loop. Each second it has the store asked for what no
-// message may have told; at each boundary of a memo it has the keys refreshed
-// that were asked for lately.
+// run is the cache's one loop. It polls the store each second, since messages may
+// be lost. At each boundary of a memo it refreshes the keys that had readers
+// lately. It also restores the store's data when that is due.
 func (c *Cache) run() {
 	boundaries := map[*memo]time.Time{}
 	var last time.Time // of the polls
@@ -36,7 +36,7 @@ func (c *Cache) run() {
 			if known && !now.Before(boundary) {
 				c.tasks.start(func() { m.refreshAhead(boundary) })
 			}
-			boundaries[m] = end // also where the fleet's clock was set back
+			boundaries[m] = end // also after the fleet's clock was set back
 			if end.Before(next) {
 				next = end
 			}
@@ -50,7 +50,7 @@ func (c *Cache) run() {
 	}
 }
 
-// nudge has the loop see what is new.
+// nudge makes the loop look again at once.
 func (c *Cache) nudge() {
 	select {
 	case c.changed <- struct{}{}:
@@ -58,12 +58,13 @@ func (c *Cache) nudge() {
 	}
 }
 
-// current reports whether the store was asked for invalidations lately. It is
-// not where the process is new, or did not get to run.
+// current reports whether the store was polled lately. It was not if the process
+// has just started, or was frozen or starved.
 func (c *Cache) current(now int64) bool { return now-c.polled.Load() < int64(pollGrace) }
 
-// catchUp asks the store before a reader is shown what may have been forbidden
-// since. Readers who come meanwhile wait for the same answer.
+// catchUp polls the store if that was not done lately, before a reader gets a
+// value that may have been invalidated since. Readers that come meanwhile wait
+// for the same poll.
 func (c *Cache) catchUp() {
 	if c.current(c.nano()) {
 		return
@@ -73,68 +74,71 @@ func (c *Cache) catchUp() {
 	}
 	defer c.polling.leave()
 	if !c.current(c.nano()) {
-		c.pollAlone(0)
+		c.pollLocked(0)
 	}
 }
 
-// poll asks the store for what messages may have failed to tell, and now and
-// then for its time. Only one does at a time.
+// poll polls the store, unless another goroutine does.
 func (c *Cache) poll(round int) {
 	if !c.polling.tryEnter() {
 		return
 	}
 	defer c.polling.leave()
-	c.pollAlone(round)
+	c.pollLocked(round)
 }
 
-func (c *Cache) pollAlone(round int) {
-	seldom := round%rarely == 0
-	if seldom || !c.sampled.Load() || c.stepped() {
-		c.metrics.storeError("clock", c.sample(c.ctx, c.store)) // before the first window is chosen
+// pollLocked reads what the store's messages may have missed: invalidations each
+// time; its time and the journal's invalidations in one round of rareEvery, and
+// when there is a reason. The caller holds polling.
+func (c *Cache) pollLocked(round int) {
+	rare := round%rareEvery == 0
+	if rare || !c.sampled.Load() || c.stepped() {
+		c.metrics.storeError("clock", c.sample(c.ctx, c.store)) // first, since windows and invalidations are judged by it
 	}
-	err := c.hear(c.ctx, seldom)
+	err := c.pollInvalidations(c.ctx, rare)
 	if err != nil && c.ctx.Err() == nil {
 		c.log.Debug("cache: invalidations unknown", "error", err)
 	}
 	if errors.Is(err, ErrKey) {
-		c.restoreDue.Store(true) // which makes the key ours again
+		c.restoreDue.Store(true) // which replaces what something else has written
 	}
 	if c.polled.Load() == 0 {
 		c.readJournal() // before anything is shown
-	} else if seldom || err != nil {
+	} else if rare || err != nil {
 		c.tasks.start(c.readJournal)
 	}
-	if seldom {
-		c.tasks.start(c.tally)
+	if rare {
+		c.tasks.start(c.sampleCounts)
 	}
 	c.polled.Store(c.nano())
 }
 
-// jitter spreads a wait over half of it to one and a half.
+// jitter returns a random duration between half of d and one and a half.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
-// remember keeps a slot among those that are refreshed ahead.
+// remember adds a slot to the active ones.
 func (m *memo) remember(key string, s anySlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked[key] = s
+	m.active[key] = s
 	m.noteFailingLocked(key, s)
 }
 
+// forget removes a slot from the active ones.
 func (m *memo) forget(key string, s anySlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.asked[key] == s {
-		delete(m.asked, key)
+	if m.active[key] == s {
+		delete(m.active, key)
 		delete(m.failing, key)
 	}
 }
 
-// noteFailingLocked puts a slot of which something new is known among those
-// that fail, or takes it out.
+// noteFailingLocked adds an active slot to the failing ones or removes it, by its
+// entry. The caller holds mu.
 func (m *memo) noteFailingLocked(key string, s anySlot) {
 	switch {
-	case m.asked[key] != s:
+	case m.active[key] != s:
 	case s.fails():
 		m.failing[key] = s
 	default:
@@ -142,36 +146,35 @@ func (m *memo) noteFailingLocked(key string, s anySlot) {
 	}
 }
 
-// wake passes on that the store has a newer blob, if anybody here cares.
+// wake passes on the message that the store has a newer blob, if the key is active.
 func (m *memo) wake(key string) {
 	m.mu.Lock()
-	s := m.asked[key]
+	s := m.active[key]
 	m.mu.Unlock()
 	if s != nil {
 		s.wake()
 	}
 }
 
-// refreshAhead refreshes, after a boundary, the keys that were asked for in the
-// last two windows, so that readers find the new window's value. Each process
-// of the fleet tries; one wins each key.
+// refreshAhead refreshes, after a boundary, the keys that had readers in the last
+// two windows, so that readers find the new window's value. Each process of the
+// fleet tries, and one wins the lock of each key.
 //
-// One follows the other, as there are places: each memo waits for one, and has
-// half of them at most, so that one of thousands of keys does not keep another's
-// from its turn.
+// Each refresh waits for a place. A memo has half of the places at most, so that
+// one with thousands of keys does not hold up the others.
 func (m *memo) refreshAhead(boundary time.Time) {
 	c := m.cache
 	for _, s := range m.lately(boundary) {
-		if !m.aheads.enter(c.ctx) {
+		if !m.background.enter(c.ctx) {
 			return
 		}
-		if !c.aheads.enter(c.ctx) {
-			m.aheads.leave()
+		if !c.background.enter(c.ctx) {
+			m.background.leave()
 			return
 		}
 		leave := func() {
-			c.aheads.leave()
-			m.aheads.leave()
+			c.background.leave()
+			m.background.leave()
 		}
 		started := c.tasks.start(func() {
 			defer leave()
@@ -184,19 +187,20 @@ func (m *memo) refreshAhead(boundary time.Time) {
 	}
 }
 
-// lately returns the slots to refresh of those that were asked for in the two
-// windows before the boundary, and forgets the others.
+// lately returns the slots to refresh at a boundary: those with readers in the two
+// windows before it, and with ManyKeys more than one reader. It forgets those
+// without readers.
 func (m *memo) lately(boundary time.Time) []anySlot {
 	first := boundary.UnixNano()/int64(m.policy.Window) - 2
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	slots := make([]anySlot, 0, len(m.asked))
-	for key, s := range m.asked {
-		switch last, again := s.lastAsked(); {
+	slots := make([]anySlot, 0, len(m.active))
+	for key, s := range m.active {
+		switch last, again := s.usage(); {
 		case last < first:
-			delete(m.asked, key)
+			delete(m.active, key)
 			delete(m.failing, key)
-		case again || !m.about.ManyKeys:
+		case again || !m.spec.ManyKeys:
 			slots = append(slots, s)
 		}
 	}

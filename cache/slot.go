@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// An anySlot is a slot, whatever its types.
+// An anySlot is a slot of any types.
 type anySlot interface {
-	wake()                    // the store has a newer blob
-	ahead(boundary time.Time) // refresh before anybody asks, and wait for it
-	// lastAsked returns the number of the last window in which it was asked for,
-	// and whether it was more than once lately.
-	lastAsked() (window int64, again bool)
+	wake()                    // handle the message that the store has a newer blob
+	ahead(boundary time.Time) // refresh if that is due, and wait for it
+	// usage returns the number of the last window with a reader, and whether
+	// there was more than one reader lately.
+	usage() (lastAsked int64, askedAgain bool)
 	fails() bool
 	weight() uint32
 	evicted()
-	warm(ctx context.Context) error // refresh, and wait for it
+	warm(ctx context.Context) error // refresh, and wait until it is up to date
 	restore() error                 // give the store what it may have lost
 	storeKey() string
 	names() (memo, params string)
@@ -27,58 +27,61 @@ type anySlot interface {
 
 // A slot is the place of a key at the process level.
 type slot[P Params, T any] struct {
+	// Set by newSlot, never changed.
 	memo  *Memo[P, T]
 	p     P
 	key   string // in the store
-	scope string // by which it alone is invalidated
+	scope string // of this key alone
 
-	known   atomic.Pointer[entry[T]]
-	clear   atomic.Pointer[clearance[T]]
-	last    atomic.Int64  // number of the last window in which it was asked for, -1: none
-	again   atomic.Bool   // whether it was asked for before, in that window or the one before it
-	planned atomic.Bool   // whether a refresh is to start when it may
-	ready   chan struct{} // holds one value when the store has news
+	// Safe for concurrent use by themselves.
+	entry      atomic.Pointer[entry[T]] // nil: nothing is known
+	clear      atomic.Pointer[clearance[T]]
+	lastAsked  atomic.Int64  // number of the last window with a reader, -1: none
+	askedAgain atomic.Bool   // whether there was another reader in that window or the one before it
+	scheduled  atomic.Bool   // whether refreshAt waits to start a refresh
+	news       chan struct{} // of one; has a value when the store has a newer blob
 
-	mu     sync.Mutex
-	flight *flight   // under way, or nil; guarded by mu
-	others time.Time // before this another process is left to finish; guarded by mu
+	mu         sync.Mutex // guards flight, the guarded fields of flights, and deferUntil
+	flight     *flight    // under way, or nil
+	deferUntil time.Time  // another process computes: while there is a value, start no flight before this
 }
 
-// A clearance records that no invalidation concerned an entry, as of so many
-// changes of the marks.
+// A clearance records that no invalidation concerns an entry, as of a number of
+// changes to the marks.
 type clearance[T any] struct {
 	entry   *entry[T]
 	changes uint64
 }
 
-// A flight is one attempt to bring a slot up to date. Many may wait for it.
+// A flight is one attempt to bring a slot up to date. Many readers may wait for
+// it.
 type flight struct {
-	began    time.Time     // or the boundary that it is ahead of
-	known    chan struct{} // closed when there is something to show, at its end at the latest
-	done     chan struct{} // closed at its end
-	deserted chan struct{} // holds one value when the last reader who waited has left
+	began    time.Time     // or the boundary that the flight serves
+	first    chan struct{} // closed when there is a value to show, at the latest at the end
+	done     chan struct{} // closed at the end
+	deserted chan struct{} // of one; has a value when the last reader has left
 
-	// Of the goroutine that runs it.
-	shown bool // whether known is closed
-	left  bool // whether it ended since another process computes
+	// Owned by the goroutine of the flight.
+	shown   bool // whether first is closed
+	yielded bool // whether it ended because another process computes
 
-	// Guarded by the slot's mutex.
-	joined  bool // whether a reader has waited
-	readers int  // who wait
-	gone    bool // whether it has ended since nobody waited
-	met     bool // whether somebody asked for a refresh meanwhile
+	// Guarded by the slot's mu.
+	joined    bool // whether a reader has ever waited
+	readers   int  // readers that wait now
+	gaveUp    bool // whether it ended because no reader was left
+	requested bool // whether another refresh was requested meanwhile
 }
 
 func newFlight(began time.Time) *flight {
-	return &flight{began: began, known: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1)}
+	return &flight{began: began, first: make(chan struct{}), done: make(chan struct{}), deserted: make(chan struct{}, 1)}
 }
 
-// join counts the caller among those who wait for a flight. It returns false
-// where the flight has given up, since nobody did.
+// join counts the caller among the readers of a flight, until it calls leave. It
+// returns false when the flight has given up.
 func (s *slot[P, T]) join(f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.gone {
+	if f.gaveUp {
 		return false
 	}
 	f.joined = true
@@ -86,6 +89,7 @@ func (s *slot[P, T]) join(f *flight) bool {
 	return true
 }
 
+// leave undoes join.
 func (s *slot[P, T]) leave(f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,22 +102,21 @@ func (s *slot[P, T]) leave(f *flight) {
 	}
 }
 
-// giveUp ends a flight whose readers have all left, and forgets the slot if
-// nothing is known of it. It returns false where somebody waits, and for a
-// flight that was not started for a reader.
+// giveUp ends a flight whose readers have all left, and drops the slot if it has
+// no entry. It returns false when a reader waits, and when there never was one.
 func (s *slot[P, T]) giveUp(f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !f.joined || f.readers > 0 {
 		return false
 	}
-	f.gone = true
+	f.gaveUp = true
 	s.flight = nil
 	s.forgetLocked()
 	return true
 }
 
-// forget drops the slot from the process level if nothing is known of it.
+// forget drops the slot from the process level if it has no entry and no flight.
 func (s *slot[P, T]) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,24 +124,25 @@ func (s *slot[P, T]) forget() {
 }
 
 func (s *slot[P, T]) forgetLocked() {
-	if s.flight == nil && s.known.Load() == nil {
+	if s.flight == nil && s.entry.Load() == nil {
 		s.memo.drop(s)
 	}
 }
 
-// show lets the readers go who wait for anything to show.
+// show releases the readers that wait for a value.
 func (f *flight) show() {
 	if !f.shown {
 		f.shown = true
-		close(f.known)
+		close(f.first)
 	}
 }
 
-func (m *Memo[P, T]) place(p P) uint64 { return maphash.Comparable(m.seed, p) }
+// hash returns the key of p at the process level.
+func (m *Memo[P, T]) hash(p P) uint64 { return maphash.Comparable(m.seed, p) }
 
-// held returns the slot of p, or nil.
+// held returns the slot of p at the process level, or nil.
 func (m *Memo[P, T]) held(p P) *slot[P, T] {
-	if found, ok := m.cache.level.GetIfPresent(m.place(p)); ok {
+	if found, ok := m.cache.level.GetIfPresent(m.hash(p)); ok {
 		if s, ok := found.(*slot[P, T]); ok && s.p == p && s.memo == m {
 			return s
 		}
@@ -146,7 +150,7 @@ func (m *Memo[P, T]) held(p P) *slot[P, T] {
 	return nil
 }
 
-// slot returns the slot of p, which it makes if need be.
+// slot returns the slot of p at the process level, a new one if there is none.
 func (m *Memo[P, T]) slot(p P) *slot[P, T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,122 +158,117 @@ func (m *Memo[P, T]) slot(p P) *slot[P, T] {
 		return s
 	}
 	s := m.newSlot(p)
-	m.cache.level.Set(m.place(p), s)
+	m.cache.level.Set(m.hash(p), s)
 	return s
 }
 
+// newSlot returns a slot that is not at the process level.
 func (m *Memo[P, T]) newSlot(p P) *slot[P, T] {
 	params := p.Key()
 	s := &slot[P, T]{
 		memo:  m,
 		p:     p,
 		key:   m.prefix + params,
-		scope: scopeKey(m.cache.space, m.about.Name, params),
-		ready: make(chan struct{}, 1),
+		scope: scopeKey(m.cache.space, m.spec.Name, params),
+		news:  make(chan struct{}, 1),
 	}
-	s.last.Store(-1)
+	s.lastAsked.Store(-1)
 	return s
 }
 
-// drop forgets a slot.
+// drop removes a slot from the process level and from the active ones.
 func (m *Memo[P, T]) drop(s *slot[P, T]) {
 	m.mu.Lock()
 	if m.held(s.p) == s {
-		m.cache.level.Invalidate(m.place(s.p))
+		m.cache.level.Invalidate(m.hash(s.p))
 	}
 	m.mu.Unlock()
 	m.forget(s.key, s)
 }
 
-// ask remembers that the slot was asked for, so that it is refreshed ahead.
-func (s *slot[P, T]) ask(now int64) {
+// touch records a reader, so that the slot is refreshed ahead.
+func (s *slot[P, T]) touch(now int64) {
 	window := now / int64(s.memo.policy.Window)
-	last := s.last.Load()
+	last := s.lastAsked.Load()
 	if last == window {
-		if !s.again.Load() {
-			s.again.Store(true)
+		if !s.askedAgain.Load() {
+			s.askedAgain.Store(true)
 		}
 		return
 	}
-	s.again.Store(last == window-1)
-	s.last.Store(window)
+	s.askedAgain.Store(last == window-1)
+	s.lastAsked.Store(window)
 	s.memo.remember(s.key, s)
 }
 
-// learn replaces what is known by what follows from it.
-func (s *slot[P, T]) learn(e *entry[T]) {
+// update replaces the slot's entry by e if e is newer.
+func (s *slot[P, T]) update(e *entry[T]) {
 	for {
-		old := s.known.Load()
-		if !e.follows(old, s.memo.cache.now()) {
+		old := s.entry.Load()
+		if !e.replaces(old, s.memo.cache.now()) {
 			return
 		}
-		if s.known.CompareAndSwap(old, e) {
+		if s.entry.CompareAndSwap(old, e) {
 			s.clear.Store(nil) // it would keep the old value
 			break
 		}
 	}
 	if other := s.memo.keep(s); other != s {
-		other.learn(e)
+		other.update(e)
 	}
 }
 
-// keep weighs a slot anew, and puts it back where it was evicted, unless there
-// is another of its key by now. It returns the one that there is.
+// keep puts a slot into the process level with its present weight, also when it
+// was evicted. If another slot has its key by now, keep returns that one instead.
 func (m *Memo[P, T]) keep(s *slot[P, T]) *slot[P, T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if other := m.held(s.p); other != nil && other != s {
 		return other
 	}
-	m.cache.level.Set(m.place(s.p), s)
-	if s.last.Load() >= 0 {
-		m.asked[s.key] = s
+	m.cache.level.Set(m.hash(s.p), s)
+	if s.lastAsked.Load() >= 0 {
+		m.active[s.key] = s
 	}
 	m.noteFailingLocked(s.key, s)
 	return s
 }
 
+// wake starts a refresh for a newer blob in the store, unless one is under way.
 func (s *slot[P, T]) wake() {
 	select {
-	case s.ready <- struct{}{}:
+	case s.news <- struct{}{}:
 	default:
 	}
 	s.mu.Lock()
-	s.others = time.Time{}
+	s.deferUntil = time.Time{}
 	s.mu.Unlock()
 	now := s.memo.cache.now()
-	s.memo.refresh(s, s.memo.judge(s, s.known.Load(), now), now)
+	s.memo.refresh(s, s.memo.judge(s, s.entry.Load(), now), now)
 }
 
-// ahead refreshes if that is due. Its time counts from the boundary.
+// ahead refreshes the slot if that is due, and waits for it. The lag of its value
+// counts from the boundary.
 func (s *slot[P, T]) ahead(boundary time.Time) {
 	now := s.memo.cache.now()
-	if v := s.memo.judge(s, s.known.Load(), now); v.due {
-		// As many of these as there are places for them.
+	if v := s.memo.judge(s, s.entry.Load(), now); v.due {
+		// No limit of flights: refreshAhead has its own.
 		if f, _ := s.memo.refreshWithin(nil, s, v, boundary); f != nil {
 			<-f.done
 		}
 	}
 }
 
-func (s *slot[P, T]) lastAsked() (window int64, again bool) { return s.last.Load(), s.again.Load() }
+func (s *slot[P, T]) usage() (window int64, again bool) {
+	return s.lastAsked.Load(), s.askedAgain.Load()
+}
 
-// fails reports whether the last refresh failed, so that readers see an earlier
+// fails reports whether the last refresh failed. Readers then get an earlier
 // value with a reason, or none.
 func (s *slot[P, T]) fails() bool {
-	e := s.known.Load()
+	e := s.entry.Load()
 	return e != nil && e.reason != ""
 }
 
-// evicted forgets the slot, so that only a flight may still hold it.
+// evicted removes a slot that has left the process level from the active ones.
 func (s *slot[P, T]) evicted() { s.memo.forget(s.key, s) }
-
-// weight is about how many bytes the slot takes: the value, and the slot itself
-// with its entry, its keys and its places in the maps.
-func (s *slot[P, T]) weight() uint32 {
-	const bare = 1500
-	if e := s.known.Load(); e != nil {
-		return uint32(bare + e.memory)
-	}
-	return bare
-}

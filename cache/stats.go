@@ -1,29 +1,24 @@
 package cache
 
 import (
-	"cmp"
 	"context"
-	"os"
-	"slices"
-	"strconv"
-	"sync"
 	"time"
 )
 
-// What operators read of a cache is the same here, over HTTP and in the shell:
-// these types are the JSON, and doc describes a field in the OpenAPI.
+// The types of this file, of health.go and of status.go are what operators read, in
+// Go, over HTTP as JSON, and in the shell. The tag doc describes a field in the
+// OpenAPI document.
 
-// Seconds is a duration, in JSON a number.
+// Seconds is a duration as JSON has it, a number.
 type Seconds float64
 
 // SecondsOf returns d in seconds.
 func SecondsOf(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// Duration returns s as Go counts time.
+// Duration returns s as a time.Duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
-// Stats are what a cache has counted since Since: the start of the process, or
-// the last reset.
+// Stats are a cache's counts since the start of the process or the last reset.
 type Stats struct {
 	Since   time.Time    `json:"since" doc:"Counts and latencies are from here on."`
 	Process ProcessStats `json:"process"`
@@ -40,8 +35,8 @@ type ProcessStats struct {
 	ClockOffset Seconds `json:"clockOffsetSeconds" doc:"The fleet's clock minus this process's; it is corrected for."`
 }
 
-// SharedHealth is what a process knows of the shared level by itself. Reason
-// may name hosts: it is for operators only.
+// SharedHealth is the state of the shared level as a process knows it without
+// asking. Reason may name hosts, and is for operators only.
 type SharedHealth struct {
 	Kind      string    `json:"kind" enum:"memory,redis"`
 	Down      bool      `json:"down" doc:"The process goes on without Redis."`
@@ -55,8 +50,8 @@ type SharedStats struct {
 	Server *RedisStats `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
 }
 
-// RedisStats are of the connections to Redis, and of what is behind them. The
-// servers are not asked in an outage.
+// RedisStats are of the connections to Redis and of its servers. In an outage
+// there is nothing of the servers.
 type RedisStats struct {
 	Mode        string `json:"mode" enum:"single,sentinel,cluster"`
 	Connections int    `json:"connections"`
@@ -96,7 +91,7 @@ type MemoStats struct {
 	Store     Latency  `json:"store" doc:"Loading and publishing at the shared level."`
 }
 
-// A Latency is how long something took. Count and Mean are of all; the
+// A Latency summarises durations. Count and Mean are of all of them; the
 // percentiles are exact, of the last 500.
 type Latency struct {
 	Count uint64  `json:"count"`
@@ -106,30 +101,8 @@ type Latency struct {
 	P99   Seconds `json:"p99Seconds"`
 }
 
-// A NamedPolicy is the policy in force for a memo.
-type NamedPolicy struct {
-	Memo    string   `json:"memo"`
-	Window  Seconds  `json:"windowSeconds" doc:"One computation serves this long."`
-	Soft    Seconds  `json:"softSeconds" doc:"A value is fresh this long, from the start of its window."`
-	Hard    Seconds  `json:"hardSeconds" doc:"A value is shown at all this long."`
-	Timeout Seconds  `json:"timeoutSeconds" doc:"Of one run of the producer."`
-	Tags    []string `json:"tags" nullable:"false"`
-}
-
-// Policies returns the policies in force, by name.
-func (c *Cache) Policies() []NamedPolicy {
-	list := []NamedPolicy{}
-	for _, m := range c.all() {
-		p := m.policy
-		list = append(list, NamedPolicy{
-			m.about.Name, SecondsOf(p.Window), SecondsOf(p.Soft), SecondsOf(p.Hard), SecondsOf(p.Timeout), append([]string{}, m.about.Tags...),
-		})
-	}
-	return list
-}
-
-// Stats returns what the cache has counted, and asks the shared level how it
-// does.
+// Stats returns the cache's counts, and asks the servers of the shared level for
+// their state.
 func (c *Cache) Stats(ctx context.Context) Stats {
 	c.mu.Lock()
 	s := Stats{Since: c.since, Memos: []MemoStats{}}
@@ -148,8 +121,7 @@ func (c *Cache) Stats(ctx context.Context) Stats {
 	return s
 }
 
-// outage returns why the process goes on without the shared level, nil where it
-// does not.
+// outage returns the present outage of the shared level, or nil.
 func (c *Cache) outage() *Outage {
 	o, _ := c.store.Outage()
 	return o
@@ -157,8 +129,8 @@ func (c *Cache) outage() *Outage {
 
 func (c *Cache) clockOffset() Seconds { return SecondsOf(time.Duration(c.offset.Load())) }
 
-// ResetStats starts the counts of Stats anew and returns when. What Prometheus
-// reads goes on: its counters must not fall.
+// ResetStats starts the counts of Stats again, and returns its time. The counters
+// of Prometheus go on, since they must not fall.
 func (c *Cache) ResetStats() (since time.Time) {
 	for _, m := range c.all() {
 		m.stats.reset()
@@ -169,15 +141,16 @@ func (c *Cache) ResetStats() (since time.Time) {
 	return c.since
 }
 
+// report returns the memo's counts for operators.
 func (m *memo) report() MemoStats {
 	m.mu.Lock()
-	keys := len(m.asked)
+	keys := len(m.active)
 	m.mu.Unlock()
 	s := &m.stats
-	base := s.since() // first: a reset meanwhile must not be above the counts
+	base := s.since() // first, so that a reset meanwhile is not above the counts
 	n := s.now()
 	r := MemoStats{
-		Memo:      m.about.Name,
+		Memo:      m.spec.Name,
 		Hits:      n.fresh - base.fresh,
 		Shared:    n.shared - base.shared,
 		Stale:     n.stale - base.stale,
@@ -195,101 +168,10 @@ func (m *memo) report() MemoStats {
 	return r
 }
 
-// ratioOf returns nil where nobody asked, and the ratio means nothing.
+// ratioOf returns the ratio, or nil if there were no readers.
 func ratioOf(ratio float64, asked uint64) *float64 {
 	if asked == 0 {
 		return nil
 	}
 	return &ratio
-}
-
-// counts are a memo's counters at a moment.
-type counts struct {
-	at                                   time.Time
-	fresh, shared, stale, misses, errors uint64
-	done, failed                         uint64
-}
-
-// hits are the readers who did not wait for a producer.
-func (n counts) hits() uint64  { return n.fresh + n.shared + n.stale }
-func (n counts) asked() uint64 { return n.hits() + n.misses + n.errors }
-
-func (s *stats) now() counts {
-	return counts{
-		time.Now(), s.fresh.Load(), s.shared.Load(), s.stale.Load(), s.misses.Load(), s.errors.Load(),
-		s.refreshes.done.Load(), s.refreshes.failed.Load(),
-	}
-}
-
-// since returns the counts from which operators count.
-func (s *stats) since() counts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.base
-}
-
-func (s *stats) reset() {
-	s.mu.Lock()
-	s.base = s.now()
-	s.mu.Unlock()
-	s.producer.reset()
-	s.store.reset()
-}
-
-const ratioOver = 5 * time.Minute
-
-// recent is what a memo had counted at moments of the last five minutes.
-type recent struct {
-	mu      sync.Mutex
-	samples []counts // oldest first; one of them from before the five minutes
-}
-
-// sample remembers the counts. While nobody asks for anything no samples are
-// taken, and need not be: nothing is counted then.
-func (r *recent) sample(n counts) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.samples = append(r.samples, n)
-	r.samples = slices.Delete(r.samples, 0, max(0, r.before(n.at)))
-}
-
-// before is the place of the last sample from before the five minutes that end
-// at a moment, -1 if there is none: the process is younger than that.
-func (r *recent) before(at time.Time) int {
-	i, _ := slices.BinarySearchFunc(r.samples, at.Add(-ratioOver), func(n counts, t time.Time) int {
-		return cmp.Or(n.at.Compare(t), -1)
-	})
-	return i - 1
-}
-
-// ratio is the share of hits among those who asked in the five minutes before
-// now, or since base if that is later, and how many they were.
-func (r *recent) ratio(now, base counts) (share float64, asked uint64) {
-	r.mu.Lock()
-	if i := r.before(now.at); i >= 0 && r.samples[i].at.After(base.at) {
-		base = r.samples[i]
-	}
-	r.mu.Unlock()
-	if asked = now.asked() - base.asked(); asked == 0 {
-		return 0, 0
-	}
-	return float64(now.hits()-base.hits()) / float64(asked), asked
-}
-
-// tally remembers what the memos have counted until now, and what Redis
-// reports.
-func (c *Cache) tally() {
-	c.tasks.start(c.metrics.sampleRedis)
-	for _, m := range c.all() {
-		m.stats.recent.sample(m.stats.now())
-	}
-}
-
-// nameOf is how operators know a process by what it owns.
-func nameOf() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return host + ":" + strconv.Itoa(os.Getpid())
 }

@@ -3,11 +3,12 @@ package cache
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// A Status is what is known of a key: by the shared level, and by this process.
+// A Status is what the shared level and this process have of a key.
 type Status struct {
 	Key      string         `json:"key" doc:"As operators write it."`
 	StoreKey string         `json:"storeKey" doc:"As the shared level knows it."`
@@ -50,15 +51,15 @@ type SharedStatus struct {
 	Invalidated string    `json:"invalidated,omitempty" enum:"soft,hard" doc:"Since it was computed: soft (stale) or hard (not shown again)."`
 }
 
-// A LockStatus is who computes a key, and for how long it is theirs unless they
-// extend the lease.
+// A LockStatus is the process that computes a key, and the rest of its lease.
 type LockStatus struct {
 	Owner string  `json:"owner" doc:"Host and pid."`
 	Left  Seconds `json:"leftSeconds"`
 }
 
-// Status returns what is known of a memo's key. The error is an
-// *UnknownMemoError or a *MalformedError where there can be no such key.
+// Status returns what both levels have of a memo's key. The error is an
+// *UnknownMemoError or a *MalformedError when there can be no such key, or the
+// store's; then Status has what the process has.
 func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error) {
 	m, err := c.named(memo)
 	if err != nil {
@@ -67,7 +68,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	if err := checkParams(memo, params); err != nil {
 		return Status{}, err
 	}
-	c.catchUp() // what was invalidated while nobody asked is known then
+	c.catchUp() // so that all invalidations are known
 	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Levels: []string{}, Down: c.outage() != nil}
 	now := c.now()
 	if held := c.lookUp(m, s.StoreKey); held != nil {
@@ -85,7 +86,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 		return s, fmt.Errorf("status: who holds the lock: %w", err)
 	}
 	if owner != "" {
-		s.Lock = &LockStatus{Owner: processOf(owner), Left: SecondsOf(left)}
+		s.Lock = &LockStatus{Owner: ownerProcess(owner), Left: SecondsOf(left)}
 	}
 	data, err := c.store.Load(ctx, s.StoreKey)
 	if err != nil {
@@ -101,11 +102,11 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	return s, nil
 }
 
-// lookUp returns the slot of a key, nil where the process has none. Only a key
-// that was not asked for lately is looked for among all.
+// lookUp returns the slot of a key, nil if the process has none. It is quick for
+// active keys, and goes through all slots for others.
 func (c *Cache) lookUp(m *memo, storeKey string) anySlot {
 	m.mu.Lock()
-	found := m.asked[storeKey]
+	found := m.active[storeKey]
 	m.mu.Unlock()
 	if found != nil {
 		return found
@@ -118,7 +119,7 @@ func (c *Cache) lookUp(m *memo, storeKey string) anySlot {
 	return nil
 }
 
-// sharedStatus reads a blob.
+// sharedStatus returns the status of a blob.
 func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time) *SharedStatus {
 	b, err := c.codec.decode(data)
 	if err != nil {
@@ -134,15 +135,15 @@ func (c *Cache) sharedStatus(m *memo, params string, data []byte, now time.Time)
 		HardUntil: b.HardUntil, HardLeft: -elapsed(b.HardUntil, now),
 		Failures: b.Failures, RetryAt: b.RetryAt,
 	}
-	for _, how := range []Strength{Soft, Hard} {
-		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.about.Name, params), how) {
-			s.Invalidated = how.String()
+	for _, mode := range []Mode{Soft, Hard} {
+		if s.Cached && c.generations.invalidated(b.Generation, m.scopes, scopeKey(c.space, m.spec.Name, params), mode) {
+			s.Invalidated = mode.String()
 		}
 	}
 	return s
 }
 
-// elapsed returns the time since t, 0 where there is no t.
+// elapsed returns the time since t, 0 if t is zero.
 func elapsed(t, now time.Time) Seconds {
 	if t.IsZero() {
 		return 0
@@ -158,27 +159,18 @@ func keyName(memo, params string) string {
 	return memo + ":" + params
 }
 
-// processOf returns the process in an owner's token. The rest is the owner's
-// secret.
-func processOf(owner string) string {
-	if at := strings.LastIndex(owner, ":"); at >= 0 {
-		return owner[:at]
-	}
-	return owner
-}
-
 func (s *slot[P, T]) storeKey() string { return s.key }
 
 func (s *slot[P, T]) names() (memo, params string) {
-	return s.memo.about.Name, strings.TrimPrefix(s.key, s.memo.prefix)
+	return s.memo.spec.Name, strings.TrimPrefix(s.key, s.memo.prefix)
 }
 
-// status returns what the process has.
+// status returns what the process has of the slot.
 func (s *slot[P, T]) status(now time.Time) ProcessStatus {
 	s.mu.Lock()
 	p := ProcessStatus{State: "none", Refreshing: s.flight != nil}
 	s.mu.Unlock()
-	e := s.known.Load()
+	e := s.entry.Load()
 	if e == nil {
 		return p
 	}
@@ -199,4 +191,59 @@ func (s *slot[P, T]) status(now time.Time) ProcessStatus {
 		p.State = Stale.String()
 	}
 	return p
+}
+
+// Keys are the keys that a process holds, by memo and parameters.
+type Keys struct {
+	Total int         `json:"total" doc:"How many there are in all, of the memo and state asked for."`
+	Keys  []KeyStatus `json:"keys" nullable:"false" doc:"The first of them, by memo and key."`
+}
+
+// A KeyStatus is what a process has of a key.
+type KeyStatus struct {
+	Memo string `json:"memo"`
+	Key  string `json:"key" doc:"As operators write it."`
+	ProcessStatus
+}
+
+// A KeyQuery selects keys. An empty field selects all.
+type KeyQuery struct {
+	Memo  string
+	State string // as in ProcessStatus
+	Limit int    // of the keys returned
+}
+
+// Keys returns the keys that this process holds, without asking the shared level.
+// It does not hold up readers, since it locks one slot at a time. The error is an
+// *UnknownMemoError.
+func (c *Cache) Keys(q KeyQuery) (Keys, error) {
+	if q.Memo != "" {
+		if _, err := c.named(q.Memo); err != nil {
+			return Keys{}, err
+		}
+	}
+	type held struct {
+		memo, params string
+		slot         anySlot
+	}
+	var found []held
+	now := c.now()
+	for _, value := range c.level.All() {
+		s := value.(anySlot)
+		memo, params := s.names()
+		if (q.Memo == "" || memo == q.Memo) && (q.State == "" || s.status(now).State == q.State) {
+			found = append(found, held{memo, params, s})
+		}
+	}
+	keys := Keys{Total: len(found), Keys: []KeyStatus{}}
+	slices.SortFunc(found, func(a, b held) int {
+		if order := strings.Compare(a.memo, b.memo); order != 0 {
+			return order
+		}
+		return strings.Compare(a.params, b.params)
+	})
+	for _, h := range found[:min(q.Limit, len(found))] {
+		keys.Keys = append(keys.Keys, KeyStatus{h.memo, keyName(h.memo, h.params), h.slot.status(now)})
+	}
+	return keys, nil
 }

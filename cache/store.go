@@ -6,67 +6,71 @@ import (
 	"time"
 )
 
-// A Store is what the processes of a fleet share: blobs, locks, invalidations
-// and messages. It knows nothing of what the blobs mean. All methods are safe
-// for concurrent use. An error means that the store could not do it, unless it
-// wraps [ErrKey].
+// A Store is what the processes of a fleet share: blobs, locks, invalidations and
+// messages. It does not know what the blobs mean. All methods are safe for
+// concurrent use. An error means that the store did not do it: [ErrUnavailable]
+// in an outage, one that wraps [ErrKey] when only that key is in trouble.
 type Store interface {
 	// Load returns the blob of a key, nil when there is none.
 	Load(ctx context.Context, key string) ([]byte, error)
-	// Publish replaces the blob of a key and tells the fleet that it is ready.
+	// Publish replaces the blob of a key and sends the message that it is ready.
 	// It returns false, and changes nothing, when the publication's owner does
-	// not hold the key's lock or what is there is newer.
+	// not hold the key's lock, and when the present blob is newer.
 	Publish(ctx context.Context, p Publication) (bool, error)
 
-	// Lock gives the key's lock to owner for the lease unless another has it.
+	// Lock gives the key's lock to owner for the lease. It returns false when
+	// another owner has it.
 	Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error)
-	// Extend gives the owner the lease anew. It returns false when another has
-	// it, and when it has run out: another may have had it meanwhile.
+	// Extend starts owner's lease again. It returns false when another owner has
+	// the lock, and when the lease has run out, since another may have had it.
 	Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error)
 	// Unlock releases the key's lock if owner holds it.
 	Unlock(ctx context.Context, key, owner string) error
 
-	// Invalidate raises the generation of the scopes, soft or hard, above all
-	// that there are and above the one given, and returns it. Where once is not
-	// empty and an invalidation of that name was made in the last minute, it
-	// returns that one's generation and false, and raises nothing.
-	Invalidate(ctx context.Context, how Strength, scopes []string, above int64, once string) (generation int64, raised bool, err error)
-	// Invalidations returns those above a generation, and maybe others.
+	// Invalidate raises the generation of the scopes in a mode, above all present
+	// ones and above the one given, and returns it and true. If once is not empty
+	// and names an invalidation of the last minute, it returns that one's
+	// generation and false, and raises nothing.
+	Invalidate(ctx context.Context, mode Mode, scopes []string, above int64, once string) (generation int64, raised bool, err error)
+	// Invalidations returns all invalidations above a generation, and may return
+	// others.
 	Invalidations(ctx context.Context, above int64) ([]Invalidation, error)
-	// Restore puts back invalidations that the store has lost, and tells all who
-	// listen of them.
+	// Restore puts back invalidations that the store has lost, and sends them to
+	// all listeners.
 	Restore(ctx context.Context, list []Invalidation) error
-	// Tell sends what Invalidate has raised to all who listen.
-	Tell(ctx context.Context, list []Invalidation) error
+	// Notify sends invalidations to all listeners.
+	Notify(ctx context.Context, list []Invalidation) error
 
 	// Listen calls handle with each message until stop is called. Messages may
-	// be lost. handle must return soon and not call the store.
+	// be lost. Handle must return soon, and must not call the store.
 	Listen(handle func(Message)) (stop func())
-	// Now is the clock by which the fleet agrees on windows.
+	// Now returns the time of the clock by which the fleet agrees on windows.
 	Now(ctx context.Context) (time.Time, error)
 
 	Inspector
 }
 
-// An Inspector is what operators see of a store. It is asked whether or not the
-// store is used at the moment.
+// An Inspector is what operators see of a store.
 type Inspector interface {
-	// Stats returns how the store does.
+	// Stats returns the state of the store and its servers. It asks no server if
+	// ctx has ended.
 	Stats(ctx context.Context) SharedStats
-	// Outage returns why the store is not used at the moment, nil if it is, and
-	// how often it was not.
+	// Outage returns the present outage, nil if there is none, and the number of
+	// outages so far.
 	Outage() (now *Outage, count uint64)
-	// Holder returns who holds the key's lock, for how long yet; "" if nobody.
+	// Holder returns the owner of the key's lock and the rest of the lease. The
+	// owner is "" when nobody has it.
 	Holder(ctx context.Context, key string) (owner string, left time.Duration, err error)
-	// Direct returns the store itself, which answers in an outage too.
+	// Direct returns the store without a breaker, which can be called in an
+	// outage too.
 	Direct() Store
 }
 
 var (
-	// ErrUnavailable is the error of a store that is not used at the moment.
+	// ErrUnavailable is the error of a store that is in an outage.
 	ErrUnavailable = errors.New("the shared level is not available")
-	// ErrKey is the error of a store where the trouble is one key's: something
-	// else has written it, or it is on its way to another server.
+	// ErrKey is the error of a store that works, for a key that does not: another
+	// program has written it, or it is moving to another server.
 	ErrKey = errors.New("the key cannot be used")
 )
 
@@ -76,13 +80,13 @@ type Outage struct {
 	Err   error // why
 }
 
-// onceFor is how long the name of an invalidation is remembered: longer than a
-// write takes to reach all processes.
+// onceFor is how long the store remembers the name of an invalidation: longer than
+// a write takes to reach all processes.
 const onceFor = time.Minute
 
-// A Publication is a blob for everyone. Window, Generation and ReadAt order the
-// blobs of a key, in that order: one never replaces a newer one, and without an
-// owner none that is as new.
+// A Publication is a blob for the whole fleet. Blobs of a key are ordered by
+// Window, then Generation, then ReadAt. A publication never replaces a newer blob,
+// and without an owner none that is equally new.
 type Publication struct {
 	Key        string
 	Owner      string // of the key's lock; "": restored after an outage
@@ -93,27 +97,17 @@ type Publication struct {
 	Keep       time.Duration // how long the store keeps it
 }
 
-// An Invalidation says that the values of a scope from before a generation are
-// stale (soft) or must not be shown (hard).
+// An Invalidation makes the values of a scope from before a generation stale
+// (soft), or forbids them (hard).
 type Invalidation struct {
 	Scope      string
-	How        Strength
+	Mode       Mode
 	Generation int64
 }
 
-// raised are the invalidations of some scopes, of one generation.
-func raised(how Strength, scopes []string, generation int64) []Invalidation {
-	list := make([]Invalidation, 0, len(scopes))
-	for _, scope := range scopes {
-		list = append(list, Invalidation{scope, how, generation})
-	}
-	return list
-}
-
-// A Message is the key whose new blob is ready, or invalidations, or that the
-// connection to the store is new: it may have lost what it held.
+// A Message is one of its fields; the others are zero.
 type Message struct {
-	Ready         string
+	Ready         string // the key of a new blob
 	Invalidations []Invalidation
-	Connected     bool
+	Connected     bool // the connection is new, and the store may have lost data
 }

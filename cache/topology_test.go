@@ -45,9 +45,9 @@ func wantRecovered(t *testing.T, url string, a, b peer) {
 		}
 	})
 	defer stop()
-	said := cache.Invalidation{Scope: "tag:town:nothing", How: cache.Soft, Generation: 1}
+	said := cache.Invalidation{Scope: "tag:town:nothing", Mode: cache.Soft, Generation: 1}
 	eventually(t, 20*time.Second, "one hears what the other says", func() bool {
-		if err := a.store.Tell(t.Context(), []cache.Invalidation{said}); err != nil {
+		if err := a.store.Notify(t.Context(), []cache.Invalidation{said}); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -59,7 +59,7 @@ func wantRecovered(t *testing.T, url string, a, b peer) {
 		return false
 	})
 	before := get(t, b.memo, One{}).Value
-	if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+	if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 		t.Errorf("invalidate: %v", err)
 	}
 	eventually(t, 20*time.Second, "the other shows a value from after an invalidation", func() bool { return get(t, b.memo, One{}).Value > before })
@@ -85,7 +85,7 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 	get(t, a.memo, One{})
 	get(t, b.memo, One{})
 	for _, m := range []peer{a, b} {
-		if err := m.Invalidate(t.Context(), cache.Soft, cache.OfTag("ledger")); err != nil {
+		if err := m.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,7 +123,7 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 		}()
 		for moving := true; moving; {
 			before := get(t, b.memo, One{}).Value
-			if err := a.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger"), cache.Once(time.Now().String())); err != nil {
+			if err := a.InvalidateOnce(t.Context(), time.Now().String(), cache.Hard, cache.Tag("ledger")); err != nil {
 				t.Errorf("invalidate: %v", err)
 			}
 			eventually(t, 20*time.Second, "the other shows a value from after an invalidation", func() bool { return get(t, b.memo, One{}).Value > before })

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// warmTogether is how many keys are warmed at the same time: fewer than there
-// are producers, so that readers do not notice.
-const warmTogether = 3
+// warmAtOnce bounds the keys that are warmed at the same time. It is below the
+// number of producers, so that readers do not notice.
+const warmAtOnce = 3
 
-// Progress is one key that Warm is done with.
+// Progress is one key that Warm has finished with.
 type Progress struct {
 	Done  int    `json:"done,omitempty"`
 	Of    int    `json:"of,omitempty"`
@@ -24,22 +24,24 @@ type Progress struct {
 	Error string `json:"error,omitempty" doc:"Why it is not up to date."`
 }
 
-// Usual names the parameters that readers usually ask for, so that Warm knows
-// them in a process that nobody has asked yet.
-func (m *Memo[P, T]) Usual(params ...P) *Memo[P, T] {
+// Prewarm names the parameters that readers usually want, so that Warm computes
+// them in a process that has served nobody yet. It returns m.
+func (m *Memo[P, T]) Prewarm(params ...P) *Memo[P, T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range params {
-		m.usual = append(m.usual, func() anySlot { return m.slot(p) })
+		m.prewarm = append(m.prewarm, func() anySlot { return m.slot(p) })
 	}
 	return m
 }
 
-// Warm brings up to date the usual keys of the named memos, or of all, and
-// those that were asked for in the last two windows. It calls progress, which
-// may be nil, after each, from one goroutine at a time. A key that fails does
-// not keep it from the others; the error tells of all that did. An
-// *UnknownMemoError comes before any progress.
+// Warm brings the keys of the named memos up to date, or of all memos if there are
+// no names: those of Prewarm, and those with readers in the last two windows. It
+// calls progress, which may be nil, after each key, from one goroutine at a time.
+// It goes on after a key that fails.
+//
+// The error wraps an *UnknownMemoError, then nothing is done; that of ctx, then
+// some keys are not done; or those of all keys that failed.
 func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress)) error {
 	slots, err := c.warmable(names)
 	if err != nil {
@@ -51,7 +53,7 @@ func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress
 		done   int
 		failed error
 	)
-	group.SetLimit(warmTogether)
+	group.SetLimit(warmAtOnce)
 	for _, s := range slots {
 		if ctx.Err() != nil {
 			break
@@ -76,14 +78,15 @@ func (c *Cache) Warm(ctx context.Context, names []string, progress func(Progress
 			return nil
 		})
 	}
-	_ = group.Wait() // they tell of their errors by themselves
+	_ = group.Wait() // nil: the errors are in failed
 	if ctx.Err() != nil {
 		return fmt.Errorf("warm: stopped after %d of %d keys: %w", done, len(slots), ctx.Err())
 	}
 	return failed
 }
 
-// warmable returns what is to be warmed, each key once.
+// warmable returns the slots to warm, each once. The error is an
+// *UnknownMemoError.
 func (c *Cache) warmable(names []string) ([]anySlot, error) {
 	memos := c.all()
 	if len(names) > 0 {
@@ -100,11 +103,11 @@ func (c *Cache) warmable(names []string) ([]anySlot, error) {
 	seen := map[string]bool{}
 	for _, m := range memos {
 		m.mu.Lock()
-		found := make([]anySlot, 0, len(m.asked))
-		for _, s := range m.asked {
+		found := make([]anySlot, 0, len(m.active))
+		for _, s := range m.active {
 			found = append(found, s)
 		}
-		usual := m.usual
+		usual := m.prewarm
 		m.mu.Unlock()
 		for _, slot := range usual {
 			found = append(found, slot())
@@ -121,15 +124,15 @@ func (c *Cache) warmable(names []string) ([]anySlot, error) {
 
 var errBusy = errors.New("another process still computes it")
 
-// warm asks for the slot as a reader does, and waits until it is up to date, or
-// was computed meanwhile, by whatever process.
+// warm counts as a reader of the slot. It waits until the slot is up to date, or
+// was computed meanwhile by any process.
 func (s *slot[P, T]) warm(ctx context.Context) error {
 	m, c := s.memo, s.memo.cache
 	began := c.now()
 	for {
 		now := c.now()
-		s.ask(now.UnixNano())
-		v := m.judge(s, s.known.Load(), now)
+		s.touch(now.UnixNano())
+		v := m.judge(s, s.entry.Load(), now)
 		if v.due {
 			if f, _ := m.refresh(s, v, now); f != nil {
 				select {
@@ -139,26 +142,26 @@ func (s *slot[P, T]) warm(ctx context.Context) error {
 				}
 			}
 			now = c.now()
-			v = m.judge(s, s.known.Load(), now)
+			v = m.judge(s, s.entry.Load(), now)
 		}
-		e := s.known.Load()
-		wait := pollAtLeast // for another process
+		e := s.entry.Load()
+		wait := minPoll // for another process
 		switch {
 		case v.fresh, v.usable && e.reason == "" && !e.computedAt.Before(began):
 			return nil
 		case !v.due && e.reason != "":
-			return fmt.Errorf("memo %s: %w", m.about.Name, cmp.Or(e.err, errors.New(e.reason)))
+			return fmt.Errorf("memo %s: %w", m.spec.Name, cmp.Or(e.err, errors.New(e.reason)))
 		case !v.due:
 			wait = v.next.Sub(now) // invalidated just after it was computed
 		case now.Sub(began) > m.policy.Timeout+margin:
-			return fmt.Errorf("memo %s: %w", m.about.Name, errBusy)
+			return fmt.Errorf("memo %s: %w", m.spec.Name, errBusy)
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.ctx.Done():
-			return fmt.Errorf("memo %s: %w", m.about.Name, errClosed)
+			return fmt.Errorf("memo %s: %w", m.spec.Name, errClosed)
 		}
 	}
 }

@@ -152,22 +152,22 @@ func (r InvalidateRequest) scope() (cache.Scope, error) {
 	var given []cache.Scope
 	if r.Key != "" {
 		memo, params, _ := strings.Cut(r.Key, ":")
-		given = append(given, cache.OfKey(memo, params))
+		given = append(given, cache.Key(memo, params))
 	}
 	if r.Memo != "" {
-		given = append(given, cache.OfMemo(r.Memo))
+		given = append(given, cache.Name(r.Memo))
 	}
 	if r.Tag != "" {
-		given = append(given, cache.OfTag(r.Tag))
+		given = append(given, cache.Tag(r.Tag))
 	}
 	if r.Pattern != "" {
-		given = append(given, cache.OfMemos(r.Pattern))
+		given = append(given, cache.Pattern(r.Pattern))
 	}
 	if r.Tenant {
-		given = append(given, cache.OfTenant())
+		given = append(given, cache.Tenant())
 	}
 	if r.All {
-		given = append(given, cache.OfEverything())
+		given = append(given, cache.All())
 	}
 	if len(given) != 1 {
 		return cache.Scope{}, huma.Error422UnprocessableEntity("name one of key, memo, tag, pattern, tenant (true) and all (true), and no more")

@@ -25,7 +25,7 @@ func warmer(log *journal) *town {
 	token := tn.change
 	tn.change = func(d *Deps) {
 		token(d)
-		d.API.Stats.Usual(aggregates.StatsQuery{Kind: "personal"}, aggregates.StatsQuery{Kind: "business"})
+		d.API.Stats.Prewarm(aggregates.StatsQuery{Kind: "personal"}, aggregates.StatsQuery{Kind: "business"})
 	}
 	return tn
 }

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	kept = 31 * 24 * time.Hour // no policy lets a value be shown for longer
-	most = 20_000              // more than a cache keeps; it forbids what is older than those
+	keepFor = 31 * 24 * time.Hour // longer than any policy lets a value be shown
+	atMost  = 20_000              // more than a cache keeps, which forbids all values that are older
 )
 
-// A Journal is the table of invalidations of a database.
+// A Journal is a database's table of invalidations. It is safe for concurrent use.
 type Journal struct{ db *pgxpool.Pool }
 
-// New returns the journal of a database that is migrated.
+// New returns the journal of a migrated database.
 func New(db *pgxpool.Pool) *Journal { return &Journal{db} }
 
-// Record implements [cache.Journal]. It forgets what no value can be as old as.
+// Record implements [cache.Journal]. It deletes those that are older than any value.
 func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 	scopes, generations := make([]string, len(list)), make([]int64, len(list))
 	for n, i := range list {
@@ -35,7 +35,7 @@ func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 		INSERT INTO invalidations AS there (scope, generation)
 		SELECT * FROM unnest($1::text[], $2::bigint[])
 		ON CONFLICT (scope) DO UPDATE SET generation = greatest(there.generation, excluded.generation)`,
-		scopes, generations, time.Now().Add(-kept).UnixMicro())
+		scopes, generations, time.Now().Add(-keepFor).UnixMicro())
 	if err != nil {
 		return fmt.Errorf("record invalidations: %w", err)
 	}
@@ -44,9 +44,9 @@ func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 
 // Recorded implements [cache.Journal].
 func (j *Journal) Recorded(ctx context.Context) ([]cache.Invalidation, error) {
-	rows, _ := j.db.Query(ctx, `SELECT scope, generation FROM invalidations ORDER BY generation DESC LIMIT $1`, most)
+	rows, _ := j.db.Query(ctx, `SELECT scope, generation FROM invalidations ORDER BY generation DESC LIMIT $1`, atMost)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (cache.Invalidation, error) {
-		i := cache.Invalidation{How: cache.Hard}
+		i := cache.Invalidation{Mode: cache.Hard}
 		err := row.Scan(&i.Scope, &i.Generation)
 		return i, err
 	})
@@ -56,9 +56,10 @@ func (j *Journal) Recorded(ctx context.Context) ([]cache.Invalidation, error) {
 	return list, nil
 }
 
-// Identity returns what tells a database from others, so that the caches of two
-// do not mix: 16 hexadecimal digits. It stays when the server is started anew
-// or a replica takes over, and differs for a copy that was restored from a dump.
+// Identity returns 16 hexadecimal digits that identify a database, so that caches
+// of different databases do not mix. They stay the same after a restart of the
+// server or a failover to a replica. A copy that was restored from a dump has
+// others.
 func Identity(ctx context.Context, db *pgxpool.Pool) (string, error) {
 	var id string
 	err := db.QueryRow(ctx, `

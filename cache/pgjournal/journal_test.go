@@ -18,7 +18,7 @@ func TestAJournalKeepsTheNewestGenerationOfEachScopeForAMonth(t *testing.T) {
 	journal := pgjournal.New(testkit.Postgres(t))
 	now := time.Now().UnixMicro()
 	hard := func(scope string, generation int64) cache.Invalidation {
-		return cache.Invalidation{Scope: scope, How: cache.Hard, Generation: generation}
+		return cache.Invalidation{Scope: scope, Mode: cache.Hard, Generation: generation}
 	}
 	for _, list := range [][]cache.Invalidation{
 		{hard("tag:a", now), hard("memo:b", now)},

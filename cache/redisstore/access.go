@@ -10,16 +10,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Access is what it takes to be let in, beside the address. What is empty
-// stays as the address has it.
+// Access has credentials for the servers. An empty field leaves what the address
+// has.
 type Access struct {
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
-	CAFile                             string // of the authorities that sign the servers' certificates, instead of the system's
-	CertFile, KeyFile                  string // our own certificate, read again for each connection
+	CAFile                             string // certificate authorities of the servers, instead of the system's
+	CertFile, KeyFile                  string // the client's certificate, read again for each connection
 }
 
-// Grant completes the options with it.
+// Grant sets the options from the fields. The error is for files that cannot be
+// used, and for certificates without TLS.
 func (a Access) Grant(o *redis.UniversalOptions) error {
 	if a.Username != "" {
 		o.Username = a.Username
@@ -50,15 +51,15 @@ func (a Access) Grant(o *redis.UniversalOptions) error {
 	if a.CertFile == "" {
 		return nil
 	}
-	own := func() (*tls.Certificate, error) {
+	load := func() (*tls.Certificate, error) {
 		pair, err := tls.LoadX509KeyPair(a.CertFile, a.KeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("certificates of Redis: %w", err)
 		}
 		return &pair, nil
 	}
-	// They are renewed while the process runs.
-	o.TLSConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() }
-	_, err := own()
+	// The files may be renewed while the process runs.
+	o.TLSConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
+	_, err := load()
 	return err
 }

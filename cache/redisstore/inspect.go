@@ -18,21 +18,21 @@ import (
 
 // Holder implements [cache.Inspector].
 func (s *Store) Holder(ctx context.Context, key string) (owner string, left time.Duration, err error) {
-	owner, err = s.client.Get(ctx, lockOf(key)).Result()
+	owner, err = s.client.Get(ctx, lockKey(key)).Result()
 	if err != nil {
-		return "", 0, failure(err)
+		return "", 0, wrap(err)
 	}
-	left, err = s.client.PTTL(ctx, lockOf(key)).Result()
-	return owner, max(left, 0), failure(err)
+	left, err = s.client.PTTL(ctx, lockKey(key)).Result()
+	return owner, max(left, 0), wrap(err)
 }
 
 // Direct implements [cache.Inspector].
 func (s *Store) Direct() cache.Store { return s }
 
-// Outage implements [cache.Inspector]: a driver knows of none.
+// Outage implements [cache.Inspector]. A driver has none.
 func (s *Store) Outage() (now *cache.Outage, count uint64) { return nil, 0 }
 
-// Stats implements [cache.Inspector]. Where ctx has ended it asks no server.
+// Stats implements [cache.Inspector].
 func (s *Store) Stats(ctx context.Context) cache.SharedStats {
 	pool := s.client.PoolStats()
 	server := &cache.RedisStats{Mode: s.mode, Connections: int(pool.TotalConns), Idle: int(pool.IdleConns), Timeouts: uint64(pool.Timeouts)}
@@ -43,17 +43,17 @@ func (s *Store) Stats(ctx context.Context) cache.SharedStats {
 	}
 	switch client := s.client.(type) {
 	case *redis.ClusterClient:
-		server.Nodes, server.Unknown = mastersOf(ctx, client)
-		sum(server)
+		server.Nodes, server.Unknown = inspectMasters(ctx, client)
+		sumUp(server)
 	case *redis.Client:
 		server.RedisNode = inspect(ctx, client)
-		server.Address = "" // a Sentinel's client does not say
+		server.Address = "" // a Sentinel's client does not have it
 	}
 	return stats
 }
 
-// mastersOf asks the masters of a Cluster.
-func mastersOf(ctx context.Context, client *redis.ClusterClient) (nodes []cache.RedisNode, unknown string) {
+// inspectMasters asks the masters of a Cluster for their state.
+func inspectMasters(ctx context.Context, client *redis.ClusterClient) (nodes []cache.RedisNode, unknown string) {
 	var mu sync.Mutex
 	err := client.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
 		node := inspect(ctx, master)
@@ -69,8 +69,8 @@ func mastersOf(ctx context.Context, client *redis.ClusterClient) (nodes []cache.
 	return nodes, unknown
 }
 
-// sum says of a Cluster what its masters say.
-func sum(s *cache.RedisStats) {
+// sumUp sets the fields of a Cluster from those of its masters.
+func sumUp(s *cache.RedisStats) {
 	for i, node := range s.Nodes {
 		if i == 0 {
 			s.Version, s.Role, s.Eviction = node.Version, node.Role, node.Eviction
@@ -84,8 +84,8 @@ func sum(s *cache.RedisStats) {
 	}
 }
 
-// inspect asks a server how it does. It begins no outage: an ACL may forbid
-// what only operators want to know.
+// inspect asks a server for its state. Errors are part of the answer, since an ACL
+// may forbid these commands.
 func inspect(ctx context.Context, client *redis.Client) cache.RedisNode {
 	node := cache.RedisNode{Address: client.Options().Addr}
 	began := time.Now()
@@ -112,26 +112,26 @@ func inspect(ctx context.Context, client *redis.Client) cache.RedisNode {
 	if err != nil {
 		node.Unknown = "INFO does not tell the memory"
 	}
-	node.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64) // without one there is no limit
+	node.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64) // missing: no limit
 	return node
 }
 
 const (
-	probeBytes = 16 << 10         // as much as a panel's blob, and more than fits into buffers on the way
-	probeKeep  = 10 * time.Second // should it not come to replacing it
-	probeTags  = 64               // enough for a Cluster of some ten masters to have one each
+	probeBytes = 16 << 10         // as large as a panel's blob, and larger than buffers on the way
+	probeKeep  = 10 * time.Second // expiry of the last one
+	probeTags  = 64               // enough that each of some ten masters has one
 )
 
-// Probe implements [cache.Remote]: every master takes a blob and gives it back.
-// A small question alone may be answered where a blob comes to grief: by a full
-// server, a read-only one, or over a congested link.
+// Probe implements [cache.Remote]. It writes a blob to each master and reads it
+// back, since a full server, a read-only one or a congested link may still answer
+// a ping.
 func (s *Store) Probe(ctx context.Context) error {
 	masters, err := s.masters(ctx)
 	if err != nil {
 		return err
 	}
 	sample := make([]byte, probeBytes)
-	_, _ = rand.Read(sample) // what is random does not compress; reading it never fails
+	_, _ = rand.Read(sample) // never fails; random bytes do not compress
 	for key, master := range masters {
 		if err := master.Set(ctx, key, sample, probeKeep).Err(); err != nil {
 			return err
@@ -143,14 +143,14 @@ func (s *Store) Probe(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// masters connects to the servers that take writes, and returns each with the
-// key of a probe that belongs there.
+// masters returns the servers that take writes, by a probe's key that belongs to
+// each.
 func (s *Store) masters(ctx context.Context) (map[string]redis.Cmdable, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
 		return map[string]redis.Cmdable{s.probeKey(0): s.client}, nil
 	}
-	// This learns who is the master of what now, too.
+	// This also updates the client's table of masters.
 	if err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return c.Time(ctx).Err() }); err != nil {
 		return nil, err
 	}
@@ -168,7 +168,8 @@ func (s *Store) masters(ctx context.Context) (map[string]redis.Cmdable, error) {
 	return masters, nil
 }
 
-// probeKey is one of the space's own keys, which is all that it may write.
+// probeKey returns one of the keys of probes. They are the space's own, since an
+// ACL forbids others.
 func (s *Store) probeKey(i int) string {
 	return fmt.Sprintf("exchequer:{%s:probe:%d}", s.space, i)
 }

@@ -21,8 +21,8 @@ import (
 //	redis://host:6379?cluster=true                a Cluster, by one address
 //	redis://host1:26379,host2:26379?master=name   a Sentinel group, by its sentinels
 //
-// User and password are those of the servers, not of the sentinels. What is
-// wrong is said without the address, since that may hold a password.
+// User and password are those of the servers, not of the sentinels. The error does
+// not contain the address, which may have a password.
 func ParseURL(address string) (redis.UniversalOptions, error) {
 	o, err := parseURL(address)
 	if err != nil {
@@ -77,7 +77,7 @@ func parseURL(address string) (redis.UniversalOptions, error) {
 	return o, nil
 }
 
-// hosts is the part of an address between the user and the path.
+// hosts returns the part of an address between the user and the path.
 func hosts(address string) string {
 	_, rest, _ := strings.Cut(address, "://")
 	rest, _, _ = strings.Cut(rest, "?")
@@ -88,7 +88,7 @@ func hosts(address string) string {
 	return list
 }
 
-// firstHost is the address with the first of its hosts only.
+// firstHost returns the address with only the first of its hosts.
 func firstHost(address string) string {
 	list := hosts(address)
 	first, _, several := strings.Cut(list, ",")
@@ -98,8 +98,7 @@ func firstHost(address string) string {
 	return strings.Replace(address, list, first, 1)
 }
 
-// CheckTenant returns an error unless a name can be part of keys: one to 64
-// letters, digits, dots, dashes and underscores.
+// CheckTenant returns an error unless a name can be part of keys: 1 to 64 letters, digits, dots, dashes and underscores.
 func CheckTenant(name string) error {
 	if !tenantName.MatchString(name) {
 		return fmt.Errorf("tenant %q: want 1 to 64 letters, digits, dots, dashes and underscores", name)

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	listenQuiet = 3 * time.Second // without a message, see whether the connection lives
-	listenAgain = 200 * time.Millisecond
+	listenQuiet = 3 * time.Second        // without a message, check the connection
+	listenAgain = 200 * time.Millisecond // before the next connection
 )
 
-// Listen implements [cache.Store], on a connection of its own, which is made
-// again when it breaks.
+// Listen implements [cache.Store]. It uses a connection of its own, and opens
+// another when that breaks.
 func (s *Store) Listen(handle func(cache.Message)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -43,52 +43,52 @@ func (s *Store) Listen(handle func(cache.Message)) (stop func()) {
 
 // listen handles messages until the connection breaks.
 func (s *Store) listen(ctx context.Context, handle func(cache.Message)) {
-	pubsub := s.client.Subscribe(ctx, s.messages(), everyonesMessages)
+	pubsub := s.client.Subscribe(ctx, s.channel(), sharedChannel)
 	defer pubsub.Close()
-	// The receiver reads without regard to ctx; closing the connection ends it.
+	// ReceiveTimeout ignores ctx; closing the connection ends it.
 	defer context.AfterFunc(ctx, func() { pubsub.Close() })()
-	asked := false
+	pinged := false
 	for ctx.Err() == nil {
 		got, err := pubsub.ReceiveTimeout(ctx, listenQuiet)
 		var timeout net.Error
 		switch {
-		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
-			// To subscribe again is answered, and needs no more rights.
-			if pubsub.Subscribe(ctx, everyonesMessages) != nil {
+		case errors.As(err, &timeout) && timeout.Timeout() && !pinged:
+			// Another subscription is answered, and needs no rights beyond the first.
+			if pubsub.Subscribe(ctx, sharedChannel) != nil {
 				return
 			}
-			asked = true
+			pinged = true
 			continue
 		case err != nil:
 			return
 		}
-		asked = false
+		pinged = false
 		switch got := got.(type) {
 		case *redis.Subscription:
-			if got.Channel != everyonesMessages {
+			if got.Channel != sharedChannel {
 				handle(cache.Message{Connected: true})
 			}
 		case *redis.Message:
-			if m, ok := messageOf(got.Payload); ok {
+			if m, ok := parseMessage(got.Payload); ok {
 				handle(m)
 			}
 		}
 	}
 }
 
-// textOf is the message of invalidations: "invalidated", with a line below it
-// for each: its generation, how, and its scope.
-func textOf(list []cache.Invalidation) string {
+// formatMessage returns the message of invalidations: "invalidated", and a line
+// with the generation, the mode and the scope of each.
+func formatMessage(list []cache.Invalidation) string {
 	var text strings.Builder
 	text.WriteString("invalidated")
 	for _, i := range list {
-		fmt.Fprintf(&text, "\n%d %s %s", i.Generation, i.How, i.Scope)
+		fmt.Fprintf(&text, "\n%d %s %s", i.Generation, i.Mode, i.Scope)
 	}
 	return text.String()
 }
 
-// messageOf reads it, and "ready KEY".
-func messageOf(text string) (cache.Message, bool) {
+// parseMessage parses that message, and "ready KEY". It returns false for others.
+func parseMessage(text string) (cache.Message, bool) {
 	if key, ok := strings.CutPrefix(text, "ready "); ok {
 		return cache.Message{Ready: key}, true
 	}
@@ -99,12 +99,12 @@ func messageOf(text string) (cache.Message, bool) {
 	var m cache.Message
 	for line := range strings.SplitSeq(rest, "\n") {
 		number, rest, _ := strings.Cut(line, " ")
-		how, scope, _ := strings.Cut(rest, " ")
+		mode, scope, _ := strings.Cut(rest, " ")
 		generation, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
 			return cache.Message{}, false
 		}
-		m.Invalidations = append(m.Invalidations, cache.Invalidation{Scope: scope, How: cache.StrengthOf(how), Generation: generation})
+		m.Invalidations = append(m.Invalidations, cache.Invalidation{Scope: scope, Mode: cache.ParseMode(mode), Generation: generation})
 	}
 	return m, true
 }

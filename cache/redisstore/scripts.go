@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// scripts are what Redis does in one step. Each is loaded once a server, by
-// its hash.
+// scripts are the steps that Redis runs atomically. Each server loads a script
+// once, and runs it by its hash.
 type scripts struct{ publish, lock, extend, unlock, invalidate, restore *redis.Script }
 
 //go:embed scripts/publish.lua

@@ -15,7 +15,7 @@ import (
 	"exchequer/cache"
 )
 
-// A Store is a space of keys on Redis.
+// A Store is a space of keys on Redis. It is safe for concurrent use.
 type Store struct {
 	client  redis.UniversalClient
 	space   string
@@ -24,37 +24,37 @@ type Store struct {
 }
 
 const (
-	connections = 32
-	// What bounds a call is its context. These are for what has none.
-	longest    = 5 * time.Second
-	ofACluster = time.Second // whose client asks for its slots without regard to a context
+	poolSize = 32
+	// Contexts bound the calls. These timeouts are for what has none.
+	clientTimeout  = 5 * time.Second
+	clusterTimeout = time.Second // of the Cluster client's own commands, which ignore contexts
 
-	markLimit = 10_000 // invalidations that are kept
-	onceFor   = time.Minute
+	markLimit = 10_000      // invalidations that are kept
+	onceFor   = time.Minute // that the name of an invalidation is kept
 
-	// What all tenants share: the invalidation of everything. A space's own has
-	// its name behind it.
-	everyonesMessages = "exchequer:messages"
-	everyones         = "exchequer:{generations}"
-	scopeEverything   = "all"
+	// Shared by all spaces, for the invalidation of everything. Those of one space
+	// have ":" and its name at the end.
+	sharedChannel     = "exchequer:messages"
+	sharedGenerations = "exchequer:{generations}"
+	scopeAll          = "all"
 )
 
-// New returns the store of a space on the servers of the options, whose
-// timeouts and retries it sets itself. It connects at its first use. Close it
-// after the caches that use it. A space is a tenant, see [CheckTenant], and what
-// else keeps deployments apart, behind a colon.
+// New returns the store of a space on the servers of the options. It sets their
+// timeouts and retries itself, and connects at its first use. The caller closes it
+// after the caches that use it. A space is a tenant, see [CheckTenant], optionally
+// with a colon and more that keeps deployments apart.
 func New(o redis.UniversalOptions, space string) *Store {
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = longest, longest, longest, longest
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = clientTimeout, clientTimeout, clientTimeout, clientTimeout
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, connections), -1
+	o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, poolSize), -1
 	s := &Store{space: space, mode: "single", scripts: newScripts()}
 	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
 		cluster := o.Cluster()
-		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = ofACluster, ofACluster, ofACluster
-		cluster.DisableRoutingPolicies = true // they need the table of all commands first
+		cluster.DialTimeout, cluster.ReadTimeout, cluster.WriteTimeout = clusterTimeout, clusterTimeout, clusterTimeout
+		cluster.DisableRoutingPolicies = true // they would load the table of all commands first
 		s.client, s.mode = redis.NewClusterClient(cluster), "cluster"
 	} else {
 		s.client = redis.NewUniversalClient(&o)
@@ -65,7 +65,7 @@ func New(o redis.UniversalOptions, space string) *Store {
 	return s
 }
 
-// Mode is what the servers are: "single", "sentinel" or "cluster".
+// Mode returns the kind of deployment: "single", "sentinel" or "cluster".
 func (s *Store) Mode() string { return s.mode }
 
 // Close ends the connections.
@@ -76,97 +76,96 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// failure is an error of the client as the cache understands it.
-func failure(err error) error {
+// wrap returns an error of the client as [cache.Store] defines it.
+func wrap(err error) error {
 	switch {
 	case err == nil, errors.Is(err, redis.Nil):
 		return nil
-	case moving(err), foreign(err):
+	case isMoving(err), isForeign(err):
 		return fmt.Errorf("%w: %w", cache.ErrKey, err)
 	default:
 		return err
 	}
 }
 
-// moving reports whether an error is that a slot of a Cluster is on its way from
-// one node to another, and a script's keys are in two places: the client was
-// sent to and fro.
-func moving(err error) bool {
+// isMoving reports whether an error is that a slot of a Cluster is moving, so that
+// the keys of a script are on two nodes.
+func isMoving(err error) bool {
 	_, ask := redis.IsAskError(err)
 	_, moved := redis.IsMovedError(err)
 	return ask || moved || redis.IsTryAgainError(err)
 }
 
-// foreign reports whether an error is about what a key holds, which something
-// else has written: it is not of the type that we gave it, or a script cannot
-// make sense of it.
-func foreign(err error) bool {
+// isForeign reports whether an error is about the content of a key, which another
+// program must have written: its type is wrong, or a script fails on it.
+func isForeign(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "WRONGTYPE") || strings.HasPrefix(text, "ERR ") && strings.Contains(text, "user_script:")
 }
 
-func lockOf(key string) string              { return key + ":lock" }
-func (s *Store) messages() string           { return everyonesMessages + ":" + s.space }
-func (s *Store) generations() string        { return everyones + ":" + s.space }
-func (s *Store) onceKey(name string) string { return s.generations() + ":once:" + name }
+func lockKey(key string) string             { return key + ":lock" }
+func (s *Store) channel() string            { return sharedChannel + ":" + s.space }
+func (s *Store) generationsKey() string     { return sharedGenerations + ":" + s.space }
+func (s *Store) onceKey(name string) string { return s.generationsKey() + ":once:" + name }
 
 // Load implements [cache.Store].
 func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	blob, err := s.client.HGet(ctx, key, "blob").Bytes()
-	return blob, failure(err)
+	return blob, wrap(err)
 }
 
 // Publish implements [cache.Store].
 func (s *Store) Publish(ctx context.Context, p cache.Publication) (bool, error) {
 	// Lua's numbers are exact up to 2^53: microseconds fit.
-	done, err := s.scripts.publish.Run(ctx, s.client, []string{p.Key, lockOf(p.Key)},
-		p.Owner, p.Window/1000, p.Generation, p.ReadAt/1000, p.Blob, max(p.Keep.Milliseconds(), 1), s.messages(), "ready "+p.Key).Bool()
-	return done, failure(err)
+	done, err := s.scripts.publish.Run(ctx, s.client, []string{p.Key, lockKey(p.Key)},
+		p.Owner, p.Window/1000, p.Generation, p.ReadAt/1000, p.Blob, max(p.Keep.Milliseconds(), 1), s.channel(), "ready "+p.Key).Bool()
+	return done, wrap(err)
 }
 
 // Lock implements [cache.Store].
 func (s *Store) Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	won, err := s.scripts.lock.Run(ctx, s.client, []string{lockOf(key)}, owner, lease.Milliseconds()).Bool()
-	return won, failure(err)
+	won, err := s.scripts.lock.Run(ctx, s.client, []string{lockKey(key)}, owner, lease.Milliseconds()).Bool()
+	return won, wrap(err)
 }
 
 // Extend implements [cache.Store].
 func (s *Store) Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	mine, err := s.scripts.extend.Run(ctx, s.client, []string{lockOf(key)}, owner, lease.Milliseconds()).Bool()
-	return mine, failure(err)
+	mine, err := s.scripts.extend.Run(ctx, s.client, []string{lockKey(key)}, owner, lease.Milliseconds()).Bool()
+	return mine, wrap(err)
 }
 
 // Unlock implements [cache.Store].
 func (s *Store) Unlock(ctx context.Context, key, owner string) error {
-	return failure(s.scripts.unlock.Run(ctx, s.client, []string{lockOf(key)}, owner).Err())
+	return wrap(s.scripts.unlock.Run(ctx, s.client, []string{lockKey(key)}, owner).Err())
 }
 
 // Invalidate implements [cache.Store].
-func (s *Store) Invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
-	generation, raised, err := s.invalidate(ctx, how, scopes, above, once)
+func (s *Store) Invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
+	generation, raised, err := s.invalidate(ctx, mode, scopes, above, once)
 	if once != "" && errors.Is(err, cache.ErrKey) {
-		// A new key is elsewhere than the others. Twice is no harm.
-		return s.invalidate(ctx, how, scopes, above, "")
+		// While a slot moves, a script cannot have a new key. Raising the generation
+		// twice does no harm.
+		return s.invalidate(ctx, mode, scopes, above, "")
 	}
 	return generation, raised, err
 }
 
-func (s *Store) invalidate(ctx context.Context, how cache.Strength, scopes []string, above int64, once string) (int64, bool, error) {
-	keys := []string{s.generations(), everyones}
-	if slices.Contains(scopes, scopeEverything) {
-		// It includes the other scopes, and is every tenant's.
-		keys[0], scopes = everyones, []string{scopeEverything}
+func (s *Store) invalidate(ctx context.Context, mode cache.Mode, scopes []string, above int64, once string) (int64, bool, error) {
+	keys := []string{s.generationsKey(), sharedGenerations}
+	if slices.Contains(scopes, scopeAll) {
+		// It includes the other scopes, and concerns all tenants.
+		keys[0], scopes = sharedGenerations, []string{scopeAll}
 	}
 	if once != "" {
 		keys = append(keys, s.onceKey(once))
 	}
-	args := []any{how.String(), above, markLimit, onceFor.Milliseconds()}
+	args := []any{mode.String(), above, markLimit, onceFor.Milliseconds()}
 	for _, scope := range scopes {
 		args = append(args, scope)
 	}
 	answer, err := s.scripts.invalidate.Run(ctx, s.client, keys, args...).Int64Slice()
 	if err != nil {
-		return 0, false, failure(err)
+		return 0, false, wrap(err)
 	}
 	if len(answer) != 2 {
 		return 0, false, fmt.Errorf("invalidate: redis answered %v", answer)
@@ -178,24 +177,24 @@ func (s *Store) invalidate(ctx context.Context, how cache.Strength, scopes []str
 func (s *Store) Invalidations(ctx context.Context, above int64) ([]cache.Invalidation, error) {
 	since := &redis.ZRangeBy{Min: "(" + strconv.FormatInt(above, 10), Max: "+inf"}
 	pipe := s.client.Pipeline()
-	own := pipe.ZRangeByScoreWithScores(ctx, s.generations(), since)
-	all := pipe.ZRangeByScoreWithScores(ctx, everyones, since)
-	if _, err := pipe.Exec(ctx); failure(err) != nil {
-		return nil, failure(err)
+	own := pipe.ZRangeByScoreWithScores(ctx, s.generationsKey(), since)
+	all := pipe.ZRangeByScoreWithScores(ctx, sharedGenerations, since)
+	if _, err := pipe.Exec(ctx); wrap(err) != nil {
+		return nil, wrap(err)
 	}
 	var list []cache.Invalidation
 	for _, z := range append(own.Val(), all.Val()...) {
 		member, _ := z.Member.(string)
-		how, scope, ok := strings.Cut(member, " ")
+		mode, scope, ok := strings.Cut(member, " ")
 		if !ok {
-			continue // only the newest generation of all tenants
+			continue // the highest generation of all tenants, without a scope
 		}
-		list = append(list, cache.Invalidation{Scope: scope, How: cache.StrengthOf(how), Generation: int64(z.Score)})
+		list = append(list, cache.Invalidation{Scope: scope, Mode: cache.ParseMode(mode), Generation: int64(z.Score)})
 	}
 	return list, nil
 }
 
-// restoreAtOnce bounds the invalidations of one call, and of one message.
+// restoreAtOnce bounds the invalidations of a call, and of a message.
 const restoreAtOnce = 500
 
 // Restore implements [cache.Store].
@@ -203,39 +202,39 @@ func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
 	for some := range slices.Chunk(list, restoreAtOnce) {
 		var args []any
 		for _, i := range some {
-			args = append(args, i.Generation, i.How.String()+" "+i.Scope)
+			args = append(args, i.Generation, i.Mode.String()+" "+i.Scope)
 		}
-		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generations()}, args...).Err(); failure(err) != nil {
-			return failure(err)
+		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generationsKey()}, args...).Err(); wrap(err) != nil {
+			return wrap(err)
 		}
-		if err := s.Tell(ctx, some); err != nil {
+		if err := s.Notify(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Tell implements [cache.Store].
-func (s *Store) Tell(ctx context.Context, list []cache.Invalidation) error {
-	channel := s.messages()
-	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Scope == scopeEverything }) {
-		channel = everyonesMessages
+// Notify implements [cache.Store].
+func (s *Store) Notify(ctx context.Context, list []cache.Invalidation) error {
+	to := s.channel()
+	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Scope == scopeAll }) {
+		to = sharedChannel
 	}
-	return failure(s.client.Publish(ctx, channel, textOf(list)).Err())
+	return wrap(s.client.Publish(ctx, to, formatMessage(list)).Err())
 }
 
-// Now implements [cache.Store]. It asks one server of a Cluster, the same each
-// time: their clocks differ.
+// Now implements [cache.Store]. Of a Cluster it always asks the same master, since
+// their clocks differ.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
 		now, err := s.client.Time(ctx).Result()
-		return now, failure(err)
+		return now, wrap(err)
 	}
-	master, err := cluster.MasterForKey(ctx, everyones)
+	master, err := cluster.MasterForKey(ctx, sharedGenerations)
 	if err != nil {
 		return time.Time{}, err
 	}
 	now, err := master.Time(ctx).Result()
-	return now, failure(err)
+	return now, wrap(err)
 }

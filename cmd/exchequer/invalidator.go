@@ -45,14 +45,11 @@ const invalidateTimeout = 2 * time.Second
 func (i invalidator) onChange(ctx context.Context, change ledger.Change) {
 	var scopes []cache.Scope
 	for _, tag := range change.Tags {
-		scopes = append(scopes, cache.OfTouched(tag))
-	}
-	if change.ID != "" {
-		scopes = append(scopes, cache.Once(change.ID))
+		scopes = append(scopes, cache.Touched(tag))
 	}
 	ctx, cancel := context.WithTimeout(ctx, invalidateTimeout)
 	defer cancel()
-	if err := i.cache.Invalidate(ctx, cache.Soft, scopes...); err != nil {
+	if err := i.cache.InvalidateOnce(ctx, change.ID, cache.Soft, scopes...); err != nil {
 		i.log.WarnContext(ctx, "invalidating what a write touched failed", "tags", change.Tags, "error", err)
 	}
 }

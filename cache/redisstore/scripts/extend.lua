@@ -1,5 +1,5 @@
--- Gives the owner of a lock its lease anew. Not where the lock has expired:
--- another process may have had it meanwhile, and published.
+-- Starts the lease of a lock's owner again. Returns 0 if the lock has expired,
+-- since another process may have had it meanwhile, and published.
 -- KEYS: lock. ARGV: owner, lease in ms.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
 	return redis.call('PEXPIRE', KEYS[1], ARGV[2])

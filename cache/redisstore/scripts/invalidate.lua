@@ -1,13 +1,13 @@
--- Raises the generation of scopes above all that there are, by the clock, so
--- that it goes on rising when the data is lost. Returns it and 1, or the
--- generation of an invalidation of the same name, which has raised it before,
--- and 0.
--- KEYS: generations, those of all tenants (or the same), a name or nothing.
--- ARGV: how, a generation to stay above, limit, how long to remember the name
--- in ms, scopes.
+-- Raises the generation of scopes above all present ones. It follows the clock,
+-- so that it goes on rising after the data is lost. Returns the generation and
+-- 1. If an invalidation of the same name was made before, returns its generation
+-- and 0, and raises nothing.
+-- KEYS: generations, those of all tenants (or the same key), a name (optional).
+-- ARGV: mode, a generation to stay above, limit, time to keep the name in ms,
+-- scopes.
 local time = redis.call('TIME')
--- No invalidation raises a generation above this: what is there was not made by
--- us, and would hide all that we make. Nor is a key of another type ours.
+-- A higher generation than this, or a key of another type, was written by
+-- another program. The generation would hide all later invalidations.
 local latest = time[1] * 1000000 + time[2] + 86400000000
 for i = 1, 2 do
 	if redis.call('TYPE', KEYS[i]).ok ~= 'zset' then
@@ -32,10 +32,10 @@ local text = string.format('%.0f', generation)
 for i = 5, #ARGV do
 	redis.call('ZADD', KEYS[1], text, ARGV[1] .. ' ' .. ARGV[i])
 end
--- What is invalidated for all tenants is to be above what any of them has.
+-- An invalidation for all tenants has to be above the generations of each.
 redis.call('ZADD', KEYS[2], 'GT', text, 'newest')
--- Too many scopes: the older half is forgotten, and all that is older than
--- them counts as invalidated, as strongly as they said.
+-- Of too many scopes the older half is replaced by one for each mode, which
+-- invalidates every value that is as old.
 local count = redis.call('ZCARD', KEYS[1])
 if count > tonumber(ARGV[3]) then
 	local middle = math.floor(count / 2)

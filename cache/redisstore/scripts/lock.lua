@@ -1,5 +1,6 @@
--- Gives a lock to the owner unless another has it. A lock that does not run
--- out, or later than a lease does, was not made by us: nobody has it.
+-- Gives a lock to the owner unless another owner has it. A lock without an
+-- expiry, or with one beyond the lease, was written by another program and is
+-- replaced.
 -- KEYS: lock. ARGV: owner, lease in ms.
 local left = redis.call('PTTL', KEYS[1])
 if left >= 0 and left <= tonumber(ARGV[2]) and redis.call('TYPE', KEYS[1]).ok == 'string' then

@@ -1,5 +1,5 @@
--- Puts back generations that were lost. What is higher stays. A key of another
--- type was not made by us.
+-- Puts back generations that were lost. A higher one stays. A key of another type
+-- was written by another program.
 -- KEYS: generations. ARGV: pairs of a generation and its scope.
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then
 	redis.call('DEL', KEYS[1])

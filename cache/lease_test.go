@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -119,4 +121,95 @@ func TestALateHolderThatFailsShowsWhatItsSuccessorPublished(t *testing.T) {
 	if r := <-got; r.value != 7 || r.err != nil {
 		t.Errorf("the late one shows %d, %v, want 7 of the process that took over", r.value, r.err)
 	}
+}
+
+// A balance is read when its producer begins, and shown when it ends.
+type balance struct {
+	written atomic.Int64
+	runs    atomic.Int64
+}
+
+// memo declares a memo of the balance whose runs in this process take so long.
+func (b *balance) memo(c *cache.Cache, took time.Duration) *cache.Memo[One, int64] {
+	return cache.NewMemo(c, cache.Spec{Name: "balance", Window: time.Hour}, func(context.Context, cache.Window, One) (int64, error) {
+		b.runs.Add(1)
+		read := b.written.Load()
+		time.Sleep(took)
+		return read, nil
+	})
+}
+
+// loseLock takes the lock of the only key that is computed from its holder, as
+// a store does that loses its data.
+func loseLock(t *testing.T, c *cache.Cache, store cache.Store) {
+	t.Helper()
+	status, err := c.Status(t.Context(), "balance", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, _, err := store.Holder(t.Context(), status.StoreKey)
+	if err != nil || owner == "" {
+		t.Fatalf("Holder() = %q, %v, want who computes", owner, err)
+	}
+	if err := store.Unlock(t.Context(), status.StoreKey, owner); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Two processes compute for one window, since the lock of the first is lost
+// while it computes. The one that began first ends last.
+func TestAnOlderReadingIsShownToNobodyAfterANewerOne(t *testing.T) {
+	for name, computes := range map[string]time.Duration{
+		"the first notices that the lock is lost":       4 * time.Second,
+		"the first ends before it looks after its lock": 900 * time.Millisecond,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := cache.NewMemory()
+				var b balance
+				first, second := open(t, cache.Deps{Store: store}), open(t, cache.Deps{Store: store})
+				slow, quick := b.memo(first, computes), b.memo(second, 50*time.Millisecond)
+				go slow.Get(t.Context(), One{})
+				time.Sleep(500 * time.Millisecond)
+				loseLock(t, second, store)
+				b.written.Store(1)
+				if r := get(t, quick, One{}); r.Value != 1 {
+					t.Fatalf("the second shows %d, want what was written", r.Value)
+				}
+				time.Sleep(10 * time.Second)
+				late := b.memo(open(t, cache.Deps{Store: store}), 0)
+				for process, m := range map[string]*cache.Memo[One, int64]{"the first": slow, "the second": quick, "a fresh one": late} {
+					if r := get(t, m, One{}); r.Value != 1 {
+						t.Errorf("%s shows the older reading", process)
+					}
+				}
+				if runs := b.runs.Load(); runs != 2 {
+					t.Errorf("%d runs, want one in each of two processes", runs)
+				}
+			})
+		})
+	}
+}
+
+func TestAHolderThatDiesIsReplacedWithinFiveSecondsAndCannotPublishLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &frozen{Memory: cache.NewMemory()}
+		store.freeze(true)
+		var dying, living source
+		dying.set(10*time.Second, nil, nil)
+		living.set(0, nil, nil)
+		living.runs.Store(100)
+		a := fleet(t, 1, store, &dying)[0]
+		b := fleet(t, 1, store.Memory, &living)[0]
+		go a.Get(context.Background(), One{})
+		synctest.Wait()
+		began := time.Now()
+		wantResult(t, get(t, b, One{}), 101, cache.Fresh, "who took over")
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("another process took over after %v, want within 5 s", took)
+		}
+		time.Sleep(10 * time.Second) // the frozen one wakes and tries to publish
+		c := fleet(t, 1, store.Memory, &living)[0]
+		wantResult(t, get(t, c, One{}), 101, cache.Fresh, "what the fleet shares in the end")
+	})
 }

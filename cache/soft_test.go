@@ -32,7 +32,7 @@ func (r *record) write(t *testing.T, processes ...*cache.Cache) {
 	t.Helper()
 	event := fmt.Sprint("write ", r.written.Add(1))
 	for _, c := range processes {
-		if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("transactions"), cache.Once(event)); err != nil {
+		if err := c.InvalidateOnce(t.Context(), event, cache.Soft, cache.Tag("transactions")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestAWriteThatIsReadWhileAnEarlierOneIsComputedIsSeen(t *testing.T) {
 			})
 		write := func() {
 			written.Add(1)
-			if err := c.Invalidate(t.Context(), cache.Soft, cache.OfTag("transactions")); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Soft, cache.Tag("transactions")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,7 +122,7 @@ func TestWhatIsForbiddenIsComputedAnewHoweverYoungItIs(t *testing.T) {
 		for range 5 {
 			get(t, m, One{})
 			r.written.Add(1)
-			if err := c.Invalidate(t.Context(), cache.Hard, cache.OfMemo("written")); err != nil {
+			if err := c.Invalidate(t.Context(), cache.Hard, cache.Name("written")); err != nil {
 				t.Fatal(err)
 			}
 			if res := get(t, m, One{}); res.Value != r.written.Load() || res.State != cache.Fresh {
@@ -180,74 +180,5 @@ func TestOnRedisManyWritesRefreshAKeyOnceASecond(t *testing.T) {
 	runs, most := r.runs.Load(), int64(time.Since(began)/time.Second)+1
 	if runs > most {
 		t.Errorf("%d runs in %v of %d writes, want %d at most", runs, time.Since(began), r.written.Load(), most)
-	}
-}
-
-func TestAStoreMakesAnInvalidationOfOneNameOnce(t *testing.T) {
-	for name, store := range stores(t) {
-		t.Run(name, func(t *testing.T) {
-			const processes = 5
-			var mu sync.Mutex
-			var raised int
-			generations := map[int64]bool{}
-			var wg sync.WaitGroup
-			for range processes {
-				wg.Go(func() {
-					generation, first, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:t:a"}, 0, "t:write 7")
-					if err != nil {
-						t.Error(err)
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					generations[generation] = true
-					if first {
-						raised++
-					}
-				})
-			}
-			wg.Wait()
-			if raised != 1 || len(generations) != 1 {
-				t.Errorf("%d of %d raised the generation, to %v, want one, and all to know it", raised, processes, generations)
-			}
-			other, first, err := store.Invalidate(t.Context(), cache.Soft, []string{"tag:t:a"}, 0, "t:write 8")
-			if err != nil || !first || generations[other] {
-				t.Errorf("another name: generation %d, %v, %v, want a new one", other, first, err)
-			}
-			if r, ok := store.(*remote); ok && r.Err() != nil {
-				t.Errorf("Redis was left aside: %v", r.Err())
-			}
-		})
-	}
-}
-
-func TestOnRedisEveryScopeReachesTheOtherProcess(t *testing.T) {
-	server := testkit.Redis(t)
-	var r record
-	a, m := r.open(t, redisStore(t, server.Addr))
-	_, n := r.open(t, redisStore(t, server.Addr))
-	for _, scope := range []cache.Scope{
-		cache.OfKey("written", ""), cache.OfMemo("written"), cache.OfTag("transactions"),
-		cache.OfMemos("wr*n"), cache.OfTenant(), cache.OfEverything(),
-	} {
-		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
-			get(t, m, One{})
-			get(t, n, One{})
-			want := r.written.Add(1)
-			if err := a.Invalidate(t.Context(), how, scope); err != nil {
-				t.Fatal(err)
-			}
-			if how == cache.Hard {
-				if got := get(t, m, One{}).Value; got != want {
-					t.Errorf("%v %v: the process itself shows %d, want %d", how, scope, got, want)
-				}
-			}
-			for name, memo := range map[string]*cache.Memo[One, int64]{"the process itself": m, "the other": n} {
-				eventually(t, 10*time.Second, fmt.Sprintf("%v %v: %s shows %d", how, scope, name, want),
-					func() bool { return get(t, memo, One{}).Value == want })
-			}
-		}
-	}
-	if runs, want := r.runs.Load(), int64(1+2*6); runs != want {
-		t.Errorf("%d runs for 12 invalidations and a first reader, want %d", runs, want)
 	}
 }

@@ -35,13 +35,13 @@ func TestWithoutAnyMessageNewValuesAndInvalidationsAreSeenWithinASecondAndAWindo
 			eventually(t, bound, "the new window in every process", func() bool { return !get(t, m.number, One{}).AsOf.Before(end) })
 		}
 	}
-	for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
+	for _, mode := range []cache.Mode{cache.Soft, cache.Hard} {
 		before := s.source.runs.Load()
-		if err := a.cache.Invalidate(t.Context(), how, cache.OfTag("ledger")); err != nil {
+		if err := a.cache.Invalidate(t.Context(), mode, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range s.processes {
-			eventually(t, bound, "a value from after the "+how.String()+" invalidation in every process", func() bool {
+			eventually(t, bound, "a value from after the "+mode.String()+" invalidation in every process", func() bool {
 				return int64(get(t, m.number, One{}).Value) > before
 			})
 		}
@@ -61,8 +61,8 @@ func deafen(t *testing.T, server *testkit.RedisServer) {
 
 func TestAnInvalidationWhileAnotherProcessComputesIsNotLost(t *testing.T) {
 	for name, heard := range map[string]bool{"heard": true, "with messages lost": false} {
-		for _, how := range []cache.Strength{cache.Soft, cache.Hard} {
-			t.Run(how.String()+" "+name, func(t *testing.T) {
+		for _, mode := range []cache.Mode{cache.Soft, cache.Hard} {
+			t.Run(mode.String()+" "+name, func(t *testing.T) {
 				t.Parallel()
 				s := &site{redis: testkit.Redis(t)}
 				if !heard {
@@ -81,13 +81,13 @@ func TestAnInvalidationWhileAnotherProcessComputesIsNotLost(t *testing.T) {
 				var visitors sync.WaitGroup
 				for _, m := range s.processes {
 					visitors.Go(func() {
-						if r := get(t, m.number, One{}); r.Value == 1 && (r.State == cache.Fresh || how == cache.Hard) {
+						if r := get(t, m.number, One{}); r.Value == 1 && (r.State == cache.Fresh || mode == cache.Hard) {
 							t.Errorf("a visitor who waited was shown %v, %v, of before the invalidation", r.Value, r.State)
 						}
 					})
 				}
 				<-computing
-				if err := b.cache.Invalidate(t.Context(), how, cache.OfTag("ledger")); err != nil {
+				if err := b.cache.Invalidate(t.Context(), mode, cache.Tag("ledger")); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(1100 * time.Millisecond) // for the message, or for the question each second
@@ -95,7 +95,7 @@ func TestAnInvalidationWhileAnotherProcessComputesIsNotLost(t *testing.T) {
 				visitors.Wait()
 				for range 20 {
 					for i, m := range s.processes {
-						if r := get(t, m.number, One{}); r.Value == 1 && (r.State == cache.Fresh || how == cache.Hard) {
+						if r := get(t, m.number, One{}); r.Value == 1 && (r.State == cache.Fresh || mode == cache.Hard) {
 							t.Fatalf("process %d shows %v, %v, of before the invalidation", i, r.Value, r.State)
 						}
 					}
@@ -226,7 +226,7 @@ func TestADeployWithAnotherShapeOfValuesLeavesBothWarm(t *testing.T) {
 	}
 	check("while both run,", 1)
 	c, _ := before()
-	if err := c.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+	if err := c.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 		t.Fatal(err)
 	}
 	check("after an invalidation by the old build,", 2)

@@ -110,7 +110,7 @@ func (f fault) survive(t *testing.T) {
 		}
 	}
 	before, at := int(s.source.runs.Load()), time.Now()
-	if err := a.cache.Invalidate(t.Context(), cache.Hard, cache.OfTag("ledger")); err != nil {
+	if err := a.cache.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 		t.Errorf("invalidate meanwhile: %v", err)
 	}
 

@@ -6,108 +6,16 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"exchequer/cache"
 )
-
-// left is the context of a reader who is gone.
-func left(t *testing.T) context.Context {
-	ctx, leave := context.WithCancel(t.Context())
-	leave()
-	return ctx
-}
-
-func TestAReaderWhoHasLeftStartsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s source
-		c := open(t, cache.Deps{})
-		items := s.items(c)
-		gone := left(t)
-		for i := range 1000 {
-			if _, err := items.Get(gone, Item(strconv.Itoa(i))); !errors.Is(err, context.Canceled) {
-				t.Fatalf("Get by a reader who has left = %v, want context.Canceled", err)
-			}
-		}
-		synctest.Wait()
-		s.wantRuns(t, 0, "after 1,000 readers who had left")
-		if keys := c.Health().Memos[0].Keys; keys != 0 {
-			t.Errorf("%d keys are held, want none", keys)
-		}
-		get(t, items, "a")
-		if r, err := items.Get(gone, "a"); err != nil || r.Value != 1 {
-			t.Errorf("Get of what is there = %v, %v, want the value", r, err)
-		}
-	})
-}
-
-func TestPeekReturnsWhatTheProcessHoldsAndLeavesNoTraceOfAnythingElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s source
-		c := open(t, cache.Deps{})
-		items := s.items(c)
-		for i := range 100 {
-			if _, err := items.Peek(Item(strconv.Itoa(i))); !errors.Is(err, cache.ErrAbsent) {
-				t.Fatalf("Peek of an unknown key = %v, want ErrAbsent", err)
-			}
-		}
-		synctest.Wait()
-		s.wantRuns(t, 0, "after peeks at unknown keys")
-		if keys := c.Health().Memos[0].Keys; keys != 0 {
-			t.Errorf("%d keys are held, want none", keys)
-		}
-		get(t, items, "a")
-		r, err := items.Peek("a")
-		if err != nil {
-			t.Fatalf("Peek = %v", err)
-		}
-		wantResult(t, r, 1, cache.Fresh, "a peek")
-		time.Sleep(10 * window)
-		r, err = items.Peek("a")
-		if err != nil {
-			t.Fatalf("Peek = %v", err)
-		}
-		wantResult(t, r, 3, cache.Stale, "a peek much later")
-		synctest.Wait()
-		r, _ = items.Peek("a")
-		wantResult(t, r, 4, cache.Fresh, "a peek after that, which had it refreshed")
-	})
-}
-
-func TestPeekTellsOfAFailureAsGetDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s source
-		s.set(0, errDown, nil)
-		m := s.memo(open(t, cache.Deps{}))
-		_, want := m.Get(t.Context(), One{})
-		_, got := m.Peek(One{})
-		var unavailable *cache.UnavailableError
-		if !errors.As(got, &unavailable) || got.Error() != want.Error() {
-			t.Errorf("Peek after a failure = %v, want %v", got, want)
-		}
-	})
-}
-
-func TestLoadFindsWhatAnotherProcessHasComputedAndRunsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := cache.NewMemory()
-		var s source
-		there, here := s.items(open(t, cache.Deps{Store: store})), s.items(open(t, cache.Deps{Store: store}))
-		get(t, there, "a")
-		r, err := here.Load(t.Context(), "a")
-		if err != nil {
-			t.Fatalf("Load of what is shared = %v", err)
-		}
-		wantResult(t, r, 1, cache.Fresh, "a load")
-		if _, err := here.Load(t.Context(), "b"); !errors.Is(err, cache.ErrAbsent) {
-			t.Errorf("Load of what nobody has = %v, want ErrAbsent", err)
-		}
-		s.wantRuns(t, 1, "after the loads")
-	})
-}
 
 func TestAFlightThatNobodyWaitsForGivesItsPlaceBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -243,32 +151,27 @@ func TestCloseStartsNoneOfTheRunsThatWait(t *testing.T) {
 	})
 }
 
-func TestOfManyKeysOnlyThoseAskedForAgainAreRefreshedAhead(t *testing.T) {
+func TestValuesAreBoundedByWeightAndComeBackFromTheSharedLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		runs := map[Item]int{}
-		var mu sync.Mutex
-		m := cache.NewMemo(open(t, cache.Deps{}), cache.Spec{Name: "account", Window: window, ManyKeys: true},
-			func(_ context.Context, _ cache.Window, p Item) (int, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				runs[p]++
-				return runs[p], nil
-			})
+		registry := prometheus.NewRegistry()
+		c := open(t, cache.Deps{Memory: 1 << 20, Registerer: registry})
+		runs := 0
+		m := cache.NewMemo(c, cache.Spec{Name: "large", Window: time.Hour}, func(context.Context, cache.Window, Item) (string, error) {
+			runs++
+			return strings.Repeat("x", 50_000), nil
+		})
 		for i := range 100 {
-			get(t, m, Item(fmt.Sprint("crawled ", i)))
+			get(t, m, Item(fmt.Sprint(i)))
+			synctest.Wait()
 		}
-		get(t, m, "open in a browser")
-		boundary()
-		get(t, m, "open in a browser")
-		boundary()
-		synctest.Wait()
-		wantResult(t, get(t, m, "open in a browser"), 3, cache.Fresh, "a page that stays open")
-		mu.Lock()
-		defer mu.Unlock()
-		for p, n := range runs {
-			if p != "open in a browser" && n != 1 {
-				t.Errorf("%s was computed %d times, want once", p, n)
-			}
+		if weight := metric(t, registry, "exchequer_cache_process_level_bytes"); weight > 1.2*(1<<20) {
+			t.Errorf("the process level weighs %v bytes, want about 1 MiB at most", weight)
+		}
+		for i := range 100 {
+			get(t, m, Item(fmt.Sprint(i)))
+		}
+		if runs != 100 {
+			t.Errorf("%d runs for 100 keys, want one each", runs)
 		}
 	})
 }

@@ -34,7 +34,7 @@ type producing struct {
 type invalidation struct {
 	process          int
 	item             Item
-	how              cache.Strength
+	how              cache.Mode
 	called, returned time.Time
 	everywhere       time.Time // zero: not known
 }
@@ -78,12 +78,12 @@ func (c *chronicle) runSucceeds(n int) {
 }
 
 // invalidated notes an invalidation that has returned.
-func (c *chronicle) invalidated(process int, item Item, how cache.Strength, called time.Time) {
+func (c *chronicle) invalidated(process int, item Item, mode cache.Mode, called time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := invalidation{process: process, item: item, how: how, called: called, returned: time.Now()}
+	i := invalidation{process: process, item: item, how: mode, called: called, returned: time.Now()}
 	c.marks = append(c.marks, i)
-	c.note("process %d invalidates item %s, %v", process, item, how)
+	c.note("process %d invalidates item %s, %v", process, item, mode)
 }
 
 // settle notes that all processes are together, and hear of everything.

@@ -105,7 +105,7 @@ func (f *stormyFleet) become(next string, took time.Duration) {
 
 func (f *stormyFleet) produce(ctx context.Context, p int, w cache.Window, item Item) (int, error) {
 	f.behaving.Lock()
-	how, took := f.next, f.took
+	mode, took := f.next, f.took
 	f.next = ""
 	f.behaving.Unlock()
 	n := f.runBegins(p, w, item)
@@ -114,7 +114,7 @@ func (f *stormyFleet) produce(ctx context.Context, p int, w cache.Window, item I
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	switch how {
+	switch mode {
 	case "fails":
 		f.tell("run %d fails", n)
 		return 0, errDown
@@ -168,13 +168,13 @@ func (f *stormyFleet) read(t *testing.T, p int, m *cache.Memo[Item, int], item i
 }
 
 // invalidate does so from a process.
-func (f *stormyFleet) invalidate(t *testing.T, p, item int, how cache.Strength) {
+func (f *stormyFleet) invalidate(t *testing.T, p, item int, mode cache.Mode) {
 	called := time.Now()
-	err := f.processes[p].cache.Invalidate(context.Background(), how, cache.OfKey("random", string(itemOf(item))))
+	err := f.processes[p].cache.Invalidate(context.Background(), mode, cache.Key("random", string(itemOf(item))))
 	if err != nil {
 		t.Errorf("invalidate: %v", err)
 	}
-	f.invalidated(p, itemOf(item), how, called)
+	f.invalidated(p, itemOf(item), mode, called)
 }
 
 // together says whether all processes use Redis.

@@ -1,0 +1,82 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// loadShared updates a slot from the shared level, if that has something newer.
+func (m *Memo[P, T]) loadShared(s *slot[P, T]) {
+	if e := m.fetch(m.cache.ctx, s.key); e != nil {
+		s.update(e)
+	}
+}
+
+// fetch returns the shared level's entry of a key, or nil. An error of the store
+// and a blob that cannot be read count as nothing.
+func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
+	began := time.Now()
+	data, err := m.cache.store.Load(ctx, key)
+	m.cache.metrics.storeError("load", err)
+	m.stats.store.Observe(time.Since(began).Seconds())
+	if err != nil && !errors.Is(err, ErrKey) || err == nil && data == nil {
+		return nil
+	}
+	var b blob
+	if err == nil {
+		b, err = m.cache.codec.decode(data)
+	}
+	if err == nil {
+		b, err = b.within(m.policy, m.cache.now(), m.cache.generations.newest.Load())
+	}
+	if err == nil {
+		var e *entry[T]
+		if e, err = entryOf[T](b); err == nil {
+			return e
+		}
+	}
+	m.warnings.Do(func() {
+		m.cache.log.Warn("cache: blob is unreadable, taken as missing", "memo", m.spec.Name, "key", key, "error", err)
+	})
+	return nil
+}
+
+// publication returns an entry as the store takes it. Value is the JSON of the
+// entry's value; nil if it is still to be encoded. The error is that of encoding.
+func (m *Memo[P, T]) publication(s *slot[P, T], e *entry[T], value []byte, owner string) (Publication, error) {
+	p := Publication{Key: s.key, Owner: owner, Generation: e.generation}
+	b, err := e.blob(value)
+	if err != nil {
+		return p, err
+	}
+	if p.Blob, err = m.cache.codec.encode(b); err != nil {
+		return p, err
+	}
+	p.Keep = 10 * circuitOpen // long enough for the back-off to be remembered
+	if e.has {
+		p.Window, p.ReadAt, p.Keep = e.window.Start.UnixNano(), e.readAt().UnixNano(), e.hardUntil.Sub(m.cache.now())
+	}
+	return p, nil
+}
+
+// publish puts an entry into the shared level. It returns false when the store
+// refuses it for a newer one or because owner has lost the lock. An error of the
+// store is logged, and counts as published.
+func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner string) bool {
+	c := m.cache
+	p, err := m.publication(s, e, value, owner)
+	if err != nil {
+		return true // its value was encoded before: this cannot fail
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
+	defer cancel()
+	began := time.Now()
+	done, err := c.store.Publish(ctx, p)
+	c.metrics.storeError("publish", err)
+	m.stats.store.Observe(time.Since(began).Seconds())
+	if err != nil && !errors.Is(err, ErrUnavailable) { // the Failover logs that one
+		m.warnings.Do(func() { c.log.Warn("cache: publish", "memo", m.spec.Name, "key", s.key, "error", err) })
+	}
+	return done || err != nil
+}
