@@ -13,8 +13,8 @@ import (
 )
 
 // In a fleet with random readers, failures, invalidations and pauses, no window
-// goes back, no forbidden value is shown, there is no error while there is a value
-// to show, and in the end all is fresh within its lag.
+// goes back, no forbidden value is shown, there is no error while there is a
+// value to show, and in the end all is fresh within its lag.
 func TestAFleetKeepsItsPromisesUnderRandomEvents(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

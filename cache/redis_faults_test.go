@@ -9,9 +9,9 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// A fault is one of Redis, or of the connections to it, while there are visitors.
-// Each lasts a little more than a window. From the first failed call on, a process
-// does the same in three seconds as in an hour.
+// A fault is one of Redis, or of the connections to it, while there are
+// visitors. Each lasts a little more than a window. From the first failed call
+// on, a process does the same in three seconds as in an hour.
 type fault struct {
 	name       string
 	settings   []string

@@ -150,8 +150,8 @@ func TestAGoodValueAtTheStoreIsShownAsSoonAsTheStoreIsBack(t *testing.T) {
 	})
 }
 
-// What one process restores to a store that came back empty may be older than what
-// another one has polled already.
+// What one process restores to a store that came back empty may be older than
+// what another one has polled already.
 func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source

@@ -16,7 +16,8 @@ import (
 
 // These tests change the Cluster or the Sentinel group of a running fleet.
 
-// slotKey is in the slot of the memo's keys, which are "exchequer:{town:1:number}:…".
+// slotKey is in the slot of the memo's keys, which are
+// "exchequer:{town:1:number}:…".
 const slotKey = "{town:1:number}"
 
 // A peer is a process of a fleet.
@@ -105,8 +106,8 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 					t.Errorf("left aside: %v", err)
 					return
 				}
-				// On a busy machine the servers may be slow, which is another case: then
-				// a reader of a forbidden value waits for a lock to expire.
+				// On a busy machine the servers may be slow, which is another case: then a
+				// reader of a forbidden value waits for a lock to expire.
 				patience = 6 * time.Second
 			}
 			time.Sleep(5 * time.Millisecond)
@@ -216,8 +217,8 @@ func TestASentinelGroupsMasterIsReplaced(t *testing.T) {
 	})
 }
 
-// reading reads in a loop, and fails the test for an error and for a value that is
-// older than the last one.
+// reading reads in a loop, and fails the test for an error and for a value that
+// is older than the last one.
 func reading(t *testing.T, peers ...peer) (stop func() (slowest time.Duration)) {
 	var slowest atomic.Int64
 	var wg sync.WaitGroup

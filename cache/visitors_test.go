@@ -12,8 +12,8 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// A visitedFleet is a fleet on one Redis. Each process connects through a proxy of
-// its own, which a test can disturb.
+// A visitedFleet is a fleet on one Redis. Each process connects through a proxy
+// of its own, which a test can disturb.
 type visitedFleet struct {
 	redis     *testkit.RedisServer
 	source    source
@@ -74,8 +74,8 @@ func (m *member) unasked(t *testing.T, n int) time.Duration {
 	return time.Since(began)
 }
 
-// visit lets visitors read at all processes until stop is called. None of them may
-// get an error, or an earlier window than the one before.
+// visit lets visitors read at all processes until stop is called. None of them
+// may get an error, or an earlier window than the one before.
 func (s *visitedFleet) visit(t *testing.T) (stop func() []waiting) {
 	waited := make([]waiting, len(s.processes))
 	ctx, cancel := context.WithCancel(context.Background())
