@@ -24,8 +24,8 @@ func granted(t *testing.T, url string, a redisstore.Access) *remote {
 	return storeOf(t, o)
 }
 
-// documentedACL is a tenant's rule of docs/operations.md, and what a Cluster
-// adds.
+// documentedACL returns a tenant's rule in docs/operations.md, and what a Cluster
+// needs in addition.
 func documentedACL(t *testing.T, tenant string) (rule, cluster []any) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/operations.md")
@@ -107,7 +107,7 @@ func TestTheDocumentedACLSufficesForAllThatTheCacheDoes(t *testing.T) {
 				s.Thaw()
 			}
 			eventually(t, 20*time.Second, "Redis is used again", func() bool { return store.Err() == nil })
-			time.Sleep(3500 * time.Millisecond) // until the listener looks whether it is heard
+			time.Sleep(3500 * time.Millisecond) // until the listener checks its connection
 			for _, s := range c.servers {
 				if denied, err := s.Ask("ACL", "LOG"); err != nil || len(denied.([]any)) > 0 {
 					t.Errorf("denied: %v, %v", denied, err)
@@ -160,7 +160,7 @@ func TestTheDocumentedACLKeepsATenantFromWhatIsAnothers(t *testing.T) {
 	}
 	refused = append(refused, []any{"EVAL", "return redis.call('FLUSHALL')", 0})
 	for _, words := range refused {
-		// Within a script some releases word it otherwise.
+		// In a script some releases return another text.
 		err := ask(words...)
 		if err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "user executing the script can't") && !strings.Contains(err.Error(), "ACL failure in script") {
 			t.Errorf("%v: %v, want that it is forbidden", words, err)

@@ -45,7 +45,8 @@ const (
 // invalidations until its time.
 const generationSlack = 24 * time.Hour
 
-// blobSlack is the same for the generation of a blob that is above all known ones.
+// blobSlack is the same for the generation of a blob that is above all known
+// ones.
 const blobSlack = 5 * time.Second
 
 var (
@@ -53,11 +54,11 @@ var (
 	errUnaligned = errors.New("its window is none")
 )
 
-// within returns the blob with its fields cut to what the policy allows. A program
-// that can write to the shared level must not be able to have a value shown for
-// longer, or to protect it from invalidation. Newest is the newest known
-// generation. The error is errFuture or errUnaligned for a blob that cannot be cut
-// so.
+// within returns the blob with its fields cut to what the policy allows. A
+// program that can write to the shared level must not be able to have a value
+// shown for longer, or to protect it from invalidation. Newest is the newest
+// known generation. The error is errFuture or errUnaligned for a blob that
+// cannot be cut so.
 func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	if b.Generation > max(newest, now.Add(blobSlack).UnixMicro()) {
 		return b, errFuture
@@ -95,8 +96,8 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	return b, nil
 }
 
-// A codec encodes and decodes blobs. It is safe for concurrent use. Each cache has
-// its own, since a codec holds buffers.
+// A codec encodes and decodes blobs. It is safe for concurrent use. Each cache
+// has its own, since a codec holds buffers.
 type codec struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
@@ -125,7 +126,8 @@ func (c codec) encode(b blob) ([]byte, error) {
 	return slices.Concat(header, []byte{'\n'}, value), nil
 }
 
-// decode is the inverse of encode. The error is that of malformed or too large data.
+// decode is the inverse of encode. The error is that of malformed or too large
+// data.
 func (c codec) decode(data []byte) (blob, error) {
 	var b blob
 	if len(data) > 2*valueLimit {

@@ -17,7 +17,7 @@ import (
 	"exchequer/cache"
 )
 
-// A brittle value panics on its way into JSON, or back.
+// A brittle value panics when it is encoded or decoded.
 type brittle struct{ N int }
 
 func (b brittle) MarshalJSON() ([]byte, error) {
@@ -50,7 +50,7 @@ func TestAPanicInAValuesOwnJSONIsAFailureOfItsKey(t *testing.T) {
 		t.Errorf("Get() of what panics when it is written = %v", err)
 	}
 	get(t, m, "3")
-	if r := get(t, declare(), "3"); r.Value.N != 3 { // computed, since it cannot be read
+	if r := get(t, declare(), "3"); r.Value.N != 3 { // computed, since the blob cannot be read
 		t.Errorf("Get() of what panics when it is read = %v", r.Value)
 	}
 	if r := get(t, m, "1"); r.Value.N != 1 {
@@ -114,8 +114,7 @@ type sampleRow struct {
 	Small uint8  `json:"small"`
 }
 
-// Whatever the shared level has of a key, its reader gets a value, and the
-// process goes on.
+// A reader gets a value, and the process goes on, whatever the shared level has.
 func FuzzABlobIsReadOrIsAMiss(f *testing.F) {
 	now := time.Now().UTC().Truncate(time.Second)
 	header := fmt.Sprintf(`{"window":%q,"windowEnd":%q,"computedAt":%[1]q,"softUntil":%[2]q,"hardUntil":%[2]q}`, now.Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
@@ -131,7 +130,7 @@ func FuzzABlobIsReadOrIsAMiss(f *testing.F) {
 			func(context.Context, cache.Window, One) (*sample, error) { return &sample{Name: "computed"}, nil })
 		r, err := m.Get(context.Background(), One{})
 		if err == nil {
-			_ = fmt.Sprintf("%+v", r.Value) // all of it can be looked at
+			_ = fmt.Sprintf("%+v", r.Value) // all of it can be read
 		}
 		if err := c.Close(context.Background()); err != nil {
 			t.Error(err)

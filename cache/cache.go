@@ -51,7 +51,7 @@ type Cache struct {
 	codec       codec
 	generations generations
 	metrics     *metrics
-	clock                                 // set by whoever holds polling
+	clock                                 // sampled under polling
 	level       *otter.Cache[uint64, any] // the process level: hash of memo and parameters to *slot[P, T]
 	producers   limit                     // of producers that run
 	alone       limit                     // of producers that run without the fleet's lock
@@ -73,7 +73,7 @@ type Cache struct {
 
 	reading sync.Mutex // held by readJournal
 
-	// Set by New, used by Close.
+	// Set by New, never changed; ended by Close.
 	unsubscribe func()
 	ctx         context.Context // of all background work
 	cancel      context.CancelFunc

@@ -68,7 +68,7 @@ func TestAReaderInANewWindowGetsThePreviousValueAtOnceAndOneRefreshStarts(t *tes
 		var s source
 		m := s.memo(open(t, cache.Deps{}))
 		first := get(t, m, One{})
-		time.Sleep(10 * window) // nobody asks, nothing runs ahead
+		time.Sleep(10 * window) // without readers nothing is refreshed ahead
 		before := s.runs.Load()
 		s.set(5*time.Second, nil, nil)
 		asked := time.Now()

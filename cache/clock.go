@@ -31,8 +31,8 @@ func (c *clock) start(machine func() time.Time) {
 	c.origin.Store(machine().UnixNano())
 }
 
-// Now returns the time by the fleet's clock, which decides about windows. Browsers
-// correct their clocks by it.
+// Now returns the time by the fleet's clock, which decides about windows.
+// Browsers correct their clocks by it.
 func (c *clock) Now() time.Time { return c.now() }
 
 func (c *clock) now() time.Time { return time.Unix(0, c.nano()).UTC() }

@@ -28,7 +28,7 @@ func TestAReaderDoesNotSpinWhenTheFleetsClockGoesBackWhileACircuitIsOpen(t *test
 		}
 		store.by.Store(0)
 		clock.set(0)
-		time.Sleep(3 * time.Second) // the cache has noticed
+		time.Sleep(3 * time.Second) // the cache has sampled the clock
 		before := store.loads.Load()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -66,8 +66,8 @@ func skewed(t *testing.T, addr string, clock *wrongClock, s *source) (*cache.Mem
 	return memo, registry
 }
 
-// ofThePresent checks that a result is of the window that is now, or of the one
-// before while that ends or its value is computed.
+// ofThePresent checks that a result is of the present window, or of the last one
+// while the new value is computed.
 func ofThePresent(t *testing.T, r cache.Result[int], when string) {
 	t.Helper()
 	now := cache.WindowAt(time.Now(), short).Start
@@ -111,8 +111,7 @@ func TestAProcessWhoseClockIsOffShowsAndPublishesTheFleetsWindows(t *testing.T) 
 	}
 }
 
-// follows checks that a process takes up the windows as they come, though for
-// some moments it may still compute.
+// follows checks that a process shows each window as it begins, or soon after.
 func follows(t *testing.T, m *cache.Memo[One, int], when string) {
 	t.Helper()
 	end := cache.WindowAt(time.Now(), short).End
@@ -137,7 +136,7 @@ func TestTheTimersOfAProcessWhoseClockIsOffKeepTheFleetsBoundaries(t *testing.T)
 	<-ran
 	for range 2 {
 		boundary := cache.WindowAt(time.Now(), short).End
-		// Nobody asks meanwhile. By its own clock it would be 700 ms early.
+		// There are no readers meanwhile. By its own clock it would be 700 ms early.
 		at := <-ran
 		if at.Before(boundary.Add(-300 * time.Millisecond)) {
 			t.Errorf("refreshed at %v, %v before the boundary", at, boundary.Sub(at))
@@ -166,7 +165,7 @@ func TestAValueFromAClockThatRanAheadGivesWayToThePresent(t *testing.T) {
 }
 
 func TestAProcessWhoseClockIsOffFollowsTheServers(t *testing.T) {
-	// The other side is skewed instead: a store whose clock is 20 s ahead.
+	// The store's clock is off instead: 20 s ahead.
 	store := ahead{cache.NewMemory(), 20 * time.Second}
 	var s source
 	m := s.memo(open(t, cache.Deps{Store: store}))

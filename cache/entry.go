@@ -7,8 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// An entry is the state of a key in a process: its value, if there is one, and the
-// failures to replace it. It never changes; later news make another entry.
+// An entry is the state of a key in a process: its value, if there is one, and
+// the failures to replace it. It never changes; later news make another entry.
 type entry[T any] struct {
 	value      T
 	has        bool // whether there is a value
@@ -89,7 +89,8 @@ func (e *entry[T]) backsOff(now time.Time) bool {
 func latestRetry(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
 
 // replaces reports whether e is newer than o: by window, then generation, then
-// start of the run, then failure. An entry of the future is older than any other.
+// start of the run, then failure. An entry without a value is older than one with
+// a value, and one of the future is older than both.
 func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	if o == nil {
 		return true
@@ -134,8 +135,8 @@ func entryOf[T any](b blob) (*entry[T], error) {
 	return e.sealed(), nil
 }
 
-// blob returns the blob of the entry. Value is the JSON of its value; blob encodes
-// the value if that is nil, and returns the error of doing so.
+// blob returns the blob of the entry. Value is the JSON of its value; blob
+// encodes the value if that is nil, and returns the error of doing so.
 func (e *entry[T]) blob(value []byte) (blob, error) {
 	b := blob{
 		Window:     e.window.Start,

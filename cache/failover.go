@@ -13,7 +13,7 @@ import (
 const (
 	callTimeout = time.Second            // of a call, and limit of the time in slow answers
 	slowCall    = 100 * time.Millisecond // an answer within this is quick, and takes off as much from the time in slow ones
-	callsAtOnce = 16                     // a boundary brings many calls at once: if all went out, waiting for each other would look slow
+	callsAtOnce = 16                     // bounds the many calls at a boundary, which would make each other slow
 
 	probeEvery   = 250 * time.Millisecond
 	probeTimeout = 500 * time.Millisecond
@@ -44,13 +44,14 @@ type Remote interface {
 //	                                    │ ▲
 //	                                    └─┘ a probe fails
 type Failover struct {
+	// Set by NewFailover, never changed.
 	Remote
-	log   *slog.Logger
-	calls limit
-	era   atomic.Pointer[era] // the present or last time in which the breaker is closed
-
+	log    *slog.Logger
+	calls  limit           // of calls at the same time
 	ctx    context.Context // of the eras and the probes
 	cancel context.CancelFunc
+
+	era    atomic.Pointer[era] // the present time in which the breaker is closed, or the last one
 	probes sync.WaitGroup
 
 	mu            sync.Mutex                 // guards what follows, and the start and end of eras
@@ -100,8 +101,9 @@ func (f *Failover) Close() error {
 	return f.Remote.Close()
 }
 
-// do calls f with a deadline. It returns ErrUnavailable, without a call, while the
-// breaker is open, and opens it when the call fails or answers have been too slow.
+// do makes a call to the remote with a deadline. While the breaker is open it
+// returns ErrUnavailable without a call. It opens the breaker when the call fails
+// and when answers have been slow for too long.
 func do[T any](ctx context.Context, f *Failover, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	era := f.era.Load()

@@ -11,7 +11,7 @@ import (
 	"exchequer/cache"
 )
 
-// A faulty store fails or answers late, as it is told.
+// A faulty store fails or answers late, as set.
 type faulty struct {
 	*cache.Memory
 
@@ -19,7 +19,7 @@ type faulty struct {
 	err      error
 	late     time.Duration
 	calls    int
-	sessions int // times that somebody listened
+	sessions int // calls of Listen
 }
 
 func (f *faulty) set(err error, late time.Duration) {
@@ -34,7 +34,7 @@ func (f *faulty) called() int {
 	return f.calls
 }
 
-// fault is what becomes of a call.
+// fault delays a call and returns its error.
 func (f *faulty) fault(ctx context.Context) error {
 	f.mu.Lock()
 	f.calls++
@@ -122,7 +122,7 @@ func (f *faulty) Close() error { return nil }
 
 func (f *faulty) Probe(ctx context.Context) error { return f.fault(ctx) }
 
-// behind returns a faulty store behind a breaker.
+// behind returns a faulty store over a memory, and a breaker over that.
 func behind(t *testing.T, memory *cache.Memory) (*faulty, *cache.Failover) {
 	t.Helper()
 	f := &faulty{Memory: memory}
@@ -131,7 +131,7 @@ func behind(t *testing.T, memory *cache.Memory) (*faulty, *cache.Failover) {
 	return f, failover
 }
 
-// A store whose holder of the lock is frozen: what it calls fails to arrive.
+// A frozen store is that of a frozen process: its calls do not arrive.
 type frozen struct {
 	*cache.Memory
 	mu  sync.Mutex
@@ -153,12 +153,12 @@ func (f *frozen) Extend(ctx context.Context, key, owner string, d time.Duration)
 	return f.Memory.Extend(ctx, key, owner, d)
 }
 
-// hogged is a store whose locks somebody else has, and never gives up.
+// A hogged store has all its locks held by another process for ever.
 type hogged struct{ *cache.Memory }
 
 func (hogged) Lock(context.Context, string, string, time.Duration) (bool, error) { return false, nil }
 
-// A jumping store has a clock that a test sets, and counts who looks there.
+// A jumping store has a clock that a test sets, and counts the loads.
 type jumping struct {
 	*cache.Memory
 	by    atomic.Int64
@@ -171,17 +171,17 @@ func (s *jumping) Now(context.Context) (time.Time, error) {
 
 func (s *jumping) Load(ctx context.Context, key string) ([]byte, error) {
 	s.loads.Add(1)
-	time.Sleep(time.Microsecond) // a reader that spins takes time
+	time.Sleep(time.Microsecond) // so that time passes for a reader that spins
 	return s.Memory.Load(ctx, key)
 }
 
-// A refusing store takes no publication, as a server does whose clock is far
-// behind that of the fleet.
+// A refusing store refuses each publication, as a server does whose clock is far
+// behind the fleet's.
 type refusing struct{ *cache.Memory }
 
 func (refusing) Publish(context.Context, cache.Publication) (bool, error) { return false, nil }
 
-// fixed is a store with the same blob for each key.
+// A fixed store is one with the same blob for each key.
 type fixed struct {
 	*cache.Memory
 	blob []byte
@@ -189,7 +189,7 @@ type fixed struct {
 
 func (f *fixed) Load(context.Context, string) ([]byte, error) { return f.blob, nil }
 
-// lateStore lets a test send messages.
+// A lateStore lets a test send messages.
 type lateStore struct {
 	*cache.Memory
 	hear func(cache.Message)
@@ -205,7 +205,7 @@ type lossy struct{ *cache.Memory }
 
 func (lossy) Listen(func(cache.Message)) func() { return func() {} }
 
-// A witness notes in which order an invalidation goes its way.
+// A witness records the order of the steps of an invalidation.
 type witness struct {
 	*cache.Memory
 	at func(step string)
@@ -219,10 +219,10 @@ func (w witness) Invalidate(ctx context.Context, mode cache.Mode, scopes []strin
 
 func (w witness) Notify(context.Context, []cache.Invalidation) error {
 	w.at("when the others are told")
-	return errDown // which does no harm
+	return errDown // harmless: polls find the invalidation
 }
 
-// spy sees the blobs.
+// A spy keeps the blobs.
 type spy struct {
 	*cache.Memory
 	blobs map[string][]byte
@@ -241,7 +241,7 @@ func (s *spy) Load(ctx context.Context, key string) ([]byte, error) {
 	return s.Memory.Load(ctx, key)
 }
 
-// hungStore answers operators never, and readers as though it had nothing.
+// A hungStore does not answer operators, and fails for readers.
 type hungStore struct{ *cache.Memory }
 
 func (hungStore) Stats(ctx context.Context) cache.SharedStats {
@@ -258,8 +258,8 @@ type ahead struct {
 
 func (a ahead) Now(context.Context) (time.Time, error) { return time.Now().Add(a.by), nil }
 
-// A quick store has another process publish just as this one is refused the
-// lock: its message is there before the flight has landed.
+// With a quick store another process publishes just as this one is refused the
+// lock, so that the message arrives before the flight has landed.
 type quick struct {
 	*cache.Memory
 	publish atomic.Pointer[func()]

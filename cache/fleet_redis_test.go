@@ -18,7 +18,7 @@ import (
 
 func TestWithoutAnyMessageNewValuesAndInvalidationsAreSeenWithinASecondAndAWindow(t *testing.T) {
 	t.Parallel()
-	s := &site{redis: testkit.Redis(t)}
+	s := &visitedFleet{redis: testkit.Redis(t)}
 	deafen(t, s.redis)
 	a, b := s.join(t), s.join(t)
 	get(t, a.number, One{})
@@ -49,7 +49,7 @@ func TestWithoutAnyMessageNewValuesAndInvalidationsAreSeenWithinASecondAndAWindo
 	stop()
 }
 
-// deafen has a server refuse whoever wants to listen.
+// deafen makes a server refuse subscriptions.
 func deafen(t *testing.T, server *testkit.RedisServer) {
 	t.Helper()
 	_, err := server.Do("ACL", "SETUSER", "default", "-subscribe")
@@ -64,7 +64,7 @@ func TestAnInvalidationWhileAnotherProcessComputesIsNotLost(t *testing.T) {
 		for _, mode := range []cache.Mode{cache.Soft, cache.Hard} {
 			t.Run(mode.String()+" "+name, func(t *testing.T) {
 				t.Parallel()
-				s := &site{redis: testkit.Redis(t)}
+				s := &visitedFleet{redis: testkit.Redis(t)}
 				if !heard {
 					deafen(t, s.redis)
 				}
@@ -90,7 +90,7 @@ func TestAnInvalidationWhileAnotherProcessComputesIsNotLost(t *testing.T) {
 				if err := b.cache.Invalidate(t.Context(), mode, cache.Tag("ledger")); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(1100 * time.Millisecond) // for the message, or for the question each second
+				time.Sleep(1100 * time.Millisecond) // for the message, or for a poll
 				close(proceed)
 				visitors.Wait()
 				for range 20 {
@@ -126,11 +126,11 @@ func TestAProducerThatFailsInAnyWayDegradesItsPanelAndNoOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			large := name == "returns 20 MB"
-			if !large { // whose memory is measured
+			if !large { // the large one is for measuring memory
 				t.Parallel()
 			}
 			end := make(chan struct{})
-			s := &site{redis: testkit.Redis(t)}
+			s := &visitedFleet{redis: testkit.Redis(t)}
 			var panels []*cache.Memo[One, string]
 			failing := make(chan struct{})
 			for range 2 {
@@ -179,7 +179,7 @@ func TestAProducerThatFailsInAnyWayDegradesItsPanelAndNoOther(t *testing.T) {
 	}
 }
 
-// heap is how many bytes are in use.
+// heap returns the bytes in use on the heap.
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -209,7 +209,7 @@ func TestADeployWithAnotherShapeOfValuesLeavesBothWarm(t *testing.T) {
 	}
 	check := func(when string, want int) {
 		t.Helper()
-		// One process of each build after the other, back and forth.
+		// The processes of both builds take turns.
 		for range 2 {
 			_, m := before()
 			_, n := after()
@@ -276,7 +276,7 @@ func TestAProcessThatIsShutDownInABurstLosesNoVisitorNoGoroutineAndNoLock(t *tes
 }
 
 func TestAFirstVisitorWhoLeavesTakesNothingFromTheOthers(t *testing.T) {
-	s := &site{redis: testkit.Redis(t)}
+	s := &visitedFleet{redis: testkit.Redis(t)}
 	a, b := s.join(t), s.join(t)
 	computing := make(chan struct{})
 	s.source.set(500*time.Millisecond, nil, func(context.Context) { close(computing) })

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	logging.Disable() // go-redis logs each connection that fails
-	// A proxy's fault may wait for ever to write to a connection that has gone.
+	// A proxy's fault may wait for ever to write to a closed connection.
 	proxies := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
 	goleak.VerifyTestMain(m, proxies, goleak.Cleanup(func(code int) {
 		run.End()
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 const window = 30 * time.Second
 
-// One is the parameter of memos that have none.
+// One is the parameter of memos without parameters.
 type One struct{}
 
 func (One) Key() string { return "" }
@@ -47,12 +47,12 @@ type Item string
 
 func (i Item) Key() string { return string(i) }
 
-// A source is a producer that is told how to behave and counts its runs. Its
-// value is the number of the run.
+// A source is a producer whose behaviour a test sets. Its value is the number of
+// the run.
 type source struct {
 	runs    atomic.Int64
 	running atomic.Int64
-	most    atomic.Int64 // that ran at the same time
+	most    atomic.Int64 // runs at the same time
 
 	mu   sync.Mutex
 	took time.Duration
@@ -86,7 +86,7 @@ func (s *source) produce(ctx context.Context) (int, error) {
 	return int(n), err
 }
 
-// memo declares a memo "number" on c that asks the source.
+// memo declares a memo "number" on c over the source.
 func (s *source) memo(c *cache.Cache) *cache.Memo[One, int] {
 	return cache.NewMemo(c, cache.Spec{Name: "number", Window: window, Tags: []string{"ledger"}},
 		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
@@ -122,7 +122,7 @@ func open(t *testing.T, d cache.Deps) *cache.Cache {
 	return c
 }
 
-// get asks a memo and wants a value.
+// get returns a memo's value, and fails the test if there is none.
 func get[P cache.Params, T any](t *testing.T, m *cache.Memo[P, T], p P) cache.Result[T] {
 	t.Helper()
 	r, err := m.Get(t.Context(), p)
@@ -182,13 +182,13 @@ func optionsOf(t *testing.T, url string) redis.UniversalOptions {
 	return o
 }
 
-// space is whose numbers the tests' are.
+// space is the tests' space.
 const space = "town:1"
 
 // A remote is a store on Redis behind its breaker.
 type remote struct{ *cache.Failover }
 
-// Err is why the store is not used at the moment.
+// Err returns the error of the present outage, or nil.
 func (r *remote) Err() error {
 	if now, _ := r.Outage(); now != nil {
 		return now.Err
@@ -221,7 +221,7 @@ func storeOf(t *testing.T, o redis.UniversalOptions) *remote {
 	return store
 }
 
-// mini starts a miniredis, whose clock stands still by itself.
+// mini starts a miniredis, and a goroutine that moves its clock.
 func mini(t *testing.T) string {
 	t.Helper()
 	mini := miniredis.RunT(t)
@@ -245,15 +245,15 @@ func mini(t *testing.T) string {
 	return mini.Addr()
 }
 
-// load asks the store for nothing in particular.
+// load calls the store.
 func load(t *testing.T, s cache.Store) {
 	t.Helper()
-	_, _ = s.Load(t.Context(), "exchequer:{t:m}:s:load") // whether it could is in Outage
+	_, _ = s.Load(t.Context(), "exchequer:{t:m}:s:load") // an error is in Outage
 }
 
 const short = 2 * time.Second // a window
 
-// process is one of a fleet on a Redis server.
+// process opens the cache of a process on a Redis server.
 func process(t *testing.T, addr string, s *source) (*cache.Cache, *remote, *cache.Memo[One, int]) {
 	t.Helper()
 	store := newRemote(redis.UniversalOptions{Addrs: []string{addr}}, space)
@@ -267,7 +267,7 @@ func numberOf(c *cache.Cache, s *source) *cache.Memo[One, int] {
 		func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
 }
 
-// eventually waits for what is to become true.
+// eventually waits until f returns true.
 func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(within); !f(); time.Sleep(10 * time.Millisecond) {

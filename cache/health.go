@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Health is the state of a cache as its process knows it without asking. All of it
-// may be public, except Shared.Reason.
+// Health is the state of a cache as its process knows it without asking. All of
+// it may be public, except Shared.Reason.
 type Health struct {
 	Status      string       `json:"status" enum:"ok,degraded" doc:"degraded: it goes on without Redis, a refresh has failed, or a circuit is open."`
 	Shared      SharedHealth `json:"shared"`
@@ -103,8 +103,8 @@ func (m *memo) degraded() (keys, degraded int) {
 	return len(m.active), len(m.failing)
 }
 
-// A RoundTrip is how long each step of TestRoundTrip took, zero for steps that were
-// not reached.
+// A RoundTrip is how long each step of TestRoundTrip took, zero for steps that
+// were not reached.
 type RoundTrip struct {
 	Set    Seconds `json:"setSeconds"`
 	Get    Seconds `json:"getSeconds"`

@@ -35,9 +35,9 @@ func ParseMode(s string) Mode {
 }
 
 // Invalidate marks the values of the scopes as stale, or forbids them. It is in
-// force here when it returns, and everywhere else within a second, or in an outage
-// of the store as soon as that is over. A producer that runs meanwhile does not
-// undo it: its value counts as older.
+// force here when it returns, and everywhere else within a second, or in an
+// outage of the store as soon as that is over. A producer that runs meanwhile
+// does not undo it: its value counts as older.
 //
 // The error is an *UnknownMemoError, an *UnknownTagError or a *MalformedError
 // when a scope matches nothing; then nothing is invalidated. When ctx ends before

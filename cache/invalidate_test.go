@@ -93,7 +93,7 @@ func TestAnInvalidationRaisesTheGenerationThenReachesItsProcessThenTheOthers(t *
 		c := open(t, cache.Deps{Store: store})
 		m = s.memo(c)
 		get(t, m, One{})
-		s.set(time.Second, nil, nil) // the refresh is not over meanwhile
+		s.set(time.Second, nil, nil) // so that the refresh is still under way
 		if err := c.Invalidate(t.Context(), cache.Soft, cache.Tag("ledger")); err != nil {
 			t.Errorf("Invalidate() = %v, though the others find out by themselves", err)
 		}
@@ -162,7 +162,7 @@ func TestAnInvalidationOfTheFutureHidesNoneThatFollows(t *testing.T) {
 	})
 }
 
-// A message may tell of an older invalidation after a newer one.
+// The message of an older invalidation may come after that of a newer one.
 func TestAnInvalidationThatIsHeardOfLateCountsAsMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &lateStore{Memory: cache.NewMemory()}

@@ -19,8 +19,8 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// holderOf names the variable by which the test binary becomes another process
-// of the fleet: one that takes the lock and computes for six seconds.
+// holderOf is the environment variable that makes the test binary another process
+// of the fleet, which takes the lock and computes for six seconds.
 const holderOf = "EXCHEQUER_TEST_HOLDER"
 
 const holderSays = "computing"
@@ -78,7 +78,7 @@ func TestAHolderThatIsKilledOrFrozenIsReplacedWithinFiveSeconds(t *testing.T) {
 			if signal == syscall.SIGKILL {
 				return
 			}
-			// Woken again, the late one finishes, and cannot publish.
+			// The frozen holder goes on, and cannot publish.
 			if err := child.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ type balance struct {
 	runs    atomic.Int64
 }
 
-// memo declares a memo of the balance whose runs in this process take so long.
+// memo declares a memo of the balance whose runs in this process take a duration.
 func (b *balance) memo(c *cache.Cache, took time.Duration) *cache.Memo[One, int64] {
 	return cache.NewMemo(c, cache.Spec{Name: "balance", Window: time.Hour}, func(context.Context, cache.Window, One) (int64, error) {
 		b.runs.Add(1)
@@ -139,8 +139,8 @@ func (b *balance) memo(c *cache.Cache, took time.Duration) *cache.Memo[One, int6
 	})
 }
 
-// loseLock takes the lock of the only key that is computed from its holder, as
-// a store does that loses its data.
+// loseLock takes the lock of the only key that is being computed from its holder,
+// as when a store loses its data.
 func loseLock(t *testing.T, c *cache.Cache, store cache.Store) {
 	t.Helper()
 	status, err := c.Status(t.Context(), "balance", "")
@@ -156,8 +156,8 @@ func loseLock(t *testing.T, c *cache.Cache, store cache.Store) {
 	}
 }
 
-// Two processes compute for one window, since the lock of the first is lost
-// while it computes. The one that began first ends last.
+// The lock of the first process is lost while it computes, so that another one
+// computes for the same window. The first one ends last.
 func TestAnOlderReadingIsShownToNobodyAfterANewerOne(t *testing.T) {
 	for name, computes := range map[string]time.Duration{
 		"the first notices that the lock is lost":       4 * time.Second,

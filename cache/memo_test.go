@@ -11,7 +11,7 @@ import (
 	"exchequer/cache"
 )
 
-// left is the context of a reader who is gone.
+// left returns the context of a reader that has left.
 func left(t *testing.T) context.Context {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
@@ -113,7 +113,7 @@ func TestAHitAllocatesNothingAlsoAfterWritesThatDoNotConcernIt(t *testing.T) {
 	get(t, m, One{})
 	hit := func() { _, _ = m.Get(context.Background(), One{}) }
 	for _, when := range []string{"before a write", "after one", "after another"} {
-		hit() // the first look at the new invalidations
+		hit() // the first read of the new invalidations
 		if n := testing.AllocsPerRun(100, hit); n != 0 {
 			t.Errorf("%s, a hit allocates %v times, want 0", when, n)
 		}

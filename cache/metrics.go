@@ -91,8 +91,9 @@ func (m *metrics) unregister() {
 	}
 }
 
-// storeError counts a call of the store that failed. Op is one of storeOperations.
-// ErrUnavailable itself is not counted: the breaker was open and there was no call.
+// storeError counts a call of the store that failed. Op is one of
+// storeOperations. ErrUnavailable itself is not counted: the breaker was open
+// and there was no call.
 func (m *metrics) storeError(op string, err error) {
 	if err != nil && err != ErrUnavailable && !errors.Is(err, context.Canceled) {
 		m.storeErrors.WithLabelValues(op).Inc()

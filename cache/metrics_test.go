@@ -17,7 +17,7 @@ import (
 )
 
 // scrape reads a registry as Prometheus does: each series by its name and
-// labels, of histograms how much they have seen.
+// labels, of histograms the count.
 func scrape(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := g.Gather()
@@ -38,7 +38,7 @@ func scrape(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	return found
 }
 
-// wantSeries wants those series and no others: labels are bounded.
+// wantSeries checks that there are these series and no others.
 func wantSeries(t *testing.T, got, want map[string]float64, when string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -76,7 +76,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		get(t, m[0], "a") // waits for the producer
 		get(t, m[0], "a")
 		time.Sleep(time.Millisecond)
-		get(t, m[1], "a") // finds it at the shared level
+		get(t, m[1], "a") // from the shared level
 		get(t, m[1], "a")
 		want := map[string]float64{
 			"hits_total{level=process memo=item}":        1,
@@ -94,7 +94,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 			"flights{memo=item}":                         0,
 			"refreshes_ahead{}":                          0,
 			"producer_seconds{memo=item}":                1,
-			"store_seconds{memo=item}":                   3, // before the lock, with it, publish
+			"store_seconds{memo=item}":                   3, // before the lock, with the lock, and publishing
 			"lock_wait_seconds{memo=item}":               1,
 			"hit_ratio_5m{memo=item}":                    0.5,
 			"circuit_open{memo=item}":                    0,
@@ -132,7 +132,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		}
 		get(t, m[0], "a") // stale, and not tried again
 		synctest.Wait()
-		c[0].ResetStats() // is nothing to Prometheus
+		c[0].ResetStats() // does not concern Prometheus
 		want["errors_total{memo=item}"] = 6
 		want["stale_serves_total{memo=item}"] = 1
 		want["refreshes_total{memo=item outcome=failed}"] = 5
@@ -191,7 +191,7 @@ func TestPrometheusReadsTheQueues(t *testing.T) {
 		synctest.Wait()
 		got := scrape(t, registry)
 		for name, want := range map[string]float64{
-			"producers_running{}":                        4, // half of the places are the most that one memo has
+			"producers_running{}":                        4, // the limit of one memo is half of the places
 			"producers_limit{}":                          8,
 			"flights{memo=item}":                         256,
 			"refreshes_total{memo=item outcome=crowded}": more,
@@ -243,7 +243,7 @@ func TestAScrapeDoesNotWaitForTheStoreAndCountsItsErrors(t *testing.T) {
 	})
 }
 
-// metric is the sum over a metric's labels.
+// metric returns the sum over a metric's labels.
 func metric(t *testing.T, g prometheus.Gatherer, name string) (sum float64) {
 	t.Helper()
 	families, err := g.Gather()

@@ -9,10 +9,10 @@ import (
 	"exchequer/cache"
 )
 
-// A chronicle remembers what became of a random fleet, and says what should not
-// have: an error while there was a value to show, a window that went back, a
-// value from before a hard invalidation.
-type chronicle struct {
+// An oracle records what happens in a random fleet, and reports what must not: an
+// error while there is a value to show, a window that goes back, a value from
+// before a hard invalidation.
+type oracle struct {
 	mu     *sync.Mutex
 	began  time.Time
 	story  *strings.Builder
@@ -29,8 +29,8 @@ type producing struct {
 	ok      bool
 }
 
-// An invalidation is in force in its own process when it has returned, and in
-// all when they have been together for long enough.
+// An invalidation is in force in its own process when its call has returned, and
+// everywhere when all processes have used Redis for long enough.
 type invalidation struct {
 	process          int
 	item             Item
@@ -44,25 +44,26 @@ type viewer struct {
 	item    Item
 }
 
-// What the others may take to hear, and the machine to get round to it.
-const hearsay = time.Second + 2*time.Second
+// The time until the other processes have polled, and as much again for a busy
+// machine.
+const pollDelay = time.Second + 2*time.Second
 
-func newChronicle() chronicle {
-	return chronicle{mu: new(sync.Mutex), began: time.Now(), story: new(strings.Builder), latest: map[viewer]cache.Result[int]{}}
+func newOracle() oracle {
+	return oracle{mu: new(sync.Mutex), began: time.Now(), story: new(strings.Builder), latest: map[viewer]cache.Result[int]{}}
 }
 
-func (c *chronicle) tell(format string, args ...any) {
+func (c *oracle) tell(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.note(format, args...)
 }
 
-func (c *chronicle) note(format string, args ...any) {
+func (c *oracle) note(format string, args ...any) {
 	fmt.Fprintf(c.story, "%7.3f ", time.Since(c.began).Seconds())
 	fmt.Fprintf(c.story, format+"\n", args...)
 }
 
-func (c *chronicle) runBegins(process int, w cache.Window, item Item) int {
+func (c *oracle) runBegins(process int, w cache.Window, item Item) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.runs = append(c.runs, producing{process, item, w.Start, time.Now(), false})
@@ -70,15 +71,15 @@ func (c *chronicle) runBegins(process int, w cache.Window, item Item) int {
 	return len(c.runs)
 }
 
-func (c *chronicle) runSucceeds(n int) {
+func (c *oracle) runSucceeds(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.runs[n-1].ok = true
 	c.note("run %d succeeds", n)
 }
 
-// invalidated notes an invalidation that has returned.
-func (c *chronicle) invalidated(process int, item Item, mode cache.Mode, called time.Time) {
+// invalidated records an invalidation that has returned.
+func (c *oracle) invalidated(process int, item Item, mode cache.Mode, called time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := invalidation{process: process, item: item, how: mode, called: called, returned: time.Now()}
@@ -86,8 +87,8 @@ func (c *chronicle) invalidated(process int, item Item, mode cache.Mode, called 
 	c.note("process %d invalidates item %s, %v", process, item, mode)
 }
 
-// settle notes that all processes are together, and hear of everything.
-func (c *chronicle) settle() {
+// settle records that all processes use Redis, and so learn all invalidations.
+func (c *oracle) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n := range c.marks {
@@ -98,8 +99,8 @@ func (c *chronicle) settle() {
 	c.note("all are together")
 }
 
-// shown notes what a reader got, and says what is wrong with it.
-func (c *chronicle) shown(process int, item Item, began time.Time, r cache.Result[int], err error) string {
+// shown records what a reader got, and returns what is wrong with it.
+func (c *oracle) shown(process int, item Item, began time.Time, r cache.Result[int], err error) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	who := viewer{process, item}
@@ -125,23 +126,23 @@ func (c *chronicle) shown(process int, item Item, began time.Time, r cache.Resul
 		if i.process == process && i.returned.Before(began) {
 			return c.wrong("run %d, which it has forbidden itself %v before", r.Value, began.Sub(i.returned))
 		}
-		if !i.everywhere.IsZero() && i.everywhere.Add(hearsay).Before(began) {
+		if !i.everywhere.IsZero() && i.everywhere.Add(pollDelay).Before(began) {
 			return c.wrong("run %d, which process %d has forbidden %v before", r.Value, i.process, began.Sub(i.returned))
 		}
 	}
 	return ""
 }
 
-func (c *chronicle) wrong(format string, args ...any) string {
+func (c *oracle) wrong(format string, args ...any) string {
 	c.note("WRONG: "+format, args...)
 	return fmt.Sprintf(format, args...)
 }
 
-// forbids says whether a run of that beginning may be forbidden by now. One of
-// an outage is made known at its end, and counts from then.
-func (c *chronicle) forbids(item Item, began time.Time) bool {
+// forbids reports whether a run that began then may be forbidden by now. An
+// invalidation during an outage reaches the others when the outage ends.
+func (c *oracle) forbids(item Item, began time.Time) bool {
 	for _, i := range c.marks {
-		if i.how == cache.Hard && i.item == item && (i.everywhere.IsZero() || began.Before(i.everywhere.Add(hearsay))) {
+		if i.how == cache.Hard && i.item == item && (i.everywhere.IsZero() || began.Before(i.everywhere.Add(pollDelay))) {
 			return true
 		}
 	}
@@ -154,7 +155,7 @@ type computation struct {
 	window time.Time
 }
 
-func (c *chronicle) successes() map[computation]int {
+func (c *oracle) successes() map[computation]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	count := map[computation]int{}
@@ -166,7 +167,7 @@ func (c *chronicle) successes() map[computation]int {
 	return count
 }
 
-func (c *chronicle) invalidationsIn(item Item, from, to time.Time) int {
+func (c *oracle) invalidationsIn(item Item, from, to time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0

@@ -54,8 +54,8 @@ func (p Policy) complete() (Policy, error) {
 }
 
 // ParsePolicies reads policies by memo name, each with the limits to override:
-// "stats=window:10s,timeout:5s;economy.overview=window:60s". The error says what to
-// write. Unknown memos are reported by [Cache.CheckPolicies].
+// "stats=window:10s,timeout:5s;economy.overview=window:60s". The error says
+// what to write. Unknown memos are reported by [Cache.CheckPolicies].
 func ParsePolicies(text string) (map[string]Policy, error) {
 	policies := map[string]Policy{}
 	for part := range strings.SplitSeq(text, ";") {

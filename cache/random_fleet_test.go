@@ -12,9 +12,9 @@ import (
 	"exchequer/cache"
 )
 
-// In a fleet with random readers, failures, invalidations and pauses: no
-// window goes back, nothing forbidden is shown, no error while there is a
-// value to show, and everything is fresh again in the end, within its lag.
+// In a fleet with random readers, failures, invalidations and pauses, no window
+// goes back, no forbidden value is shown, there is no error while there is a
+// value to show, and in the end all is fresh within its lag.
 func TestAFleetKeepsItsPromisesUnderRandomEvents(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -101,7 +101,7 @@ func randomFleet(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// span is a random duration below limit.
+// span returns a random duration below limit.
 func span(r *rand.Rand, limit time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(limit)))
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // A fleet of three on a real Redis, with random readers, invalidations, and
-// faults of the server, of the way to it and of producers, keeps to what a
-// chronicle checks. Then, left in peace, it runs one producer a window again.
+// faults of the server, of the connections and of producers, does what an oracle
+// checks. Afterwards, without faults, it runs one producer a window again.
 // EXCHEQUER_TEST_SEED runs one seed, EXCHEQUER_TEST_FOR ("10m") one after the
 // other for that long.
 func TestAFleetOnRedisKeepsItsPromisesUnderRandomFaults(t *testing.T) {
@@ -54,7 +54,7 @@ func randomFaults(t *testing.T, seed uint64) {
 		f.become("", 0)
 		eventually(t, 2*time.Minute, "all processes use Redis again", f.together)
 		f.settle()
-		// Every circuit closes again, and all have heard of everything.
+		// Until each circuit has closed, and all processes have polled.
 		f.wantAllFresh(t, time.Minute)
 		time.Sleep(time.Second)
 		quiet := time.Now()
@@ -70,21 +70,21 @@ func randomFaults(t *testing.T, seed uint64) {
 	}
 }
 
-type stormyFleet struct {
-	chronicle
-	site
+type randomRedisFleet struct {
+	oracle
+	visitedFleet
 	items []*cache.Memo[Item, int]
 
 	behaving sync.Mutex
-	next     string // what becomes of the next run: "", "fails" or "panics"
+	next     string // the outcome of the next run: "", "fails" or "panics"
 	took     time.Duration
 }
 
 const randomItems = 3
 
-func newStormyFleet(t *testing.T) *stormyFleet {
-	f := &stormyFleet{}
-	f.chronicle = newChronicle()
+func newStormyFleet(t *testing.T) *randomRedisFleet {
+	f := &randomRedisFleet{}
+	f.oracle = newOracle()
 	f.redis = testkit.Redis(t)
 	for p := range 3 {
 		m := f.join(t)
@@ -96,14 +96,14 @@ func newStormyFleet(t *testing.T) *stormyFleet {
 
 func itemOf(n int) Item { return Item(strconv.Itoa(n)) }
 
-// become says what becomes of the next run, and how long all take from now on.
-func (f *stormyFleet) become(next string, took time.Duration) {
+// become sets the outcome of the next run, and the duration of all from now on.
+func (f *randomRedisFleet) become(next string, took time.Duration) {
 	f.behaving.Lock()
 	defer f.behaving.Unlock()
 	f.next, f.took = next, took
 }
 
-func (f *stormyFleet) produce(ctx context.Context, p int, w cache.Window, item Item) (int, error) {
+func (f *randomRedisFleet) produce(ctx context.Context, p int, w cache.Window, item Item) (int, error) {
 	f.behaving.Lock()
 	mode, took := f.next, f.took
 	f.next = ""
@@ -126,7 +126,7 @@ func (f *stormyFleet) produce(ctx context.Context, p int, w cache.Window, item I
 	return n, nil
 }
 
-func (f *stormyFleet) wantAllFresh(t *testing.T, within time.Duration) {
+func (f *randomRedisFleet) wantAllFresh(t *testing.T, within time.Duration) {
 	for p, m := range f.items {
 		for item := range randomItems {
 			eventually(t, within, "everything is fresh", func() bool { return f.read(t, p, m, item).State == cache.Fresh })
@@ -134,8 +134,8 @@ func (f *stormyFleet) wantAllFresh(t *testing.T, within time.Duration) {
 	}
 }
 
-// everyoneReads has two readers at each process while f runs.
-func (f *stormyFleet) everyoneReads(t *testing.T, during func()) {
+// everyoneReads runs two readers at each process while f runs.
+func (f *randomRedisFleet) everyoneReads(t *testing.T, during func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var readers sync.WaitGroup
 	for p, m := range f.items {
@@ -156,7 +156,7 @@ func (f *stormyFleet) everyoneReads(t *testing.T, during func()) {
 	readers.Wait()
 }
 
-func (f *stormyFleet) read(t *testing.T, p int, m *cache.Memo[Item, int], item int) cache.Result[int] {
+func (f *randomRedisFleet) read(t *testing.T, p int, m *cache.Memo[Item, int], item int) cache.Result[int] {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	began := time.Now()
@@ -167,8 +167,8 @@ func (f *stormyFleet) read(t *testing.T, p int, m *cache.Memo[Item, int], item i
 	return r
 }
 
-// invalidate does so from a process.
-func (f *stormyFleet) invalidate(t *testing.T, p, item int, mode cache.Mode) {
+// invalidate invalidates an item from a process.
+func (f *randomRedisFleet) invalidate(t *testing.T, p, item int, mode cache.Mode) {
 	called := time.Now()
 	err := f.processes[p].cache.Invalidate(context.Background(), mode, cache.Key("random", string(itemOf(item))))
 	if err != nil {
@@ -177,8 +177,8 @@ func (f *stormyFleet) invalidate(t *testing.T, p, item int, mode cache.Mode) {
 	f.invalidated(p, itemOf(item), mode, called)
 }
 
-// together says whether all processes use Redis.
-func (f *stormyFleet) together() bool {
+// together reports whether all processes use Redis.
+func (f *randomRedisFleet) together() bool {
 	for _, m := range f.processes {
 		if m.store.Err() != nil {
 			return false
@@ -187,8 +187,8 @@ func (f *stormyFleet) together() bool {
 	return true
 }
 
-// storm lets things happen for a while, and then sets all right again.
-func (f *stormyFleet) storm(t *testing.T, seed uint64) {
+// storm causes faults for a while, and then ends them all.
+func (f *randomRedisFleet) storm(t *testing.T, seed uint64) {
 	end := time.Now().Add(stormy)
 	var drivers sync.WaitGroup
 	for n, drive := range []func(*testing.T, *rand.Rand){f.spoilAWay, f.spoilRedis, f.meddle} {
@@ -202,8 +202,8 @@ func (f *stormyFleet) storm(t *testing.T, seed uint64) {
 	drivers.Wait()
 }
 
-// spoilAWay spoils the way of one process to Redis for a time.
-func (f *stormyFleet) spoilAWay(t *testing.T, r *rand.Rand) {
+// spoilAWay disturbs the connection of one process to Redis for a time.
+func (f *randomRedisFleet) spoilAWay(t *testing.T, r *rand.Rand) {
 	p := r.IntN(len(f.processes))
 	way := f.processes[p].way
 	faults := []struct {
@@ -224,8 +224,8 @@ func (f *stormyFleet) spoilAWay(t *testing.T, r *rand.Rand) {
 	time.Sleep(span(r, 3*time.Second))
 }
 
-// spoilRedis does something to the server, or to its messages.
-func (f *stormyFleet) spoilRedis(t *testing.T, r *rand.Rand) {
+// spoilRedis disturbs the server, or its messages.
+func (f *randomRedisFleet) spoilRedis(t *testing.T, r *rand.Rand) {
 	time.Sleep(span(r, 3*time.Second))
 	what := []string{"stopped", "killed", "messages refused", "listeners disconnected"}[r.IntN(4)]
 	f.tell("redis: %s", what)
@@ -254,7 +254,7 @@ func (f *stormyFleet) spoilRedis(t *testing.T, r *rand.Rand) {
 }
 
 // meddle changes how producers behave, or invalidates.
-func (f *stormyFleet) meddle(t *testing.T, r *rand.Rand) {
+func (f *randomRedisFleet) meddle(t *testing.T, r *rand.Rand) {
 	time.Sleep(span(r, 600*time.Millisecond))
 	switch r.IntN(6) {
 	case 0:
@@ -270,8 +270,8 @@ func (f *stormyFleet) meddle(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// wantOneRunAWindow checks the windows that began after a moment.
-func (f *stormyFleet) wantOneRunAWindow(t *testing.T, after time.Time) {
+// wantOneRunAWindow checks the windows that began after a time.
+func (f *randomRedisFleet) wantOneRunAWindow(t *testing.T, after time.Time) {
 	windows := 0
 	for key, runs := range f.successes() {
 		if key.window.Before(after) || !key.window.Before(time.Now().Add(-short)) {

@@ -9,28 +9,28 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// A fault is what may become of Redis, or of the way to it, while people visit.
-// Each lasts a little more than a window: from the first call that fails on, a
-// process does the same whether it is three seconds or an hour.
+// A fault is one of Redis, or of the connections to it, while there are
+// visitors. Each lasts a little more than a window. From the first failed call
+// on, a process does the same in three seconds as in an hour.
 type fault struct {
 	name       string
 	settings   []string
-	begin, end func(*testing.T, *site) // without a beginning, Redis was never there
+	begin, end func(*testing.T, *visitedFleet) // without a begin, Redis is absent from the start
 	narrow     bool
 }
 
 func faults() []fault {
-	kill := func(_ *testing.T, s *site) { s.redis.Kill() }
-	start := func(_ *testing.T, s *site) { s.redis.Start() }
-	tell := func(words ...string) func(*testing.T, *site) {
-		return func(t *testing.T, s *site) {
+	kill := func(_ *testing.T, s *visitedFleet) { s.redis.Kill() }
+	start := func(_ *testing.T, s *visitedFleet) { s.redis.Start() }
+	tell := func(words ...string) func(*testing.T, *visitedFleet) {
+		return func(t *testing.T, s *visitedFleet) {
 			if _, err := s.redis.Do(words...); err != nil {
 				t.Errorf("%v: %v", words, err)
 			}
 		}
 	}
-	ways := func(do func(*testkit.Proxy)) func(*testing.T, *site) {
-		return func(_ *testing.T, s *site) {
+	ways := func(do func(*testkit.Proxy)) func(*testing.T, *visitedFleet) {
+		return func(_ *testing.T, s *visitedFleet) {
 			for _, m := range s.processes {
 				do(m.way)
 			}
@@ -43,8 +43,8 @@ func faults() []fault {
 		{"killed, restarted with its data", []string{"appendonly yes", "appendfsync always"}, kill, start, false},
 		{
 			"stopped", nil,
-			func(_ *testing.T, s *site) { s.redis.Freeze() },
-			func(_ *testing.T, s *site) { s.redis.Thaw() }, false,
+			func(_ *testing.T, s *visitedFleet) { s.redis.Freeze() },
+			func(_ *testing.T, s *visitedFleet) { s.redis.Thaw() }, false,
 		},
 		{"two seconds away", nil, ways(func(p *testkit.Proxy) { p.Delay(2 * time.Second) }), mend, false},
 		{"connections reset", nil, ways((*testkit.Proxy).Reset), mend, false},
@@ -71,11 +71,11 @@ func TestVisitorsHardlyNoticeWhatBecomesOfRedis(t *testing.T) {
 
 func (f fault) survive(t *testing.T) {
 	const patience = 150 * time.Millisecond
-	longest := 2 * time.Second // for one visitor, on a machine that has other things to do
+	longest := 2 * time.Second // for one visitor, on a busy machine
 	if f.narrow {
-		longest = 4 * time.Second // each of some calls is answered, late
+		longest = 4 * time.Second // some calls are answered, late
 	}
-	s := &site{redis: testkit.Redis(t, f.settings...)}
+	s := &visitedFleet{redis: testkit.Redis(t, f.settings...)}
 	s.source.set(50*time.Millisecond, nil, nil)
 	if f.begin == nil {
 		s.redis.Kill()
@@ -88,7 +88,7 @@ func (f fault) survive(t *testing.T) {
 		f.begin(t, s)
 	}
 
-	// A crowd comes at that moment, and others after it.
+	// A crowd comes at the start of the fault, and others after it.
 	stop := s.visit(t)
 	if waited := a.unasked(t, 30); waited > longest {
 		t.Errorf("one of a crowd waited %v, want %v at most", waited, longest)
@@ -104,7 +104,7 @@ func (f fault) survive(t *testing.T) {
 		if w.longest > longest {
 			t.Errorf("process %d: a visitor waited %v, want %v at most", i, w.longest, longest)
 		}
-		// Had each to find out by itself, it would be the patience for each.
+		// The wait must not be one timeout for each visitor.
 		if most := time.Duration(w.visits) * patience / 2; w.sum > most {
 			t.Errorf("process %d: %v; only the first has to wait, so %v in all are too much", i, w, most)
 		}
@@ -114,7 +114,8 @@ func (f fault) survive(t *testing.T) {
 		t.Errorf("invalidate meanwhile: %v", err)
 	}
 
-	// It recovers by itself, and what was done meanwhile reaches the others.
+	// The fleet recovers by itself, and what one process did meanwhile reaches the
+	// others.
 	stop = s.visit(t)
 	f.end(t, s)
 	for _, m := range s.processes {

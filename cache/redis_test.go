@@ -150,7 +150,7 @@ func TestTenantsOnOneRedisDoNotSeeEachOther(t *testing.T) {
 	atNorth.runs.Store(100)
 	wantResult(t, get(t, n, One{}), 101, cache.Fresh, "north")
 	wantResult(t, get(t, m, One{}), 1, cache.Fresh, "south")
-	<-heard // that its own value is ready
+	<-heard // the message of its own value
 
 	before, err := southStore.Invalidations(t.Context(), 0)
 	if err != nil {
@@ -161,7 +161,7 @@ func TestTenantsOnOneRedisDoNotSeeEachOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// More than are kept apart: the older ones forbid all of this tenant's.
+	// More scopes than are kept: the older ones forbid all values of this tenant.
 	var many []string
 	for i := range 5000 {
 		many = append(many, "key:north:number:"+time.Duration(i).String())

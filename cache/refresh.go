@@ -51,8 +51,9 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 	return f, nil
 }
 
-// refreshAt starts a refresh at a time, unless that is scheduled already. A reader
-// that came too early for a refresh finds the new value when it comes again.
+// refreshAt starts a refresh at a time, unless that is scheduled already. A
+// reader that came too early for a refresh finds the new value when it comes
+// again.
 func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 	if !s.scheduled.CompareAndSwap(false, true) {
 		return
@@ -76,14 +77,14 @@ func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 		s.flight = nil
 	}
 	news := f.yielded && len(s.news) > 0 // the message came before the flight had ended
-	met := f.requested
+	requested := f.requested
 	s.mu.Unlock()
 	f.show()
 	close(f.done)
 	if news {
 		s.wake()
 	}
-	if met {
+	if requested {
 		// Its reader may have got a value that was invalidated since the run began.
 		if v := m.judge(s, s.entry.Load(), m.cache.now()); v.soft && v.usable {
 			m.refreshAt(s, v.next)
@@ -158,9 +159,9 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	}
 }
 
-// compete waits for a producer's place, tries to take the key's lock, and runs the
-// producer if it has it, or if the store fails. It returns false when another
-// process has the lock, and true when the flight is over.
+// compete waits for a producer's place, tries to take the key's lock, and runs
+// the producer if it has it, or if the store fails. It returns false when
+// another process has the lock, and true when the flight is over.
 func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
 	c := m.cache
 	select {

@@ -16,7 +16,7 @@ func TestAMessageThatOvertakesARefusedLockIsHeard(t *testing.T) {
 		store := &quick{Memory: cache.NewMemory()}
 		m, other := s.memo(open(t, cache.Deps{Store: store})), s.memo(open(t, cache.Deps{Store: store.Memory}))
 		get(t, m, One{})
-		store.publish.Store(new(func() { // what the other does at the boundary
+		store.publish.Store(new(func() { // what the other process does at the boundary
 			get(t, other, One{})
 			time.Sleep(50 * time.Millisecond)
 		}))

@@ -78,8 +78,8 @@ func (c *Cache) restoreInvalidations() error {
 // long on a slow link, and so cause the next outage.
 const restoreLimit = 16 << 10
 
-// restore publishes the slot's entry if it can be shown and the store has no newer
-// one. Otherwise it loads the store's.
+// restore publishes the slot's entry if it can be shown and the store has no
+// newer one. Otherwise it loads the store's.
 func (s *slot[P, T]) restore() error {
 	m := s.memo
 	e := s.entry.Load()

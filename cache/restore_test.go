@@ -105,7 +105,7 @@ func TestNoReaderOfAProcessThatWasAsleepIsShownWhatWasForbiddenMeanwhile(t *test
 		s.memo(awake)
 		forbidden := get(t, m, One{}).Value
 		s.set(0, errDown, nil)
-		store.by.Store(int64(5 * time.Second)) // it gets no answer: as a process that does not run
+		store.by.Store(int64(5 * time.Second)) // no answer, as in a process that does not run
 		time.Sleep(time.Second)
 		if err := awake.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
@@ -150,8 +150,8 @@ func TestAGoodValueAtTheStoreIsShownAsSoonAsTheStoreIsBack(t *testing.T) {
 	})
 }
 
-// What one process restores to a store that came back empty is older than what
-// another may have asked for already.
+// What one process restores to a store that came back empty may be older than
+// what another one has polled already.
 func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -162,7 +162,7 @@ func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 		m, n := s.memo(a), s.memo(b)
 		get(t, m, One{})
 		get(t, n, One{})
-		alone := cache.NewMemory() // a's own way to the store is cut
+		alone := cache.NewMemory() // a has lost its connection
 		first.set(alone)
 		if err := a.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func TestAnInvalidationThatIsRestoredLateReachesAll(t *testing.T) {
 		if err := b.Invalidate(t.Context(), cache.Soft, cache.Name("number")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(1500 * time.Millisecond) // b has asked for all up to its own
+		time.Sleep(1500 * time.Millisecond) // b has polled up to its own invalidation
 		s.set(0, errDown, nil)
 		first.set(second.now())
 		first.connected()
@@ -218,7 +218,7 @@ func TestAReadingFromAnOutageReplacesNoNewerOne(t *testing.T) {
 	})
 }
 
-// A swapped store is one memory or another.
+// A swapped store is a memory that a test replaces.
 type swapped struct {
 	cache.Store
 	mu     sync.Mutex
@@ -279,7 +279,7 @@ func (s *swapped) Listen(handle func(cache.Message)) (stop func()) {
 	return s.now().Listen(handle)
 }
 
-// connected tells the cache of a new connection.
+// connected sends the message of a new connection.
 func (s *swapped) connected() {
 	s.mu.Lock()
 	handle := s.handle
@@ -287,7 +287,7 @@ func (s *swapped) connected() {
 	handle(cache.Message{Connected: true})
 }
 
-// A diary is a journal in memory, which may not be there.
+// A diary is a journal in memory, which may fail.
 type diary struct {
 	mu   sync.Mutex
 	list []cache.Invalidation
@@ -309,8 +309,7 @@ func (d *diary) Recorded(context.Context) ([]cache.Invalidation, error) {
 	return slices.Clone(d.list), d.err
 }
 
-// slowToAsk is a store whose invalidations take a while to read, and whose
-// messages are lost.
+// A slowToAsk store takes a while to read its invalidations, and loses messages.
 type slowToAsk struct {
 	lossy
 	by atomic.Int64

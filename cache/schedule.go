@@ -146,7 +146,8 @@ func (m *memo) noteFailingLocked(key string, s anySlot) {
 	}
 }
 
-// wake passes on the message that the store has a newer blob, if the key is active.
+// wake passes on the message that the store has a newer blob, if the key is
+// active.
 func (m *memo) wake(key string) {
 	m.mu.Lock()
 	s := m.active[key]
@@ -187,9 +188,9 @@ func (m *memo) refreshAhead(boundary time.Time) {
 	}
 }
 
-// lately returns the slots to refresh at a boundary: those with readers in the two
-// windows before it, and with ManyKeys more than one reader. It forgets those
-// without readers.
+// lately returns the slots to refresh at a boundary: those with readers in the
+// two windows before it, and with ManyKeys more than one reader. It forgets
+// those without readers.
 func (m *memo) lately(boundary time.Time) []anySlot {
 	first := boundary.UnixNano()/int64(m.policy.Window) - 2
 	m.mu.Lock()

@@ -48,7 +48,7 @@ func scopeKey(space, memo, p string) string { return "key:" + space + ":" + memo
 // An UnknownMemoError reports that no memo has a name or matches a pattern.
 type UnknownMemoError struct {
 	Name  string
-	Known []string
+	Known []string // the names that there are
 }
 
 func (e *UnknownMemoError) Error() string {
@@ -58,7 +58,7 @@ func (e *UnknownMemoError) Error() string {
 // An UnknownTagError reports that no memo has a tag.
 type UnknownTagError struct {
 	Name  string
-	Known []string
+	Known []string // the names that there are
 }
 
 func (e *UnknownTagError) Error() string {

@@ -9,9 +9,9 @@ import (
 	"reflect"
 )
 
-// shapeOf returns a hash of the fields and types that a type has in JSON. Builds
-// in which it differs do not read each other's blobs. The error is for a type that
-// JSON would change.
+// shapeOf returns a hash of the fields and types that a type has in JSON.
+// Builds in which it differs do not read each other's blobs. The error is for a
+// type that JSON would change.
 func shapeOf(t reflect.Type) (string, error) {
 	h := fnv.New64a()
 	if err := writeShape(h, t, t.String(), map[reflect.Type]bool{}); err != nil {
@@ -20,8 +20,8 @@ func shapeOf(t reflect.Type) (string, error) {
 	return fmt.Sprintf("%016x", h.Sum64()), nil
 }
 
-// writeShape writes to w what shapeOf hashes. At is the path to t, for errors; seen
-// has the types that contain it.
+// writeShape writes to w what shapeOf hashes. At is the path to t, for errors;
+// seen has the types that contain it.
 func writeShape(w io.Writer, t reflect.Type, at string, seen map[reflect.Type]bool) error {
 	fmt.Fprint(w, t.Kind(), " ")
 	if seen[t] {

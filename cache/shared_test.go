@@ -38,8 +38,8 @@ func TestAValueTooLargeToKeepIsAFailure(t *testing.T) {
 	})
 }
 
-// Keys of another type, locks that never end and generations of the future, on
-// a real server: readers get fresh values, and Redis is not left for any.
+// With keys of another type, locks that never end and generations of the future
+// on a real server, readers get fresh values and there is no outage.
 func TestWhatSomethingElseWroteIntoRedisIsReplaced(t *testing.T) {
 	const never = "9007199254740993000"
 	for name, write := range map[string]func(do func(...string), key string){

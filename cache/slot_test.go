@@ -21,7 +21,7 @@ func TestAFlightThatNobodyWaitsForGivesItsPlaceBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		s.set(10*time.Second, nil, nil)
-		c := open(t, cache.Deps{Producers: 2}) // one of them for one memo
+		c := open(t, cache.Deps{Producers: 2}) // of which one memo has one
 		items := s.items(c)
 		ctx, leave := context.WithCancel(t.Context())
 		for i := range 100 {
@@ -105,7 +105,7 @@ func TestTooManyColdKeysOfAMemoAreRefusedAtOnceAndOthersAreServed(t *testing.T) 
 	})
 }
 
-// The page's own memo has its new window in time, whoever waits or has left.
+// The other memo has its new window in time.
 func TestACrawlOfOneMemoDoesNotDelayAnother(t *testing.T) {
 	for _, stays := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// A record is what is written to, and what a memo "written" counts.
+// A record counts writes; the memo "written" shows their number.
 type record struct{ written, runs atomic.Int64 }
 
 // open declares the memo in a process of its own, with a window so long that
@@ -27,7 +27,7 @@ func (r *record) open(t *testing.T, store cache.Store) (*cache.Cache, *cache.Mem
 		})
 }
 
-// write writes, and lets processes hear of it by themselves, as they do.
+// write counts a write, and invalidates in each process as the program does.
 func (r *record) write(t *testing.T, processes ...*cache.Cache) {
 	t.Helper()
 	event := fmt.Sprint("write ", r.written.Add(1))
@@ -61,7 +61,7 @@ func TestManyWritesRefreshAKeyOnceASecondAndTheLastOneIsSeen(t *testing.T) {
 			if first.State != cache.Stale || time.Until(first.Next) > time.Second {
 				t.Fatalf("%s: after a write: %v, next in %v, want stale, and a second at most", name, first.State, time.Until(first.Next))
 			}
-			time.Sleep(time.Until(first.Next)) // nobody asks meanwhile
+			time.Sleep(time.Until(first.Next)) // without readers
 			synctest.Wait()
 			if last := get(t, memo, One{}); last.State != cache.Fresh || last.Value != r.written.Load() {
 				t.Errorf("%s: when it was due: %d %v, want %d fresh", name, last.Value, last.State, r.written.Load())

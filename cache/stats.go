@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The types of this file, of health.go and of status.go are what operators read, in
-// Go, over HTTP as JSON, and in the shell. The tag doc describes a field in the
-// OpenAPI document.
+// The types of this file, of health.go and of status.go are what operators
+// read, in Go, over HTTP as JSON, and in the shell. The tag doc describes a
+// field in the OpenAPI document.
 
 // Seconds is a duration as JSON has it, a number.
 type Seconds float64

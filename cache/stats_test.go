@@ -46,7 +46,7 @@ func TestCountsReadDuringAResetAreNotBelowZero(t *testing.T) {
 	busy.Wait()
 }
 
-// myself is how operators know this process.
+// myself returns the name of this process for operators.
 func myself(t *testing.T) string {
 	t.Helper()
 	host, err := os.Hostname()
@@ -116,7 +116,7 @@ func TestTheHitRatioIsOfTheLastFiveMinutes(t *testing.T) {
 			get(t, m, One{})
 		}
 		want(4, 3./4, "in a young process")
-		time.Sleep(4 * time.Minute) // the watch has ended meanwhile
+		time.Sleep(4 * time.Minute)
 		get(t, m, One{})
 		want(5, 4./5, "after a pause of less than five minutes")
 		time.Sleep(2 * time.Minute)

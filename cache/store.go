@@ -9,7 +9,8 @@ import (
 // A Store is what the processes of a fleet share: blobs, locks, invalidations and
 // messages. It does not know what the blobs mean. All methods are safe for
 // concurrent use. An error means that the store did not do it: [ErrUnavailable]
-// in an outage, one that wraps [ErrKey] when only that key is in trouble.
+// in an outage, one that wraps [ErrKey] when only that key is in trouble, or that
+// of ctx.
 type Store interface {
 	// Load returns the blob of a key, nil when there is none.
 	Load(ctx context.Context, key string) ([]byte, error)
@@ -80,13 +81,13 @@ type Outage struct {
 	Err   error // why
 }
 
-// onceFor is how long the store remembers the name of an invalidation: longer than
-// a write takes to reach all processes.
+// onceFor is how long the store remembers the name of an invalidation: longer
+// than a write takes to reach all processes.
 const onceFor = time.Minute
 
 // A Publication is a blob for the whole fleet. Blobs of a key are ordered by
-// Window, then Generation, then ReadAt. A publication never replaces a newer blob,
-// and without an owner none that is equally new.
+// Window, then Generation, then ReadAt. A publication never replaces a newer
+// blob, and without an owner none that is equally new.
 type Publication struct {
 	Key        string
 	Owner      string // of the key's lock; "": restored after an outage

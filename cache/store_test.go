@@ -179,7 +179,7 @@ func TestAStoreTellsInvalidations(t *testing.T) {
 			if err != nil || len(list) != 2 || list[0].Generation != second || list[0].Mode != cache.Hard {
 				t.Errorf("Invalidations(above %d) = %v, %v, want the two of %d", first, list, err, second)
 			}
-			got := map[string]bool{} // a Cluster's nodes may pass the second on first
+			got := map[string]bool{} // a Cluster's nodes may deliver the second one first
 			for range 2 {
 				select {
 				case m := <-heard:

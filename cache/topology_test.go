@@ -14,9 +14,10 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// What becomes of a fleet when its Cluster or its Sentinel group changes.
+// These tests change the Cluster or the Sentinel group of a running fleet.
 
-// slotKey is in the slot of the memo's keys, which are "exchequer:{town:1:number}:…".
+// slotKey is in the slot of the memo's keys, which are
+// "exchequer:{town:1:number}:…".
 const slotKey = "{town:1:number}"
 
 // A peer is a process of a fleet.
@@ -33,7 +34,7 @@ func peerOf(t *testing.T, url string, s *source) peer {
 	return peer{c, store, numberOf(c, s)}
 }
 
-// wantRecovered checks that two processes share again what there is to share.
+// wantRecovered checks that two processes share values and invalidations again.
 func wantRecovered(t *testing.T, url string, a, b peer) {
 	t.Helper()
 	eventually(t, 60*time.Second, "both processes use Redis", func() bool { return a.store.Err() == nil && b.store.Err() == nil })
@@ -64,7 +65,7 @@ func wantRecovered(t *testing.T, url string, a, b peer) {
 	}
 	eventually(t, 20*time.Second, "the other shows a value from after an invalidation", func() bool { return get(t, b.memo, One{}).Value > before })
 	want := get(t, a.memo, One{})
-	// One that asks a frozen node first goes on alone for a moment.
+	// A process that calls a frozen node goes on alone for a moment.
 	eventually(t, 20*time.Second, "a fresh process shows what the others do", func() bool {
 		store := storeOf(t, optionsOf(t, url))
 		late := cache.New(cache.Deps{Store: store, Space: space})
@@ -105,8 +106,8 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 					t.Errorf("left aside: %v", err)
 					return
 				}
-				// A machine under load made it slow, which is another matter: then
-				// who may not see the old value waits for a lock to run out.
+				// On a busy machine the servers may be slow, which is another case: then a
+				// reader of a forbidden value waits for a lock to expire.
 				patience = 6 * time.Second
 			}
 			time.Sleep(5 * time.Millisecond)
@@ -145,8 +146,8 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 	}
 }
 
-// A change is what becomes of a master. What it returns waits until there is
-// another, and afterwards brings the last one back.
+// A change takes a master away. The function that it returns waits until there is
+// another master, and then brings the last one back.
 type change struct {
 	name  string
 	begin func() (settled, back func())
@@ -216,8 +217,8 @@ func TestASentinelGroupsMasterIsReplaced(t *testing.T) {
 	})
 }
 
-// reading asks all the time, and wants values without an error, never an older
-// one than before.
+// reading reads in a loop, and fails the test for an error and for a value that
+// is older than the last one.
 func reading(t *testing.T, peers ...peer) (stop func() (slowest time.Duration)) {
 	var slowest atomic.Int64
 	var wg sync.WaitGroup

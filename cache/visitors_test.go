@@ -12,16 +12,16 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// A site is a fleet on one Redis, each process with a way of its own to it that
-// may be spoilt.
-type site struct {
+// A visitedFleet is a fleet on one Redis. Each process connects through a proxy
+// of its own, which a test can disturb.
+type visitedFleet struct {
 	redis     *testkit.RedisServer
 	source    source
 	processes []*member
 }
 
-// A member is a process of a site with its two memos: one that all visitors
-// ask for, in short windows, and one whose keys are new to each visitor.
+// A member is a process of the fleet with two memos: one with short windows that
+// all visitors read, and one of which each visitor reads a new key.
 type member struct {
 	way    *testkit.Proxy
 	store  *remote
@@ -32,7 +32,7 @@ type member struct {
 }
 
 // join adds a process.
-func (s *site) join(t *testing.T) *member {
+func (s *visitedFleet) join(t *testing.T) *member {
 	t.Helper()
 	m := &member{way: testkit.NewProxy(t, s.redis.Addr)}
 	m.cache, m.store, m.number = process(t, m.way.Addr, &s.source)
@@ -42,7 +42,7 @@ func (s *site) join(t *testing.T) *member {
 	return m
 }
 
-// A waiting is how long visitors of a process waited.
+// A waiting has how long the visitors of a process waited.
 type waiting struct {
 	visits  int
 	longest time.Duration
@@ -57,8 +57,8 @@ func (w *waiting) add(took time.Duration) {
 	w.visits, w.longest, w.sum = w.visits+1, max(w.longest, took), w.sum+took
 }
 
-// unasked has n visitors at once who ask for what nobody has asked for before,
-// so that it must be looked for in Redis. It returns how long the last waited.
+// unasked lets n visitors at once read new keys, each of which is first looked up
+// in Redis. It returns the longest wait.
 func (m *member) unasked(t *testing.T, n int) time.Duration {
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -74,9 +74,9 @@ func (m *member) unasked(t *testing.T, n int) time.Duration {
 	return time.Since(began)
 }
 
-// visit has visitors at all processes until stop is called. None of them is to
-// get an error, or an earlier window than one before.
-func (s *site) visit(t *testing.T) (stop func() []waiting) {
+// visit lets visitors read at all processes until stop is called. None of them
+// may get an error, or an earlier window than the one before.
+func (s *visitedFleet) visit(t *testing.T) (stop func() []waiting) {
 	waited := make([]waiting, len(s.processes))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -35,10 +35,10 @@ func (m *Memo[P, T]) Prewarm(params ...P) *Memo[P, T] {
 	return m
 }
 
-// Warm brings the keys of the named memos up to date, or of all memos if there are
-// no names: those of Prewarm, and those with readers in the last two windows. It
-// calls progress, which may be nil, after each key, from one goroutine at a time.
-// It goes on after a key that fails.
+// Warm brings the keys of the named memos up to date, or of all memos if there
+// are no names: those of Prewarm, and those with readers in the last two
+// windows. It calls progress, which may be nil, after each key, from one
+// goroutine at a time. It goes on after a key that fails.
 //
 // The error wraps an *UnknownMemoError, then nothing is done; that of ctx, then
 // some keys are not done; or those of all keys that failed.

@@ -16,8 +16,8 @@ func (s *slot[P, T]) weight() uint32 {
 	return bare
 }
 
-// memoryOf returns about how many bytes a value takes, with all that it points to.
-// What two pointers share counts twice.
+// memoryOf returns about how many bytes a value takes, with all that it points
+// to. What two pointers share counts twice.
 func memoryOf(v reflect.Value) int {
 	if !v.IsValid() {
 		return 0

@@ -35,7 +35,7 @@ func someSheet(days int) *sheet {
 	return s
 }
 
-// The weight bounds memory, so it must be of the size of what the heap grows by.
+// The weight bounds memory, so it must be about what the heap grows by.
 func TestAValueWeighsAboutWhatItTakes(t *testing.T) {
 	for _, days := range []int{0, 30, 3650} {
 		const values = 200

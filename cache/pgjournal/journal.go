@@ -18,13 +18,15 @@ const (
 	atMost  = 20_000              // more than a cache keeps, which forbids all values that are older
 )
 
-// A Journal is a database's table of invalidations. It is safe for concurrent use.
+// A Journal is a database's table of invalidations. It is safe for concurrent
+// use.
 type Journal struct{ db *pgxpool.Pool }
 
 // New returns the journal of a migrated database.
 func New(db *pgxpool.Pool) *Journal { return &Journal{db} }
 
-// Record implements [cache.Journal]. It deletes those that are older than any value.
+// Record implements [cache.Journal]. It deletes those that are older than any
+// value.
 func (j *Journal) Record(ctx context.Context, list []cache.Invalidation) error {
 	scopes, generations := make([]string, len(list)), make([]int64, len(list))
 	for n, i := range list {

@@ -84,8 +84,8 @@ func sumUp(s *cache.RedisStats) {
 	}
 }
 
-// inspect asks a server for its state. Errors are part of the answer, since an ACL
-// may forbid these commands.
+// inspect asks a server for its state. Errors are part of the answer, since an
+// ACL may forbid these commands.
 func inspect(ctx context.Context, client *redis.Client) cache.RedisNode {
 	node := cache.RedisNode{Address: client.Options().Addr}
 	began := time.Now()

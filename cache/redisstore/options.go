@@ -21,8 +21,8 @@ import (
 //	redis://host:6379?cluster=true                a Cluster, by one address
 //	redis://host1:26379,host2:26379?master=name   a Sentinel group, by its sentinels
 //
-// User and password are those of the servers, not of the sentinels. The error does
-// not contain the address, which may have a password.
+// User and password are those of the servers, not of the sentinels. The error
+// does not contain the address, which may have a password.
 func ParseURL(address string) (redis.UniversalOptions, error) {
 	o, err := parseURL(address)
 	if err != nil {
@@ -98,7 +98,8 @@ func firstHost(address string) string {
 	return strings.Replace(address, list, first, 1)
 }
 
-// CheckTenant returns an error unless a name can be part of keys: 1 to 64 letters, digits, dots, dashes and underscores.
+// CheckTenant returns an error unless a name can be part of keys: 1 to 64
+// letters, digits, dots, dashes and underscores.
 func CheckTenant(name string) error {
 	if !tenantName.MatchString(name) {
 		return fmt.Errorf("tenant %q: want 1 to 64 letters, digits, dots, dashes and underscores", name)

@@ -16,8 +16,8 @@ import (
 	"exchequer/internal/testkit"
 )
 
-// Each script by its name, on a real server: what it is given, what it answers,
-// what is there afterwards.
+// The tests run each script on a real server, and check its answer and the data
+// afterwards.
 
 type words []any
 

@@ -40,9 +40,9 @@ const (
 )
 
 // New returns the store of a space on the servers of the options. It sets their
-// timeouts and retries itself, and connects at its first use. The caller closes it
-// after the caches that use it. A space is a tenant, see [CheckTenant], optionally
-// with a colon and more that keeps deployments apart.
+// timeouts and retries itself, and connects at its first use. The caller closes
+// it after the caches that use it. A space is a tenant, see [CheckTenant],
+// optionally with a colon and more that keeps deployments apart.
 func New(o redis.UniversalOptions, space string) *Store {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = clientTimeout, clientTimeout, clientTimeout, clientTimeout
 	o.MaxRetries, o.DialerRetries = -1, 1
@@ -88,8 +88,8 @@ func wrap(err error) error {
 	}
 }
 
-// isMoving reports whether an error is that a slot of a Cluster is moving, so that
-// the keys of a script are on two nodes.
+// isMoving reports whether an error is that a slot of a Cluster is moving, so
+// that the keys of a script are on two nodes.
 func isMoving(err error) bool {
 	_, ask := redis.IsAskError(err)
 	_, moved := redis.IsMovedError(err)
@@ -223,8 +223,8 @@ func (s *Store) Notify(ctx context.Context, list []cache.Invalidation) error {
 	return wrap(s.client.Publish(ctx, to, formatMessage(list)).Err())
 }
 
-// Now implements [cache.Store]. Of a Cluster it always asks the same master, since
-// their clocks differ.
+// Now implements [cache.Store]. Of a Cluster it always asks the same master,
+// since their clocks differ.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
