@@ -48,6 +48,7 @@ func ComputeHealth(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 		return nil, fmt.Errorf("health: %w", err)
 	}
 	if h.Why != "" {
+		h.Supply.Holds = true // nothing is nothing
 		h.TransferVelocity.Why, h.GoodsVelocity.Why = h.Why, h.Why
 	}
 	return h, nil

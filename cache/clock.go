@@ -63,7 +63,10 @@ func (c *clock) sample(ctx context.Context, store Store) error {
 		return err
 	}
 	least, most := theirs.UnixNano()-answered, theirs.UnixNano()-asked
-	if agree := least <= 0 && most >= 0; !agree || !c.sampled.Load() {
+	if c.sampled.Load() {
+		// No further than needed: the middle of a slow answer may be far off.
+		c.origin.Add(max(least, 0) + min(most, 0))
+	} else {
 		c.origin.Add((least + most) / 2)
 	}
 	c.offset.Store(c.nano() - c.machine().UnixNano())

@@ -174,3 +174,17 @@ func TestAProcessWhoseClockIsOffFollowsTheServers(t *testing.T) {
 		t.Errorf("as of %v, want the window of the fleet's clock, %v", r.AsOf, want)
 	}
 }
+
+func TestASlowAnswerMovesTheClockNoFurtherThanItMust(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &jumping{Memory: cache.NewMemory()}
+		c := open(t, cache.Deps{Store: store})
+		time.Sleep(1500 * time.Millisecond)
+		store.late.Store(int64(900 * time.Millisecond)) // as a server that was stopped meanwhile
+		store.by.Store(int64(time.Millisecond))         // by which the clocks drifted
+		time.Sleep(15 * time.Second)
+		if off := c.Now().Sub(time.Now()); off < 0 || off > 2*time.Millisecond {
+			t.Errorf("the clock is %v off, want the millisecond of the store's", off)
+		}
+	})
+}

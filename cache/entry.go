@@ -88,9 +88,9 @@ func (e *entry[T]) backsOff(now time.Time) bool {
 // latestRetry returns the end of the longest back-off that can begin now.
 func latestRetry(now time.Time) time.Time { return now.Add(circuitOpen + clockSlack) }
 
-// replaces reports whether e is newer than o: by window, then generation, then
-// start of the run, then failure. An entry without a value is older than one with
-// a value, and one of the future is older than both.
+// replaces reports whether e is newer than o: by its reading, then failure. An
+// entry without a value is older than one with a value, and one of the future is
+// older than both.
 func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	if o == nil {
 		return true
@@ -101,12 +101,11 @@ func (e *entry[T]) replaces(o *entry[T], now time.Time) bool {
 	if e.has != o.has {
 		return e.has
 	}
-	return cmp.Or(
-		e.window.Start.Compare(o.window.Start),
-		cmp.Compare(e.generation, o.generation),
-		e.readAt().Compare(o.readAt()),
-		e.retryAt.Compare(o.retryAt),
-	) > 0
+	return cmp.Or(e.reading().compare(o.reading()), e.retryAt.Compare(o.retryAt)) > 0
+}
+
+func (e *entry[T]) reading() reading {
+	return reading{e.window.Start.UnixNano(), e.generation, e.readAt().UnixNano()}
 }
 
 // entryOf returns the entry of a blob. The error is that of decoding the value.

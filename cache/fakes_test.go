@@ -162,10 +162,12 @@ func (hogged) Lock(context.Context, string, string, time.Duration) (bool, error)
 type jumping struct {
 	*cache.Memory
 	by    atomic.Int64
+	late  atomic.Int64
 	loads atomic.Int64
 }
 
 func (s *jumping) Now(context.Context) (time.Time, error) {
+	time.Sleep(time.Duration(s.late.Load()))
 	return time.Now().Add(time.Duration(s.by.Load())), nil
 }
 

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"sync"
@@ -92,7 +91,7 @@ func (m *Memory) replace(p Publication, now time.Time) bool {
 
 // newer reports whether p must not replace what is held.
 func (h held) newer(p Publication) bool {
-	order := cmp.Or(cmp.Compare(h.Window, p.Window), cmp.Compare(h.Generation, p.Generation), cmp.Compare(h.ReadAt, p.ReadAt))
+	order := h.reading().compare(p.reading())
 	return order > 0 || order == 0 && p.Owner == ""
 }
 

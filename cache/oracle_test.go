@@ -10,15 +10,28 @@ import (
 )
 
 // An oracle records what happens in a random fleet, and reports what must not: an
-// error while there is a value to show, a window that goes back, a value from
-// before a hard invalidation.
+// error while there is a value to show, a window that goes back, an older run of
+// a window after a newer one, a value from before a hard invalidation.
 type oracle struct {
 	mu     *sync.Mutex
 	began  time.Time
 	story  *strings.Builder
 	runs   []producing // a value is the number of its run, from 1
 	marks  []invalidation
-	latest map[viewer]cache.Result[int]
+	latest map[viewer]showing
+}
+
+// A showing is what a reader got last.
+type showing struct {
+	cache.Result[int]
+	at  time.Time
+	use use
+}
+
+// A use is how a process uses Redis at a time.
+type use struct {
+	alone   bool
+	outages uint64
 }
 
 type producing struct {
@@ -48,8 +61,11 @@ type viewer struct {
 // machine.
 const pollDelay = time.Second + 2*time.Second
 
+// Runs that began this close to each other count as at the same time.
+const clockError = 400 * time.Millisecond
+
 func newOracle() oracle {
-	return oracle{mu: new(sync.Mutex), began: time.Now(), story: new(strings.Builder), latest: map[viewer]cache.Result[int]{}}
+	return oracle{mu: new(sync.Mutex), began: time.Now(), story: new(strings.Builder), latest: map[viewer]showing{}}
 }
 
 func (c *oracle) tell(format string, args ...any) {
@@ -100,7 +116,7 @@ func (c *oracle) settle() {
 }
 
 // shown records what a reader got, and returns what is wrong with it.
-func (c *oracle) shown(process int, item Item, began time.Time, r cache.Result[int], err error) string {
+func (c *oracle) shown(process int, item Item, began time.Time, before use, r cache.Result[int], err error) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	who := viewer{process, item}
@@ -111,7 +127,7 @@ func (c *oracle) shown(process int, item Item, began time.Time, r cache.Result[i
 		}
 		return ""
 	}
-	c.latest[who] = r
+	c.latest[who] = showing{r, time.Now(), before}
 	if r.Value != last.Value {
 		c.note("process %d shows item %s of run %d, %v", process, item, r.Value, r.State)
 	}
@@ -119,6 +135,12 @@ func (c *oracle) shown(process int, item Item, began time.Time, r cache.Result[i
 		return c.wrong("as of %v after %v", r.AsOf, last.AsOf)
 	}
 	of := c.runs[r.Value-1]
+	// After an outage of its own, a process takes what the fleet has.
+	if has && began.After(last.at) && r.AsOf.Equal(last.AsOf) && !last.use.alone && before == last.use {
+		if was := c.runs[last.Value-1]; of.began.Add(clockError).Before(was.began) {
+			return c.wrong("run %d after run %d of the same window, which began %v later", r.Value, last.Value, was.began.Sub(of.began))
+		}
+	}
 	for _, i := range c.marks {
 		if i.how != cache.Hard || i.item != item || !of.began.Before(i.called) {
 			continue

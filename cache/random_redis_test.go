@@ -159,9 +159,10 @@ func (f *randomRedisFleet) everyoneReads(t *testing.T, during func()) {
 func (f *randomRedisFleet) read(t *testing.T, p int, m *cache.Memo[Item, int], item int) cache.Result[int] {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	began := time.Now()
+	store := f.processes[p].store
+	began, before := time.Now(), use{store.Err() != nil, store.Outages()}
 	r, err := m.Get(ctx, itemOf(item))
-	if what := f.shown(p, itemOf(item), began, r, err); what != "" {
+	if what := f.shown(p, itemOf(item), began, before, r, err); what != "" {
 		t.Errorf("process %d, item %d: %s", p, item, what)
 	}
 	return r

@@ -13,13 +13,21 @@ func (m *Memo[P, T]) loadShared(s *slot[P, T]) {
 	}
 }
 
+// observeStore counts a call of the store. Where the breaker was open there was
+// none.
+func (m *memo) observeStore(op string, began time.Time, err error) {
+	m.cache.metrics.storeError(op, err)
+	if err != ErrUnavailable {
+		m.stats.store.Observe(time.Since(began).Seconds())
+	}
+}
+
 // fetch returns the shared level's entry of a key, or nil. An error of the store
 // and a blob that cannot be read count as nothing.
 func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	began := time.Now()
 	data, err := m.cache.store.Load(ctx, key)
-	m.cache.metrics.storeError("load", err)
-	m.stats.store.Observe(time.Since(began).Seconds())
+	m.observeStore("load", began, err)
 	if err != nil && !errors.Is(err, ErrKey) || err == nil && data == nil {
 		return nil
 	}
@@ -73,8 +81,7 @@ func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner str
 	defer cancel()
 	began := time.Now()
 	done, err := c.store.Publish(ctx, p)
-	c.metrics.storeError("publish", err)
-	m.stats.store.Observe(time.Since(began).Seconds())
+	m.observeStore("publish", began, err)
 	if err != nil && !errors.Is(err, ErrUnavailable) { // the Failover logs that one
 		m.warnings.Do(func() { c.log.Warn("cache: publish", "memo", m.spec.Name, "key", s.key, "error", err) })
 	}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -85,17 +86,38 @@ type Outage struct {
 // than a write takes to reach all processes.
 const onceFor = time.Minute
 
-// A Publication is a blob for the whole fleet. Blobs of a key are ordered by
-// Window, then Generation, then ReadAt. A publication never replaces a newer
-// blob, and without an owner none that is equally new.
+// A Publication is a blob for all processes. One never replaces a newer one of
+// its key, see [reading], and without an owner none that is as new.
 type Publication struct {
 	Key        string
-	Owner      string // of the key's lock; "": restored after an outage
+	Owner      string // of the key's lock; "" when restored
 	Window     int64  // its start, in Unix nanoseconds
 	Generation int64
 	ReadAt     int64 // when its producer began, in Unix nanoseconds
 	Blob       []byte
 	Keep       time.Duration // how long the store keeps it
+}
+
+func (p Publication) reading() reading { return reading{p.Window, p.Generation, p.ReadAt} }
+
+// A reading is what orders the values of a key: the window that they are for, the
+// generation that was known when the producer began, and when that was.
+type reading struct{ window, generation, at int64 }
+
+// sameTime is how far apart two producers can have begun and count as at the same
+// time. The clocks of processes differ by less.
+const sameTime = 250 * time.Millisecond
+
+// compare orders readings by window and then by time. Of two at the same time the
+// higher generation is newer: its process knew of an invalidation that the other
+// did not.
+func (r reading) compare(o reading) int {
+	byTime := cmp.Compare(r.at, o.at)
+	byGeneration := cmp.Compare(r.generation, o.generation)
+	if time.Duration(r.at-o.at).Abs() > sameTime {
+		byGeneration = 0
+	}
+	return cmp.Or(cmp.Compare(r.window, o.window), byGeneration, byTime)
 }
 
 // An Invalidation makes the values of a scope from before a generation stale

@@ -31,7 +31,7 @@ func TestAStoreKeepsTheNewerOfTwoBlobs(t *testing.T) {
 			publish := func(owner string, window, generation, readAt int64, blob string, want bool) {
 				t.Helper()
 				ok, err := store.Publish(t.Context(), cache.Publication{
-					Key: key, Owner: owner, Window: window * int64(time.Second), Generation: generation, ReadAt: readAt * int64(time.Second), Blob: []byte(blob), Keep: time.Minute,
+					Key: key, Owner: owner, Window: window * int64(time.Second), Generation: generation, ReadAt: readAt * int64(100*time.Millisecond), Blob: []byte(blob), Keep: time.Minute,
 				})
 				if ok != want || err != nil {
 					t.Errorf("Publish %s by %s = %v, %v, want %v", blob, owner, ok, err, want)
@@ -48,11 +48,14 @@ func TestAStoreKeepsTheNewerOfTwoBlobs(t *testing.T) {
 			publish("me", 2, 5, 1, "an earlier reading", false)
 			publish("", 2, 5, 2, "the same, restored", false)
 			publish("me", 2, 5, 2, "the same again", true)
+			publish("me", 2, 9, 1, "a higher generation at the same time", true)
+			publish("me", 2, 4, 9, "a later reading, whatever its generation", true)
+			publish("me", 2, 10, 3, "an earlier reading, whatever its generation", false)
 			publish("me", 3, 1, 1, string(large), true)
 			if blob, err := store.Load(t.Context(), key); !bytes.Equal(blob, large) || err != nil {
 				t.Errorf("Load = %d bytes, %v, want the %d published last", len(blob), err, len(large))
 			}
-			for range 3 {
+			for range 5 {
 				select {
 				case m := <-heard:
 					if m.Ready != key {

@@ -148,7 +148,7 @@ func (s *Store) Probe(ctx context.Context) error {
 func (s *Store) masters(ctx context.Context) (map[string]redis.Cmdable, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
-		return map[string]redis.Cmdable{s.probeKey(0): s.client}, nil
+		return map[string]redis.Cmdable{s.probeKey(0): s.client}, s.client.Time(ctx).Err() // which the scripts need
 	}
 	// This also updates the client's table of masters.
 	if err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return c.Time(ctx).Err() }); err != nil {

@@ -17,15 +17,24 @@ if tonumber(ARGV[2]) > now + 10000000 then
 	return 0
 end
 local there = redis.call('HMGET', KEYS[1], 'window', 'generation', 'read')
-local order = 0 -- 1: the present blob is newer; -1: the new one is
+local old, new = {}, {}
 for i = 1, 3 do
-	local old, new = tonumber(there[i] or '') or -1, tonumber(ARGV[i + 1])
+	old[i], new[i] = tonumber(there[i] or '') or -1, tonumber(ARGV[i + 1])
 	-- Values of the future do not count. A generation has a day of tolerance.
-	if old > now + (i == 2 and 86400000000 or 10000000) then
-		old = -1
+	if old[i] > now + (i == 2 and 86400000000 or 10000000) then
+		old[i] = -1
 	end
-	if order == 0 and old ~= new then
-		order = old > new and 1 or -1
+end
+-- By window, then by when the producers began. Where that was at the same time,
+-- within 250 ms, by generation first.
+local by = { 1, 3 }
+if math.abs(old[3] - new[3]) <= 250000 then
+	by = { 1, 2, 3 }
+end
+local order = 0 -- 1: the present blob is newer; -1: the new one is
+for _, i in ipairs(by) do
+	if order == 0 and old[i] ~= new[i] then
+		order = old[i] > new[i] and 1 or -1
 	end
 end
 -- A process restores all that it holds, most of which is there already. A message
