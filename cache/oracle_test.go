@@ -48,7 +48,7 @@ type invalidation struct {
 	process          int
 	item             Item
 	how              cache.Mode
-	called, returned time.Time
+	called, returned time.Time // zero: not yet
 	everywhere       time.Time // zero: not known
 }
 
@@ -94,13 +94,23 @@ func (c *oracle) runSucceeds(n int) {
 	c.note("run %d succeeds", n)
 }
 
-// invalidated records an invalidation that has returned.
-func (c *oracle) invalidated(process int, item Item, mode cache.Mode, called time.Time) {
+// invalidating records a call that invalidates, and returns its number. The others
+// may know of it before it returns.
+func (c *oracle) invalidating(process int, item Item, mode cache.Mode) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := invalidation{process: process, item: item, how: mode, called: called, returned: time.Now()}
-	c.marks = append(c.marks, i)
-	c.note("process %d invalidates item %s, %v", process, item, mode)
+	c.marks = append(c.marks, invalidation{process: process, item: item, how: mode, called: time.Now()})
+	c.note("process %d begins to invalidate item %s, %v", process, item, mode)
+	return len(c.marks) - 1
+}
+
+// invalidated records that the call has returned.
+func (c *oracle) invalidated(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := &c.marks[n]
+	i.returned = time.Now()
+	c.note("process %d has invalidated item %s, %v", i.process, i.item, i.how)
 }
 
 // settle records that all processes use Redis, and so learn all invalidations.
@@ -108,7 +118,7 @@ func (c *oracle) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n := range c.marks {
-		if c.marks[n].everywhere.IsZero() {
+		if c.marks[n].everywhere.IsZero() && !c.marks[n].returned.IsZero() {
 			c.marks[n].everywhere = time.Now()
 		}
 	}
@@ -145,7 +155,7 @@ func (c *oracle) shown(process int, item Item, began time.Time, before use, r ca
 		if i.how != cache.Hard || i.item != item || !of.began.Before(i.called) {
 			continue
 		}
-		if i.process == process && i.returned.Before(began) {
+		if i.process == process && !i.returned.IsZero() && i.returned.Before(began) {
 			return c.wrong("run %d, which it has forbidden itself %v before", r.Value, began.Sub(i.returned))
 		}
 		if !i.everywhere.IsZero() && i.everywhere.Add(pollDelay).Before(began) {

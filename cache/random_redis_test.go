@@ -170,12 +170,12 @@ func (f *randomRedisFleet) read(t *testing.T, p int, m *cache.Memo[Item, int], i
 
 // invalidate invalidates an item from a process.
 func (f *randomRedisFleet) invalidate(t *testing.T, p, item int, mode cache.Mode) {
-	called := time.Now()
+	n := f.invalidating(p, itemOf(item), mode)
 	err := f.processes[p].cache.Invalidate(context.Background(), mode, cache.Key("random", string(itemOf(item))))
 	if err != nil {
 		t.Errorf("invalidate: %v", err)
 	}
-	f.invalidated(p, itemOf(item), mode, called)
+	f.invalidated(n)
 }
 
 // together reports whether all processes use Redis.
