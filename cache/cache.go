@@ -194,9 +194,7 @@ func (c *Cache) handle(message Message) {
 	if message.Ready == "" {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, m := range c.memos {
+	for _, m := range c.all() {
 		if strings.HasPrefix(message.Ready, m.prefix) {
 			m.wake(message.Ready)
 		}

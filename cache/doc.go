@@ -59,7 +59,10 @@
 //
 // A holder whose lock is gone is cancelled when it next extends it, and can
 // publish nothing: the store checks the owner. Past policy.Timeout a producer is
-// given up, so no key is locked for longer than policy.Timeout + leaseFor.
+// given up, so that a living holder has a lock for about a second longer than
+// policy.Timeout, in which it polls and publishes, and a dead one for leaseFor.
+//
+// Locks of the process are taken in the order Cache.mu, slot.mu, memo.mu.
 //
 // # Generations
 //

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +47,7 @@ type Remote interface {
 //	                                    └─┘ a probe fails
 type Failover struct {
 	// Set by NewFailover, never changed.
-	Remote
+	remote Remote
 	log    *slog.Logger
 	calls  limit           // of calls at the same time
 	ctx    context.Context // of the eras and the probes
@@ -76,6 +78,8 @@ func (f *Failover) newEra() *era {
 	return &era{ctx, end}
 }
 
+var _ Store = (*Failover)(nil)
+
 // A subscription is a call of Listen. It is renewed after an outage, since its
 // connection may be to a server that is no longer the master.
 type subscription struct {
@@ -86,7 +90,7 @@ type subscription struct {
 // NewFailover returns a remote store behind a breaker. The caller closes it after
 // the caches that use it.
 func NewFailover(remote Remote, log *slog.Logger) *Failover {
-	f := &Failover{Remote: remote, log: log, calls: make(limit, callsAtOnce), subscriptions: map[*subscription]struct{}{}}
+	f := &Failover{remote: remote, log: log, calls: make(limit, callsAtOnce), subscriptions: map[*subscription]struct{}{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.era.Store(f.newEra())
 	return f
@@ -98,7 +102,7 @@ func (f *Failover) Close() error {
 	f.cancel()
 	f.mu.Unlock()
 	f.probes.Wait()
-	return f.Remote.Close()
+	return f.remote.Close()
 }
 
 // do makes a call to the remote with a deadline. While the breaker is open it
@@ -181,49 +185,49 @@ func (f *Failover) probe(every time.Duration) {
 		case <-time.After(jitter(every)):
 		}
 		ctx, cancel := context.WithTimeout(f.ctx, probeTimeout)
-		err := f.Probe(ctx)
+		err := f.remote.Probe(ctx)
 		cancel()
 		if err == nil {
-			f.recover()
+			f.closeBreaker()
 			return
 		}
 	}
 }
 
-// recover closes the breaker and renews the subscriptions.
-func (f *Failover) recover() {
+// closeBreaker closes the breaker and renews the subscriptions.
+func (f *Failover) closeBreaker() {
 	f.mu.Lock()
 	f.outage, f.lastEnd, f.slowTotal = Outage{}, time.Now(), 0
 	f.era.Store(f.newEra())
-	stops := map[*subscription]func(){}
-	for s := range f.subscriptions {
-		stops[s] = s.stop
-	}
+	renewed := slices.Collect(maps.Keys(f.subscriptions))
 	f.mu.Unlock()
 	f.log.Info("cache: the shared level is used again")
-	for s, stop := range stops {
+	for _, s := range renewed {
 		s.handle(Message{Connected: true})
-		stop()
-		f.listen(s)
+		f.renew(s)
 	}
 }
 
-// listen starts or renews a subscription, unless it was stopped meanwhile.
-func (f *Failover) listen(s *subscription) {
+// renew listens anew for a subscription, unless it was stopped meanwhile.
+func (f *Failover) renew(s *subscription) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, there := f.subscriptions[s]; there {
-		s.stop = f.Remote.Listen(s.handle)
+	if _, there := f.subscriptions[s]; !there {
+		f.mu.Unlock()
+		return
 	}
+	stop := s.stop
+	s.stop = f.remote.Listen(s.handle)
+	f.mu.Unlock()
+	stop()
 }
 
 // Listen implements [Store].
 func (f *Failover) Listen(handle func(Message)) (stop func()) {
 	s := &subscription{handle: handle}
 	f.mu.Lock()
+	s.stop = f.remote.Listen(handle)
 	f.subscriptions[s] = struct{}{}
 	f.mu.Unlock()
-	f.listen(s)
 	return func() {
 		f.mu.Lock()
 		delete(f.subscriptions, s)
@@ -235,33 +239,33 @@ func (f *Failover) Listen(handle func(Message)) (stop func()) {
 
 // Load implements [Store].
 func (f *Failover) Load(ctx context.Context, key string) ([]byte, error) {
-	return do(ctx, f, func(ctx context.Context) ([]byte, error) { return f.Remote.Load(ctx, key) })
+	return do(ctx, f, func(ctx context.Context) ([]byte, error) { return f.remote.Load(ctx, key) })
 }
 
 // Publish implements [Store].
 func (f *Failover) Publish(ctx context.Context, p Publication) (bool, error) {
-	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Publish(ctx, p) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.remote.Publish(ctx, p) })
 }
 
 // Lock implements [Store].
 func (f *Failover) Lock(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Lock(ctx, key, owner, lease) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.remote.Lock(ctx, key, owner, lease) })
 }
 
 // Extend implements [Store].
 func (f *Failover) Extend(ctx context.Context, key, owner string, lease time.Duration) (bool, error) {
-	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.Remote.Extend(ctx, key, owner, lease) })
+	return do(ctx, f, func(ctx context.Context) (bool, error) { return f.remote.Extend(ctx, key, owner, lease) })
 }
 
 // Unlock implements [Store].
 func (f *Failover) Unlock(ctx context.Context, key, owner string) error {
-	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Unlock(ctx, key, owner) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.remote.Unlock(ctx, key, owner) })
 }
 
 // Invalidate implements [Store].
 func (f *Failover) Invalidate(ctx context.Context, mode Mode, scopes []string, above int64, once string) (generation int64, raised bool, err error) {
 	generation, err = do(ctx, f, func(ctx context.Context) (n int64, err error) {
-		n, raised, err = f.Remote.Invalidate(ctx, mode, scopes, above, once)
+		n, raised, err = f.remote.Invalidate(ctx, mode, scopes, above, once)
 		return n, err
 	})
 	return generation, raised, err
@@ -269,21 +273,21 @@ func (f *Failover) Invalidate(ctx context.Context, mode Mode, scopes []string, a
 
 // Invalidations implements [Store].
 func (f *Failover) Invalidations(ctx context.Context, above int64) ([]Invalidation, error) {
-	return do(ctx, f, func(ctx context.Context) ([]Invalidation, error) { return f.Remote.Invalidations(ctx, above) })
+	return do(ctx, f, func(ctx context.Context) ([]Invalidation, error) { return f.remote.Invalidations(ctx, above) })
 }
 
 // Restore implements [Store].
 func (f *Failover) Restore(ctx context.Context, list []Invalidation) error {
-	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Restore(ctx, list) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.remote.Restore(ctx, list) })
 }
 
 // Notify implements [Store].
 func (f *Failover) Notify(ctx context.Context, list []Invalidation) error {
-	return exec(ctx, f, func(ctx context.Context) error { return f.Remote.Notify(ctx, list) })
+	return exec(ctx, f, func(ctx context.Context) error { return f.remote.Notify(ctx, list) })
 }
 
 // Now implements [Store].
-func (f *Failover) Now(ctx context.Context) (time.Time, error) { return do(ctx, f, f.Remote.Now) }
+func (f *Failover) Now(ctx context.Context) (time.Time, error) { return do(ctx, f, f.remote.Now) }
 
 // exec is do for a call without a result.
 func exec(ctx context.Context, f *Failover, call func(context.Context) error) error {
@@ -308,11 +312,11 @@ func (f *Failover) Stats(ctx context.Context) SharedStats {
 	if now == nil {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		return f.Remote.Stats(ctx)
+		return f.remote.Stats(ctx)
 	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	s := f.Remote.Stats(ended)
+	s := f.remote.Stats(ended)
 	s.Down, s.DownSince, s.Reason = true, now.Since, now.Err.Error()
 	return s
 }
@@ -324,8 +328,8 @@ func (f *Failover) Holder(ctx context.Context, key string) (owner string, left t
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return f.Remote.Holder(ctx, key)
+	return f.remote.Holder(ctx, key)
 }
 
 // Direct implements [Inspector].
-func (f *Failover) Direct() Store { return f.Remote }
+func (f *Failover) Direct() Store { return f.remote }

@@ -226,3 +226,28 @@ func TestTheLogHasWhenAnOutageBeginsAndEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoBeginsToListenAsAnOutageEndsListens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 1000 {
+			f, store := behind(t, cache.NewMemory())
+			f.set(errDown, 0)
+			load(t, store)
+			f.set(nil, 0)
+			time.Sleep(probeJitterLeast)
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() { store.Listen(func(cache.Message) {})() })
+			}
+			wg.Wait()
+			for isOpen(store) {
+				time.Sleep(time.Millisecond)
+				wg.Go(func() { store.Listen(func(cache.Message) {})() })
+			}
+			wg.Wait()
+		}
+	})
+}
+
+// probeJitterLeast is the soonest that an outage ends.
+const probeJitterLeast = 125 * time.Millisecond

@@ -199,7 +199,10 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
 	var since time.Time // when it began to wait
-	m.cache.catchUp()
+	if err := m.cache.catchUp(ctx); err != nil {
+		m.stats.errors.Add(1)
+		return Result[T]{}, m.interrupted(err)
+	}
 	for {
 		now := m.cache.now() // after catchUp, which may have set the clock
 		e := s.entry.Load()

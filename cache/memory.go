@@ -101,7 +101,7 @@ func (m *Memory) Lock(_ context.Context, key, owner string, d time.Duration) (bo
 	defer m.mu.Unlock()
 	now := time.Now()
 	if l, ok := m.locks[key]; ok && now.Before(l.until) {
-		return false, nil
+		return l.owner == owner, nil
 	}
 	m.locks[key] = lease{owner, now.Add(d)}
 	return true, nil

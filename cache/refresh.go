@@ -133,7 +133,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 			m.places.leave()
 			return // the last reader left while it waited for a place
 		}
-		over := m.compete(s, f)
+		over := m.compete(s, f, v)
 		m.places.leave()
 		if over {
 			return
@@ -162,13 +162,20 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 // compete waits for a producer's place, tries to take the key's lock, and runs
 // the producer if it has it, or if the store fails. It returns false when
 // another process has the lock, and true when the flight is over.
-func (m *Memo[P, T]) compete(s *slot[P, T], f *flight) bool {
+func (m *Memo[P, T]) compete(s *slot[P, T], f *flight, v verdict) bool {
 	c := m.cache
-	select {
-	case c.producers <- struct{}{}:
-		defer c.producers.leave()
-	case <-c.tasks.closing:
-		return true
+	for placed := false; !placed; {
+		select {
+		case c.producers <- struct{}{}:
+			defer c.producers.leave()
+			placed = true
+		case <-f.deserted:
+		case <-c.tasks.closing:
+			return true
+		}
+		if !v.usable && s.giveUp(f) {
+			return true // the last reader has left
+		}
 	}
 	if c.tasks.closed() {
 		return true // select chose the place though both were ready
@@ -250,7 +257,9 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 	// The old entry may claim to be newer, though it cannot be shown: kept, it
 	// would make the producer run again at once.
 	if known := s.entry.Load(); known != e && m.judge(s, known, c.now()).due && m.judge(s, e, c.now()).fresh {
-		s.entry.CompareAndSwap(known, e)
+		s.entry.Store(e)
+		s.clear.Store(nil)
+		m.keep(s)
 	}
 }
 

@@ -342,3 +342,26 @@ func TestAProcessInAnOutageGoesByWhatOthersForbid(t *testing.T) {
 		}
 	})
 }
+
+func TestNobodyWaitsLongerThanTheyWantForAStoreThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowToAsk{lossy: lossy{cache.NewMemory()}}
+		var s source
+		m := s.memo(open(t, cache.Deps{Store: store}))
+		get(t, m, One{})
+		store.by.Store(int64(20 * time.Second))
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		if r, err := m.Peek(One{}); !errors.Is(err, cache.ErrAbsent) || time.Since(began) > 0 {
+			t.Errorf("Peek() = %v, %v after %v; want nothing at once, since it may have been forbidden", r, err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if r, err := m.Get(ctx, One{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 100*time.Millisecond {
+			t.Errorf("Get() = %v, %v after %v; want its own deadline", r, err, time.Since(began))
+		}
+		store.by.Store(0)
+		time.Sleep(20 * time.Second)
+		get(t, m, One{})
+	})
+}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -42,7 +43,7 @@ func (c *Cache) run() {
 			}
 		}
 		select {
-		case <-time.After(c.until(next)):
+		case <-time.After(min(c.until(next), pollEvery)): // the clock may be set back meanwhile
 		case <-c.changed:
 		case <-c.ctx.Done():
 			return
@@ -64,17 +65,30 @@ func (c *Cache) current(now int64) bool { return now-c.polled.Load() < int64(pol
 
 // catchUp polls the store if that was not done lately, before a reader gets a
 // value that may have been invalidated since. Readers that come meanwhile wait
-// for the same poll.
-func (c *Cache) catchUp() {
+// for the same poll. The error is that of ctx, when that ends first.
+func (c *Cache) catchUp(ctx context.Context) error {
 	if c.current(c.nano()) {
-		return
+		return nil
 	}
-	if !c.polling.enter(c.ctx) {
-		return
+	polled := make(chan struct{})
+	started := c.tasks.start(func() {
+		defer close(polled)
+		if !c.polling.enter(c.ctx) {
+			return
+		}
+		defer c.polling.leave()
+		if !c.current(c.nano()) {
+			c.pollLocked(0)
+		}
+	})
+	if !started {
+		return nil // the cache is closed: it shows what it has
 	}
-	defer c.polling.leave()
-	if !c.current(c.nano()) {
-		c.pollLocked(0)
+	select {
+	case <-polled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

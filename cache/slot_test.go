@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,6 +173,35 @@ func TestValuesAreBoundedByWeightAndComeBackFromTheSharedLevel(t *testing.T) {
 		}
 		if runs != 100 {
 			t.Errorf("%d runs for 100 keys, want one each", runs)
+		}
+	})
+}
+
+func TestAKeyThatNobodyWaitsForIsNotComputedWhenOtherMemosHaveAllPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, cache.Deps{Producers: 2})
+		var deserted atomic.Int64
+		busy := func(name string) *cache.Memo[Item, int] {
+			return cache.NewMemo(c, cache.Spec{Name: name, Window: time.Hour}, func(context.Context, cache.Window, Item) (int, error) {
+				time.Sleep(10 * time.Second)
+				return 1, nil
+			})
+		}
+		a, b := busy("a"), busy("b")
+		other := cache.NewMemo(c, cache.Spec{Name: "c", Window: time.Hour}, func(context.Context, cache.Window, Item) (int, error) {
+			return int(deserted.Add(1)), nil
+		})
+		go a.Get(context.Background(), "x")
+		go b.Get(context.Background(), "x")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := other.Get(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Get() = %v, want its deadline", err)
+		}
+		time.Sleep(time.Minute)
+		if n := deserted.Load(); n != 0 {
+			t.Errorf("it was computed %d times for nobody", n)
 		}
 	})
 }

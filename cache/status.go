@@ -68,7 +68,7 @@ func (c *Cache) Status(ctx context.Context, memo, params string) (Status, error)
 	if err := checkParams(memo, params); err != nil {
 		return Status{}, err
 	}
-	c.catchUp() // so that all invalidations are known
+	_ = c.catchUp(ctx) // so that all invalidations are known
 	s := Status{Key: keyName(memo, params), StoreKey: m.prefix + params, Levels: []string{}, Down: c.outage() != nil}
 	now := c.now()
 	if held := c.lookUp(m, s.StoreKey); held != nil {

@@ -117,6 +117,8 @@ func TestAStoreKeepsItsLocks(t *testing.T) {
 			}
 			ok, err := store.Lock(ctx, key, "a", 300*time.Millisecond)
 			check("lock a", ok, err, true)
+			ok, err = store.Lock(ctx, key, "a", 300*time.Millisecond)
+			check("lock a again", ok, err, true)
 			ok, err = store.Lock(ctx, key, "b", time.Minute)
 			check("lock b beside a", ok, err, false)
 			ok, err = store.Extend(ctx, key, "b", time.Minute)

@@ -57,7 +57,11 @@ func parseURL(address string) (redis.UniversalOptions, error) {
 	o.Addrs = []string{one.Addr}
 	if _, rest, ok := strings.Cut(hosts(address), ","); ok {
 		for host := range strings.SplitSeq(rest, ",") {
-			if !strings.Contains(host, ":") {
+			switch {
+			case strings.Contains(host, ":"):
+			case o.MasterName != "":
+				host += ":26379"
+			default:
 				host += ":6379"
 			}
 			o.Addrs = append(o.Addrs, host)

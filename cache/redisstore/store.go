@@ -39,6 +39,8 @@ const (
 	scopeAll          = "all"
 )
 
+var _ cache.Remote = (*Store)(nil)
+
 // New returns the store of a space on the servers of the options. It sets their
 // timeouts and retries itself, and connects at its first use. The caller closes
 // it after the caches that use it. A space is a tenant, see [CheckTenant],
@@ -207,8 +209,8 @@ func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
 		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generationsKey()}, args...).Err(); wrap(err) != nil {
 			return wrap(err)
 		}
-		if err := s.Notify(ctx, some); err != nil {
-			return err
+		if err := s.client.Publish(ctx, s.channel(), formatMessage(some)).Err(); err != nil {
+			return wrap(err)
 		}
 	}
 	return nil

@@ -114,14 +114,15 @@ func printStatus(out io.Writer, a cache.Status) error {
 			row(w, "", p.Reason)
 		}
 	}
-	where := "shared"
 	if a.Down {
-		where = "own copy"
+		row(w, "shared", "unknown, since Redis is down")
+		row(w, "lock", "unknown")
+		return w.Flush()
 	}
 	if s := a.Shared; s == nil {
-		row(w, where, "nothing")
+		row(w, "shared", "nothing")
 	} else {
-		row(w, where, copyLine(s.Copy))
+		row(w, "shared", copyLine(s.Copy))
 		if s.Cached {
 			row(w, "", "computed in "+formatSeconds(s.Took)+"; "+serves(s))
 		}
