@@ -45,9 +45,12 @@ const (
 // invalidations until its time.
 const generationSlack = 24 * time.Hour
 
-// blobSlack is the same for the generation of a blob that is above all known
-// ones.
-const blobSlack = 5 * time.Second
+// soonSlack is the same for the generation of a blob that is above all known
+// ones, and for that of a message, which the store may not know of.
+const soonSlack = 5 * time.Second
+
+// maxFailures bounds the failures that are counted.
+const maxFailures = 1000
 
 var (
 	errFuture    = errors.New("its generation is of the future")
@@ -60,7 +63,7 @@ var (
 // known generation. The error is errFuture or errUnaligned for a blob that
 // cannot be cut so.
 func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
-	if b.Generation > max(newest, now.Add(blobSlack).UnixMicro()) {
+	if b.Generation > max(newest, now.Add(soonSlack).UnixMicro()) {
 		return b, errFuture
 	}
 	if len(b.value) > 0 && !b.Window.Equal(WindowAt(b.Window, p.Window).Start) {
@@ -88,7 +91,7 @@ func (b blob) within(p Policy, now time.Time, newest int64) (blob, error) {
 	b.ComputedAt = earlier(b.ComputedAt, now.Add(clockSlack))
 	b.Took = max(b.Took, 0)
 	b.Lag = min(max(b.Lag, 0), maxLag)
-	b.Failures = max(b.Failures, 0)
+	b.Failures = min(max(b.Failures, 0), maxFailures)
 	b.Memory = min(max(b.Memory, 0), maxMemoryFactor*len(b.value))
 	if b.Reason != "" && !slices.Contains(reasons, b.Reason) {
 		b.Reason = reasonFailed // visitors read it
@@ -144,7 +147,7 @@ func (c codec) decode(data []byte) (blob, error) {
 			return b, fmt.Errorf("decode blob: %w", err)
 		}
 	}
-	if string(b.value) == "null" {
+	if string(bytes.TrimSpace(b.value)) == "null" {
 		b.value = nil
 	}
 	return b, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"strings"
@@ -69,6 +70,7 @@ func TestABlobThatCannotBeReadIsAMissAndCostsLittle(t *testing.T) {
 		"no header":                    []byte("\n7"),
 		"no value":                     []byte(header + "}"),
 		"a null":                       []byte("null"),
+		"a null in spaces":             plain(" null\t"),
 		"a value of another type":      plain(`"x"`),
 		"a value that ends early":      plain(`[1,2`),
 		"a value and more":             plain(`7 8`),
@@ -264,4 +266,22 @@ func TestABlobThatCannotBeShownKeepsNoProducerRunning(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestFailuresWithoutEndOnABlobEndNoProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := cache.NewMemory()
+		var s source
+		s.set(0, errDown, nil)
+		c := open(t, cache.Deps{Store: store})
+		m := s.memo(c)
+		forge(t, c, store, "number", "666", map[string]any{"softUntil": time.Now(), "reason": "x", "failures": int64(math.MaxInt64)})
+		for range 300 {
+			m.Get(t.Context(), One{})
+			time.Sleep(time.Second)
+		}
+		if n := s.runs.Load(); n < 2 {
+			t.Errorf("the producer was tried %d times in five minutes", n)
+		}
+	})
 }

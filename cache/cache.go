@@ -190,7 +190,7 @@ func (c *Cache) handle(message Message) {
 		c.restoreDue.Store(true)
 		c.nudge()
 	}
-	c.generations.update(c.plausible(message.Invalidations)...)
+	c.generations.update(c.plausible(message.Invalidations, soonSlack)...)
 	if message.Ready == "" {
 		return
 	}

@@ -108,8 +108,9 @@ func (e *entry[T]) reading() reading {
 	return reading{e.window.Start.UnixNano(), e.generation, e.readAt().UnixNano()}
 }
 
-// entryOf returns the entry of a blob. The error is that of decoding the value.
-func entryOf[T any](b blob) (*entry[T], error) {
+// entryOf returns the entry of a blob, or nil where it does not replace known,
+// whose value is then not decoded. The error is that of decoding the value.
+func entryOf[T any](b blob, known *entry[T], now time.Time) (*entry[T], error) {
 	e := entry[T]{
 		has:        len(b.value) > 0,
 		window:     Window{b.Window.UTC(), b.WindowEnd.UTC()},
@@ -122,6 +123,9 @@ func entryOf[T any](b blob) (*entry[T], error) {
 		failures:   b.Failures,
 		retryAt:    b.RetryAt.UTC(),
 		reason:     b.Reason,
+	}
+	if !e.replaces(known, now) {
+		return nil, nil
 	}
 	if e.has {
 		var err error

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Mode is what happens to an invalidated value.
@@ -114,7 +115,6 @@ type generations struct {
 	newest  atomic.Int64  // the highest generation in marks; rises under mu
 	changes atomic.Uint64 // number of changes to marks; rises under mu
 	polled  atomic.Int64  // the highest generation from polls; messages may leave gaps below newest
-	refused atomic.Int64  // the last generation that was of the future, to log it once
 
 	mu    sync.RWMutex // guards marks
 	marks marks
@@ -148,17 +148,18 @@ func (g *generations) update(list ...Invalidation) {
 	}
 }
 
-// plausible returns a list of invalidations without those of the future, which no
-// process can have made. They would hide all that come after them.
-func (c *Cache) plausible(list []Invalidation) []Invalidation {
-	latest := c.now().Add(generationSlack).UnixMicro()
+// plausible returns a list of invalidations without those that are further ahead
+// of the clock than slack, which no process can have made. They would hide all
+// that come after them.
+func (c *Cache) plausible(list []Invalidation, slack time.Duration) []Invalidation {
+	latest := c.now().Add(slack).UnixMicro()
 	return slices.DeleteFunc(slices.Clone(list), func(i Invalidation) bool {
 		if i.Generation <= latest {
 			return false
 		}
-		if c.generations.refused.Swap(i.Generation) != i.Generation { // it comes with every poll
+		c.warnings.Do(func() {
 			c.log.Warn("cache: invalidation of the future refused", "scope", i.Scope, "generation", i.Generation)
-		}
+		})
 		return true
 	})
 }
@@ -192,7 +193,7 @@ func (c *Cache) pollInvalidations(ctx context.Context, all bool) error {
 	if err != nil {
 		return fmt.Errorf("read invalidations: %w", err)
 	}
-	list = c.plausible(list)
+	list = c.plausible(list, generationSlack)
 	g.update(list...)
 	for _, i := range list {
 		g.polled.Store(max(g.polled.Load(), i.Generation))

@@ -162,6 +162,30 @@ func TestAnInvalidationOfTheFutureHidesNoneThatFollows(t *testing.T) {
 	})
 }
 
+// A message of tomorrow's invalidation, which the store knows nothing of, must not
+// put what is computed from then on out of reach.
+func TestAfterAMessageFromTheFutureOthersCanForbid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &lateStore{Memory: cache.NewMemory()}
+		var s source
+		m := s.memo(open(t, cache.Deps{Store: store}))
+		other := open(t, cache.Deps{Store: store.Memory})
+		s.memo(other)
+		tomorrow := time.Now().Add(23 * time.Hour).UnixMicro()
+		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "key:nothing", Mode: cache.Soft, Generation: tomorrow}}})
+		forbidden := get(t, m, One{}).Value
+		s.set(0, errDown, nil)
+		time.Sleep(10 * time.Second)
+		if err := other.Invalidate(t.Context(), cache.Hard, cache.Tag("ledger")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if r, err := m.Get(t.Context(), One{}); err == nil {
+			t.Errorf("the forbidden value %d of %d is shown, %v", r.Value, forbidden, r.State)
+		}
+	})
+}
+
 // The message of an older invalidation may come after that of a newer one.
 func TestAnInvalidationThatIsHeardOfLateCountsAsMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

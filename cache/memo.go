@@ -67,6 +67,8 @@ type memo struct {
 	active  map[string]anySlot // by key, those with a reader in the last two windows
 	failing map[string]anySlot // the active ones whose last refresh failed
 	prewarm []func() anySlot   // the slots that Warm brings up to date though they are not active
+
+	ahead sync.Mutex // held by refreshAhead
 }
 
 // NewMemo registers a memo with its producer. It panics when the name is taken,
@@ -187,7 +189,7 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 		return r, err
 	}
 	found := m.newSlot(p)
-	e := m.fetch(ctx, found.key)
+	e := m.fetch(ctx, found.key, nil)
 	if e == nil || !m.judge(found, e, m.cache.now()).usable {
 		return r, err
 	}

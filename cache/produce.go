@@ -143,7 +143,7 @@ func (m *Memo[P, T]) failed(known *entry[T], err error) *entry[T] {
 	e := copied(known)
 	now := m.cache.now()
 	e.err = err
-	e.failures++
+	e.failures = min(e.failures+1, maxFailures)
 	e.retryAt = now.Add(backoff(e.failures))
 	e.reason = reasonFailed
 	switch {

@@ -29,7 +29,7 @@ func (c *Cache) readJournal() {
 			c.log.Warn("cache: hard invalidations of the past cannot be read", "error", err)
 		})
 	}
-	c.generations.update(c.plausible(list)...)
+	c.generations.update(c.plausible(list, generationSlack)...)
 }
 
 // restore gives the store what it may have lost: invalidations that it lacks, and
@@ -63,10 +63,11 @@ func (c *Cache) restoreInvalidations() error {
 	if err != nil && !errors.Is(err, ErrKey) {
 		return err
 	}
-	list = c.plausible(list)
+	spoilt := err != nil // by another program; to restore makes room
+	list = c.plausible(list, generationSlack)
 	c.generations.update(list...)
 	missing := c.generations.missingFrom(list)
-	if len(missing) == 0 {
+	if len(missing) == 0 && !spoilt {
 		return nil
 	}
 	err = c.store.Restore(c.ctx, missing)

@@ -176,9 +176,14 @@ func (m *memo) wake(key string) {
 // fleet tries, and one wins the lock of each key.
 //
 // Each refresh waits for a place. A memo has half of the places at most, so that
-// one with thousands of keys does not hold up the others.
+// one with thousands of keys does not hold up the others. One that is still at it
+// from the boundary before leaves this one to its readers.
 func (m *memo) refreshAhead(boundary time.Time) {
 	c := m.cache
+	if !m.ahead.TryLock() {
+		return
+	}
+	defer m.ahead.Unlock()
 	for _, s := range m.lately(boundary) {
 		if !m.background.enter(c.ctx) {
 			return

@@ -8,7 +8,7 @@ import (
 
 // loadShared updates a slot from the shared level, if that has something newer.
 func (m *Memo[P, T]) loadShared(s *slot[P, T]) {
-	if e := m.fetch(m.cache.ctx, s.key); e != nil {
+	if e := m.fetch(m.cache.ctx, s.key, s.entry.Load()); e != nil {
 		s.update(e)
 	}
 }
@@ -22,9 +22,9 @@ func (m *memo) observeStore(op string, began time.Time, err error) {
 	}
 }
 
-// fetch returns the shared level's entry of a key, or nil. An error of the store
-// and a blob that cannot be read count as nothing.
-func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
+// fetch returns the shared level's entry of a key if it replaces known, or nil. An
+// error of the store and a blob that cannot be read count as nothing.
+func (m *Memo[P, T]) fetch(ctx context.Context, key string, known *entry[T]) *entry[T] {
 	began := time.Now()
 	data, err := m.cache.store.Load(ctx, key)
 	m.observeStore("load", began, err)
@@ -40,7 +40,7 @@ func (m *Memo[P, T]) fetch(ctx context.Context, key string) *entry[T] {
 	}
 	if err == nil {
 		var e *entry[T]
-		if e, err = entryOf[T](b); err == nil {
+		if e, err = entryOf(b, known, m.cache.now()); err == nil {
 			return e
 		}
 	}

@@ -83,9 +83,9 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		{"invalidate", "more scopes than are kept, some of them forbidden", []words{{"ZADD", "own", 1, "hard a", 2, "hard b", 3, "soft c", 4, "soft d"}}, []string{"own", "all"}, words{"soft", later, 4, 60_000, "z"}, fmt.Sprintf("[%d 1]", later+1),
 			map[string]string{"ZRANGE own 0 -1": "[hard all soft all soft d soft z]", "ZRANGEBYSCORE own 2 2": "[hard all]", "ZRANGEBYSCORE own 3 3": "[soft all]"}},
 
-		{"restore", "what is lacking", []words{{"ZADD", "own", 5, "hard a", 9, "soft b"}}, []string{"own"}, words{7, "hard a", 8, "soft b", 1, "hard c"}, "1",
+		{"restore", "what is lacking", []words{{"ZADD", "own", 5, "hard a", 9, "soft b"}}, []string{"own", "all"}, words{7, "hard a", 8, "soft b", 1, "hard c"}, "1",
 			map[string]string{"ZRANGE own 0 -1 WITHSCORES": "[[hard c 1] [hard a 7] [soft b 9]]"}},
-		{"restore", "over what is no list of invalidations", []words{{"SET", "own", "junk"}}, []string{"own"}, words{7, "hard a"}, "1", map[string]string{"ZRANGE own 0 -1": "[hard a]"}},
+		{"restore", "over what is no list of invalidations", []words{{"SET", "own", "junk"}, {"SET", "all", "junk"}}, []string{"own", "all"}, words{7, "hard a"}, "1", map[string]string{"ZRANGE own 0 -1": "[hard a]", "EXISTS all": "0"}},
 	}
 	var tested []string
 	for _, c := range cases {

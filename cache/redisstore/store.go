@@ -199,21 +199,30 @@ func (s *Store) Invalidations(ctx context.Context, above int64) ([]cache.Invalid
 // restoreAtOnce bounds the invalidations of a call, and of a message.
 const restoreAtOnce = 500
 
-// Restore implements [cache.Store].
+// Restore implements [cache.Store]. An empty list only replaces what another
+// program has written in place of the invalidations.
 func (s *Store) Restore(ctx context.Context, list []cache.Invalidation) error {
-	for some := range slices.Chunk(list, restoreAtOnce) {
+	for {
+		some := list[:min(len(list), restoreAtOnce)]
+		list = list[len(some):]
 		var args []any
 		for _, i := range some {
 			args = append(args, i.Generation, i.Mode.String()+" "+i.Scope)
 		}
-		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generationsKey()}, args...).Err(); wrap(err) != nil {
+		if err := s.scripts.restore.Run(ctx, s.client, []string{s.generationsKey(), sharedGenerations}, args...).Err(); wrap(err) != nil {
 			return wrap(err)
 		}
+		if len(some) == 0 {
+			return nil
+		}
+		// To this space only: a mark for all is what was trimmed here.
 		if err := s.client.Publish(ctx, s.channel(), formatMessage(some)).Err(); err != nil {
 			return wrap(err)
 		}
+		if len(list) == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // Notify implements [cache.Store].

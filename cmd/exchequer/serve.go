@@ -32,7 +32,7 @@ type serverFlags struct {
 	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
 	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
-	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests may take to end at shutdown."`
+	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests, and what they compute, may take to end at shutdown."`
 	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still accepted at shutdown, while /readyz already fails."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
@@ -117,8 +117,9 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	if err != nil {
 		return err
 	}
+	drainUntil := time.Now().Add(f.Drain) // set anew at shutdown
 	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(drainUntil), leastDrain))
 		defer cancel()
 		err = errors.Join(err, memos.close(ending))
 	}()
@@ -179,7 +180,8 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	shuttingDown.Store(true)
 	httpServer.SetKeepAlivesEnabled(false)
 	time.Sleep(f.Linger)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Drain)
+	drainUntil = time.Now().Add(f.Drain)
+	ending, cancel := context.WithDeadline(context.WithoutCancel(ctx), drainUntil)
 	defer cancel()
 	r.listener.Close()
 	<-served
@@ -189,6 +191,9 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	}
 	return err
 }
+
+// leastDrain is the time that producers have to end when requests have taken all.
+const leastDrain = time.Second
 
 var errShuttingDown = errors.New("this process is shutting down")
 
