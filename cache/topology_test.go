@@ -48,8 +48,8 @@ func wantRecovered(t *testing.T, url string, a, b peer) {
 	defer stop()
 	said := cache.Invalidation{Scope: "tag:town:nothing", Mode: cache.Soft, Generation: 1}
 	eventually(t, 20*time.Second, "one hears what the other says", func() bool {
-		if err := a.store.Notify(t.Context(), []cache.Invalidation{said}); err != nil {
-			t.Error(err)
+		if a.store.Notify(t.Context(), []cache.Invalidation{said}) != nil {
+			return false // a Cluster's client may have chosen the node that is gone
 		}
 		time.Sleep(20 * time.Millisecond)
 		for len(heard) > 0 {
