@@ -194,11 +194,11 @@ func (f *fixed) Load(context.Context, string) ([]byte, error) { return f.blob, n
 // A lateStore lets a test send messages.
 type lateStore struct {
 	*cache.Memory
-	hear func(cache.Message)
+	send func(cache.Message)
 }
 
-func (s *lateStore) Listen(hear func(cache.Message)) func() {
-	s.hear = hear
+func (s *lateStore) Listen(handle func(cache.Message)) func() {
+	s.send = handle
 	return func() {}
 }
 

@@ -29,7 +29,7 @@ type MemoHealth struct {
 // A HealthReport is the health with what only operators may read.
 type HealthReport struct {
 	Health
-	Reasons []string     `json:"reasons" nullable:"false" doc:"What is wrong, and the heading of the runbook that tells what to do. The memos are below."`
+	Reasons []string     `json:"reasons" nullable:"false" doc:"What is wrong, and the heading of the runbook that helps. The memos are below."`
 	Process ProcessStats `json:"process"`
 	Server  *RedisStats  `json:"server" doc:"Redis; null where the shared level is the process's own memory."`
 }

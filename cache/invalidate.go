@@ -86,7 +86,7 @@ func (c *Cache) InvalidateOnce(ctx context.Context, event string, mode Mode, sco
 	}
 	if mode == Hard && c.journal != nil {
 		if err := c.journal.Record(ctx, list); err != nil {
-			return fmt.Errorf("invalidate: in force, but not recorded, so that it ends should the shared level lose its data: invalidate again: %w", err)
+			return fmt.Errorf("invalidate: in force, but not recorded in the database; if Redis loses its data, the old values can come back; please repeat: %w", err)
 		}
 	}
 	return nil

@@ -147,7 +147,7 @@ func TestAnInvalidationOfTheFutureHidesNoneThatFollows(t *testing.T) {
 		var s source
 		c := open(t, cache.Deps{Store: store})
 		m := s.memo(c)
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "all", Mode: cache.Soft, Generation: 9_000_000_000_000_000_000}}})
+		store.send(cache.Message{Invalidations: []cache.Invalidation{{Scope: "all", Mode: cache.Soft, Generation: 9_000_000_000_000_000_000}}})
 		get(t, m, One{})
 		for range 2 {
 			time.Sleep(2 * time.Second)
@@ -172,7 +172,7 @@ func TestAfterAMessageFromTheFutureOthersCanForbid(t *testing.T) {
 		other := open(t, cache.Deps{Store: store.Memory})
 		s.memo(other)
 		tomorrow := time.Now().Add(23 * time.Hour).UnixMicro()
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "key:nothing", Mode: cache.Soft, Generation: tomorrow}}})
+		store.send(cache.Message{Invalidations: []cache.Invalidation{{Scope: "key:nothing", Mode: cache.Soft, Generation: tomorrow}}})
 		forbidden := get(t, m, One{}).Value
 		s.set(0, errDown, nil)
 		time.Sleep(10 * time.Second)
@@ -196,9 +196,9 @@ func TestAnInvalidationThatIsHeardOfLateCountsAsMuch(t *testing.T) {
 		get(t, m, One{})
 		time.Sleep(2 * time.Second)
 		now := time.Now().UnixMicro()
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::sales", Mode: cache.Hard, Generation: now}}})
+		store.send(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::sales", Mode: cache.Hard, Generation: now}}})
 		wantResult(t, get(t, m, One{}), 1, cache.Fresh, "after a write that does not concern it")
-		store.hear(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::ledger", Mode: cache.Hard, Generation: now - 1}}})
+		store.send(cache.Message{Invalidations: []cache.Invalidation{{Scope: "tag::ledger", Mode: cache.Hard, Generation: now - 1}}})
 		wantResult(t, get(t, m, One{}), 2, cache.Fresh, "after an older one that does")
 	})
 }

@@ -179,7 +179,7 @@ func (r InvalidateRequest) scope() (cache.Scope, error) {
 type InvalidateAnswer struct {
 	Scope string `json:"scope" example:"memo economy.overview"`
 	How   string `json:"how" enum:"soft,hard"`
-	Down  bool   `json:"down" doc:"Redis is down: other processes learn of it when Redis is back."`
+	Down  bool   `json:"down" doc:"Redis is down: other processes learn of a soft invalidation when Redis is back, and of a hard one within 10 s, from the database."`
 	// The parameters of a key, unlike a memo's name, cannot be checked.
 	Unknown bool `json:"unknown,omitempty" doc:"Neither this process nor the shared level has the key: it may be misspelt."`
 }
