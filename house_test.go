@@ -26,6 +26,7 @@ var table = map[string][]string{
 	"migrations":         {},
 	"internal/postgres":  {"migrations", "internal/telemetry"},
 	"internal/telemetry": {},
+	"internal/sample":    {"aggregates", "ledger"},
 	"internal/testkit":   {"internal/postgres"},
 	"internal/town":      {"ledger"},
 	"bench":              {},

@@ -19,6 +19,9 @@ type Basis struct {
 	Why    string `json:"why,omitempty" doc:"If there, the ledger has nothing to show, and this says why."`
 }
 
+// About returns what a value describes, and why there is nothing to show of it.
+func (b Basis) About() Basis { return b }
+
 // whyNoLedger is the Why of an empty ledger.
 const whyNoLedger = "not available, because the ledger has no transactions yet"
 

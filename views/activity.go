@@ -12,6 +12,11 @@ import (
 	"exchequer/views/chart"
 )
 
+// Activity shows the activity as columns by day.
+func Activity(p Page, a *aggregates.Activity) Content {
+	return Content{Sub: activitySub(a, p.Settings), Body: activityChart(a, p.Settings)}
+}
+
 // activitySub returns the sub-title: the unit of the axis, the sum of the columns.
 func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 	sub := "Value of all transactions by " + a.Bucket

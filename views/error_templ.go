@@ -102,7 +102,7 @@ func ErrorPage(site Site, status int, message string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = page(site, strconv.Itoa(status)+" · "+site.name()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = document(Page{Site: site}, strconv.Itoa(status)+" · "+site.name()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

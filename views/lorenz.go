@@ -10,19 +10,29 @@ import (
 	"exchequer/views/chart"
 )
 
-func lorenzSub(c Choice) string {
-	if c.Population == aggregates.PopulationAll {
+// Lorenz shows what share of the wealth each share of the holders has.
+func Lorenz(_ Page, v *aggregates.Inequality) Content {
+	return Content{Sub: lorenzSub(v), Missing: nothingMeasured(v), Body: lorenzChart(v)}
+}
+
+// Distribution shows how many holders have how much.
+func Distribution(p Page, v *aggregates.Inequality) Content {
+	return Content{Sub: distributionSub(v, p.Settings), Missing: nothingMeasured(v), Body: distributionChart(v, p.Settings)}
+}
+
+func lorenzSub(v *aggregates.Inequality) string {
+	if v.Population == aggregates.PopulationAll {
 		return "Share of wealth, all holders"
 	}
-	return "Share of wealth, " + c.Population.Key() + " holders"
+	return "Share of wealth, " + v.Population.Key() + " holders"
 }
 
 // nothingMeasured returns why a distribution cannot be drawn, empty if it can.
 func nothingMeasured(v *aggregates.Inequality) string {
-	if v.Why == "" && v.Holders == 0 {
-		return v.Gini.Why
+	if v.Holders == 0 {
+		return orElse(v.Gini.Why, "not available")
 	}
-	return v.Why
+	return ""
 }
 
 func lorenzChart(v *aggregates.Inequality) templ.Component {

@@ -5,57 +5,108 @@ import (
 
 	"github.com/a-h/templ"
 
+	"exchequer/aggregates"
 	"exchequer/cache"
 )
 
-// A shell is the frame of a panel: everything around its chart.
-type shell struct {
-	Name     string
-	Title    string
-	Sub      string // with the unit
+// A PanelInfo is what a panel is, whatever its numbers.
+type PanelInfo struct {
+	Name   string // in addresses: "activity" of "/economy/activity.csv"
+	Title  string
+	Width  Width
+	How    How
+	Params []*Param // on which it depends
+}
+
+// A Width is the part of a wide page's width that a panel takes, as a class.
+type Width string
+
+// The widths. From 700 px on, a quarter becomes a half, and all others the whole
+// width; on a phone all are the whole width.
+const (
+	Quarter Width = "c3"
+	Half    Width = "c6"
+	Whole   Width = "c12"
+)
+
+// How is what a panel says of how it is computed.
+type How struct {
+	Meaning string // for everybody
+	Formula string
+	Counted string
+	LeftOut string
+}
+
+// A Status is when the value of a panel was computed, or why there is none.
+type Status struct {
+	AsOf, Next time.Time
+	State      cache.State
+	Reason     string
+	Missing    string // for visitors; empty if there is a value
+}
+
+// Content is what a panel shows of its value.
+type Content struct {
+	Sub      string // the sub-title, with the unit
 	Alarm    string // after it, in the warning colour
-	Switch   []link // within the sub-title: Sub, the links, SubAfter
+	Switch   *Param // whose links stand between Sub and SubAfter
+	Chosen   string // the value of Switch that was used, if another than chosen
 	SubAfter string
-	Query    string
-	AsOf     time.Time
-	Next     time.Time
-	State    cache.State
-	Reason   string
-	Missing  string    // why there is nothing to show
-	Ends     time.Time // the last day of a ledger that ended, else zero
+	Missing  string // why there is nothing to show; Body is not drawn then
+	Body     templ.Component
 }
 
-// newShell returns the shell of a panel. Sub is its sub-title.
-func newShell[T any](name, sub string, choice Choice, p Panel[T]) shell {
-	return shell{
-		Name: name, Title: texts[name].title, Sub: sub, Query: choice.of(name).query(),
-		AsOf: p.Result.AsOf, Next: p.Result.Next, State: p.Result.State, Reason: p.Result.Reason, Missing: p.Err,
-	}
+// A Drawing is a panel, ready to be drawn.
+type Drawing struct {
+	Page
+	PanelInfo
+	Status
+	Content
+	Ends time.Time // the last day of a ledger that ended, else zero
 }
 
-// with adds the value's own reason for having nothing to show, and the end of its
-// period if the ledger ended.
-func (s shell) with(why string, historical bool, end time.Time) shell {
-	if s.Missing == "" {
-		s.Missing = why
+// Draw returns the panel with what draw makes of its value, unless that says why
+// there is nothing to show.
+func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() Content) Drawing {
+	d := Drawing{Page: p, PanelInfo: info, Status: s}
+	switch {
+	case s.Missing != "":
+		d.Content.Missing = s.Missing
+	case basis.Why != "":
+		d.Content.Missing = basis.Why
+	default:
+		d.Content = draw()
 	}
-	if s.Missing != "" {
-		s.Sub = ""
+	if d.Content.Missing != "" {
+		d.Content = Content{Missing: d.Content.Missing}
 	}
-	if historical {
-		s.Ends = end.Add(-time.Second)
+	if basis.Historical {
+		d.Ends = basis.End.Add(-time.Second)
 	}
-	return s
+	return d
 }
 
-// switching adds the links that choose the population to the sub-title.
-func (s shell) switching(c Choice, after string) shell {
-	s.Sub, s.Switch, s.SubAfter = orElse(s.Sub, "Holders of"), c.populations(home), after
-	return s
+// href returns the address of the panel by itself, or of one of its files.
+func (d Drawing) href(suffix string) templ.SafeURL {
+	return templ.SafeURL(d.Info.at(d.Page.Params.Ref) + "/" + d.Name + suffix + d.Page.Params.Of(d.PanelInfo.Params).Query())
 }
 
-func (s shell) href(suffix string) templ.SafeURL {
-	return templ.SafeURL(home + "/" + s.Name + suffix + s.Query)
+// choices returns the links of the panel's switch. The page of the panel alone
+// has them in its head.
+func (d Drawing) choices() []link {
+	if d.Content.Switch == nil || d.Only != nil {
+		return nil
+	}
+	p := d.Page
+	if d.Chosen != "" {
+		p.Params = p.Params.With(p.Info.Params, d.Content.Switch, d.Chosen)
+	}
+	return p.links(d.Content.Switch)
+}
+
+// chosen returns the words for the value of the panel's switch.
+func (d Drawing) chosen() string {
+	return d.Content.Switch.title(orElse(d.Chosen, d.Page.Params.Get(d.Content.Switch)))
 }
 
 // moment returns a time of day, with its date if that differs from the other's.
@@ -68,75 +119,15 @@ func moment(t, other time.Time) string {
 
 // age returns the panel's line about its time: as of, and when the next value is
 // due, or why there is none yet.
-func (s shell) age() (asOf, then string) {
+func (s Status) age() (asOf, then string) {
 	switch {
 	case s.AsOf.IsZero():
 		return "", ""
 	case s.State == cache.Degraded:
-		reason := s.Reason
-		if reason == "" {
-			reason = "the last computation failed"
-		}
+		reason := orElse(s.Reason, "the last computation failed")
 		return "Showing " + moment(s.AsOf, s.Next), ": " + reason + ", trying again " + moment(s.Next, s.AsOf)
 	case s.State == cache.Stale:
 		return "As of " + moment(s.AsOf, s.Next), " · newer numbers are on their way"
 	}
 	return "As of " + moment(s.AsOf, s.Next), " · next " + moment(s.Next, s.AsOf)
-}
-
-// Texts of a panel that do not depend on its numbers.
-type panelText struct {
-	title                     string
-	formula, counted, leftOut string
-}
-
-var texts = map[string]panelText{
-	"overview": {
-		"Money and trade",
-		"Supply = sum of all balances but the system's = minus the sum of the system's. Velocity = value moved between holders in the period / average supply over it.",
-		"Active: holders with a posting in the last 7 days. Each change is against the period before, up to the same time of day.",
-		"System accounts; transfers of a holder to themselves; archived accounts among the holders; in the small courses of transactions and velocity, what is not over.",
-	},
-	"inequality": {
-		"How even it is",
-		"Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1, no sample correction. Top p = 1 − L(1−p) of the Lorenz curve L. Palma = share of the richest 10 % / share of the poorest 40 %.",
-		"Holders, all their accounts of this group summed; balances of zero and debts included.",
-		"System and archived accounts, and holders whose accounts were never used.",
-	},
-	"activity": {
-		"Activity",
-		"Sum of what each transaction moves: the positive postings.",
-		"All transactions, by UTC day, week from Monday, month, year or decade. What is not over is pale; without activity: zero.",
-		"Nothing. A column far above all others is broken and labelled with its value.",
-	},
-	"lorenz": {
-		"Lorenz curve",
-		"L(k/n) = sum of the k smallest balances / sum of all, linear between.",
-		"Holders, all their accounts of this group summed. The larger the shaded area, the higher the Gini.",
-		"System and archived accounts, and holders whose accounts were never used.",
-	},
-	"distribution": {
-		"Balances",
-		"Holders by balance. Each bin's bounds grow by about the same factor; zero and debts have bins of their own.",
-		"Holders, all their accounts of this group summed.",
-		"System and archived accounts, and holders whose accounts were never used.",
-	},
-	"wealth": {
-		"Wealth by kind",
-		"Sum of the balances of each kind of account; share = sum / supply.",
-		"All accounts of the kind, archived ones included.",
-		"System accounts: what they owe is the supply.",
-	},
-	"rhythm": {
-		"Hours of the week",
-		"Transactions in that hour of the week / how often that hour occurred in the period.",
-		"All transactions, hours in UTC.",
-		"The hour that is not over.",
-	},
-	"richest": {
-		"Richest accounts",
-		"Balance; share = balance / supply; change over the last 7 days.",
-		"Single accounts, not summed by holder.",
-		"System and archived accounts.",
-	},
 }

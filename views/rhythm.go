@@ -11,6 +11,11 @@ import (
 
 var weekdays = [7]string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
 
+// Rhythm shows the activity by hour of the week.
+func Rhythm(_ Page, r *aggregates.Rhythm) Content {
+	return Content{Sub: rhythmSub(r), Body: rhythmChart(r)}
+}
+
 func rhythmSub(r *aggregates.Rhythm) string {
 	if r.Peak <= 0 {
 		return "Mean transactions an hour, UTC"

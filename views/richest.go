@@ -6,6 +6,11 @@ import "exchequer/aggregates"
 // all of them.
 const richestShown = 8
 
+// Richest shows the largest balances.
+func Richest(p Page, r *aggregates.Richest) Content {
+	return Content{Sub: richestSub(r), Body: richest(r, p.Settings)}
+}
+
 func richestSub(r *aggregates.Richest) string {
 	return "Of " + Plural(r.Count, "account", "accounts") + "; share of the supply"
 }

@@ -22,8 +22,8 @@ type tile struct {
 
 func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 	since := ""
-	if days := aggregates.ParseDays(o.Days); days != 0 {
-		since = "against the " + strings.TrimPrefix(daysNames[days][1], "the last ") + " before"
+	if o.Days != "all" && o.Days != "" {
+		since = "against the " + strings.TrimPrefix(DaysParam.title(o.Days), "the last ") + " before"
 	}
 	supply := trendTile("supply", "Money supply", moneyTile(orZero(o.Supply.Now), s), o.Supply, since)
 	supply.Exact = Money(orZero(o.Supply.Now), s)
@@ -146,34 +146,4 @@ func orElse(s, otherwise string) string {
 		return otherwise
 	}
 	return s
-}
-
-// flow returns how much money was created and destroyed.
-func flow(o *aggregates.Overview, s ledger.Settings) string {
-	return "created " + moneyTile(o.Created, s) + ", destroyed " + moneyTile(o.Destroyed, s)
-}
-
-// overviewShell returns the shell, with an alarm if the books do not balance.
-func overviewShell(o *aggregates.Overview, c Choice, p Panel[*aggregates.Overview], settings ledger.Settings) shell {
-	s := newShell("overview", Plural(o.Holders, "holder", "holders")+" · "+flow(o, settings)+" · ", c, p).with(o.Why, o.Historical, o.End)
-	if s.Missing != "" {
-		return s
-	}
-	if o.Balanced {
-		s.Sub += "books balance"
-	} else {
-		s.Alarm = "books do not balance"
-	}
-	return s
-}
-
-func inequalitySub(v *aggregates.Inequality) string {
-	sub := "accounts"
-	if v.Debtors > 0 {
-		sub += ", " + Count(v.Debtors) + " in debt"
-	}
-	if v.GiniNormal.Value != nil {
-		sub += " (Gini normalised for debt: " + Decimal(*v.GiniNormal.Value, 3) + ")"
-	}
-	return sub
 }

@@ -4,10 +4,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"exchequer/internal/sample"
 )
 
 func TestTilesCompareLikeWithLike(t *testing.T) {
-	o := *town(7).Overview.Result.Value
+	o := *sample.Town(7).Overview
 	var got [][]string
 	for _, tl := range overviewTiles(&o, pounds) {
 		got = append(got, []string{tl.Key, plain(tl.Value), plain(tl.Change), tl.Class, tl.Since})
@@ -24,7 +26,7 @@ func TestTilesCompareLikeWithLike(t *testing.T) {
 }
 
 func TestADayThatIsNotOverDoesNotLookLikeAFall(t *testing.T) {
-	o := *town(7).Overview.Result.Value
+	o := *sample.Town(7).Overview
 	running := overviewTiles(&o, pounds)
 	o.Historical = true
 	ended := overviewTiles(&o, pounds)
@@ -39,7 +41,7 @@ func TestADayThatIsNotOverDoesNotLookLikeAFall(t *testing.T) {
 }
 
 func TestATileWithoutAValueSaysWhy(t *testing.T) {
-	for _, tl := range inequalityTiles(council().Inequality.Result.Value) {
+	for _, tl := range inequalityTiles(sample.Council().Inequality) {
 		if tl.Key != "palma" {
 			continue
 		}

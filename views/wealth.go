@@ -10,6 +10,11 @@ import (
 	"exchequer/views/chart"
 )
 
+// Wealth shows what each kind of account holds.
+func Wealth(p Page, w *aggregates.WealthByKind) Content {
+	return Content{Sub: wealthSub(w, p.Settings), Body: wealthChart(w, p.Settings)}
+}
+
 func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
 	return "Supply " + MoneyShort(w.Supply, s) + " and its shares"
 }

@@ -56,9 +56,9 @@ func (s *server) emptyAPI(r chi.Router) huma.API {
 func (s *server) description(contentType string, text []byte) handler {
 	header := anyOriginHeaders.Clone()
 	header.Set("Content-Type", contentType)
-	p := newPage(header, text, time.Time{})
+	p := newRendering(header, text, time.Time{})
 	return func(w http.ResponseWriter, r *http.Request) error {
-		s.servePage(w, r, p, false)
+		s.serve(w, r, p, false)
 		return nil
 	}
 }

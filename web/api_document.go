@@ -108,7 +108,7 @@ func respondDocument[T any](s *server, w http.ResponseWriter, r *http.Request, n
 	}
 	settings := s.Settings()
 	key := pageKey{name: name, settings: settings}
-	page, drawn, err := s.documents.get(key, res.Version, func() (*page, error) {
+	page, drawn, err := s.documents.get(key, res.Version, func() (*rendering, error) {
 		text, err := json.Marshal(document[T]{
 			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
 			Money: money{settings.Symbol, settings.Decimals}, Value: res.Value,
@@ -116,11 +116,11 @@ func respondDocument[T any](s *server, w http.ResponseWriter, r *http.Request, n
 		if err != nil {
 			return nil, fmt.Errorf("%s as JSON: %w", name, err)
 		}
-		return newPage(http.Header{"Content-Type": {"application/json"}}, append(text, '\n'), res.Next.Add(res.Lag)), nil
+		return newRendering(http.Header{"Content-Type": {"application/json"}}, append(text, '\n'), res.Next.Add(res.Lag)), nil
 	})
 	if err != nil {
 		return err
 	}
-	s.servePage(w, r, page, drawn)
+	s.serve(w, r, page, drawn)
 	return nil
 }

@@ -52,6 +52,7 @@ func (s *server) publicAPI(api huma.API) {
 	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
 		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, in.ID, "account")
 	})
+	s.describePanels(api)
 	// Later versions may add fields, which validating clients must not refuse.
 	for _, schema := range api.OpenAPI().Components.Schemas.Map() {
 		schema.AdditionalProperties = nil

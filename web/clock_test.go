@@ -106,7 +106,7 @@ func TestAPageIsAskedForWheneverOneOfItsPanelsIsDue(t *testing.T) {
 // settledSource returns a source that has its result.
 func settledSource(next time.Time, lag time.Duration) source {
 	result := cache.Result[*aggregates.Rhythm]{Next: next, Lag: lag}
-	return &rhythmSource{panel: &views.Panel[*aggregates.Rhythm]{Result: result}}
+	return &memoSource[aggregates.Days, *aggregates.Rhythm]{res: result}
 }
 
 func TestAPageWaitsForThePanelsThatAreDueFirst(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
+	"exchequer/views"
 )
 
 // csvWriter writes tables by RFC 4180, one row at a time. Money is written in
@@ -29,11 +30,29 @@ func newCSV(w io.Writer, settings ledger.Settings) *csvWriter {
 	return &csvWriter{out: out, settings: settings}
 }
 
+// csvHeader returns the header of a CSV file. The name is of ASCII letters,
+// digits and hyphens.
 func csvHeader(name string) http.Header {
 	return http.Header{
 		"Content-Type":        {"text/csv; charset=utf-8; header=present"},
-		"Content-Disposition": {`attachment; filename="economy-` + name + `.csv"`},
+		"Content-Disposition": {`attachment; filename="` + name + `.csv"`},
 	}
+}
+
+// csvName returns the name of the file of a panel: its address, parameters and
+// date, "economy-activity-7-2026-11-20".
+func csvName(p views.Page, asOf time.Time) string {
+	parts := []string{strings.TrimPrefix(p.Path(), "/")}
+	for _, d := range p.Only.Params {
+		parts = append(parts, p.Params.Get(d))
+	}
+	parts = append(parts, asOf.UTC().Format(time.DateOnly))
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && alphanumeric(r) {
+			return r
+		}
+		return '-'
+	}, strings.Join(parts, "-"))
 }
 
 // header writes the title of each column with its unit.

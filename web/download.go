@@ -35,8 +35,7 @@ const (
 // time: while slow readers hold that many, no new one is made, and other readers
 // get the newest.
 type download struct {
-	name    string
-	header  http.Header
+	name    string // of the file, without date and suffix
 	window  time.Duration
 	write   func(context.Context, io.Writer) error
 	now     func() time.Time
@@ -49,6 +48,11 @@ type download struct {
 	making  chan struct{} // closed when the file under way is done; nil: none is
 	failed  error         // of the last making
 	retryAt time.Time
+}
+
+// newDownload returns a download whose CSV is written by write.
+func (s *server) newDownload(name string, window time.Duration, write func(context.Context, io.Writer) error) *download {
+	return &download{name: name, window: window, write: write, now: s.Now, leaving: s.Leaving, log: s.Log}
 }
 
 // A downloadFile has no name in its folder, so that the kernel deletes it when
@@ -72,7 +76,7 @@ func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer d.release(f)
 	h := w.Header()
-	for name, values := range d.header {
+	for name, values := range csvHeader(d.name + "-" + f.window.Start.Format(time.DateOnly)) {
 		h[name] = values
 	}
 	h["Cache-Control"] = noCache

@@ -1,123 +1,131 @@
 package web
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"net/http"
-	"net/url"
-	"sync"
-	"time"
-
-	"github.com/a-h/templ"
 
 	"exchequer/aggregates"
-	"exchequer/cache"
 	"exchequer/views"
 )
 
-// economy serves the home page.
-func (s *server) economy(w http.ResponseWriter, r *http.Request) error {
-	chosen := choice(r)
-	data := &views.EconomyPage{Site: s.site("/economy", query(chosen)), Choice: chosen}
-	sources := s.sources(data)
-	if warm(sources) {
-		return s.economyPage(w, r, data, sources)
-	}
-	return s.economyStream(w, r, data, sources)
+func byDays(p views.Params) aggregates.Days {
+	return aggregates.ParseDays(p.Get(views.DaysParam))
 }
 
-// warm peeks at all sources and reports whether each has a value, or a reason why
-// it has none.
-func warm(sources []source) bool {
-	for _, src := range sources {
-		if src.peek(); !src.settled() {
-			return false
-		}
-	}
-	return true
+func byPopulation(p views.Params) aggregates.Population {
+	return aggregates.ParsePopulation(p.Get(views.PopulationParam))
 }
 
-// getAll gets each source in a goroutine of its own. The channel receives each
-// source once, when it has its result.
-func getAll(ctx context.Context, running *sync.WaitGroup, sources []source) <-chan source {
-	done := make(chan source, len(sources))
-	for _, src := range sources {
-		running.Go(func() {
-			src.get(ctx)
-			done <- src
-		})
-	}
-	return done
+func once(views.Params) aggregates.NoParams { return aggregates.NoParams{} }
+
+// economy declares the home page.
+func (s *server) economy() *page {
+	overview := readMemo(s.Economy.Overview, byDays, views.DaysParam)
+	inequality := readMemo(s.Economy.Inequality, byPopulation, views.PopulationParam)
+	activity := readMemo(s.Economy.Activity, byDays, views.DaysParam)
+	rhythm := readMemo(s.Economy.Rhythm, byDays, views.DaysParam)
+	wealth := readMemo(s.Economy.WealthByKind, once)
+	richest := readMemo(s.Economy.Richest, once)
+
+	list := show(richest, views.PanelInfo{
+		Name: "richest", Title: "Richest accounts", Width: views.Quarter,
+		How: views.How{
+			Meaning: "Who holds most. A holder with several accounts is listed with each.",
+			Formula: "Balance; share = balance / supply; change over the last 7 days.",
+			Counted: "Single accounts, not summed by holder.",
+			LeftOut: "System and archived accounts.",
+		},
+	}, views.Richest, (*aggregates.Richest).Table)
+	list.file = s.newDownload("economy-richest", s.Economy.Richest.Policy().Window, s.writeAccounts)
+
+	return declare(views.PageInfo{
+		Path: "/economy", Name: "Economy", Group: "Money",
+		Description: "Money supply, inequality and activity of {economy}.",
+	},
+		show(overview, views.PanelInfo{
+			Name: "overview", Title: "Money", Width: views.Half,
+			How: views.How{
+				Meaning: "Supply: all money held by people, firms and the state. It equals what the system accounts have issued. Velocity: how often a unit of money changed hands.",
+				Formula: "Supply = sum of all balances but the system's = minus the sum of the system's. Velocity = value moved between holders in the period / average supply over it.",
+				Counted: "Active: holders with a posting in the last 7 days. Each change is against the period before, up to the same time of day.",
+				LeftOut: "System accounts; transfers of a holder to themselves; archived accounts among the holders. The small charts of transactions and velocity end yesterday.",
+			},
+		}, views.Overview, (*aggregates.Overview).Table),
+		show(inequality, views.PanelInfo{
+			Name: "inequality", Title: "Inequality", Width: views.Half,
+			How: views.How{
+				Meaning: "Gini 0: all hold the same. 1: one holder has everything. Most countries' wealth lies between 0.6 and 0.9.",
+				Formula: "Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1, no sample correction. Top p = 1 − L(1−p) of the Lorenz curve L. Palma = share of the richest 10 % / share of the poorest 40 %.",
+				Counted: "Holders, all their accounts of this group summed; balances of zero and debts included.",
+				LeftOut: "System and archived accounts, and holders whose accounts were never used.",
+			},
+		}, views.Inequality, (*aggregates.Inequality).Table),
+		show(activity, views.PanelInfo{
+			Name: "activity", Title: "Activity", Width: views.Half,
+			How: views.How{
+				Meaning: "How much money moved. The current day is pale. Days without activity count as zero.",
+				Formula: "The amount each transaction moves, added up.",
+				Counted: "All transactions, by UTC day, week from Monday, month, year or decade.",
+				LeftOut: "Nothing. A column far above all others is broken and labelled with its value.",
+			},
+		}, views.Activity, (*aggregates.Activity).Table),
+		show(inequality, views.PanelInfo{
+			Name: "lorenz", Title: "Lorenz curve", Width: views.Quarter,
+			How: views.How{
+				Meaning: "What the poorest part of the holders has together. On the dashed line all hold the same; the larger the shaded area, the higher the Gini.",
+				Formula: "L(k/n) = sum of the k smallest balances / sum of all, linear between.",
+				Counted: "Holders, all their accounts of this group summed.",
+				LeftOut: "System and archived accounts, and holders whose accounts were never used.",
+			},
+		}, views.Lorenz, (*aggregates.Inequality).LorenzTable),
+		show(inequality, views.PanelInfo{
+			Name: "distribution", Title: "Balances", Width: views.Quarter,
+			How: views.How{
+				Meaning: "How many holders have little, and how many have much. Half of them have less than the median.",
+				Formula: "Holders by balance. Each bin's bounds grow by about the same factor; zero and debts have bins of their own.",
+				Counted: "Holders, all their accounts of this group summed.",
+				LeftOut: "System and archived accounts, and holders whose accounts were never used.",
+			},
+		}, views.Distribution, (*aggregates.Inequality).BinsTable),
+		show(rhythm, views.PanelInfo{
+			Name: "rhythm", Title: "Hours of the week", Width: views.Half,
+			How: views.How{
+				Meaning: "When the economy is awake: the darker, the more transactions in that hour.",
+				Formula: "Transactions in that hour of the week / how often that hour occurred in the period.",
+				Counted: "All transactions, hours in UTC.",
+				LeftOut: "The current hour.",
+			},
+		}, views.Rhythm, (*aggregates.Rhythm).Table),
+		show(wealth, views.PanelInfo{
+			Name: "wealth", Title: "Wealth by kind", Width: views.Quarter,
+			How: views.How{
+				Meaning: "Who holds the money: people, firms or the state.",
+				Formula: "Sum of the balances of each kind of account; share = sum / supply.",
+				Counted: "All accounts of the kind, archived ones included.",
+				LeftOut: "System accounts: what they owe is the supply.",
+			},
+		}, views.Wealth, (*aggregates.WealthByKind).Table),
+		list,
+	)
 }
 
-// economyPage answers with the whole page. It is drawn only if the page of these
-// versions is not in memory.
-func (s *server) economyPage(w http.ResponseWriter, r *http.Request, data *views.EconomyPage, sources []source) error {
-	draw := func() (*page, error) {
-		s.pageClock(&data.Clock, sources, sources)
-		var b bytes.Buffer
-		panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
-			for _, src := range sources {
-				if err := src.draw(ctx, w, s, data.Site, data.Choice); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		frame := views.EconomyFrame(data.Site, data.Clock, data.Choice, false, panels)
-		if err := frame.Render(context.WithoutCancel(r.Context()), &b); err != nil {
-			return nil, fmt.Errorf("economy page: %w", err)
-		}
-		return newPage(pageHeader(data.Site), b.Bytes(), data.Clock.Next.Add(data.Clock.Lag)), nil
-	}
-	return s.respondCached(w, r, pageKey{"/economy", data.Choice, data.Settings}, sources, draw)
-}
+// shareColumn is the index of the share of the supply in a row of accounts.
+const shareColumn = 5
 
-// pageClock sets c to the clock of a page of these sources, of which ready have
-// their result. Its window is the shortest, so that browsers ask for the page
-// again whenever one of its sources is due.
-func (s *server) pageClock(c *views.Clock, sources, ready []source) {
-	*c = views.Clock{Window: sources[0].window()}
-	for _, src := range sources {
-		c.Window = min(c.Window, src.window())
+// writeAccounts writes the whole list of the richest from one read of the
+// database.
+func (s *server) writeAccounts(ctx context.Context, w io.Writer) error {
+	out := newCSV(w, s.Settings())
+	columns := aggregates.RichColumns()
+	out.header(columns)
+	err := s.Economy.AllAccounts(ctx, func(a aggregates.RichAccount) error {
+		row := a.Row(0)
+		row[shareColumn] = a.Share // of the supply in the same read
+		out.row(columns, row)
+		return out.err
+	})
+	if err != nil {
+		return err
 	}
-	for _, src := range ready {
-		if src.settled() {
-			src.clock(c)
-		}
-	}
-	if c.Next.IsZero() {
-		c.Next, c.Lag = cache.WindowAt(s.Now(), c.Window).End, time.Second
-	}
-}
-
-func pageHeader(site views.Site) http.Header {
-	address := site.Path
-	if site.Query != "" {
-		address += "?" + site.Query
-	}
-	return http.Header{"Content-Type": textHTML, "Link": {"<" + address + `>; rel="canonical"`}}
-}
-
-// choice returns the choice that is nearest to the request's parameters.
-func choice(r *http.Request) views.Choice {
-	if r.URL.RawQuery == "" {
-		return views.Choice{Days: 30, Population: aggregates.PopulationPersonal}
-	}
-	q := r.URL.Query()
-	return views.Choice{Days: aggregates.ParseDays(q.Get("days")), Population: aggregates.ParsePopulation(q.Get("population"))}
-}
-
-// query returns the canonical query of a choice. It leaves out the defaults.
-func query(c views.Choice) string {
-	q := url.Values{}
-	if c.Days != 30 {
-		q.Set("days", c.Days.Key())
-	}
-	if c.Population != aggregates.PopulationPersonal {
-		q.Set("population", c.Population.Key())
-	}
-	return q.Encode()
+	return out.end()
 }

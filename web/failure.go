@@ -160,7 +160,7 @@ func (s *server) drawErrorPages() (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	draw := func(code int, message string) error {
 		var page bytes.Buffer
-		if err := views.ErrorPage(s.site("/economy", ""), code, message).Render(context.Background(), &page); err != nil {
+		if err := views.ErrorPage(s.site(), code, message).Render(context.Background(), &page); err != nil {
 			return fmt.Errorf("%d: %w", code, err)
 		}
 		pages[message] = page.Bytes()

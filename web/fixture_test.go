@@ -15,6 +15,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/internal/sample"
 	"exchequer/ledger"
 )
 
@@ -26,6 +27,8 @@ type town struct {
 	inequality func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error)
 	activity   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error)
 	richest    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Richest, error)
+	wealth     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.WealthByKind, error)
+	rhythm     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Rhythm, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
@@ -36,6 +39,7 @@ type town struct {
 	limit      func(*http.Server)
 	store      cache.Store
 	policies   map[string]cache.Policy
+	settings   ledger.Settings
 }
 
 func newTown() *town {
@@ -61,6 +65,13 @@ func newTown() *town {
 			return &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: 100, Count: 1, Accounts: []aggregates.RichAccount{
 				{Ref: "a", Name: "Ada", Holder: "Ada", Kind: ledger.Personal, Balance: 100, Share: 1}}}, nil
 		},
+		wealth: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
+			return &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 100,
+				Kinds: []aggregates.KindWealth{{Kind: ledger.Personal, Accounts: 1, Total: 100, Share: 1}}}, nil
+		},
+		rhythm: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
+			return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
+		},
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
@@ -70,32 +81,83 @@ func newTown() *town {
 		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
-		store: cache.NewMemory(),
+		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
 	}
+}
+
+// sampled is a site whose producers return the values of an economy.
+func sampled(e *sample.Economy) *town {
+	tn := newTown()
+	tn.settings = e.Settings
+	tn.overview = constant[aggregates.Days](e.Overview)
+	tn.inequality = constant[aggregates.Population](e.Inequality)
+	tn.activity = constant[aggregates.Days](e.Activity)
+	tn.rhythm = constant[aggregates.Days](e.Rhythm)
+	tn.wealth = constant[aggregates.NoParams](e.Wealth)
+	tn.richest = constant[aggregates.NoParams](e.Richest)
+	return tn
+}
+
+func constant[P, T any](v T) func(context.Context, cache.Window, P) (T, error) {
+	return func(context.Context, cache.Window, P) (T, error) { return v, nil }
 }
 
 // start serves the town until the test ends.
 func (tn *town) start(t testing.TB) *httptest.Server {
 	t.Helper()
+	handler, leave := tn.handler(t)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config = Server("", handler)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	if tn.limit != nil {
+		tn.limit(server.Config)
+	}
+	server.Start()
+	t.Cleanup(func() {
+		server.Close()
+		leave()
+	})
+	return server
+}
+
+// handler returns the site, and what to call at its end.
+func (tn *town) handler(t testing.TB) (_ http.Handler, leave func()) {
+	t.Helper()
 	registry := prometheus.NewRegistry()
 	c := cache.New(cache.Deps{Store: tn.store, Space: "test:1", Log: slog.New(slog.DiscardHandler), Registerer: registry, Policies: tn.policies})
+	deps := tn.deps(t, c)
+	deps.Registry = registry
+	if tn.change != nil {
+		tn.change(&deps)
+	}
+	handler, err := New(deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := c.Close(ctx); err != nil {
+			t.Errorf("close cache: %v", err)
+		}
+	}
+}
+
+// deps returns the site's dependencies, with memos in c.
+func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
+	t.Helper()
 	spec := func(name string) cache.Spec {
 		return cache.Spec{Name: name, Window: tn.window, Timeout: time.Minute, Tags: []string{"ledger"}}
 	}
-	deps := Deps{
+	return Deps{
 		Now: c.Now, Cache: c,
 		Economy: &aggregates.Economy{
-			Overview:   cache.NewMemo(c, spec("overview"), tn.overview),
-			Inequality: cache.NewMemo(c, spec("inequality"), tn.inequality),
-			Activity:   cache.NewMemo(c, spec("activity"), tn.activity),
-			WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
-				return &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 100,
-					Kinds: []aggregates.KindWealth{{Kind: ledger.Personal, Accounts: 1, Total: 100, Share: 1}}}, nil
-			}),
-			Rhythm: cache.NewMemo(c, spec("rhythm"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
-				return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
-			}),
-			Richest: cache.NewMemo(c, spec("richest"), tn.richest),
+			Overview:     cache.NewMemo(c, spec("overview"), tn.overview),
+			Inequality:   cache.NewMemo(c, spec("inequality"), tn.inequality),
+			Activity:     cache.NewMemo(c, spec("activity"), tn.activity),
+			WealthByKind: cache.NewMemo(c, spec("wealth"), tn.wealth),
+			Rhythm:       cache.NewMemo(c, spec("rhythm"), tn.rhythm),
+			Richest:      cache.NewMemo(c, spec("richest"), tn.richest),
 		},
 		API: &aggregates.API{
 			Stats: cache.NewMemo(c, spec("stats"), tn.stats),
@@ -115,33 +177,11 @@ func (tn *town) start(t testing.TB) *httptest.Server {
 			Items:    aggregates.NewExists(tn.known),
 			Accounts: aggregates.NewExists(tn.known),
 		},
-		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
+		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
-		Registry: registry, Version: "test", Budget: tn.budget,
+		Version:  "test", Budget: tn.budget,
+		BaseURL: "https://economy.test",
 	}
-	if tn.change != nil {
-		tn.change(&deps)
-	}
-	handler, err := New(deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewUnstartedServer(handler)
-	server.Config = Server("", handler)
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	if tn.limit != nil {
-		tn.limit(server.Config)
-	}
-	server.Start()
-	t.Cleanup(func() {
-		server.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := c.Close(ctx); err != nil {
-			t.Errorf("close cache: %v", err)
-		}
-	})
-	return server
 }
 
 // ask sends one request with headers given as pairs. It follows no redirect

@@ -3,26 +3,25 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"exchequer/aggregates"
-	"exchequer/views"
 )
 
-// panelDocument is a panel for programs. Money is in minor units, times are
-// UTC; what is not available is null.
-type panelDocument struct {
-	Panel      string       `json:"panel"`
-	Days       string       `json:"days"`
-	Population string       `json:"population"`
-	AsOf       time.Time    `json:"asOf"`
-	Next       time.Time    `json:"next"`
-	State      string       `json:"state"`
-	Reason     string       `json:"reason,omitempty"`
-	Money      money        `json:"money"`
-	Columns    []jsonColumn `json:"columns"`
-	Rows       [][]any      `json:"rows"`
-	Value      any          `json:"value"`
+// A panelDocument is a panel for programs.
+type panelDocument[T any] struct {
+	Page       string            `json:"page" doc:"The address of its page."`
+	Panel      string            `json:"panel"`
+	Parameters map[string]string `json:"parameters" doc:"Those on which the panel depends."`
+	AsOf       time.Time         `json:"asOf" doc:"The moment that the numbers describe."`
+	Next       time.Time         `json:"next" doc:"When newer numbers are due."`
+	State      string            `json:"state" enum:"fresh,stale,degraded"`
+	Reason     string            `json:"reason,omitempty" doc:"Why it is degraded."`
+	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
+	Columns    []column          `json:"columns" nullable:"false"`
+	Rows       [][]any           `json:"rows" nullable:"false" doc:"The table behind the panel; null is not available."`
+	Value      T                 `json:"value"`
 }
 
 type money struct {
@@ -30,10 +29,10 @@ type money struct {
 	Decimals int    `json:"decimals" doc:"Digits of the minor unit."`
 }
 
-type jsonColumn struct {
+type column struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
-	Unit  string `json:"unit"`
+	Unit  string `json:"unit" enum:"text,count,minor units of money,ratio,share of 1,day,time"`
 }
 
 var unitNames = map[aggregates.Unit]string{
@@ -41,19 +40,69 @@ var unitNames = map[aggregates.Unit]string{
 	aggregates.Ratio: "ratio", aggregates.Percent: "share of 1", aggregates.Day: "day", aggregates.Instant: "time",
 }
 
-func encodeJSON(name string, p *views.EconomyPage, a result, t aggregates.Table) ([]byte, error) {
-	d := panelDocument{
-		Panel: name, Days: p.Days.Key(), Population: p.Population.Key(),
-		AsOf: a.asOf, Next: a.next, State: a.state.String(), Reason: a.reason,
-		Money: money{p.Settings.Symbol, p.Settings.Decimals},
-		Rows:  t.Rows, Value: a.value,
+// A metaDocument is what the numbers of a panel mean.
+type metaDocument struct {
+	Title      string             `json:"title"`
+	Economy    string             `json:"economy"`
+	Meaning    string             `json:"meaning,omitempty"`
+	Definition string             `json:"definition" doc:"The formula."`
+	Counted    string             `json:"counted"`
+	LeftOut    string             `json:"leftOut"`
+	Money      money              `json:"money"`
+	Parameters map[string]string  `json:"parameters"`
+	Period     *aggregates.Period `json:"period" doc:"null where it is the state at asOf."`
+	AsOf       time.Time          `json:"asOf"`
+	Next       time.Time          `json:"next"`
+	State      string             `json:"state"`
+	Columns    []column           `json:"columns"`
+	Licence    string             `json:"licence,omitempty" doc:"Of the data, as the operator states it."`
+	Citation   string             `json:"citation"`
+	Page       string             `json:"page" doc:"The address of the panel."`
+}
+
+// document returns a panel for programs. A document without a value has no rows.
+func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocument[any] {
+	d := panelDocument[any]{
+		Page: p.Path, Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
+		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Reason: v.result.Reason,
+		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Columns: columnsOf(t), Rows: t.Rows, Value: v.result.value,
 	}
+	if d.Rows == nil {
+		d.Rows = [][]any{}
+	}
+	return d
+}
+
+func (s *server) meta(_ *page, v panelView, t aggregates.Table) metaDocument {
+	d := metaDocument{
+		Title: v.panel.Title, Economy: v.Settings.Name,
+		Meaning: v.panel.How.Meaning, Definition: v.panel.How.Formula, Counted: v.panel.How.Counted, LeftOut: v.panel.How.LeftOut,
+		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Parameters: v.Params.Values(v.panel.Params),
+		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Columns: columnsOf(t),
+		Licence: s.Licence, Page: s.BaseURL + v.Address(),
+	}
+	if about := v.panel.about(v.result.value); about.Days != "" {
+		d.Period = &about.Period
+	}
+	d.Citation = fmt.Sprintf("%s, “%s”, as of %s, %s", v.Settings.Name, d.Title, d.AsOf.UTC().Format(time.RFC3339), d.Page)
+	return d
+}
+
+func columnsOf(t aggregates.Table) []column {
+	columns := []column{}
 	for _, c := range t.Columns {
-		d.Columns = append(d.Columns, jsonColumn{c.Name, c.Title, unitNames[c.Unit]})
+		columns = append(columns, column{c.Name, c.Title, unitNames[c.Unit]})
 	}
-	b, err := json.Marshal(d)
+	return columns
+}
+
+// encodeJSON returns a public document.
+func encodeJSON(document any) (http.Header, []byte, error) {
+	b, err := json.Marshal(document)
 	if err != nil {
-		return nil, fmt.Errorf("%s as JSON: %w", name, err)
+		return nil, nil, fmt.Errorf("%T as JSON: %w", document, err)
 	}
-	return append(b, '\n'), nil
+	header := anyOriginHeaders.Clone()
+	header["Content-Type"] = []string{"application/json"}
+	return header, append(b, '\n'), nil
 }

@@ -4,168 +4,169 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/views"
 )
 
-// panel serves one panel of the home page by itself, with its whole table.
-func (s *server) panel(name string) handler {
-	path := "/economy/" + name
-	return func(w http.ResponseWriter, r *http.Request) error {
-		return s.respondPanel(w, r, name, path, func(ctx context.Context, data *views.EconomyPage, _ source) (*page, error) {
-			t, err := table(name, data)
-			if err != nil {
-				return nil, err
+// A panel is one entry of a page's declaration: a value of a reading, how it is
+// drawn, and the table behind it.
+type panel struct {
+	views.PanelInfo
+	from   opener
+	draw   func(views.Page, result) views.Drawing
+	table  func(value any) aggregates.Table
+	about  func(value any) aggregates.Basis
+	schema func(huma.Registry) *huma.Schema // of its JSON document
+	// file is the complete list, if the table is only its beginning.
+	file *download
+}
+
+// A described value says what it describes.
+type described interface{ About() aggregates.Basis }
+
+// show declares a panel.
+func show[P cache.Params, T described](from *reading[P, T], info views.PanelInfo, draw func(views.Page, T) views.Content, table func(T) aggregates.Table) panel {
+	info.Params = from.declared
+	return panel{
+		PanelInfo: info,
+		from:      from,
+		draw: func(p views.Page, r result) views.Drawing {
+			if r.Missing != "" {
+				return views.Draw(p, info, r.Status, aggregates.Basis{}, nil)
 			}
-			var b bytes.Buffer
-			alone := views.PanelPage{
-				Site: data.Site, Clock: data.Clock, Choice: data.Choice,
-				Name: name, Page: *data, Table: t,
-			}
-			if err := safely(func() error { return views.PanelAlone(alone).Render(ctx, &b) }); err != nil {
-				return nil, fmt.Errorf("%w: %w", errUndrawn, err)
-			}
-			return newPage(pageHeader(data.Site), b.Bytes(), data.Clock.Next.Add(data.Clock.Lag)), nil
-		})
+			v := r.value.(T)
+			return views.Draw(p, info, r.Status, v.About(), func() views.Content { return draw(p, v) })
+		},
+		table: func(value any) aggregates.Table { return table(value.(T)) },
+		about: func(value any) aggregates.Basis { return value.(T).About() },
+		schema: func(registry huma.Registry) *huma.Schema {
+			return registry.Schema(reflect.TypeFor[panelDocument[T]](), true, "Panel")
+		},
 	}
 }
 
-// panelJSON serves a panel for programs.
-func (s *server) panelJSON(name string) handler {
-	path := "/economy/" + name + ".json"
-	return func(w http.ResponseWriter, r *http.Request) error {
-		return s.respondPanel(w, r, name, path, func(_ context.Context, data *views.EconomyPage, src source) (*page, error) {
-			if err := src.failure(); err != nil {
-				return nil, err
-			}
-			t, err := table(name, data)
-			if err != nil {
-				return nil, err
-			}
-			b, err := encodeJSON(name, data, src.result(), t)
-			if err != nil {
-				return nil, err
-			}
-			header := anyOriginHeaders.Clone()
-			header["Content-Type"] = []string{"application/json"}
-			return newPage(header, b, data.Clock.Next.Add(data.Clock.Lag)), nil
-		})
+// tableOf returns the numbers behind a panel, and an empty table if it has no
+// value. The error wraps errUndrawn if the value cannot be shown, such as one with
+// series of different lengths.
+func (p panel) tableOf(r result) (t aggregates.Table, err error) {
+	if r.Missing != "" {
+		return t, nil
 	}
-}
-
-// panelCSV serves the table of a panel for spreadsheets.
-func (s *server) panelCSV(name string) handler {
-	path := "/economy/" + name + ".csv"
-	if name == "richest" {
-		return s.accounts.serve
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		return s.respondPanel(w, r, name, path, func(_ context.Context, data *views.EconomyPage, src source) (*page, error) {
-			if err := src.failure(); err != nil {
-				return nil, err
-			}
-			t, err := table(name, data)
-			if err != nil {
-				return nil, err
-			}
-			var b bytes.Buffer
-			out := newCSV(&b, data.Settings)
-			out.header(t.Columns)
-			for _, row := range t.Rows {
-				out.row(t.Columns, row)
-			}
-			if err := out.end(); err != nil {
-				return nil, fmt.Errorf("%s as CSV: %w", name, err)
-			}
-			return newPage(csvHeader(name), b.Bytes(), data.Clock.Next.Add(data.Clock.Lag)), nil
-		})
-	}
-}
-
-// respondPanel answers from the one source behind a panel. Nothing can be sent
-// before its result, so the reader of a cold panel waits, within the budget.
-func (s *server) respondPanel(w http.ResponseWriter, r *http.Request, name, path string, draw func(context.Context, *views.EconomyPage, source) (*page, error)) error {
-	chosen := choice(r)
-	data := &views.EconomyPage{Site: s.site(path, query(chosen)), Choice: chosen}
-	src := s.sources(data)[sourceOf[name]]
-	one := []source{src}
-	if !warm(one) {
-		ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
-		defer cancel()
-		src.get(ctx)
-		if err := r.Context().Err(); err != nil {
-			return err
-		}
-	}
-	return s.respondCached(w, r, pageKey{path, chosen, data.Settings}, one, func() (*page, error) {
-		s.pageClock(&data.Clock, one, one)
-		return draw(context.WithoutCancel(r.Context()), data, src)
-	})
-}
-
-// sourceOf holds the index in sources of the one behind a panel.
-var sourceOf = map[string]int{
-	"overview": 0, "inequality": 1, "lorenz": 1, "distribution": 1, "activity": 2, "rhythm": 3, "wealth": 4, "richest": 5,
-}
-
-// table returns the numbers behind a panel, and an empty table if it has no
-// value. The error wraps errUndrawn if the value cannot be shown, such as one
-// with series of different lengths.
-func table(name string, p *views.EconomyPage) (t aggregates.Table, err error) {
-	if err := safely(func() error { t = tableOf(name, p); return nil }); err != nil {
-		return t, fmt.Errorf("%w: %w", errUndrawn, err)
+	if err := safely(func() error { t = p.table(r.value); return nil }); err != nil {
+		return t, fmt.Errorf("%s: %w: %w", p.Name, errUndrawn, err)
 	}
 	return t, nil
 }
 
-func tableOf(name string, p *views.EconomyPage) aggregates.Table {
-	switch name {
-	case "overview":
-		return tableOrNone(p.Overview, (*aggregates.Overview).Table)
-	case "inequality":
-		return tableOrNone(p.Inequality, (*aggregates.Inequality).Table)
-	case "lorenz":
-		return tableOrNone(p.Inequality, (*aggregates.Inequality).LorenzTable)
-	case "distribution":
-		return tableOrNone(p.Inequality, (*aggregates.Inequality).BinsTable)
-	case "activity":
-		return tableOrNone(p.Activity, (*aggregates.Activity).Table)
-	case "rhythm":
-		return tableOrNone(p.Rhythm, (*aggregates.Rhythm).Table)
-	case "wealth":
-		return tableOrNone(p.Wealth, (*aggregates.WealthByKind).Table)
-	default:
-		return tableOrNone(p.Richest, (*aggregates.Richest).Table)
-	}
+// A panelView is one request for a panel by itself.
+type panelView struct {
+	views.Page
+	panel  panel
+	result result
+	clock  views.Clock
 }
 
-func tableOrNone[T any](p views.Panel[T], table func(T) aggregates.Table) aggregates.Table {
-	if p.Missing() {
-		return aggregates.Table{}
-	}
-	return table(p.Result.Value)
-}
-
-// shareColumn is the index of the share of the supply in a row of accounts.
-const shareColumn = 5
-
-// writeAccounts writes the whole list of the richest from one read of the
-// database.
-func (s *server) writeAccounts(ctx context.Context, w io.Writer) error {
-	out := newCSV(w, s.Settings())
-	columns := aggregates.RichColumns()
-	out.header(columns)
-	err := s.Economy.AllAccounts(ctx, func(a aggregates.RichAccount) error {
-		row := a.Row(0)
-		row[shareColumn] = a.Share // of the supply in the same read
-		out.row(columns, row)
-		return out.err
+// panelPage serves a panel by itself, with its whole table.
+func (s *server) panelPage(p *page, i int) handler {
+	return s.panel(p, i, "", func(ctx context.Context, v panelView, _ source) (http.Header, []byte, error) {
+		t, err := v.panel.tableOf(v.result)
+		if err != nil {
+			return nil, nil, err
+		}
+		var b bytes.Buffer
+		draw := func() error {
+			return views.Frame(v.Page, v.clock, false, views.WithTable(v.panel.draw(v.Page, v.result), t)).Render(ctx, &b)
+		}
+		if err := safely(draw); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w: %w", v.panel.Name, errUndrawn, err)
+		}
+		return pageHeader(v.Page), b.Bytes(), nil
 	})
-	if err != nil {
-		return err
+}
+
+// panelJSON serves a panel for programs.
+func (s *server) panelJSON(p *page, i int) handler {
+	return s.panelFile(p, i, ".json", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
+		return encodeJSON(s.document(p, v, t))
+	})
+}
+
+// panelMeta serves what the numbers of a panel mean.
+func (s *server) panelMeta(p *page, i int) handler {
+	return s.panelFile(p, i, ".meta.json", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
+		return encodeJSON(s.meta(p, v, t))
+	})
+}
+
+// panelCSV serves the table of a panel for spreadsheets.
+func (s *server) panelCSV(p *page, i int) handler {
+	if p.panels[i].file != nil {
+		return p.panels[i].file.serve
 	}
-	return out.end()
+	return s.panelFile(p, i, ".csv", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
+		var b bytes.Buffer
+		out := newCSV(&b, v.Settings)
+		out.header(t.Columns)
+		for _, row := range t.Rows {
+			out.row(t.Columns, row)
+		}
+		if err := out.end(); err != nil {
+			return nil, nil, fmt.Errorf("%s as CSV: %w", v.panel.Name, err)
+		}
+		return csvHeader(csvName(v.Page, v.result.AsOf)), b.Bytes(), nil
+	})
+}
+
+// panelFile serves a panel in a format that has nothing to say without a value.
+func (s *server) panelFile(p *page, i int, suffix string, encode func(panelView, aggregates.Table) (http.Header, []byte, error)) handler {
+	return s.panel(p, i, suffix, func(_ context.Context, v panelView, src source) (http.Header, []byte, error) {
+		if err := src.failure(); err != nil {
+			return nil, nil, err
+		}
+		t, err := v.panel.tableOf(v.result)
+		if err != nil {
+			return nil, nil, err
+		}
+		return encode(v, t)
+	})
+}
+
+// panel answers from the one source behind a panel. Nothing can be sent before
+// its result, so the reader of a cold panel waits, within the budget.
+func (s *server) panel(p *page, i int, suffix string, draw func(context.Context, panelView, source) (http.Header, []byte, error)) handler {
+	panel := p.panels[i]
+	pattern := p.pattern("/" + panel.Name + suffix)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		params, err := p.params(r)
+		if err != nil {
+			return err
+		}
+		params = params.Of(panel.Params)
+		one := []source{panel.from.open(params)}
+		if !warm(one) {
+			ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
+			defer cancel()
+			one[0].get(ctx)
+			if err := r.Context().Err(); err != nil {
+				return err
+			}
+		}
+		return s.respondCached(w, r, s.pageKey(pattern, params), one, func() (*rendering, error) {
+			v := panelView{
+				Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel,
+				result: one[0].result(), clock: s.pageClock(one, one),
+			}
+			header, b, err := draw(context.WithoutCancel(r.Context()), v, one[0])
+			if err != nil {
+				return nil, err
+			}
+			return newRendering(header, b, v.clock.Next.Add(v.clock.Lag)), nil
+		})
+	}
 }

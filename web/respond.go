@@ -13,9 +13,9 @@ import (
 	"exchequer/static"
 )
 
-// A page is the bytes of an address, as they are and compressed. Each coding
-// is made when it is first data for.
-type page struct {
+// A rendering is the bytes of an address, as they are and compressed. Each coding
+// is made when it is first asked for.
+type rendering struct {
 	version uint64
 	header  http.Header // shared by all answers, never changed
 	etag    string
@@ -44,11 +44,11 @@ var (
 	varyEnc   = []string{"Accept-Encoding"}
 )
 
-// newPage returns a page of plain, which the caller must not change afterwards.
+// newRendering returns a rendering of plain, which the caller must not change afterwards.
 // The tag is weak, since it stands for the same content in all encodings.
-func newPage(header http.Header, plain []byte, due time.Time) *page {
+func newRendering(header http.Header, plain []byte, due time.Time) *rendering {
 	sum := sha256.Sum256(plain)
-	p := &page{
+	p := &rendering{
 		header: header.Clone(),
 		etag:   `W/"` + hex.EncodeToString(sum[:8]) + `"`,
 		due:    due,
@@ -63,7 +63,7 @@ func newPage(header http.Header, plain []byte, due time.Time) *page {
 // which draw makes if it is not in memory. While a source is still being
 // computed, the page is drawn for this reader alone. If no source has a value,
 // the status is 503.
-func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageKey, sources []source, draw func() (*page, error)) error {
+func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageKey, sources []source, draw func() (*rendering, error)) error {
 	version := uint64(14695981039346656037)
 	settled, valued := true, false
 	for _, src := range sources {
@@ -78,17 +78,17 @@ func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageK
 		}
 		return s.respondUncached(w, r, p, valued)
 	}
-	p, drawn, err := s.pages.get(key, version, draw)
+	p, drawn, err := s.rendered.get(key, version, draw)
 	if err != nil {
 		return err
 	}
-	s.servePage(w, r, p, drawn)
+	s.serve(w, r, p, drawn)
 	return nil
 }
 
 // respondUncached answers with a page that nobody may keep. Valued reports
 // whether it shows any value.
-func (s *server) respondUncached(w http.ResponseWriter, r *http.Request, p *page, valued bool) error {
+func (s *server) respondUncached(w http.ResponseWriter, r *http.Request, p *rendering, valued bool) error {
 	h := w.Header()
 	h["Content-Type"] = p.header["Content-Type"]
 	h["Cache-Control"] = noStore
@@ -105,9 +105,9 @@ func (s *server) respondUncached(w http.ResponseWriter, r *http.Request, p *page
 	return nil
 }
 
-// servePage answers with the page, in the smallest encoding that the reader
-// accepts. Drawn reports whether the page was drawn for this reader.
-func (s *server) servePage(w http.ResponseWriter, r *http.Request, p *page, drawn bool) {
+// serve answers with the rendering, in the smallest encoding that the reader
+// accepts. Drawn reports whether it was drawn for this reader.
+func (s *server) serve(w http.ResponseWriter, r *http.Request, p *rendering, drawn bool) {
 	now := s.Now()
 	h := w.Header()
 	for name, values := range p.header {

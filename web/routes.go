@@ -7,7 +7,6 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/static"
-	"exchequer/views"
 )
 
 // routes lists every address of the site.
@@ -24,13 +23,19 @@ func (s *server) routes() (http.Handler, error) {
 		r.Method(http.MethodHead, pattern, instrumented)
 	}
 
-	get("/", s.economy)
-	get("/economy", s.economy)
-	for _, name := range views.PanelNames() {
-		get("/economy/"+name, s.panel(name))
-		get("/economy/"+name+".csv", s.panelCSV(name))
-		get("/economy/"+name+".json", s.panelJSON(name))
+	get("/", s.page(s.pages[0]))
+	for _, p := range s.pages {
+		get(p.Path, s.page(p))
+		for i, panel := range p.panels {
+			get(p.pattern("/"+panel.Name), s.panelPage(p, i))
+			get(p.pattern("/"+panel.Name+".csv"), s.panelCSV(p, i))
+			get(p.pattern("/"+panel.Name+".json"), s.panelJSON(p, i))
+			get(p.pattern("/"+panel.Name+".meta.json"), s.panelMeta(p, i))
+		}
 	}
+	get("/about/numbers", s.aboutNumbers)
+	get("/sitemap.xml", s.siteMap)
+	get("/robots.txt", s.robots)
 
 	if err := s.api(r, get); err != nil {
 		return nil, err

@@ -6,23 +6,44 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 
-	"github.com/a-h/templ"
-
-	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/views"
 )
 
 // What visitors read instead of a panel that has no value.
 const (
-	textComputing = "Still being computed. It will be here after the next refresh."
+	textComputing = "Still being computed. This fills by itself."
 	textFailed    = "These numbers could not be computed."
 	textUndrawn   = "This panel could not be drawn."
 )
+
+// A reading is a memo of a page, and how its parameters follow from the page's.
+type reading[P cache.Params, T any] struct {
+	memo     *cache.Memo[P, T]
+	declared []*views.Param // on which the key depends
+	key      func(views.Params) P
+}
+
+// readMemo returns the reading of a memo. The parameters of its keys follow by key
+// from the declared ones.
+func readMemo[P cache.Params, T any](memo *cache.Memo[P, T], key func(views.Params) P, declared ...*views.Param) *reading[P, T] {
+	return &reading[P, T]{memo, declared, key}
+}
+
+func (r *reading[P, T]) open(p views.Params) source {
+	return &memoSource[P, T]{memo: r.memo, p: r.key(p)}
+}
+func (r *reading[P, T]) params() []*views.Param { return r.declared }
+
+// An opener is a reading without its types.
+type opener interface {
+	open(views.Params) source
+	params() []*views.Param
+}
 
 // A source is one memo of a page, with its result once it was asked.
 type source interface {
@@ -41,28 +62,21 @@ type source interface {
 	clock(*views.Clock)
 	// window returns how long one computation serves.
 	window() time.Duration
-	// draw writes the source's panel. It returns the errors of w only: a panel
-	// that cannot be drawn is replaced by a text.
-	draw(ctx context.Context, w io.Writer, s *server, site views.Site, choice views.Choice) error
-	// result returns the value with its times, for programs.
+	// result returns the value with its times.
 	result() result
 }
 
 // A result is a cache.Result without its type.
 type result struct {
-	value  any
-	asOf   time.Time
-	next   time.Time
-	state  cache.State
-	reason string
+	value any // nil if there is none
+	views.Status
 }
 
 type memoSource[P cache.Params, T any] struct {
-	memo  *cache.Memo[P, T]
-	p     P
-	panel *views.Panel[T]
-	err   error
-	view  func(views.Site, views.Choice, views.Panel[T]) templ.Component
+	memo *cache.Memo[P, T]
+	p    P
+	res  cache.Result[T]
+	err  error
 }
 
 func (a *memoSource[P, T]) get(ctx context.Context) {
@@ -78,42 +92,44 @@ func (a *memoSource[P, T]) set(get func() (cache.Result[T], error)) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			a.err = fmt.Errorf("memo panicked: %v\n%s", caught, debug.Stack())
-			a.panel.Err = textFailed
 		}
 	}()
-	a.panel.Result, a.err = get()
+	a.res, a.err = get()
+}
+
+// missing returns why there is no value, for visitors.
+func (a *memoSource[P, T]) missing() string {
 	var unavailable *cache.UnavailableError
 	switch {
 	case a.err == nil:
-		a.panel.Err = ""
-	case a.pending():
-		a.panel.Err = textComputing
+		return ""
+	case !a.settled():
+		return textComputing
 	case errors.As(a.err, &unavailable) && unavailable.Reason != "":
-		a.panel.Err = sentence(unavailable.Reason)
+		return sentence(unavailable.Reason)
 	default:
-		a.panel.Err = textFailed
+		return textFailed
 	}
 }
 
-// pending reports whether there is no value yet because this reader stopped
-// waiting. An error of the producer, a timeout included, is an UnavailableError.
-func (a *memoSource[P, T]) pending() bool {
+// settled is false while this reader has no value because it stopped waiting. An
+// error of the producer, a timeout included, is an UnavailableError.
+func (a *memoSource[P, T]) settled() bool {
 	var unavailable *cache.UnavailableError
-	return !errors.As(a.err, &unavailable) &&
-		(errors.Is(a.err, cache.ErrAbsent) || errors.Is(a.err, context.Canceled) || errors.Is(a.err, context.DeadlineExceeded))
+	return a.err == nil || errors.As(a.err, &unavailable) ||
+		!errors.Is(a.err, cache.ErrAbsent) && !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded)
 }
 
-func (a *memoSource[P, T]) settled() bool  { return a.err == nil || !a.pending() }
 func (a *memoSource[P, T]) failure() error { return a.err }
 
 var seed = maphash.MakeSeed()
 
 func (a *memoSource[P, T]) version() uint64 {
-	if a.panel.Missing() {
+	if a.err != nil {
 		// The page shows when the source is computed again.
-		return maphash.Comparable(seed, missing{a.panel.Err, a.retryAt().UnixNano()})
+		return maphash.Comparable(seed, missing{a.missing(), a.retryAt().UnixNano()})
 	}
-	return a.panel.Result.Version
+	return a.res.Version
 }
 
 type missing struct {
@@ -131,44 +147,73 @@ func (a *memoSource[P, T]) retryAt() time.Time {
 }
 
 func (a *memoSource[P, T]) clock(c *views.Clock) {
-	r := a.panel.Result
-	if a.panel.Missing() {
-		r = cache.Result[T]{Next: a.retryAt(), Lag: time.Second}
-		if r.Next.IsZero() {
+	next, lag := a.res.Next, a.res.Lag
+	if a.err != nil {
+		if next, lag = a.retryAt(), time.Second; next.IsZero() {
 			return
 		}
-	} else if c.AsOf.IsZero() || r.AsOf.Before(c.AsOf) {
-		c.AsOf = r.AsOf
+	} else if c.AsOf.IsZero() || a.res.AsOf.Before(c.AsOf) {
+		c.AsOf = a.res.AsOf
 	}
 	switch {
-	case c.Next.IsZero() || r.Next.Before(c.Next):
-		c.Next, c.Lag = r.Next, r.Lag
-	case r.Next.Equal(c.Next):
-		c.Lag = max(c.Lag, r.Lag)
+	case c.Next.IsZero() || next.Before(c.Next):
+		c.Next, c.Lag = next, lag
+	case next.Equal(c.Next):
+		c.Lag = max(c.Lag, lag)
 	}
 }
 
 func (a *memoSource[P, T]) window() time.Duration { return a.memo.Policy().Window }
 
 func (a *memoSource[P, T]) result() result {
-	r := a.panel.Result
-	return result{value: r.Value, asOf: r.AsOf, next: r.Next, state: r.State, reason: r.Reason}
+	if a.err != nil {
+		return result{Status: views.Status{Missing: a.missing()}}
+	}
+	r := a.res
+	return result{r.Value, views.Status{AsOf: r.AsOf, Next: r.Next, State: r.State, Reason: r.Reason}}
 }
 
-// draw replaces a panel that cannot be drawn by a text, so that the others are
-// still sent.
-func (a *memoSource[P, T]) draw(ctx context.Context, w io.Writer, s *server, site views.Site, choice views.Choice) error {
-	var drawn bytes.Buffer
-	if err := safely(func() error { return a.view(site, choice, *a.panel).Render(ctx, &drawn) }); err != nil {
-		s.Log.ErrorContext(ctx, "panel cannot be drawn", "path", site.Path, "error", err)
-		drawn.Reset()
-		missing := views.Panel[T]{Err: textUndrawn}
-		if err := safely(func() error { return a.view(site, choice, missing).Render(ctx, &drawn) }); err != nil {
-			drawn.Reset()
+// warm peeks at all sources and reports whether each has a value, or a reason why
+// it has none.
+func warm(sources []source) bool {
+	for _, src := range sources {
+		if src.peek(); !src.settled() {
+			return false
 		}
 	}
-	_, err := w.Write(drawn.Bytes())
-	return err
+	return true
+}
+
+// getAll gets each source in a goroutine of its own. The channel receives the
+// index of each source once, when it has its result.
+func getAll(ctx context.Context, running *sync.WaitGroup, sources []source) <-chan int {
+	done := make(chan int, len(sources))
+	for i, src := range sources {
+		running.Go(func() {
+			src.get(ctx)
+			done <- i
+		})
+	}
+	return done
+}
+
+// pageClock returns the clock of a page of these sources, of which those of ready
+// have their result. Its window is the shortest, so that browsers ask for the page
+// again whenever one of its sources is due.
+func (s *server) pageClock(sources, ready []source) views.Clock {
+	c := views.Clock{Window: sources[0].window()}
+	for _, src := range sources {
+		c.Window = min(c.Window, src.window())
+	}
+	for _, src := range ready {
+		if src.settled() {
+			src.clock(&c)
+		}
+	}
+	if c.Next.IsZero() {
+		c.Next, c.Lag = cache.WindowAt(s.Now(), c.Window).End, time.Second
+	}
+	return c
 }
 
 // safely returns a panic of f as an error that wraps errPanic.
@@ -179,29 +224,6 @@ func safely(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-type (
-	overviewSource   = memoSource[aggregates.Days, *aggregates.Overview]
-	inequalitySource = memoSource[aggregates.Population, *aggregates.Inequality]
-	activitySource   = memoSource[aggregates.Days, *aggregates.Activity]
-	rhythmSource     = memoSource[aggregates.Days, *aggregates.Rhythm]
-	wealthSource     = memoSource[aggregates.NoParams, *aggregates.WealthByKind]
-	richestSource    = memoSource[aggregates.NoParams, *aggregates.Richest]
-)
-
-// sources returns the memos of the home page, in its order. Their results go into
-// page.
-func (s *server) sources(page *views.EconomyPage) []source {
-	e, days, population := s.Economy, page.Days, page.Population
-	return []source{
-		&overviewSource{memo: e.Overview, p: days, panel: &page.Overview, view: views.OverviewPanel},
-		&inequalitySource{memo: e.Inequality, p: population, panel: &page.Inequality, view: views.InequalityPanels},
-		&activitySource{memo: e.Activity, p: days, panel: &page.Activity, view: views.ActivityPanel},
-		&rhythmSource{memo: e.Rhythm, p: days, panel: &page.Rhythm, view: views.RhythmPanel},
-		&wealthSource{memo: e.WealthByKind, panel: &page.Wealth, view: views.WealthPanel},
-		&richestSource{memo: e.Richest, panel: &page.Richest, view: views.RichestPanel},
-	}
 }
 
 // sentence returns a reason with a capital letter and a full stop.

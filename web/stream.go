@@ -29,7 +29,8 @@ type streams struct {
 // It belongs to none of them: it ends early only when all have left.
 type stream struct {
 	s       *server
-	data    *views.EconomyPage
+	page    *page
+	params  views.Params
 	sources []source
 	readers int // guarded by streams.mu
 	cancel  context.CancelFunc
@@ -46,11 +47,11 @@ type stream struct {
 // A segment is a piece of a page that is sent at once. It never changes.
 type segment struct{ plain, gzip []byte }
 
-// economyStream answers with the stream of the page, which it starts if there is
+// streamPage answers with the stream of the page, which it starts if there is
 // none. If all values arrive within streamAfter, it answers with the whole page.
-func (s *server) economyStream(w http.ResponseWriter, r *http.Request, data *views.EconomyPage, sources []source) error {
-	key := pageKey{"/economy", data.Choice, data.Settings}
-	st := s.join(key, data, sources)
+func (s *server) streamPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
+	key := s.pageKey(p.Path, params)
+	st := s.join(key, p, params, sources)
 	defer s.leave(key, st)
 	segments, over, changed := st.after(0)
 	for len(segments) == 0 && !over {
@@ -63,8 +64,7 @@ func (s *server) economyStream(w http.ResponseWriter, r *http.Request, data *vie
 	}
 	switch {
 	case over && st.whole:
-		own := *st.data // economyPage sets its clock
-		return s.economyPage(w, r, &own, st.sources)
+		return s.wholePage(w, r, p, params, st.sources)
 	case len(segments) == 0:
 		return st.err
 	}
@@ -113,15 +113,15 @@ func (st *stream) copy(w http.ResponseWriter, r *http.Request, compressed bool) 
 	}
 }
 
-// join returns the stream of a key. If there is none, it starts one that fills
-// data from sources. The caller must call leave.
-func (s *server) join(key pageKey, data *views.EconomyPage, sources []source) *stream {
+// join returns the stream of a key. If there is none, it starts one of the page
+// and its sources. The caller must call leave.
+func (s *server) join(key pageKey, p *page, params views.Params, sources []source) *stream {
 	s.streams.mu.Lock()
 	defer s.streams.mu.Unlock()
 	st := s.streams.byKey[key]
 	if st == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		st = &stream{s: s, data: data, sources: sources, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
+		st = &stream{s: s, page: p, params: params, sources: sources, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 		s.streams.byKey[key] = st
 		go func() {
 			defer close(st.ended)
@@ -190,32 +190,41 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 	defer running.Wait()
 	defer cancel()
 	done := getAll(within, &running, st.sources)
-	ready := make([]source, 0, len(st.sources))
+	ready := make([]int, 0, len(st.sources))
 	timer := time.NewTimer(streamAfter)
 	defer timer.Stop()
 	for soon := true; soon; {
 		select {
-		case src := <-done:
-			if ready = append(ready, src); len(ready) == len(st.sources) {
+		case i := <-done:
+			if ready = append(ready, i); len(ready) == len(st.sources) {
 				return true, ctx.Err()
 			}
 		case <-timer.C:
 			soon = false
 		}
 	}
-	st.s.pageClock(&st.data.Clock, st.sources, ready)
 	out := &segments{stream: st, gzip: st.s.gzip.compressors.Get().(compressor)}
 	out.gzip.Reset(&out.packed)
+	view := st.s.viewOf(st.page, st.params, nil)
+	settled := make([]source, len(ready))
+	for n, i := range ready {
+		settled[n] = st.sources[i]
+	}
 	panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
-		for i := range st.sources {
-			var src source
-			if i < len(ready) {
-				src = ready[i]
+		for n := range st.sources {
+			var i int
+			if n < len(ready) {
+				i = ready[n]
 			} else {
-				src = <-done // within the budget, which ends each get
+				i = <-done // within the budget, which ends each get
 			}
-			if err := src.draw(ctx, w, st.s, st.data.Site, st.data.Choice); err != nil {
-				return err
+			for at, panel := range st.page.panels {
+				if st.page.readBy[at] != i {
+					continue
+				}
+				if err := st.s.drawPanel(ctx, w, view, panel, st.sources[i].result()); err != nil {
+					return err
+				}
 			}
 			if err := templ.Flush().Render(ctx, w); err != nil {
 				return err
@@ -223,7 +232,7 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 		}
 		return nil
 	})
-	if err := views.EconomyFrame(st.data.Site, st.data.Clock, st.data.Choice, true, panels).Render(ctx, out); err != nil {
+	if err := views.Frame(view, st.s.pageClock(st.sources, settled), true, panels).Render(ctx, out); err != nil {
 		return false, err
 	}
 	_ = out.gzip.Close()

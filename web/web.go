@@ -36,6 +36,11 @@ type Deps struct {
 	// MetricsHandler.
 	MetricsApart bool
 	Version      string // of the program
+	// BaseURL is how visitors reach the site: "https://economy.example.org". If
+	// empty, pages name no absolute address, and there is no site map.
+	BaseURL string
+	// Licence is that of the data: "CC BY 4.0". It is stated with the numbers.
+	Licence string
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
@@ -66,7 +71,8 @@ type Check struct {
 type server struct {
 	Deps
 	assets    views.Assets
-	pages     *renderCache
+	pages     []*page
+	rendered  *renderCache
 	documents *renderCache      // of the API
 	failed    map[string][]byte // error pages by message
 	streams   streams
@@ -75,10 +81,9 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 
-	accounts *download
-	warming  *semaphore.Weighted
-	proxies  proxies
-	auth     *operatorAuth
+	warming *semaphore.Weighted
+	proxies proxies
+	auth    *operatorAuth
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -97,16 +102,13 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg")},
-		pages:     newRenderCache(pageCacheBytes),
+		rendered:  newRenderCache(pageCacheBytes),
 		documents: newRenderCache(documentCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming: semaphore.NewWeighted(1),
 	}
-	s.accounts = &download{
-		name: "economy-richest.csv", header: csvHeader("richest"), window: d.Economy.Richest.Policy().Window,
-		write: s.writeAccounts, now: d.Now, leaving: d.Leaving, log: d.Log,
-	}
+	s.pages = s.declarePages()
 	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
@@ -127,8 +129,13 @@ func New(d Deps) (http.Handler, error) {
 	return s, nil
 }
 
-// site returns what every page shows. Path and query must be canonical, since
-// they are part of the page's bytes.
-func (s *server) site(path, query string) views.Site {
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Path: path, Query: query, Version: s.Version}
+// site returns what every page shows.
+func (s *server) site() views.Site {
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Menu: menu(s.pages), BaseURL: s.BaseURL, Version: s.Version}
+}
+
+// pageKey returns the key of an address. The site's part of a page's bytes is part
+// of it.
+func (s *server) pageKey(pattern string, params views.Params) pageKey {
+	return pageKey{pattern, params, s.Settings()}
 }

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +32,8 @@ type serverFlags struct {
 	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
 	Tenant         string         `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
 	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
+	URL            baseURL        `env:"EXCHEQUER_URL" placeholder:"URL" help:"How visitors reach the site, such as https://economy.example.org, for canonical addresses and the site map."`
+	Licence        string         `env:"EXCHEQUER_LICENCE" placeholder:"TEXT" help:"Licence of the data, such as CC BY 4.0, stated with the numbers."`
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
 	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests, and what they compute, may take to end at shutdown."`
@@ -37,6 +41,19 @@ type serverFlags struct {
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
 	tokenFlags
+}
+
+// A baseURL is where a site is, without a slash at its end.
+type baseURL string
+
+// UnmarshalText returns an error unless text is a URL of a host's root.
+func (b *baseURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%q: want the address of the site's root, such as https://economy.example.org", text)
+	}
+	*b = baseURL(u.Scheme + "://" + u.Host)
+	return nil
 }
 
 type serveCommand struct {
@@ -137,6 +154,8 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		MetricsApart:   metrics != "",
 		Version:        version,
 		SharedCache:    f.CDN,
+		BaseURL:        string(f.URL),
+		Licence:        f.Licence,
 		TrustedProxies: addresses(f.TrustedProxies),
 	})
 	if err != nil {

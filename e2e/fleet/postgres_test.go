@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/testkit"
-	"exchequer/views"
 )
 
 // failing is a policy with short windows and timeouts.
@@ -52,7 +51,7 @@ func TestWhilePostgresIsGoneVisitorsSeeLastKnownGoodAndTheFleetBacksOff(t *testi
 
 			fault.begin(server)
 			began := time.Now()
-			f.degrades(processes, views.PanelNames())
+			f.degrades(processes, economyPanels)
 			for _, p := range processes { // otherwise a balancer would have no process for visitors
 				if v := p.get("/readyz"); v.status != http.StatusOK || !strings.Contains(v.body, "database") {
 					t.Errorf("/readyz of process %s = %d, %q, want 200 and that the database is away", p.name, v.status, v.body)
@@ -113,7 +112,7 @@ func TestWithoutAFreeConnectionVisitorsSeeLastKnownGood(t *testing.T) {
 	f.shows(processes, 0)
 	c := newCrowd(t, processes, 3)
 	leave := hog(t, server.URL, connections)
-	f.degrades(processes, views.PanelNames())
+	f.degrades(processes, economyPanels)
 	leave()
 	f.recovers(processes)
 	c.leave(t)
@@ -211,7 +210,7 @@ func TestAColdProcessWhosePostgresIsGoneSaysWhatCannotBeShown(t *testing.T) {
 		if v.status == http.StatusServiceUnavailable && v.header.Get("Retry-After") == "" {
 			t.Errorf("%s: the answer does not say when to come again", fault.name)
 		}
-		for _, name := range views.PanelNames() {
+		for _, name := range economyPanels {
 			if said := between(v.panel(name), `<p class="missing">`, "<"); said == "" {
 				t.Errorf("%s: the panel %s does not say why it has no numbers", fault.name, name)
 			}

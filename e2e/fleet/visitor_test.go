@@ -13,9 +13,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"exchequer/views"
 )
+
+// economyPanels are the panels of the home page.
+var economyPanels = []string{"overview", "inequality", "activity", "lorenz", "distribution", "rhythm", "wealth", "richest"}
 
 // A visit is one request and its answer.
 type visit struct {
@@ -66,7 +67,7 @@ func (v visit) whole() error {
 	case !strings.HasSuffix(strings.TrimSpace(v.body), "</html>"):
 		return errors.New("the page is broken off")
 	}
-	for _, name := range views.PanelNames() {
+	for _, name := range economyPanels {
 		if panel := v.panel(name); panel == "" {
 			return fmt.Errorf("no panel %s", name)
 		} else if why := between(panel, `<p class="missing">`, "<"); why != "" {
@@ -220,7 +221,7 @@ func (c *crowd) note(p *process, v visit, shown int64) {
 	if asOf := v.asOf(); asOf != 0 && asOf < shown {
 		c.failures = append(c.failures, fmt.Sprintf("%s process %s went back from %d to %d", at, p.name, shown, asOf))
 	}
-	for _, panel := range views.PanelNames() {
+	for _, panel := range economyPanels {
 		if v.degraded(panel) {
 			c.degraded[panel]++
 		}

@@ -1,4 +1,6 @@
-package views
+// Package sample has made-up numbers, as the producers would return them, for the
+// tests and benchmarks of pages.
+package sample
 
 import (
 	"fmt"
@@ -8,38 +10,30 @@ import (
 	"time"
 
 	"exchequer/aggregates"
-	"exchequer/cache"
 	"exchequer/ledger"
 )
 
-var noon = time.Date(2026, 11, 20, 12, 0, 30, 0, time.UTC)
+// Noon is when the numbers were computed.
+var Noon = time.Date(2026, 11, 20, 12, 0, 30, 0, time.UTC)
 
-func ready[T any](v T) Panel[T] {
-	return Panel[T]{Result: cache.Result[T]{Value: v, AsOf: noon, Next: noon.Add(30 * time.Second), Lag: time.Second}}
+// An Economy is the values of all memos of an economy's pages.
+type Economy struct {
+	Settings   ledger.Settings
+	Overview   *aggregates.Overview
+	Inequality *aggregates.Inequality
+	Activity   *aggregates.Activity
+	Wealth     *aggregates.WealthByKind
+	Rhythm     *aggregates.Rhythm
+	Richest    *aggregates.Richest
 }
 
-func missing[T any](why string) Panel[T] { return Panel[T]{Err: why} }
-
-func site(name, symbol string, decimals int) Site {
-	return Site{
-		Settings: ledger.Settings{Name: name, Symbol: symbol, Decimals: decimals},
-		Assets:   Assets{CSS: "/static/app.css", Icon: "/static/icons/mark.svg"},
-		Path:     home,
-		Version:  "v0.1",
-	}
-}
-
-// town is an ordinary economy: thousands of holders, days and nights.
-func town(days aggregates.Days) EconomyPage {
+// Town is an ordinary economy: thousands of holders, days and nights.
+func Town(days aggregates.Days) *Economy {
 	r := rand.New(rand.NewPCG(1, 2))
 	buckets, unit := starts(days)
-	p := EconomyPage{
-		Site:   site("Port Exchequer", "₤", 2),
-		Clock:  Clock{AsOf: noon, Next: noon.Add(30 * time.Second), Window: 30 * time.Second, Lag: time.Second},
-		Choice: Choice{Days: days, Population: aggregates.PopulationPersonal},
-	}
-	a := &aggregates.Activity{Basis: basis(days, buckets[0], noon), Bucket: unit}
-	o := &aggregates.Overview{Basis: basis(days, buckets[0], noon), Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
+	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}}
+	a := &aggregates.Activity{Basis: basis(days, buckets[0], Noon), Bucket: unit}
+	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
 	for i, at := range buckets {
 		week := 1 + 0.35*math.Sin(float64(i)*2*math.Pi/7)
@@ -60,15 +54,15 @@ func town(days aggregates.Days) EconomyPage {
 	o.Active.Now, o.Active.Before = ptr(int64(1318)), ptr(int64(1350))
 	o.Transactions.Now, o.Transactions.Before = ptr(int64(446_219)), ptr(int64(420_564))
 	o.Velocity.Now, o.Velocity.Before = ptr(1.92), ptr(1.81)
-	p.Activity, p.Overview = ready(a), ready(o)
-	p.Inequality = ready(townInequality(r))
-	p.Wealth = ready(&aggregates.WealthByKind{Basis: basis(0, noon, noon), Supply: 8_214_906_50, Kinds: []aggregates.KindWealth{
+	p.Activity, p.Overview = a, o
+	p.Inequality = townInequality(r)
+	p.Wealth = &aggregates.WealthByKind{Basis: basis(0, Noon, Noon), Supply: 8_214_906_50, Kinds: []aggregates.KindWealth{
 		{Kind: ledger.Personal, Accounts: 2317, Total: 4_521_000_25, Share: 0.5503},
 		{Kind: ledger.Business, Accounts: 184, Archived: 3, Total: 2_611_906_25, Share: 0.3179},
 		{Kind: ledger.Government, Accounts: 12, Total: 1_082_000_00, Share: 0.1317},
 		{Kind: ledger.System, Accounts: 2, Total: -8_214_906_50, Share: -1},
-	}})
-	rhythm := &aggregates.Rhythm{Basis: basis(days, buckets[0], noon)}
+	}}
+	rhythm := &aggregates.Rhythm{Basis: basis(days, buckets[0], Noon)}
 	for d := range 7 {
 		for h := range 24 {
 			v := 400 + 380*math.Sin(float64(h-9)*math.Pi/12) + 30*float64(d)*r.Float64()
@@ -77,24 +71,24 @@ func town(days aggregates.Days) EconomyPage {
 			rhythm.Peak = max(rhythm.Peak, v)
 		}
 	}
-	p.Rhythm = ready(rhythm)
-	rich := &aggregates.Richest{Basis: basis(7, noon, noon), Supply: 8_214_906_50, Count: 2513}
+	p.Rhythm = rhythm
+	rich := &aggregates.Richest{Basis: basis(7, Noon, Noon), Supply: 8_214_906_50, Count: 2513}
 	names := []string{"Silver Forge Insurance", "Nordan", "City Treasury", "Windelcor", "Harbour & Sons Shipping Company of the Northern Isles", "Quinros", "Dan Marbel", "Ostrava Mill", "Petra", "Lim", "Oskar", "Vela"}
 	kinds := []ledger.Kind{ledger.Business, ledger.Personal, ledger.Government, ledger.Personal, ledger.Business}
 	for i, name := range names {
 		balance := int64(612_403_50 / (1 + float64(i)*0.5))
 		rich.Accounts = append(rich.Accounts, aggregates.RichAccount{
 			Ref: fmt.Sprint("a", i), Name: name, Holder: name, Kind: kinds[i%len(kinds)], Balance: balance,
-			Share: float64(balance) / 8_214_906_50, Change: 1200 - int64(i)*300, LastActive: noon.Add(-time.Hour),
+			Share: float64(balance) / 8_214_906_50, Change: 1200 - int64(i)*300, LastActive: Noon.Add(-time.Hour),
 		})
 	}
-	p.Richest = ready(rich)
+	p.Richest = rich
 	return p
 }
 
 func townInequality(r *rand.Rand) *aggregates.Inequality {
 	v := &aggregates.Inequality{
-		Basis: basis(0, noon, noon), Population: aggregates.PopulationPersonal, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
+		Basis: basis(0, Noon, Noon), Population: aggregates.PopulationPersonal, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
 		Gini: is(0.642), Top1: is(0.117), Top10: is(0.364), Palma: is(3.41), Bottom50: is(0.081),
 	}
 	for i := range 101 {
@@ -112,7 +106,7 @@ func townInequality(r *rand.Rand) *aggregates.Inequality {
 	}
 	for i := range 30 {
 		v.Trend = append(v.Trend, aggregates.DayMeasures{
-			Day: noon.Truncate(24*time.Hour).AddDate(0, 0, i-29), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
+			Day: Noon.Truncate(24*time.Hour).AddDate(0, 0, i-29), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
 			Top1: ptr(0.115 + 0.002*float64(i)/29), Top10: ptr(0.36 + 0.004*r.Float64()), Palma: ptr(3.4 + 0.1*r.Float64()),
 		})
 	}
@@ -130,7 +124,7 @@ func not(why string) aggregates.Measure {
 func ptr[T any](v T) *T { return &v }
 
 func starts(days aggregates.Days) ([]time.Time, string) {
-	today := noon.Truncate(24 * time.Hour)
+	today := Noon.Truncate(24 * time.Hour)
 	var all []time.Time
 	switch days {
 	case 365:
@@ -151,13 +145,13 @@ func starts(days aggregates.Days) ([]time.Time, string) {
 	return all, "day"
 }
 
-// council is a public body's spending: historical, long names, enormous sums,
+// Council is a public body's spending: historical, long names, enormous sums,
 // one day that towers over all, debts.
-func council() EconomyPage {
-	p := town(30)
-	p.Site = site("Manchester City Council, payments over five hundred pounds", "£", 2)
+func Council() *Economy {
+	p := Town(30)
+	p.Settings = ledger.Settings{Name: "Manchester City Council, payments over five hundred pounds", Symbol: "£", Decimals: 2}
 	end := time.Date(2022, 6, 1, 0, 0, 0, 0, time.UTC)
-	a := *p.Activity.Result.Value
+	a := *p.Activity
 	a.Historical, a.End = true, end
 	a.Buckets = slices.Clone(a.Buckets)
 	for i := range a.Buckets {
@@ -168,14 +162,14 @@ func council() EconomyPage {
 	a.Buckets[1].Volume *= 24
 	a.Buckets[20].Volume *= 18
 	a.Buckets[12].Volume = 0
-	p.Activity = ready(&a)
-	o := *p.Overview.Result.Value
+	p.Activity = &a
+	o := *p.Overview
 	o.Historical, o.End, o.Balanced = true, end, false
 	o.Supply.Now, o.Supply.Before = ptr(int64(math.MaxInt64)), nil
-	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "not available, because on average there was no money in circulation"}}
-	p.Overview = ready(&o)
-	p.Overview.Result.State, p.Overview.Result.Reason = cache.Stale, ""
-	v := *p.Inequality.Result.Value
+	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "not available, because on average there was no money in circulation"},
+		Series: make([]float64, len(o.Buckets))}
+	p.Overview = &o
+	v := *p.Inequality
 	v.Historical, v.End, v.Debtors, v.Trend = true, end, 12, nil
 	v.GiniNormal = is(0.71)
 	v.Palma = not("the poorer 40 % together hold nothing, or owe more than they have")
@@ -186,29 +180,27 @@ func council() EconomyPage {
 		v.Lorenz[i].Wealth = math.Pow(x, 9)*1.2 - 0.2*math.Sin(x*math.Pi/2)
 	}
 	v.Bins = append([]aggregates.Bin{{Low: -900000, High: 0, Holders: 12, Total: -4_000_000}}, v.Bins...)
-	p.Inequality = ready(&v)
-	p.Wealth = ready(&aggregates.WealthByKind{Basis: aggregates.Basis{Period: aggregates.Period{End: end, Historical: true}}, Supply: 10_000_000_000_00, Kinds: []aggregates.KindWealth{
+	p.Inequality = &v
+	p.Wealth = &aggregates.WealthByKind{Basis: aggregates.Basis{Period: aggregates.Period{End: end, Historical: true}}, Supply: 10_000_000_000_00, Kinds: []aggregates.KindWealth{
 		{Kind: ledger.Personal, Accounts: 0},
 		{Kind: ledger.Business, Accounts: 17148, Total: 12_000_000_000_00, Share: 1.2},
 		{Kind: ledger.Government, Accounts: 30, Total: -2_000_000_000_00, Share: -0.2},
 		{Kind: ledger.System, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
-	}})
-	p.Rhythm = ready(&aggregates.Rhythm{})
-	p.Richest.Result.State = cache.Degraded
-	p.Richest.Result.Reason = "the last computation took too long"
+	}}
+	p.Rhythm = &aggregates.Rhythm{}
 	return p
 }
 
-// empty is a ledger on its first day: nothing anywhere.
-func empty() EconomyPage {
-	p := town(7)
-	p.Site = site("A new ledger", "", 0)
+// Empty is a ledger on its first day: nothing anywhere.
+func Empty() *Economy {
+	p := Town(7)
+	p.Settings = ledger.Settings{Name: "A new ledger"}
 	why := aggregates.Basis{Why: "not available, because the ledger has no transactions yet"}
-	p.Overview = ready(&aggregates.Overview{Basis: why})
-	p.Inequality = ready(&aggregates.Inequality{Basis: why})
-	p.Activity = ready(&aggregates.Activity{Basis: why, Bucket: "day"})
-	p.Wealth = missing[*aggregates.WealthByKind]("This panel could not be computed in time. It will be tried again in a moment.")
-	p.Rhythm = ready(&aggregates.Rhythm{Basis: why})
-	p.Richest = ready(&aggregates.Richest{Basis: why})
+	p.Overview = &aggregates.Overview{Basis: why}
+	p.Inequality = &aggregates.Inequality{Basis: why}
+	p.Activity = &aggregates.Activity{Basis: why, Bucket: "day"}
+	p.Wealth = &aggregates.WealthByKind{Basis: why}
+	p.Rhythm = &aggregates.Rhythm{Basis: why}
+	p.Richest = &aggregates.Richest{Basis: why}
 	return p
 }

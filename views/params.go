@@ -1,0 +1,155 @@
+package views
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+)
+
+// A Param is a parameter of addresses. Its values are bounded, so that visitors
+// cannot create keys of caches at will.
+type Param struct {
+	Name    string
+	Label   string // of its links: "Period"
+	Default string // left out of addresses
+	// Nearest returns the legal value nearest to any text.
+	Nearest func(string) string
+	Options []Option // that are offered as links
+}
+
+// An Option is a value of a parameter, as a link.
+type Option struct {
+	Value string
+	Text  string // short: "7 d"
+	Title string // in full: "the last 7 days"
+}
+
+// The parameters of several pages.
+var (
+	DaysParam = &Param{
+		Name: "days", Label: "Period", Default: "30",
+		Nearest: func(s string) string { return aggregates.ParseDays(s).Key() },
+		Options: []Option{
+			{"7", "7 d", "the last 7 days"}, {"30", "30 d", "the last 30 days"}, {"90", "90 d", "the last 90 days"},
+			{"365", "1 y", "the last year"}, {"all", "all", "all time"},
+		},
+	}
+	PopulationParam = &Param{
+		Name: "population", Label: "Population", Default: aggregates.PopulationPersonal.Key(),
+		Nearest: func(s string) string { return aggregates.ParsePopulation(s).Key() },
+		Options: []Option{
+			{"personal", "personal", "holders of personal accounts"},
+			{"private", "private", "holders of personal and business accounts"},
+			{"all", "all", "all holders but issuers"},
+		},
+	}
+)
+
+// Params are the parameters of a page: the ref in its path, if it has one, and
+// the canonical query. They are comparable.
+type Params struct {
+	Ref   string
+	query string // "days=7&population=all": in the page's order, without defaults
+}
+
+// ParseParams returns the values nearest to those of a query.
+func ParseParams(declared []*Param, ref, rawQuery string) Params {
+	p := Params{Ref: ref}
+	if rawQuery == "" {
+		return p
+	}
+	q, _ := url.ParseQuery(rawQuery) // what cannot be read counts as not given
+	for _, d := range declared {
+		if q.Has(d.Name) {
+			p = p.add(d, d.Nearest(q.Get(d.Name)))
+		}
+	}
+	return p
+}
+
+func (p Params) add(d *Param, value string) Params {
+	if value == d.Default {
+		return p
+	}
+	if p.query != "" {
+		p.query += "&"
+	}
+	p.query += d.Name + "=" + url.QueryEscape(value)
+	return p
+}
+
+// Get returns the value of a parameter.
+func (p Params) Get(d *Param) string {
+	for pair := range strings.SplitSeq(p.query, "&") {
+		if name, value, _ := strings.Cut(pair, "="); name == d.Name && name != "" {
+			value, _ = url.QueryUnescape(value) // was escaped by add
+			return value
+		}
+	}
+	return d.Default
+}
+
+// With returns p with another value of a parameter, of those declared.
+func (p Params) With(declared []*Param, changed *Param, value string) Params {
+	with := Params{Ref: p.Ref}
+	for _, d := range declared {
+		if d == changed {
+			with = with.add(d, value)
+		} else {
+			with = with.add(d, p.Get(d))
+		}
+	}
+	return with
+}
+
+// Of returns p without the parameters that are not declared.
+func (p Params) Of(declared []*Param) Params { return p.With(declared, nil, "") }
+
+// Query returns the canonical query with its question mark, or nothing.
+func (p Params) Query() string {
+	if p.query == "" {
+		return ""
+	}
+	return "?" + p.query
+}
+
+// Values returns the value of each parameter by name.
+func (p Params) Values(declared []*Param) map[string]string {
+	values := map[string]string{}
+	for _, d := range declared {
+		values[d.Name] = p.Get(d)
+	}
+	return values
+}
+
+// title returns the words for a value.
+func (d *Param) title(value string) string {
+	for _, o := range d.Options {
+		if o.Value == value {
+			return o.Title
+		}
+	}
+	return value
+}
+
+// A link leads to one of several choices.
+type link struct {
+	Text, Title string
+	Href        templ.SafeURL
+	Current     bool
+}
+
+// links returns one link for each option of a parameter, to path.
+func (p Params) links(path string, declared []*Param, d *Param) []link {
+	var links []link
+	for _, o := range d.Options {
+		links = append(links, link{
+			Text: o.Text, Title: o.Title, Current: o.Value == p.Get(d),
+			Href: templ.SafeURL(path + p.With(declared, d, o.Value).Query()),
+		})
+	}
+	return links
+}

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5"
+
+	"exchequer/views"
+)
+
+// A page is declared once. From the declaration follow its addresses and those of
+// its panels, the menu, the site map, the description of the API, and the tests
+// that open every page.
+type page struct {
+	views.PageInfo
+	panels   []panel
+	readings []opener // of the panels, each once
+	readBy   []int    // index in readings of each panel's
+	// exists returns an error unless there is a thing by this ref. It is nil for
+	// pages without a ref in their path.
+	exists func(ctx context.Context, ref string) error
+}
+
+// declare returns a page of these panels. It depends on the parameters on which
+// its panels depend.
+func declare(info views.PageInfo, panels ...panel) *page {
+	p := &page{PageInfo: info, panels: panels}
+	for _, panel := range panels {
+		i := slices.Index(p.readings, panel.from)
+		if i < 0 {
+			i = len(p.readings)
+			p.readings = append(p.readings, panel.from)
+		}
+		p.readBy = append(p.readBy, i)
+		p.Panels = append(p.Panels, panel.PanelInfo)
+		for _, d := range panel.Params {
+			if !slices.Contains(p.Params, d) {
+				p.Params = append(p.Params, d)
+			}
+		}
+	}
+	return p
+}
+
+// open returns the sources of the page, in the order of its readings.
+func (p *page) open(params views.Params) []source {
+	sources := make([]source, len(p.readings))
+	for i, r := range p.readings {
+		sources[i] = r.open(params)
+	}
+	return sources
+}
+
+// params returns the parameters of a request, and an error if the page has a ref
+// and there is nothing by this one.
+func (p *page) params(r *http.Request) (views.Params, error) {
+	ref, err := p.ref(r)
+	return views.ParseParams(p.Params, ref, r.URL.RawQuery), err
+}
+
+// pattern returns the pattern of the page's address with a suffix.
+func (p *page) pattern(suffix string) string { return p.Path + suffix }
+
+// viewOf returns the page as its views see it. Only is the panel that is shown by
+// itself, or nil.
+func (s *server) viewOf(p *page, params views.Params, only *views.PanelInfo) views.Page {
+	return views.Page{Site: s.site(), Info: p.PageInfo, Params: params, Only: only}
+}
+
+// page returns the handler of a page.
+func (s *server) page(p *page) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		params, err := p.params(r)
+		if err != nil {
+			return err
+		}
+		sources := p.open(params)
+		if warm(sources) {
+			return s.wholePage(w, r, p, params, sources)
+		}
+		return s.streamPage(w, r, p, params, sources)
+	}
+}
+
+// wholePage answers with the page at once. It is drawn only if the page of these
+// versions is not in memory.
+func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
+	key := s.pageKey(p.Path, params)
+	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
+		view := s.viewOf(p, params, nil)
+		clock := s.pageClock(sources, sources)
+		panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+			for i, panel := range p.panels {
+				if err := s.drawPanel(ctx, w, view, panel, sources[p.readBy[i]].result()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		var b bytes.Buffer
+		if err := views.Frame(view, clock, false, panels).Render(context.WithoutCancel(r.Context()), &b); err != nil {
+			return nil, fmt.Errorf("page %s: %w", p.Path, err)
+		}
+		return newRendering(pageHeader(view), b.Bytes(), clock.Next.Add(clock.Lag)), nil
+	})
+}
+
+// drawPanel draws a panel. It returns the errors of w only: a panel that cannot be
+// drawn is replaced by a text, so that the others are still sent.
+func (s *server) drawPanel(ctx context.Context, w io.Writer, view views.Page, p panel, r result) error {
+	var drawn bytes.Buffer
+	if err := safely(func() error { return views.Panel(p.draw(view, r)).Render(ctx, &drawn) }); err != nil {
+		s.Log.ErrorContext(ctx, "panel cannot be drawn", "path", view.Path(), "panel", p.Name, "error", err)
+		drawn.Reset()
+		r = result{Status: views.Status{Missing: textUndrawn}}
+		if err := views.Panel(p.draw(view, r)).Render(ctx, &drawn); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(drawn.Bytes())
+	return err
+}
+
+// pageHeader returns the header of a page. It names the address without a host
+// only, unless that is known.
+func pageHeader(p views.Page) http.Header {
+	return http.Header{"Content-Type": textHTML, "Content-Location": {p.Address()}}
+}
+
+// ref returns the ref in a request's path, unescaped.
+func (p *page) ref(r *http.Request) (string, error) {
+	if p.exists == nil {
+		return "", nil
+	}
+	ref := chi.URLParam(r, "ref")
+	if r.URL.RawPath != "" {
+		unescaped, err := url.PathUnescape(ref)
+		if err != nil {
+			return "", errNotFound
+		}
+		ref = unescaped
+	}
+	return ref, p.exists(r.Context(), ref)
+}

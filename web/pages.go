@@ -1,0 +1,119 @@
+package web
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"exchequer/views"
+)
+
+// declarePages returns all pages, in the order of the menu. The first one is
+// served at "/" too.
+func (s *server) declarePages() []*page {
+	return []*page{
+		s.economy(),
+	}
+}
+
+// menu returns the menu: pages with a group, in groups of the order of their first
+// page.
+func menu(pages []*page) []views.MenuGroup {
+	var groups []views.MenuGroup
+	for _, p := range pages {
+		if p.Group == "" {
+			continue
+		}
+		i := slices.IndexFunc(groups, func(g views.MenuGroup) bool { return g.Name == p.Group })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, views.MenuGroup{Name: p.Group})
+		}
+		groups[i].Pages = append(groups[i].Pages, views.MenuEntry{Name: p.Name, Path: p.Path})
+	}
+	return groups
+}
+
+// infos returns what the pages are, for views.
+func infos(pages []*page) []views.PageInfo {
+	var all []views.PageInfo
+	for _, p := range pages {
+		all = append(all, p.PageInfo)
+	}
+	return all
+}
+
+// aboutNumbers serves the page that says how every number is computed.
+func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
+	key := s.pageKey("/about/numbers", views.Params{})
+	p, drawn, err := s.rendered.get(key, 0, func() (*rendering, error) {
+		view := views.Page{Site: s.site(), Info: views.PageInfo{
+			Path: "/about/numbers", Name: "How the numbers are made", Heading: "How the numbers are made",
+			Description: "What each number of {economy} means, how it is computed, and what it leaves out.",
+		}}
+		var b bytes.Buffer
+		if err := views.AboutNumbers(view, infos(s.pages)).Render(r.Context(), &b); err != nil {
+			return nil, fmt.Errorf("about the numbers: %w", err)
+		}
+		return newRendering(pageHeader(view), b.Bytes(), time.Time{}), nil
+	})
+	if err != nil {
+		return err
+	}
+	s.serve(w, r, p, drawn)
+	return nil
+}
+
+// addresses returns the address of every page and panel, except of pages with a
+// ref.
+func (s *server) addresses() []string {
+	var all []string
+	for _, p := range s.pages {
+		if p.exists != nil {
+			continue
+		}
+		all = append(all, p.Path)
+		for _, panel := range p.panels {
+			all = append(all, p.Path+"/"+panel.Name)
+		}
+	}
+	return append(all, "/about/numbers")
+}
+
+// siteMap lists the pages for search engines, which want absolute addresses.
+func (s *server) siteMap(w http.ResponseWriter, r *http.Request) error {
+	if s.BaseURL == "" {
+		return errNotFound
+	}
+	type entry struct {
+		Loc string `xml:"loc"`
+	}
+	m := struct {
+		XMLName xml.Name `xml:"http://www.sitemaps.org/schemas/sitemap/0.9 urlset"`
+		URLs    []entry  `xml:"url"`
+	}{}
+	for _, address := range s.addresses() {
+		m.URLs = append(m.URLs, entry{s.BaseURL + address})
+	}
+	b, err := xml.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("site map: %w", err)
+	}
+	s.serve(w, r, newRendering(http.Header{"Content-Type": {"application/xml"}}, append([]byte(xml.Header), b...), time.Time{}), true)
+	return nil
+}
+
+// robots keeps crawlers from files and from the operators' API.
+func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
+	var b strings.Builder
+	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\n")
+	if s.BaseURL != "" {
+		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")
+	}
+	s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)
+	return nil
+}

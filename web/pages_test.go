@@ -1,0 +1,347 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/internal/sample"
+	"exchequer/ledger"
+)
+
+var update = flag.Bool("update", false, "write the pages that tests compare with")
+
+// walk calls f for every page of the site at noon of the samples' day: open
+// answers an address.
+func walk(t *testing.T, tn *town, f func(open func(address string) *httptest.ResponseRecorder, pages []*page)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(sample.Noon.Add(time.Millisecond)))
+		tn.window = 30 * time.Second
+		tn.store = cache.NewMemory() // of this bubble
+		handler, leave := tn.handler(t)
+		defer leave()
+		open := func(address string) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+			r.Header.Set("Accept", "text/html")
+			handler.ServeHTTP(w, r)
+			synctest.Wait()
+			return w
+		}
+		f(open, tn.declared(t))
+	})
+}
+
+// declared returns the declarations of the pages.
+func (tn *town) declared(t testing.TB) []*page {
+	t.Helper()
+	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "declared:1"})
+	defer func() { _ = c.Close(t.Context()) }()
+	s := &server{Deps: tn.deps(t, c)}
+	return s.declarePages()
+}
+
+func samples() map[string]*town {
+	return map[string]*town{"town": sampled(sample.Town(30)), "council": sampled(sample.Council()), "empty": sampled(sample.Empty())}
+}
+
+func TestPagesAreAsApproved(t *testing.T) {
+	hashed := regexp.MustCompile(`(/static/[a-z/]+)[.-][0-9a-f]{6,}(\.[a-z]+)`)
+	for name, tn := range samples() {
+		walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+			addresses := map[string]string{}
+			if name == "town" {
+				addresses = map[string]string{"404": "/nothing", "about": "/about/numbers"}
+			}
+			for _, p := range pages {
+				stem := strings.ReplaceAll(strings.Trim(p.Path, "/"), "/", "-")
+				addresses[name+"-"+stem] = p.Path
+				if name == "town" {
+					for _, panel := range p.panels {
+						addresses["panel-"+stem+"-"+panel.Name] = p.Path + "/" + panel.Name
+					}
+				}
+			}
+			for file, address := range addresses {
+				w := open(address)
+				got := hashed.ReplaceAllString(w.Body.String(), "$1$2")
+				got = strings.ReplaceAll(got, "><", ">\n<") + "\n"
+				path := filepath.Join("testdata", file+".html")
+				if *update {
+					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				want, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), got); diff != "" {
+					t.Errorf("%s (-approved +drawn), -update approves it:\n%.3000s", file, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryPanelHasItsHowAndItsFiles(t *testing.T) {
+	for name, tn := range samples() {
+		walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+			for _, p := range pages {
+				doc := parse(t, open(p.Path).Body.String())
+				for _, panel := range p.panels {
+					section := doc.Find("main section#" + panel.Name)
+					if section.Length() != 1 {
+						t.Errorf("%s %s: %d sections for %s", name, p.Path, section.Length(), panel.Name)
+						continue
+					}
+					if got := section.Find("details.how dd").Length(); got != 4 {
+						t.Errorf("%s %s: %s says %d things of how it is computed, want 4", name, p.Path, panel.Name, got)
+					}
+					for i, suffix := range []string{"", ".csv", ".json"} {
+						href, _ := section.Find(".tools a").Eq(i).Attr("href")
+						if path, _, _ := strings.Cut(href, "?"); path != p.Path+"/"+panel.Name+suffix {
+							t.Errorf("%s: %s links to %q", name, panel.Name, href)
+						}
+					}
+					if labelled, _ := section.Attr("aria-labelledby"); section.Find("h2#"+labelled).Text() == "" {
+						t.Errorf("%s: %s has no name", name, panel.Name)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestPagesKeepToThePolicy(t *testing.T) {
+	for name, tn := range samples() {
+		walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+			addresses := []string{"/", "/nothing", "/about/numbers"}
+			for _, p := range pages {
+				addresses = append(addresses, p.Path)
+				for _, panel := range p.panels {
+					addresses = append(addresses, p.Path+"/"+panel.Name)
+				}
+			}
+			for _, address := range addresses {
+				keepsToThePolicy(t, name+" "+address, open(address).Body.String())
+			}
+		})
+	}
+}
+
+func keepsToThePolicy(t *testing.T, name, html string) {
+	t.Helper()
+	doc := parse(t, html)
+	if doc.Find("[style], style, script:not([src]), [onclick]").Length() > 0 || strings.Contains(html, "javascript:") {
+		t.Errorf("%s: inline style or script", name)
+	}
+	doc.Find("svg").Each(func(_ int, s *goquery.Selection) {
+		if s.ParentsFiltered("svg").Length() > 0 {
+			return
+		}
+		if hidden, _ := s.Attr("aria-hidden"); hidden != "true" && s.ChildrenFiltered("title").Text() == "" {
+			t.Errorf("%s: a drawing without a title", name)
+		}
+	})
+	if n := doc.Find("h1").Length(); n != 1 {
+		t.Errorf("%s: %d headings of the first level", name, n)
+	}
+	if level := doc.Find("main").Find("h1, h2, h3").First(); !level.Is("h1") {
+		t.Errorf("%s: the first heading is not the first level's", name)
+	}
+	ids := map[string]bool{}
+	doc.Find("[id]").Each(func(_ int, s *goquery.Selection) {
+		id, _ := s.Attr("id")
+		if ids[id] {
+			t.Errorf("%s: the id %s twice", name, id)
+		}
+		ids[id] = true
+	})
+	if first := doc.Find("a").First(); first.AttrOr("href", "") != "#main" || !ids["main"] {
+		t.Errorf("%s: the first link does not skip to the main part", name)
+	}
+	doc.Find("main [tabindex]").Each(func(_ int, s *goquery.Selection) {
+		if s.AttrOr("aria-label", s.ChildrenFiltered("title").Text()) == "" {
+			t.Errorf("%s: a tab stop without a name", name)
+		}
+	})
+}
+
+func TestPagesAreLight(t *testing.T) {
+	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		for _, p := range pages {
+			if n := zipped(t, open(p.Path).Body.Bytes()); n > 30<<10 {
+				t.Errorf("%s: %d bytes of gzip, at most 30 KB", p.Path, n)
+			}
+		}
+	})
+	css, err := os.ReadFile("../static/app.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := zipped(t, css); n > 10<<10 {
+		t.Errorf("app.css: %d bytes of gzip, at most 10 KB", n)
+	}
+}
+
+func zipped(t *testing.T, text []byte) int {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Len()
+}
+
+func TestAColdPageEndsAsTheWarmOne(t *testing.T) {
+	tn := samples()["town"]
+	overview := tn.overview
+	tn.overview = func(ctx context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
+		time.Sleep(2 * streamAfter)
+		return overview(ctx, w, d)
+	}
+	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		cold, warm := open("/economy").Body.String(), open("/economy").Body.String()
+		if diff := cmp.Diff(sections(t, warm), sections(t, cold)); diff != "" {
+			t.Errorf("panels (-warm +cold):\n%s", diff)
+		}
+		inner, err := parse(t, cold).Find(".panels > template[shadowrootmode=open]").Html()
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := 0
+		for _, panel := range pages[0].panels {
+			at := strings.Index(inner[from:], `<slot name="`+panel.Name+`">`)
+			if at < 0 {
+				t.Errorf("no slot waits for %s, or in another order", panel.Name)
+				continue
+			}
+			from += at
+		}
+	})
+}
+
+func sections(t *testing.T, html string) []string {
+	t.Helper()
+	var all []string
+	parse(t, html).Find(".panels > section").Each(func(_ int, s *goquery.Selection) {
+		outer, err := goquery.OuterHtml(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, outer)
+	})
+	slices.Sort(all)
+	return all
+}
+
+func TestNamesCannotBecomeMarkup(t *testing.T) {
+	e := sample.Town(30)
+	e.Richest.Accounts[0].Name = `<script>alert(1)</script>"'`
+	e.Settings = ledger.Settings{Name: `<b onclick="x">`, Symbol: `"><i>`}
+	walk(t, sampled(e), func(open func(string) *httptest.ResponseRecorder, _ []*page) {
+		doc := parse(t, open("/economy").Body.String())
+		if n := doc.Find("script:not([src]), [onclick], main i").Length(); n > 0 {
+			t.Errorf("%d elements came from names", n)
+		}
+		if got := doc.Find("#richest .name").First().Text(); got != e.Richest.Accounts[0].Name {
+			t.Errorf("the name is shown as %q", got)
+		}
+	})
+}
+
+func TestLinksKeepWhatWasChosen(t *testing.T) {
+	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, _ []*page) {
+		doc := parse(t, open("/economy?days=7&population=all").Body.String())
+		for selector, want := range map[string]string{
+			".windows a[aria-current]":                   "/economy?days=7&population=all",
+			".windows a:nth-of-type(2)":                  "/economy?population=all",
+			".group a:first-of-type":                     "/economy?days=7",
+			"#activity .tools a:nth-child(2)":            "/economy/activity.csv?days=7",
+			"#lorenz .tools a:nth-child(3)":              "/economy/lorenz.json?population=all",
+			"#richest .tools a:nth-child(1)":             "/economy/richest",
+			"header.site nav a[aria-current]":            "/economy",
+			"#inequality .group a[aria-current]":         "/economy?days=7&population=all",
+			"form.themes input[name=back]:first-of-type": "",
+			`link[rel=canonical]`:                        "https://economy.test/economy?days=7&population=all",
+		} {
+			if found := doc.Find(selector).First(); found.Length() != 1 || found.AttrOr("href", "") != want {
+				t.Errorf("%s: %d found, to %q, want %q", selector, found.Length(), found.AttrOr("href", ""), want)
+			}
+		}
+	})
+}
+
+func TestEveryPanelIsDescribed(t *testing.T) {
+	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		var api struct {
+			Paths map[string]struct {
+				Get struct {
+					Responses map[string]struct {
+						Content map[string]struct {
+							Schema struct {
+								Ref string `json:"$ref"`
+							}
+						}
+					}
+				}
+			}
+			Components struct {
+				Schemas map[string]struct{ Properties map[string]any }
+			}
+		}
+		if err := json.Unmarshal(open("/api/v1/openapi.json").Body.Bytes(), &api); err != nil {
+			t.Fatal(err)
+		}
+		about, siteMap := open("/about/numbers").Body.String(), open("/sitemap.xml").Body.String()
+		for _, p := range pages {
+			for _, panel := range p.panels {
+				path := p.Path + "/" + panel.Name
+				contains(t, siteMap, "<loc>https://economy.test"+path+"</loc>")
+				contains(t, about, panel.Title)
+				ref := api.Paths[path+".json"].Get.Responses["200"].Content["application/json"].Schema.Ref
+				schema := api.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
+				var got map[string]any
+				if err := json.Unmarshal(open(path+".json").Body.Bytes(), &got); err != nil {
+					t.Fatalf("%s.json: %v", path, err)
+				}
+				for name := range got {
+					if schema.Properties[name] == nil {
+						t.Errorf("%s.json has %q, which %s does not describe", path, name, ref)
+					}
+				}
+				var meta metaDocument
+				if err := json.Unmarshal(open(path+".meta.json").Body.Bytes(), &meta); err != nil {
+					t.Fatalf("%s.meta.json: %v", path, err)
+				}
+				if meta.Title != panel.Title || meta.Definition == "" || meta.Citation == "" || len(meta.Columns) == 0 || meta.AsOf.IsZero() {
+					t.Errorf("%s.meta.json = %+v", path, meta)
+				}
+			}
+		}
+	})
+}
