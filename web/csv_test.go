@@ -73,7 +73,7 @@ func TestCSVIsSafeAndNamesItsUnits(t *testing.T) {
 	tn := newTown()
 	server := tn.start(t)
 	response, body := ask(t, "GET", server.URL+"/economy/activity.csv")
-	if got, want := response.Header.Get("Content-Disposition"), `attachment; filename="economy-activity-30-` + time.Now().UTC().Format(time.DateOnly) + `.csv"`; got != want {
+	if got, want := response.Header.Get("Content-Disposition"), `attachment; filename="economy-activity-30-`+time.Now().UTC().Format(time.DateOnly)+`.csv"`; got != want {
 		t.Errorf("Content-Disposition = %s", got)
 	}
 	rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()

@@ -29,6 +29,7 @@ type town struct {
 	richest    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Richest, error)
 	wealth     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.WealthByKind, error)
 	rhythm     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Rhythm, error)
+	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
@@ -72,6 +73,9 @@ func newTown() *town {
 		rhythm: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
 			return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
 		},
+		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
+			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
+		},
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
@@ -95,6 +99,7 @@ func sampled(e *sample.Economy) *town {
 	tn.rhythm = constant[aggregates.Days](e.Rhythm)
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)
 	tn.richest = constant[aggregates.NoParams](e.Richest)
+	tn.market = constant[aggregates.Days](e.Market)
 	return tn
 }
 
@@ -164,9 +169,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Flow: cache.NewMemo(c, spec("flow"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
 				return &aggregates.Flow{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),
-			Market: cache.NewMemo(c, spec("market"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
-				return &aggregates.Market{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
-			}),
+			Market: cache.NewMemo(c, spec("market"), tn.market),
 			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
 				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),

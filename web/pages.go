@@ -17,6 +17,7 @@ import (
 func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
+		s.market(),
 	}
 }
 

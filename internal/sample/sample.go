@@ -25,6 +25,7 @@ type Economy struct {
 	Wealth     *aggregates.WealthByKind
 	Rhythm     *aggregates.Rhythm
 	Richest    *aggregates.Richest
+	Market     *aggregates.Market
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -83,6 +84,12 @@ func Town(days aggregates.Days) *Economy {
 		})
 	}
 	p.Richest = rich
+	p.Market = &aggregates.Market{Basis: basis(days, buckets[0], Noon), Items: 3,
+		Sales: aggregates.Compared{Now: 1241, Before: ptr(int64(1100))}, Quantity: aggregates.Compared{Now: 41_003}, Volume: aggregates.Compared{Now: 990_000_00},
+		Top: []aggregates.ItemMarket{
+			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: 3000, Volume: 600_000_00, Share: 0.606, VWAP: 200_00},
+			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: 38_003, Volume: 390_000_00, Share: 0.394, VWAP: 1026},
+		}}
 	return p
 }
 
@@ -202,5 +209,6 @@ func Empty() *Economy {
 	p.Wealth = &aggregates.WealthByKind{Basis: why}
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
+	p.Market = &aggregates.Market{Basis: why}
 	return p
 }
