@@ -17,8 +17,6 @@ import (
 
 var noon = sample.Noon
 
-func ptr[T any](v T) *T { return &v }
-
 func render(t testing.TB, c templ.Component) *goquery.Document {
 	t.Helper()
 	var b bytes.Buffer
