@@ -9,7 +9,7 @@ import (
 	"exchequer/cache"
 )
 
-// Economy is the memos of the home page.
+// Economy is the memos of the home page, and of what the ledger has.
 type Economy struct {
 	Overview     *cache.Memo[Days, *Overview]
 	Inequality   *cache.Memo[Population, *Inequality]
@@ -17,6 +17,7 @@ type Economy struct {
 	WealthByKind *cache.Memo[NoParams, *WealthByKind]
 	Rhythm       *cache.Memo[Days, *Rhythm]
 	Richest      *cache.Memo[NoParams, *Richest]
+	Profile      *cache.Memo[NoParams, Profile]
 
 	db  *pgxpool.Pool
 	now func() time.Time
@@ -52,6 +53,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Prewarm(NoParams{}),
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),
 		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Prewarm(NoParams{}),
+		Profile:      newProfile(c, db),
 		db:           db,
 		now:          c.Now,
 	}

@@ -82,6 +82,9 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 	trend := aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: &supply, Before: &before}, Series: series}
 	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 	return &aggregates.Economy{
+		Profile: cache.NewMemo(c, spec("profile"), func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error) {
+			return aggregates.Full(), nil
+		}),
 		Overview: cache.NewMemo(c, spec("overview"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
 			return &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Supply: trend, Active: trend, Transactions: trend,
 				Velocity: aggregates.Trend[float64]{Number: aggregates.Number[float64]{Now: &velocity}, Series: rates}, Holders: 8630, Balanced: true}, nil

@@ -29,6 +29,7 @@ type town struct {
 	richest    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Richest, error)
 	wealth     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.WealthByKind, error)
 	rhythm     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Rhythm, error)
+	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
@@ -73,6 +74,7 @@ func newTown() *town {
 		rhythm: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
 			return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
 		},
+		profile: constant[aggregates.NoParams](aggregates.Full()),
 		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
 			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
 		},
@@ -100,6 +102,7 @@ func sampled(e *sample.Economy) *town {
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
+	tn.profile = constant[aggregates.NoParams](e.Profile)
 	return tn
 }
 
@@ -163,6 +166,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			WealthByKind: cache.NewMemo(c, spec("wealth"), tn.wealth),
 			Rhythm:       cache.NewMemo(c, spec("rhythm"), tn.rhythm),
 			Richest:      cache.NewMemo(c, spec("richest"), tn.richest),
+			Profile:      cache.NewMemo(c, spec("profile"), tn.profile),
 		},
 		API: &aggregates.API{
 			Stats: cache.NewMemo(c, spec("stats"), tn.stats),

@@ -5,6 +5,8 @@ import (
 	"exchequer/views"
 )
 
+func hasSales(p aggregates.Profile) bool { return p.Sales }
+
 // market declares the page of what is traded.
 func (s *server) market() *page {
 	market := readMemo(s.API.Market, byDays, views.DaysParam)
@@ -20,7 +22,7 @@ func (s *server) market() *page {
 				Counted: "Lines with a quantity and a total above zero, tax included.",
 				LeftOut: "Returns, gifts and corrections, which are counted apart.",
 			},
-		}, views.Turnover, (*aggregates.Market).Table),
+		}, views.Turnover, (*aggregates.Market).Table).where(hasSales),
 		show(market, views.PanelInfo{
 			Name: "items", Title: "Items", Width: views.Whole,
 			How: views.How{
@@ -29,6 +31,6 @@ func (s *server) market() *page {
 				Counted: "The 50 items with the largest value of sales in the period.",
 				LeftOut: "Returns, gifts and corrections; all smaller items.",
 			},
-		}, views.Items, (*aggregates.Market).ItemsTable),
+		}, views.Items, (*aggregates.Market).ItemsTable).where(hasSales),
 	)
 }

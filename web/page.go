@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
 
+	"exchequer/aggregates"
 	"exchequer/views"
 )
 
@@ -20,9 +21,11 @@ import (
 // that open every page.
 type page struct {
 	views.PageInfo
+	menu     []views.MenuGroup
 	panels   []panel
 	readings []opener // of the panels, each once
 	readBy   []int    // index in readings of each panel's
+	key      string   // of what is remembered: the path, and what is left out
 	// exists returns an error unless there is a thing by this ref. It is nil for
 	// pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
@@ -31,8 +34,9 @@ type page struct {
 // declare returns a page of these panels. It depends on the parameters on which
 // its panels depend.
 func declare(info views.PageInfo, panels ...panel) *page {
-	p := &page{PageInfo: info, panels: panels}
+	p := &page{PageInfo: info, panels: panels, key: info.Path}
 	for _, panel := range panels {
+		p.key += " " + panel.Name
 		i := slices.Index(p.readings, panel.from)
 		if i < 0 {
 			i = len(p.readings)
@@ -58,6 +62,25 @@ func (p *page) open(params views.Params) []source {
 	return sources
 }
 
+// in returns the page as a ledger of this profile has it: without the panels that
+// are not worth showing, if any is left. An empty ledger has a greeting instead.
+func (p *page) in(profile aggregates.Profile, greeting panel) *page {
+	if !profile.Transactions {
+		info := p.PageInfo
+		info.Heading, info.Panels = "This ledger is empty", nil
+		return declare(info, greeting)
+	}
+	worth := slices.DeleteFunc(slices.Clone(p.panels), func(panel panel) bool { return !panel.worthShowing(profile) })
+	if len(worth) == 0 || len(worth) == len(p.panels) {
+		return p
+	}
+	info := p.PageInfo
+	info.Panels = nil
+	part := declare(info, worth...)
+	part.exists = p.exists
+	return part
+}
+
 // params returns the parameters of a request, and an error if the page has a ref
 // and there is nothing by this one.
 func (p *page) params(r *http.Request) (views.Params, error) {
@@ -71,12 +94,15 @@ func (p *page) pattern(suffix string) string { return p.Path + suffix }
 // viewOf returns the page as its views see it. Only is the panel that is shown by
 // itself, or nil.
 func (s *server) viewOf(p *page, params views.Params, only *views.PanelInfo) views.Page {
-	return views.Page{Site: s.site(), Info: p.PageInfo, Params: params, Only: only}
+	v := views.Page{Site: s.site(), Info: p.PageInfo, Params: params, Only: only}
+	v.Menu = p.menu
+	return v
 }
 
 // page returns the handler of a page.
-func (s *server) page(p *page) handler {
+func (s *server) page(i int) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		p := s.edition(r.Context()).pages[i]
 		params, err := p.params(r)
 		if err != nil {
 			return err
@@ -92,7 +118,7 @@ func (s *server) page(p *page) handler {
 // wholePage answers with the page at once. It is drawn only if the page of these
 // versions is not in memory.
 func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
-	key := s.pageKey(p.Path, params)
+	key := s.pageKey(p.key, params)
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		clock := s.pageClock(sources, sources)

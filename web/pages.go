@@ -2,13 +2,17 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/views"
 )
 
@@ -21,12 +25,59 @@ func (s *server) declarePages() []*page {
 	}
 }
 
-// menu returns the menu: pages with a group, in groups of the order of their first
-// page.
-func menu(pages []*page) []views.MenuGroup {
+// An edition is the pages as a ledger of one profile has them.
+type edition struct {
+	profile aggregates.Profile
+	pages   []*page // as many as there are, in the same order
+}
+
+// newEditions returns the edition of each profile that there can be.
+func (s *server) newEditions() map[aggregates.Profile]*edition {
+	editions := map[aggregates.Profile]*edition{}
+	greeting := s.greeting()
+	for i := range 1 << 3 {
+		profile := aggregates.Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0}
+		e := &edition{profile: profile}
+		for _, p := range s.pages {
+			part := *p.in(profile, greeting)
+			e.pages = append(e.pages, &part)
+		}
+		menu := e.menu()
+		for _, p := range e.pages {
+			p.menu = menu
+		}
+		editions[profile] = e
+	}
+	for _, p := range s.pages {
+		p.menu = editions[aggregates.Full()].pages[0].menu
+	}
+	return editions
+}
+
+// profileWait is how long a request waits to know what the ledger has. Without an
+// answer, the ledger counts as one that has everything.
+const profileWait = 50 * time.Millisecond
+
+// edition returns the pages as the ledger has them now.
+func (s *server) edition(ctx context.Context) *edition {
+	res, err := s.Economy.Profile.Peek(aggregates.NoParams{})
+	if errors.Is(err, cache.ErrAbsent) {
+		waiting, cancel := context.WithTimeout(ctx, profileWait)
+		defer cancel()
+		res, err = s.Economy.Profile.Get(waiting, aggregates.NoParams{})
+	}
+	if err != nil {
+		return s.editions[aggregates.Full()]
+	}
+	return s.editions[res.Value]
+}
+
+// menu returns the menu: pages with a group that have something to show, in
+// groups of the order of their first page.
+func (e *edition) menu() []views.MenuGroup {
 	var groups []views.MenuGroup
-	for _, p := range pages {
-		if p.Group == "" {
+	for _, p := range e.pages {
+		if p.Group == "" || !slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(e.profile) }) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g views.MenuGroup) bool { return g.Name == p.Group })
@@ -56,6 +107,7 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 			Path: "/about/numbers", Name: "How the numbers are made", Heading: "How the numbers are made",
 			Description: "What each number of {economy} means, how it is computed, and what it leaves out.",
 		}}
+		view.Menu = s.pages[0].menu
 		var b bytes.Buffer
 		if err := views.AboutNumbers(view, infos(s.pages)).Render(r.Context(), &b); err != nil {
 			return nil, fmt.Errorf("about the numbers: %w", err)

@@ -104,7 +104,9 @@ func TestPagesAreAsApproved(t *testing.T) {
 }
 
 func TestEveryPanelHasItsHowAndItsFiles(t *testing.T) {
-	for name, tn := range samples() {
+	all := samples()
+	delete(all, "empty")
+	for name, tn := range all {
 		walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
 			for _, p := range pages {
 				doc := parse(t, open(p.Path).Body.String())
@@ -292,6 +294,36 @@ func TestLinksKeepWhatWasChosen(t *testing.T) {
 			if found := doc.Find(selector).First(); found.Length() != 1 || found.AttrOr("href", "") != want {
 				t.Errorf("%s: %d found, to %q, want %q", selector, found.Length(), found.AttrOr("href", ""), want)
 			}
+		}
+	})
+}
+
+func TestAnEmptyLedgerGreetsUntilThereIsSomethingToShow(t *testing.T) {
+	tn := sampled(sample.Town(30))
+	var full bool
+	tn.profile = func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error) {
+		return aggregates.Profile{Transactions: full}, nil
+	}
+	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		for _, p := range pages {
+			doc := parse(t, open(p.Path).Body.String())
+			if doc.Find("#begin").Length() != 1 || doc.Find(".panels > section").Length() != 1 || doc.Find("main").AttrOr("data-next", "") == "" {
+				t.Errorf("%s of an empty ledger does not greet, or not alone, or does not ask again", p.Path)
+			}
+		}
+		full = true
+		time.Sleep(time.Minute)
+		open("/economy")
+		time.Sleep(time.Second)
+		doc := parse(t, open("/economy").Body.String())
+		if doc.Find("#begin").Length() > 0 || doc.Find("#activity").Length() != 1 {
+			t.Error("the page still greets although there are transactions")
+		}
+		if menu := doc.Find("header.site nav").Text(); strings.Contains(menu, "Market") {
+			t.Errorf("the menu of a ledger without sales is %q", menu)
+		}
+		if w := open("/market"); w.Code != http.StatusOK {
+			t.Errorf("the market without sales: status %d", w.Code)
 		}
 	})
 }

@@ -23,6 +23,9 @@ type panel struct {
 	table  func(value any) aggregates.Table
 	about  func(value any) aggregates.Basis
 	schema func(huma.Registry) *huma.Schema // of its JSON document
+	// worth reports whether the panel is worth showing of such a ledger. Nil:
+	// of any.
+	worth func(aggregates.Profile) bool
 	// file is the complete list, if the table is only its beginning.
 	file *download
 }
@@ -49,6 +52,16 @@ func show[P cache.Params, T described](from *reading[P, T], info views.PanelInfo
 			return registry.Schema(reflect.TypeFor[panelDocument[T]](), true, "Panel")
 		},
 	}
+}
+
+// where returns the panel as one that is shown of some ledgers only.
+func (p panel) where(worth func(aggregates.Profile) bool) panel {
+	p.worth = worth
+	return p
+}
+
+func (p panel) worthShowing(profile aggregates.Profile) bool {
+	return p.worth == nil || p.worth(profile)
 }
 
 // tableOf returns the numbers behind a panel, and an empty table if it has no

@@ -23,14 +23,14 @@ func (s *server) routes() (http.Handler, error) {
 		r.Method(http.MethodHead, pattern, instrumented)
 	}
 
-	get("/", s.page(s.pages[0]))
-	for _, p := range s.pages {
-		get(p.Path, s.page(p))
-		for i, panel := range p.panels {
-			get(p.pattern("/"+panel.Name), s.panelPage(p, i))
-			get(p.pattern("/"+panel.Name+".csv"), s.panelCSV(p, i))
-			get(p.pattern("/"+panel.Name+".json"), s.panelJSON(p, i))
-			get(p.pattern("/"+panel.Name+".meta.json"), s.panelMeta(p, i))
+	get("/", s.page(0))
+	for i, p := range s.pages {
+		get(p.Path, s.page(i))
+		for j, panel := range p.panels {
+			get(p.pattern("/"+panel.Name), s.panelPage(p, j))
+			get(p.pattern("/"+panel.Name+".csv"), s.panelCSV(p, j))
+			get(p.pattern("/"+panel.Name+".json"), s.panelJSON(p, j))
+			get(p.pattern("/"+panel.Name+".meta.json"), s.panelMeta(p, j))
 		}
 	}
 	get("/about/numbers", s.aboutNumbers)

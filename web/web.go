@@ -71,7 +71,8 @@ type Check struct {
 type server struct {
 	Deps
 	assets    views.Assets
-	pages     []*page
+	pages     []*page // all
+	editions  map[aggregates.Profile]*edition
 	rendered  *renderCache
 	documents *renderCache      // of the API
 	failed    map[string][]byte // error pages by message
@@ -109,6 +110,7 @@ func New(d Deps) (http.Handler, error) {
 		warming: semaphore.NewWeighted(1),
 	}
 	s.pages = s.declarePages()
+	s.editions = s.newEditions()
 	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
@@ -129,9 +131,9 @@ func New(d Deps) (http.Handler, error) {
 	return s, nil
 }
 
-// site returns what every page shows.
+// site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Menu: menu(s.pages), BaseURL: s.BaseURL, Version: s.Version}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, BaseURL: s.BaseURL, Version: s.Version}
 }
 
 // pageKey returns the key of an address. The site's part of a page's bytes is part

@@ -26,13 +26,14 @@ type Economy struct {
 	Rhythm     *aggregates.Rhythm
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
+	Profile    aggregates.Profile
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
 func Town(days aggregates.Days) *Economy {
 	r := rand.New(rand.NewPCG(1, 2))
 	buckets, unit := starts(days)
-	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}}
+	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}, Profile: aggregates.Full()}
 	a := &aggregates.Activity{Basis: basis(days, buckets[0], Noon), Bucket: unit}
 	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
@@ -210,5 +211,6 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Profile = aggregates.Profile{}
 	return p
 }

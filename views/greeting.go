@@ -1,0 +1,6 @@
+package views
+
+// Greeting says how an empty ledger is filled.
+func Greeting(Page) Content {
+	return Content{Sub: "This page fills by itself: it looks again every minute.", Body: greeting()}
+}
