@@ -53,6 +53,17 @@ type Moves struct {
 	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
+// Table has one row a day or longer.
+func (a *Account) Table() Table {
+	t := Table{Columns: []Column{
+		{"start", "First day", Day}, {"received", "Received", Money}, {"sent", "Sent", Money}, {"postings", "Postings", Count},
+	}}
+	for _, m := range a.Moves {
+		t.Rows = append(t.Rows, []any{m.Start, m.Received, m.Sent, m.Postings})
+	}
+	return t
+}
+
 // ComputeAccount reads an account and its moves in the period that ends with
 // w's start. It returns nil if there is no such account.
 func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {

@@ -83,6 +83,7 @@ func newSite(t *testing.T) *site {
 	handler, err := web.New(web.Deps{
 		Economy:  aggregates.NewEconomy(memos, s.db),
 		API:      aggregates.NewAPI(memos, s.db),
+		Record:   record,
 		Cache:    memos,
 		Settings: simulated.Settings,
 		Log:      log,

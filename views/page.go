@@ -57,9 +57,10 @@ func (i PageInfo) at(ref string) string {
 // A Page is one address: a declared page with its parameters.
 type Page struct {
 	Site
-	Info   PageInfo
-	Params Params
-	Only   *PanelInfo // the panel that the page shows by itself, with its table; nil: all
+	Info    PageInfo
+	Params  Params
+	Subject string     // the name of the thing that the ref in the path stands for
+	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
 }
 
 // params returns the parameters on which the page depends.
@@ -96,12 +97,18 @@ func (p Page) title() string {
 	if p.Only != nil {
 		return p.Only.Title + " · " + p.name()
 	}
+	if p.Params.Ref != "" {
+		return p.heading() + " · " + p.name()
+	}
 	return p.Info.Name + " · " + p.name()
 }
 
 func (p Page) heading() string {
 	if p.Only != nil {
 		return p.Only.Title
+	}
+	if strings.Contains(p.Info.Path, "{ref}") {
+		return orElse(p.Subject, p.Params.Ref)
 	}
 	return orElse(p.Info.Heading, p.name())
 }
@@ -139,7 +146,10 @@ type Clock struct {
 }
 
 func (c Clock) text() string {
-	if c.AsOf.IsZero() {
+	switch {
+	case c.Window == 0:
+		return "" // nothing that changes
+	case c.AsOf.IsZero():
 		return "being computed"
 	}
 	return "As of " + moment(c.AsOf, c.Next) + " UTC · next " + moment(c.Next, c.AsOf)
@@ -154,7 +164,12 @@ func unixMilli(t time.Time) string {
 	return strconv.FormatInt(t.UnixMilli(), 10)
 }
 
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+func milliseconds(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10)
+}
 
 // description returns the page's description for search engines.
 func (p Page) description() string {

@@ -16,6 +16,13 @@ func (s *server) describePanels(api huma.API) {
 	doc := api.OpenAPI()
 	meta := doc.Components.Schemas.Schema(reflect.TypeFor[metaDocument](), true, "PanelMeta")
 	for _, p := range s.pages {
+		if p.list != nil {
+			item := describe(p, panel{PanelInfo: p.list.PanelInfo}, p.list.Title, doc.Components.Schemas.Schema(reflect.TypeFor[listDocument](), true, "List"))
+			for _, d := range p.list.declared() {
+				item.Get.Parameters = append(item.Get.Parameters, parameter(d))
+			}
+			doc.Paths[p.pattern("/"+p.list.Name+".json")] = item
+		}
 		for _, panel := range p.panels {
 			doc.Paths[p.pattern("/"+panel.Name+".json")] = describe(p, panel, panel.Title, panel.schema(doc.Components.Schemas))
 			doc.Paths[p.pattern("/"+panel.Name+".meta.json")] = describe(p, panel, "What this means: "+panel.Title, meta)

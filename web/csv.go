@@ -108,6 +108,13 @@ func (c *csvWriter) write() {
 	}
 }
 
+// incomplete ends a file that lacks its last rows.
+func (c *csvWriter) incomplete() {
+	c.cells = append(c.cells[:0], "incomplete: the rows that follow could not be read")
+	c.write()
+	_ = c.end()
+}
+
 func (c *csvWriter) end() error {
 	c.out.Flush()
 	if c.err == nil {

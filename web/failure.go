@@ -54,7 +54,7 @@ func status(err error) int {
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
 		return http.StatusBadRequest
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, errUnmade), errors.Is(err, errUndrawn), errors.Is(err, errUncertain):
+		errors.Is(err, errBusy), errors.Is(err, errUnmade), errors.Is(err, errUndrawn), errors.Is(err, errUncertain):
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ type town struct {
 	richest    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Richest, error)
 	wealth     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.WealthByKind, error)
 	rhythm     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Rhythm, error)
+	statement  statement
 	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
@@ -74,7 +76,8 @@ func newTown() *town {
 		rhythm: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
 			return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
 		},
-		profile: constant[aggregates.NoParams](aggregates.Full()),
+		statement: lines(3),
+		profile:   constant[aggregates.NoParams](aggregates.Full()),
 		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
 			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
 		},
@@ -104,6 +107,27 @@ func sampled(e *sample.Economy) *town {
 	tn.market = constant[aggregates.Days](e.Market)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	return tn
+}
+
+// A statement answers for the ledger.
+type statement func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
+
+func (f statement) Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
+	return f(ctx, account, before, limit)
+}
+
+// lines is an account of n postings, a minute apart.
+func lines(n int) statement {
+	return func(_ context.Context, _ string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
+		var all []ledger.Line
+		for i := range n {
+			at := sample.Noon.Add(-time.Duration(i) * time.Minute)
+			if at.Before(before.At) && len(all) < limit {
+				all = append(all, ledger.Line{Cursor: ledger.Cursor{At: at, Transaction: int64(n - i)}, Amount: 1250, Source: "shop", Message: "bread", Ref: "t" + strconv.Itoa(n-i), Others: []string{"Bakery"}})
+			}
+		}
+		return all, nil
+	}
 }
 
 func constant[P, T any](v T) func(context.Context, cache.Window, P) (T, error) {
@@ -186,6 +210,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
+		Record:   tn.statement,
 		Version:  "test", Budget: tn.budget,
 		BaseURL: "https://economy.test",
 	}

@@ -29,6 +29,9 @@ type page struct {
 	// exists returns an error unless there is a thing by this ref. It is nil for
 	// pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
+	// subject returns the name of the thing, from the value of the first reading.
+	subject func(value any) string
+	list    *listing // the part that is read exactly, or nil
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -77,7 +80,8 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists = p.exists
+	part.exists, part.subject, part.list = p.exists, p.subject, p.list
+	part.Params = p.Params
 	return part
 }
 
@@ -108,7 +112,17 @@ func (s *server) page(i int) handler {
 			return err
 		}
 		sources := p.open(params)
-		if warm(sources) {
+		isWarm := warm(sources)
+		if !isWarm && p.exists != nil { // its name is not known before its values are
+			if err := s.gather(r, sources); err != nil {
+				return err
+			}
+			isWarm = true
+		}
+		switch {
+		case p.list != nil:
+			return s.listPage(w, r, p, params, sources)
+		case isWarm:
 			return s.wholePage(w, r, p, params, sources)
 		}
 		return s.streamPage(w, r, p, params, sources)
@@ -122,20 +136,35 @@ func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, para
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		clock := s.pageClock(sources, sources)
-		panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
-			for i, panel := range p.panels {
-				if err := s.drawPanel(ctx, w, view, panel, sources[p.readBy[i]].result()); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		view.Subject = p.subjectOf(sources)
 		var b bytes.Buffer
-		if err := views.Frame(view, clock, false, panels).Render(context.WithoutCancel(r.Context()), &b); err != nil {
+		if err := views.Frame(view, clock, false, s.panelsOf(view, p, sources), templ.NopComponent).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
 		return newRendering(pageHeader(view), b.Bytes(), clock.Next.Add(clock.Lag)), nil
 	})
+}
+
+// panelsOf returns the panels of a page, with what their sources have.
+func (s *server) panelsOf(view views.Page, p *page, sources []source) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		for i, panel := range p.panels {
+			if err := s.drawPanel(ctx, w, view, panel, sources[p.readBy[i]].result()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// subjectOf returns the name of what a page is about, empty if it has no ref or
+// its value is missing.
+func (p *page) subjectOf(sources []source) (name string) {
+	if p.subject == nil || sources[0].failure() != nil {
+		return ""
+	}
+	_ = safely(func() error { name = p.subject(sources[0].result().value); return nil }) // else the ref is shown
+	return name
 }
 
 // drawPanel draws a panel. It returns the errors of w only: a panel that cannot be

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/a-h/templ"
 	"github.com/danielgtaylor/huma/v2"
 
 	"exchequer/aggregates"
@@ -94,7 +95,7 @@ func (s *server) panelPage(p *page, i int) handler {
 		}
 		var b bytes.Buffer
 		draw := func() error {
-			return views.Frame(v.Page, v.clock, false, views.WithTable(v.panel.draw(v.Page, v.result), t)).Render(ctx, &b)
+			return views.Frame(v.Page, v.clock, false, views.WithTable(v.panel.draw(v.Page, v.result), t), templ.NopComponent).Render(ctx, &b)
 		}
 		if err := safely(draw); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w: %w", v.panel.Name, errUndrawn, err)

@@ -26,6 +26,10 @@ func (s *server) routes() (http.Handler, error) {
 	get("/", s.page(0))
 	for i, p := range s.pages {
 		get(p.Path, s.page(i))
+		if p.list != nil {
+			get(p.pattern("/"+p.list.Name+".csv"), s.listCSV(p))
+			get(p.pattern("/"+p.list.Name+".json"), s.listJSON(p))
+		}
 		for j, panel := range p.panels {
 			get(p.pattern("/"+panel.Name), s.panelPage(p, j))
 			get(p.pattern("/"+panel.Name+".csv"), s.panelCSV(p, j))

@@ -232,7 +232,7 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 		}
 		return nil
 	})
-	if err := views.Frame(view, st.s.pageClock(st.sources, settled), true, panels).Render(ctx, out); err != nil {
+	if err := views.Frame(view, st.s.pageClock(st.sources, settled), true, panels, templ.NopComponent).Render(ctx, out); err != nil {
 		return false, err
 	}
 	_ = out.gzip.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -21,6 +22,8 @@ import (
 type Deps struct {
 	Economy *aggregates.Economy
 	API     *aggregates.API
+	// Record answers exact reads of single things.
+	Record Record
 	// Now returns the fleet's time, to which windows are aligned: cache.Cache.Now.
 	// Browsers are sent this time. time.Now if nil.
 	Now func() time.Time
@@ -57,6 +60,11 @@ type Deps struct {
 	TrustedProxies []string
 }
 
+// A Record reads single things of the ledger exactly: see [ledger.Ledger].
+type Record interface {
+	Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
+}
+
 // A Check is a condition of being ready for requests.
 type Check struct {
 	Name    string // "database"
@@ -82,9 +90,11 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 
-	warming *semaphore.Weighted
-	proxies proxies
-	auth    *operatorAuth
+	warming  *semaphore.Weighted
+	lists    *semaphore.Weighted // places for reading lists
+	readings singleflight.Group  // of lists
+	proxies  proxies
+	auth     *operatorAuth
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -108,6 +118,7 @@ func New(d Deps) (http.Handler, error) {
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming: semaphore.NewWeighted(1),
+		lists:   semaphore.NewWeighted(listPlaces),
 	}
 	s.pages = s.declarePages()
 	s.editions = s.newEditions()

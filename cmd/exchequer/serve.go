@@ -143,6 +143,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	handler, err := web.New(web.Deps{
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
+		Record:         ledger.New(r.db.Pool),
 		Now:            memos.Now,
 		Cache:          memos.Cache,
 		OperatorToken:  r.token,

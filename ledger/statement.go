@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A Cursor is a place in the postings of an account.
+type Cursor struct {
+	At          time.Time
+	Transaction int64
+	Seq         int32
+}
+
+// End is the place after the newest posting.
+func End() Cursor { return Cursor{At: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} }
+
+// Before returns the place before the first posting of t or later.
+func Before(t time.Time) Cursor { return Cursor{At: t} }
+
+// String returns the cursor as [ParseCursor] reads it.
+func (c Cursor) String() string {
+	return strconv.FormatInt(c.At.UnixMicro(), 10) + "." + strconv.FormatInt(c.Transaction, 10) + "." + strconv.Itoa(int(c.Seq))
+}
+
+// ParseCursor parses a cursor of String.
+func ParseCursor(s string) (Cursor, error) {
+	at, rest, _ := strings.Cut(s, ".")
+	transaction, seq, _ := strings.Cut(rest, ".")
+	micros, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("cursor %.60q: no time", s)
+	}
+	c := Cursor{At: time.UnixMicro(micros).UTC()}
+	if y := c.At.Year(); y < 1 || y > 9999 {
+		return Cursor{}, fmt.Errorf("cursor %.60q: no such time", s)
+	}
+	if c.Transaction, err = strconv.ParseInt(transaction, 10, 64); err != nil {
+		return Cursor{}, fmt.Errorf("cursor %.60q: no transaction", s)
+	}
+	n, err := strconv.ParseInt(seq, 10, 32)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("cursor %.60q: no sequence", s)
+	}
+	c.Seq = int32(n)
+	return c, nil
+}
+
+// A Line is a posting, as the statement of its account has it.
+type Line struct {
+	Cursor
+	Amount  int64
+	Source  string
+	Message string
+	Ref     string   // of the transaction
+	Others  []string // names of the other accounts, at most linesOthers
+	More    bool     // there are others that are not named
+}
+
+// linesOthers is how many of a transaction's other accounts a statement names.
+const linesOthers = 3
+
+// Statement returns the postings of an account before a place, newest first, at
+// most limit. It reads indexes only, so its cost follows the limit, whatever the
+// ledger holds.
+func (l *Ledger) Statement(ctx context.Context, account string, before Cursor, limit int) ([]Line, error) {
+	const query = `
+		SELECT p.at, p.transaction, p.seq, p.amount, t.source, t.message, t.ref, others
+		FROM postings p JOIN transactions t ON t.id = p.transaction,
+		LATERAL (
+			SELECT coalesce(array_agg(name), '{}') AS others FROM (
+				SELECT name FROM postings o JOIN accounts a ON a.id = o.account
+				WHERE o.transaction = p.transaction AND o.account <> p.account
+				ORDER BY o.seq LIMIT @others + 1) AS few) AS named
+		WHERE p.account = (SELECT id FROM accounts WHERE ref = @account)
+			AND (p.at, p.transaction, p.seq) < (@at, @transaction, @seq)
+		ORDER BY p.at DESC, p.transaction DESC, p.seq DESC LIMIT @limit`
+	args := pgx.NamedArgs{
+		"account": account, "at": before.At, "transaction": before.Transaction, "seq": before.Seq,
+		"limit": limit, "others": linesOthers,
+	}
+	rows, _ := l.db.Query(ctx, query, args)
+	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Line, error) {
+		var line Line
+		err := row.Scan(&line.At, &line.Transaction, &line.Seq, &line.Amount, &line.Source, &line.Message, &line.Ref, &line.Others)
+		if line.More = len(line.Others) > linesOthers; line.More {
+			line.Others = line.Others[:linesOthers]
+		}
+		return line, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("statement: %w", err)
+	}
+	return lines, nil
+}

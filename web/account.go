@@ -1,0 +1,91 @@
+package web
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// account declares the page of an account: what it received and sent, and its
+// statement.
+func (s *server) account() *page {
+	byAccount := func(p views.Params) aggregates.AccountQuery {
+		return aggregates.AccountQuery{Account: p.Ref, Days: byDays(p)}
+	}
+	account := readMemo(s.API.Account, byAccount, views.DaysParam)
+	p := declare(views.PageInfo{
+		Path: "/accounts/{ref}", Name: "Account",
+		Description: "What this account of {economy} holds, received and sent.",
+	},
+		show(account, views.PanelInfo{
+			Name: "moves", Title: "Received and sent", Width: views.Whole,
+			How: views.How{
+				Meaning: "What came in and what went out.",
+				Formula: "Sums of the positive and of the negative postings of the account.",
+				Counted: "All postings of the account in the period; the balance is that of now.",
+				LeftOut: "Other accounts of the same holder.",
+			},
+		}, views.Account, (*aggregates.Account).Table),
+	)
+	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Accounts, ref, "account") }
+	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
+	p.list = &listing{
+		PanelInfo: views.PanelInfo{
+			Name: "statement", Title: "Statement", Width: views.Whole,
+			How: views.How{
+				Meaning: "Every posting of the account, newest first.",
+				Formula: "None: these are the lines of the record.",
+				Counted: "All postings; of a transaction with many accounts, three of the others are named.",
+				LeftOut: "Nothing.",
+			},
+		},
+		after: &views.Param{Name: "after", Nearest: func(text string) string {
+			if c, err := ledger.ParseCursor(text); err == nil {
+				return c.String()
+			}
+			return ""
+		}},
+		filters: []*views.Param{views.BeforeParam},
+	}
+	p.list.read = func(ctx context.Context, params views.Params, limit int) (aggregates.Table, string, error) {
+		from := ledger.End()
+		if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
+			from = ledger.Before(day)
+		}
+		if c, err := ledger.ParseCursor(params.Get(p.list.after)); err == nil {
+			from = c
+		}
+		lines, err := s.Record.Statement(ctx, params.Ref, from, limit+1)
+		if err != nil {
+			return aggregates.Table{}, "", err
+		}
+		next := ""
+		if len(lines) > limit {
+			lines = lines[:limit]
+			next = lines[limit-1].String()
+		}
+		return statementTable(lines), next, nil
+	}
+	p.Params = append(p.Params, p.list.declared()...)
+	return p
+}
+
+func statementTable(lines []ledger.Line) aggregates.Table {
+	t := aggregates.Table{Columns: []aggregates.Column{
+		{Name: "at", Title: "Time", Unit: aggregates.Instant}, {Name: "others", Title: "From or to", Unit: aggregates.Text},
+		{Name: "source", Title: "Source", Unit: aggregates.Text}, {Name: "message", Title: "Message", Unit: aggregates.Text},
+		{Name: "change", Title: "Amount", Unit: aggregates.Money}, {Name: "ref", Title: "Reference", Unit: aggregates.Text},
+	}}
+	for _, l := range lines {
+		others := strings.Join(l.Others, ", ")
+		if l.More {
+			others += " and others"
+		}
+		t.Rows = append(t.Rows, []any{l.At.UTC(), others, l.Source, l.Message, l.Amount, l.Ref})
+	}
+	return t
+}

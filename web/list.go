@@ -1,0 +1,214 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/views"
+)
+
+// Lists are read from the database when they are asked for. All of them together
+// have a few connections, so that a crawler leaves the others to the producers.
+const (
+	listPlaces = 3
+	listWait   = time.Second     // for a place
+	listRead   = 3 * time.Second // for the rows
+	listRows   = 50              // a page
+	listFetch  = 2000            // rows at a time of a CSV file
+	listKept   = time.Second     // how long readers of a page share one reading
+)
+
+// errBusy means that all places for lists are taken.
+var errBusy = errors.New("too many lists are being read")
+
+// A listing is the part of a page that is read exactly, some rows at a time. It reads
+// by indexes only, so that the last page costs what the first one does.
+type listing struct {
+	views.PanelInfo
+	after   *views.Param // where the rows begin: a cursor, that of the newest by default
+	filters []*views.Param
+	// read returns rows, at most limit, and the cursor of those that follow, empty
+	// if there are none.
+	read func(ctx context.Context, p views.Params, limit int) (t aggregates.Table, next string, err error)
+}
+
+// A stretch is some rows of a list.
+type stretch struct {
+	table aggregates.Table
+	next  string
+}
+
+// fetch reads rows of a list as soon as there is a place.
+func (s *server) fetch(ctx context.Context, l *listing, p views.Params, limit int) (stretch, error) {
+	waiting, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	if err := s.lists.Acquire(waiting, 1); err != nil {
+		return stretch{}, errors.Join(errBusy, ctx.Err())
+	}
+	defer s.lists.Release(1)
+	reading, cancel := context.WithTimeout(ctx, listRead)
+	defer cancel()
+	t, next, err := l.read(reading, p, limit)
+	if err != nil {
+		return stretch{}, fmt.Errorf("list %s: %w", l.Name, err)
+	}
+	return stretch{t, next}, nil
+}
+
+// listed answers with a page that has a list. All who ask for the same rows within
+// listKept share one reading, which goes on if they leave. Draw gets the rows.
+func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params views.Params, suffix string, draw func(context.Context, stretch) (*rendering, error)) error {
+	key := s.pageKey(p.key+" "+suffix, params)
+	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
+	defer cancel()
+	done := s.readings.DoChan(fmt.Sprint(key), func() (any, error) {
+		ctx := context.WithoutCancel(r.Context())
+		rendered, _, err := s.documents.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (*rendering, error) {
+			rows, err := s.fetch(ctx, p.list, params, listRows)
+			if err != nil {
+				return nil, err
+			}
+			return draw(ctx, rows)
+		})
+		return rendered, err
+	})
+	select {
+	case res := <-done:
+		if res.Err != nil {
+			return res.Err
+		}
+		s.serve(w, r, res.Val.(*rendering), !res.Shared)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// listPage answers with a page of panels and a list. It waits for the panels
+// within the budget.
+func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
+	version := uint64(0)
+	for _, src := range sources {
+		version ^= src.version()
+	}
+	return s.listed(w, r, p, params, fmt.Sprint("page ", version), func(ctx context.Context, rows stretch) (*rendering, error) {
+		view := s.viewOf(p, params, nil)
+		view.Subject = p.subjectOf(sources)
+		clock := s.pageClock(sources, sources)
+		if params.Get(p.list.after) != "" {
+			clock = views.Clock{} // older rows do not change, so the page need not be asked for again
+		}
+		var b bytes.Buffer
+		l := views.List{
+			Page: view, PanelInfo: p.list.PanelInfo, Filters: p.list.filters, After: p.list.after,
+			Table: rows.table, Next: rows.next,
+		}
+		if err := views.Frame(view, clock, false, s.panelsOf(view, p, sources), views.ListPanel(l)).Render(ctx, &b); err != nil {
+			return nil, fmt.Errorf("page %s: %w", p.Path, err)
+		}
+		return newRendering(pageHeader(view), b.Bytes(), clock.Next.Add(clock.Lag)), nil
+	})
+}
+
+// A listDocument is some rows of a list, for programs.
+type listDocument struct {
+	Page       string            `json:"page" doc:"The address of its page."`
+	List       string            `json:"list"`
+	Parameters map[string]string `json:"parameters"`
+	AsOf       time.Time         `json:"asOf" doc:"When the rows were read."`
+	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
+	Columns    []column          `json:"columns" nullable:"false"`
+	Rows       [][]any           `json:"rows" nullable:"false"`
+	Next       string            `json:"next,omitempty" doc:"The value of the parameter by which the next rows are asked for; missing at the end."`
+}
+
+// listJSON serves some rows of a list for programs.
+func (s *server) listJSON(p *page) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		params, err := p.params(r)
+		if err != nil {
+			return err
+		}
+		params = params.Of(p.list.declared())
+		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
+			settings := s.Settings()
+			d := listDocument{
+				Page: p.Path, List: p.list.Name, Parameters: params.Values(p.list.declared()), AsOf: s.Now().UTC(),
+				Money: money{settings.Symbol, settings.Decimals}, Columns: columnsOf(rows.table), Rows: rows.table.Rows, Next: rows.next,
+			}
+			if d.Rows == nil {
+				d.Rows = [][]any{}
+			}
+			header, b, err := encodeJSON(d)
+			if err != nil {
+				return nil, err
+			}
+			return newRendering(header, b, time.Time{}), nil
+		})
+	}
+}
+
+// incomplete is the trailer that says why a CSV file ends early.
+const incomplete = "X-Incomplete"
+
+// listCSV streams all rows of a list that follow the cursor. It holds a place only
+// while it reads. If a read fails midway, the last line and a trailer say so.
+func (s *server) listCSV(p *page) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		params, err := p.params(r)
+		if err != nil {
+			return err
+		}
+		params = params.Of(p.list.declared())
+		rows, err := s.fetch(r.Context(), p.list, params, listFetch)
+		if err != nil {
+			return err
+		}
+		view := s.viewOf(p, params, &p.list.PanelInfo)
+		for name, values := range csvHeader(csvName(view, s.Now())) {
+			w.Header()[name] = values
+		}
+		w.Header()["Cache-Control"] = noStore
+		w.Header().Set("Trailer", incomplete)
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		out := newCSV(newSteadyWriter(w, r), view.Settings)
+		out.header(rows.table.Columns)
+		for {
+			for _, row := range rows.table.Rows {
+				out.row(rows.table.Columns, row)
+			}
+			if rows.next == "" || out.end() != nil {
+				_ = out.end() // the reader may have left
+				return nil
+			}
+			params = params.With(p.list.declared(), p.list.after, rows.next)
+			if rows, err = s.fetch(r.Context(), p.list, params, listFetch); err != nil {
+				s.Log.ErrorContext(r.Context(), "list ends early", "path", r.URL.Path, "error", err)
+				out.incomplete()
+				w.Header().Set(incomplete, "the database did not answer")
+				return nil
+			}
+		}
+	}
+}
+
+// declared returns the parameters of a list.
+func (l *listing) declared() []*views.Param { return append([]*views.Param{l.after}, l.filters...) }
+
+// gather gets all sources within the budget, or returns the error of r's context.
+func (s *server) gather(r *http.Request, sources []source) error {
+	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
+	defer cancel()
+	var running sync.WaitGroup
+	getAll(ctx, &running, sources)
+	running.Wait()
+	return r.Context().Err()
+}

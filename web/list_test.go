@@ -1,0 +1,134 @@
+package web
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"exchequer/ledger"
+)
+
+func TestAListIsReadToItsEnd(t *testing.T) {
+	tn := newTown()
+	tn.statement = lines(120)
+	server := tn.start(t)
+	seen, address := 0, server.URL+"/accounts/ada"
+	for range 3 {
+		_, body := ask(t, "GET", address)
+		doc := parse(t, body)
+		seen += doc.Find("#statement tbody tr").Length()
+		href, more := doc.Find("#statement nav a[rel~=next]").Attr("href")
+		if !more {
+			break
+		}
+		if doc.Find("main").AttrOr("data-window", "") != "" && strings.Contains(address, "after=") {
+			t.Error("a page of older rows is asked for again")
+		}
+		address = server.URL + href
+	}
+	if seen != 120 {
+		t.Errorf("following the links shows %d rows, want all 120", seen)
+	}
+	seen = 0
+	for after := ""; ; {
+		_, body := ask(t, "GET", server.URL+"/accounts/ada/statement.json?after="+after)
+		var d listDocument
+		if err := json.Unmarshal([]byte(body), &d); err != nil {
+			t.Fatal(err)
+		}
+		if seen += len(d.Rows); d.Next == "" {
+			break
+		}
+		after = d.Next
+	}
+	if seen != 120 {
+		t.Errorf("following next shows %d rows, want all 120", seen)
+	}
+	_, body := ask(t, "GET", server.URL+"/accounts/ada/statement.csv")
+	if rows, err := csv.NewReader(strings.NewReader(body)).ReadAll(); err != nil || len(rows) != 121 {
+		t.Errorf("the file has %d rows, %v, want 121", len(rows), err)
+	}
+	if response, _ := ask(t, "GET", server.URL+"/accounts/nobody"); response.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown account: status %d", response.StatusCode)
+	}
+	for _, odd := range []string{"?after=x", "?after=1.2", "?before=yesterday", "?after=99999999999999999999.1.1"} {
+		if _, body := ask(t, "GET", server.URL+"/accounts/ada"+odd); parse(t, body).Find("#statement tbody tr").Length() != listRows {
+			t.Errorf("%s does not show the newest rows", odd)
+		}
+	}
+}
+
+func TestAFileThatEndsEarlySaysSo(t *testing.T) {
+	tn := newTown()
+	whole := lines(3 * listFetch)
+	var reads atomic.Int64
+	tn.statement = func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
+		if reads.Add(1) > 1 {
+			return nil, errors.New("the server closed the connection")
+		}
+		return whole(ctx, account, before, limit)
+	}
+	response, body := ask(t, "GET", tn.start(t).URL+"/accounts/ada/statement.csv")
+	if !strings.HasSuffix(body, "incomplete: the rows that follow could not be read\r\n") {
+		t.Errorf("the file ends with %q", body[max(0, len(body)-80):])
+	}
+	if response.Trailer.Get(incomplete) == "" {
+		t.Errorf("the trailer is %v", response.Trailer)
+	}
+}
+
+func TestListsLeaveTheDatabaseToTheProducers(t *testing.T) {
+	tn := newTown()
+	wait := make(chan struct{})
+	var reading, most, reads atomic.Int64
+	few := lines(3)
+	tn.statement = func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
+		reads.Add(1)
+		now := reading.Add(1)
+		defer reading.Add(-1)
+		for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+		return few(ctx, account, before, limit)
+	}
+	server := tn.start(t)
+	var running sync.WaitGroup
+	busy := atomic.Int64{}
+	for _, ref := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		for range 3 {
+			running.Go(func() {
+				response, err := http.Get(server.URL + "/accounts/" + ref)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				response.Body.Close()
+				if response.StatusCode == http.StatusServiceUnavailable {
+					busy.Add(1)
+				}
+			})
+		}
+	}
+	time.Sleep(listWait + 300*time.Millisecond)
+	if response, _ := ask(t, "GET", server.URL+"/economy"); response.StatusCode != http.StatusOK {
+		t.Errorf("the economy while lists are read: status %d", response.StatusCode)
+	}
+	close(wait)
+	running.Wait()
+	if most.Load() > listPlaces || reads.Load() > 8 {
+		t.Errorf("%d lists were read at once, %d in all, want at most %d, and each once for all its readers", most.Load(), reads.Load(), listPlaces)
+	}
+	if busy.Load() == 0 {
+		t.Error("nobody was told to come again")
+	}
+}
