@@ -10,7 +10,7 @@ func TestHelpIsGroupedAndBeginsWithWhatIsNeededFirst(t *testing.T) {
 		args  []string
 		order []string
 	}{
-		"all":    {[]string{"--help"}, []string{"Serving:", "  demo ", "  serve ", "Data:", "  import ", "Operators:", "  cache stats "}},
+		"all":    {[]string{"--help"}, []string{"Serving:", "  demo ", "  serve ", "Data:", "  mapping ", "  import ", "Operators:", "  cache stats "}},
 		"serve":  {[]string{"serve", "--help"}, []string{"Serving:", "--listen", "Data:", "--database-url=", "Redis:", "--redis-url=", "Cache:", "--policy", "Operators:", "--log-level"}},
 		"demo":   {[]string{"demo", "--help"}, []string{"Serving:", "--listen", "Town:", "--seed", "Data:", "--data-dir", "Operators:"}},
 		"import": {[]string{"import", "--help"}, []string{"Import:", "--mapping", "--check", "Data:", "--database-url="}},

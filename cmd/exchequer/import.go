@@ -17,7 +17,7 @@ import (
 )
 
 type importCommand struct {
-	Mapping     string   `short:"m" placeholder:"FILE" group:"import" help:"TOML file that describes the columns (docs/import.md)."`
+	Mapping     string   `short:"m" placeholder:"FILE" group:"import" help:"TOML file that describes the columns (docs/import.md); exchequer mapping drafts one."`
 	Check       bool     `group:"import" help:"Read the mapping and the first rows, print what they would become, write nothing."`
 	Oldest      string   `placeholder:"YYYY-MM-DD" group:"import" help:"The oldest date that is accepted: 1900-01-01, or csv.oldest of the mapping. An older one is an error."`
 	SkipInvalid bool     `group:"import" help:"Leave bad rows out instead of stopping at the first one."`
@@ -109,7 +109,7 @@ func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) 
 	info, err := os.Stat(c.Data[0])
 	switch {
 	case err == nil && !info.IsDir():
-		return fmt.Errorf("%[1]s is a file: name the meaning of its columns with --mapping (docs/import.md)", c.Data[0])
+		return fmt.Errorf("%[1]s is a file: name the meaning of its columns with --mapping; exchequer mapping %[1]s > own.toml drafts one", c.Data[0])
 	case len(c.Data) != 1:
 		return errors.New("import without --mapping takes one folder of native files; for CSV files of your own name a mapping")
 	case c.Check || c.SkipInvalid:

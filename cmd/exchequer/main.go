@@ -24,6 +24,7 @@ var version = "unknown"
 type commands struct {
 	Demo        demoCommand        `cmd:"" group:"serving" help:"Serve a simulated town, to look around."`
 	Serve       serveCommand       `cmd:"" group:"serving" help:"Serve the explorer over a ledger."`
+	Mapping     mappingCommand     `cmd:"" group:"data" help:"Draft a mapping for a CSV file of your own."`
 	Import      importCommand      `cmd:"" group:"data" help:"Read CSV files, mapped or native, into the ledger."`
 	Export      exportCommand      `cmd:"" group:"data" help:"Write the whole ledger as native CSV files."`
 	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`
