@@ -85,7 +85,10 @@ func (s *accountSums) issuers(known []string) IssuerCheck {
 			check.Asked = append(check.Asked, Payer{ref, a.paid})
 		}
 	}
-	const part = 0.1
+	part := 0.1
+	if check.Issued { // a debtor, or a refund, is more likely
+		part = 0.5
+	}
 	check.Asked = slices.DeleteFunc(check.Asked, func(p Payer) bool { return float64(p.Paid) < part*held })
 	slices.SortFunc(check.Asked, func(a, b Payer) int {
 		return cmp.Or(cmp.Compare(b.Paid, a.Paid), strings.Compare(a.Account, b.Account))
