@@ -19,16 +19,16 @@ import (
 
 // databaseFlags name the database of a command.
 type databaseFlags struct {
-	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" help:"Postgres to use; one with a password belongs in the environment, which others cannot see. Without it an embedded one runs in the data directory."`
-	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" help:"File that holds the database URL, for secrets that are mounted."`
-	DataDir         string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where the embedded Postgres lives (default: /var/lib/exchequer for root, else the user's data directory)."`
+	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" group:"data" help:"Postgres to use instead of an embedded one; with a password, set it in the environment, which others cannot see."`
+	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" type:"path" placeholder:"FILE" group:"data" help:"File that holds the database URL."`
+	DataDir         string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" placeholder:"DIR" group:"data" help:"Where the embedded Postgres lives (default: /var/lib/exchequer for root, else the user's data directory)."`
 	sourceFlags
 }
 
 // sourceFlags name where to fetch Postgres from on a machine that has none.
 type sourceFlags struct {
-	Repository string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" help:"Maven repository to fetch Postgres from, where the machine has none; https only (default: Maven Central)."`
-	SHA256     string `name:"postgres-sha256" env:"EXCHEQUER_POSTGRES_SHA256" help:"Checksum that the fetched archive must have, where the program does not know it."`
+	Repository string `name:"postgres-repository" env:"EXCHEQUER_POSTGRES_REPOSITORY" placeholder:"URL" group:"data" help:"Maven repository to fetch Postgres from, where the machine has none; https only (default: Maven Central)."`
+	SHA256     string `name:"postgres-sha256" env:"EXCHEQUER_POSTGRES_SHA256" placeholder:"SUM" group:"data" help:"Checksum that the fetched archive must have, where the program does not know it."`
 }
 
 func (f sourceFlags) source() postgres.Source {
@@ -103,6 +103,9 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 	}
 	return d, nil
 }
+
+// borrowed reports whether another process runs the embedded server.
+func (d *database) borrowed() bool { return d.embedded == nil && d.config.Dir != "" }
 
 // kind returns "embedded", or "own" for a server that the program did not start.
 func (d *database) kind() string {

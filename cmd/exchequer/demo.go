@@ -16,11 +16,11 @@ import (
 // demoCommand serves the simulated town from an embedded Postgres of its own,
 // never from a real ledger.
 type demoCommand struct {
-	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" help:"Where its Postgres lives, in a folder of its own in this one (default: as for serve)."`
-	Seed    uint64 `default:"1" help:"Another seed is another town, kept apart from the others."`
-	Players int    `default:"2400" help:"How many people live there, after 60 days."`
-	sourceFlags
 	serverFlags
+	Seed    uint64 `default:"1" group:"town" help:"Another seed is another town, kept apart from the others."`
+	Players int    `default:"2400" group:"town" help:"How many people live there, after 60 days."`
+	DataDir string `name:"data-dir" env:"EXCHEQUER_DATA_DIR" type:"path" placeholder:"DIR" group:"data" help:"Where its Postgres lives, in a folder of its own in this one (default: as for serve)."`
+	sourceFlags
 }
 
 func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
@@ -57,7 +57,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	defer func() { err = errors.Join(err, db.close()) }()
 
 	record := ledger.New(db.Pool)
-	simulated, err := c.history(ctx, s, record, flags.DataDir)
+	simulated, err := c.history(ctx, func(format string, args ...any) { c.say(s, log, format, args...) }, record, flags.DataDir)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 
 // history writes the town's history up to now. If dir has a town already, it
 // continues that one.
-func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledger, dir string) (*town.Town, error) {
+func (c demoCommand) history(ctx context.Context, say func(string, ...any), record *ledger.Ledger, dir string) (*town.Town, error) {
 	config := town.Config{Seed: c.Seed, Players: c.Players, End: time.Now()}
 	first, last, known, err := record.Span(ctx)
 	if err != nil {
@@ -79,9 +79,9 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 	}
 	if known {
 		config.Start, config.Since = first, last
-		fmt.Fprintf(s.err, "continuing the town from %s\n", last.Format("2 Jan 15:04 MST"))
+		say("continuing the town from %s", last.Format("2 Jan 15:04 MST"))
 	} else {
-		fmt.Fprintln(s.err, "making the town: 60 days of history")
+		say("making the town: 60 days of history")
 	}
 	simulated := town.New(config)
 	if err := record.SetSettings(ctx, simulated.Settings()); err != nil {
@@ -95,7 +95,7 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 		postings += written.Postings
 		if n := len(batch.Transactions); n > 0 && time.Since(reported) > 2*time.Second {
 			reported = time.Now()
-			fmt.Fprintf(s.err, "  %s: %d postings\n", batch.Transactions[n-1].At.Format("2 January"), postings)
+			say("  %s: %d postings", batch.Transactions[n-1].At.Format("2 January"), postings)
 		}
 		return err
 	})
@@ -106,7 +106,7 @@ func (c demoCommand) history(ctx context.Context, s streams, record *ledger.Ledg
 		return nil, fmt.Errorf("write the town's history: %w", err)
 	}
 	took := time.Since(began)
-	fmt.Fprintf(s.err, "%d postings written in %.1f s\n", postings, took.Seconds())
+	say("%d postings written in %.1f s", postings, took.Seconds())
 	return simulated, nil
 }
 

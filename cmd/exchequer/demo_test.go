@@ -26,6 +26,7 @@ func TestDemoServesATownThatGoesOn(t *testing.T) {
 	if status, body := get(t, s.url+"/"); status != http.StatusOK || !strings.Contains(body, "<svg") {
 		t.Errorf("/ = %d, want a page with charts", status)
 	}
+	wantJSON(t, s.log.String())
 	towns, _ := filepath.Glob(filepath.Join(dir, "town-*"))
 	if len(towns) != 1 {
 		t.Fatalf("folders = %v, want one town", towns)

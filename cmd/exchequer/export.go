@@ -10,9 +10,9 @@ import (
 )
 
 type exportCommand struct {
-	databaseFlags
-	Compress string `enum:"none,gzip,zstd" default:"none" help:"How the files are compressed: ${enum}."`
+	Compress string `group:"data" enum:"none,gzip,zstd" default:"none" help:"How the files are compressed: ${enum}."`
 	Dir      string `arg:"" type:"path" help:"Folder to write to; it is made if it is not there."`
+	databaseFlags
 }
 
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {

@@ -11,7 +11,7 @@ import (
 
 // serverFlag names a running server.
 type serverFlag struct {
-	Server string `default:"http://127.0.0.1:8080" env:"EXCHEQUER_SERVER" help:"Address of the running server."`
+	Server string `default:"http://127.0.0.1:8080" env:"EXCHEQUER_SERVER" group:"operators" help:"Address of the running server."`
 }
 
 type healthcheckCommand struct{ serverFlag }

@@ -17,13 +17,13 @@ import (
 )
 
 type importCommand struct {
-	databaseFlags
-	Mapping     string   `short:"m" type:"existingfile" help:"TOML file that describes the columns (docs/import.md)."`
-	Check       bool     `help:"Read the mapping and the first rows, print what they would become, write nothing."`
-	Oldest      string   `placeholder:"YYYY-MM-DD" help:"The oldest date that is accepted: 1900-01-01, or csv.oldest of the mapping. An older one is an error."`
-	SkipInvalid bool     `help:"Leave bad rows out instead of stopping at the first one."`
-	Rejects     string   `default:"rejects.csv" type:"path" help:"Where the rows left out go, with line and reason."`
+	Mapping     string   `short:"m" placeholder:"FILE" group:"import" help:"TOML file that describes the columns (docs/import.md); exchequer mapping drafts one."`
+	Check       bool     `group:"import" help:"Read the mapping and the first rows, print what they would become, write nothing."`
+	Oldest      string   `placeholder:"YYYY-MM-DD" group:"import" help:"The oldest date that is accepted: 1900-01-01, or csv.oldest of the mapping. An older one is an error."`
+	SkipInvalid bool     `group:"import" help:"Leave bad rows out instead of stopping at the first one."`
+	Rejects     string   `group:"import" default:"rejects.csv" type:"path" help:"Where the rows left out go, with line and reason."`
 	Data        []string `arg:"" help:"CSV files, plain, gzip or zstd, with a mapping; without one, a folder of native files."`
+	databaseFlags
 }
 
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
@@ -31,6 +31,11 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Oldest != "" {
 		if oldest, err = ledger.ParseOldest(c.Oldest); err != nil {
 			return fmt.Errorf("--oldest: %w", err)
+		}
+	}
+	for _, path := range c.Data {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s: no such file", path)
 		}
 	}
 	if c.Mapping == "" {
@@ -63,12 +68,36 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		printSummary(s.out, summary)
 	}
 	if summary.Rejected > 0 {
-		fmt.Fprintf(s.out, "%d rows left out: %s\n", summary.Rejected, c.Rejects)
+		fmt.Fprintf(s.out, "%s left out: %s\n", count(summary.Rejected, "row"), c.Rejects)
 	}
 	if err := errors.Join(err, rejects.Close()); err != nil {
 		return err
 	}
-	return snapshots(ctx, s, db)
+	return c.finish(ctx, s, db)
+}
+
+// finish makes the day snapshots and prints what to do next.
+func (c importCommand) finish(ctx context.Context, s streams, db *database) error {
+	if err := snapshots(ctx, s, db); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, "next:", c.next(db))
+	return nil
+}
+
+// next is how to see what was imported. It names no address of a database, which may
+// have a password in it.
+func (c importCommand) next(db *database) string {
+	const address = ", then http://" + defaultListen
+	switch {
+	case db.borrowed():
+		return "look at the running exchequer; it shows the import by itself"
+	case db.embedded != nil && c.DataDir != "" && c.DataDir != os.Getenv("EXCHEQUER_DATA_DIR"):
+		return "exchequer serve --data-dir " + c.DataDir + address
+	case db.embedded == nil && os.Getenv("DATABASE_URL") == "" && os.Getenv("DATABASE_URL_FILE") == "":
+		return "exchequer serve with the same database" + address
+	}
+	return "exchequer serve" + address
 }
 
 func (c importCommand) openForImport(ctx context.Context, s streams) (*database, error) {
@@ -80,7 +109,7 @@ func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) 
 	info, err := os.Stat(c.Data[0])
 	switch {
 	case err == nil && !info.IsDir():
-		return fmt.Errorf("%s is a file: name the meaning of its columns with --mapping (docs/import.md)", c.Data[0])
+		return fmt.Errorf("%[1]s is a file: name the meaning of its columns with --mapping; exchequer mapping %[1]s > own.toml drafts one", c.Data[0])
 	case len(c.Data) != 1:
 		return errors.New("import without --mapping takes one folder of native files; for CSV files of your own name a mapping")
 	case c.Check || c.SkipInvalid:
@@ -97,23 +126,26 @@ func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%d transactions, %d postings, %d sales written; %d transactions and %d sales were already there\n",
-		summary.Transactions, summary.Postings, summary.Sales, summary.SkippedTransactions, summary.SkippedSales)
-	return snapshots(ctx, s, db)
+	fmt.Fprintln(s.out, written(summary.Transactions, summary.Postings, summary.Sales, summary.SkippedTransactions, summary.SkippedSales))
+	return c.finish(ctx, s, db)
 }
 
 // check prints what the mapping makes of the first rows of each file.
 func (c importCommand) check(ctx context.Context, s streams, mapping *importer.Mapping) error {
-	checks, err := mapping.CheckFiles(ctx, c.Data, 1000)
-	for _, check := range checks {
-		printCheck(s.out, check, mapping.Settings)
+	check, err := mapping.CheckFiles(ctx, c.Data, checkedRows)
+	for _, file := range check.Files {
+		printCheck(s.out, file, mapping.Settings)
 	}
 	if err != nil {
 		return err
 	}
+	printIssuers(s.out, check.Issuers, mapping.Settings)
 	fmt.Fprintln(s.out, "nothing was written; leave out --check to import")
 	return nil
 }
+
+// checkedRows is how many rows of each file --check reads.
+const checkedRows = 1000
 
 // A lazyFile is created by the first write, so that an import without rejects
 // leaves no empty file.
@@ -142,23 +174,39 @@ func (f *lazyFile) Close() error {
 
 func printSummary(w io.Writer, sum importer.Summary) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d rows of %s in %.1f s (%.0f rows/s)\n", sum.Rows, views.Plural(int64(sum.Files), "file", "files"), sum.Took.Seconds(), float64(sum.Rows)/max(sum.Took.Seconds(), 1e-3))
-	fmt.Fprintf(&b, "%d transactions, %d postings, %d sales written; %d transactions and %d sales were already there\n",
-		sum.Transactions, sum.Postings, sum.Sales, sum.SkippedTransactions, sum.SkippedSales)
+	fmt.Fprintf(&b, "%s of %s in %.1f s (%.0f rows/s)\n", count(sum.Rows, "row"), count(sum.Files, "file"), sum.Took.Seconds(), float64(sum.Rows)/max(sum.Took.Seconds(), 1e-3))
+	fmt.Fprintln(&b, written(sum.Transactions, sum.Postings, sum.Sales, sum.SkippedTransactions, sum.SkippedSales))
 	if sum.ZeroTransactions > 0 {
-		fmt.Fprintf(&b, "%d transactions moved no money and were left out\n", sum.ZeroTransactions)
+		fmt.Fprintf(&b, "%s without money left out\n", count(sum.ZeroTransactions, "transaction"))
 	}
 	if sum.NegativeRows > 0 {
-		fmt.Fprintf(&b, "%d rows with a negative amount moved no money, as the mapping says\n", sum.NegativeRows)
+		fmt.Fprintf(&b, "%s with a negative amount moved no money, as the mapping says\n", count(sum.NegativeRows, "row"))
 	}
 	if sum.RoundedAmounts > 0 {
-		fmt.Fprintf(&b, "%d amounts were rounded, which added %s in all\n", sum.RoundedAmounts, sum.Rounding)
+		fmt.Fprintf(&b, "%s rounded, which added %s in all\n", count(sum.RoundedAmounts, "amount"), sum.Rounding)
 	}
 	_, _ = w.Write(b.Bytes()) // a closed terminal must not fail an import
 }
 
+// written returns what an import has written and what it has found there.
+func written(transactions, postings, sales, knownTransactions, knownSales int) string {
+	text := fmt.Sprintf("%s, %s and %s written", count(transactions, "transaction"), count(postings, "posting"), count(sales, "sale"))
+	if knownTransactions+knownSales > 0 {
+		text += fmt.Sprintf("; %s and %s were there already", count(knownTransactions, "transaction"), count(knownSales, "sale"))
+	}
+	return text
+}
+
+// count returns "1 row" or "2 rows".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 func printCheck(w io.Writer, check importer.FileCheck, settings ledger.Settings) {
-	fmt.Fprintf(w, "%s: %d rows read\n", check.File, check.Rows)
+	fmt.Fprintf(w, "%s: %s read\n", check.File, count(check.Rows, "row"))
 	for name, header := range sorted(check.Columns) {
 		fmt.Fprintf(w, "  %-12s is column %q\n", name, header)
 	}
@@ -168,4 +216,23 @@ func printCheck(w io.Writer, check importer.FileCheck, settings ledger.Settings)
 			fmt.Fprintf(w, "    %s on %s\n", views.Money(p.Amount, settings), p.Account)
 		}
 	}
+}
+
+// printIssuers asks for the accounts that issue money, if the rows suggest that the
+// mapping does not name them.
+func printIssuers(w io.Writer, check importer.IssuerCheck, settings ledger.Settings) {
+	nothing := check.Moves && !check.Issued
+	if nothing {
+		fmt.Fprintf(w, "no account issues money, so all accounts together hold %s\n", views.Money(check.Supply, settings))
+	}
+	if len(check.Asked) == 0 {
+		if nothing {
+			fmt.Fprintln(w, "  if money comes from one of them, name it under [ledger] of the mapping: issuers = [\"its ref\"]")
+		}
+		return
+	}
+	for _, p := range check.Asked {
+		fmt.Fprintf(w, "does %q issue money? It pays %s and receives nothing\n", p.Account, views.Money(p.Paid, settings))
+	}
+	fmt.Fprintf(w, "  if so, add under [ledger] of the mapping: %s\n", check.Setting)
 }

@@ -4,12 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -20,15 +22,40 @@ var version = "unknown"
 
 // commands are the commands of the binary, one file each.
 type commands struct {
-	Serve       serveCommand       `cmd:"" help:"Serve the explorer over a ledger."`
-	Demo        demoCommand        `cmd:"" help:"Serve a simulated town, to look around."`
-	Import      importCommand      `cmd:"" help:"Read CSV files, mapped or native, into the ledger."`
-	Export      exportCommand      `cmd:"" help:"Write the whole ledger as native CSV files."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schema up to date."`
-	Warm        warmCommand        `cmd:"" help:"Bring a running server's cache up to date; the same as cache warm."`
-	Cache       cacheCommand       `cmd:"" help:"Inspect and control the cache of a running server."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready; for container probes."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Demo        demoCommand        `cmd:"" group:"serving" help:"Serve a simulated town, to look around."`
+	Serve       serveCommand       `cmd:"" group:"serving" help:"Serve the explorer over a ledger."`
+	Mapping     mappingCommand     `cmd:"" group:"data" help:"Draft a mapping for a CSV file of your own."`
+	Import      importCommand      `cmd:"" group:"data" help:"Read CSV files, mapped or native, into the ledger."`
+	Export      exportCommand      `cmd:"" group:"data" help:"Write the whole ledger as native CSV files."`
+	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`
+	Cache       cacheCommand       `cmd:"" group:"operators" help:"Inspect and control the cache of a running server."`
+	Warm        warmCommand        `cmd:"" group:"operators" help:"Bring a running server's cache up to date; the same as cache warm."`
+	Healthcheck healthcheckCommand `cmd:"" group:"operators" help:"Ask a running server whether it is ready; for container probes."`
+	Version     versionCommand     `cmd:"" group:"operators" help:"Print the version."`
+}
+
+// groups are the groups of commands and flags in the help, in their order.
+var groups = []kong.Group{
+	{Key: "serving", Title: "Serving:"},
+	{Key: "town", Title: "Town:"},
+	{Key: "import", Title: "Import:"},
+	{Key: "data", Title: "Data:"},
+	{Key: "redis", Title: "Redis:"},
+	{Key: "cache", Title: "Cache:"},
+	{Key: "operators", Title: "Operators:"},
+}
+
+// orderFlags puts the flags of each command in the order of the groups.
+func orderFlags(k *kong.Kong) error {
+	place := func(f *kong.Flag) int {
+		return slices.IndexFunc(groups, func(g kong.Group) bool { return f.Group != nil && f.Group.Key == g.Key })
+	}
+	return kong.Visit(k.Model, func(visited kong.Visitable, next kong.Next) error {
+		if command, is := visited.(*kong.Command); is {
+			slices.SortStableFunc(command.Flags, func(a, b *kong.Flag) int { return cmp.Compare(place(a), place(b)) })
+		}
+		return next(nil)
+	})
 }
 
 func main() {
@@ -54,6 +81,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("exchequer"),
 		kong.Description("An explorer for the economy of anything that keeps a double-entry ledger."),
 		kong.Writers(stdout, stderr),
+		kong.Vars{"listen": defaultListen},
+		kong.ExplicitGroups(groups),
+		kong.PostBuild(orderFlags),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams{out: stdout, err: stderr}),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -49,7 +50,7 @@ func startChildUnready(t *testing.T, before string, args ...string) *child {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", before + ` exec "$0" "$@"`, os.Args[0]}, args...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	c := &child{serving: serving{said: &testkit.Buffer{}}}
-	cmd.Stderr = c.said
+	cmd.Stdout, cmd.Stderr = c.said, c.said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,8 @@ func exchequer(t *testing.T, args ...string) (code int, out, said string) {
 // A serving is a program that serves until it is told to end.
 type serving struct {
 	url  string
-	said *testkit.Buffer
+	said *testkit.Buffer   // on both streams
+	log  *testkit.Buffer   // on stderr; nil for a child
 	end  func() (code int) // as Ctrl-C does
 
 	ended func() bool // by itself; may be nil
@@ -79,9 +81,11 @@ type serving struct {
 func start(t *testing.T, args ...string) *serving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &serving{said: &testkit.Buffer{}}
+	s := &serving{said: &testkit.Buffer{}, log: &testkit.Buffer{}}
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, append(args, "--listen", "127.0.0.1:0"), io.Discard, s.said) }()
+	go func() {
+		ended <- run(ctx, append(args, "--listen", "127.0.0.1:0"), s.said, io.MultiWriter(s.said, s.log))
+	}()
 	s.end = sync.OnceValue(func() int { cancel(); return <-ended })
 	t.Cleanup(func() { s.end() })
 	s.ended = func() bool { return len(ended) > 0 }
@@ -100,6 +104,16 @@ func (s *serving) wait(t *testing.T) {
 		}
 		if s.ended != nil && s.ended() || time.Now().After(limit) {
 			t.Fatalf("exchequer is not ready:\n%s", s.said)
+		}
+	}
+}
+
+// wantJSON fails unless each line of a log is JSON.
+func wantJSON(t *testing.T, log string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("the log has a line that is not JSON: %q", line)
 		}
 	}
 }
@@ -175,6 +189,7 @@ func TestTheLogSaysAtStartWhatIsInForce(t *testing.T) {
 		s.end()
 		said := s.said.String()
 		want := `"msg":"in force","version":"` + version + `","address":"` + strings.TrimPrefix(s.url, "http://") + `",` + c.want
+		wantJSON(t, s.log.String())
 		if strings.Count(said, "in force") != 1 || !strings.Contains(said, want) || strings.Contains(said, "hush") {
 			t.Errorf("serve %v said\n%s\nwant once, and no secret:\n%s", c.args, said, want)
 		}

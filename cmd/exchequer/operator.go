@@ -17,9 +17,9 @@ import (
 // operatorFlags name the server to call, and the operators' token.
 type operatorFlags struct {
 	serverFlag
-	OperatorToken     string `name:"operator-token" env:"EXCHEQUER_OPERATOR_TOKEN" help:"The token that the server was started with; belongs in the environment, which others cannot see."`
-	OperatorTokenFile string `name:"operator-token-file" env:"EXCHEQUER_OPERATOR_TOKEN_FILE" type:"path" help:"File that holds the token."`
-	JSON              bool   `name:"json" help:"Print the server's answer as it is."`
+	OperatorToken     string `name:"operator-token" env:"EXCHEQUER_OPERATOR_TOKEN" placeholder:"SECRET" group:"operators" help:"The token that the server was started with; set it in the environment, which others cannot see."`
+	OperatorTokenFile string `name:"operator-token-file" env:"EXCHEQUER_OPERATOR_TOKEN_FILE" type:"path" placeholder:"FILE" group:"operators" help:"File that holds the token."`
+	JSON              bool   `name:"json" group:"operators" help:"Print the server's answer as it is."`
 }
 
 const (

@@ -27,21 +27,24 @@ import (
 
 // serverFlags are what serve and demo share.
 type serverFlags struct {
-	Listen         string         `default:"127.0.0.1:8080" env:"EXCHEQUER_LISTEN" help:"Address to serve on."`
-	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" help:"Separate address to serve /metrics on (default: that of the pages)."`
-	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
-	Tenant         string         `default:"default" env:"TENANT" help:"Name of this deployment in a shared cache."`
-	CDN            bool           `env:"EXCHEQUER_CDN" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
-	URL            baseURL        `env:"EXCHEQUER_URL" placeholder:"URL" help:"How visitors reach the site, such as https://economy.example.org, for canonical addresses and the site map."`
-	Licence        string         `env:"EXCHEQUER_LICENCE" placeholder:"TEXT" help:"Licence of the data, such as CC BY 4.0, stated with the numbers."`
-	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Address ranges of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
-	Policies       policies       `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
-	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" help:"How long open requests, and what they compute, may take to end at shutdown."`
-	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" help:"How long new requests are still accepted at shutdown, while /readyz already fails."`
-	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" help:"debug, info, warn or error."`
-	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" help:"auto: text on a terminal, JSON otherwise."`
-	tokenFlags
+	Listen         string         `default:"${listen}" placeholder:"ADDRESS" env:"EXCHEQUER_LISTEN" group:"serving" help:"Address to serve on (default: ${default})."`
+	URL            baseURL        `env:"EXCHEQUER_URL" placeholder:"URL" group:"serving" help:"How visitors reach the site, such as https://economy.example.org, for canonical addresses and the site map."`
+	Licence        string         `env:"EXCHEQUER_LICENCE" placeholder:"TEXT" group:"serving" help:"Licence of the data, such as CC BY 4.0, stated with the numbers."`
+	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" group:"serving" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
+	CDN            bool           `env:"EXCHEQUER_CDN" group:"serving" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
+	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" group:"serving" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
+	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" group:"serving" help:"How long open requests, and what they compute, may take to end at shutdown."`
+	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" group:"serving" help:"How long new requests are still accepted at shutdown, while /readyz already fails."`
+	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" group:"operators" help:"Separate address to serve /metrics on (default: that of the pages)."`
+	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" group:"operators" help:"debug, info, warn or error."`
+	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" group:"operators" help:"auto: text on a terminal, JSON otherwise."`
+	tokenFlags     `group:"operators"`
+	Policies       policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
+	Tenant         string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
+
+// defaultListen is the address of a server that is given none.
+const defaultListen = "127.0.0.1:8080"
 
 // A baseURL is where a site is, without a slash at its end.
 type baseURL string
@@ -57,9 +60,9 @@ func (b *baseURL) UnmarshalText(text []byte) error {
 }
 
 type serveCommand struct {
-	databaseFlags
-	sharedCacheFlags
 	serverFlags
+	databaseFlags
+	sharedCacheFlags `group:"redis"`
 }
 
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
@@ -188,7 +191,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(r.listener) }()
-	fmt.Fprintf(r.streams.err, "\n  Exchequer is ready at http://%s\n\n", r.listener.Addr())
+	f.announce(r)
 
 	select {
 	case err := <-served:
@@ -246,9 +249,35 @@ func addresses(ranges []netip.Prefix) []string {
 }
 
 func (f serverFlags) logger(s streams) *slog.Logger {
+	return telemetry.NewLogger(s.err, f.LogLevel, f.textLog(s))
+}
+
+// textLog reports whether the log is text, for people.
+func (f serverFlags) textLog(s streams) bool {
 	file, isFile := s.err.(*os.File)
-	text := f.LogFormat == "text" || f.LogFormat == "auto" && isFile && term.IsTerminal(int(file.Fd()))
-	return telemetry.NewLogger(s.err, f.LogLevel, text)
+	return f.LogFormat == "text" || f.LogFormat == "auto" && isFile && term.IsTerminal(int(file.Fd()))
+}
+
+// say prints a line for people, or logs it where the log is JSON: what reads that
+// expects nothing else.
+func (f serverFlags) say(s streams, log *slog.Logger, format string, args ...any) {
+	if line := fmt.Sprintf(format, args...); f.textLog(s) {
+		fmt.Fprintln(s.err, line)
+	} else {
+		log.Info(line)
+	}
+}
+
+// announce prints the address: set off from a log of text, and on the other stream
+// beside a log of JSON.
+func (f serverFlags) announce(r server) {
+	const ready = "Exchequer is ready at http://%s\n"
+	if f.textLog(r.streams) {
+		fmt.Fprintf(r.streams.err, "\n  "+ready+"\n", r.listener.Addr())
+		return
+	}
+	r.log.Info("ready", "url", "http://"+r.listener.Addr().String())
+	fmt.Fprintf(r.streams.out, ready, r.listener.Addr())
 }
 
 func startTracing(ctx context.Context, log *slog.Logger) (*telemetry.Tracing, error) {

@@ -16,19 +16,19 @@ import (
 // sharedCacheFlags name the Redis in which the processes of a fleet share their
 // cache.
 type sharedCacheFlags struct {
-	RedisURL     string `name:"redis-url" env:"REDIS_URL" help:"Redis to share the cache in: one server, a Sentinel group or a Cluster (docs/operations.md); one with a password belongs in the environment. Without it the cache is this process's own."`
-	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" type:"path" help:"File that holds the address of Redis."`
+	RedisURL     string `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis to share the cache in: one server, a Sentinel group or a Cluster (docs/operations.md). Without it the cache is this process's own."`
+	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" type:"path" placeholder:"FILE" help:"File that holds the address of Redis."`
 
-	RedisUsername             string `env:"REDIS_USERNAME" help:"User at Redis, instead of the one in its address."`
-	RedisPassword             string `env:"REDIS_PASSWORD" help:"Password at Redis, instead of the one in its address; belongs in the environment."`
-	RedisPasswordFile         string `env:"REDIS_PASSWORD_FILE" type:"path" help:"File that holds the password."`
-	RedisSentinelUsername     string `env:"REDIS_SENTINEL_USERNAME" help:"User at the sentinels, where they ask for one."`
-	RedisSentinelPassword     string `env:"REDIS_SENTINEL_PASSWORD" help:"Password at the sentinels; belongs in the environment."`
-	RedisSentinelPasswordFile string `env:"REDIS_SENTINEL_PASSWORD_FILE" type:"path" help:"File that holds the password at the sentinels."`
+	RedisUsername             string `env:"REDIS_USERNAME" placeholder:"NAME" help:"User at Redis, instead of the one in its address."`
+	RedisPassword             string `env:"REDIS_PASSWORD" placeholder:"SECRET" help:"Password at Redis, instead of the one in its address; belongs in the environment."`
+	RedisPasswordFile         string `env:"REDIS_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File that holds the password."`
+	RedisSentinelUsername     string `env:"REDIS_SENTINEL_USERNAME" placeholder:"NAME" help:"User at the sentinels, where they ask for one."`
+	RedisSentinelPassword     string `env:"REDIS_SENTINEL_PASSWORD" placeholder:"SECRET" help:"Password at the sentinels; belongs in the environment."`
+	RedisSentinelPasswordFile string `env:"REDIS_SENTINEL_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File that holds the password at the sentinels."`
 
-	RedisCAFile   string `name:"redis-ca-file" env:"REDIS_CA_FILE" type:"path" help:"Certificates of the authority that signs Redis's (PEM), for rediss:// addresses. Without it the system's are trusted."`
-	RedisCertFile string `name:"redis-cert-file" env:"REDIS_CERT_FILE" type:"path" help:"Our own certificate (PEM), where Redis asks for one."`
-	RedisKeyFile  string `name:"redis-key-file" env:"REDIS_KEY_FILE" type:"path" help:"Key of our own certificate (PEM)."`
+	RedisCAFile   string `name:"redis-ca-file" env:"REDIS_CA_FILE" type:"path" placeholder:"FILE" help:"Certificates of the authority that signs Redis's (PEM), for rediss:// addresses. Without it the system's are trusted."`
+	RedisCertFile string `name:"redis-cert-file" env:"REDIS_CERT_FILE" type:"path" placeholder:"FILE" help:"Our own certificate (PEM), where Redis asks for one."`
+	RedisKeyFile  string `name:"redis-key-file" env:"REDIS_KEY_FILE" type:"path" placeholder:"FILE" help:"Key of our own certificate (PEM)."`
 }
 
 // A sharedCache is the configuration of the shared cache.

@@ -17,7 +17,7 @@ func snapshots(ctx context.Context, s streams, db *database) error {
 		return fmt.Errorf("the import is complete, but making its day snapshots failed (serve will make them): %w", err)
 	}
 	if made > 0 {
-		fmt.Fprintf(s.out, "%d day snapshots made in %.1f s\n", made, time.Since(began).Seconds())
+		fmt.Fprintf(s.out, "%s made in %.1f s\n", count(made, "day snapshot"), time.Since(began).Seconds())
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func (f *fleet) launch(path string) *process {
 	f.t.Helper()
 	p := &process{t: f.t, name: string(rune('A' + len(f.all))), said: &testkit.Buffer{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(path, "serve", "--listen", "127.0.0.1:0")
-	p.cmd.Env, p.cmd.Stderr = f.env, p.said
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = f.env, p.said, p.said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		f.t.Fatal(err)

@@ -18,28 +18,36 @@ type FileCheck struct {
 	Example ledger.Batch      // what the first row or its group would write
 }
 
-// CheckFiles maps the header and the first rows of each file, without a ledger. It
-// stops at the first error.
-func (m *Mapping) CheckFiles(ctx context.Context, files []string, rows int) ([]FileCheck, error) {
-	w := &writer{options: Options{Mapping: m, Files: files}}
-	if err := w.prepare(); err != nil {
-		return nil, err
-	}
-	var checks []FileCheck
-	for _, path := range files {
-		if err := ctx.Err(); err != nil {
-			return checks, err
-		}
-		check, err := m.checkFile(path, rows)
-		if err != nil {
-			return checks, err
-		}
-		checks = append(checks, check)
-	}
-	return checks, nil
+// A Check is the result of mapping the first rows of some files.
+type Check struct {
+	Files   []FileCheck
+	Issuers IssuerCheck
 }
 
-func (m *Mapping) checkFile(path string, rows int) (FileCheck, error) {
+// CheckFiles maps the header and the first rows of each file, without a ledger. It
+// stops at the first error.
+func (m *Mapping) CheckFiles(ctx context.Context, files []string, rows int) (Check, error) {
+	var check Check
+	w := &writer{options: Options{Mapping: m, Files: files}}
+	if err := w.prepare(); err != nil {
+		return check, err
+	}
+	sums := newAccountSums()
+	for _, path := range files {
+		if err := ctx.Err(); err != nil {
+			return check, err
+		}
+		file, err := m.checkFile(path, rows, sums)
+		if err != nil {
+			return check, err
+		}
+		check.Files = append(check.Files, file)
+	}
+	check.Issuers = sums.issuers(m.issuers)
+	return check, nil
+}
+
+func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck, error) {
 	check := FileCheck{File: path, Columns: map[string]string{}}
 	var bytes atomic.Int64
 	s, err := m.open(path, &bytes)
@@ -55,6 +63,9 @@ func (m *Mapping) checkFile(path string, rows int) (FileCheck, error) {
 	gather := newGatherer(m, func(e *entry) {
 		if problem == nil && e.problem != nil {
 			problem = e.problem
+		}
+		if e.problem == nil {
+			sums.add(e)
 		}
 		if first {
 			check.Example, first = newSent().batch([]*entry{e}), false

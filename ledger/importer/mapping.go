@@ -21,6 +21,7 @@ type Mapping struct {
 	Oldest   time.Time // an older time is an error; zero: ledger.DefaultOldest
 
 	rounding  rounding
+	issuers   []string // refs, or how they begin and "*"
 	csv       csvFormat
 	columns   []column          // in the order of their names
 	constants map[string]string // values of names that are not columns
@@ -37,6 +38,8 @@ type mappingFile struct {
 		Symbol   string `toml:"symbol"`
 		Decimals *int   `toml:"decimals"`
 		Round    string `toml:"round"`
+
+		Issuers []string `toml:"issuers"`
 	} `toml:"ledger"`
 	CSV struct {
 		Delimiter string   `toml:"delimiter"`
@@ -108,9 +111,10 @@ type account struct {
 type rule string
 
 const (
-	ruleReverse rule = "reverse" // to pays from
-	ruleError   rule = "error"
-	ruleSkip    rule = "skip" // the row moves no money
+	ruleReverse  rule = "reverse"  // to pays from
+	ruleAbsolute rule = "absolute" // from pays to
+	ruleError    rule = "error"
+	ruleSkip     rule = "skip" // the row moves no money
 )
 
 type payment struct {
@@ -139,6 +143,16 @@ type sale struct {
 	direction     ledger.Direction
 }
 
+// issues reports whether issuers has the account.
+func (m *Mapping) issues(ref string) bool {
+	for _, issuer := range m.issuers {
+		if start, prefix := strings.CutSuffix(issuer, "*"); ref == issuer || prefix && strings.HasPrefix(ref, start) {
+			return true
+		}
+	}
+	return false
+}
+
 // saleTotal as the amount of a transaction means the total of the sale.
 const saleTotal = "@total"
 
@@ -154,6 +168,9 @@ func (m *Mapping) oldest() time.Time {
 // where it knows them.
 func Load(path string) (*Mapping, error) {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("mapping %s: no such file", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read mapping: %w", err)
 	}

@@ -41,6 +41,12 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 	} else {
 		r.m.Settings.Decimals = d
 	}
+	for _, issuer := range f.Ledger.Issuers {
+		if issuer == "" {
+			r.failf("ledger.issuers has an empty ref")
+		}
+	}
+	r.m.issuers = f.Ledger.Issuers
 	r.m.rounding = oneOf(r, "ledger.round", f.Ledger.Round, roundError, roundHalfEven, roundHalfUp, roundDown)
 	r.csv(f)
 	r.columns(f)
@@ -188,7 +194,7 @@ func (r *mappingReader) payment(f *transactionFile) {
 		from:     r.roles("transaction.from", f.From, true),
 		to:       r.roles("transaction.to", f.To, true),
 		amount:   f.Amount,
-		negative: oneOf(r, "transaction.negative", f.Negative, ruleReverse, ruleError, ruleSkip),
+		negative: oneOf(r, "transaction.negative", f.Negative, ruleReverse, ruleAbsolute, ruleError, ruleSkip),
 		zero:     oneOf(r, "transaction.zero", f.Zero, ruleSkip, ruleError),
 		source:   r.template("transaction.source", f.Source),
 		message:  r.template("transaction.message", f.Message),

@@ -57,11 +57,11 @@ func TestTheShippedMappingsCanBeRead(t *testing.T) {
 
 func TestACheckShowsWhatTheFirstRowWouldBecome(t *testing.T) {
 	m := parse(t, payments)
-	checks, err := m.CheckFiles(t.Context(), []string{save(t, "data.csv", good)}, 1000)
-	if err != nil || len(checks) != 1 || checks[0].Rows != 2 || checks[0].Columns["amount"] != "Amount" {
-		t.Fatalf("CheckFiles = %+v, %v, want one file with two rows", checks, err)
+	check, err := m.CheckFiles(t.Context(), []string{save(t, "data.csv", good)}, 1000)
+	if err != nil || len(check.Files) != 1 || check.Files[0].Rows != 2 || check.Files[0].Columns["amount"] != "Amount" {
+		t.Fatalf("CheckFiles = %+v, %v, want one file with two rows", check, err)
 	}
-	example := checks[0].Example.Transactions
+	example := check.Files[0].Example.Transactions
 	if len(example) != 1 || example[0].Ref != "data.csv:2" || example[0].Postings[1] != (ledger.Posting{Account: "to/anna", Amount: 150}) {
 		t.Errorf("the example is %+v, want data.csv:2 with 150 to anna", example)
 	}
@@ -193,11 +193,11 @@ func FuzzRows(f *testing.F) {
 		if err := os.WriteFile(path, []byte("Invoice,Item,Quantity,Price,Customer\n"+rows), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		checks, err := m.CheckFiles(t.Context(), []string{path}, 1000)
+		check, err := m.CheckFiles(t.Context(), []string{path}, 1000)
 		if err != nil {
 			return
 		}
-		b := checks[0].Example
+		b := check.Files[0].Example
 		known := map[string]bool{}
 		for _, a := range b.Accounts {
 			known[a.Ref] = true

@@ -209,7 +209,10 @@ func (r *row) payment(out *mapped) *RowError {
 			Problem: fmt.Sprintf("from and to are the same account %s, expected two", shortened(out.from))}
 	}
 	if out.amount < 0 {
-		out.from, out.to, out.amount = out.to, out.from, -out.amount
+		out.amount = -out.amount
+		if p.negative == ruleReverse {
+			out.from, out.to = out.to, out.from
+		}
 	}
 	out.moves = true
 	return nil
@@ -282,6 +285,9 @@ func (r *row) account(out *mapped, roles []*account, at time.Time) (string, *Row
 			return ref, nil
 		}
 		kind, _ := role.kind.fill(r)
+		if r.m.issues(ref) {
+			kind = string(ledger.System)
+		}
 		if !slices.Contains(ledger.Kinds(), ledger.Kind(kind)) {
 			names := append(role.kind.names(), "")
 			return "", r.bad(names[0], "expected a kind of account: %v", ledger.Kinds())

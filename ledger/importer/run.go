@@ -87,6 +87,9 @@ func (w *writer) prepare() error {
 		}
 		seen[base] = path
 		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s: no such file", path)
+		}
 		if err != nil {
 			return fmt.Errorf("import: %w", err)
 		}

@@ -92,7 +92,7 @@ func TestBadInputIsAClearErrorAndWritesNothing(t *testing.T) {
 
 func TestADirectoryAndAMissingFileAreClearErrors(t *testing.T) {
 	m := parse(t, payments)
-	for file, want := range map[string]string{t.TempDir(): "is a directory; name the files in it", "nowhere.csv": "no such file"} {
+	for file, want := range map[string]string{t.TempDir(): "is a directory; name the files in it", "nowhere.csv": "nowhere.csv: no such file"} {
 		_, err := importer.Run(t.Context(), importer.Options{Mapping: m, Files: []string{file}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Run = %v, want it to say %q", err, want)

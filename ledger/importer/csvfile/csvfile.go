@@ -59,9 +59,9 @@ func (e *SyntaxError) Error() string { return e.Text }
 // Open opens a file and reads its header. read counts the bytes of the file as
 // stored on disk.
 func Open(path string, format Format, read *atomic.Int64) (*File, error) {
-	file, err := os.Open(path)
+	file, err := openFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("open data: %w", err)
+		return nil, err
 	}
 	f := &File{Path: path, closers: []func(){func() { _ = file.Close() }}}
 	if err := f.begin(file, format, read); err != nil {
@@ -79,13 +79,6 @@ func (f *File) Close() {
 }
 
 func (f *File) begin(file *os.File, format Format, read *atomic.Int64) error {
-	info, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("open data: %w", err)
-	}
-	if info.IsDir() {
-		return fmt.Errorf("%s: is a directory; name the files in it", f.Path)
-	}
 	text, err := f.decompress(bufio.NewReaderSize(&countingReader{file, read}, buffered))
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
