@@ -4,11 +4,13 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -36,6 +38,38 @@ import (
 
 // window is short, so that a test sees several boundaries.
 const window = 3 * time.Second
+
+// base is what the site calls itself in absolute addresses.
+const base = "https://economy.test"
+
+// addresses returns every page of the site map, and a page of each kind that it
+// does not list.
+func (s *site) addresses(t *testing.T) []string {
+	t.Helper()
+	response, err := http.Get(s.URL + "/sitemap.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var m struct {
+		Locs []string `xml:"url>loc"`
+	}
+	if err := xml.NewDecoder(response.Body).Decode(&m); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Locs) < 10 {
+		t.Fatalf("the site map lists %d pages", len(m.Locs))
+	}
+	var all []string
+	for _, loc := range m.Locs {
+		all = append(all, strings.TrimPrefix(loc, base))
+	}
+	var account string
+	if err := s.db.QueryRow(t.Context(), `SELECT ref FROM accounts JOIN balances ON account = id ORDER BY postings DESC LIMIT 1`).Scan(&account); err != nil {
+		t.Fatal(err)
+	}
+	return append(all, "/economy?days=all", "/accounts/"+url.PathEscape(account))
+}
 
 // A site is the whole program, served by the test process.
 type site struct {
@@ -89,6 +123,7 @@ func newSite(t *testing.T) *site {
 		Log:      log,
 		Registry: prometheus.NewRegistry(),
 		Version:  "test",
+		BaseURL:  base,
 	})
 	if err != nil {
 		t.Fatal(err)

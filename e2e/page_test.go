@@ -15,11 +15,10 @@ import (
 
 func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
 	s, b := newSite(t), newTab(t)
-	paths := []string{"/economy", "/economy?days=all", "/economy/richest", "/economy/rhythm", "/nothing-here"}
-	for _, path := range paths {
+	for _, path := range append(s.addresses(t), "/nothing-here") {
 		b.offline.Store(path == "/nothing-here") // the browser reports its 404
 		b.open(s.URL + path)
-		for _, width := range []int64{360, 390, 768, 1440, 2560} {
+		for _, width := range []int64{320, 360, 768, 1440, 2560} {
 			b.do(chromedp.EmulateViewport(width, 900))
 			if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
 				t.Errorf("%s at %d px is %d px wide", path, width, wide)
