@@ -1,6 +1,22 @@
 package views
 
-import "exchequer/aggregates"
+import (
+	"strings"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+)
+
+var instant = aggregates.Column{Unit: aggregates.Instant}
+
+// others names the other accounts of a transaction.
+func others(l ledger.Line) string {
+	names := orElse(strings.Join(l.Others, ", "), "itself")
+	if l.More {
+		names += " and others"
+	}
+	return names
+}
 
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-
-	"exchequer/aggregates"
 )
 
 // BeforeParam is a day, before which the rows of a list begin.
@@ -22,8 +20,9 @@ type List struct {
 	PanelInfo
 	Filters []*Param
 	After   *Param
-	Table   aggregates.Table
-	Next    string // the value of After for the rows that follow; empty if there are none
+	Empty   bool            // there are no rows
+	Rows    templ.Component // the rows, drawn
+	Next    string          // the value of After for the rows that follow; empty if there are none
 }
 
 func (l List) declared() []*Param { return append([]*Param{l.After}, l.Filters...) }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"exchequer/aggregates"
 	"exchequer/ledger"
 	"exchequer/views"
@@ -51,7 +53,7 @@ func (s *server) account() *page {
 		}},
 		filters: []*views.Param{views.BeforeParam},
 	}
-	p.list.read = func(ctx context.Context, params views.Params, limit int) (aggregates.Table, string, error) {
+	p.list.read = func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 		from := ledger.End()
 		if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
 			from = ledger.Before(day)
@@ -61,14 +63,16 @@ func (s *server) account() *page {
 		}
 		lines, err := s.Record.Statement(ctx, params.Ref, from, limit+1)
 		if err != nil {
-			return aggregates.Table{}, "", err
+			return stretch{}, err
 		}
-		next := ""
+		var rows stretch
 		if len(lines) > limit {
 			lines = lines[:limit]
-			next = lines[limit-1].String()
+			rows.next = lines[limit-1].String()
 		}
-		return statementTable(lines), next, nil
+		rows.table = statementTable(lines)
+		rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(lines, s) }
+		return rows, nil
 	}
 	p.Params = append(p.Params, p.list.declared()...)
 	return p

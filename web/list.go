@@ -9,7 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"exchequer/aggregates"
+	"exchequer/ledger"
 	"exchequer/views"
 )
 
@@ -33,15 +36,15 @@ type listing struct {
 	views.PanelInfo
 	after   *views.Param // where the rows begin: a cursor, that of the newest by default
 	filters []*views.Param
-	// read returns rows, at most limit, and the cursor of those that follow, empty
-	// if there are none.
-	read func(ctx context.Context, p views.Params, limit int) (t aggregates.Table, next string, err error)
+	// read returns rows, at most limit.
+	read func(ctx context.Context, p views.Params, limit int) (stretch, error)
 }
 
 // A stretch is some rows of a list.
 type stretch struct {
 	table aggregates.Table
-	next  string
+	draw  func(ledger.Settings) templ.Component
+	next  string // the cursor of the rows that follow; empty if there are none
 }
 
 // fetch reads rows of a list as soon as there is a place.
@@ -54,11 +57,11 @@ func (s *server) fetch(ctx context.Context, l *listing, p views.Params, limit in
 	defer s.lists.Release(1)
 	reading, cancel := context.WithTimeout(ctx, listRead)
 	defer cancel()
-	t, next, err := l.read(reading, p, limit)
+	rows, err := l.read(reading, p, limit)
 	if err != nil {
 		return stretch{}, fmt.Errorf("list %s: %w", l.Name, err)
 	}
-	return stretch{t, next}, nil
+	return rows, nil
 }
 
 // listed answers with a page that has a list. All who ask for the same rows within
@@ -107,7 +110,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		var b bytes.Buffer
 		l := views.List{
 			Page: view, PanelInfo: p.list.PanelInfo, Filters: p.list.filters, After: p.list.after,
-			Table: rows.table, Next: rows.next,
+			Empty: len(rows.table.Rows) == 0, Rows: rows.draw(view.Settings), Next: rows.next,
 		}
 		if err := views.Frame(view, clock, false, s.panelsOf(view, p, sources), views.ListPanel(l)).Render(ctx, &b); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
