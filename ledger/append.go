@@ -76,6 +76,7 @@ type appender struct {
 	changed  map[string]bool // tags
 	id       string          // of the change; empty if nothing changed
 
+	zone     *time.Location     // of the ledger's days
 	accounts map[string]account // that the batch names, by ref
 	items    map[string]int64   // ids by ref
 	shops    map[string]int64   // ids by ref
@@ -126,7 +127,7 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
 	d.queue(&batch)
 	if earliest, ok := ap.earliest(d); ok {
-		batch.Queue(`DELETE FROM day_snapshots WHERE day >= $1`, earliest)
+		batch.Queue(`DELETE FROM day_snapshots WHERE day >= date '1970-01-01' + $1::int`, earliest)
 	}
 	if tags := ap.tags(); len(tags) > 0 {
 		// Postgres sends the notification only when the transaction commits.
@@ -149,16 +150,16 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	return nil
 }
 
-// earliest returns the first day whose snapshot the append makes wrong, and
-// reports whether there is one.
-func (ap *appender) earliest(d *deltas) (earliest time.Time, ok bool) {
+// earliest returns the number of the first day whose snapshot the append makes
+// wrong, and reports whether there is one.
+func (ap *appender) earliest(d *deltas) (earliest int64, ok bool) {
 	if ok = !ap.archived.IsZero(); ok {
 		// An account that is archived at midnight is no part of the day before.
-		earliest = ap.archived.UTC().Add(-time.Microsecond).Truncate(24 * time.Hour)
+		earliest = dayOfHour(floor(ap.archived.UnixMicro()-1, hourMicros), ap.zone)
 	}
 	for key := range d.days {
-		if day := key.time(); !ok || day.Before(earliest) {
-			earliest, ok = day, true
+		if !ok || key.day < earliest {
+			earliest, ok = key.day, true
 		}
 	}
 	return earliest, ok

@@ -11,6 +11,7 @@ import (
 
 // deltas is what an append adds to the balances and rollups.
 type deltas struct {
+	zone     *time.Location // of the days
 	balances map[int64]balanceDelta
 	days     map[dayKey]dayDelta
 	activity map[int64]activityDelta // by hour
@@ -52,13 +53,11 @@ func (t trade) compare(u trade) int {
 	return cmp.Or(cmp.Compare(t.at, u.at), cmp.Compare(t.sale, u.sale))
 }
 
-const (
-	hourMicros = int64(time.Hour / time.Microsecond)
-	dayMicros  = 24 * hourMicros
-)
+const hourMicros = int64(time.Hour / time.Microsecond)
 
-func newDeltas() *deltas {
+func newDeltas(zone *time.Location) *deltas {
 	return &deltas{
+		zone:     zone,
 		balances: map[int64]balanceDelta{},
 		days:     map[dayKey]dayDelta{},
 		activity: map[int64]activityDelta{},
@@ -69,7 +68,7 @@ func newDeltas() *deltas {
 
 // deltas sums the new transactions and sales of the batch.
 func (ap *appender) deltas() *deltas {
-	d := newDeltas()
+	d := newDeltas(ap.zone)
 	d.balances = make(map[int64]balanceDelta, len(ap.accounts))
 	d.days = make(map[dayKey]dayDelta, len(ap.accounts))
 	var legs []leg
@@ -98,7 +97,8 @@ func (ap *appender) deltas() *deltas {
 // addTransaction counts a transaction at a time in Unix microseconds. It reorders
 // the legs.
 func (d *deltas) addTransaction(at int64, source string, legs []leg) {
-	hour, day := floor(at, hourMicros), floor(at, dayMicros)
+	hour := floor(at, hourMicros)
+	day := dayOfHour(hour, d.zone)
 	for _, l := range legs {
 		b, ok := d.balances[l.account]
 		d.add("the balance of an account", &b.amount, l.amount)
@@ -186,8 +186,6 @@ func floor(t, unit int64) int64 {
 	}
 	return n
 }
-
-func (k dayKey) time() time.Time { return time.UnixMicro(k.day * dayMicros).UTC() }
 
 func hourTime(hour int64) time.Time { return time.UnixMicro(hour * hourMicros).UTC() }
 

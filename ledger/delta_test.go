@@ -3,6 +3,7 @@ package ledger
 import (
 	"math"
 	"testing"
+	"time"
 )
 
 func TestHoursBeforeTheEpochAreRoundedDown(t *testing.T) {
@@ -19,7 +20,7 @@ func TestAddNoticesOverflow(t *testing.T) {
 		over   bool
 	}{{math.MaxInt64, 1, true}, {math.MinInt64, -1, true}, {math.MaxInt64, 0, false}, {math.MaxInt64, -1, false},
 		{1, math.MaxInt64 - 1, false}, {-1, math.MinInt64 + 1, false}} {
-		d := newDeltas()
+		d := newDeltas(time.UTC)
 		sum := test.sum
 		if d.add("it", &sum, test.v); (d.overflow != "") != test.over {
 			t.Errorf("%d + %d: overflow %q, want %v", test.sum, test.v, d.overflow, test.over)

@@ -28,6 +28,7 @@ func (ap *appender) names(ctx context.Context) error {
 		return fmt.Errorf("write items: %w", err)
 	}
 	ap.checkNames()
+	ap.checkHours()
 	if err := ap.problems.err(); err != nil {
 		return err
 	}
@@ -55,6 +56,14 @@ func (ap *appender) find(ctx context.Context) (known, error) {
 	accounts, items, shops := ap.namedBy()
 	var batch pgx.Batch
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1)`, snapshotLock)
+	batch.Queue(`SELECT coalesce((SELECT timezone FROM settings), 'UTC')`).QueryRow(func(row pgx.Row) error {
+		var name string
+		err := row.Scan(&name)
+		if err == nil {
+			ap.zone, err = LoadZone(name)
+		}
+		return err
+	})
 	if len(accounts) > 0 {
 		const query = `SELECT ref, id, kind, holder, name, archived FROM accounts WHERE ref = ANY($1)`
 		batch.Queue(query, accounts).Query(func(rows pgx.Rows) error {
@@ -325,6 +334,26 @@ func (ap *appender) checkNames() {
 		ap.checkAccount("sale", s.Line, s.Ref, "buyer", s.Buyer)
 		if _, ok := ap.shops[s.Shop]; !ok && s.Shop != "" && !written[s.Shop] {
 			ap.problems.add("sale", s.Line, s.Ref, "shop %s is unknown", quote(s.Shop))
+		}
+	}
+}
+
+// checkHours adds a problem for every time at which the ledger's zone is not a
+// number of whole hours from UTC.
+func (ap *appender) checkHours() {
+	if ap.zone == time.UTC {
+		return
+	}
+	for i := range ap.batch.Transactions {
+		t := &ap.batch.Transactions[i]
+		if why := offHour(ap.zone, t.At); why != "" {
+			ap.problems.add("transaction", t.Line, t.Ref, "%s", why)
+		}
+	}
+	for i := range ap.batch.Sales {
+		s := &ap.batch.Sales[i]
+		if why := offHour(ap.zone, s.At); why != "" {
+			ap.problems.add("sale", s.Line, s.Ref, "%s", why)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -11,47 +13,102 @@ import (
 // ErrNoSettings is returned before SetSettings was called for the ledger.
 var ErrNoSettings = errors.New("the ledger has no settings")
 
-// Settings returns the name of the economy and how its money is written.
-func (l *Ledger) Settings(ctx context.Context) (Settings, error) {
-	rows, _ := l.db.Query(ctx, `SELECT name, symbol, decimals FROM settings`)
-	s, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Settings])
+// readSettings reads the settings; known is false if there are none.
+func readSettings(ctx context.Context, db interface {
+	Query(context.Context, string, ...any) (pgx.Rows, error)
+}) (s Settings, known bool, err error) {
+	rows, _ := db.Query(ctx, `SELECT name, symbol, decimals, timezone FROM settings`)
+	s, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Settings])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Settings{}, ErrNoSettings
+		return Settings{}, false, nil
+	}
+	return s, err == nil, err
+}
+
+// Settings returns the name of the economy, how its money is written, and its time
+// zone.
+func (l *Ledger) Settings(ctx context.Context) (Settings, error) {
+	s, known, err := readSettings(ctx, l.db)
+	if err == nil {
+		_, err = LoadZone(s.Timezone)
 	}
 	if err != nil {
 		return Settings{}, fmt.Errorf("read settings: %w", err)
+	}
+	if !known {
+		return Settings{}, ErrNoSettings
 	}
 	return s, nil
 }
 
 // SetSettings replaces the settings. The number of decimals gives the amounts their
-// meaning, so it cannot change once there are transactions or sales.
+// meaning, and the time zone the days theirs, so these cannot change once there are
+// transactions or sales. An empty time zone leaves the known one as it is.
 func (l *Ledger) SetSettings(ctx context.Context, s Settings) error {
+	if err := l.setSettings(ctx, s); err != nil {
+		return fmt.Errorf("set settings: %w", err)
+	}
+	return nil
+}
+
+func (l *Ledger) setSettings(ctx context.Context, s Settings) error {
 	for field, text := range map[string]string{"name": required(s.Name, maxName), "symbol": optional(s.Symbol, 16)} {
 		if text != "" {
-			return fmt.Errorf("set settings: %s %s", field, text)
+			return fmt.Errorf("%s %s", field, text)
 		}
 	}
 	if s.Decimals < 0 || s.Decimals > 6 {
-		return fmt.Errorf("set settings: %d decimals, want 0 to 6", s.Decimals)
+		return fmt.Errorf("%d decimals, want 0 to 6", s.Decimals)
+	}
+	zone, err := LoadZone(s.Timezone)
+	if err == nil {
+		err = checkZone(zone, time.Now())
+	}
+	if err != nil {
+		return err
 	}
 	return pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		// No append may run between the check for transactions and the write.
 		if err := LockSnapshots(ctx, tx); err != nil {
-			return fmt.Errorf("set settings: %w", err)
+			return err
 		}
-		const query = `
-			INSERT INTO settings AS known (id, name, symbol, decimals) VALUES (1, $1, $2, $3)
-			ON CONFLICT (id) DO UPDATE SET name = excluded.name, symbol = excluded.symbol, decimals = excluded.decimals
-			WHERE excluded.decimals = known.decimals
-				OR NOT EXISTS (SELECT FROM transactions) AND NOT EXISTS (SELECT FROM sales)`
-		tag, err := tx.Exec(ctx, query, s.Name, s.Symbol, s.Decimals)
+		old, known, err := readSettings(ctx, tx)
 		if err != nil {
-			return fmt.Errorf("set settings: %w", err)
+			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return errors.New("set settings: the number of decimals cannot change, because the ledger has amounts")
+		old.Timezone = cmp.Or(old.Timezone, UTC)
+		s.Timezone = cmp.Or(s.Timezone, old.Timezone)
+		var used bool
+		const query = `SELECT EXISTS (SELECT FROM transactions) OR EXISTS (SELECT FROM sales)`
+		if err := tx.QueryRow(ctx, query).Scan(&used); err != nil {
+			return err
 		}
-		return nil
+		if used && known && s.Decimals != old.Decimals {
+			return errors.New("the number of decimals cannot change, because the ledger has amounts")
+		}
+		if used && s.Timezone != old.Timezone {
+			return fmt.Errorf("the time zone cannot change from %s to %s, because the ledger has days: %s", old.Timezone, s.Timezone, HowToChangeZone(s.Timezone))
+		}
+		const write = `
+			INSERT INTO settings (id, name, symbol, decimals, timezone) VALUES (1, $1, $2, $3, $4)
+			ON CONFLICT (id) DO UPDATE SET name = excluded.name, symbol = excluded.symbol, decimals = excluded.decimals,
+				timezone = excluded.timezone`
+		_, err = tx.Exec(ctx, write, s.Name, s.Symbol, s.Decimals, s.Timezone)
+		return err
 	})
+}
+
+// HowToChangeZone tells an operator how to change the time zone of a ledger that
+// has transactions.
+func HowToChangeZone(zone string) string {
+	return "change it with exchequer repair --timezone " + zone
+}
+
+// Zone returns the time zone of the ledger.
+func (s Settings) Zone() *time.Location {
+	zone, err := LoadZone(s.Timezone)
+	if err != nil {
+		return time.UTC // settings that were read or set have a known zone
+	}
+	return zone
 }

@@ -30,11 +30,13 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Settings is the name of the economy and how its money is written.
+// Settings is the name of the economy, how its money is written, and whose days
+// it counts.
 type Settings struct {
 	Name     string // of the economy: "Port Exchequer"
 	Symbol   string // of the currency: "₤"
 	Decimals int    // digits of the minor unit, 0 to 6
+	Timezone string // of the community: "Europe/Berlin"; UTC if empty
 }
 
 // An Account is identified by its Ref, its name in the outside world. Kind and

@@ -54,8 +54,17 @@ func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 		if err := tx.QueryRow(ctx, count).Scan(&report.Transactions, &report.Postings, &report.Sales); err != nil {
 			return err
 		}
+		settings, _, err := readSettings(ctx, tx)
+		if err != nil {
+			return err
+		}
+		zone, err := LoadZone(settings.Timezone)
+		if err != nil {
+			return err
+		}
+		args := LocalTimeArgs(zone, time.Time{}, time.Now())
 		for _, c := range checks() {
-			if err := c.run(ctx, tx, &report); err != nil {
+			if err := c.run(ctx, tx, args, &report); err != nil {
 				return fmt.Errorf("%s: %w", c.table, err)
 			}
 		}
@@ -76,8 +85,8 @@ type verification struct {
 	query string
 }
 
-func (v verification) run(ctx context.Context, tx pgx.Tx, report *Report) error {
-	rows, _ := tx.Query(ctx, v.query)
+func (v verification) run(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, report *Report) error {
+	rows, _ := tx.Query(ctx, v.query, args)
 	d := Difference{Table: v.table}
 	_, err := pgx.ForEachRow(rows, []any{&d.Key, &d.Text}, func() error {
 		report.add(d)
@@ -129,7 +138,7 @@ func checks() []verification {
 		differing("balances", "account", `
 			SELECT account, sum(amount)::bigint, max(at), count(*) FROM postings GROUP BY account`),
 		differing("account_days", "account, day", `
-			SELECT account, (at AT TIME ZONE 'UTC')::date AS day,
+			SELECT account, `+LocalTime("date_trunc('hour', at, 'UTC')")+`::date AS day,
 				coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
 				coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint, count(*)
 			FROM postings GROUP BY account, day`),
@@ -163,10 +172,11 @@ func checks() []verification {
 			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
 			GROUP BY item, hour`),
 		{"day_snapshots", `
-			SELECT day::text, concat('kept supply ', s.supply, ', scanned ', p.supply)
-			FROM day_snapshots s, LATERAL (
-				SELECT coalesce(sum(amount), 0) AS supply FROM postings JOIN accounts ON id = account
-				WHERE kind <> 'system' AND at < (day + 1)::timestamp AT TIME ZONE 'UTC') p
+			WITH days AS (
+				SELECT ` + LocalTime("date_trunc('hour', at, 'UTC')") + `::date AS day, sum(amount) AS net
+				FROM postings JOIN accounts ON id = account WHERE kind <> 'system' GROUP BY 1)
+			SELECT s.day::text, concat('kept supply ', s.supply, ', scanned ', p.supply)
+			FROM day_snapshots s, LATERAL (SELECT coalesce(sum(net), 0) AS supply FROM days WHERE days.day <= s.day) p
 			WHERE s.supply <> p.supply`},
 	}
 }
@@ -174,7 +184,7 @@ func checks() []verification {
 // verifyFlows adds up the flows of every transaction in Go, since SQL cannot well
 // share out a transaction's value.
 func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
-	d := newDeltas()
+	d := newDeltas(time.UTC) // days are no part of flows
 	const scan = `
 		SELECT transaction, t.at, source, account, holder, kind, amount
 		FROM postings JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"exchequer/ledger"
 )
 
 // A dateFormats parses times in the first format that fits.
@@ -82,9 +84,18 @@ func (d dateFormats) parse(s string) (time.Time, error) {
 			}
 			continue
 		}
-		if t, err := time.ParseInLocation(layout, s, d.zone); err == nil && t.Year() > 0 {
-			return t.UTC(), nil
+		t, err := time.ParseInLocation(layout, s, d.zone)
+		if err != nil || t.Year() <= 0 {
+			continue
 		}
+		// Where the clock went forward at midnight, a date alone would be a time of
+		// the day before.
+		if d.zone != time.UTC {
+			if written, err := time.Parse(layout, s); err == nil && ledger.DayNumber(t) != ledger.DayNumber(written) {
+				t = ledger.DayStart(ledger.DayNumber(written), d.zone)
+			}
+		}
+		return t.UTC(), nil
 	}
 	return time.Time{}, errNotDate
 }

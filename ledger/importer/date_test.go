@@ -6,10 +6,6 @@ import (
 )
 
 func TestDatesAreReadInAnyOfTheFormats(t *testing.T) {
-	london, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		t.Skip("no time zone database")
-	}
 	for _, c := range []struct{ format, zone, text, want string }{
 		{"YYYY-MM-DD", "UTC", "2010-12-01", "2010-12-01T00:00:00Z"},
 		{"YYYY-MM-DD hh:mm:ss", "UTC", " 2010-12-01 08:26:00 ", "2010-12-01T08:26:00Z"},
@@ -20,12 +16,13 @@ func TestDatesAreReadInAnyOfTheFormats(t *testing.T) {
 		{"D MMMM YYYY", "UTC", "5 January 2012", "2012-01-05T00:00:00Z"},
 		{"YYYY-MM-DDThh:mm:ss+ZZ:ZZ", "UTC", "2012-01-05T12:00:00+02:00", "2012-01-05T10:00:00Z"},
 		{"YYYY-MM-DDThh:mm:ss+ZZ:ZZ", "UTC", "2012-01-05T12:00:00Z", "2012-01-05T12:00:00Z"},
-		{"YYYY-MM-DD hh:mm", "London", "2012-07-05 12:00", "2012-07-05T11:00:00Z"},
+		{"YYYY-MM-DD hh:mm", "Europe/London", "2012-07-05 12:00", "2012-07-05T11:00:00Z"},
+		{"YYYY-MM-DD", "America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z"}, // a day without a midnight
 		{"unix", "UTC", "1291192000", "2010-12-01T08:26:40Z"},
 	} {
-		zone := time.UTC
-		if c.zone == "London" {
-			zone = london
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Fatal(err)
 		}
 		d, err := newDateFormats([]string{"YYYY.MM.DD", c.format}, zone)
 		if err != nil {

@@ -38,6 +38,7 @@ type mappingFile struct {
 		Symbol   string `toml:"symbol"`
 		Decimals *int   `toml:"decimals"`
 		Round    string `toml:"round"`
+		Timezone string `toml:"timezone"`
 
 		Issuers []string `toml:"issuers"`
 	} `toml:"ledger"`

@@ -24,7 +24,7 @@ func (r *mappingReader) failf(format string, args ...any) {
 func (f *mappingFile) mapping() (*Mapping, error) {
 	r := &mappingReader{m: &Mapping{
 		Origin:    f.Origin,
-		Settings:  ledger.Settings{Name: f.Ledger.Name, Symbol: f.Ledger.Symbol},
+		Settings:  ledger.Settings{Name: f.Ledger.Name, Symbol: f.Ledger.Symbol, Timezone: f.Ledger.Timezone},
 		constants: f.Constants,
 		accounts:  map[string]*account{},
 	}}
@@ -79,14 +79,8 @@ func (r *mappingReader) csv(f *mappingFile) {
 		}
 	}
 	c.Encoding = oneOf(r, "csv.encoding", f.CSV.Encoding, "utf-8", csvfile.Windows1252)
-	zone := time.UTC
-	if name := f.CSV.TimeZone; name != "" {
-		var err error
-		if zone, err = time.LoadLocation(name); err != nil || name == "Local" {
-			r.failf(`csv.time_zone %q is unknown, want a name such as "Europe/London"`, name)
-			zone = time.UTC
-		}
-	}
+	zone := r.zone("ledger.timezone", f.Ledger.Timezone, time.UTC)
+	zone = r.zone("csv.time_zone", f.CSV.TimeZone, zone)
 	formats := f.CSV.Dates
 	if len(formats) == 0 {
 		formats = []string{"YYYY-MM-DD"}
@@ -101,6 +95,18 @@ func (r *mappingReader) csv(f *mappingFile) {
 			r.failf("csv.oldest: %w", err)
 		}
 	}
+}
+
+func (r *mappingReader) zone(key, name string, preset *time.Location) *time.Location {
+	if name == "" {
+		return preset
+	}
+	zone, err := ledger.LoadZone(name)
+	if err != nil {
+		r.failf("%s: %w", key, err)
+		return preset
+	}
+	return zone
 }
 
 func (r *mappingReader) character(key, value string, preset rune) rune {

@@ -29,6 +29,7 @@ func TestAllErrorsOfAMappingAreReported(t *testing.T) {
 		"a rule that is none":     {`source = "payment"`, "source = \"payment\"\nnegative = \"flip\"", `transaction.negative is "flip", want one of`},
 		"no source":               {`source = "payment"`, "", "transaction.source is missing"},
 		"an oldest that is none":  {"decimals = 2", "decimals = 2\n[csv]\noldest = \"1066\"", `csv.oldest: "1066" is not a date such as 1066-10-14`},
+		"an unknown time zone":    {"decimals = 2", "decimals = 2\ntimezone = \"Berlin\"", `ledger.timezone: unknown time zone "Berlin", want a name such as Europe/Berlin, or UTC`},
 		"@total without a sale":   {`amount = "amount"`, `amount = "@total"`, "transaction.amount is @total, but there is no [sale]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,4 +221,33 @@ func FuzzRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDatesOfADataFileAreDaysOfTheCommunity(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	local := strings.Replace(payments, "decimals = 2", "decimals = 2\ntimezone = \"America/New_York\"", 1)
+	run := func(mapping string) error {
+		t.Helper()
+		_, err := importer.Run(t.Context(), importer.Options{Ledger: l, Mapping: parse(t, mapping), Files: []string{save(t, "data.csv", good)}})
+		return err
+	}
+	if err := run(local); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := l.Settings(t.Context()); err != nil || s.Timezone != "America/New_York" {
+		t.Errorf("the ledger has the settings %+v, %v", s, err)
+	}
+	var first, day string
+	const query = `SELECT (SELECT min(at)::text FROM transactions), (SELECT min(day)::text FROM account_days)`
+	if err := db.QueryRow(t.Context(), query).Scan(&first, &day); err != nil || first != "2026-01-01 05:00:00+00" || day != "2026-01-01" {
+		t.Errorf("1 January is the time %s and the day %s, %v, want 05:00 UTC of its own day", first, day, err)
+	}
+	if err := run(payments); err != nil {
+		t.Errorf("a mapping without a time zone: %v", err)
+	}
+	err := run(strings.Replace(local, "America/New_York", "Europe/Berlin", 1))
+	if err == nil || !strings.Contains(err.Error(), "exchequer repair --timezone Europe/Berlin") {
+		t.Errorf("a mapping with another time zone: %v, want how to change it", err)
+	}
 }

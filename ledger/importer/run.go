@@ -286,7 +286,7 @@ func (w *writer) write(ctx context.Context, c chunk) error {
 }
 
 // settle gives the ledger the mapping's settings if it has none, and checks that its
-// decimals are those of the mapping.
+// decimals and its time zone are those of the mapping.
 func (w *writer) settle(ctx context.Context) error {
 	if w.settled {
 		return nil
@@ -302,6 +302,10 @@ func (w *writer) settle(ctx context.Context) error {
 	if theirs.Decimals != ours.Decimals {
 		return fmt.Errorf("import: the ledger keeps money with %d decimals, the mapping has %d: use another ledger, or change ledger.decimals",
 			theirs.Decimals, ours.Decimals)
+	}
+	if ours.Timezone != "" && theirs.Timezone != "" && theirs.Timezone != ours.Timezone {
+		return fmt.Errorf("import: the days of the ledger are those of %s, of the mapping those of %s: leave ledger.timezone out, or %s",
+			theirs.Timezone, ours.Timezone, ledger.HowToChangeZone(ours.Timezone))
 	}
 	w.settled = true
 	return nil

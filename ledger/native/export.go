@@ -31,7 +31,7 @@ const stamp = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
 // Accounts, items and shops are in byte order of their refs, all else in the order
 // in which it was written.
 var files = []struct{ name, query string }{
-	{"settings", `SELECT name, symbol, decimals FROM settings`},
+	{"settings", `SELECT name, symbol, decimals, timezone FROM settings`},
 	{"accounts", `SELECT ref, kind, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
 		FROM accounts ORDER BY ref COLLATE "C"`},
 	{"items", `SELECT ref, name FROM items ORDER BY ref COLLATE "C"`},

@@ -113,12 +113,13 @@ func (r *reader) find() error {
 }
 
 // settings gives the ledger its settings if it has none. With other decimals the
-// amounts would mean something else, so it returns an error.
+// amounts would mean something else, and with another time zone the days, so it
+// returns an error.
 func (r *reader) settings(ctx context.Context, l *ledger.Ledger) error {
 	if r.paths["settings"] == "" {
 		return nil
 	}
-	t, err := openTable(r.paths["settings"], &r.read, []string{"name", "symbol", "decimals"}, nil)
+	t, err := openTable(r.paths["settings"], &r.read, []string{"name", "symbol", "decimals"}, []string{"timezone"})
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,9 @@ func (r *reader) settings(ctx context.Context, l *ledger.Ledger) error {
 	if !t.next() {
 		return t.err // an export of a ledger without settings
 	}
-	s := ledger.Settings{Name: t.needed("name"), Symbol: t.text("symbol"), Decimals: int(t.integer("decimals"))}
+	s := ledger.Settings{
+		Name: t.needed("name"), Symbol: t.text("symbol"), Decimals: int(t.integer("decimals")), Timezone: t.text("timezone"),
+	}
 	if t.err != nil {
 		return t.err
 	}
@@ -134,7 +137,12 @@ func (r *reader) settings(ctx context.Context, l *ledger.Ledger) error {
 	if errors.Is(err, ledger.ErrNoSettings) {
 		return l.SetSettings(ctx, s)
 	}
-	if err == nil && known.Decimals != s.Decimals {
+	switch {
+	case err != nil:
+	case s.Timezone != "" && s.Timezone != known.Timezone:
+		err = fmt.Errorf("%s: the days of the ledger are those of %s, of this set those of %s: leave timezone out, or %s",
+			t.place(), known.Timezone, s.Timezone, ledger.HowToChangeZone(s.Timezone))
+	case known.Decimals != s.Decimals:
 		err = fmt.Errorf("%s: the ledger keeps money with %d decimals, this set has %d: use another ledger", t.place(), known.Decimals, s.Decimals)
 	}
 	return err

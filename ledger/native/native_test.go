@@ -200,6 +200,26 @@ func TestOtherDecimalsAreRefused(t *testing.T) {
 	}
 }
 
+func TestAnotherTimeZoneIsRefused(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	l := ledger.New(db)
+	write(t, dir, map[string]string{"settings.csv": "name,symbol,decimals,timezone\nOurs,£,2,Europe/Berlin\n"})
+	if _, err := native.Import(t.Context(), l, dir, time.Time{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := l.Settings(t.Context()); err != nil || s.Timezone != "Europe/Berlin" {
+		t.Errorf("settings are %+v, %v", s, err)
+	}
+	write(t, dir, map[string]string{"settings.csv": "name,symbol,decimals\nOurs,£,2\n"})
+	if _, err := native.Import(t.Context(), l, dir, time.Time{}, nil); err != nil {
+		t.Errorf("a set without a time zone: %v", err)
+	}
+	write(t, dir, map[string]string{"settings.csv": "name,symbol,decimals,timezone\nOurs,£,2,UTC\n"})
+	if _, err := native.Import(t.Context(), l, dir, time.Time{}, nil); err == nil || !strings.Contains(err.Error(), "exchequer repair --timezone UTC") {
+		t.Errorf("a set with another time zone: %v, want how to change it", err)
+	}
+}
+
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -240,7 +260,7 @@ func sameFiles(t *testing.T, a, b string) {
 func fill(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	l := ledger.New(db)
-	if err := l.SetSettings(t.Context(), ledger.Settings{Name: `Port "Exchequer", ₤`, Symbol: "₤", Decimals: 3}); err != nil {
+	if err := l.SetSettings(t.Context(), ledger.Settings{Name: `Port "Exchequer", ₤`, Symbol: "₤", Decimals: 3, Timezone: "Australia/Sydney"}); err != nil {
 		t.Fatal(err)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
