@@ -16,14 +16,14 @@ type bucket struct {
 type unit struct {
 	name     string
 	mostDays int                       // the longest span that is divided by it
-	start    func(time.Time) time.Time // of the unit in which a day lies
+	start    func(time.Time) time.Time // of the unit in which a date lies
 	next     func(time.Time) time.Time // the start after a start
 }
 
 // units are the units longer than a day. A span has at most some 240 of them: 20
 // years of months, 240 years, or 203 decades since the year 1.
 var units = []unit{
-	{"week", 731, func(t time.Time) time.Time { return plus(t, -(int(t.Weekday())+6)%7) }, later(0, 0, 7)},
+	{"week", 731, func(t time.Time) time.Time { return t.AddDate(0, 0, -(int(t.Weekday())+6)%7) }, later(0, 0, 7)},
 	{"month", 20 * 366, func(t time.Time) time.Time { return date(t.Year(), t.Month()) }, later(0, 1, 0)},
 	{"year", 240 * 366, func(t time.Time) time.Time { return date(t.Year(), time.January) }, later(1, 0, 0)},
 	{"decade", 0, func(t time.Time) time.Time { return date(t.Year()/10*10, time.January) }, later(10, 0, 0)},
@@ -52,18 +52,25 @@ func (s span) divide(mostDays int) (unitName string, all []bucket) {
 	for i := 0; n > u.mostDays && i < len(units); i++ {
 		u = units[i]
 	}
-	for start := u.start(s.Start); !start.After(s.Today); {
+	first, today := dateOf(s.Start), dateOf(s.Today)
+	for start := u.start(first); !start.After(today); {
 		next := u.next(start)
 		all = append(all, bucket{
-			start: start, from: max(0, s.index(start)), to: min(s.index(next), n) - 1, partial: start.Before(s.Start),
+			start: s.day(start), from: max(0, s.index(start)), to: min(s.index(next), n) - 1, partial: start.Before(first),
 		})
 		start = next
 	}
 	last := &all[len(all)-1]
-	end := plus(s.Today, 1)
-	whole := u.start(end).Equal(end) && !s.End.Before(end) // the bucket ends with the period
+	end := today.AddDate(0, 0, 1)
+	whole := u.start(end).Equal(end) && !s.End.Before(plus(s.Today, 1)) // the bucket ends with the period
 	last.partial = last.partial || !whole
 	return u.name, all
+}
+
+// dateOf returns the date that t shows, in UTC, where each has a midnight.
+func dateOf(t time.Time) time.Time {
+	year, month, day := t.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // bucketOf returns the index of the bucket that contains a day of the span.

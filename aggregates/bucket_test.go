@@ -31,11 +31,11 @@ func TestDaysAreNumberedWithoutGaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := moments(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)).Draw(t, "at")
 		midnight := at.Truncate(day)
-		if dayNumber(at) != dayNumber(midnight) || dayNumber(midnight.Add(-1)) != dayNumber(at)-1 {
-			t.Errorf("%s is day %d, its midnight %d, the moment before %d", at, dayNumber(at), dayNumber(midnight), dayNumber(midnight.Add(-1)))
+		if ledger.DayNumber(at) != ledger.DayNumber(midnight) || ledger.DayNumber(midnight.Add(-1)) != ledger.DayNumber(at)-1 {
+			t.Errorf("%s is day %d, its midnight %d, the moment before %d", at, ledger.DayNumber(at), ledger.DayNumber(midnight), ledger.DayNumber(midnight.Add(-1)))
 		}
 		days := rapid.IntRange(-700_000, 700_000).Draw(t, "days")
-		if got := dayNumber(plus(at, days)) - dayNumber(at); got != days {
+		if got := ledger.DayNumber(plus(at, days)) - ledger.DayNumber(at); got != days {
 			t.Errorf("%d days after %s is %d days after it", days, at, got)
 		}
 	})

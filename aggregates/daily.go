@@ -29,8 +29,8 @@ type daily struct {
 // readActivity returns the days of s on which something moved, in order,
 // without what was created and destroyed.
 func readActivity(ctx context.Context, tx pgx.Tx, s span) ([]movedDay, error) {
-	const query = `
-		SELECT date_trunc('day', hour, 'UTC'), sum(transactions)::bigint, sum(volume)::bigint, sum(transfers)::bigint
+	query := `
+		SELECT ` + localTime + `::date, sum(transactions)::bigint, sum(volume)::bigint, sum(transfers)::bigint
 		FROM activity_hours WHERE hour >= @start AND hour < @through
 		GROUP BY 1`
 	rows, _ := tx.Query(ctx, query, s.args())
@@ -54,8 +54,8 @@ func readActivity(ctx context.Context, tx pgx.Tx, s span) ([]movedDay, error) {
 func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current int64) (closing int64, err error) {
 	// Balances may contain what was written in hours after the period while it
 	// was being read. The query returns it as a row without a day.
-	const query = `
-		SELECT CASE WHEN hour < @through THEN date_trunc('day', hour, 'UTC') END AS day,
+	query := `
+		SELECT CASE WHEN hour < @through THEN ` + localTime + `::date END AS day,
 			coalesce(sum(volume) FILTER (WHERE from_kind = 'system'), 0)::bigint AS created,
 			coalesce(sum(volume) FILTER (WHERE to_kind = 'system'), 0)::bigint AS destroyed
 		FROM flow_hours

@@ -182,8 +182,8 @@ func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error)
 	}
 	var past []DayMeasures
 	var last *DayMeasures
-	for at := first; at.Before(s.Today) && (missing == nil || at.Before(*missing)); at = plus(at, 1) {
-		for len(kept) > 0 && !kept[0].Day.After(at) {
+	for at := first; at.Before(s.Today) && (missing == nil || s.index(at) < s.index(*missing)); at = plus(at, 1) {
+		for len(kept) > 0 && s.index(kept[0].Day) <= s.index(at) {
 			last, kept = &kept[0], kept[1:]
 		}
 		if last != nil { // the ledger has begun

@@ -82,8 +82,8 @@ func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQu
 }
 
 func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
-	const query = `
-		SELECT date_trunc('day', hour, 'UTC'), sum(sales)::bigint, sum(quantity)::bigint, sum(volume)::bigint,
+	query := `
+		SELECT ` + localTime + `::date, sum(sales)::bigint, sum(quantity)::bigint, sum(volume)::bigint,
 			sum(other_lines)::bigint, sum(other_quantity)::bigint, sum(other_volume)::bigint,
 			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
 			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]

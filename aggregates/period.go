@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Days is the length of a period that ends now: whole UTC days before today,
-// and today so far. 0 means all of the ledger's history.
+// Days is the length of a period that ends now: whole days of the community before
+// today, and today so far. 0 means all of the ledger's history.
 type Days int
 
 // AllDays returns the periods in the order in which they are shown.
@@ -49,10 +49,11 @@ func abs(n int) int {
 
 // A Period is the time that numbers describe.
 type Period struct {
-	Days       string    `json:"days" enum:"7,30,90,365,all" doc:"Its length: whole UTC days, and the last one so far."`
-	Start      time.Time `json:"start" doc:"Midnight of its first day, UTC."`
+	Days       string    `json:"days" enum:"7,30,90,365,all" doc:"Its length: whole days, and the last one so far."`
+	Start      time.Time `json:"start" doc:"The moment at which its first day begins."`
 	End        time.Time `json:"end" doc:"The moment at which it ends: that of asOf, or the end of a historical ledger."`
 	Historical bool      `json:"historical" doc:"The ledger ended more than 7 days ago: the period ends with its last day."`
+	Timezone   string    `json:"timezone" doc:"Whose days they are: UTC, or a name such as Europe/Berlin. A day is given by the moment at which it begins, with the offset from UTC there, so that it begins with its date."`
 }
 
 // A Compared is a sum over a period, and over the period before of the same

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // A Basis is the part that values share: the period that they describe, and
@@ -32,16 +33,22 @@ func (b *Basis) read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days
 	b.Period = Period{Days: days.Key(), Start: w.Start, End: w.Start}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
-		const query = `SELECT min(hour), max(hour) FROM activity_hours WHERE hour <= $1`
+		const query = `
+			SELECT min(hour), max(hour), coalesce((SELECT timezone FROM settings), 'UTC')
+			FROM activity_hours WHERE hour <= $1`
 		var first, last *time.Time
-		if err := tx.QueryRow(ctx, query, w.Start).Scan(&first, &last); err != nil {
+		if err := tx.QueryRow(ctx, query, w.Start).Scan(&first, &last, &b.Timezone); err != nil {
 			return fmt.Errorf("read the ledger's first and last hour: %w", err)
+		}
+		zone, err := ledger.LoadZone(b.Timezone)
+		if err != nil {
+			return fmt.Errorf("read the ledger's time zone: %w", err)
 		}
 		if first == nil {
 			b.Why = whyNoLedger
 			return nil
 		}
-		s := spanOf(w, days, first.UTC(), last.UTC())
+		s := spanOf(w, days, first.In(zone), *last)
 		b.Start, b.End, b.Historical = s.Start, s.End, s.Historical
 		return fill(ctx, tx, s)
 	})

@@ -9,10 +9,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
-// Rhythm is transactions by hour and weekday, UTC, in a period. An hour that is
-// not over is left out, and so is the time before the ledger's first day.
+// Rhythm is transactions by hour and weekday, in the community's time zone, in a
+// period. An hour that is not over is left out, and so is the time before the
+// ledger's first day. Where the clock changes, an hour occurs twice on a day, or
+// does not occur.
 type Rhythm struct {
 	Basis
 	// Cells[weekday][hour], Monday first: mean transactions in that hour of
@@ -33,8 +36,8 @@ func ComputeRhythm(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 }
 
 func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
-		SELECT extract(isodow FROM hour AT TIME ZONE 'UTC')::int - 1, extract(hour FROM hour AT TIME ZONE 'UTC')::int,
+	query := `
+		SELECT extract(isodow FROM ` + localTime + `)::int - 1, extract(hour FROM ` + localTime + `)::int,
 			sum(transactions)::bigint
 		FROM activity_hours WHERE hour >= @start AND hour < @end
 		GROUP BY 1, 2`
@@ -42,7 +45,9 @@ func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if from.Before(s.First) {
 		from = s.First
 	}
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"start": from, "end": to})
+	args := s.args()
+	args["start"], args["end"] = from, to
+	rows, _ := tx.Query(ctx, query, args)
 	var weekday, at int
 	var transactions int64
 	_, err := pgx.ForEachRow(rows, []any{&weekday, &at, &transactions}, func() error {
@@ -52,15 +57,9 @@ func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return fmt.Errorf("transactions by hour of the week: %w", err)
 	}
-	const week = 7 * 24
-	hours := max(0, to.Unix()-from.Unix()) / (60 * 60)
-	for i := range hours % week {
-		t := from.Add(time.Duration(i) * hour)
-		r.Hours[(int(t.Weekday())+6)%7][t.Hour()]++
-	}
+	r.count(s.zone(), from, to)
 	for weekday := range r.Cells {
 		for at := range r.Cells[weekday] {
-			r.Hours[weekday][at] += hours / week
 			if n := r.Hours[weekday][at]; n > 0 {
 				r.Cells[weekday][at] = float64(r.Total[weekday][at]) / float64(n)
 				r.Peak = max(r.Peak, r.Cells[weekday][at])
@@ -70,10 +69,28 @@ func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
+// count fills how often each hour of the week occurred from one hour to another.
+func (r *Rhythm) count(zone *time.Location, from, to time.Time) {
+	const week = 7 * 24
+	changes, offsets := ledger.Offsets(zone, from, to)
+	for i, offset := range offsets {
+		end := to
+		if i < len(changes) {
+			end = changes[i]
+		}
+		hours := max(0, end.Unix()-from.Unix()) / (60 * 60)
+		for n := range min(hours, week) {
+			t := from.UTC().Add(time.Duration(n)*hour + offset)
+			r.Hours[(int(t.Weekday())+6)%7][t.Hour()] += (hours - n + week - 1) / week
+		}
+		from = end
+	}
+}
+
 // Table has one row an hour of the week, Monday first.
 func (r *Rhythm) Table() Table {
 	t := Table{Columns: []Column{
-		{"weekday", "Weekday", Text}, {"hour", "Hour, UTC", Count}, {"transactions", "Transactions", Count},
+		{"weekday", "Weekday", Text}, {"hour", "Hour, " + r.Timezone, Count}, {"transactions", "Transactions", Count},
 		{"hours", "Times that hour occurred", Count}, {"mean", "Mean transactions", Ratio},
 	}}
 	if r.Why != "" {

@@ -18,18 +18,17 @@ import (
 const chunkDays = 366
 
 // UpdateSnapshots makes the missing snapshots and returns how many it made. The
-// UTC days before now on which something was posted or a used account was
+// days before now on which something was posted or a used account was
 // archived have one; any other day ended like the day before, see
 // docs/decisions/0008-old-ledgers.md. It may be called at any time and by several
 // processes at once. With nothing to do it is one cheap query.
 func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int, error) {
-	today := now.UTC().Truncate(day)
 	made := 0
 	for {
 		n := 0
-		missing, err := firstMissing(ctx, db, today)
-		if err == nil && missing != nil {
-			n, err = makeSnapshots(ctx, db, today)
+		missing, err := anyMissing(ctx, db, now)
+		if err == nil && missing {
+			n, err = makeSnapshots(ctx, db, now)
 		}
 		if err != nil {
 			return made, fmt.Errorf("update snapshots: %w", err)
@@ -40,26 +39,52 @@ func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int,
 	}
 }
 
-// firstMissing returns the first day before today whose snapshot is missing, nil
-// if there is none. Snapshots are made in the order of days, and an append
-// deletes only the last ones, so none is missing before the latest.
-func firstMissing(ctx context.Context, db interface {
+func anyMissing(ctx context.Context, db queryer, now time.Time) (bool, error) {
+	today, err := today(ctx, db, now)
+	if err != nil {
+		return false, err
+	}
+	missing, err := firstMissing(ctx, db, today)
+	return missing != nil, err
+}
+
+// queryer is a pool or a transaction.
+type queryer interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
-}, today time.Time) (*time.Time, error) {
+}
+
+// today returns the day of now in the ledger's time zone.
+func today(ctx context.Context, db queryer, now time.Time) (time.Time, error) {
+	var name string
+	if err := db.QueryRow(ctx, `SELECT coalesce((SELECT timezone FROM settings), 'UTC')`).Scan(&name); err != nil {
+		return now, fmt.Errorf("read the ledger's time zone: %w", err)
+	}
+	zone, err := ledger.LoadZone(name)
+	if err != nil {
+		return now, fmt.Errorf("read the ledger's time zone: %w", err)
+	}
+	return ledger.DayOf(now, zone), nil
+}
+
+// firstMissing returns the date of the first day before today whose snapshot is
+// missing, nil if there is none. Snapshots are made in the order of days, and an
+// append deletes only the last ones, so none is missing before the latest.
+func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time, error) {
 	// An account that is archived at midnight is no part of the day before. An
 	// account that was archived before the first posting changes no snapshot.
-	const query = `
+	query := `
 		WITH made AS (SELECT coalesce(max(day), '-infinity') AS last FROM day_snapshots),
-		first AS (SELECT min(day) AS day FROM account_days)
+		first AS (SELECT min(day) AS day FROM account_days),
+		archivings AS (
+			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived - interval '1 microsecond', 'UTC')`) + `::date AS day
+			FROM accounts JOIN balances ON account = id WHERE kind = 'personal' AND archived <= @midnight)
 		SELECT least(
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
-			(SELECT min(((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date)
-				FROM accounts JOIN balances ON account = id
-				WHERE kind = 'personal' AND archived < @today::timestamp AT TIME ZONE 'UTC' + interval '1 microsecond'
-					AND ((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date > (SELECT last FROM made)
-					AND ((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date > (SELECT day FROM first)))`
+			(SELECT min(day) FROM archivings WHERE day > (SELECT last FROM made) AND day > (SELECT day FROM first)))`
 	var missing *time.Time
-	if err := db.QueryRow(ctx, query, pgx.NamedArgs{"today": today}).Scan(&missing); err != nil {
+	args := ledger.LocalTimeArgs(today.Location(), time.Time{}, today)
+	args["today"], args["midnight"] = today, today
+	if err := db.QueryRow(ctx, query, args).Scan(&missing); err != nil {
 		return nil, fmt.Errorf("first missing day: %w", err)
 	}
 	return missing, nil
@@ -68,16 +93,20 @@ func firstMissing(ctx context.Context, db interface {
 // makeSnapshots makes the first chunk of missing snapshots. No append runs
 // meanwhile, and a later append that changes one of the days deletes its
 // snapshot.
-func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made int, err error) {
+func makeSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (made int, err error) {
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if err := ledger.LockSnapshots(ctx, tx); err != nil {
+			return err
+		}
+		today, err := today(ctx, tx, now)
+		if err != nil {
 			return err
 		}
 		from, err := firstMissing(ctx, tx, today) // again: another process may have made it
 		if err != nil || from == nil {
 			return err
 		}
-		to, err := chunkEnd(ctx, tx, *from, plus(today, -1))
+		to, err := chunkEnd(ctx, tx, *from, dateOf(plus(today, -1)))
 		if err != nil {
 			return fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
 		}
@@ -85,7 +114,7 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made
 		if err != nil {
 			return fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
 		}
-		rows, err := state.advance(ctx, tx, *from, to)
+		rows, err := state.advance(ctx, tx, today.Location(), *from, to)
 		if err != nil {
 			return fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
 		}
@@ -230,10 +259,10 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 	return true, nil
 }
 
-// advance returns the snapshots of the days from to to on which something was
+// advance returns the snapshots of the dates from to to on which something was
 // posted or a used account was archived. A day on which no personal balance
 // changed has the measures of the day before.
-func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([][]any, error) {
+func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, from, to time.Time) ([][]any, error) {
 	const query = `SELECT day, account, received - sent FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
 	rows, err := tx.Query(ctx, query, from, to)
 	if err != nil {
@@ -241,11 +270,12 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 	}
 	defer rows.Close()
 
+	start := func(date time.Time) time.Time { return ledger.DayStart(ledger.DayNumber(date), zone) }
 	var snapshots [][]any
 	var measured []any
 	changed := true
 	finish := func(today time.Time) {
-		changed = c.leave(plus(today, 1)) || changed
+		changed = c.leave(start(plus(today, 1))) || changed
 		if changed {
 			measured = c.measure()
 		}
@@ -256,14 +286,14 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 	// was archived.
 	quiet := func(next time.Time) {
 		for len(c.archive) > 0 {
-			gone := c.archive[0].archived.Add(-time.Microsecond).Truncate(day)
+			gone := dateOf(ledger.DayOf(c.archive[0].archived.Add(-time.Microsecond), zone))
 			if !gone.Before(next) {
 				return
 			}
 			finish(gone)
 		}
 	}
-	c.leave(from)
+	c.leave(start(from))
 	var today *time.Time
 	for rows.Next() {
 		var at time.Time

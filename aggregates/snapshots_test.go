@@ -21,7 +21,7 @@ func TestSnapshotsOfAVillage(t *testing.T) {
 	if made != 6 || len(got) != 38 { // 1 February to 10 March, with postings on six days
 		t.Fatalf("%d snapshots made, of %d days, want 6 of 38", made, len(got))
 	}
-	on := func(s string) snapshot { return got[dayNumber(at(t, s+" 00:00"))-dayNumber(got[0].Day)] }
+	on := func(s string) snapshot { return got[ledger.DayNumber(at(t, s+" 00:00"))-ledger.DayNumber(got[0].Day)] }
 	if s := on("02-25"); s.Supply != 1000 || s.Holders != 0 || s.Gini != nil {
 		t.Errorf("25 February: only the town has money, but %+v", s)
 	}

@@ -2,11 +2,13 @@ package aggregates
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 const (
@@ -18,7 +20,9 @@ const (
 // with its last day instead of now: see docs/decisions/0004-historical-ledgers.md.
 const idle = 7 * day
 
-// A span is a period of the ledger. All values of a window have the same one.
+// A span is a period of the ledger. All values of a window have the same one. A
+// day is the time at which it begins, in the community's time zone, so that it
+// shows its date.
 type span struct {
 	Start, End time.Time
 	Today      time.Time // the last day: End lies in it, or is its end
@@ -29,16 +33,18 @@ type span struct {
 }
 
 // spanOf returns the period of that many days that ends with w's start. First
-// and last are the ledger's first and last hours with a transaction.
+// and last are the ledger's first and last hours with a transaction. The days are
+// those of first's time zone.
 func spanOf(w cache.Window, days Days, first, last time.Time) span {
-	s := span{Days: days, First: first.Truncate(day)}
+	zone := first.Location()
+	s := span{Days: days, First: ledger.DayOf(first, zone)}
 	if w.Start.Sub(last) > idle {
 		s.Historical = true
-		s.Today = last.Truncate(day)
-		s.End = s.Today.Add(day)
+		s.Today = ledger.DayOf(last, zone)
+		s.End = plus(s.Today, 1).UTC()
 		s.Through = s.End
 	} else {
-		s.Today = w.Start.Truncate(day)
+		s.Today = ledger.DayOf(w.Start, zone)
 		s.End = w.Start
 		s.Through = w.Start.Truncate(hour).Add(hour)
 	}
@@ -49,37 +55,56 @@ func spanOf(w cache.Window, days Days, first, last time.Time) span {
 	return s
 }
 
+func (s span) zone() *time.Location { return s.First.Location() }
+
+// day returns a date, such as one of the database, as a day.
+func (s span) day(date time.Time) time.Time { return ledger.DayStart(ledger.DayNumber(date), s.zone()) }
+
 // previous returns the period before, of the same length up to the same time of
 // day, and reports whether the ledger reaches back to its start.
 func (s span) previous() (span, bool) {
 	length := int(s.Days)
 	p := s
-	p.Start, p.End, p.Today = plus(s.Start, -length), plus(s.End, -length), plus(s.Today, -length)
+	p.Start, p.Today = plus(s.Start, -length), plus(s.Today, -length)
+	p.End = plus(s.End.In(s.zone()), -length).UTC()
 	return p, s.Days > 0 && !p.Start.Before(s.First)
 }
 
 // days returns the number of days, the last one included.
 func (s span) days() int { return s.index(s.Today) + 1 }
 
-// index returns the index of a day, 0 for the first.
-func (s span) index(t time.Time) int { return dayNumber(t) - dayNumber(s.Start) }
+// index returns the index of a date, 0 for the first.
+func (s span) index(date time.Time) int { return ledger.DayNumber(date) - ledger.DayNumber(s.Start) }
 
 // partial returns how much of the last day is part of the period.
-func (s span) partial() float64 { return float64(s.End.Sub(s.Today)) / float64(day) }
-
-// dayNumber returns the number of the UTC day, below zero before 1970. Days are
-// counted by it, since a time.Duration ends after 292 years.
-func dayNumber(t time.Time) int {
-	const seconds = 24 * 60 * 60
-	n := t.Unix()
-	if n < 0 {
-		n -= seconds - 1
-	}
-	return int(n / seconds)
+func (s span) partial() float64 {
+	return float64(s.End.Sub(s.Today)) / float64(plus(s.Today, 1).Sub(s.Today))
 }
 
-// plus returns the same time of day that many days later.
-func plus(t time.Time, days int) time.Time { return t.UTC().AddDate(0, 0, days) }
+// plus returns the same time of day that many days later: the first moment of
+// that day at which its clock shows t's time or a later one. The start of a day
+// becomes the start of the other one.
+func plus(t time.Time, days int) time.Time {
+	date := ledger.DayNumber(t)
+	start, end := ledger.DayStart(date+days, t.Location()), ledger.DayStart(date+days+1, t.Location())
+	if t.Equal(ledger.DayStart(date, t.Location())) {
+		return start
+	}
+	clock := time.Date(t.Year(), t.Month(), t.Day()+days, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	for at := start; at.Before(end); {
+		_, offset := at.Zone()
+		shown := clock.Add(-time.Duration(offset) * time.Second).In(t.Location())
+		if shown.Before(at) {
+			shown = at
+		}
+		_, change := at.ZoneBounds()
+		if change.IsZero() || shown.Before(change) {
+			return shown
+		}
+		at = change
+	}
+	return end
+}
 
 // untilEnd returns SQL for the sum of a column over the rows that satisfy a
 // condition, up to the end of a period. Rollups are by hour, so the hour in
@@ -90,11 +115,18 @@ func untilEnd(column, condition string) string {
 		+ coalesce(round(sum(%[1]s) FILTER (WHERE hour >= @whole AND %[2]s) * @seconds / 3600), 0))::bigint`, column, condition)
 }
 
-// args returns the arguments of queries about s.
+// args returns the arguments of queries about s. A day may be compared with an
+// hour, and as a date with the day of a rollup.
 func (s span) args() pgx.NamedArgs {
 	whole := s.End.Truncate(hour)
-	return pgx.NamedArgs{
+	args := ledger.LocalTimeArgs(s.zone(), s.Start, s.Through)
+	maps.Copy(args, pgx.NamedArgs{
 		"start": s.Start, "today": s.Today, "end": s.End, "through": s.Through,
 		"whole": whole, "seconds": int64(s.End.Sub(whole) / time.Second),
-	}
+	})
+	return args
 }
+
+// localTime is SQL for the local time of a rollup's hour. The query needs the
+// arguments of [span.args].
+var localTime = ledger.LocalTime("hour")

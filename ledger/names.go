@@ -344,6 +344,11 @@ func (ap *appender) checkHours() {
 	if ap.zone == time.UTC {
 		return
 	}
+	for _, a := range ap.batch.Accounts {
+		if why := offHour(ap.zone, a.Archived); why != "" && !a.Archived.IsZero() {
+			ap.problems.add("account", "", a.Ref, "%s", why)
+		}
+	}
 	for i := range ap.batch.Transactions {
 		t := &ap.batch.Transactions[i]
 		if why := offHour(ap.zone, t.At); why != "" {
