@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -90,7 +91,7 @@ func (r *Rhythm) count(zone *time.Location, from, to time.Time) {
 // Table has one row an hour of the week, Monday first.
 func (r *Rhythm) Table() Table {
 	t := Table{Columns: []Column{
-		{"weekday", "Weekday", Text}, {"hour", "Hour, " + r.Timezone, Count}, {"transactions", "Transactions", Count},
+		{"weekday", "Weekday", Text}, {"hour", "Hour, " + cmp.Or(r.Timezone, ledger.UTC), Count}, {"transactions", "Transactions", Count},
 		{"hours", "Times that hour occurred", Count}, {"mean", "Mean transactions", Ratio},
 	}}
 	if r.Why != "" {

@@ -119,7 +119,7 @@ function merge(html) {
       const old = document.getElementById(panel.id);
       if (old && !panel.querySelector(".missing")) Idiomorph.morph(old, panel, options);
     }
-    for (const name of ["asOf", "next", "window", "lag"]) {
+    for (const name of ["asOf", "next", "window", "lag", "zone"]) {
       if (fresh.dataset[name]) main.dataset[name] = fresh.dataset[name];
     }
   } else {
@@ -152,10 +152,27 @@ function settle() {
   }
 }
 
+// clock writes times as "2026-11-20 12:00:30".
+function clock(timeZone) {
+  return new Intl.DateTimeFormat("sv-SE", {
+    timeZone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
+}
+
+// moment writes a time in the community's time zone, with its date if that is not
+// today.
 function moment(ms) {
-  const iso = new Date(ms).toISOString();
-  const today = iso.slice(0, 10) === new Date(now()).toISOString().slice(0, 10);
-  return (today ? "" : iso.slice(0, 10) + " ") + iso.slice(11, 19);
+  let { timezone = "UTC", zone = "UTC" } = main.dataset;
+  let there;
+  try {
+    there = clock(timezone);
+  } catch {
+    there = clock("UTC"); // the browser does not know that time zone
+    zone = "UTC";
+  }
+  const [date, time] = there.format(ms).split(" ");
+  const [today] = there.format(now()).split(" ");
+  return `${date === today ? "" : date + " "}${time} ${zone}`;
 }
 
 // show writes the line at the top. Digits keep their width, so nothing jumps.
@@ -164,8 +181,8 @@ function show() {
   const asOf = said("asOf");
   const left = Math.max(0, Math.ceil((due - now()) / second));
   const size = said("window") || 30 * second;
-  let line = asOf ? `As of ${moment(asOf)} UTC` : "Being computed";
-  if (failures > 0) line = asOf ? `Connection lost, showing ${moment(asOf)} UTC` : "Connection lost";
+  let line = asOf ? `As of ${moment(asOf)}` : "Being computed";
+  if (failures > 0) line = asOf ? `Connection lost, showing ${moment(asOf)}` : "Connection lost";
   else if (paused) line += " · paused";
   else line += ` · next in ${String(left).padStart(2, "\u2007")} s`;
   if (text.textContent !== line) text.textContent = line;

@@ -21,7 +21,7 @@ func others(l ledger.Line) string {
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {
 	return Content{
-		Sub: kindName(a.Kind) + " account since " + Date(a.Opened),
+		Sub: kindName(a.Kind) + " account since " + Date(a.Opened, p.Settings),
 		Body: tiles([]tile{
 			{Key: "balance", Name: "Balance", Value: moneyTile(a.Balance, p.Settings), Exact: Money(a.Balance, p.Settings)},
 			{Key: "received", Name: "Received", Value: moneyTile(a.Received, p.Settings), Exact: Money(a.Received, p.Settings)},

@@ -33,7 +33,7 @@ func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 	c := chart.Columns{
 		Title: "Value of all transactions by " + a.Bucket,
-		Desc:  "From " + Date(a.Start) + " to " + Date(a.End.Add(-time.Nanosecond)) + ".",
+		Desc:  "From " + Date(a.Start, s) + " to " + Date(a.End.Add(-time.Nanosecond), s) + ".",
 		Ticks: moneyTicks(s), Least: 1,
 		Empty: "no transactions in this period",
 	}
@@ -43,8 +43,8 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 		starts = append(starts, b.Start)
 		column := chart.Column{
 			Value:   float64(b.Volume),
-			Tip:     bucketName(b.Start, a.Bucket) + ": " + Money(b.Volume, s) + " in " + Plural(b.Transactions, "transaction", "transactions"),
-			Written: bucketShort(b.Start, a.Bucket) + ": " + MoneyCompact(float64(b.Volume), s),
+			Tip:     bucketName(b.Start, a.Bucket, s) + ": " + Money(b.Volume, s) + " in " + Plural(b.Transactions, "transaction", "transactions"),
+			Written: bucketShort(b.Start, a.Bucket, s) + ": " + MoneyCompact(float64(b.Volume), s),
 		}
 		if b.Partial {
 			column.Name = partialName(a, i)
@@ -73,30 +73,30 @@ func partialName(a *aggregates.Activity, i int) string {
 	}
 }
 
-func bucketName(start time.Time, bucket string) string {
+func bucketName(start time.Time, bucket string, s ledger.Settings) string {
 	switch bucket {
 	case "week":
-		return "Week of " + Date(start)
+		return "Week of " + Date(start, s)
 	case "month":
-		return start.UTC().Format("January 2006")
+		return local(start, s).Format("January 2006")
 	case "year", "decade":
-		return bucketShort(start, bucket)
+		return bucketShort(start, bucket, s)
 	default:
-		return start.UTC().Format("Mon 2 Jan 2006")
+		return local(start, s).Format("Mon 2 Jan 2006")
 	}
 }
 
 // bucketShort returns the short name of a column, to stand over it.
-func bucketShort(start time.Time, bucket string) string {
+func bucketShort(start time.Time, bucket string, s ledger.Settings) string {
 	switch bucket {
 	case "month":
-		return start.UTC().Format("Jan 2006")
+		return local(start, s).Format("Jan 2006")
 	case "year":
-		return strconv.Itoa(start.UTC().Year())
+		return strconv.Itoa(local(start, s).Year())
 	case "decade":
-		return strconv.Itoa(start.UTC().Year()) + "s"
+		return strconv.Itoa(local(start, s).Year()) + "s"
 	}
-	return DayMonth(start)
+	return DayMonth(start, s)
 }
 
 // moneyTicks returns the labels of a money axis, all in one unit, without the

@@ -235,10 +235,34 @@ func Change(now, before float64) string {
 	return Percent(ratio)
 }
 
-// Date writes "3 Nov 2026"; DayMonth leaves the year out; Time writes "12:00:30".
-func Date(t time.Time) string     { return t.UTC().Format("2 Jan 2006") }
-func DayMonth(t time.Time) string { return t.UTC().Format("2 Jan") }
-func Time(t time.Time) string     { return t.UTC().Format("15:04:05") }
+// Date writes "3 Nov 2026", in the community's time zone, as all that follow.
+func Date(t time.Time, s ledger.Settings) string { return local(t, s).Format("2 Jan 2006") }
+
+// DayMonth writes "3 Nov".
+func DayMonth(t time.Time, s ledger.Settings) string { return local(t, s).Format("2 Jan") }
+
+// Time writes "12:00:30".
+func Time(t time.Time, s ledger.Settings) string { return local(t, s).Format("15:04:05") }
+
+// Zone writes the abbreviation of the time zone at a time: "CET", "UTC", and
+// "UTC−03" where people have none.
+func Zone(t time.Time, s ledger.Settings) string {
+	name := local(t, s).Format("MST")
+	if strings.ContainsAny(name, "+-") {
+		return "UTC" + strings.Replace(name, "-", minus, 1)
+	}
+	return name
+}
+
+// moment writes a time of day, with its date if that differs from the other's.
+func moment(t, other time.Time, s ledger.Settings) string {
+	if ledger.DayNumber(local(t, s)) == ledger.DayNumber(local(other, s)) {
+		return Time(t, s)
+	}
+	return DayMonth(t, s) + " " + Time(t, s)
+}
+
+func local(t time.Time, s ledger.Settings) time.Time { return t.In(s.Zone()) }
 
 // Duration writes the largest unit that fits: "30 s", "5 min", "2 h", "3 d".
 func Duration(d time.Duration) string {

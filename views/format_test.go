@@ -119,11 +119,38 @@ func TestTimesAreShort(t *testing.T) {
 			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
 		}
 	}
-	if got := moment(noon, noon.Add(time.Minute)); got != "12:00:30" {
+	if got := moment(noon, noon.Add(time.Minute), pounds); got != "12:00:30" {
 		t.Errorf("a moment of the same day = %q", got)
 	}
-	if got := moment(noon, noon.AddDate(0, 0, 1)); got != "20 Nov 12:00:30" {
+	if got := moment(noon, noon.AddDate(0, 0, 1), pounds); got != "20 Nov 12:00:30" {
 		t.Errorf("a moment of another day = %q", got)
+	}
+}
+
+func TestTimesAreThoseOfTheCommunity(t *testing.T) {
+	evening := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
+	for zone, want := range map[string]string{
+		"":                  "20 Nov 2026 23:30:00 UTC",
+		"Europe/Berlin":     "21 Nov 2026 00:30:00 CET",
+		"America/New_York":  "20 Nov 2026 18:30:00 EST",
+		"America/Sao_Paulo": "20 Nov 2026 20:30:00 UTC−03",
+		"Asia/Dubai":        "21 Nov 2026 03:30:00 UTC+04",
+	} {
+		s := ledger.Settings{Timezone: zone}
+		if got := Date(evening, s) + " " + Time(evening, s) + " " + Zone(evening, s); got != want {
+			t.Errorf("in %q it is %s, want %s", zone, got, want)
+		}
+	}
+	berlin := ledger.Settings{Timezone: "Europe/Berlin"}
+	if got := Zone(time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), berlin); got != "CEST" {
+		t.Errorf("in summer it is %s", got)
+	}
+	if got := moment(evening, evening.Add(-time.Hour), berlin); got != "21 Nov 00:30:00" {
+		t.Errorf("an hour before is another day: %q", got)
+	}
+	midnight := time.Date(2026, 11, 20, 0, 0, 0, 0, berlin.Zone())
+	if got := cell(midnight, aggregates.Column{Unit: aggregates.Day}, berlin); got != "20 Nov 2026" {
+		t.Errorf("a day is written %q", got)
 	}
 }
 

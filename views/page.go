@@ -145,14 +145,33 @@ type Clock struct {
 	Window, Lag time.Duration
 }
 
-func (c Clock) text() string {
+func (c Clock) text(s ledger.Settings) string {
 	switch {
 	case c.Window == 0:
 		return "" // nothing that changes
 	case c.AsOf.IsZero():
 		return "being computed"
 	}
-	return "As of " + moment(c.AsOf, c.Next) + " UTC · next " + moment(c.Next, c.AsOf)
+	return "As of " + moment(c.AsOf, c.Next, s) + " " + c.zone(s) + " · next " + moment(c.Next, c.AsOf, s)
+}
+
+// zone returns the abbreviation of the time zone at the time of the clock.
+func (c Clock) zone(s ledger.Settings) string {
+	switch {
+	case !c.AsOf.IsZero():
+		return Zone(c.AsOf, s)
+	case !c.Next.IsZero():
+		return Zone(c.Next, s)
+	}
+	return ""
+}
+
+// times says what all times of the site are.
+func (s Site) times() string {
+	if zone := s.Settings.Zone(); zone != time.UTC {
+		return "All times are those of " + zone.String()
+	}
+	return "All times are UTC"
 }
 
 // Milliseconds for data attributes; empty if unknown.

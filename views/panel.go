@@ -109,25 +109,18 @@ func (d Drawing) chosen() string {
 	return d.Content.Switch.title(orElse(d.Chosen, d.Page.Params.Get(d.Content.Switch)))
 }
 
-// moment returns a time of day, with its date if that differs from the other's.
-func moment(t, other time.Time) string {
-	if t.UTC().Truncate(24*time.Hour) == other.UTC().Truncate(24*time.Hour) {
-		return Time(t)
-	}
-	return DayMonth(t) + " " + Time(t)
-}
-
 // age returns the panel's line about its time: as of, and when the next value is
 // due, or why there is none yet.
-func (s Status) age() (asOf, then string) {
+func (d Drawing) age() (asOf, then string) {
+	since, next := moment(d.AsOf, d.Next, d.Settings), moment(d.Next, d.AsOf, d.Settings)
 	switch {
-	case s.AsOf.IsZero():
+	case d.AsOf.IsZero():
 		return "", ""
-	case s.State == cache.Degraded:
-		reason := orElse(s.Reason, "the last computation failed")
-		return "Showing " + moment(s.AsOf, s.Next), ": " + reason + ", trying again " + moment(s.Next, s.AsOf)
-	case s.State == cache.Stale:
-		return "As of " + moment(s.AsOf, s.Next), " · newer numbers are on their way"
+	case d.State == cache.Degraded:
+		reason := orElse(d.Reason, "the last computation failed")
+		return "Showing " + since, ": " + reason + ", trying again " + next
+	case d.State == cache.Stale:
+		return "As of " + since, " · newer numbers are on their way"
 	}
-	return "As of " + moment(s.AsOf, s.Next), " · next " + moment(s.Next, s.AsOf)
+	return "As of " + since, " · next " + next
 }

@@ -6,21 +6,23 @@ import (
 	"github.com/a-h/templ"
 
 	"exchequer/aggregates"
+	"exchequer/ledger"
 	"exchequer/views/chart"
 )
 
 var weekdays = [7]string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
 
 // Rhythm shows the activity by hour of the week.
-func Rhythm(_ Page, r *aggregates.Rhythm) Content {
-	return Content{Sub: rhythmSub(r), Body: rhythmChart(r)}
+func Rhythm(p Page, r *aggregates.Rhythm) Content {
+	return Content{Sub: rhythmSub(r, p.Settings), Body: rhythmChart(r)}
 }
 
-func rhythmSub(r *aggregates.Rhythm) string {
+func rhythmSub(r *aggregates.Rhythm, s ledger.Settings) string {
+	sub := "Mean transactions an hour, " + s.Zone().String()
 	if r.Peak <= 0 {
-		return "Mean transactions an hour, UTC"
+		return sub
 	}
-	return "Mean transactions an hour, UTC, at most " + Compact(r.Peak)
+	return sub + ", at most " + Compact(r.Peak)
 }
 
 func rhythmChart(r *aggregates.Rhythm) templ.Component {

@@ -32,9 +32,9 @@ func cell(v any, c aggregates.Column, s ledger.Settings) string {
 		return digitsFor(v)
 	case time.Time:
 		if c.Unit == aggregates.Day {
-			return Date(v)
+			return Date(v, s)
 		}
-		return Date(v) + " " + Time(v)
+		return Date(v, s) + " " + Time(v, s)
 	}
 	return fmt.Sprint(v)
 }

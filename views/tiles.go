@@ -104,7 +104,7 @@ func inequalityTiles(v *aggregates.Inequality) []tile {
 			}
 			if first == nil {
 				first = p
-				days = int(v.Trend[len(v.Trend)-1].Day.Sub(v.Trend[i].Day).Hours()) / 24
+				days = ledger.DayNumber(v.Trend[len(v.Trend)-1].Day) - ledger.DayNumber(v.Trend[i].Day)
 			}
 			t.Series = append(t.Series, *p)
 		}

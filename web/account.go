@@ -56,7 +56,7 @@ func (s *server) account() *page {
 	p.list.read = func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 		from := ledger.End()
 		if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
-			from = ledger.Before(day)
+			from = ledger.Before(ledger.DayStart(ledger.DayNumber(day), s.Settings().Zone()))
 		}
 		if c, err := ledger.ParseCursor(params.Get(p.list.after)); err == nil {
 			from = c

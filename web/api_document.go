@@ -31,12 +31,13 @@ func allowAnyOrigin(ctx huma.Context, next func(huma.Context)) {
 
 // A document is the result of a memo, for programs.
 type document[T any] struct {
-	AsOf   time.Time `json:"asOf" doc:"The moment that the numbers describe."`
-	Next   time.Time `json:"next" doc:"When newer numbers are due; in the past where they are being computed."`
-	State  string    `json:"state" enum:"fresh,stale,degraded" doc:"Of the current window; of an earlier one, being refreshed; of an earlier one, because the refresh failed."`
-	Reason string    `json:"reason,omitempty" doc:"Why it is degraded."`
-	Money  money     `json:"money" doc:"How amounts are written: they are whole minor units."`
-	Value  *T        `json:"value"`
+	AsOf     time.Time `json:"asOf" doc:"The moment that the numbers describe."`
+	Next     time.Time `json:"next" doc:"When newer numbers are due; in the past where they are being computed."`
+	State    string    `json:"state" enum:"fresh,stale,degraded" doc:"Of the current window; of an earlier one, being refreshed; of an earlier one, because the refresh failed."`
+	Reason   string    `json:"reason,omitempty" doc:"Why it is degraded."`
+	Money    money     `json:"money" doc:"How amounts are written: they are whole minor units."`
+	Timezone string    `json:"timezone" doc:"Whose days are counted: UTC, or a name such as Europe/Berlin."`
+	Value    *T        `json:"value"`
 }
 
 // registerMemo registers an operation that answers with the result of a memo.
@@ -111,7 +112,7 @@ func respondDocument[T any](s *server, w http.ResponseWriter, r *http.Request, n
 	page, drawn, err := s.documents.get(key, res.Version, func() (*rendering, error) {
 		text, err := json.Marshal(document[T]{
 			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
-			Money: money{settings.Symbol, settings.Decimals}, Value: res.Value,
+			Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Value: res.Value,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s as JSON: %w", name, err)

@@ -48,7 +48,7 @@ func TestStatsAreADocumentWithItsStateAndMoney(t *testing.T) {
 	delete(got, "asOf")
 	delete(got, "next")
 	want := map[string]any{
-		"state": "fresh", "money": map[string]any{"symbol": "₤", "decimals": 2.0},
+		"state": "fresh", "money": map[string]any{"symbol": "₤", "decimals": 2.0}, "timezone": "UTC",
 		"value": map[string]any{"rows": []any{map[string]any{
 			"kind": "personal", "status": "active", "accounts": 2317.0, "balance": 821_490_600.0, "transactions": 49_122.0,
 		}}},

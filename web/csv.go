@@ -46,7 +46,7 @@ func csvName(p views.Page, asOf time.Time) string {
 	for _, d := range p.Only.Params {
 		parts = append(parts, p.Params.Get(d))
 	}
-	parts = append(parts, asOf.UTC().Format(time.DateOnly))
+	parts = append(parts, asOf.In(p.Settings.Zone()).Format(time.DateOnly))
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && alphanumeric(r) {
 			return r

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 const (
@@ -35,12 +36,13 @@ const (
 // time: while slow readers hold that many, no new one is made, and other readers
 // get the newest.
 type download struct {
-	name    string // of the file, without date and suffix
-	window  time.Duration
-	write   func(context.Context, io.Writer) error
-	now     func() time.Time
-	leaving context.Context // ends the making of a file
-	log     *slog.Logger
+	name     string // of the file, without date and suffix
+	window   time.Duration
+	write    func(context.Context, io.Writer) error
+	now      func() time.Time
+	settings func() ledger.Settings
+	leaving  context.Context // ends the making of a file
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	newest  *downloadFile // nil: none
@@ -52,7 +54,7 @@ type download struct {
 
 // newDownload returns a download whose CSV is written by write.
 func (s *server) newDownload(name string, window time.Duration, write func(context.Context, io.Writer) error) *download {
-	return &download{name: name, window: window, write: write, now: s.Now, leaving: s.Leaving, log: s.Log}
+	return &download{name: name, window: window, write: write, now: s.Now, settings: s.Settings, leaving: s.Leaving, log: s.Log}
 }
 
 // A downloadFile has no name in its folder, so that the kernel deletes it when
@@ -76,7 +78,7 @@ func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer d.release(f)
 	h := w.Header()
-	for name, values := range csvHeader(d.name + "-" + f.window.Start.Format(time.DateOnly)) {
+	for name, values := range csvHeader(d.name + "-" + f.window.Start.In(d.settings().Zone()).Format(time.DateOnly)) {
 		h[name] = values
 	}
 	h["Cache-Control"] = noCache

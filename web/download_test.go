@@ -31,7 +31,7 @@ import (
 func newDownload(write func(context.Context, io.Writer) error) *download {
 	return &download{
 		name: "list.csv", window: time.Minute, write: write,
-		now: time.Now, leaving: context.Background(), log: slog.New(slog.DiscardHandler),
+		now: time.Now, settings: func() ledger.Settings { return ledger.Settings{} }, leaving: context.Background(), log: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -65,7 +65,7 @@ func (s *server) economy() *page {
 			How: views.How{
 				Meaning: "How much money moved. The current day is pale. Days without activity count as zero.",
 				Formula: "The amount each transaction moves, added up.",
-				Counted: "All transactions, by UTC day, week from Monday, month, year or decade.",
+				Counted: "All transactions, by day, week from Monday, month, year or decade.",
 				LeftOut: "Nothing. A column far above all others is broken and labelled with its value.",
 			},
 		}, views.Activity, (*aggregates.Activity).Table),
@@ -92,7 +92,7 @@ func (s *server) economy() *page {
 			How: views.How{
 				Meaning: "When the economy is awake: the darker, the more transactions in that hour.",
 				Formula: "Transactions in that hour of the week / how often that hour occurred in the period.",
-				Counted: "All transactions, hours in UTC.",
+				Counted: "All transactions, by the hour at which they happened.",
 				LeftOut: "The current hour.",
 			},
 		}, views.Rhythm, (*aggregates.Rhythm).Table),

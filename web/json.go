@@ -19,6 +19,7 @@ type panelDocument[T any] struct {
 	State      string            `json:"state" enum:"fresh,stale,degraded"`
 	Reason     string            `json:"reason,omitempty" doc:"Why it is degraded."`
 	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
+	Timezone   string            `json:"timezone" doc:"Whose days are counted: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
 	Rows       [][]any           `json:"rows" nullable:"false" doc:"The table behind the panel; null is not available."`
 	Value      T                 `json:"value"`
@@ -49,6 +50,7 @@ type metaDocument struct {
 	Counted    string             `json:"counted"`
 	LeftOut    string             `json:"leftOut"`
 	Money      money              `json:"money"`
+	Timezone   string             `json:"timezone" doc:"Whose days are counted."`
 	Parameters map[string]string  `json:"parameters"`
 	Period     *aggregates.Period `json:"period" doc:"null where it is the state at asOf."`
 	AsOf       time.Time          `json:"asOf"`
@@ -65,7 +67,7 @@ func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocumen
 	d := panelDocument[any]{
 		Page: p.Path, Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
 		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Reason: v.result.Reason,
-		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Columns: columnsOf(t), Rows: t.Rows, Value: v.result.value,
+		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Columns: columnsOf(t), Rows: t.Rows, Value: v.result.value,
 	}
 	if d.Rows == nil {
 		d.Rows = [][]any{}
@@ -77,7 +79,7 @@ func (s *server) meta(_ *page, v panelView, t aggregates.Table) metaDocument {
 	d := metaDocument{
 		Title: v.panel.Title, Economy: v.Settings.Name,
 		Meaning: v.panel.How.Meaning, Definition: v.panel.How.Formula, Counted: v.panel.How.Counted, LeftOut: v.panel.How.LeftOut,
-		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Parameters: v.Params.Values(v.panel.Params),
+		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Parameters: v.Params.Values(v.panel.Params),
 		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Columns: columnsOf(t),
 		Licence: s.Licence, Page: s.BaseURL + v.Address(),
 	}

@@ -126,6 +126,7 @@ type listDocument struct {
 	Parameters map[string]string `json:"parameters"`
 	AsOf       time.Time         `json:"asOf" doc:"When the rows were read."`
 	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
+	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
 	Rows       [][]any           `json:"rows" nullable:"false"`
 	Next       string            `json:"next,omitempty" doc:"The value of the parameter by which the next rows are asked for; missing at the end."`
@@ -143,7 +144,7 @@ func (s *server) listJSON(p *page) handler {
 			settings := s.Settings()
 			d := listDocument{
 				Page: p.Path, List: p.list.Name, Parameters: params.Values(p.list.declared()), AsOf: s.Now().UTC(),
-				Money: money{settings.Symbol, settings.Decimals}, Columns: columnsOf(rows.table), Rows: rows.table.Rows, Next: rows.next,
+				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Columns: columnsOf(rows.table), Rows: rows.table.Rows, Next: rows.next,
 			}
 			if d.Rows == nil {
 				d.Rows = [][]any{}
