@@ -89,6 +89,12 @@ type visit struct {
 // newSite serves a small town with short windows.
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteIn(t, "UTC")
+}
+
+// newSiteIn serves a small town in a time zone.
+func newSiteIn(t *testing.T, zone string) *site {
+	t.Helper()
 	db, err := postgres.Open(t.Context(), testkit.PostgresURL(t), postgres.Options{MaxConns: 12})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +103,9 @@ func newSite(t *testing.T) *site {
 	s := &site{db: db}
 	simulated := town.New(town.Config{Seed: 7, Players: 150, Days: 12, End: time.Now()})
 	record := ledger.New(s.db)
-	if err := record.SetSettings(t.Context(), simulated.Settings()); err != nil {
+	settings := simulated.Settings()
+	settings.Timezone = zone
+	if err := record.SetSettings(t.Context(), settings); err != nil {
 		t.Fatal(err)
 	}
 	err = simulated.History(t.Context(), func(b ledger.Batch) error {
@@ -119,7 +127,7 @@ func newSite(t *testing.T) *site {
 		API:      aggregates.NewAPI(memos, s.db),
 		Record:   record,
 		Cache:    memos,
-		Settings: simulated.Settings,
+		Settings: func() ledger.Settings { return settings },
 		Log:      log,
 		Registry: prometheus.NewRegistry(),
 		Version:  "test",
