@@ -255,3 +255,36 @@ func (s scan) checkSnapshots() {
 			UNION SELECT LOCAL(archived - interval '1 microsecond')::date FROM accounts WHERE archived <= @now
 		) AS days WHERE day < LOCAL(@now::timestamptz)::date ORDER BY 1`), got)
 }
+
+// BenchmarkTenYearsOfHoursByDay compares how hours are put into local days with
+// what Postgres has for it.
+func BenchmarkTenYearsOfHoursByDay(b *testing.B) {
+	db := testkit.Postgres(b)
+	from, to := time.Date(2016, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	const fill = `INSERT INTO activity_hours SELECT hour, 1, 1, 1, 1 FROM generate_series($1::timestamptz, $2, '1 hour') AS hour`
+	if _, err := db.Exec(b.Context(), fill, from, to); err != nil {
+		b.Fatal(err)
+	}
+	zone, err := ledger.LoadZone("America/New_York")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ name, local string }{
+		{"UTC by date_trunc", "date_trunc('day', hour, 'UTC')"}, {"New York by AT TIME ZONE", "(hour AT TIME ZONE 'America/New_York')::date"},
+		{"New York by its changes", localTime + "::date"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				rows, err := db.Query(b.Context(), "SELECT "+c.local+", sum(volume)::bigint FROM activity_hours GROUP BY 1", ledger.LocalTimeArgs(zone, from, to))
+				if err != nil {
+					b.Fatal(err)
+				}
+				for rows.Next() {
+				}
+				if err := rows.Err(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
