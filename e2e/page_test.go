@@ -151,3 +151,12 @@ func TestThePageIsPrintedOnTwoSheetsWithoutWhatPaperCannotDo(t *testing.T) {
 		t.Error("the address is not on paper")
 	}
 }
+
+func TestTheChoiceOfPopulationCanBeHitByAFinger(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.EmulateViewport(360, 800), chromedp.Navigate(s.URL+"/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	if !b.truth(`[...document.querySelectorAll("#inequality .group a")].every((e) => e.getBoundingClientRect().height >= 24 && e.getBoundingClientRect().width >= 24)`) {
+		t.Error("a link to another population is less than 24 px wide or high")
+	}
+}
