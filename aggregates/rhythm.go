@@ -25,6 +25,11 @@ type Rhythm struct {
 	Total [7][24]int64   `json:"total"`
 	Hours [7][24]int64   `json:"hours"` // how many times that hour of the week occurred
 	Peak  float64        `json:"peak"`
+	// DatesOnly reports whether the record has dates without times: all
+	// transactions are at midnight. Then ByMonth[weekday][month] describes the
+	// days, Monday and January first, without the day that is not over.
+	DatesOnly bool           `json:"datesOnly"`
+	ByMonth   [7][12]DayRate `json:"byMonth,omitzero"`
 }
 
 // ComputeRhythm reads when transactions happen in the period that ends with w's start.
@@ -67,7 +72,7 @@ func (r *Rhythm) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			}
 		}
 	}
-	return nil
+	return r.fillDays(ctx, tx, s, from)
 }
 
 // count fills how often each hour of the week occurred from one hour to another.
@@ -88,7 +93,8 @@ func (r *Rhythm) count(zone *time.Location, from, to time.Time) {
 	}
 }
 
-// Table has one row an hour of the week, Monday first.
+// Table has one row an hour of the week, Monday first, or, of a record without
+// times, one for each weekday and month.
 func (r *Rhythm) Table() Table {
 	t := Table{Columns: []Column{
 		{"weekday", "Weekday", Text}, {"hour", "Hour, " + cmp.Or(r.Timezone, ledger.UTC), Count}, {"transactions", "Transactions", Count},
@@ -96,6 +102,9 @@ func (r *Rhythm) Table() Table {
 	}}
 	if r.Why != "" {
 		return t
+	}
+	if r.DatesOnly {
+		return r.daysTable()
 	}
 	for weekday := range r.Cells {
 		name := time.Weekday((weekday + 1) % 7).String()

@@ -1,9 +1,14 @@
 package aggregates
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
 )
 
 func TestRhythmCountsWholeHoursOnly(t *testing.T) {
@@ -35,5 +40,50 @@ func TestRhythmCountsWholeHoursOnly(t *testing.T) {
 	}
 	if n := len(got.Table().Rows); n != 7*24 {
 		t.Errorf("the table has %d rows", n)
+	}
+}
+
+func TestARecordOfDatesHasNoHoursOfTheWeek(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hour time.Duration // of the transactions, after midnight
+		want bool
+	}{
+		{"dates without times", 0, true},
+		{"a job that runs after midnight", 10 * time.Minute, false},
+		{"a job at noon", 12 * time.Hour, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := testkit.Postgres(t)
+			b := ledger.Batch{Accounts: []ledger.Account{
+				{Ref: "town", Kind: ledger.Government, Opened: at(t, "01-01 00:00")}, {Ref: "firm", Kind: ledger.Business, Opened: at(t, "01-01 00:00")},
+			}}
+			for i := range 68 { // one a day from Thursday, 1 January, to Monday, 9 March
+				b.Transactions = append(b.Transactions, ledger.Transaction{
+					Origin: "test", Ref: fmt.Sprint(i), At: at(t, "01-01 00:00").AddDate(0, 0, i).Add(c.hour), Source: "test",
+					Postings: []ledger.Posting{{Account: "town", Amount: -1}, {Account: "firm", Amount: 1}},
+				})
+			}
+			appendBatch(t, db, b)
+			got, err := ComputeRhythm(t.Context(), db, windowAt(at(t, "03-10 12:30")), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.DatesOnly != c.want {
+				t.Fatalf("dates only: %v, want %v", got.DatesOnly, c.want)
+			}
+			if !c.want {
+				return
+			}
+			if d := got.ByMonth[3][0]; d != (DayRate{5, 5, 1}) { // Thursdays in January
+				t.Errorf("Thursdays in January: %+v, want 5 on 5 days", d)
+			}
+			if d := got.ByMonth[0][2]; d != (DayRate{2, 2, 1}) { // Mondays in March, the 2nd and the 9th
+				t.Errorf("Mondays in March: %+v, want 2 on 2 days", d)
+			}
+			if n := len(got.Table().Rows); n != 21 {
+				t.Errorf("the table has %d rows, want 7 weekdays of 3 months", n)
+			}
+		})
 	}
 }

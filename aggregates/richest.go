@@ -134,7 +134,7 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 	return nil
 }
 
-// RichColumns returns the columns of the list, in its table and in its export.
+// RichColumns returns the columns of the whole list, for programs.
 func RichColumns() []Column {
 	return []Column{
 		{"account", "Account", Text}, {"name", "Name", Text}, {"holder", "Holder", Text}, {"kind", "Kind", Text},
@@ -152,11 +152,15 @@ func (a RichAccount) Row(supply int64) []any {
 	return row
 }
 
-// Table has one row an account.
+// Table has one row an account, for people: by name, without the refs of the
+// account and of its holder, which the value and the whole list have.
 func (v *Richest) Table() Table {
-	t := Table{Columns: RichColumns()}
+	const name, kind = 1, 3 // of RichColumns
+	columns := RichColumns()
+	t := Table{Columns: append([]Column{columns[name]}, columns[kind:]...)}
 	for _, a := range v.Accounts {
-		t.Rows = append(t.Rows, a.Row(v.Supply))
+		row := a.Row(v.Supply)
+		t.Rows = append(t.Rows, append([]any{row[name]}, row[kind:]...))
 	}
 	return t
 }

@@ -29,8 +29,12 @@ func TestRichestOfAVillage(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("richest (-want +got):\n%s", diff)
 	}
-	if row := got.Table().Rows[5]; row[7] != nil {
-		t.Errorf("Dan's account was never used, but last on %v", row[7])
+	table := got.Table()
+	if table.Columns[0].Name != "name" || len(table.Columns) != 6 {
+		t.Errorf("columns for people are %v", table.Columns)
+	}
+	if row := table.Rows[5]; row[0] != "dan" || row[5] != nil {
+		t.Errorf("Dan's account, which was never used, is listed as %v", row)
 	}
 }
 

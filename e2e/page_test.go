@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -118,5 +120,43 @@ func TestALongNameLeavesTheOtherColumnsOfATableToBeSeen(t *testing.T) {
 				t.Errorf("at %d px the column that stays (%q) takes more than half of the table", width, class)
 			}
 		}
+	}
+}
+
+func TestThePageIsPrintedOnTwoSheetsWithoutWhatPaperCannotDo(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.open(s.URL + "/economy")
+	b.newWindow(b.asOf(), 3*window)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	background := true
+	printed, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: &background})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(printed.Data, -1)); n != 2 {
+		t.Errorf("the page is printed on %d sheets, want 2", n)
+	}
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	for what, expression := range map[string]string{
+		"the next refresh": `document.querySelector("#live .next").offsetWidth === 0`,
+		"other periods":    `[...document.querySelectorAll(".windows a:not([aria-current])")].every((e) => e.offsetWidth === 0)`,
+		"tools":            `[...document.querySelectorAll(".tools")].every((e) => e.offsetWidth === 0)`,
+	} {
+		if !b.truth(expression) {
+			t.Errorf("%s are on paper", what)
+		}
+	}
+	if !b.truth(`document.querySelector("#live").dataset.print.endsWith(location.href)`) {
+		t.Error("the address is not on paper")
+	}
+}
+
+func TestTheChoiceOfPopulationCanBeHitByAFinger(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.EmulateViewport(360, 800), chromedp.Navigate(s.URL+"/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	if !b.truth(`[...document.querySelectorAll("#inequality .group a")].every((e) => e.getBoundingClientRect().height >= 24 && e.getBoundingClientRect().width >= 24)`) {
+		t.Error("a link to another population is less than 24 px wide or high")
 	}
 }

@@ -152,3 +152,39 @@ func TestARefreshCanBePaused(t *testing.T) {
 	b.do(chromedp.Click(chromedp.CSS("#live-pause")))
 	b.newWindow(old, 2*window)
 }
+
+func TestALostConnectionIsAnnouncedOnceAndCanBeTriedAgain(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.open(s.URL + "/economy")
+	b.newWindow(b.asOf(), 3*window)
+	b.script(`{
+		window.said = [];
+		const news = document.querySelector("#live [aria-live=polite]");
+		new MutationObserver(() => window.said.push(news.textContent)).observe(news, {childList: true, characterData: true, subtree: true});
+	}`)
+	b.offline.Store(true)
+	s.down.Store(true)
+	s.CloseClientConnections()
+	const again = `[...document.querySelectorAll("#live button")].find((e) => e.textContent === "try now" && !e.hidden)`
+	b.within(3*window, "!!"+again, "a button to try again")
+	time.Sleep(3 * time.Second) // more attempts fail
+	if !b.truth(`said.join() === "Connection lost"`) {
+		t.Errorf("announced %s", value(b, chromedp.Evaluate[string](`said.join()`)))
+	}
+	s.down.Store(false)
+	b.script(again + ".click()")
+	b.within(window, `said.join() === "Connection lost,Connected again"`, "the end of the outage is announced")
+}
+
+func TestAPageThatCamePanelByPanelSaysHowOldItsNumbersAre(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.open(s.URL + "/economy")
+	b.newWindow(b.asOf(), 3*window)
+	b.do(chromedp.Click(chromedp.CSS("#live-pause")))
+	b.script(`{
+		document.querySelector("main").dataset.asOf = "";
+		document.querySelector("#activity").dataset.asOf = Date.UTC(2026, 10, 20, 12, 0, 0);
+		document.querySelector("#rhythm").dataset.asOf = Date.UTC(2026, 10, 20, 12, 0, 30);
+	}`)
+	b.within(window, shown("12:00:30 UTC"), "the time of the newest panel")
+}

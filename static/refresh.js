@@ -7,6 +7,8 @@ const live = document.getElementById("live");
 const ring = document.getElementById("live-ring");
 const text = document.getElementById("live-text");
 const pause = document.getElementById("live-pause");
+const news = document.createElement("span"); // what a screen reader is told
+const retry = document.createElement("button");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const second = 1000;
@@ -23,7 +25,14 @@ let failures = 0;
 let etag = "";
 
 const now = () => Date.now() + offset;
+
 const said = (name) => Number(main.dataset[name] || 0);
+
+// shownAsOf is the time of the numbers on the page. The main part of one that
+// came panel by panel does not have it, but its panels do.
+function shownAsOf() {
+  return said("asOf") || Math.max(0, ...[...main.querySelectorAll(".panel[data-as-of]")].map((p) => Number(p.dataset.asOf)));
+}
 
 // correct takes over the server's time: exact from Server-Timing, to the
 // second from Date. Half of the round trip is over when the answer is read.
@@ -126,6 +135,7 @@ function merge(html) {
     Idiomorph.morph(main, fresh, options);
     main = document.getElementById("main");
   }
+  document.dispatchEvent(new Event("refreshed"));
   if (!calm.matches) mark(before);
 }
 
@@ -178,22 +188,46 @@ function moment(ms) {
 // show writes the line at the top. Digits keep their width, so nothing jumps.
 function show() {
   if (!text) return;
-  const asOf = said("asOf");
+  const asOf = shownAsOf();
   const left = Math.max(0, Math.ceil((due - now()) / second));
   const size = said("window") || 30 * second;
+  const lost = failures > 0;
   let line = asOf ? `As of ${moment(asOf)}` : "Being computed";
-  if (failures > 0) line = asOf ? `Connection lost, showing ${moment(asOf)}` : "Connection lost";
+  if (lost) line = asOf ? `Connection lost, showing ${moment(asOf)}` : "Connection lost";
   else if (paused) line += " · paused";
-  else line += ` · next in ${String(left).padStart(2, "\u2007")} s`;
-  if (text.textContent !== line) text.textContent = line;
-  live.classList.toggle("lost", failures > 0);
+  const rest = lost || paused ? "" : ` · next in ${String(left).padStart(2, "\u2007")} s`;
+  write(text, line);
+  write(text.nextElementSibling, rest);
+  retry.hidden = !lost;
+  live.classList.toggle("lost", lost);
+  live.dataset.print = (asOf ? new Date(asOf).toUTCString().slice(5, 16) + ", " : "") + location.href;
+  announce(lost ? "Connection lost" : paused ? "Paused" : "");
   const part = Math.min(1, Math.max(0, 1 - (due - now()) / size));
-  ring.querySelector(".fill").style.strokeDashoffset = paused ? 100 : 100 * (1 - part);
+  ring.querySelector(".fill").style.strokeDashoffset = paused ? 100 : Math.round(100 * (1 - part));
 }
 
-if (main && live && main.dataset.window) {
-  settle();
-  await synchronise();
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+// announce tells a screen reader of a change of state, and of its end.
+function announce(state) {
+  if (state === (news.dataset.state ?? "")) return;
+  news.textContent = state || (news.dataset.state === "Paused" ? "Running" : "Connected again");
+  news.dataset.state = state;
+}
+
+// equip adds what only a script can do to the line at the top.
+function equip() {
+  news.className = "vh";
+  news.ariaLive = "polite";
+  retry.type = "button";
+  retry.textContent = "try now";
+  retry.addEventListener("click", refresh);
+  const rest = document.createElement("span");
+  rest.className = "next";
+  text.after(rest);
+  live.append(retry, news);
   ring.removeAttribute("hidden");
   pause.hidden = false;
   pause.addEventListener("click", () => {
@@ -201,6 +235,12 @@ if (main && live && main.dataset.window) {
     pause.setAttribute("aria-pressed", String(paused));
     wait();
   });
+}
+
+if (main && live && main.dataset.window) {
+  settle();
+  equip();
+  await synchronise();
   document.addEventListener("visibilitychange", wait);
   addEventListener("online", () => failures && refresh());
   setInterval(() => document.hidden || show(), second);

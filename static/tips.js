@@ -1,29 +1,42 @@
 // Shows the exact value behind what is drawn: under the pointer, and by the
-// arrow keys in an element that is one stop of the tab key.
+// arrow keys in an element that is one stop of the tab key. Escape closes it.
 const box = document.getElementById("tip");
+const gap = 6;
 let shown;
+
+const tipped = (e) => e.target.closest?.("[data-tip]") ?? null;
 
 function show(target) {
   if (target === shown) return;
   shown?.classList.remove("tipped");
   shown = target;
-  if (!target) {
-    box.hidden = true;
-    return;
-  }
+  box.hidden = !target;
+  if (!target) return;
   target.classList.add("tipped");
   box.textContent = target.dataset.tip;
-  box.hidden = false;
-  const at = target.getBoundingClientRect();
-  const size = box.getBoundingClientRect();
-  const wide = document.documentElement.clientWidth;
-  const left = Math.min(Math.max(4, at.left + at.width / 2 - size.width / 2), wide - size.width - 4);
-  const above = at.top - size.height - 6;
-  box.style.left = `${left + scrollX}px`;
-  box.style.top = `${(above < 4 ? at.bottom + 6 : above) + scrollY}px`;
+  place(target.getBoundingClientRect(), box.getBoundingClientRect(), target.closest(".hit"));
 }
 
-function step(event) {
+// place puts the tip beside a column, at its top, so that it covers neither the
+// column nor what is above the plot; else over its target.
+function place(at, size, column) {
+  const wide = document.documentElement.clientWidth;
+  let left = at.left + at.width / 2 - size.width / 2;
+  let top = at.top - size.height - gap;
+  if (column) {
+    const right = at.right + gap + size.width <= wide - 4 || at.left < wide - at.right;
+    left = right ? at.right + gap : at.left - gap - size.width;
+    top = at.top;
+  } else if (top < 4) {
+    top = at.bottom + gap;
+  }
+  left = Math.min(Math.max(4, left), wide - size.width - 4);
+  box.style.left = `${left + scrollX}px`;
+  box.style.top = `${top + scrollY}px`;
+}
+
+function key(event) {
+  if (event.key === "Escape") return show(null);
   const group = event.target.closest?.("[data-steps]");
   if (!group) return;
   const stops = [...group.querySelectorAll("[data-tip]")];
@@ -33,15 +46,23 @@ function step(event) {
     ArrowLeft: at < 0 ? stops.length - 1 : at - 1, ArrowUp: at < 0 ? stops.length - 1 : at - 1,
     Home: 0, End: stops.length - 1,
   }[event.key];
-  if (event.key === "Escape") show(null);
   if (to === undefined || !stops.length) return;
   event.preventDefault();
   show(stops[Math.min(stops.length - 1, Math.max(0, to))]);
 }
 
 if (box) {
-  document.addEventListener("pointerover", (e) => show(e.target.closest?.("[data-tip]") ?? null));
-  document.addEventListener("focusin", (e) => show(e.target.closest?.("[data-tip]") ?? null));
-  document.addEventListener("focusout", () => show(null));
-  document.addEventListener("keydown", step);
+  document.addEventListener("pointerover", (e) => show(tipped(e)));
+  document.documentElement.addEventListener("pointerleave", (e) => e.pointerType === "mouse" && show(null));
+  // A tap shows a tip, and then focuses the chart around it: only the keyboard's
+  // focus begins anew.
+  document.addEventListener("focusin", (e) => (e.target.matches("[data-tip]") || e.target.matches(":focus-visible")) && show(tipped(e)));
+  document.addEventListener("focusout", (e) => e.target.contains(shown) && show(null));
+  document.addEventListener("keydown", key);
+  // A refresh may have changed or removed what is shown.
+  document.addEventListener("refreshed", () => {
+    const target = shown?.isConnected ? shown : null;
+    shown = undefined;
+    show(target);
+  });
 }

@@ -1,8 +1,11 @@
 package views
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -17,25 +20,20 @@ func Activity(p Page, a *aggregates.Activity) Content {
 	return Content{Sub: activitySub(a, p.Settings), Body: activityChart(a, p.Settings)}
 }
 
-// activitySub returns the sub-title: the unit of the axis, the sum of the columns.
+// activitySub returns the sub-title: the unit and the sum of the columns.
 func activitySub(a *aggregates.Activity, s ledger.Settings) string {
-	sub := "Value of all transactions by " + a.Bucket
-	if s.Symbol != "" {
-		sub += ", " + s.Symbol
-	}
 	total := 0.0
 	for _, b := range a.Buckets {
 		total += float64(b.Volume)
 	}
-	return sub + "; " + MoneyCompact(total, s) + " in all"
+	return "Value of transactions a " + a.Bucket + ". Together " + MoneyCompact(total, s)
 }
 
 func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 	c := chart.Columns{
-		Title: "Value of all transactions by " + a.Bucket,
-		Desc:  "From " + Date(a.Start, s) + " to " + Date(a.End.Add(-time.Nanosecond), s) + ".",
+		About: chart.About{ID: "activity", Title: "Value of transactions a " + a.Bucket, Desc: activityDesc(a, s)},
 		Ticks: moneyTicks(s), Least: 1,
-		Empty: "no transactions in this period",
+		Empty: "No transactions in this period.",
 	}
 	var starts []time.Time
 	var sum float64
@@ -43,12 +41,16 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 		starts = append(starts, b.Start)
 		column := chart.Column{
 			Value:   float64(b.Volume),
-			Tip:     bucketName(b.Start, a.Bucket, s) + ": " + Money(b.Volume, s) + " in " + Plural(b.Transactions, "transaction", "transactions"),
+			Tip:     Money(b.Volume, s) + "\n" + bucketName(b.Start, a.Bucket, s) + ", " + Plural(b.Transactions, "transaction", "transactions"),
+			Partial: b.Partial,
 			Written: bucketShort(b.Start, a.Bucket, s) + ": " + MoneyCompact(float64(b.Volume), s),
 		}
 		if b.Partial {
-			column.Name = partialName(a, i)
-			column.Tip += ", " + column.Name
+			name := partialName(a, i)
+			column.Tip += ", " + name
+			if i > 0 && !a.Historical {
+				column.Name = strings.TrimSuffix(name, " so far")
+			}
 		}
 		sum += math.Abs(float64(b.Volume))
 		c.Values = append(c.Values, column)
@@ -60,6 +62,27 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 	return c.Draw()
 }
 
+// activityDesc describes the whole buckets: highest, lowest, mean and last.
+func activityDesc(a *aggregates.Activity, s ledger.Settings) string {
+	var whole []aggregates.ActivityBucket
+	sum := 0.0
+	for _, b := range a.Buckets {
+		if !b.Partial {
+			whole = append(whole, b)
+			sum += float64(b.Volume)
+		}
+	}
+	if len(whole) == 0 {
+		return ""
+	}
+	byVolume := func(x, y aggregates.ActivityBucket) int { return cmp.Compare(x.Volume, y.Volume) }
+	of := func(b aggregates.ActivityBucket) string {
+		return MoneyCompact(float64(b.Volume), s) + " (" + bucketName(b.Start, a.Bucket, s) + ")"
+	}
+	return "Highest " + of(slices.MaxFunc(whole, byVolume)) + ", lowest " + of(slices.MinFunc(whole, byVolume)) +
+		", on average " + MoneyCompact(sum/float64(len(whole)), s) + " a " + a.Bucket + ", last " + of(whole[len(whole)-1]) + "."
+}
+
 // partialName returns the name of a bucket that is incomplete: the first if the
 // period starts within it, the last if it has not ended.
 func partialName(a *aggregates.Activity, i int) string {
@@ -67,9 +90,9 @@ func partialName(a *aggregates.Activity, i int) string {
 	case i == 0 && len(a.Buckets) > 1, a.Historical:
 		return "part of the " + a.Bucket
 	case a.Bucket == "day":
-		return "today, so far"
+		return "today so far"
 	default:
-		return "this " + a.Bucket + ", so far"
+		return "this " + a.Bucket + " so far"
 	}
 }
 
@@ -112,6 +135,8 @@ func moneyTicks(s ledger.Settings) chart.Ticks {
 	}
 }
 
+// countTicks returns the labels of an axis, all in one unit. Numbers below 10,000
+// are written in full.
 func countTicks(values []float64) []string {
 	top, step := 0.0, math.Inf(1)
 	for i, v := range values {
@@ -122,7 +147,7 @@ func countTicks(values []float64) []string {
 	}
 	size, name := 1.0, ""
 	for _, m := range magnitudes {
-		if top >= m.size*0.9999 {
+		if top >= max(m.size*0.9999, 10_000) {
 			size, name = m.size, nbsp+m.name
 			break
 		}

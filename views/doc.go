@@ -7,13 +7,16 @@
 //
 //   - <main id="main"> carries data-as-of, data-next (Unix milliseconds),
 //     data-window and data-lag (milliseconds); its content is what a refresh
-//     replaces, and ids in it are stable.
+//     replaces, and ids in it are stable. Where a page came panel by panel,
+//     .panel[data-as-of] are used instead.
 //   - #live-ring (hidden until a script shows it) is an SVG whose .fill circle
 //     has pathLength 100: stroke-dashoffset 100 is empty, 0 is full. #live-text
-//     is the line beside it, #live-pause is a hidden button.
-//   - [data-tip] is the exact value under the pointer; #tip is the empty,
-//     hidden box to show it in. An element with data-steps is one tab stop:
-//     the arrow keys step through the [data-tip] within it.
+//     is the line beside it, #live-pause is a hidden button. The script sends
+//     the event "refreshed" to the document when it has merged new content.
+//   - [data-tip] is the exact value under the pointer and, after a line break,
+//     of what; #tip is the empty, hidden box to show it in. It stands beside a
+//     column (within .hit), else over its target. An element with data-steps is
+//     one tab stop: the arrow keys step through the [data-tip] within it.
 //   - [data-n] names a number that may change; the class "changed" marks it for
 //     a moment.
 package views

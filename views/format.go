@@ -33,10 +33,12 @@ func Money(amount int64, s ledger.Settings) string {
 
 // MoneyShort writes an amount for a narrow place: whole units below ten
 // million, "₤8,214,906", then "₤82.1 m". Amounts of less than 100 units keep
-// their decimals.
+// their decimals, save zero.
 func MoneyShort(amount int64, s ledger.Settings) string {
 	unit := math.Pow10(s.Decimals)
 	switch v := float64(magnitude(amount)) / unit; {
+	case v == 0:
+		return withSymbol("0", false, s)
 	case v < 100:
 		return Money(amount, s)
 	case v < 9_999_999.5:

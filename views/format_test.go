@@ -50,7 +50,7 @@ func TestMoneyIsWrittenShort(t *testing.T) {
 		amount int64
 		want   string
 	}{
-		{0, "£0.00"},
+		{0, "£0"},
 		{99_99, "£99.99"},
 		{100_49, "£100"},
 		{8_214_906_50, "£8,214,907"},
@@ -161,7 +161,8 @@ func TestTicksShareAUnit(t *testing.T) {
 	}{
 		{[]float64{0, 50_000_000, 100_000_000}, "0 0.5_m 1.0_m"},
 		{[]float64{-25, 0, 25, 50}, "−0.25 0 0.25 0.50"},
-		{[]float64{0, 100_000, 200_000}, "0 1_k 2_k"},
+		{[]float64{0, 500_000, 1_000_000}, "0 5_k 10_k"},
+		{[]float64{0, 25_000, 50_000, 75_000, 100_000}, "0 250 500 750 1,000"},
 		{[]float64{0, 5e18}, "0 50_qn"},
 	} {
 		if got := plain(strings.Join(moneyTicks(pounds)(c.values), " ")); got != c.want {

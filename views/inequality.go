@@ -7,7 +7,7 @@ import "exchequer/aggregates"
 // no personal accounts.
 func Inequality(_ Page, v *aggregates.Inequality) Content {
 	c := Content{
-		Sub: Plural(v.Holders, "holder", "holders") + " of", Switch: PopulationParam, SubAfter: "accounts",
+		Sub: "Among ", Switch: PopulationParam, SubAfter: " (" + Count(v.Holders) + ")",
 		Body: tiles(inequalityTiles(v)),
 	}
 	if v.Population == aggregates.PopulationPrivate {
@@ -17,7 +17,7 @@ func Inequality(_ Page, v *aggregates.Inequality) Content {
 		c.SubAfter += ", " + Count(v.Debtors) + " in debt"
 	}
 	if v.GiniNormal.Value != nil {
-		c.SubAfter += " (Gini normalised for debt: " + Decimal(*v.GiniNormal.Value, 3) + ")"
+		c.SubAfter += "; Gini allowing for debt " + Decimal(*v.GiniNormal.Value, 3)
 	}
 	return c
 }

@@ -1,7 +1,11 @@
 package views
 
 import (
+	"cmp"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -21,10 +25,11 @@ func Distribution(p Page, v *aggregates.Inequality) Content {
 }
 
 func lorenzSub(v *aggregates.Inequality) string {
-	if v.Population == aggregates.PopulationAll {
-		return "Share of wealth, all holders"
+	sub := "Share of " + v.Population.Key() + " wealth"
+	if v.Gini.Value != nil {
+		sub += "; Gini " + Decimal(*v.Gini.Value, 3)
 	}
-	return "Share of wealth, " + v.Population.Key() + " holders"
+	return sub
 }
 
 // nothingMeasured returns why a distribution cannot be drawn, empty if it can.
@@ -37,46 +42,68 @@ func nothingMeasured(v *aggregates.Inequality) string {
 
 func lorenzChart(v *aggregates.Inequality) templ.Component {
 	l := chart.Lorenz{
-		Title: "Lorenz curve",
-		Desc:  "What share of the wealth the poorest holders have together.",
+		About: chart.About{ID: "lorenz", Title: "Lorenz curve", Desc: lorenzDesc(v)},
 		Tip: func(p chart.Point) string {
-			return "The poorest " + Percent(p.X) + " hold " + Percent(p.Y)
+			return Percent(p.Y) + "\nheld by the poorest " + strconv.Itoa(int(math.Round(p.X*100))) + nbsp + "%"
 		},
-		Empty: orElse(v.Gini.Why, "not available"),
+		Empty: orElse(v.Gini.Why, "Not available."),
 	}
 	for _, p := range v.Lorenz {
 		l.Points = append(l.Points, chart.Point{X: p.Holders, Y: p.Wealth})
 	}
-	if v.Gini.Value != nil {
-		l.Name = "Gini " + Decimal(*v.Gini.Value, 3)
-		l.Desc += " Gini " + Decimal(*v.Gini.Value, 3) + "."
-	}
 	if v.Top10.Value != nil {
-		l.Top = &chart.Top{At: 0.9, Text: "richest 10" + nbsp + "% hold " + Percent(*v.Top10.Value)}
+		l.Top = &chart.Top{At: 0.9, Text: "richest tenth hold " + Percent(*v.Top10.Value)}
 	}
 	return l.Draw()
+}
+
+// lorenzDesc says who holds how much.
+func lorenzDesc(v *aggregates.Inequality) string {
+	var parts []string
+	for _, m := range []struct {
+		name string
+		aggregates.Measure
+	}{{"The poorest half of the holders have ", v.Bottom50}, {"the richest tenth ", v.Top10}, {"the richest hundredth ", v.Top1}} {
+		if m.Value != nil {
+			parts = append(parts, m.name+Percent(*m.Value))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	desc := strings.Join(parts, ", ") + " of the wealth."
+	if v.Gini.Value != nil {
+		desc += " Gini " + Decimal(*v.Gini.Value, 3) + "."
+	}
+	return desc
 }
 
 func distributionSub(v *aggregates.Inequality, s ledger.Settings) string {
 	sub := "Holders by balance"
 	if s.Symbol != "" {
-		sub += " in " + s.Symbol
+		sub += ", " + s.Symbol
 	}
-	return sub + ", " + Count(v.Zero) + " at zero"
+	return sub + ". " + atZero(v.Zero)
+}
+
+func atZero(holders int64) string {
+	if holders == 0 {
+		return "Nobody at zero"
+	}
+	return Count(holders) + " at zero"
 }
 
 func distributionChart(v *aggregates.Inequality, s ledger.Settings) templ.Component {
 	c := chart.Columns{
-		Title: "Distribution of balances",
-		Desc:  "How many holders have how much. The median is " + Money(int64(math.Round(v.Median)), s) + ".",
+		About: chart.About{ID: "distribution", Title: "Holders by balance", Desc: distributionDesc(v, s)},
 		Ticks: countTicks, Least: 1, Joined: true,
 		Labels: func(width float64) []chart.Label { return binLabels(v.Bins, s, width) },
-		Empty:  orElse(v.Gini.Why, "not available"),
+		Empty:  orElse(v.Gini.Why, "Not available."),
 	}
 	for _, b := range v.Bins {
 		c.Values = append(c.Values, chart.Column{
 			Value:   float64(b.Holders),
-			Tip:     binName(b, s) + ": " + Plural(b.Holders, "holder", "holders") + ", together " + Money(b.Total, s),
+			Tip:     Plural(b.Holders, "holder", "holders") + "\n" + binName(b, s) + ", together " + Money(b.Total, s),
 			Written: Count(b.Holders),
 		})
 	}
@@ -84,6 +111,16 @@ func distributionChart(v *aggregates.Inequality, s ledger.Settings) templ.Compon
 		c.Mark = &chart.Mark{At: at, Text: "median " + moneyTile(int64(math.Round(v.Median)), s)}
 	}
 	return c.Draw()
+}
+
+// distributionDesc says where most holders are, and the middle.
+func distributionDesc(v *aggregates.Inequality, s ledger.Settings) string {
+	if len(v.Bins) == 0 {
+		return ""
+	}
+	most := slices.MaxFunc(v.Bins, func(a, b aggregates.Bin) int { return cmp.Compare(a.Holders, b.Holders) })
+	return "The largest group, " + Plural(most.Holders, "holder", "holders") + ": " + binName(most, s) +
+		". Median " + MoneyShort(int64(math.Round(v.Median)), s) + ", mean " + MoneyShort(int64(math.Round(v.Mean)), s) + ", " + atZero(v.Zero) + "."
 }
 
 func binName(b aggregates.Bin, s ledger.Settings) string {
@@ -121,7 +158,7 @@ func binLabels(bins []aggregates.Bin, s ledger.Settings, width float64) []chart.
 	end := -8.0
 	var labels []chart.Label
 	for i, b := range bins {
-		l := chart.Label{At: float64(i), Text: MoneyCompact(float64(b.Low), plain), Anchor: "m"}
+		l := chart.Label{At: float64(i), Text: MoneyCompact(float64(b.Low), plain)}
 		switch {
 		case b.High <= 0:
 			l.At, l.Text = float64(i)+0.5, "debt"
@@ -129,10 +166,7 @@ func binLabels(bins []aggregates.Bin, s ledger.Settings, width float64) []chart.
 			l.At, l.Text = float64(i)+0.5, "0"
 		}
 		half := chart.TextWidth(l.Text) / 2
-		x := l.At * step
-		if x < half {
-			l.At, l.Anchor, x = 0, "", half
-		}
+		x := max(l.At*step, half)
 		if x-half < end+8 {
 			continue
 		}

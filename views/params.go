@@ -42,8 +42,8 @@ var (
 		Nearest: func(s string) string { return aggregates.ParsePopulation(s).Key() },
 		Options: []Option{
 			{"personal", "personal", "holders of personal accounts"},
-			{"private", "private", "holders of personal and business accounts"},
-			{"all", "all", "all holders but issuers"},
+			{"private", "personal and business", "holders of personal and business accounts"},
+			{"all", "all holders", "all holders but issuers"},
 		},
 	}
 )

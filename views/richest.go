@@ -12,7 +12,10 @@ func Richest(p Page, r *aggregates.Richest) Content {
 }
 
 func richestSub(r *aggregates.Richest) string {
-	return "Of " + Plural(r.Count, "account", "accounts") + "; share of the supply"
+	if r.Count <= richestShown {
+		return "All " + Count(r.Count) + "; share of all money"
+	}
+	return "Largest of " + Count(r.Count) + "; share of all money"
 }
 
 func richestRows(r *aggregates.Richest) []aggregates.RichAccount {

@@ -33,6 +33,9 @@ func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 		velocity.Change = Signed(*now-*before, 2)
 		velocity.Class = direction(*now-*before, velocity.Change)
 	}
+	if now := o.Velocity.Now; now != nil && *now == 0 {
+		velocity = tile{Key: velocity.Key, Name: velocity.Name, Why: "none: no transfers between holders"}
+	}
 	if !o.Historical { // the current bucket would look like a fall
 		transactions.Series = whole(transactions.Series)
 		velocity.Series = whole(velocity.Series)

@@ -12,38 +12,50 @@ import (
 
 // Wealth shows what each kind of account holds.
 func Wealth(p Page, w *aggregates.WealthByKind) Content {
-	return Content{Sub: wealthSub(w, p.Settings), Body: wealthChart(w, p.Settings)}
+	return Content{Sub: wealthSub(w, p.Settings), Body: wealth(w, p.Settings)}
 }
 
 func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
-	return "Supply " + MoneyShort(w.Supply, s) + " and its shares"
+	return "Who holds the " + MoneyShort(w.Supply, s)
 }
 
-// wealthChart leaves system accounts out: their sum is minus the supply, and
-// their bar would make all others short.
-func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
-	b := chart.Bars{
-		Title: "Wealth by kind of account",
-		Desc:  "The system's accounts stand at the supply with the other sign.",
-		Empty: "no accounts",
-	}
+// heldKinds returns the kinds that have accounts, without system accounts: their
+// sum is minus the supply.
+func heldKinds(w *aggregates.WealthByKind) []aggregates.KindWealth {
+	var kinds []aggregates.KindWealth
 	for _, k := range w.Kinds {
-		if k.Kind == ledger.System {
-			b.Desc = "The system's accounts stand at " + Money(k.Total, s) + ", the other side of the supply."
-			continue
+		if k.Kind != ledger.System && k.Accounts > 0 {
+			kinds = append(kinds, k)
 		}
-		written := moneyTile(k.Total, s)
-		tip := kindName(k.Kind) + ": " + Money(k.Total, s)
-		if w.Supply > 0 {
-			written += " · " + Percent(k.Share)
-			tip += ", " + Percent(k.Share) + " of the supply"
-		}
-		b.Bars = append(b.Bars, chart.Bar{
-			Name: kindName(k.Kind), Note: Count(k.Accounts), Written: written, Value: float64(k.Total), Class: string(k.Kind),
-			Tip: tip + ", " + Plural(k.Accounts, "account", "accounts"),
-		})
 	}
-	return b.Draw()
+	return kinds
+}
+
+// allKinds returns the sum of kinds.
+func allKinds(kinds []aggregates.KindWealth) aggregates.KindWealth {
+	var sum aggregates.KindWealth
+	for _, k := range kinds {
+		sum.Accounts += k.Accounts
+		sum.Archived += k.Archived
+	}
+	return sum
+}
+
+func wealthStrip(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
+	var strip chart.Strip
+	for _, k := range heldKinds(w) {
+		tip := moneyTile(k.Total, s)
+		if w.Supply > 0 {
+			tip += ", " + Percent(k.Share)
+		}
+		strip = append(strip, chart.Part{Value: float64(k.Total), Class: string(k.Kind), Tip: tip + "\n" + kindName(k.Kind)})
+	}
+	return strip.Draw()
+}
+
+// archivedNote says how many accounts are archived, whose balances count.
+func archivedNote(archived int64) string {
+	return "and " + Plural(archived, "archived account", "archived accounts")
 }
 
 func kindName(k ledger.Kind) string {

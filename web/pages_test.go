@@ -164,8 +164,8 @@ func keepsToThePolicy(t *testing.T, name, html string) {
 		if s.ParentsFiltered("svg").Length() > 0 {
 			return
 		}
-		if hidden, _ := s.Attr("aria-hidden"); hidden != "true" && s.ChildrenFiltered("title").Text() == "" {
-			t.Errorf("%s: a drawing without a title", name)
+		if hidden, _ := s.Attr("aria-hidden"); hidden != "true" && s.AttrOr("aria-label", "") == "" {
+			t.Errorf("%s: a drawing without a name", name)
 		}
 	})
 	if n := doc.Find("h1").Length(); n != 1 {

@@ -195,8 +195,21 @@ func Council() *Economy {
 		{Kind: ledger.Government, Accounts: 30, Total: -2_000_000_000_00, Share: -0.2},
 		{Kind: ledger.System, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
 	}}
-	p.Rhythm = &aggregates.Rhythm{}
+	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
 	return p
+}
+
+// DatesOnly returns the rhythm of a record without times: busy at the end of the
+// year and of the week, nothing at weekends.
+func DatesOnly(start, end time.Time) *aggregates.Rhythm {
+	r := &aggregates.Rhythm{Basis: basis(0, start, end), DatesOnly: true}
+	r.Historical = true
+	for d := range 5 {
+		for m := range 12 {
+			r.ByMonth[d][m] = aggregates.DayRate{Transactions: int64(40 * (m + d)), Days: 4, Mean: float64(10 * (m + d))}
+		}
+	}
+	return r
 }
 
 // Empty is a ledger on its first day: nothing anywhere.

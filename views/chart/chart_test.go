@@ -34,7 +34,7 @@ func numbers(values []float64) []string {
 }
 
 func columns(values ...float64) Columns {
-	c := Columns{Title: "Columns", Ticks: numbers, Labels: func(float64) []Label { return nil }, Empty: "nothing"}
+	c := Columns{About: About{Title: "Columns"}, Ticks: numbers, Labels: func(float64) []Label { return nil }, Empty: "nothing"}
 	for i, v := range values {
 		c.Values = append(c.Values, Column{Value: v, Tip: fmt.Sprint(v), Written: fmt.Sprintf("%d: %.3g", i, v)})
 	}
@@ -49,13 +49,13 @@ func days(n int) Columns {
 		starts = append(starts, time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i))
 	}
 	c := columns(values...)
-	c.Values[n-1].Name = "today, so far"
+	c.Values[n-1].Name, c.Values[n-1].Partial = "today", true
 	c.Labels = DateLabels(starts, "day")
 	return c
 }
 
 func curve(power float64) Lorenz {
-	l := Lorenz{Title: "Lorenz", Name: "Gini 0.5", Top: &Top{0.9, "richest 10 % hold 40 %"}, Empty: "nothing",
+	l := Lorenz{About: About{ID: "lorenz", Title: "Lorenz"}, Top: &Top{0.9, "richest 10 % hold 40 %"}, Empty: "nothing",
 		Tip: func(p Point) string { return fmt.Sprintf("%.2f %.2f", p.X, p.Y) }}
 	for i := range 11 {
 		x := float64(i) / 10
@@ -65,7 +65,7 @@ func curve(power float64) Lorenz {
 }
 
 func week() Heatmap {
-	h := Heatmap{Title: "Week", Peak: 24, Foot: []Label{{At: 0, Text: "00:00"}, {At: 12, Text: "12:00"}}}
+	h := Heatmap{About: About{Title: "Week"}, Peak: 24, Foot: []Label{{At: 0, Text: "00:00"}, {At: 12, Text: "12:00"}}}
 	for d := range 7 {
 		row := HeatRow{Name: "Day", Tip: fmt.Sprint("day ", d)}
 		for hour := range 24 {
@@ -80,6 +80,8 @@ func week() Heatmap {
 func drawings() map[string]templ.Component {
 	peaks := days(30)
 	peaks.Values[0].Value, peaks.Values[1].Value, peaks.Values[9].Value = 9000, 8000, 7000
+	histogram := columns(3, 90, 8, 12, 14, 11, 7, 5, 3, 2, 1)
+	histogram.Joined, histogram.Mark = true, &Mark{1.8, "median £1"}
 	debt := curve(8)
 	for i := range debt.Points {
 		debt.Points[i].Y -= 0.3 * math.Sin(debt.Points[i].X*math.Pi)
@@ -94,21 +96,19 @@ func drawings() map[string]templ.Component {
 		"columns-equal":     columns(5, 5, 5).Draw(),
 		"columns-negative":  columns(-3, 4, -9, 2, 0).Draw(),
 		"columns-outliers":  peaks.Draw(),
+		"columns-joined":    histogram.Draw(),
 		"columns-huge":      columns(math.MaxInt64, math.MinInt64, 0).Draw(),
 		"lorenz":            curve(3).Draw(),
 		"lorenz-equal":      curve(1).Draw(),
 		"lorenz-one-has-it": curve(400).Draw(),
 		"lorenz-debt":       debt.Draw(),
 		"heatmap":           week().Draw(),
-		"heatmap-none":      Heatmap{Title: "Week", Empty: "nothing"}.Draw(),
-		"bars": Bars{Title: "Bars", Bars: []Bar{
-			{Name: "Personal", Note: "12", Written: "£100", Value: 100, Tip: "a"},
-			{Name: "Government", Written: "−£40", Value: -40, Class: "government", Tip: "b"}, {Name: "Nothing", Written: "£0"},
-		}}.Draw(),
-		"inline":      Inline(0.63),
-		"spark":       Spark([]float64{1, 5, 2, 2, 9}),
-		"spark-level": Spark([]float64{3, 3, 3}),
-		"spark-one":   Spark([]float64{3}),
+		"heatmap-none":      Heatmap{Empty: "nothing"}.Draw(),
+		"strip":             Strip{{Value: 100, Class: "personal", Tip: "£100\nPersonal"}, {Value: -40, Class: "government"}, {Value: 50, Class: "business"}}.Draw(),
+		"inline":            Inline(0.63),
+		"spark":             Spark([]float64{1, 5, 2, 2, 9}),
+		"spark-level":       Spark([]float64{3, 3, 3}),
+		"spark-one":         Spark([]float64{3}),
 	}
 }
 
@@ -158,20 +158,17 @@ func TestAnyValuesAreDrawnWithinTheFrame(t *testing.T) {
 		c.Joined = rapid.Bool().Draw(t, "joined")
 		if len(values) > 0 {
 			c.Mark = &Mark{rapid.Float64Range(0, float64(len(values))).Draw(t, "mark"), "median £1"}
-			c.Values[len(values)-1].Name = "this month, so far"
+			c.Values[len(values)-1].Name = "this month"
 		}
-		b := Bars{Title: "Bars"}
-		l := Lorenz{Title: "Lorenz", Name: "Gini", Top: &Top{0.9, "richest"}, Tip: func(Point) string { return "" }}
-		h := Heatmap{Title: "Week", Peak: rapid.Float64().Draw(t, "peak"), Rows: []HeatRow{{Name: "Mon"}}}
+		var strip Strip
+		l := Lorenz{Top: &Top{0.9, "richest"}, Tip: func(Point) string { return "" }}
+		h := Heatmap{Peak: rapid.Float64().Draw(t, "peak"), Rows: []HeatRow{{Name: "Mon"}}}
 		for i, v := range values {
-			b.Bars = append(b.Bars, Bar{Name: "Bar", Written: "x", Value: v})
+			strip = append(strip, Part{Value: v})
 			l.Points = append(l.Points, Point{float64(i) / float64(max(len(values)-1, 1)), v / 1e18})
 			h.Rows[0].Cells = append(h.Rows[0].Cells, HeatCell{Value: v})
 		}
-		if len(b.Bars) > 12 {
-			b.Bars = b.Bars[:12]
-		}
-		for _, drawn := range []templ.Component{c.Draw(), b.Draw(), l.Draw(), h.Draw(), Spark(values), Inline(math.NaN())} {
+		for _, drawn := range []templ.Component{c.Draw(), strip.Draw(), l.Draw(), h.Draw(), Spark(values), Inline(math.NaN())} {
 			svg := draw(t, drawn)
 			if bad := faults(svg); bad != "" {
 				t.Fatalf("%s in %s", bad, svg)
@@ -184,10 +181,10 @@ func TestTicksCoverTheValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(value(), 1, 20).Draw(t, "values")
 		least := rapid.SampledFrom([]float64{0, 1}).Draw(t, "least")
-		sc := newScale(wide, values, 4, least)
+		sc := newScale(ordinary, values, 4, least)
 		low, high := sc.ticks[0], sc.ticks[len(sc.ticks)-1]
 		for _, v := range values {
-			if v = finite(v); v < low-1e-9*math.Abs(low) || v > high+1e-9*math.Abs(high) {
+			if v = finite(v); v < low-1e-9*(high-low) || v > high+1e-9*(high-low) {
 				t.Fatalf("%v is beyond the ticks %v", v, sc.ticks)
 			}
 		}
@@ -213,23 +210,26 @@ func TestTicksAreRoundNumbers(t *testing.T) {
 		{[]float64{-9, 4}, 1, []float64{-10, -5, 0, 5}},
 		{[]float64{480}, 1, []float64{0, 100, 200, 300, 400, 500}},
 	} {
-		if diff := cmp.Diff(c.want, newScale(wide, c.values, 4, c.least).ticks); diff != "" {
+		if diff := cmp.Diff(c.want, newScale(ordinary, c.values, 4, c.least).ticks); diff != "" {
 			t.Errorf("ticks of %v (-want +got):\n%s", c.values, diff)
 		}
 	}
 }
 
 func TestOneTallColumnDoesNotFlattenTheRest(t *testing.T) {
+	rest := []float64{10, 12, 9, 11, 20, 10, 9, 8, 11}
+	with := func(more ...float64) []float64 { return append(slices.Clone(rest), more...) }
 	for _, c := range []struct {
 		name   string
 		values []float64
 		want   float64
 	}{
-		{"nothing towers", []float64{10, 12, 9, 11, 20}, math.Inf(1)},
-		{"one towers", []float64{10, 12, 9, 11, 300}, 12},
-		{"a deep one towers as well", []float64{10, 12, 9, 11, -300}, 12},
+		{"nothing towers", with(21), math.Inf(1)},
+		{"one towers", with(300), 20},
+		{"a deep one towers as well", with(-300), 20},
+		{"one towers, of nine", with(500)[1:], math.Inf(1)},
 		{"two tower, of twenty", append([]float64{500, 400}, slices.Repeat([]float64{10}, 18)...), 10},
-		{"of three values none is the exception", []float64{1, 1, 100}, math.Inf(1)},
+		{"three columns among days without activity", append([]float64{12.5, 1200, 5000}, make([]float64, 27)...), math.Inf(1)},
 		{"one value among nothing is no exception", []float64{0, 0, 0, 0, 7}, math.Inf(1)},
 	} {
 		if got := outliers(c.values); got != c.want {
@@ -286,11 +286,42 @@ func TestDateLabelsFitAndNameTheLargerUnit(t *testing.T) {
 	}
 }
 
-var (
-	viewBox = regexp.MustCompile(`viewBox="0 0 ([\d.]+) ([\d.]+)"`)
-	tips    = regexp.MustCompile(`(data-tip|aria-label)="[^"]*"`)
-	command = regexp.MustCompile(`[a-zA-Z]|-?[\d.]+`)
-)
+func TestAShallowDipTakesNoRoom(t *testing.T) {
+	for dip, want := range map[float64]bool{-0.001: false, -0.019: false, -0.1: true} {
+		l := curve(3)
+		l.Points[1].Y = dip
+		if got := strings.Contains(draw(t, l.Draw()), "\u2212"); got != want {
+			t.Errorf("a dip of %v has a tick below zero: %v, want %v", dip, got, want)
+		}
+	}
+}
+
+func TestTheNameOfAColumnStandsBelowIt(t *testing.T) {
+	c := days(30)
+	for _, width := range []float64{narrow, wide} {
+		foot := c.foot(ordinary, width)
+		if foot[0].text != "today" || foot[0].to < width*29/30 {
+			t.Errorf("at %v px the last column is named %+v", width, foot[0])
+		}
+		for i, a := range foot {
+			for _, b := range foot[i+1:] {
+				if a.touches(b) {
+					t.Errorf("at %v px %q touches %q", width, a.text, b.text)
+				}
+			}
+		}
+	}
+}
+
+func TestAReasonIsTextThatWraps(t *testing.T) {
+	for _, c := range []templ.Component{columns().Draw(), Lorenz{Empty: "nothing"}.Draw(), Heatmap{Empty: "nothing"}.Draw()} {
+		if got := draw(t, c); got != `<p class="nothing">nothing</p>` {
+			t.Errorf("a chart without values is %s", got)
+		}
+	}
+}
+
+var tips = regexp.MustCompile(`(data-tip|aria-label)="[^"]*"`)
 
 // faults says what is wrong with drawings: what is no XML, no number, or
 // beyond its frame.
@@ -300,7 +331,7 @@ func faults(drawn string) string {
 	}
 	drawn = strings.ReplaceAll(drawn, " data-steps", "")
 	dec := xml.NewDecoder(strings.NewReader("<root>" + drawn + "</root>"))
-	var width, height float64
+	height := 0.0
 	for {
 		token, err := dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -313,84 +344,41 @@ func faults(drawn string) string {
 		if !ok {
 			continue
 		}
+		at := map[string]float64{}
 		for _, a := range start.Attr {
 			switch a.Name.Local {
-			case "viewBox":
-				m := viewBox.FindStringSubmatch(`viewBox="` + a.Value + `"`)
-				width, _ = strconv.ParseFloat(m[1], 64)
-				height, _ = strconv.ParseFloat(m[2], 64)
-			case "d":
-				if bad := beyond(a.Value, width, height); bad != "" {
-					return bad
+			case "x", "x1", "x2", "cx", "y", "y1", "y2", "cy", "width", "height":
+				v, err := strconv.ParseFloat(strings.TrimSuffix(a.Value, "%"), 64)
+				if err != nil || v < 0 {
+					return a.Name.Local + " is " + a.Value
 				}
-			case "x", "cx":
-				if v, err := strconv.ParseFloat(a.Value, 64); err != nil || v < 0 || v > width {
-					return "x at " + a.Value
-				}
-			case "y", "cy":
-				if v, err := strconv.ParseFloat(a.Value, 64); err != nil || v < 0 || v > height+0.1 {
-					return "y at " + a.Value
-				}
+				at[a.Name.Local] = v
+			}
+		}
+		if start.Name.Local == "svg" {
+			height = max(height, at["height"])
+			continue
+		}
+		const hair = 1.2
+		for _, name := range []string{"x", "x1", "x2", "cx"} {
+			if at[name]+at["width"] > 100+0.5 {
+				return fmt.Sprintf("%s at %v, beyond the right", name, at[name]+at["width"])
+			}
+		}
+		for _, name := range []string{"y", "y1", "y2", "cy"} {
+			if at[name]+at["height"] > height+hair {
+				return fmt.Sprintf("%s at %v, beyond %v", name, at[name]+at["height"], height)
 			}
 		}
 	}
 }
 
-// beyond walks a path and says where it leaves its frame by more than a hair.
-func beyond(d string, width, height float64) string {
-	var x, y float64
-	tokens := command.FindAllString(d, -1)
-	next := func() float64 {
-		if len(tokens) == 0 {
-			return math.NaN()
-		}
-		v, err := strconv.ParseFloat(tokens[0], 64)
-		if err != nil {
-			v = math.NaN()
-		}
-		tokens = tokens[1:]
-		return v
-	}
-	op := ""
-	for len(tokens) > 0 {
-		if t := tokens[0]; t[0] >= 'A' {
-			op, tokens = t, tokens[1:]
-		}
-		switch op {
-		case "M", "L":
-			x, y = next(), next()
-		case "l":
-			x, y = x+next(), y+next()
-		case "H":
-			x = next()
-		case "h":
-			x += next()
-		case "V":
-			y = next()
-		case "v":
-			y += next()
-		case "z":
-			continue
-		default:
-			return "unknown command " + op
-		}
-		const hair = 1.2
-		if !(x >= -hair && x <= width+hair && y >= -hair && y <= height+hair) {
-			return fmt.Sprintf("a path at %v %v of %v %v: %s", x, y, width, height, d)
-		}
-	}
-	return ""
-}
-
 func TestAClassIsNoMarkup(t *testing.T) {
 	const class = `/></svg><meta http-equiv="refresh" content="0;url=http://127.0.0.1/phish">`
-	var b bytes.Buffer
-	if err := (Bars{Bars: []Bar{{Name: "Personal", Value: 1, Class: class}}}).Draw().Render(context.Background(), &b); err != nil {
-		t.Fatal(err)
-	}
+	drawn := draw(t, Strip{{Value: 1, Class: class}}.Draw())
 	var s svg
-	s.text(0, 0, class, "label")
-	if drawn := b.String() + s.String(); strings.Contains(drawn, "<meta") || strings.Count(drawn, "&lt;meta") != 3 {
+	s.text(0, 0, 0, class, "label")
+	if drawn += s.String(); strings.Contains(drawn, "<meta") || strings.Count(drawn, "&lt;meta") != 2 {
 		t.Errorf("a class has become markup: %s", drawn)
 	}
 }

@@ -16,7 +16,7 @@ func DateLabels(starts []time.Time, bucket string) func(width float64) []Label {
 				return labels
 			}
 		}
-		return []Label{{At: 0, Text: starts[0].Format("2 Jan 2006")}}
+		return []Label{{At: 0.5, Text: starts[0].Format("2 Jan 2006")}}
 	}
 }
 
@@ -74,17 +74,14 @@ func (d density) labels(starts []time.Time, step, width float64) ([]Label, bool)
 		if larger := d.larger(t); larger != named {
 			format, named = d.first, larger
 		}
-		l := Label{At: float64(i) + 0.5, Text: t.Format(format), Anchor: "m"}
+		l := Label{At: float64(i) + 0.5, Text: t.Format(format)}
 		w := TextWidth(l.Text)
-		x := l.At*step - w/2
-		if x < 0 {
-			l.At, l.Anchor, x = 0, "", 0
-		}
-		if x+w > width+40 || x < end+8 {
-			if len(labels) > 0 && x >= end+8 {
-				continue // the last one would be outside the plot
-			}
+		x := max(l.At*step-w/2, 0)
+		if x < end+8 {
 			return nil, false
+		}
+		if x+w > width+labelBeyond && len(labels) > 0 {
+			continue // it would be outside the plot
 		}
 		end = x + w
 		labels = append(labels, l)

@@ -12,11 +12,11 @@ const shades = 8
 
 // Heatmap is a grid of shades, whose rows have names.
 type Heatmap struct {
-	Title, Desc string
-	Rows        []HeatRow
-	Foot        []Label // under the columns, in columns from the left
-	Peak        float64 // the value of the darkest shade
-	Empty       string
+	About
+	Rows  []HeatRow
+	Foot  []Label // under the columns, in columns from the left
+	Peak  float64 // the value of the darkest shade
+	Empty string  // why there are no values
 }
 
 // A HeatRow is one row; Tip sums it up, Cells have tips of their own.
@@ -33,40 +33,40 @@ type HeatCell struct {
 
 // Draw draws the grid.
 func (h Heatmap) Draw() templ.Component {
-	return both(h.draw)
+	return drawn(len(h.Rows) == 0 || !(finite(h.Peak) > 0), h.Empty, h.draw)
 }
 
-func (h Heatmap) draw(s *svg, f frame) {
-	if len(h.Rows) == 0 || !(finite(h.Peak) > 0) {
-		s.empty(f, h.Title, h.Empty)
-		return
-	}
+func (h Heatmap) draw(s *svg) {
 	var values []float64
+	columns := 1
 	for _, r := range h.Rows {
+		columns = max(columns, len(r.Cells))
 		for _, c := range r.Cells {
 			values = append(values, c.Value)
 		}
 	}
 	h.Peak = min(h.Peak, outliers(values)) // a few outliers must not make the rest pale
-	f.left, f.right, f.top, f.bottom = 34, 0, 2, 22
-	row := f.plotHeight() / float64(len(h.Rows))
-	s.openGroup(f, h.Title, h.Desc)
+	f := ordinary
+	f.top = 0
+	row := math.Floor(f.plotHeight() / float64(max(len(h.Rows), 1)))
+	step := 100 / float64(columns)
+	s.openGroup(f, h.About, "names")
 	for i, r := range h.Rows {
-		y := f.top + float64(i)*row
-		s.part(r.Tip, " data-steps")
-		s.text(0, y+row/2+4.5, "", r.Name)
-		step := f.plotWidth() / float64(max(len(r.Cells), 1))
+		s.put(`<g class="heat" tabindex="0" role="img" data-steps aria-label="`, escape(r.Tip), `" transform="translate(0 `, num(float64(i)*row), `)">`)
+		s.text(0, row/2+4, -34, "", r.Name)
 		for j, c := range r.Cells {
-			s.put(`<path class="h`, strconv.Itoa(h.shade(c.Value)), `" d="`,
-				box(f.left+float64(j)*step, y, step-1, row-1), `" data-tip="`, escape(c.Tip), `"/>`)
+			s.rect("h"+strconv.Itoa(h.shade(c.Value)), float64(j)*step, 0, step, row, c.Tip)
 		}
 		s.put(`</g>`)
 	}
-	s.put(`<g>`)
-	for _, l := range h.Foot {
-		s.text(f.left+l.At*f.plotWidth()/24, f.height-5, l.Anchor, l.Text)
-	}
-	s.put(`</g>`)
+	s.labelled(func(width float64) []placed {
+		var all []placed
+		for _, l := range h.Foot {
+			all = append(all, place(l.At*step, f.height-5, width, "", l.Text))
+		}
+		return all
+	})
+	s.close()
 }
 
 // shade returns 0 for zero, else a level from 1 to shades.

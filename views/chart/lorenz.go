@@ -10,12 +10,11 @@ import (
 // Lorenz is the curve of shares: the poorest X of the holders have Y of the
 // wealth. Points run from (0, 0) to (1, 1); Y may dip below zero.
 type Lorenz struct {
-	Title, Desc string
-	Points      []Point
-	Tip         func(p Point) string
-	Name        string // beside the area: "Gini 0.642"
-	Top         *Top
-	Empty       string
+	About
+	Points []Point
+	Tip    func(p Point) string
+	Top    *Top
+	Empty  string // why there is no curve
 }
 
 // A Point of a curve.
@@ -27,34 +26,33 @@ type Top struct {
 	Text string
 }
 
+// shallow is the dip below zero that is not worth a part of the plot.
+const shallow = 0.02
+
 // Draw draws the curve.
 func (l Lorenz) Draw() templ.Component {
-	tall := wide
-	tall.height, tall.top = 400, 12
-	small := narrow
-	small.top = 12
-	return both(l.draw, tall, small)
+	return drawn(len(l.Points) < 2, l.Empty, l.draw)
 }
 
-func (l Lorenz) draw(s *svg, f frame) {
-	if len(l.Points) < 2 {
-		s.empty(f, l.Title, l.Empty)
-		return
-	}
+func (l Lorenz) draw(s *svg) {
 	ys := []float64{1}
 	for _, p := range l.Points {
-		ys = append(ys, p.Y)
+		if p.Y < -shallow || p.Y > 0 {
+			ys = append(ys, p.Y)
+		}
 	}
+	f := ordinary
+	f.top = 10
 	sc := newScale(f, ys, 4, 0)
 	labels := make([]string, len(sc.ticks))
 	for i, t := range sc.ticks {
 		labels[i] = strings.ReplaceAll(num(t*100), "-", "\u2212") + "\u00a0%"
 	}
-	f.right = axisWidth(labels)
-	x := func(v float64) float64 { return f.left + min(max(finite(v), 0), 1)*f.plotWidth() }
+	s.open(f, l.About, axisRoom(labels))
+	s.axis(sc, labels)
 
-	s.open(f, l.Title, l.Desc)
-	s.axis(f, sc, labels)
+	const across = 1000 // units of the inner drawing, which is stretched to the width
+	x := func(v float64) float64 { return min(max(finite(v), 0), 1) }
 	var curve strings.Builder
 	for i, p := range l.Points {
 		if i == 0 {
@@ -62,52 +60,37 @@ func (l Lorenz) draw(s *svg, f frame) {
 		} else {
 			curve.WriteString("L")
 		}
-		curve.WriteString(point(x(p.X), sc.y(finite(p.Y))))
+		curve.WriteString(point(x(p.X)*across, sc.y(finite(p.Y))))
 	}
-	s.path("area", curve.String()+"z")
-	s.path("equal", "M"+point(x(0), sc.y(0))+"L"+point(x(1), sc.y(1)))
-	s.path("line", curve.String())
-	l.name(s, f, sc, x)
-	l.top(s, f, sc, x)
+	s.put(`<svg width="100%" height="`, num(f.height), `" viewBox="0 0 1000 `, num(f.height), `" preserveAspectRatio="none">`,
+		`<path class="area" d="`, curve.String(), `z"/>`,
+		`<path class="line" d="`, curve.String(), `"/></svg>`)
+	s.line("equal", 0, sc.y(0), 100, sc.y(1))
+	if l.Top != nil {
+		l.top(s, f, sc, x(l.Top.At)*100)
+	}
 	foot := f.height - 5
-	s.text(f.left, foot, "", "poorest")
-	s.text(x(0.5), foot, "m", "half of them")
-	s.text(x(1), foot, "e", "richest")
+	s.text(0, foot, 0, "", "poorest")
+	s.text(50, foot, 0, "m", "half")
+	s.text(100, foot, 0, "e", "richest")
 	s.put(`<g class="hit">`)
 	for i := range 20 {
 		at := float64(i+1) / 20
-		s.hit(x(at-0.05), f.top, f.plotWidth()/20, f.plotHeight(), l.Tip(Point{at, l.at(at)}))
+		s.rect("", at*100-5, f.top, 5, f.plotHeight(), l.Tip(Point{at, l.at(at)}))
 	}
 	s.put(`</g>`)
-}
-
-// name writes the measure between equality and the curve if there is room, else
-// at the lower right, which a flat curve leaves free.
-func (l Lorenz) name(s *svg, f frame, sc scale, x func(float64) float64) {
-	if l.Name == "" {
-		return
-	}
-	half := TextWidth(l.Name) / 2 / f.plotWidth()
-	at := 0.6
-	top, low := sc.y(at-half)+16, sc.y(l.at(at+half))-8
-	if low-top > 6 {
-		s.text(x(at), (top+low)/2+4, "m b", l.Name)
-		return
-	}
-	s.text(x(1)-8, sc.y(0)-10, "e b", l.Name)
+	s.close()
 }
 
 // top writes its text in the upper left, which every curve leaves free, with a
 // line from there to the point on the curve.
-func (l Lorenz) top(s *svg, f frame, sc scale, x func(float64) float64) {
-	if l.Top == nil {
-		return
-	}
-	y := f.top + 16
-	s.text(f.left, y, "b", l.Top.Text)
-	px, py := x(l.Top.At), sc.y(l.at(l.Top.At))
-	s.path("lead", "M"+point(f.left, y+6)+"H"+num(px)+"V"+num(max(py-4, y+6)))
-	s.put(`<circle class="dot" cx="`, num(px), `" cy="`, num(py), `" r="4"/>`)
+func (l Lorenz) top(s *svg, f frame, sc scale, x float64) {
+	over := f.top + 22.5
+	y := sc.y(l.at(l.Top.At))
+	s.line("lead", 0, over, x, over)
+	s.line("lead", x, over, x, max(y-4, over))
+	s.put(`<circle class="dot" cx="`, percent(x), `" cy="`, num(y), `" r="4"/>`)
+	s.text(0, over-6, 0, "b halo", l.Top.Text)
 }
 
 // at returns the height of the curve, linear between its points.

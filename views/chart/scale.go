@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -72,29 +73,24 @@ func niceStep(low, high float64, n int, least float64) float64 {
 	return best
 }
 
-// outliers returns the largest magnitude that is drawn to scale. A few values more
-// than two and a half times above all others are beyond it: their columns are
-// broken.
+// outliers returns the largest magnitude that is drawn to scale. A few values,
+// about a tenth and at most three, more than two and a half times above all others
+// are beyond it: their columns are broken. Zeros do not count, and below ten
+// values there is no rest from which one could stand out.
 func outliers(values []float64) (limit float64) {
-	sorted := make([]float64, len(values))
-	for i, v := range values {
-		sorted[i] = math.Abs(finite(v))
-	}
-	slices.SortFunc(sorted, func(a, b float64) int {
-		switch {
-		case a > b:
-			return -1
-		case a < b:
-			return 1
+	var sorted []float64
+	for _, v := range values {
+		if v = math.Abs(finite(v)); v != 0 {
+			sorted = append(sorted, v)
 		}
-		return 0
-	})
+	}
+	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })
 	limit = math.Inf(1)
-	if len(sorted) < 4 {
+	if len(sorted) < 10 {
 		return limit
 	}
-	for k := 1; k <= max(1, min(3, len(sorted)/10)); k++ {
-		if rest := sorted[k]; rest > 0 && sorted[k-1] > 2.5*rest {
+	for k := 1; k <= min(3, (len(sorted)+5)/10); k++ {
+		if rest := sorted[k]; sorted[k-1] > 2.5*rest {
 			limit = rest
 		}
 	}
