@@ -7,8 +7,8 @@ import "exchequer/aggregates"
 // no personal accounts.
 func Inequality(_ Page, v *aggregates.Inequality) Content {
 	c := Content{
-		Sub: Plural(v.Holders, "holder", "holders") + " of", Switch: PopulationParam, SubAfter: "accounts",
-		Body: tiles(inequalityTiles(v)),
+		Sub: "Inequality among", Switch: PopulationParam, SubAfter: "holders (" + Count(v.Holders) + ")",
+		Body: tiles(inequalityTiles(v)), Says: sayWealth(v),
 	}
 	if v.Population == aggregates.PopulationPrivate {
 		c.Chosen = v.Population.Key()
@@ -17,7 +17,7 @@ func Inequality(_ Page, v *aggregates.Inequality) Content {
 		c.SubAfter += ", " + Count(v.Debtors) + " in debt"
 	}
 	if v.GiniNormal.Value != nil {
-		c.SubAfter += " (Gini normalised for debt: " + Decimal(*v.GiniNormal.Value, 3) + ")"
+		c.SubAfter += "; Gini allowing for debt " + Decimal(*v.GiniNormal.Value, 3)
 	}
 	return c
 }
