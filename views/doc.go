@@ -5,12 +5,14 @@
 // There is no inline style and no inline script, since the content security
 // policy is 'self'. Scripts read data attributes:
 //
-//   - <main id="main"> carries data-as-of, data-next (Unix milliseconds),
-//     data-window and data-lag (milliseconds); its content is what a refresh
-//     replaces, and ids in it are stable.
+//   - The content of <main id="main"> is what a refresh replaces, and ids in it
+//     are stable. A cold page has its parts in slots of a shadow root.
+//   - #folio carries data-as-of, data-next (Unix milliseconds), data-window and
+//     data-lag (milliseconds), and data-ended if nothing will change.
 //   - #live-ring (hidden until a script shows it) is an SVG whose .fill circle
 //     has pathLength 100: stroke-dashoffset 100 is empty, 0 is full. #live-text
-//     is the line beside it, #live-pause is a hidden button.
+//     is the time of the numbers, #live-next is when the next ones are due,
+//     #live-pause is a hidden button. All but the text are the script's.
 //   - [data-tip] is the exact value under the pointer; #tip is the empty,
 //     hidden box to show it in. An element with data-steps is one tab stop:
 //     the arrow keys step through the [data-tip] within it.
