@@ -324,7 +324,7 @@ func (b *tab) truth(expression string) bool {
 // asOf returns the window that the page shows.
 func (b *tab) asOf() string {
 	b.t.Helper()
-	return value(b, chromedp.Evaluate[string](`document.querySelector("main").dataset.asOf`))
+	return value(b, chromedp.Evaluate[string](`document.getElementById("folio").dataset.asOf`))
 }
 
 // within waits until an expression is true, at most for limit.
@@ -341,7 +341,7 @@ func (b *tab) within(limit time.Duration, expression, what string) {
 // newWindow waits until the page shows another window than this one.
 func (b *tab) newWindow(old string, limit time.Duration) {
 	b.t.Helper()
-	b.within(limit, fmt.Sprintf(`document.querySelector("main").dataset.asOf !== %q`, old), "a new window")
+	b.within(limit, fmt.Sprintf(`document.getElementById("folio").dataset.asOf !== %q`, old), "a new window")
 }
 
 // shown reports whether the page contains a text.

@@ -46,7 +46,7 @@ func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *t
 
 	// Scripts of the test itself still run.
 	ready := func(name string) string {
-		return fmt.Sprintf(`!!document.querySelector(".panels > [slot=%s]")`, name)
+		return fmt.Sprintf(`!!document.querySelector("main > [slot=%s]")`, name)
 	}
 	b.within(5*time.Second, `!!document.querySelector("h1")`, "the frame")
 	b.within(5*time.Second, ready("activity"), "a panel that need not wait")
@@ -62,6 +62,16 @@ func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *t
 	for _, name := range []string{"overview", "inequality", "activity", "lorenz", "distribution", "rhythm", "wealth", "richest"} {
 		if !b.truth(ready(name)) {
 			t.Errorf("the panel %s did not come", name)
+		}
+	}
+	for what, expression := range map[string]string{
+		"the time of its numbers":  `/^[0-9:]{8}/.test(document.getElementById("live-text").innerText)`,
+		"the dates of its period":  `document.querySelector(".folio .dates").checkVisibility()`,
+		"the lede under the title": `document.getElementById("lede").getBoundingClientRect().top < document.getElementById("overview").getBoundingClientRect().top`,
+		"one line of time":         `document.querySelectorAll("main > [slot=folio]").length === 1`,
+	} {
+		if !b.truth(expression) {
+			t.Errorf("once all is there, the page lacks %s", what)
 		}
 	}
 }

@@ -3,18 +3,20 @@
 // in place. A hidden tab asks for nothing.
 import { Idiomorph } from "./vendor/idiomorph.js";
 
+let main = document.getElementById("main");
+settle();
 const live = document.getElementById("live");
 const ring = document.getElementById("live-ring");
-const text = document.getElementById("live-text");
+const next = document.getElementById("live-next");
 const pause = document.getElementById("live-pause");
-const news = document.createElement("span"); // what a screen reader is told
-const retry = document.createElement("button");
+const retry = document.getElementById("live-retry");
+const news = document.getElementById("live-news"); // what a screen reader is told
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const phone = matchMedia("(max-width: 699px)");
 
 const second = 1000;
 const jitter = Math.random() * 400; // ms; readers do not all come at once
 
-let main = document.getElementById("main");
 let offset = 0; // the server's clock minus ours
 let due = 0; // when to ask, by the server's clock
 let timer;
@@ -25,14 +27,9 @@ let failures = 0;
 let etag = "";
 
 const now = () => Date.now() + offset;
-
-const said = (name) => Number(main.dataset[name] || 0);
-
-// shownAsOf is the time of the numbers on the page. The main part of one that
-// came panel by panel does not have it, but its panels do.
-function shownAsOf() {
-  return said("asOf") || Math.max(0, ...[...main.querySelectorAll(".panel[data-as-of]")].map((p) => Number(p.dataset.asOf)));
-}
+const folio = () => document.getElementById("folio");
+const said = (name) => Number(folio().dataset[name] || 0);
+const ended = () => "ended" in folio().dataset;
 
 // correct takes over the server's time: exact from Server-Timing, to the
 // second from Date. Half of the round trip is over when the answer is read.
@@ -67,7 +64,7 @@ async function synchronise() {
 function plan() {
   const lag = said("lag") || second;
   const size = said("window") || 30 * second;
-  // A page that came panel by panel does not know its own window yet.
+  // A page without a value does not know when the next one is due.
   due = said("asOf") ? said("next") + lag + jitter : 0;
   if (due <= now()) {
     again++;
@@ -117,19 +114,16 @@ function merge(html) {
   const options = {
     morphStyle: "outerHTML",
     callbacks: {
-      beforeNodeMorphed: (old) => old !== live, // that line is ours
+      beforeNodeMorphed: (old) => ![ring, next, pause, retry, news].includes(old), // these are ours
       beforeAttributeUpdated: (name, node) => !(name === "open" && node.localName === "details"),
     },
   };
   if (fresh.querySelector("template[shadowrootmode]")) {
-    // A parser of text makes no shadow roots: take the panels one by one, but
+    // A parser of text makes no shadow roots: take the parts one by one, but
     // none that has lost its numbers.
-    for (const panel of fresh.querySelectorAll("[slot][id]")) {
-      const old = document.getElementById(panel.id);
-      if (old && !panel.querySelector(".missing")) Idiomorph.morph(old, panel, options);
-    }
-    for (const name of ["asOf", "next", "window", "lag", "zone"]) {
-      if (fresh.dataset[name]) main.dataset[name] = fresh.dataset[name];
+    for (const part of fresh.querySelectorAll("[slot][id]")) {
+      const old = document.getElementById(part.id);
+      if (old && part.dataset.asOf !== "" && !part.querySelector(".missing")) Idiomorph.morph(old, part, options);
     }
   } else {
     Idiomorph.morph(main, fresh, options);
@@ -151,63 +145,40 @@ function mark(before) {
   setTimeout(() => changed.forEach((e) => e.classList.remove("changed")), 2 * second);
 }
 
-// settle turns a page that came panel by panel into what a whole one is, with
-// its panels in order.
+// settle turns a page that came part by part into what a whole one is, with its
+// parts in order.
 function settle() {
-  for (const host of main.querySelectorAll("*")) {
-    if (!host.shadowRoot) continue;
-    const plain = host.cloneNode(false);
-    for (const slot of host.shadowRoot.querySelectorAll("slot")) plain.append(...slot.assignedElements());
-    host.replaceWith(plain);
+  const root = main?.shadowRoot;
+  if (!root) return;
+  root.querySelector("link").remove();
+  for (const slot of root.querySelectorAll("slot")) {
+    const parts = slot.assignedElements();
+    slot.replaceWith(...(parts.length ? parts : slot.children));
   }
+  const plain = main.cloneNode(false);
+  plain.append(...root.children);
+  main.replaceWith(plain);
+  main = plain;
 }
 
-// clock writes times as "2026-11-20 12:00:30".
-function clock(timeZone) {
-  return new Intl.DateTimeFormat("sv-SE", {
-    timeZone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  });
-}
-
-// moment writes a time in the community's time zone, with its date if that is not
-// today.
-function moment(ms) {
-  let { timezone = "UTC", zone = "UTC" } = main.dataset;
-  let there;
-  try {
-    there = clock(timezone);
-  } catch {
-    there = clock("UTC"); // the browser does not know that time zone
-    zone = "UTC";
-  }
-  const [date, time] = there.format(ms).split(" ");
-  const [today] = there.format(now()).split(" ");
-  return `${date === today ? "" : date + " "}${time} ${zone}`;
-}
-
-// show writes the line at the top. Digits keep their width, so nothing jumps.
+// show writes when the next numbers are due. Digits keep their width, so nothing
+// jumps.
 function show() {
-  if (!text) return;
-  const asOf = shownAsOf();
   const left = Math.max(0, Math.ceil((due - now()) / second));
   const size = said("window") || 30 * second;
-  const lost = failures > 0;
-  let line = asOf ? `As of ${moment(asOf)}` : "Being computed";
-  if (lost) line = asOf ? `Connection lost, showing ${moment(asOf)}` : "Connection lost";
-  else if (paused) line += " · paused";
-  const rest = lost || paused ? "" : ` · next in ${String(left).padStart(2, "\u2007")} s`;
-  write(text, line);
-  write(text.nextElementSibling, rest);
-  retry.hidden = !lost;
-  live.classList.toggle("lost", lost);
-  live.dataset.print = (asOf ? new Date(asOf).toUTCString().slice(5, 16) + ", " : "") + location.href;
-  announce(lost ? "Connection lost" : paused ? "Paused" : "");
+  let line = `· ${phone.matches ? "" : "next in "}${String(left).padStart(2, "\u2007")} s`;
+  if (failures > 0) line = "· connection lost";
+  else if (paused) line = "· paused";
+  else if (ended()) line = "";
+  if (next.textContent !== line) next.textContent = line;
+  retry.hidden = failures === 0;
+  live.classList.toggle("lost", failures > 0);
+  live.dataset.print = new Date(said("asOf")).toUTCString().slice(5, 16) + ", " + location.href;
+  announce(failures > 0 ? "Connection lost" : paused ? "Paused" : "");
   const part = Math.min(1, Math.max(0, 1 - (due - now()) / size));
   ring.querySelector(".fill").style.strokeDashoffset = paused ? 100 : Math.round(100 * (1 - part));
-}
-
-function write(element, words) {
-  if (element.textContent !== words) element.textContent = words;
+  ring.toggleAttribute("hidden", ended());
+  pause.hidden = ended();
 }
 
 // announce tells a screen reader of a change of state, and of its end.
@@ -217,30 +188,14 @@ function announce(state) {
   news.dataset.state = state;
 }
 
-// equip adds what only a script can do to the line at the top.
-function equip() {
-  news.className = "vh";
-  news.ariaLive = "polite";
-  retry.type = "button";
-  retry.textContent = "try now";
+if (live && said("window")) {
+  await synchronise();
   retry.addEventListener("click", refresh);
-  const rest = document.createElement("span");
-  rest.className = "next";
-  text.after(rest);
-  live.append(retry, news);
-  ring.removeAttribute("hidden");
-  pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     wait();
   });
-}
-
-if (main && live && main.dataset.window) {
-  settle();
-  equip();
-  await synchronise();
   document.addEventListener("visibilitychange", wait);
   addEventListener("online", () => failures && refresh());
   setInterval(() => document.hidden || show(), second);

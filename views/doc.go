@@ -5,14 +5,16 @@
 // There is no inline style and no inline script, since the content security
 // policy is 'self'. Scripts read data attributes:
 //
-//   - <main id="main"> carries data-as-of, data-next (Unix milliseconds),
-//     data-window and data-lag (milliseconds); its content is what a refresh
-//     replaces, and ids in it are stable. Where a page came panel by panel,
-//     .panel[data-as-of] are used instead.
+//   - The content of <main id="main"> is what a refresh replaces, and ids in it
+//     are stable. A cold page has its parts in slots of a shadow root.
+//   - #folio carries data-as-of, data-next (Unix milliseconds), data-window and
+//     data-lag (milliseconds), and data-ended if nothing will change.
 //   - #live-ring (hidden until a script shows it) is an SVG whose .fill circle
 //     has pathLength 100: stroke-dashoffset 100 is empty, 0 is full. #live-text
-//     is the line beside it, #live-pause is a hidden button. The script sends
-//     the event "refreshed" to the document when it has merged new content.
+//     is the time of the numbers, #live-next is when the next ones are due,
+//     #live-pause, #live-retry are hidden buttons, #live-news is read out.
+//     All but the text are the script's. It sends the event "refreshed" to the
+//     document when it has merged new content.
 //   - [data-tip] is the exact value under the pointer and, after a line break,
 //     of what; #tip is the empty, hidden box to show it in. It stands beside a
 //     column (within .hit), else over its target. An element with data-steps is

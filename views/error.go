@@ -5,7 +5,7 @@ import "net/http"
 func errorTitle(status int) string {
 	switch status {
 	case http.StatusNotFound:
-		return "Nothing at this address"
+		return "Page not found"
 	case http.StatusMethodNotAllowed:
 		return "Not possible this way"
 	case http.StatusTooManyRequests:
@@ -14,7 +14,7 @@ func errorTitle(status int) string {
 		return "Not available right now"
 	}
 	if status >= 500 {
-		return "Something went wrong on our side"
+		return "This page could not be made"
 	}
 	return "This request cannot be answered"
 }

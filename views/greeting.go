@@ -2,5 +2,8 @@ package views
 
 // Greeting says how an empty ledger is filled.
 func Greeting(Page) Content {
-	return Content{Sub: "This page fills by itself: it looks again every minute.", Body: greeting()}
+	return Content{
+		Sub: "This page fills by itself: it looks again every minute.", Body: greeting(),
+		Says: Sentence{Words: phrase("Exchequer is running and ready for data. Bring in a file, or look around a simulated town first")},
+	}
 }

@@ -7,8 +7,8 @@ import "exchequer/aggregates"
 // no personal accounts.
 func Inequality(_ Page, v *aggregates.Inequality) Content {
 	c := Content{
-		Sub: "Among ", Switch: PopulationParam, SubAfter: " (" + Count(v.Holders) + ")",
-		Body: tiles(inequalityTiles(v)),
+		Sub: "Inequality among", Switch: PopulationParam, SubAfter: "holders (" + Count(v.Holders) + ")",
+		Body: tiles(inequalityTiles(v)), Says: sayWealth(v),
 	}
 	if v.Population == aggregates.PopulationPrivate {
 		c.Chosen = v.Population.Key()

@@ -15,7 +15,7 @@ func Turnover(p Page, m *aggregates.Market) Content {
 	if m.Sales.Now == 0 {
 		return Content{Missing: whyNoSales}
 	}
-	c := Content{Sub: Plural(m.Items, "item", "items") + " sold", Body: tiles([]tile{
+	c := Content{Sub: Plural(m.Items, "item", "items") + " sold", Says: sayTurnover(m, p.Settings), Body: tiles([]tile{
 		comparedTile("turnover", "Turnover", moneyTile(m.Volume.Now, p.Settings), m.Volume),
 		comparedTile("sales", "Sales", Count(m.Sales.Now), m.Sales),
 		comparedTile("pieces", "Pieces", Count(m.Quantity.Now), m.Quantity),
@@ -39,7 +39,7 @@ func Items(p Page, m *aggregates.Market) Content {
 	if m.Sales.Now == 0 {
 		return Content{Missing: whyNoSales}
 	}
-	return Content{Sub: "By value; the price is the mean of a piece", Body: items(m.Top[:min(len(m.Top), itemsShown)], p.Settings)}
+	return Content{Sub: "By value; the price is the mean of a piece", Says: sayLeader(m), Body: items(m.Top[:min(len(m.Top), itemsShown)], p.Settings)}
 }
 
 // price returns a price of one piece, which may be a fraction of the minor unit.

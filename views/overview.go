@@ -5,13 +5,13 @@ import "exchequer/aggregates"
 // Overview shows the four tiles of the money, and an alarm if the books do not
 // balance.
 func Overview(p Page, o *aggregates.Overview) Content {
-	c := Content{Body: tiles(overviewTiles(o, p.Settings))}
-	c.Sub = Plural(o.Holders, "holder", "holders") + " · created " + moneyTile(o.Created, p.Settings) +
-		", destroyed " + moneyTile(o.Destroyed, p.Settings) + " · "
+	c := Content{Body: tiles(overviewTiles(o, p.Settings)), Says: sayMoney(o, p.Settings)}
+	c.Sub = Plural(o.Holders, "holder", "holders") + " · " + moneyTile(o.Created, p.Settings) + " created, " +
+		moneyTile(o.Destroyed, p.Settings) + " destroyed · "
 	if o.Balanced {
-		c.Sub += "books balance"
+		c.Sub += "the books balance"
 	} else {
-		c.Alarm = "books do not balance"
+		c.Alarm = "the books do not balance"
 	}
 	return c
 }

@@ -2,12 +2,17 @@ package views
 
 import (
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"exchequer/aggregates"
 	"exchequer/ledger"
+)
+
+// The colours of the page's ground, --paper of the style sheet.
+const (
+	paperLight = "#fbfaf6"
+	paperDark  = "#141512"
 )
 
 // home is the address of the page that "/" shows too.
@@ -18,6 +23,7 @@ type Site struct {
 	Settings ledger.Settings
 	Assets   Assets
 	Menu     []MenuGroup
+	Search   string // address of the page that finds things by "q"; none if empty
 	BaseURL  string // of absolute addresses: "https://economy.example.org"; empty if not known
 	Version  string // of the program, for the foot of the page
 }
@@ -27,6 +33,7 @@ type Assets struct {
 	CSS    string // app.css
 	Script string // app.js, a module; none if empty
 	Icon   string // icons/mark.svg
+	Touch  string // icons/touch.png, for a phone's home screen
 }
 
 // A MenuGroup is a part of the menu.
@@ -54,13 +61,17 @@ func (i PageInfo) at(ref string) string {
 	return strings.Replace(i.Path, "{ref}", url.PathEscape(ref), 1)
 }
 
-// A Page is one address: a declared page with its parameters.
+// A Page is one address: a declared page with its parameters, and what is known
+// of its numbers as a whole.
 type Page struct {
 	Site
 	Info    PageInfo
 	Params  Params
 	Subject string     // the name of the thing that the ref in the path stands for
 	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
+	Clock   Clock
+	Period  aggregates.Period // that the numbers describe; zero if not known yet
+	Lede    []Words           // under the title; see [Lede]
 }
 
 // params returns the parameters on which the page depends.
@@ -85,8 +96,8 @@ func (p Page) Address() string { return p.Path() + p.Params.Of(p.params()).Query
 // links returns the links by which this page's value of a parameter is changed.
 func (p Page) links(d *Param) []link { return p.Params.links(p.Path(), p.params(), d) }
 
-// class returns the class of the main part.
-func (p Page) class() string {
+// layout returns the class of the main part.
+func (p Page) layout() string {
 	if p.Only != nil {
 		return "wrap alone"
 	}
@@ -113,18 +124,16 @@ func (p Page) heading() string {
 	return orElse(p.Info.Heading, p.name())
 }
 
-// switches returns the parameters that are chosen in the page's head: of a page
-// of several panels those with options, except the ones that only some of its
-// panels depend on.
-func (p Page) switches() []*Param {
-	if p.Only != nil {
-		return p.Only.Params
-	}
-	return slices.DeleteFunc(slices.Clone(p.Info.Params), func(d *Param) bool { return d != DaysParam })
-}
-
 // name returns the name of the economy, or a general one if it has none yet.
 func (s Site) name() string { return orElse(s.Settings.Name, "Economy") }
+
+// times says what all times of the site are.
+func (s Site) times() string {
+	if zone := s.Settings.Zone(); zone != time.UTC {
+		return "All times are those of " + zone.String()
+	}
+	return "All times are UTC"
+}
 
 // current returns the aria-current of a menu entry: whether it leads to this page,
 // or to the one above it.
@@ -138,60 +147,21 @@ func (p Page) current(e MenuEntry) string {
 	return "true"
 }
 
-// A Clock holds the times of a whole page: AsOf of its oldest panel, Next of the
-// one that is due first. The new value is there within Lag after Next.
-type Clock struct {
-	AsOf, Next  time.Time
-	Window, Lag time.Duration
-}
-
-func (c Clock) text(s ledger.Settings) string {
-	switch {
-	case c.Window == 0:
-		return "" // nothing that changes
-	case c.AsOf.IsZero():
-		return "being computed"
+// place returns the name of the menu's entry for this page.
+func (p Page) place() string {
+	for _, group := range p.Menu {
+		for _, e := range group.Pages {
+			if p.current(e) != "" {
+				return e.Name
+			}
+		}
 	}
-	return "As of " + moment(c.AsOf, c.Next, s) + " " + c.zone(s) + " · next " + moment(c.Next, c.AsOf, s)
+	return "Menu"
 }
 
-// zone returns the abbreviation of the time zone at the time of the clock.
-func (c Clock) zone(s ledger.Settings) string {
-	switch {
-	case !c.AsOf.IsZero():
-		return Zone(c.AsOf, s)
-	case !c.Next.IsZero():
-		return Zone(c.Next, s)
-	}
-	return ""
-}
-
-// times says what all times of the site are.
-func (s Site) times() string {
-	if zone := s.Settings.Zone(); zone != time.UTC {
-		return "All times are those of " + zone.String()
-	}
-	return "All times are UTC"
-}
-
-// Milliseconds for data attributes; empty if unknown.
-
-func unixMilli(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return strconv.FormatInt(t.UnixMilli(), 10)
-}
-
-func milliseconds(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return strconv.FormatInt(d.Milliseconds(), 10)
-}
-
-// description returns the page's description for search engines.
-func (p Page) description() string {
+// Description returns what the page is about, for search engines, and for the
+// place of a lede that has nothing to say.
+func (p Page) Description() string {
 	if p.Only != nil {
 		return p.Only.Title + " of " + p.name() + ". " + p.Only.How.Meaning
 	}

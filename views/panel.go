@@ -14,8 +14,21 @@ type PanelInfo struct {
 	Name   string // in addresses: "activity" of "/economy/activity.csv"
 	Title  string
 	Width  Width
+	Strip  bool // figures in a row under one rule, without a head
 	How    How
 	Params []*Param // on which it depends
+}
+
+// class returns the classes of the panel's section.
+func (i PanelInfo) class(state string) string {
+	class := "panel " + string(i.Width) + " " + i.Name
+	if i.Strip {
+		class += " strip"
+	}
+	if state != "" {
+		class += " " + state
+	}
+	return class
 }
 
 // A Width is the part of a wide page's width that a panel takes, as a class.
@@ -26,6 +39,7 @@ type Width string
 const (
 	Quarter Width = "c3"
 	Half    Width = "c6"
+	Beside  Width = "c6 beside" // the other half of a strip
 	Whole   Width = "c12"
 )
 
@@ -54,6 +68,7 @@ type Content struct {
 	SubAfter string
 	Missing  string // why there is nothing to show; Body is not drawn then
 	Body     templ.Component
+	Says     Sentence // what the page may say of it under its title
 }
 
 // A Drawing is a panel, ready to be drawn.
@@ -62,7 +77,6 @@ type Drawing struct {
 	PanelInfo
 	Status
 	Content
-	Ends time.Time // the last day of a ledger that ended, else zero
 }
 
 // Draw returns the panel with what draw makes of its value, unless that says why
@@ -80,9 +94,6 @@ func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() 
 	if d.Content.Missing != "" {
 		d.Content = Content{Missing: d.Content.Missing}
 	}
-	if basis.Historical {
-		d.Ends = basis.End.Add(-time.Second)
-	}
 	return d
 }
 
@@ -91,7 +102,7 @@ func (d Drawing) href(suffix string) templ.SafeURL {
 	return templ.SafeURL(d.Info.at(d.Page.Params.Ref) + "/" + d.Name + suffix + d.Page.Params.Of(d.PanelInfo.Params).Query())
 }
 
-// choices returns the links of the panel's switch. The page of the panel alone
+// choices returns the links of the panel's switch. The page of the panel by itself
 // has them in its head.
 func (d Drawing) choices() []link {
 	if d.Content.Switch == nil || d.Only != nil {
@@ -106,21 +117,31 @@ func (d Drawing) choices() []link {
 
 // chosen returns the words for the value of the panel's switch.
 func (d Drawing) chosen() string {
-	return d.Content.Switch.title(orElse(d.Chosen, d.Page.Params.Get(d.Content.Switch)))
+	return d.Content.Switch.option(orElse(d.Chosen, d.Page.Params.Get(d.Content.Switch))).Text
 }
 
-// age returns the panel's line about its time: as of, and when the next value is
-// due, or why there is none yet.
-func (d Drawing) age() (asOf, then string) {
-	since, next := moment(d.AsOf, d.Next, d.Settings), moment(d.Next, d.AsOf, d.Settings)
+// times returns when the value was computed, and when the next one is due.
+func (d Drawing) times() string {
+	if d.AsOf.IsZero() {
+		return ""
+	}
+	return "As of " + moment(d.AsOf, d.Next, d.Settings) + " · next " + moment(d.Next, d.AsOf, d.Settings)
+}
+
+// age returns the panel's line about its time, if that is not the page's, and
+// whether it is a warning.
+func (d Drawing) age() (text string, warn bool) {
+	since := moment(d.AsOf, d.Next, d.Settings)
 	switch {
 	case d.AsOf.IsZero():
-		return "", ""
+		return "no numbers yet", true
 	case d.State == cache.Degraded:
 		reason := orElse(d.Reason, "the last computation failed")
-		return "Showing " + since, ": " + reason + ", trying again " + next
+		return "Showing " + since + ": " + reason + ", next try " + moment(d.Next, d.AsOf, d.Settings), true
+	case d.AsOf.Equal(d.Clock.Newest):
+		return "", false
 	case d.State == cache.Stale:
-		return "As of " + since, " · newer numbers are on their way"
+		return "As of " + since + " · updating", false
 	}
-	return "As of " + since, " · next " + next
+	return d.times(), false
 }

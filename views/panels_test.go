@@ -69,7 +69,7 @@ func TestWealthCountsTheAccountsInUseOfKindsThatExist(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if n := doc.Find(".strip rect").Length(); n != 1 {
+	if n := doc.Find(".stripe rect").Length(); n != 1 {
 		t.Errorf("%d parts in the strip, want the only kind that has money", n)
 	}
 }
@@ -112,8 +112,8 @@ func TestThePopulationReadsAsASentence(t *testing.T) {
 		only *PanelInfo
 		want string
 	}{
-		{"among other panels", nil, "Among personal personal and business all holders (2,317), 12 in debt; Gini allowing for debt 0.710"},
-		{"alone", &info, "Among holders of personal accounts (2,317), 12 in debt; Gini allowing for debt 0.710"},
+		{"among other panels", nil, "Inequality among personal personal and business all holders (2,317), 12 in debt; Gini allowing for debt 0.710"},
+		{"alone", &info, "Inequality among personal holders (2,317), 12 in debt; Gini allowing for debt 0.710"},
 	} {
 		p := Page{Info: PageInfo{Params: info.Params}, Only: c.only}
 		d := Draw(p, info, Status{}, aggregates.Basis{}, func() Content { return Inequality(p, v) })

@@ -43,7 +43,7 @@ var (
 		Options: []Option{
 			{"personal", "personal", "holders of personal accounts"},
 			{"private", "personal and business", "holders of personal and business accounts"},
-			{"all", "all holders", "all holders but issuers"},
+			{"all", "all", "all holders but issuers"},
 		},
 	}
 )
@@ -125,14 +125,14 @@ func (p Params) Values(declared []*Param) map[string]string {
 	return values
 }
 
-// title returns the words for a value.
-func (d *Param) title(value string) string {
+// option returns the option of a value.
+func (d *Param) option(value string) Option {
 	for _, o := range d.Options {
 		if o.Value == value {
-			return o.Title
+			return o
 		}
 	}
-	return value
+	return Option{value, value, value}
 }
 
 // A link leads to one of several choices.

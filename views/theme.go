@@ -13,4 +13,4 @@ func ThemeCSS(theme string) string {
 	}
 }
 
-const chosen = "color:var(--ink);box-shadow:inset 0 -2px var(--accent)"
+const chosen = "color:var(--ink);text-decoration:underline 2px var(--accent);text-underline-offset:5px"

@@ -23,7 +23,7 @@ type tile struct {
 func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 	since := ""
 	if o.Days != "all" && o.Days != "" {
-		since = "against the " + strings.TrimPrefix(DaysParam.title(o.Days), "the last ") + " before"
+		since = "against the " + strings.TrimPrefix(DaysParam.option(o.Days).Title, "the last ") + " before"
 	}
 	supply := trendTile("supply", "Money supply", moneyTile(orZero(o.Supply.Now), s), o.Supply, since)
 	supply.Exact = Money(orZero(o.Supply.Now), s)

@@ -24,7 +24,7 @@ func (s *server) account() *page {
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
-			Name: "moves", Title: "Received and sent", Width: views.Whole,
+			Name: "moves", Title: "Received and sent", Width: views.Whole, Strip: true,
 			How: views.How{
 				Meaning: "What came in and what went out.",
 				Formula: "Sums of the positive and of the negative postings of the account.",

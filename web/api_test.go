@@ -145,9 +145,9 @@ func TestAnOperationsUnforeseenErrorIsForTheLog(t *testing.T) {
 	huma.Get(api, "/panics", func(context.Context, *struct{}) (*struct{}, error) { panic("secret") })
 	huma.Get(api, "/refuses", func(context.Context, *struct{}) (*struct{}, error) { return nil, huma.Error403Forbidden("not you") })
 	for path, want := range map[string]string{
-		"/broken":    `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
-		"/panics":    `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
-		"/operators": `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been written down."}`,
+		"/broken":    `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been logged."}`,
+		"/panics":    `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been logged."}`,
+		"/operators": `{"title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. It has been logged."}`,
 		"/refuses":   `{"title":"Forbidden","status":403,"detail":"not you"}`,
 	} {
 		log.Reset()

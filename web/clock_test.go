@@ -85,11 +85,11 @@ func TestAPageIsAskedForWheneverOneOfItsPanelsIsDue(t *testing.T) {
 		ask(t, "GET", server.URL+address) // the first one may come panel by panel
 		before := time.Now()
 		_, body := ask(t, "GET", server.URL+address)
-		main := parse(t, body).Find("main")
+		folio := parse(t, body).Find("#folio")
 		attr := func(name string) time.Duration {
-			n, err := strconv.ParseInt(main.AttrOr(name, ""), 10, 64)
+			n, err := strconv.ParseInt(folio.AttrOr(name, ""), 10, 64)
 			if err != nil {
-				t.Fatalf("%s: %s = %q", address, name, main.AttrOr(name, ""))
+				t.Fatalf("%s: %s = %q", address, name, folio.AttrOr(name, ""))
 			}
 			return time.Duration(n) * time.Millisecond
 		}

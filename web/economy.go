@@ -43,7 +43,7 @@ func (s *server) economy() *page {
 		Description: "Money supply, inequality and activity of {economy}.",
 	},
 		show(overview, views.PanelInfo{
-			Name: "overview", Title: "Money", Width: views.Half,
+			Name: "overview", Title: "Money", Width: views.Half, Strip: true,
 			How: views.How{
 				Meaning: "Supply: all money held by people, firms and the state. It equals what the system accounts have issued. Velocity: how often a unit of money changed hands.",
 				Formula: "Supply = sum of all balances but the system's = minus the sum of the system's. Velocity = value moved between holders in the period / average supply over it.",
@@ -52,7 +52,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Overview, (*aggregates.Overview).Table),
 		show(inequality, views.PanelInfo{
-			Name: "inequality", Title: "Inequality", Width: views.Half,
+			Name: "inequality", Title: "Inequality", Width: views.Beside, Strip: true,
 			How: views.How{
 				Meaning: "Gini 0: all hold the same. 1: one holder has everything. Most countries' wealth lies between 0.6 and 0.9.",
 				Formula: "Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1, no sample correction. Top p = 1 − L(1−p) of the Lorenz curve L. Palma = share of the richest 10 % / share of the poorest 40 %.",

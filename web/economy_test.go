@@ -50,7 +50,7 @@ func TestAPageIsDueWhenItsFailedPanelIsTriedAgain(t *testing.T) {
 	var first time.Time
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		response, body := ask(t, "GET", server.URL+"/economy")
-		text, _ := parse(t, body).Find("main").Attr("data-next")
+		text, _ := parse(t, body).Find("#folio").Attr("data-next")
 		ms, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			t.Fatalf("data-next %q", text)

@@ -36,7 +36,7 @@ var messages = map[int]string{
 	http.StatusForbidden:           "This request came from another site.",
 	http.StatusNotFound:            "There is nothing at this address.",
 	http.StatusMethodNotAllowed:    "This address does not answer to that kind of request.",
-	http.StatusInternalServerError: "Something went wrong on our side. It has been written down.",
+	http.StatusInternalServerError: "Something went wrong on our side. It has been logged.",
 	http.StatusServiceUnavailable:  "These numbers are not there yet. Try again in a moment.",
 }
 
@@ -160,7 +160,9 @@ func (s *server) drawErrorPages() (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	draw := func(code int, message string) error {
 		var page bytes.Buffer
-		if err := views.ErrorPage(s.site(), code, message).Render(context.Background(), &page); err != nil {
+		site := s.site()
+		site.Menu = s.pages[0].menu
+		if err := views.ErrorPage(site, code, message).Render(context.Background(), &page); err != nil {
 			return fmt.Errorf("%d: %w", code, err)
 		}
 		pages[message] = page.Bytes()

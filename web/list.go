@@ -102,20 +102,19 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 	}
 	return s.listed(w, r, p, params, fmt.Sprint("page ", version), func(ctx context.Context, rows stretch) (*rendering, error) {
 		view := s.viewOf(p, params, nil)
-		view.Subject = p.subjectOf(sources)
-		clock := s.pageClock(sources, sources)
+		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
 		if params.Get(p.list.after) != "" {
-			clock = views.Clock{} // older rows do not change, so the page need not be asked for again
+			view.Clock = views.Clock{} // older rows do not change, so the page need not be asked for again
 		}
 		var b bytes.Buffer
 		l := views.List{
 			Page: view, PanelInfo: p.list.PanelInfo, Filters: p.list.filters, After: p.list.after,
 			Empty: len(rows.table.Rows) == 0, Rows: rows.draw(view.Settings), Next: rows.next,
 		}
-		if err := views.Frame(view, clock, false, s.panelsOf(view, p, sources), views.ListPanel(l)).Render(ctx, &b); err != nil {
+		if err := s.drawWhole(ctx, &b, view, p, sources, views.ListPanel(l)); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
-		return newRendering(pageHeader(view), b.Bytes(), clock.Next.Add(clock.Lag)), nil
+		return newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag)), nil
 	})
 }
 

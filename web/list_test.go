@@ -28,7 +28,7 @@ func TestAListIsReadToItsEnd(t *testing.T) {
 		if !more {
 			break
 		}
-		if doc.Find("main").AttrOr("data-window", "") != "" && strings.Contains(address, "after=") {
+		if doc.Find("#folio").AttrOr("data-window", "") != "" && strings.Contains(address, "after=") {
 			t.Error("a page of older rows is asked for again")
 		}
 		address = server.URL + href

@@ -15,7 +15,7 @@ func (s *server) market() *page {
 		Description: "What is traded in {economy}: turnover and items by value.",
 	},
 		show(market, views.PanelInfo{
-			Name: "turnover", Title: "Turnover", Width: views.Whole,
+			Name: "turnover", Title: "Turnover", Width: views.Whole, Strip: true,
 			How: views.How{
 				Meaning: "How much was sold, and whether that is more than in the period before.",
 				Formula: "Sums over the lines of trade; the period before has the same length, up to the same time of day.",

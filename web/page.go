@@ -135,26 +135,28 @@ func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, para
 	key := s.pageKey(p.key, params)
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
 		view := s.viewOf(p, params, nil)
-		clock := s.pageClock(sources, sources)
-		view.Subject = p.subjectOf(sources)
+		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
 		var b bytes.Buffer
-		if err := views.Frame(view, clock, false, s.panelsOf(view, p, sources), templ.NopComponent).Render(context.WithoutCancel(r.Context()), &b); err != nil {
+		if err := s.drawWhole(context.WithoutCancel(r.Context()), &b, view, p, sources, templ.NopComponent); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
-		return newRendering(pageHeader(view), b.Bytes(), clock.Next.Add(clock.Lag)), nil
+		return newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag)), nil
 	})
 }
 
-// panelsOf returns the panels of a page, with what their sources have.
-func (s *server) panelsOf(view views.Page, p *page, sources []source) templ.Component {
-	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
-		for i, panel := range p.panels {
-			if err := s.drawPanel(ctx, w, view, panel, sources[p.readBy[i]].result()); err != nil {
-				return err
-			}
+// drawWhole draws a page whose sources have their results, and after its panels
+// what is not a panel.
+func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p *page, sources []source, after templ.Component) error {
+	var panels bytes.Buffer
+	said := make([]views.Sentence, len(p.panels))
+	for i, panel := range p.panels {
+		var err error
+		if said[i], err = s.drawPanel(ctx, &panels, view, panel, sources[p.readBy[i]].result()); err != nil {
+			return fmt.Errorf("panel %s: %w", panel.Name, err)
 		}
-		return nil
-	})
+	}
+	view.Lede = views.Lede(said, view.Description())
+	return views.Frame(view, false, templ.Raw(panels.String()), after).Render(ctx, w)
 }
 
 // subjectOf returns the name of what a page is about, empty if it has no ref or
@@ -167,20 +169,41 @@ func (p *page) subjectOf(sources []source) (name string) {
 	return name
 }
 
-// drawPanel draws a panel. It returns the errors of w only: a panel that cannot be
-// drawn is replaced by a text, so that the others are still sent.
-func (s *server) drawPanel(ctx context.Context, w io.Writer, view views.Page, p panel, r result) error {
-	var drawn bytes.Buffer
-	if err := safely(func() error { return views.Panel(p.draw(view, r)).Render(ctx, &drawn) }); err != nil {
-		s.Log.ErrorContext(ctx, "panel cannot be drawn", "path", view.Path(), "panel", p.Name, "error", err)
-		drawn.Reset()
-		r = result{Status: views.Status{Missing: textUndrawn}}
-		if err := views.Panel(p.draw(view, r)).Render(ctx, &drawn); err != nil {
-			return err
+// period returns the period that the page's numbers describe: that of the first
+// panel of those that depend on the days, if it has a value, else of any.
+func (p *page) period(sources []source) (period aggregates.Period) {
+	for i, panel := range p.panels {
+		about := panel.period(sources[p.readBy[i]].result())
+		if about.End.IsZero() {
+			continue
+		}
+		if period = about; slices.Contains(panel.Params, views.DaysParam) {
+			break
 		}
 	}
-	_, err := w.Write(drawn.Bytes())
-	return err
+	return period
+}
+
+// drawPanel draws a panel, and returns what the page may say of it. Its errors are
+// those of w only: a panel that cannot be drawn is replaced by a text, so that the
+// others are still sent.
+func (s *server) drawPanel(ctx context.Context, w io.Writer, view views.Page, p panel, r result) (views.Sentence, error) {
+	var drawn bytes.Buffer
+	var d views.Drawing
+	err := safely(func() error {
+		d = p.draw(view, r)
+		return views.Panel(d).Render(ctx, &drawn)
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "panel cannot be drawn", "path", view.Path(), "panel", p.Name, "error", err)
+		drawn.Reset()
+		d = p.draw(view, result{Status: views.Status{Missing: textUndrawn}})
+		if err := views.Panel(d).Render(ctx, &drawn); err != nil {
+			return views.Sentence{}, err
+		}
+	}
+	_, err = w.Write(drawn.Bytes())
+	return d.Says, err
 }
 
 // pageHeader returns the header of a page. It names the address without a host

@@ -231,18 +231,22 @@ func TestAColdPageEndsAsTheWarmOne(t *testing.T) {
 	}
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
 		cold, warm := open("/economy").Body.String(), open("/economy").Body.String()
-		if diff := cmp.Diff(sections(t, warm), sections(t, cold)); diff != "" {
-			t.Errorf("panels (-warm +cold):\n%s", diff)
+		if diff := cmp.Diff(parts(t, warm), parts(t, cold)); diff != "" {
+			t.Errorf("parts (-warm +cold):\n%s", diff)
 		}
-		inner, err := parse(t, cold).Find(".panels > template[shadowrootmode=open]").Html()
+		inner, err := parse(t, cold).Find("main > template[shadowrootmode=open]").Html()
 		if err != nil {
 			t.Fatal(err)
 		}
-		from := 0
+		slots := []string{"folio", "lede"}
 		for _, panel := range pages[0].panels {
-			at := strings.Index(inner[from:], `<slot name="`+panel.Name+`">`)
+			slots = append(slots, panel.Name)
+		}
+		from := 0
+		for _, name := range slots {
+			at := strings.Index(inner[from:], `<slot name="`+name+`">`)
 			if at < 0 {
-				t.Errorf("no slot waits for %s, or in another order", panel.Name)
+				t.Errorf("no slot waits for %s, or in another order", name)
 				continue
 			}
 			from += at
@@ -250,10 +254,11 @@ func TestAColdPageEndsAsTheWarmOne(t *testing.T) {
 	})
 }
 
-func sections(t *testing.T, html string) []string {
+// parts returns the parts of a page that a cold one has slots for.
+func parts(t *testing.T, html string) []string {
 	t.Helper()
 	var all []string
-	parse(t, html).Find(".panels > section").Each(func(_ int, s *goquery.Selection) {
+	parse(t, html).Find("main > [slot], .panels > [slot]").Each(func(_ int, s *goquery.Selection) {
 		outer, err := goquery.OuterHtml(s)
 		if err != nil {
 			t.Fatal(err)
@@ -310,7 +315,7 @@ func TestAnEmptyLedgerGreetsUntilThereIsSomethingToShow(t *testing.T) {
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
 		for _, p := range pages {
 			doc := parse(t, open(p.address()).Body.String())
-			if doc.Find("#begin").Length() != 1 && p.exists == nil || doc.Find(".panels > section").Length() != 1 || doc.Find("main").AttrOr("data-next", "") == "" {
+			if doc.Find("#begin").Length() != 1 && p.exists == nil || doc.Find(".panels > section").Length() != 1 || doc.Find("#folio").AttrOr("data-next", "") == "" {
 				t.Errorf("%s of an empty ledger does not greet, or not alone, or does not ask again", p.Path)
 			}
 		}

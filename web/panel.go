@@ -78,12 +78,26 @@ func (p panel) tableOf(r result) (t aggregates.Table, err error) {
 	return t, nil
 }
 
+// period returns the period that a value describes, and zero if it has nothing to
+// show.
+func (p panel) period(r result) (period aggregates.Period) {
+	if r.value == nil {
+		return period
+	}
+	_ = safely(func() error { // a value that cannot be read has no period
+		if about := p.about(r.value); about.Why == "" {
+			period = about.Period
+		}
+		return nil
+	})
+	return period
+}
+
 // A panelView is one request for a panel by itself.
 type panelView struct {
 	views.Page
 	panel  panel
 	result result
-	clock  views.Clock
 }
 
 // panelPage serves a panel by itself, with its whole table.
@@ -95,7 +109,9 @@ func (s *server) panelPage(p *page, i int) handler {
 		}
 		var b bytes.Buffer
 		draw := func() error {
-			return views.Frame(v.Page, v.clock, false, views.WithTable(v.panel.draw(v.Page, v.result), t), templ.NopComponent).Render(ctx, &b)
+			d := v.panel.draw(v.Page, v.result)
+			v.Lede = views.Lede([]views.Sentence{d.Says}, "")
+			return views.Frame(v.Page, false, views.WithTable(d, t), templ.NopComponent).Render(ctx, &b)
 		}
 		if err := safely(draw); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w: %w", v.panel.Name, errUndrawn, err)
@@ -172,15 +188,13 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			}
 		}
 		return s.respondCached(w, r, s.pageKey(pattern, params), one, func() (*rendering, error) {
-			v := panelView{
-				Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel,
-				result: one[0].result(), clock: s.pageClock(one, one),
-			}
+			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result()}
+			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
 			header, b, err := draw(context.WithoutCancel(r.Context()), v, one[0])
 			if err != nil {
 				return nil, err
 			}
-			return newRendering(header, b, v.clock.Next.Add(v.clock.Lag)), nil
+			return newRendering(header, b, v.Clock.Next.Add(v.Clock.Lag)), nil
 		})
 	}
 }

@@ -152,8 +152,13 @@ func (a *memoSource[P, T]) clock(c *views.Clock) {
 		if next, lag = a.retryAt(), time.Second; next.IsZero() {
 			return
 		}
-	} else if c.AsOf.IsZero() || a.res.AsOf.Before(c.AsOf) {
-		c.AsOf = a.res.AsOf
+	} else {
+		if c.AsOf.IsZero() || a.res.AsOf.Before(c.AsOf) {
+			c.AsOf = a.res.AsOf
+		}
+		if a.res.AsOf.After(c.Newest) {
+			c.Newest = a.res.AsOf
+		}
 	}
 	switch {
 	case c.Next.IsZero() || next.Before(c.Next):

@@ -206,11 +206,10 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 	out := &segments{stream: st, gzip: st.s.gzip.compressors.Get().(compressor)}
 	out.gzip.Reset(&out.packed)
 	view := st.s.viewOf(st.page, st.params, nil)
-	settled := make([]source, len(ready))
-	for n, i := range ready {
-		settled[n] = st.sources[i]
-	}
+	view.Clock.Window = st.s.pageClock(st.sources, nil).Window
 	panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		said := make([]views.Sentence, len(st.page.panels))
+		settled := make([]source, 0, len(st.sources))
 		for n := range st.sources {
 			var i int
 			if n < len(ready) {
@@ -218,11 +217,14 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 			} else {
 				i = <-done // within the budget, which ends each get
 			}
+			settled = append(settled, st.sources[i])
+			view.Clock = st.s.pageClock(st.sources, settled)
 			for at, panel := range st.page.panels {
 				if st.page.readBy[at] != i {
 					continue
 				}
-				if err := st.s.drawPanel(ctx, w, view, panel, st.sources[i].result()); err != nil {
+				var err error
+				if said[at], err = st.s.drawPanel(ctx, w, view, panel, st.sources[i].result()); err != nil {
 					return err
 				}
 			}
@@ -230,9 +232,10 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 				return err
 			}
 		}
-		return nil
+		view.Period, view.Lede = st.page.period(st.sources), views.Lede(said, view.Description())
+		return views.Late(view).Render(ctx, w)
 	})
-	if err := views.Frame(view, st.s.pageClock(st.sources, settled), true, panels, templ.NopComponent).Render(ctx, out); err != nil {
+	if err := views.Frame(view, true, panels, templ.NopComponent).Render(ctx, out); err != nil {
 		return false, err
 	}
 	_ = out.gzip.Close()

@@ -97,7 +97,7 @@ func (v visit) age(panel string) string {
 // reason.
 func (v visit) degraded(panel string) bool {
 	age := v.age(panel)
-	return strings.HasPrefix(age, "Showing ") && strings.Contains(age, "trying again")
+	return strings.HasPrefix(age, "Showing ") && strings.Contains(age, "next try")
 }
 
 // asOf returns the start of the oldest window on the page in Unix milliseconds, 0 if

@@ -97,7 +97,7 @@ func Town(days aggregates.Days) *Economy {
 func townInequality(r *rand.Rand) *aggregates.Inequality {
 	v := &aggregates.Inequality{
 		Basis: basis(0, Noon, Noon), Population: aggregates.PopulationPersonal, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
-		Gini: is(0.642), Top1: is(0.117), Top10: is(0.364), Palma: is(3.41), Bottom50: is(0.081),
+		Gini: is(0.642), Top1: is(0.117), Top10: is(0.364), Palma: is(3.41), Bottom50: is(0.081), Nakamoto: is(178),
 	}
 	for i := range 101 {
 		x := float64(i) / 100

@@ -35,7 +35,7 @@ func (p Strip) Draw() templ.Component {
 		for _, part := range p {
 			whole += max(finite(part.Value), 0) / largest
 		}
-		s.put(`<svg class="chart strip" height="22" aria-hidden="true">`)
+		s.put(`<svg class="chart stripe" height="22" aria-hidden="true">`)
 		x := 0.0
 		for _, part := range p {
 			if width := max(finite(part.Value), 0) / largest / whole * 100; width > 0 {
