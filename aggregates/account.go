@@ -30,6 +30,7 @@ type Account struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
 	Kind       ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Issuer     bool        `json:"issuer" doc:"Whether it issues money: its balance is no part of the supply."`
 	Holder     string      `json:"holder" doc:"Who owns it; a holder may have several accounts."`
 	Opened     time.Time   `json:"opened"`
 	Archived   *time.Time  `json:"archived" doc:"null: it is not."`
@@ -68,12 +69,12 @@ func (a *Account) Table() Table {
 // w's start. It returns nil if there is no such account.
 func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {
 	const query = `
-		SELECT id, name, kind, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
+		SELECT id, name, kind, issuer, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
 		FROM accounts LEFT JOIN balances ON account = id WHERE ref = $1`
 	a := &Account{ID: q.Account, Bucket: "day", Moves: []Moves{}}
 	var id int64
 	err := db.QueryRow(ctx, query, q.Account).
-		Scan(&id, &a.Name, &a.Kind, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
+		Scan(&id, &a.Name, &a.Kind, &a.Issuer, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

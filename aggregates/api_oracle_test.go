@@ -104,11 +104,13 @@ func compare(t *testing.T, what string, days Days, want, got any, err error) {
 
 func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q StatsQuery) {
 	t.Helper()
-	rows := map[[2]string]*StatsRow{}
+	var rows []*StatsRow
 	want := &Stats{}
 	for _, kind := range ledger.Kinds() {
-		for _, status := range []string{"active", "archived"} {
-			rows[[2]string{string(kind), status}] = &StatsRow{Kind: kind, Status: status}
+		for _, issuer := range []bool{false, true} {
+			for _, status := range []string{"active", "archived"} {
+				rows = append(rows, &StatsRow{Kind: kind, Issuer: issuer, Status: status})
+			}
 		}
 	}
 	balances := r.balances(w.Start)
@@ -117,7 +119,9 @@ func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q Sta
 		if !a.Archived.IsZero() && !a.Archived.After(w.Start) {
 			status = "archived"
 		}
-		row := rows[[2]string{string(a.Kind), status}]
+		row := rows[slices.IndexFunc(rows, func(row *StatsRow) bool {
+			return row.Kind == a.Kind && row.Issuer == r.issues(ref) && row.Status == status
+		})]
 		row.Accounts++
 		row.Balance += balances[ref]
 		for _, tx := range r.transactions {
@@ -128,12 +132,9 @@ func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q Sta
 			}
 		}
 	}
-	for _, kind := range ledger.Kinds() {
-		for _, status := range []string{"active", "archived"} {
-			row := rows[[2]string{string(kind), status}]
-			if row.Accounts > 0 && (q.Kind == "" || q.Kind == kind) && (q.Status == "" || q.Status == status) {
-				want.Rows = append(want.Rows, *row)
-			}
+	for _, row := range rows {
+		if row.Accounts > 0 && (q.Kind == "" || q.Kind == row.Kind) && (q.Status == "" || q.Status == row.Status) {
+			want.Rows = append(want.Rows, *row)
 		}
 	}
 	got, err := ComputeStats(t.Context(), db, w, q)
@@ -244,7 +245,7 @@ func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	for _, tx := range r.transactions {
 		for _, p := range tx.Postings {
 			a := r.accounts[p.Account]
-			if a.Kind != ledger.System && (a.Archived.IsZero() || a.Archived.After(s.End)) && !tx.At.Before(last[a.Holder]) {
+			if !r.issues(p.Account) && (a.Archived.IsZero() || a.Archived.After(s.End)) && !tx.At.Before(last[a.Holder]) {
 				last[a.Holder] = tx.At
 			}
 		}
@@ -270,7 +271,7 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 	for _, ref := range []string{"a00", "a07", "a13"} {
 		of := r.accounts[ref]
 		want := &Account{
-			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
+			ID: ref, Name: ref, Kind: of.Kind, Issuer: r.issues(ref), Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
 		}
 		if !of.Archived.IsZero() {
 			want.Archived = &of.Archived

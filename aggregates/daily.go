@@ -56,10 +56,10 @@ func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current
 	// was being read. The query returns it as a row without a day.
 	const query = `
 		SELECT CASE WHEN hour < @through THEN date_trunc('day', hour, 'UTC') END AS day,
-			coalesce(sum(volume) FILTER (WHERE from_kind = 'system'), 0)::bigint AS created,
-			coalesce(sum(volume) FILTER (WHERE to_kind = 'system'), 0)::bigint AS destroyed
+			coalesce(sum(volume) FILTER (WHERE from_issuer), 0)::bigint AS created,
+			coalesce(sum(volume) FILTER (WHERE to_issuer), 0)::bigint AS destroyed
 		FROM flow_hours
-		WHERE hour >= @start AND (from_kind = 'system') <> (to_kind = 'system')
+		WHERE hour >= @start AND from_issuer <> to_issuer
 		GROUP BY 1`
 	rows, _ := tx.Query(ctx, query, s.args())
 	var at *time.Time
@@ -159,8 +159,8 @@ func (d *daily) endToday(ctx context.Context, tx pgx.Tx) error {
 			SELECT ` + untilEnd("transactions", "true") + `, ` + untilEnd("volume", "true") + `, ` + untilEnd("transfers", "true") + `
 			FROM activity_hours WHERE hour >= @today AND hour < @end
 		) AS moved, (
-			SELECT ` + untilEnd("volume", "from_kind = 'system'") + `, ` + untilEnd("volume", "to_kind = 'system'") + `
-			FROM flow_hours WHERE hour >= @today AND hour < @end AND (from_kind = 'system') <> (to_kind = 'system')
+			SELECT ` + untilEnd("volume", "from_issuer") + `, ` + untilEnd("volume", "to_issuer") + `
+			FROM flow_hours WHERE hour >= @today AND hour < @end AND from_issuer <> to_issuer
 		) AS issued`
 	today := &d.moved[last]
 	err := tx.QueryRow(ctx, query, d.args()).

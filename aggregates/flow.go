@@ -21,10 +21,10 @@ const mostSources = 50
 type Flow struct {
 	Basis
 	Volume    Compared     `json:"volume" doc:"What accounts gained on balance, transaction by transaction: the sum of all flows."`
-	Created   Compared     `json:"created" doc:"From system accounts to all others."`
-	Destroyed Compared     `json:"destroyed" doc:"From all others to system accounts."`
-	Transfers Compared     `json:"transfers" doc:"Of the volume, what passed between different holders, neither of them system."`
-	Kinds     []KindFlow   `json:"kinds" nullable:"false" doc:"By kind of who paid and who received; only those between which money moved."`
+	Created   Compared     `json:"created" doc:"From issuers to all others."`
+	Destroyed Compared     `json:"destroyed" doc:"From all others to issuers."`
+	Transfers Compared     `json:"transfers" doc:"Of the volume, what passed between different holders, neither of them an issuer."`
+	Kinds     []KindFlow   `json:"kinds" nullable:"false" doc:"By kind of who paid and who received, issuers with their kind; only those between which money moved."`
 	Sources   []SourceFlow `json:"sources" nullable:"false" doc:"By source, largest volume first, at most 50."`
 	Others    OtherSources `json:"others" doc:"The sources that are not listed."`
 }
@@ -68,24 +68,24 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		return fmt.Errorf("transfers: %w", err)
 	}
 	const query = `
-		SELECT from_kind, to_kind, source, sum(volume)::bigint FROM flow_hours
-		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3`
+		SELECT from_kind, to_kind, from_issuer, to_issuer, source, sum(volume)::bigint FROM flow_hours
+		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3, 4, 5`
 	type pair struct{ from, to ledger.Kind }
 	kinds, sources := map[pair]int64{}, map[string]SourceFlow{}
 	rows, _ := tx.Query(ctx, query, period)
 	var p pair
+	var fromIssuer, toIssuer bool
 	var source string
 	var volume int64
-	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &source, &volume}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &fromIssuer, &toIssuer, &source, &volume}, func() error {
 		kinds[p] += volume
 		of := sources[source]
 		of.Source = source
 		of.Volume += volume
 		switch {
-		case p.from == p.to:
-		case p.from == ledger.System:
+		case fromIssuer && !toIssuer:
 			of.Created += volume
-		case p.to == ledger.System:
+		case toIssuer && !fromIssuer:
 			of.Destroyed += volume
 		}
 		sources[source] = of
@@ -129,8 +129,8 @@ func (f *Flow) compare(ctx context.Context, tx pgx.Tx, s span) error {
 	query := `
 		SELECT (SELECT ` + untilEnd("transfers", "true") + ` FROM activity_hours WHERE hour >= @start AND hour < @end),
 			` + untilEnd("volume", "true") + `,
-			` + untilEnd("volume", "from_kind = 'system' AND to_kind <> 'system'") + `,
-			` + untilEnd("volume", "from_kind <> 'system' AND to_kind = 'system'") + `
+			` + untilEnd("volume", "from_issuer AND NOT to_issuer") + `,
+			` + untilEnd("volume", "to_issuer AND NOT from_issuer") + `
 		FROM flow_hours WHERE hour >= @start AND hour < @end`
 	var transfers, volume, created, destroyed int64
 	err := tx.QueryRow(ctx, query, before.args()).Scan(&transfers, &volume, &created, &destroyed)

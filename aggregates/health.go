@@ -17,20 +17,20 @@ const whyNoSales = "not available, because the ledger has no sales"
 type Health struct {
 	Basis
 	Supply           SupplyAccount   `json:"supply"`
-	TransferVelocity Number[float64] `json:"transferVelocity" doc:"What passed between different holders, neither of them system, over the average supply."`
+	TransferVelocity Number[float64] `json:"transferVelocity" doc:"What passed between different holders, neither of them an issuer, over the average supply."`
 	GoodsVelocity    Number[float64] `json:"goodsVelocity" doc:"The value of sales over the average supply."`
-	Holders          int64           `json:"holders" doc:"That are not system, not archived, and were ever used."`
+	Holders          int64           `json:"holders" doc:"Of accounts that are not issuers, not archived, and were ever used."`
 	Active           []ActiveShare   `json:"active" nullable:"false" doc:"How many of them had a posting in the last 1, 7 and 30 days, today included."`
 }
 
 // SupplyAccount is how the supply came from the period's start to its end.
 type SupplyAccount struct {
-	Opening   int64  `json:"opening" doc:"From what the system accounts gave away since, day by day."`
-	Created   int64  `json:"created" doc:"From system accounts to all others, by the flows."`
-	Destroyed int64  `json:"destroyed" doc:"From all others to system accounts, by the flows."`
+	Opening   int64  `json:"opening" doc:"From what the issuers gave away since, day by day."`
+	Created   int64  `json:"created" doc:"From issuers to all others, by the flows."`
+	Destroyed int64  `json:"destroyed" doc:"From all others to issuers, by the flows."`
 	Closing   int64  `json:"closing" doc:"From the balances, less what was written after the period."`
 	Before    *int64 `json:"before" doc:"The closing supply of the period before; null where the ledger does not reach back to its start."`
-	Holds     bool   `json:"holds" doc:"Whether opening + created - destroyed = closing, and the system accounts owe exactly what all others hold."`
+	Holds     bool   `json:"holds" doc:"Whether opening + created - destroyed = closing, and the issuers owe exactly what all others hold."`
 }
 
 // ActiveShare is how many holders had a posting in the last days.
@@ -62,14 +62,14 @@ func (h *Health) fill(ctx context.Context, tx pgx.Tx, s span) error {
 }
 
 func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
-	// What the system accounts gave away comes from another rollup than what was
-	// created and destroyed, so the check can fail. System accounts are few; to
-	// read what all others gained would take longer the more there are.
+	// What the issuers gave away comes from another rollup than what was created
+	// and destroyed, so the check can fail. Issuers are few; to read what all
+	// others gained would take longer the more there are.
 	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'system'), 0)::bigint,
-			coalesce(-sum(balance) FILTER (WHERE kind = 'system'), 0)::bigint,
+		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0)::bigint,
+			coalesce(-sum(balance) FILTER (WHERE issuer), 0)::bigint,
 			(SELECT coalesce(sum(sent - received), 0)::bigint FROM account_days
-				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE kind = 'system'))
+				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE issuer))
 		FROM balances JOIN accounts ON id = account`
 	var current, issued, given int64
 	if err := tx.QueryRow(ctx, query, s.Start).Scan(&current, &issued, &given); err != nil {
@@ -142,7 +142,7 @@ func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 		SELECT count(*), count(*) FILTER (WHERE last >= $2), count(*) FILTER (WHERE last >= $3), count(*) FILTER (WHERE last >= $4)
 		FROM (
 			SELECT max(last_at) AS last FROM balances JOIN accounts ON id = account
-			WHERE kind <> 'system' AND (archived IS NULL OR archived > $1)
+			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
 	since := func(days int) any { return plus(s.Today, 1-days) }

@@ -13,15 +13,15 @@ import (
 	"exchequer/ledger"
 )
 
-// A Population is the holders whose balances are compared. System accounts,
-// which issue money, and archived accounts are never part of it.
+// A Population is the holders whose balances are compared. Issuers and archived
+// accounts are never part of it.
 type Population string
 
 // The populations.
 const (
 	PopulationPersonal Population = "personal" // holders of personal accounts
 	PopulationPrivate  Population = "private"  // personal and business
-	PopulationAll      Population = "all"      // all but system
+	PopulationAll      Population = "all"      // every kind
 )
 
 // Populations returns the populations in the order in which they are shown.
@@ -46,7 +46,7 @@ func ParsePopulation(s string) Population {
 func (p Population) kinds() []ledger.Kind {
 	switch p {
 	case PopulationAll:
-		return []ledger.Kind{ledger.Personal, ledger.Business, ledger.Government}
+		return ledger.Kinds()
 	case PopulationPrivate:
 		return []ledger.Kind{ledger.Personal, ledger.Business}
 	default:
@@ -146,13 +146,13 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, po
 func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
 	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "end": s.End}
 	const archived = `
-		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND archived <= @end`
+		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND NOT issuer AND archived <= @end`
 	if err := tx.QueryRow(ctx, archived, args).Scan(&v.Archived); err != nil {
 		return nil, fmt.Errorf("archived accounts: %w", err)
 	}
 	const query = `
 		SELECT sum(balance)::bigint FROM balances JOIN accounts ON id = account
-		WHERE kind = ANY(@kinds) AND (archived IS NULL OR archived > @end)
+		WHERE kind = ANY(@kinds) AND NOT issuer AND (archived IS NULL OR archived > @end)
 		GROUP BY holder`
 	rows, _ := tx.Query(ctx, query, args)
 	balances, err := pgx.CollectRows(rows, pgx.RowTo[int64])

@@ -19,10 +19,10 @@ type Overview struct {
 	Active       Trend[int64]   `json:"active"` // holders with a posting in the last 7 days; before: in the 7 days before those
 	Active1      int64          `json:"active1"`
 	Active30     int64          `json:"active30"`
-	Holders      int64          `json:"holders"` // that are not system, not archived, and were ever used
+	Holders      int64          `json:"holders"` // of accounts that are not issuers, not archived, and were ever used
 	Transactions Trend[int64]   `json:"transactions"`
 	Velocity     Trend[float64] `json:"velocity"` // transfers / average supply over the period
-	Balanced     bool           `json:"balanced"` // supply equals minus the sum of system accounts
+	Balanced     bool           `json:"balanced"` // supply equals minus the sum of issuers
 	Created      int64          `json:"created"`  // in the period
 	Destroyed    int64          `json:"destroyed"`
 	Bucket       string         `json:"bucket"`  // "day", "week", "month", "year", "decade": what one value of a series stands for
@@ -73,12 +73,12 @@ func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return o.actives(ctx, tx, s, buckets)
 }
 
-// money reads the supply, checks it against what system accounts issued, and
+// money reads the supply, checks it against what was issued, and
 // counts the holders.
 func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply int64, err error) {
 	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'system'), 0)::bigint,
-			coalesce(-sum(balance) FILTER (WHERE kind = 'system'), 0)::bigint
+		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0)::bigint,
+			coalesce(-sum(balance) FILTER (WHERE issuer), 0)::bigint
 		FROM balances JOIN accounts ON id = account`
 	var issued int64
 	if err := tx.QueryRow(ctx, query).Scan(&supply, &issued); err != nil {
@@ -88,7 +88,7 @@ func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply int64, 
 	const holders = `
 		SELECT count(*) FROM (
 			SELECT holder FROM balances JOIN accounts ON id = account
-			WHERE kind <> 'system' AND (archived IS NULL OR archived > $1)
+			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	if err := tx.QueryRow(ctx, holders, s.End).Scan(&o.Holders); err != nil {
 		return 0, fmt.Errorf("holders: %w", err)

@@ -55,7 +55,7 @@ func firstMissing(ctx context.Context, db interface {
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
 			(SELECT min(((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date)
 				FROM accounts JOIN balances ON account = id
-				WHERE kind = 'personal' AND archived < @today::timestamp AT TIME ZONE 'UTC' + interval '1 microsecond'
+				WHERE kind = 'personal' AND NOT issuer AND archived < @today::timestamp AT TIME ZONE 'UTC' + interval '1 microsecond'
 					AND ((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date > (SELECT last FROM made)
 					AND ((archived - interval '1 microsecond') AT TIME ZONE 'UTC')::date > (SELECT day FROM first)))`
 	var missing *time.Time
@@ -125,8 +125,9 @@ type closing struct {
 }
 
 type closingAccount struct {
-	kind     ledger.Kind
-	holder   int // in closing.holders, of personal accounts
+	issuer   bool
+	personal bool // and not an issuer
+	holder   int  // in closing.holders, of personal accounts
 	archived *time.Time
 	balance  int64
 	counted  bool // in its holder's sum: used by then, and not yet archived
@@ -143,7 +144,7 @@ type closingHolder struct {
 // less everything posted since.
 func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
 	const query = `
-		SELECT a.id, a.kind, a.holder, a.archived, b.balance - coalesce(net, 0)::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
+		SELECT a.id, a.issuer, a.kind = 'personal' AND NOT a.issuer, a.holder, a.archived, b.balance - coalesce(net, 0)::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
 		FROM balances b JOIN accounts a ON a.id = b.account
 		LEFT JOIN (
 			SELECT account, sum(received - sent) AS net, sum(postings) AS postings
@@ -156,13 +157,13 @@ func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, err
 	var holder string
 	var a closingAccount
 	var used bool
-	_, err := pgx.ForEachRow(rows, []any{&id, &a.kind, &holder, &a.archived, &a.balance, &used}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &a.issuer, &a.personal, &holder, &a.archived, &a.balance, &used}, func() error {
 		known := a
 		c.accounts[id] = &known
-		if a.kind != ledger.System {
+		if !a.issuer {
 			c.supply += a.balance
 		}
-		if a.kind != ledger.Personal {
+		if !a.personal {
 			return nil
 		}
 		place, ok := places[holder]
@@ -216,11 +217,11 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 		return false, fmt.Errorf("account %d has no balance", account)
 	}
 	a.balance += net
-	if a.kind != ledger.System {
+	if !a.issuer {
 		c.supply += net
 	}
 	switch {
-	case a.kind != ledger.Personal || a.gone:
+	case !a.personal || a.gone:
 		return false, nil
 	case a.counted:
 		c.holders[a.holder].sum += net

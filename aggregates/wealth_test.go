@@ -15,10 +15,10 @@ func TestWealthByKindOfAVillage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &WealthByKind{Basis: basisOf(span{Start: at(t, "02-01 00:00"), End: w.Start}), Supply: 1040, Kinds: []KindWealth{
-		{ledger.Personal, 5, 1, 370, 370.0 / 1040},
-		{ledger.Business, 1, 0, 60, 60.0 / 1040},
-		{ledger.Government, 1, 0, 610, 610.0 / 1040},
-		{ledger.System, 1, 0, -1040, -1},
+		{ledger.Personal, false, 5, 1, 370, 370.0 / 1040},
+		{ledger.Business, false, 1, 0, 60, 60.0 / 1040},
+		{ledger.Government, false, 1, 0, 610, 610.0 / 1040},
+		{ledger.System, true, 1, 0, -1040, -1},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wealth by kind (-want +got):\n%s", diff)

@@ -227,16 +227,16 @@ func (s *scanner) wealth(p *panels) {
 	var k aggregates.KindWealth
 	var supply int64
 	s.each(`
-		SELECT kind, count(*), count(archived), coalesce(sum(balance), 0)::bigint
+		SELECT kind, issuer, count(*), count(archived), coalesce(sum(balance), 0)::bigint
 		FROM accounts LEFT JOIN (SELECT account, sum(amount) AS balance FROM postings WHERE at < @end GROUP BY account) AS b ON account = id
-		GROUP BY kind`,
+		GROUP BY kind, issuer`,
 		func() error {
 			found[k.Kind] = k
 			if k.Kind != ledger.System {
 				supply += k.Total
 			}
 			return nil
-		}, &k.Kind, &k.Accounts, &k.Archived, &k.Total)
+		}, &k.Kind, &k.Issuer, &k.Accounts, &k.Archived, &k.Total)
 	for _, kind := range ledger.Kinds() {
 		k := found[kind]
 		k.Share = float64(k.Total) / float64(supply)

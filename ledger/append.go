@@ -87,10 +87,10 @@ type appender struct {
 	archived time.Time // the earliest old or new time of an archiving that the batch changes
 }
 
-// account is what an append needs of an account. None of it ever changes.
+// account is what an append needs of an account. No append changes it.
 type account struct {
 	id     int64
-	kind   int
+	party  party
 	holder string
 }
 

@@ -177,3 +177,30 @@ func TestWritersOfTheSameAccountsDoNotDeadlock(t *testing.T) {
 	writing.Wait()
 	wantSound(t, l)
 }
+
+func TestAnIssuerIsWhatTheAccountSaysWhateverItsKind(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	accounts := []ledger.Account{
+		{Ref: "mint", Kind: ledger.System}, {Ref: "pool", Kind: ledger.System, Issuer: &no},
+		{Ref: "council", Kind: ledger.Government, Issuer: &yes}, {Ref: "ann", Kind: ledger.Personal},
+	}
+	if _, err := l.Append(t.Context(), ledger.Batch{Accounts: accounts}); err != nil {
+		t.Fatal(err)
+	}
+	const issuers = `SELECT ref, issuer FROM accounts ORDER BY ref COLLATE "C"`
+	want := []string{"ann false", "council true", "mint true", "pool false"}
+	wantRows(t, db, issuers, want...)
+	for i := range accounts { // an account that is merely named stays as it is
+		accounts[i].Issuer, accounts[i].Name = nil, "renamed"
+	}
+	if _, err := l.Append(t.Context(), ledger.Batch{Accounts: accounts}); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, issuers, want...)
+	_, err := l.Append(t.Context(), ledger.Batch{Accounts: []ledger.Account{{Ref: "council", Kind: ledger.Government, Issuer: &no}}})
+	if err == nil || !strings.Contains(err.Error(), `issuer is true in the ledger and false in the batch; to change it: exchequer repair --issuer "council"=false`) {
+		t.Errorf("another issuer: %v, want an error that names repair", err)
+	}
+	wantRows(t, db, issuers, want...)
+}

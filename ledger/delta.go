@@ -27,7 +27,7 @@ type (
 	activityDelta struct{ transactions, postings, volume, transfers int64 }
 	flowKey       struct {
 		hour     int64
-		from, to int
+		from, to party
 		source   string
 	}
 	flowDelta struct{ transactions, volume int64 }
@@ -81,7 +81,7 @@ func (ap *appender) deltas() *deltas {
 		legs = legs[:0]
 		for _, p := range t.Postings {
 			a := ap.accounts[p.Account]
-			legs = append(legs, leg{a.id, a.holder, a.kind, p.Amount})
+			legs = append(legs, leg{a.id, a.holder, a.party, p.Amount})
 		}
 		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
 	}
@@ -131,7 +131,7 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 			if volume == 0 {
 				continue
 			}
-			key := flowKey{hour, from, to, source}
+			key := flowKey{hour, party(from), party(to), source}
 			f := d.flows[key]
 			f.transactions++
 			d.add("the flow of an hour", &f.volume, volume)
@@ -288,23 +288,27 @@ func (d *deltas) queueFlows(batch *pgx.Batch) {
 		return
 	}
 	keys := slices.SortedFunc(maps.Keys(d.flows), compareFlows)
-	hours, from, to, sources := make([]time.Time, n), make([]Kind, n), make([]Kind, n), make([]string, n)
+	hours, sources := make([]time.Time, n), make([]string, n)
+	from, to := make([]Kind, n), make([]Kind, n)
+	fromIssuer, toIssuer := make([]bool, n), make([]bool, n)
 	transactions, volumes := make([]int64, n), make([]int64, n)
 	for i, key := range keys {
 		f := d.flows[key]
-		hours[i], from[i], to[i], sources[i] = hourTime(key.hour), Kinds()[key.from], Kinds()[key.to], key.source
+		hours[i], sources[i] = hourTime(key.hour), key.source
+		from[i], fromIssuer[i] = key.from.kind(), key.from.issues()
+		to[i], toIssuer[i] = key.to.kind(), key.to.issues()
 		transactions[i], volumes[i] = f.transactions, f.volume
 	}
 	const query = `
-		INSERT INTO flow_hours AS known (hour, from_kind, to_kind, source, transactions, volume)
-		SELECT hour, from_kind, to_kind, source, transactions, volume
-		FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-			WITH ORDINALITY AS new (hour, from_kind, to_kind, source, transactions, volume, nr)
+		INSERT INTO flow_hours AS known (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume)
+		SELECT hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume
+		FROM unnest($1::timestamptz[], $2::text[], $3::boolean[], $4::text[], $5::boolean[], $6::text[], $7::bigint[], $8::bigint[])
+			WITH ORDINALITY AS new (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume, nr)
 		ORDER BY nr
-		ON CONFLICT (hour, from_kind, to_kind, source) DO UPDATE SET
+		ON CONFLICT (hour, from_kind, from_issuer, to_kind, to_issuer, source) DO UPDATE SET
 			transactions = known.transactions + excluded.transactions,
 			volume = known.volume + excluded.volume`
-	batch.Queue(query, hours, from, to, sources, transactions, volumes)
+	batch.Queue(query, hours, from, fromIssuer, to, toIssuer, sources, transactions, volumes)
 }
 
 func (d *deltas) queueItems(batch *pgx.Batch) {

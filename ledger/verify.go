@@ -140,7 +140,7 @@ func checks() []verification {
 			volumes AS (SELECT transaction, sum(gain) AS volume, sum(postings) AS postings FROM accountwise GROUP BY transaction),
 			holderwise AS (
 				SELECT transaction, sum(amount) AS net FROM postings JOIN accounts ON id = account
-				WHERE kind <> 'system' GROUP BY transaction, holder),
+				WHERE NOT issuer GROUP BY transaction, holder),
 			transfers AS (
 				SELECT transaction, least(sum(greatest(net, 0)), sum(greatest(-net, 0))) AS transfers
 				FROM holderwise GROUP BY transaction)
@@ -166,7 +166,7 @@ func checks() []verification {
 			SELECT day::text, concat('kept supply ', s.supply, ', scanned ', p.supply)
 			FROM day_snapshots s, LATERAL (
 				SELECT coalesce(sum(amount), 0) AS supply FROM postings JOIN accounts ON id = account
-				WHERE kind <> 'system' AND at < (day + 1)::timestamp AT TIME ZONE 'UTC') p
+				WHERE NOT issuer AND at < (day + 1)::timestamp AT TIME ZONE 'UTC') p
 			WHERE s.supply <> p.supply`},
 	}
 }
@@ -176,7 +176,7 @@ func checks() []verification {
 func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	d := newDeltas()
 	const scan = `
-		SELECT transaction, t.at, source, account, holder, kind, amount
+		SELECT transaction, t.at, source, account, holder, kind, issuer, amount
 		FROM postings JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account
 		ORDER BY transaction`
 	rows, _ := tx.Query(ctx, scan)
@@ -184,6 +184,7 @@ func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	var id, last int64
 	var source, lastSource string
 	var kind Kind
+	var issuer bool
 	var l leg
 	var legs []leg
 	add := func() {
@@ -194,12 +195,12 @@ func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 		}
 		legs = legs[:0]
 	}
-	_, err := pgx.ForEachRow(rows, []any{&id, &at, &source, &l.account, &l.holder, &kind, &l.amount}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &at, &source, &l.account, &l.holder, &kind, &issuer, &l.amount}, func() error {
 		if id != last {
 			add()
 		}
 		last, lastAt, lastSource = id, at, source
-		l.kind = kindIndex(kind)
+		l.party = partyOf(kind, issuer)
 		legs = append(legs, l)
 		return nil
 	})
@@ -209,11 +210,12 @@ func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	add()
 
 	kept := map[flowKey]flowDelta{}
-	rows, _ = tx.Query(ctx, `SELECT hour, from_kind, to_kind, source, transactions, volume FROM flow_hours`)
+	rows, _ = tx.Query(ctx, `SELECT hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume FROM flow_hours`)
 	var from, to Kind
+	var fromIssuer, toIssuer bool
 	var f flowDelta
-	_, err = pgx.ForEachRow(rows, []any{&at, &from, &to, &source, &f.transactions, &f.volume}, func() error {
-		kept[flowKey{floor(at.UnixMicro(), hourMicros), kindIndex(from), kindIndex(to), source}] = f
+	_, err = pgx.ForEachRow(rows, []any{&at, &from, &fromIssuer, &to, &toIssuer, &source, &f.transactions, &f.volume}, func() error {
+		kept[flowKey{floor(at.UnixMicro(), hourMicros), partyOf(from, fromIssuer), partyOf(to, toIssuer), source}] = f
 		return nil
 	})
 	if err != nil {
@@ -224,7 +226,7 @@ func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
 	for _, key := range slices.SortedFunc(maps.Keys(keys), compareFlows) {
 		if kept, scanned := kept[key], d.flows[key]; kept != scanned {
 			report.add(Difference{"flow_hours",
-				fmt.Sprint(hourTime(key.hour).Format(time.RFC3339), " ", Kinds()[key.from], " ", Kinds()[key.to], " ", key.source),
+				fmt.Sprint(hourTime(key.hour).Format(time.RFC3339), " ", key.from, " ", key.to, " ", key.source),
 				fmt.Sprintf("kept %+v, scanned %+v", kept, scanned)})
 		}
 	}

@@ -19,7 +19,7 @@ func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
 	return "Supply " + MoneyShort(w.Supply, s) + " and its shares"
 }
 
-// wealthChart leaves system accounts out: their sum is minus the supply, and
+// wealthChart leaves issuers out: their sum is minus the supply, and
 // their bar would make all others short.
 func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
 	b := chart.Bars{
@@ -27,9 +27,11 @@ func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component 
 		Desc:  "The system's accounts stand at the supply with the other sign.",
 		Empty: "no accounts",
 	}
+	var issued int64
 	for _, k := range w.Kinds {
-		if k.Kind == ledger.System {
-			b.Desc = "The system's accounts stand at " + Money(k.Total, s) + ", the other side of the supply."
+		if k.Issuer {
+			issued += k.Total
+			b.Desc = "The system's accounts stand at " + Money(issued, s) + ", the other side of the supply."
 			continue
 		}
 		written := moneyTile(k.Total, s)

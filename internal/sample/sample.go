@@ -62,7 +62,7 @@ func Town(days aggregates.Days) *Economy {
 		{Kind: ledger.Personal, Accounts: 2317, Total: 4_521_000_25, Share: 0.5503},
 		{Kind: ledger.Business, Accounts: 184, Archived: 3, Total: 2_611_906_25, Share: 0.3179},
 		{Kind: ledger.Government, Accounts: 12, Total: 1_082_000_00, Share: 0.1317},
-		{Kind: ledger.System, Accounts: 2, Total: -8_214_906_50, Share: -1},
+		{Kind: ledger.System, Issuer: true, Accounts: 2, Total: -8_214_906_50, Share: -1},
 	}}
 	rhythm := &aggregates.Rhythm{Basis: basis(days, buckets[0], Noon)}
 	for d := range 7 {
@@ -193,7 +193,7 @@ func Council() *Economy {
 		{Kind: ledger.Personal, Accounts: 0},
 		{Kind: ledger.Business, Accounts: 17148, Total: 12_000_000_000_00, Share: 1.2},
 		{Kind: ledger.Government, Accounts: 30, Total: -2_000_000_000_00, Share: -0.2},
-		{Kind: ledger.System, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
+		{Kind: ledger.System, Issuer: true, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
 	}}
 	p.Rhythm = &aggregates.Rhythm{}
 	return p

@@ -61,6 +61,7 @@ type accountFile struct {
 	Role   string `toml:"role"`
 	Ref    string `toml:"ref"`
 	Kind   string `toml:"kind"`
+	Issuer any    `toml:"issuer"`
 	Name   string `toml:"name"`
 	Holder string `toml:"holder"`
 }
@@ -103,8 +104,8 @@ type column struct {
 
 // An account describes how one role of a row becomes an account of the ledger.
 type account struct {
-	role                    string
-	ref, kind, name, holder template
+	role                            string
+	ref, kind, issuer, name, holder template
 }
 
 // A rule is what to do with a negative amount, or with zero.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -175,6 +176,7 @@ func (r *mappingReader) accounts(f *mappingFile) {
 			role:   a.Role,
 			ref:    r.template(key+": ref", a.Ref),
 			kind:   r.template(key+": kind", a.Kind),
+			issuer: r.issuer(key+": issuer", a.Issuer),
 			name:   r.template(key+": name", a.Name),
 			holder: r.template(key+": holder", a.Holder),
 		}
@@ -183,6 +185,22 @@ func (r *mappingReader) accounts(f *mappingFile) {
 		}
 		r.m.accounts[a.Role] = out
 	}
+}
+
+// issuer returns the template of true, false or a text with names of columns.
+func (r *mappingReader) issuer(key string, value any) template {
+	switch v := value.(type) {
+	case nil:
+		return template{}
+	case bool:
+		return r.template(key, strconv.FormatBool(v))
+	case string:
+		if t := r.template(key, v); !t.fixed() {
+			return t
+		}
+	}
+	r.failf(`%s is %v, want true, false, or a column such as "{issuer}"`, key, value)
+	return template{}
 }
 
 func (r *mappingReader) payment(f *transactionFile) {

@@ -23,6 +23,7 @@ func TestAllErrorsOfAMappingAreReported(t *testing.T) {
 		"an unknown column":       {`amount = "amount"`, `amount = "money"`, `transaction.amount is "money", which [columns] does not name`},
 		"an unknown role":         {`to = "payee"`, `to = "nobody"`, `transaction.to: no [[accounts]] has the role "nobody"`},
 		"an unknown kind":         {`kind = "business"`, `kind = "firm"`, `account role "payee": kind is "firm", want one of`},
+		"an issuer that is none":  {`kind = "business"`, "kind = \"business\"\nissuer = \"yes\"", `account role "payee": issuer is yes, want true, false, or a column such as "{issuer}"`},
 		"a template of no column": {`ref = "to/{payee}"`, `ref = "to/{whom}"`, "{whom} is not a name of [columns] or [constants]"},
 		"an open brace":           {`ref = "to/{payee}"`, `ref = "to/{payee"`, "{ without }"},
 		"an unknown column key":   {"optional = true", "optinal = true", `columns.note: unknown key "optinal"`},
@@ -220,4 +221,30 @@ func FuzzRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAMappingSaysWhichAccountsIssueMoney(t *testing.T) {
+	text := strings.Replace(payments, "[[accounts]]", "issues = { header = \"Issues\", optional = true }\n[[accounts]]", 1)
+	text = strings.Replace(text, `kind = "system"`, "kind = \"government\"\nissuer = true", 1)
+	text = strings.Replace(text, `kind = "business"`, "kind = \"system\"\nissuer = \"{issues}\"", 1)
+	db, m := testkit.Postgres(t), parse(t, text)
+	data := "Date,Amount,Payer,Payee,Issues\n2026-01-01,1.50,council,pool,false\n2026-01-02,0.50,council,sink,\n"
+	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{save(t, "data.csv", data)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var supply int64
+	var issuers string
+	const query = `SELECT string_agg(ref, ' ' ORDER BY ref) FILTER (WHERE issuer), sum(balance) FILTER (WHERE NOT issuer)::bigint
+		FROM accounts JOIN balances ON account = id`
+	if err := db.QueryRow(t.Context(), query).Scan(&issuers, &supply); err != nil {
+		t.Fatal(err)
+	}
+	if issuers != "council to/sink" || supply != 150 {
+		t.Errorf("issuers are %q and the supply is %d, want council, to/sink and 150", issuers, supply)
+	}
+	wrong := save(t, "wrong.csv", strings.Replace(data, "false", "nein", 1))
+	if _, err := m.CheckFiles(t.Context(), []string{wrong}, 10); err == nil || !strings.Contains(err.Error(), `"nein": expected true or false, or nothing`) {
+		t.Errorf("CheckFiles = %v, want it to refuse nein", err)
+	}
 }

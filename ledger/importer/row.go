@@ -293,6 +293,14 @@ func (r *row) account(out *mapped, roles []*account, at time.Time) (string, *Row
 			return "", r.bad(names[0], "expected a kind of account: %v", ledger.Kinds())
 		}
 		a := ledger.Account{Ref: ref, Kind: ledger.Kind(kind), Opened: at}
+		switch issuer, _ := role.issuer.fill(r); issuer {
+		case "":
+		case "true", "false":
+			issues := issuer == "true"
+			a.Issuer = &issues
+		default:
+			return "", r.bad(role.issuer.names()[0], "expected true or false, or nothing")
+		}
 		a.Name, _ = role.name.fill(r)
 		a.Holder, _ = role.holder.fill(r)
 		out.accounts = append(out.accounts, a)
