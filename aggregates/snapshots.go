@@ -77,24 +77,60 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made
 		if err != nil || from == nil {
 			return err
 		}
-		to, err := chunkEnd(ctx, tx, *from, plus(today, -1))
+		_, rows, err := snapshotsFrom(ctx, tx, *from, plus(today, -1))
 		if err != nil {
-			return fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
+			return err
 		}
-		state, err := openingState(ctx, tx, *from)
-		if err != nil {
-			return fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
-		}
-		rows, err := state.advance(ctx, tx, *from, to)
-		if err != nil {
-			return fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
-		}
-		columns := []string{"day", "supply", "holders", "gini", "top1", "top10", "palma"}
-		n, err := tx.CopyFrom(ctx, pgx.Identifier{"day_snapshots"}, columns, pgx.CopyFromRows(rows))
-		made = int(n)
+		made, err = copySnapshots(ctx, tx, rows)
 		return err
 	})
 	return made, err
+}
+
+// A daySnapshot is a row of day_snapshots; nil: not available.
+type daySnapshot struct {
+	Day                      time.Time
+	Supply, Holders          int64
+	Gini, Top1, Top10, Palma *float64
+}
+
+// String returns the state without the day.
+func (s daySnapshot) String() string {
+	text := fmt.Sprintf("(supply %d, holders %d", s.Supply, s.Holders)
+	for _, m := range []struct {
+		name  string
+		value *float64
+	}{{"gini", s.Gini}, {"top1", s.Top1}, {"top10", s.Top10}, {"palma", s.Palma}} {
+		if m.value != nil {
+			text += fmt.Sprintf(", %s %v", m.name, *m.value)
+		}
+	}
+	return text + ")"
+}
+
+func copySnapshots(ctx context.Context, tx pgx.Tx, rows []daySnapshot) (int, error) {
+	columns := []string{"day", "supply", "holders", "gini", "top1", "top10", "palma"}
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{"day_snapshots"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		r := rows[i]
+		return []any{r.Day, r.Supply, r.Holders, r.Gini, r.Top1, r.Top10, r.Palma}, nil
+	}))
+	return int(n), err
+}
+
+// snapshotsFrom computes the snapshots of a chunk of days, and returns the last one
+// of the days.
+func snapshotsFrom(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (to time.Time, rows []daySnapshot, err error) {
+	if to, err = chunkEnd(ctx, tx, from, yesterday); err != nil {
+		return to, nil, fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
+	}
+	state, err := openingState(ctx, tx, from)
+	if err != nil {
+		return to, nil, fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
+	}
+	if rows, err = state.advance(ctx, tx, from, to); err != nil {
+		return to, nil, fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
+	}
+	return to, rows, nil
 }
 
 // chunkEnd returns the last day of the chunk that begins with from: the last of
@@ -234,7 +270,7 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 // advance returns the snapshots of the days from to to on which something was
 // posted or a used account was archived. A day on which no personal balance
 // changed has the measures of the day before.
-func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([][]any, error) {
+func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([]daySnapshot, error) {
 	const query = `SELECT day, account, received - sent FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
 	rows, err := tx.Query(ctx, query, from, to)
 	if err != nil {
@@ -242,15 +278,16 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 	}
 	defer rows.Close()
 
-	var snapshots [][]any
-	var measured []any
+	var snapshots []daySnapshot
+	var now daySnapshot
 	changed := true
 	finish := func(today time.Time) {
 		changed = c.leave(plus(today, 1)) || changed
 		if changed {
-			measured = c.measure()
+			now = c.measure()
 		}
-		snapshots = append(snapshots, append([]any{today, c.supply}, measured...))
+		now.Day, now.Supply = today, c.supply
+		snapshots = append(snapshots, now)
 		changed = false
 	}
 	// quiet finishes the days without postings before next on which an account
@@ -292,8 +329,8 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 	return snapshots, rows.Err()
 }
 
-// measure returns the columns of a snapshot after its supply.
-func (c *closing) measure() []any {
+// measure returns a snapshot without its day and supply.
+func (c *closing) measure() daySnapshot {
 	c.balances = c.balances[:0]
 	for _, h := range c.holders {
 		if h.accounts > 0 {
@@ -302,5 +339,5 @@ func (c *closing) measure() []any {
 	}
 	d := NewDistribution(c.balances)
 	m := dayMeasures(time.Time{}, d)
-	return []any{int64(d.Len() - d.Zeros()), m.Gini, m.Top1, m.Top10, m.Palma}
+	return daySnapshot{Holders: int64(d.Len() - d.Zeros()), Gini: m.Gini, Top1: m.Top1, Top10: m.Top10, Palma: m.Palma}
 }

@@ -1,13 +1,19 @@
 package aggregates
 
 import (
+	"context"
+	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
+	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
 
@@ -162,5 +168,56 @@ func TestSnapshotsAreRightWhileOthersAppendAndUpdate(t *testing.T) {
 	report, err := ledger.New(db).Verify(t.Context())
 	if err != nil || len(report.Differences) > 0 {
 		t.Errorf("%v, %v", report, err)
+	}
+}
+
+// Whatever is wrong with the snapshots, VerifySnapshots finds it, and a repair makes
+// them as they were.
+func TestARepairMakesTheSnapshotsThatUpdateWouldMake(t *testing.T) {
+	for i, days := range []int{9, 200, 900, longAgo} {
+		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(uint64(i), 5))
+			now := at(t, "03-11 15:00")
+			db := testkit.Postgres(t)
+			appendBatch(t, db, randomRecord(random, now, days, transactionsIn(days)).batch())
+			if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+				t.Fatal(err)
+			}
+			want := keptSnapshots(t, db)
+			middle := want[len(want)/2].Day
+			for _, damage := range []string{
+				"", // nothing
+				`UPDATE day_snapshots SET gini = 0.123`,
+				`UPDATE day_snapshots SET supply = supply + 1 WHERE day >= $1`,
+				`DELETE FROM day_snapshots WHERE day = $1`,
+				`INSERT INTO day_snapshots (day, supply, holders) SELECT date '0001-01-01', 1, 1 WHERE $1::date IS NOT NULL`,
+			} {
+				var args []any
+				if strings.Contains(damage, "$1") {
+					args = append(args, middle)
+				}
+				if _, err := db.Exec(t.Context(), damage, args...); err != nil {
+					t.Fatal(err)
+				}
+				wrong, err := VerifySnapshots(t.Context(), db, now)
+				if err != nil || (len(wrong) == 0) != (damage == "") {
+					t.Errorf("after %q, VerifySnapshots = %v, %v", damage, wrong, err)
+				}
+				_, err = ledger.New(db).Repair(t.Context(), ledger.Repair{
+					Snapshots: func(ctx context.Context, tx pgx.Tx, from time.Time) (time.Time, error) {
+						return RemakeSnapshots(ctx, tx, from, now)
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, keptSnapshots(t, db)); diff != "" {
+					t.Errorf("after %q and a repair (-made first +repaired):\n%s", damage, diff)
+				}
+				if wrong, err := VerifySnapshots(t.Context(), db, now); err != nil || len(wrong) > 0 {
+					t.Errorf("after %q and a repair, VerifySnapshots = %v, %v", damage, wrong, err)
+				}
+			}
+		})
 	}
 }

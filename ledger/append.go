@@ -110,8 +110,8 @@ func (ap *appender) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.overflow != "" {
-		ap.problems.add("batch", "", "", "%s would pass what an int64 holds", d.overflow)
+	if err := d.overflowed(); err != nil {
+		ap.problems.add("batch", "", "", "%s", err)
 		return ap.problems.err()
 	}
 	return ap.rollups(ctx, d)
@@ -124,7 +124,7 @@ const outOfRange = "22003"
 // listeners.
 func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
-	d.queue(&batch)
+	d.queue(&batch, "")
 	if earliest, ok := ap.earliest(d); ok {
 		batch.Queue(`DELETE FROM day_snapshots WHERE day >= $1`, earliest)
 	}

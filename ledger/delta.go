@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -178,6 +179,14 @@ func (d *deltas) add(what string, sum *int64, v int64) {
 	*sum = next
 }
 
+// overflowed returns an error if a sum does not fit.
+func (d *deltas) overflowed() error {
+	if d.overflow == "" {
+		return nil
+	}
+	return fmt.Errorf("%s would pass what an int64 holds", d.overflow)
+}
+
 // floor returns t/unit rounded down.
 func floor(t, unit int64) int64 {
 	n := t / unit
@@ -191,18 +200,16 @@ func (k dayKey) time() time.Time { return time.UnixMicro(k.day * dayMicros).UTC(
 
 func hourTime(hour int64) time.Time { return time.UnixMicro(hour * hourMicros).UTC() }
 
-// queue queues the deltas, with tables and keys in the same order in every append,
-// so that appends which change the same rows wait for each other without a
-// deadlock.
-func (d *deltas) queue(batch *pgx.Batch) {
-	d.queueBalances(batch)
-	d.queueDays(batch)
-	d.queueActivity(batch)
-	d.queueFlows(batch)
-	d.queueItems(batch)
+// queue queues the deltas for the rollups, or for tables like them whose names have
+// a prefix. Tables and keys are in the same order in every append, so that appends
+// which change the same rows wait for each other without a deadlock.
+func (d *deltas) queue(batch *pgx.Batch, prefix string) {
+	for _, r := range rollups() {
+		r.queue(d, batch, prefix+r.table)
+	}
 }
 
-func (d *deltas) queueBalances(batch *pgx.Batch) {
+func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
 	n := len(d.balances)
 	if n == 0 {
 		return
@@ -213,8 +220,8 @@ func (d *deltas) queueBalances(batch *pgx.Batch) {
 		b := d.balances[account]
 		amounts[i], postings[i], last[i] = b.amount, b.postings, time.UnixMicro(b.last).UTC()
 	}
-	const query = `
-		INSERT INTO balances AS known (account, balance, last_at, postings)
+	query := `
+		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[])
 			AS new (account, balance, last_at, postings)
 		ORDER BY account
@@ -225,7 +232,7 @@ func (d *deltas) queueBalances(batch *pgx.Batch) {
 	batch.Queue(query, accounts, amounts, last, postings)
 }
 
-func (d *deltas) queueDays(batch *pgx.Batch) {
+func (d *deltas) queueDays(batch *pgx.Batch, table string) {
 	n := len(d.days)
 	if n == 0 {
 		return
@@ -240,8 +247,8 @@ func (d *deltas) queueDays(batch *pgx.Batch) {
 		accounts[i], days[i] = key.account, int32(key.day)
 		received[i], sent[i], postings[i] = a.received, a.sent, a.postings
 	}
-	const query = `
-		INSERT INTO account_days AS known (account, day, received, sent, postings)
+	query := `
+		INSERT INTO ` + table + ` AS known (account, day, received, sent, postings)
 		SELECT account, date '1970-01-01' + day, received, sent, postings
 		FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[])
 			AS new (account, day, received, sent, postings)
@@ -253,7 +260,7 @@ func (d *deltas) queueDays(batch *pgx.Batch) {
 	batch.Queue(query, accounts, days, received, sent, postings)
 }
 
-func (d *deltas) queueActivity(batch *pgx.Batch) {
+func (d *deltas) queueActivity(batch *pgx.Batch, table string) {
 	n := len(d.activity)
 	if n == 0 {
 		return
@@ -265,8 +272,8 @@ func (d *deltas) queueActivity(batch *pgx.Batch) {
 		hours[i] = hourTime(hour)
 		transactions[i], postings[i], volumes[i], transfers[i] = a.transactions, a.postings, a.volume, a.transfers
 	}
-	const query = `
-		INSERT INTO activity_hours AS known (hour, transactions, postings, volume, transfers)
+	query := `
+		INSERT INTO ` + table + ` AS known (hour, transactions, postings, volume, transfers)
 		SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
 			AS new (hour, transactions, postings, volume, transfers)
 		ORDER BY hour
@@ -282,7 +289,7 @@ func compareFlows(a, b flowKey) int {
 	return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to), cmp.Compare(a.source, b.source))
 }
 
-func (d *deltas) queueFlows(batch *pgx.Batch) {
+func (d *deltas) queueFlows(batch *pgx.Batch, table string) {
 	n := len(d.flows)
 	if n == 0 {
 		return
@@ -299,8 +306,8 @@ func (d *deltas) queueFlows(batch *pgx.Batch) {
 		to[i], toIssuer[i] = key.to.kind(), key.to.issues()
 		transactions[i], volumes[i] = f.transactions, f.volume
 	}
-	const query = `
-		INSERT INTO flow_hours AS known (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume)
+	query := `
+		INSERT INTO ` + table + ` AS known (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume)
 		SELECT hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume
 		FROM unnest($1::timestamptz[], $2::text[], $3::boolean[], $4::text[], $5::boolean[], $6::text[], $7::bigint[], $8::bigint[])
 			WITH ORDINALITY AS new (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume, nr)
@@ -311,7 +318,7 @@ func (d *deltas) queueFlows(batch *pgx.Batch) {
 	batch.Queue(query, hours, from, fromIssuer, to, toIssuer, sources, transactions, volumes)
 }
 
-func (d *deltas) queueItems(batch *pgx.Batch) {
+func (d *deltas) queueItems(batch *pgx.Batch, table string) {
 	n := len(d.items)
 	if n == 0 {
 		return
@@ -337,8 +344,8 @@ func (d *deltas) queueItems(batch *pgx.Batch) {
 			closes[i], closeAts[i], closeSales[i] = &v.close.price, &closeAt, &v.close.sale
 		}
 	}
-	const query = `
-		INSERT INTO item_hours AS known (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
+	query := `
+		INSERT INTO ` + table + ` AS known (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
 			open, high, low, close, open_at, open_sale, close_at, close_sale)
 		SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
 			$7::bigint[], $8::bigint[], $9::float8[], $10::float8[], $11::float8[], $12::float8[],

@@ -9,7 +9,22 @@ UPDATE flow_hours SET from_issuer = from_kind = 'system', to_issuer = to_kind = 
 ALTER TABLE flow_hours
     DROP CONSTRAINT flow_hours_pkey,
     ADD PRIMARY KEY (hour, from_kind, from_issuer, to_kind, to_issuer, source);
+
+-- A repair reads the sales in the order in which they were written.
+CREATE INDEX sales_id ON sales (id);
+
+-- The repair that is under way, if any: what it changes and which tables it makes,
+-- and up to which transaction and sale they are made.
+CREATE TABLE repairs (
+    id          smallint    PRIMARY KEY CHECK (id = 1),
+    what        text        NOT NULL,
+    transaction bigint      NOT NULL,
+    sale        bigint      NOT NULL,
+    began       timestamptz NOT NULL
+);
 ---- create above / drop below ----
+DROP TABLE repairs;
+DROP INDEX sales_id;
 ALTER TABLE flow_hours
     DROP CONSTRAINT flow_hours_pkey,
     DROP COLUMN from_issuer,
