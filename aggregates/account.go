@@ -38,20 +38,20 @@ type Account struct {
 	LastActive *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
 	Postings   int64       `json:"postings" doc:"All there are, whatever the period."`
 	Basis
-	Received int64   `json:"received" doc:"In the period."`
-	Sent     int64   `json:"sent" doc:"In the period; positive."`
-	Bucket   string  `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
-	Moves    []Moves `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
+	Received ledger.Sum `json:"received" doc:"In the period."`
+	Sent     ledger.Sum `json:"sent" doc:"In the period; positive."`
+	Bucket   string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
+	Moves    []Moves    `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
 }
 
 // Moves is what an account received and sent on one day, or in one week (from
 // Monday), month, year or decade.
 type Moves struct {
-	Start    time.Time `json:"start"`
-	Received int64     `json:"received"`
-	Sent     int64     `json:"sent"`
-	Postings int64     `json:"postings"`
-	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
+	Start    time.Time  `json:"start"`
+	Received ledger.Sum `json:"received"`
+	Sent     ledger.Sum `json:"sent"`
+	Postings int64      `json:"postings"`
+	Partial  bool       `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
 // Table has one row a day or longer.
@@ -101,11 +101,9 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	var m Moves
 	_, err := pgx.ForEachRow(rows, []any{&m.Start, &m.Received, &m.Sent, &m.Postings}, func() error {
 		sum := &a.Moves[bucketOf(buckets, s.index(m.Start))]
-		sum.Received += m.Received
-		sum.Sent += m.Sent
+		sum.Received, sum.Sent = sum.Received.Plus(m.Received), sum.Sent.Plus(m.Sent)
 		sum.Postings += m.Postings
-		a.Received += m.Received
-		a.Sent += m.Sent
+		a.Received, a.Sent = a.Received.Plus(m.Received), a.Sent.Plus(m.Sent)
 		return nil
 	})
 	if err != nil {

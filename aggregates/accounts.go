@@ -31,7 +31,7 @@ type StatsRow struct {
 	Issuer       bool        `json:"issuer" doc:"Whether these accounts issue money."`
 	Status       string      `json:"status" enum:"active,archived"`
 	Accounts     int64       `json:"accounts" doc:"How many there are, used or not."`
-	Balance      int64       `json:"balance" doc:"The sum of their balances, in minor units; of issuers, minus what they issued on balance."`
+	Balance      ledger.Sum  `json:"balance" doc:"The sum of their balances, in minor units; of issuers, minus what they issued on balance."`
 	Transactions int64       `json:"transactions" doc:"Postings on these accounts: a transaction between two of them counts for both."`
 }
 
@@ -46,7 +46,7 @@ func NewStats(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[StatsQuery, *Stats] 
 // archived by w's start. Its cost follows the number of accounts.
 func ComputeStats(ctx context.Context, db *pgxpool.Pool, w cache.Window, q StatsQuery) (*Stats, error) {
 	const query = `
-		SELECT kind, issuer, status, count(*) AS accounts, coalesce(sum(balance), 0)::bigint AS balance,
+		SELECT kind, issuer, status, count(*) AS accounts, coalesce(sum(balance), 0) AS balance,
 			coalesce(sum(postings), 0)::bigint AS transactions
 		FROM (
 			SELECT id, kind, issuer, CASE WHEN archived <= @at THEN 'archived' ELSE 'active' END AS status FROM accounts

@@ -116,11 +116,11 @@ func (r record) balances(end time.Time) map[string]int64 {
 	return balances
 }
 
-func (r record) supply(end time.Time) int64 {
-	var supply int64
+func (r record) supply(end time.Time) ledger.Sum {
+	var supply ledger.Sum
 	for ref, balance := range r.balances(end) {
 		if !r.issues(ref) {
-			supply += balance
+			supply = supply.Add(balance)
 		}
 	}
 	return supply
@@ -139,7 +139,7 @@ func (r record) averageSupply(start, end time.Time) float64 {
 			until = end
 		}
 		part := float64(until.Sub(d)) / float64(day)
-		sum += part * float64(r.supply(d)+r.supply(until)) / 2
+		sum += part * r.supply(d).Plus(r.supply(until)).Float64() / 2
 		weight += part
 	}
 	if weight == 0 {
@@ -183,7 +183,7 @@ func (r record) active(start, end time.Time) int64 {
 }
 
 // moved is what the transactions from start to end add up to.
-func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destroyed int64) {
+func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destroyed ledger.Sum) {
 	for _, tx := range r.transactions {
 		if tx.At.Before(start) || !tx.At.Before(end) {
 			continue
@@ -198,17 +198,17 @@ func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destro
 				supply += p.Amount
 			}
 		}
-		created += max(0, supply)
-		destroyed += max(0, -supply)
+		created = created.Add(max(0, supply))
+		destroyed = destroyed.Add(max(0, -supply))
 		var given, taken int64
 		for _, net := range accounts {
-			sum.Volume += max(0, net)
+			sum.Volume = sum.Volume.Add(max(0, net))
 		}
 		for _, net := range holders {
 			given += max(0, -net)
 			taken += max(0, net)
 		}
-		sum.Transfers += min(given, taken)
+		sum.Transfers = sum.Transfers.Add(min(given, taken))
 	}
 	return sum, created, destroyed
 }
@@ -222,7 +222,7 @@ func (r record) richest(end, week time.Time) []RichAccount {
 			continue
 		}
 		rich := RichAccount{Ref: a.Ref, Name: a.Ref, Holder: a.Holder, Kind: a.Kind, Balance: now[a.Ref],
-			Change: now[a.Ref] - before[a.Ref], Share: share(now[a.Ref], supply)}
+			Change: now[a.Ref] - before[a.Ref], Share: share(ledger.SumOf(now[a.Ref]), supply)}
 		for _, tx := range r.transactions {
 			for _, p := range tx.Postings {
 				if p.Account == a.Ref && tx.At.After(rich.LastActive) {

@@ -90,13 +90,14 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, today time.Time) (made
 // A daySnapshot is a row of day_snapshots; nil: not available.
 type daySnapshot struct {
 	Day                      time.Time
-	Supply, Holders          int64
+	Supply                   ledger.Sum
+	Holders                  int64
 	Gini, Top1, Top10, Palma *float64
 }
 
 // String returns the state without the day.
 func (s daySnapshot) String() string {
-	text := fmt.Sprintf("(supply %d, holders %d", s.Supply, s.Holders)
+	text := fmt.Sprintf("(supply %s, holders %d", s.Supply, s.Holders)
 	for _, m := range []struct {
 		name  string
 		value *float64
@@ -153,7 +154,7 @@ func chunkEnd(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (time.T
 // A closing is the state of the economy at the end of a day. It moves forward day
 // by day.
 type closing struct {
-	supply   int64
+	supply   ledger.Sum
 	accounts map[int64]*closingAccount
 	holders  []closingHolder // of personal accounts
 	archive  []*closingAccount
@@ -172,7 +173,7 @@ type closingAccount struct {
 
 // A closingHolder is part of the population while accounts is above zero.
 type closingHolder struct {
-	sum      int64
+	sum      ledger.Sum
 	accounts int
 }
 
@@ -180,7 +181,7 @@ type closingHolder struct {
 // less everything posted since.
 func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
 	const query = `
-		SELECT a.id, a.issuer, a.kind = 'personal' AND NOT a.issuer, a.holder, a.archived, b.balance - coalesce(net, 0)::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
+		SELECT a.id, a.issuer, a.kind = 'personal' AND NOT a.issuer, a.holder, a.archived, (b.balance - coalesce(net, 0))::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
 		FROM balances b JOIN accounts a ON a.id = b.account
 		LEFT JOIN (
 			SELECT account, sum(received - sent) AS net, sum(postings) AS postings
@@ -197,7 +198,7 @@ func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, err
 		known := a
 		c.accounts[id] = &known
 		if !a.issuer {
-			c.supply += a.balance
+			c.supply = c.supply.Add(a.balance)
 		}
 		if !a.personal {
 			return nil
@@ -225,7 +226,7 @@ func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, err
 func (c *closing) count(a *closingAccount) {
 	a.counted = true
 	c.holders[a.holder].accounts++
-	c.holders[a.holder].sum += a.balance
+	c.holders[a.holder].sum = c.holders[a.holder].sum.Add(a.balance)
 }
 
 // leave removes the accounts that were archived before or at end, and reports
@@ -238,7 +239,7 @@ func (c *closing) leave(end time.Time) (changed bool) {
 		if a.counted {
 			a.counted = false
 			c.holders[a.holder].accounts--
-			c.holders[a.holder].sum -= a.balance
+			c.holders[a.holder].sum = c.holders[a.holder].sum.Minus(ledger.SumOf(a.balance))
 			changed = true
 		}
 	}
@@ -254,13 +255,13 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 	}
 	a.balance += net
 	if !a.issuer {
-		c.supply += net
+		c.supply = c.supply.Add(net)
 	}
 	switch {
 	case !a.personal || a.gone:
 		return false, nil
 	case a.counted:
-		c.holders[a.holder].sum += net
+		c.holders[a.holder].sum = c.holders[a.holder].sum.Add(net)
 	default:
 		c.count(a)
 	}
@@ -271,7 +272,7 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 // posted or a used account was archived. A day on which no personal balance
 // changed has the measures of the day before.
 func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([]daySnapshot, error) {
-	const query = `SELECT day, account, received - sent FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
+	const query = `SELECT day, account, (received - sent)::bigint FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
 	rows, err := tx.Query(ctx, query, from, to)
 	if err != nil {
 		return nil, err
@@ -329,15 +330,26 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 	return snapshots, rows.Err()
 }
 
-// measure returns a snapshot without its day and supply.
+// measure returns a snapshot without its day and supply. The measures are not
+// available where a holder has more than 64 bits hold.
 func (c *closing) measure() daySnapshot {
 	c.balances = c.balances[:0]
+	var now daySnapshot
+	whole := true
 	for _, h := range c.holders {
-		if h.accounts > 0 {
-			c.balances = append(c.balances, h.sum)
+		if h.accounts == 0 {
+			continue
 		}
+		if h.sum.Sign() != 0 {
+			now.Holders++
+		}
+		sum, fits := h.sum.Int64()
+		whole = whole && fits
+		c.balances = append(c.balances, sum)
 	}
-	d := NewDistribution(c.balances)
-	m := dayMeasures(time.Time{}, d)
-	return daySnapshot{Holders: int64(d.Len() - d.Zeros()), Gini: m.Gini, Top1: m.Top1, Top10: m.Top10, Palma: m.Palma}
+	if whole {
+		m := dayMeasures(time.Time{}, NewDistribution(c.balances))
+		now.Gini, now.Top1, now.Top10, now.Palma = m.Gini, m.Top1, m.Top10, m.Palma
+	}
+	return now
 }

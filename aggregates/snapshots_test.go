@@ -28,14 +28,14 @@ func TestSnapshotsOfAVillage(t *testing.T) {
 		t.Fatalf("%d snapshots made, of %d days, want 6 of 38", made, len(got))
 	}
 	on := func(s string) snapshot { return got[dayNumber(at(t, s+" 00:00"))-dayNumber(got[0].Day)] }
-	if s := on("02-25"); s.Supply != 1000 || s.Holders != 0 || s.Gini != nil {
+	if s := on("02-25"); s.Supply != sumOf(1000) || s.Holders != 0 || s.Gini != nil {
 		t.Errorf("25 February: only the town has money, but %+v", s)
 	}
-	if s := on("02-26"); s.Supply != 1000 || s.Holders != 1 || *s.Gini != 0 || *s.Top10 != 0.1 {
+	if s := on("02-26"); s.Supply != sumOf(1000) || s.Holders != 1 || *s.Gini != 0 || *s.Top10 != 0.1 {
 		t.Errorf("26 February: Ann alone has money, but %+v", s)
 	}
 	// Ann 260 and 60, Bob 40: (40 + 2·320) · 2 / (2 · 360) − 3/2.
-	if s := on("03-05"); s.Supply != 1060 || s.Holders != 2 || *s.Gini != 7.0/18 {
+	if s := on("03-05"); s.Supply != sumOf(1060) || s.Holders != 2 || *s.Gini != 7.0/18 {
 		t.Errorf("5 March: Ann 320, Bob 40, but %+v, Gini %v", s, *s.Gini)
 	}
 	if made, err := UpdateSnapshots(t.Context(), db, w.Start); made != 0 || err != nil {
@@ -61,12 +61,12 @@ func TestAPostingOfThePastRemakesItsDayAndAllLaterOnes(t *testing.T) {
 	for i, s := range after {
 		want := before[i].Supply
 		if !s.Day.Before(at(t, "03-02 00:00")) {
-			want += 500
+			want = want.Add(500)
 		} else if diff := cmp.Diff(before[i], s); diff != "" {
 			t.Errorf("%s changed:\n%s", s.Day, diff)
 		}
 		if s.Supply != want {
-			t.Errorf("%s: supply %d, want %d", s.Day.Format(time.DateOnly), s.Supply, want)
+			t.Errorf("%s: supply %s, want %s", s.Day.Format(time.DateOnly), s.Supply, want)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func TestSnapshotsAreRightWhileOthersAppendAndUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := snapshots(t, db, w.Start)
-	if n := len(got); n != 38 || got[n-1].Supply != 1040+400 {
+	if n := len(got); n != 38 || got[n-1].Supply != sumOf(1040+400) {
 		t.Errorf("%d snapshots, the last %+v", n, got[max(0, n-1):])
 	}
 	report, err := ledger.New(db).Verify(t.Context())

@@ -15,7 +15,7 @@ import (
 // issuers' balances is minus the supply.
 type WealthByKind struct {
 	Basis
-	Supply int64        `json:"supply"`
+	Supply ledger.Sum   `json:"supply"`
 	Kinds  []KindWealth `json:"kinds"` // issuers of a kind after the others of it
 }
 
@@ -26,7 +26,7 @@ type KindWealth struct {
 	Issuer   bool        `json:"issuer"`
 	Accounts int64       `json:"accounts"`
 	Archived int64       `json:"archived"` // of them; their balances are included
-	Total    int64       `json:"total"`
+	Total    ledger.Sum  `json:"total"`
 	Share    float64     `json:"share"`
 }
 
@@ -41,7 +41,7 @@ func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const query = `
-		SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1), coalesce(sum(balance), 0)::bigint
+		SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1), coalesce(sum(balance), 0)
 		FROM accounts LEFT JOIN balances ON account = id
 		GROUP BY kind, issuer`
 	rows, _ := tx.Query(ctx, query, s.End)
@@ -54,7 +54,7 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	_, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived, &k.Total}, func() error {
 		found[group{k.Kind, k.Issuer}] = k
 		if !k.Issuer {
-			v.Supply += k.Total
+			v.Supply = v.Supply.Plus(k.Total)
 		}
 		return nil
 	})
@@ -77,16 +77,16 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 }
 
 // share returns part over supply, 0 where the supply is not positive.
-func share(part, supply int64) float64 {
-	if supply <= 0 {
+func share(part, supply ledger.Sum) float64 {
+	if supply.Sign() <= 0 {
 		return 0
 	}
-	return float64(part) / float64(supply)
+	return part.Float64() / supply.Float64()
 }
 
 // shareCell returns the share for a table, nil where it is not available.
-func shareCell(part, supply int64) any {
-	if supply <= 0 {
+func shareCell(part, supply ledger.Sum) any {
+	if supply.Sign() <= 0 {
 		return nil
 	}
 	return share(part, supply)

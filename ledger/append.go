@@ -140,7 +140,7 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	}
 	err := ap.tx.SendBatch(ctx, &batch).Close()
 	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.Code == outOfRange {
-		ap.problems.add("batch", "", "", "a balance or another sum would pass what an int64 holds")
+		ap.problems.add("batch", "", "", "%s", errBalance)
 		return ap.problems.err()
 	}
 	if err != nil {

@@ -27,8 +27,8 @@ func rollups() []rollup {
 			SELECT account, sum(amount)::bigint, max(at), count(*) FROM postings GROUP BY account`},
 		{"account_days", "account, day", (*deltas).queueDays, `
 			SELECT account, (at AT TIME ZONE 'UTC')::date AS day,
-				coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
-				coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint, count(*)
+				coalesce(sum(amount) FILTER (WHERE amount > 0), 0),
+				coalesce(-sum(amount) FILTER (WHERE amount < 0), 0), count(*)
 			FROM postings GROUP BY account, day`},
 		{"activity_hours", "hour", (*deltas).queueActivity, `
 			WITH accountwise AS (
@@ -41,18 +41,18 @@ func rollups() []rollup {
 			transfers AS (
 				SELECT transaction, least(sum(greatest(net, 0)), sum(greatest(-net, 0))) AS transfers
 				FROM holderwise GROUP BY transaction)
-			SELECT date_trunc('hour', at, 'UTC') AS hour, count(*), sum(postings)::bigint, sum(volume)::bigint,
-				coalesce(sum(transfers), 0)::bigint
+			SELECT date_trunc('hour', at, 'UTC') AS hour, count(*), sum(postings)::bigint, sum(volume),
+				coalesce(sum(transfers), 0)
 			FROM transactions JOIN volumes v ON v.transaction = id LEFT JOIN transfers f ON f.transaction = id
 			GROUP BY hour`},
 		// How the value of a transaction is shared out, SQL cannot well say.
 		{"flow_hours", "hour, from_kind, from_issuer, to_kind, to_issuer, source", (*deltas).queueFlows, ""},
 		{"item_hours", "item, hour", (*deltas).queueItems, `
 			SELECT item, date_trunc('hour', at, 'UTC') AS hour,
-				count(price), coalesce(sum(quantity) FILTER (WHERE price IS NOT NULL), 0)::bigint,
-				coalesce(sum(total) FILTER (WHERE price IS NOT NULL), 0)::bigint,
-				count(*) FILTER (WHERE price IS NULL), coalesce(sum(quantity) FILTER (WHERE price IS NULL), 0)::bigint,
-				coalesce(sum(total) FILTER (WHERE price IS NULL), 0)::bigint,
+				count(price), coalesce(sum(quantity) FILTER (WHERE price IS NOT NULL), 0),
+				coalesce(sum(total) FILTER (WHERE price IS NOT NULL), 0),
+				count(*) FILTER (WHERE price IS NULL), coalesce(sum(quantity) FILTER (WHERE price IS NULL), 0),
+				coalesce(sum(total) FILTER (WHERE price IS NULL), 0),
 				(array_agg(price ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1], max(price), min(price),
 				(array_agg(price ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1],
 				(array_agg(at ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1],

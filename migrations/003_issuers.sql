@@ -10,6 +10,14 @@ ALTER TABLE flow_hours
     DROP CONSTRAINT flow_hours_pkey,
     ADD PRIMARY KEY (hour, from_kind, from_issuer, to_kind, to_issuer, source);
 
+-- Sums over many amounts may pass what 64 bits hold; what one account holds may not.
+ALTER TABLE activity_hours ALTER volume TYPE numeric, ALTER transfers TYPE numeric;
+ALTER TABLE flow_hours ALTER volume TYPE numeric;
+ALTER TABLE account_days ALTER received TYPE numeric, ALTER sent TYPE numeric;
+ALTER TABLE item_hours ALTER quantity TYPE numeric, ALTER volume TYPE numeric,
+    ALTER other_quantity TYPE numeric, ALTER other_volume TYPE numeric;
+ALTER TABLE day_snapshots ALTER supply TYPE numeric;
+
 -- A repair reads the sales in the order in which they were written.
 CREATE INDEX sales_id ON sales (id);
 
@@ -23,6 +31,12 @@ CREATE TABLE repairs (
     began       timestamptz NOT NULL
 );
 ---- create above / drop below ----
+ALTER TABLE day_snapshots ALTER supply TYPE bigint;
+ALTER TABLE item_hours ALTER quantity TYPE bigint, ALTER volume TYPE bigint,
+    ALTER other_quantity TYPE bigint, ALTER other_volume TYPE bigint;
+ALTER TABLE account_days ALTER received TYPE bigint, ALTER sent TYPE bigint;
+ALTER TABLE flow_hours ALTER volume TYPE bigint;
+ALTER TABLE activity_hours ALTER volume TYPE bigint, ALTER transfers TYPE bigint;
 DROP TABLE repairs;
 DROP INDEX sales_id;
 ALTER TABLE flow_hours
