@@ -154,7 +154,7 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 				continue
 			}
 		}
-		refs, kinds, issuers = append(refs, a.Ref), append(kinds, a.Kind), append(issuers, a.issues())
+		refs, kinds, issuers = append(refs, a.Ref), append(kinds, a.Kind), append(issuers, a.Issues())
 		names = append(names, cmp.Or(a.Name, a.Ref))
 		holders = append(holders, cmp.Or(a.Holder, a.Ref))
 		if a.Opened.IsZero() {

@@ -32,8 +32,8 @@ func (l *Ledger) SetSettings(ctx context.Context, s Settings) error {
 			return fmt.Errorf("set settings: %s %s", field, text)
 		}
 	}
-	if s.Decimals < 0 || s.Decimals > 6 {
-		return fmt.Errorf("set settings: %d decimals, want 0 to 6", s.Decimals)
+	if s.Decimals < 0 || s.Decimals > 9 {
+		return fmt.Errorf("set settings: %d decimals, want 0 to 9", s.Decimals)
 	}
 	return pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		// No append may run between the check for transactions and the write.

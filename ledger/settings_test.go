@@ -23,8 +23,9 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	set(ledger.Settings{Name: "Port", Symbol: "₤", Decimals: 2})
+	set(ledger.Settings{Name: "Port", Symbol: "Ξ", Decimals: 9})
 	set(ledger.Settings{Name: "Port", Symbol: "c", Decimals: 0})
-	for _, wrong := range []ledger.Settings{{Name: "", Decimals: 2}, {Name: "x", Decimals: 7}, {Name: "x", Decimals: -1}, {Name: "\xff"}} {
+	for _, wrong := range []ledger.Settings{{Name: "", Decimals: 2}, {Name: "x", Decimals: 10}, {Name: "x", Decimals: -1}, {Name: "\xff"}} {
 		if err := l.SetSettings(t.Context(), wrong); err == nil {
 			t.Errorf("SetSettings(%+v) was accepted", wrong)
 		}

@@ -34,7 +34,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 type Settings struct {
 	Name     string // of the economy: "Port Exchequer"
 	Symbol   string // of the currency: "₤"
-	Decimals int    // digits of the minor unit, 0 to 6
+	Decimals int    // digits of the minor unit, 0 to 9
 }
 
 // An Account is identified by its Ref, its name in the outside world. Kind, Holder
@@ -54,8 +54,8 @@ type Account struct {
 	Archived time.Time // zero: not archived, unless it already is
 }
 
-// issues reports whether the account issues money if it is new.
-func (a Account) issues() bool {
+// Issues reports whether the account issues money, if it is new.
+func (a Account) Issues() bool {
 	if a.Issuer != nil {
 		return *a.Issuer
 	}

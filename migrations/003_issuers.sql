@@ -18,6 +18,8 @@ ALTER TABLE item_hours ALTER quantity TYPE numeric, ALTER volume TYPE numeric,
     ALTER other_quantity TYPE numeric, ALTER other_volume TYPE numeric;
 ALTER TABLE day_snapshots ALTER supply TYPE numeric;
 
+ALTER TABLE settings DROP CONSTRAINT settings_decimals_check, ADD CHECK (decimals BETWEEN 0 AND 9);
+
 -- A repair reads the sales in the order in which they were written.
 CREATE INDEX sales_id ON sales (id);
 
@@ -31,6 +33,7 @@ CREATE TABLE repairs (
     began       timestamptz NOT NULL
 );
 ---- create above / drop below ----
+ALTER TABLE settings DROP CONSTRAINT settings_decimals_check, ADD CHECK (decimals BETWEEN 0 AND 6);
 ALTER TABLE day_snapshots ALTER supply TYPE bigint;
 ALTER TABLE item_hours ALTER quantity TYPE bigint, ALTER volume TYPE bigint,
     ALTER other_quantity TYPE bigint, ALTER other_volume TYPE bigint;

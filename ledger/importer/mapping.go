@@ -22,6 +22,7 @@ type Mapping struct {
 
 	rounding  rounding
 	issuers   []string // refs, or how they begin and "*"
+	shift     int      // of the decimal point of amounts
 	csv       csvFormat
 	columns   []column          // in the order of their names
 	constants map[string]string // values of names that are not columns
@@ -40,6 +41,7 @@ type mappingFile struct {
 		Round    string `toml:"round"`
 
 		Issuers []string `toml:"issuers"`
+		Shift   int      `toml:"shift"`
 	} `toml:"ledger"`
 	CSV struct {
 		Delimiter string   `toml:"delimiter"`

@@ -36,9 +36,9 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 		r.failf("ledger.name is missing")
 	}
 	if f.Ledger.Decimals == nil {
-		r.failf("ledger.decimals is missing: the digits of the smallest unit, 0 to 6")
-	} else if d := *f.Ledger.Decimals; d < 0 || d > 6 {
-		r.failf("ledger.decimals is %d, want 0 to 6", d)
+		r.failf("ledger.decimals is missing: the digits of the smallest unit, 0 to 9")
+	} else if d := *f.Ledger.Decimals; d < 0 || d > 9 {
+		r.failf("ledger.decimals is %d, want 0 to 9", d)
 	} else {
 		r.m.Settings.Decimals = d
 	}
@@ -48,7 +48,13 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 		}
 	}
 	r.m.issuers = f.Ledger.Issuers
-	r.m.rounding = oneOf(r, "ledger.round", f.Ledger.Round, roundError, roundHalfEven, roundHalfUp, roundDown)
+	if f.Ledger.Round == "error" { // as it was called once
+		f.Ledger.Round = string(roundExact)
+	}
+	r.m.rounding = oneOf(r, "ledger.round", f.Ledger.Round, roundExact, roundHalfEven, roundHalfUp, roundDown)
+	if r.m.shift = f.Ledger.Shift; r.m.shift < -maxDigits || r.m.shift > maxDigits {
+		r.failf("ledger.shift is %d, want -%d to %d", r.m.shift, maxDigits, maxDigits)
+	}
 	r.csv(f)
 	r.columns(f)
 	r.accounts(f)
