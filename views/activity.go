@@ -25,7 +25,7 @@ func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 	}
 	total := 0.0
 	for _, b := range a.Buckets {
-		total += float64(b.Volume)
+		total += b.Volume.Float64()
 	}
 	return sub + "; " + MoneyCompact(total, s) + " in all"
 }
@@ -42,15 +42,15 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 	for i, b := range a.Buckets {
 		starts = append(starts, b.Start)
 		column := chart.Column{
-			Value:   float64(b.Volume),
+			Value:   b.Volume.Float64(),
 			Tip:     bucketName(b.Start, a.Bucket, s) + ": " + Money(b.Volume, s) + " in " + Plural(b.Transactions, "transaction", "transactions"),
-			Written: bucketShort(b.Start, a.Bucket, s) + ": " + MoneyCompact(float64(b.Volume), s),
+			Written: bucketShort(b.Start, a.Bucket, s) + ": " + MoneyCompact(b.Volume.Float64(), s),
 		}
 		if b.Partial {
 			column.Name = partialName(a, i)
 			column.Tip += ", " + column.Name
 		}
-		sum += math.Abs(float64(b.Volume))
+		sum += math.Abs(b.Volume.Float64())
 		c.Values = append(c.Values, column)
 	}
 	if sum == 0 {

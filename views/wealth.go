@@ -19,7 +19,7 @@ func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
 	return "Supply " + MoneyShort(w.Supply, s) + " and its shares"
 }
 
-// wealthChart leaves system accounts out: their sum is minus the supply, and
+// wealthChart leaves issuers out: their sum is minus the supply, and
 // their bar would make all others short.
 func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
 	b := chart.Bars{
@@ -27,19 +27,21 @@ func wealthChart(w *aggregates.WealthByKind, s ledger.Settings) templ.Component 
 		Desc:  "The system's accounts stand at the supply with the other sign.",
 		Empty: "no accounts",
 	}
+	var issued ledger.Sum
 	for _, k := range w.Kinds {
-		if k.Kind == ledger.System {
-			b.Desc = "The system's accounts stand at " + Money(k.Total, s) + ", the other side of the supply."
+		if k.Issuer {
+			issued = issued.Plus(k.Total)
+			b.Desc = "The system's accounts stand at " + Money(issued, s) + ", the other side of the supply."
 			continue
 		}
 		written := moneyTile(k.Total, s)
 		tip := kindName(k.Kind) + ": " + Money(k.Total, s)
-		if w.Supply > 0 {
+		if w.Supply.Sign() > 0 {
 			written += " · " + Percent(k.Share)
 			tip += ", " + Percent(k.Share) + " of the supply"
 		}
 		b.Bars = append(b.Bars, chart.Bar{
-			Name: kindName(k.Kind), Note: Count(k.Accounts), Written: written, Value: float64(k.Total), Class: string(k.Kind),
+			Name: kindName(k.Kind), Note: Count(k.Accounts), Written: written, Value: k.Total.Float64(), Class: string(k.Kind),
 			Tip: tip + ", " + Plural(k.Accounts, "account", "accounts"),
 		})
 	}
