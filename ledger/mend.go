@@ -52,14 +52,19 @@ func (m *mender) mendInParts(ctx context.Context) error {
 	return m.tx(ctx, func(tx pgx.Tx) error { return m.end(ctx, tx) })
 }
 
-// mendAtOnce changes the account and replaces all rows in one transaction.
+// mendAtOnce changes the account and the time zone, and replaces all rows that are
+// not right, in one transaction. It compares in that transaction: an append before
+// it may have added rows that the change makes wrong.
 func (m *mender) mendAtOnce(ctx context.Context) error {
 	return m.tx(ctx, func(tx pgx.Tx) error {
 		if err := m.catchUp(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE accounts SET issuer = $2 WHERE id = $1`, m.account, m.Issuer.Issuer); err != nil {
-			return fmt.Errorf("change the account: %w", err)
+		if err := m.change(ctx, tx); err != nil {
+			return err
+		}
+		if err := m.list(ctx, tx); err != nil {
+			return fmt.Errorf("compare: %w", err)
 		}
 		for _, r := range rollups() {
 			m.report("mending "+r.table, 0, 0)
@@ -80,6 +85,24 @@ func (m *mender) mendAtOnce(ctx context.Context) error {
 		}
 		return m.end(ctx, tx)
 	})
+}
+
+// change changes the account and the time zone.
+func (m *mender) change(ctx context.Context, tx pgx.Tx) error {
+	if m.Issuer != nil {
+		if _, err := tx.Exec(ctx, `UPDATE accounts SET issuer = $2 WHERE id = $1`, m.account, m.Issuer.Issuer); err != nil {
+			return fmt.Errorf("change the account: %w", err)
+		}
+	}
+	if m.Timezone != "" {
+		if err := m.checkHours(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE settings SET timezone = $1`, m.Timezone); err != nil {
+			return fmt.Errorf("change the time zone: %w", err)
+		}
+	}
+	return nil
 }
 
 // replace replaces the rows that are not right, from one number up to another, -1

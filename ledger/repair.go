@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 type Repair struct {
 	// Issuer makes an account issue money or not. Nil: no account changes.
 	Issuer *IssuerChange
+
+	// Timezone makes the days those of another time zone. Empty: they stay.
+	Timezone string
 
 	// Snapshots makes the snapshots of some days anew, from one day on, in tx, in
 	// which no append runs. It returns the day with which to go on, zero if it made
@@ -64,9 +68,10 @@ var ErrRepairing = errors.New("another repair is running")
 //     what was appended since. Appends wait for each of these transactions, well
 //     under a second; readers see a row before or after.
 //
-// A change of an account is made in one database transaction with all that depends
-// on it, so that readers see either all of it or nothing. Appends wait for that
-// transaction: some seconds for a million hours, sources and days that change.
+// A change of an account or of the time zone is made in one database transaction
+// with all that depends on it, so that readers see either all of it or nothing.
+// Appends wait for that transaction, in which the rollups are compared too: some
+// seconds for a million hours, sources and days that change.
 //
 // Repair does not change the record, and cannot mend one whose transactions do not
 // sum to zero: that is an error.
@@ -130,11 +135,7 @@ func (m *mender) run(ctx context.Context) error {
 	if err := m.findAccount(ctx); err != nil {
 		return err
 	}
-	settings, _, err := readSettings(ctx, m.db)
-	if err == nil {
-		m.zone, err = LoadZone(settings.Timezone)
-	}
-	if err != nil {
+	if err := m.findZone(ctx); err != nil {
 		return err
 	}
 	if err := m.begin(ctx); err != nil {
@@ -143,14 +144,51 @@ func (m *mender) run(ctx context.Context) error {
 	if err := m.read(ctx); err != nil {
 		return err
 	}
+	if m.Issuer != nil || m.Timezone != "" {
+		return m.mendAtOnce(ctx)
+	}
 	if err := m.compare(ctx); err != nil {
 		return fmt.Errorf("compare: %w", err)
 	}
-	mend := m.mendInParts
-	if m.Issuer != nil {
-		mend = m.mendAtOnce
+	return m.mendInParts(ctx)
+}
+
+// findZone finds the time zone of the days, the new one if it changes.
+func (m *mender) findZone(ctx context.Context) error {
+	settings, known, err := readSettings(ctx, m.db)
+	if err != nil {
+		return err
 	}
-	return mend(ctx)
+	if m.zone, err = LoadZone(cmp.Or(m.Timezone, settings.Timezone)); err != nil || m.Timezone == "" {
+		return err
+	}
+	if !known {
+		return ErrNoSettings
+	}
+	if err := checkZone(m.zone, time.Now()); err != nil {
+		return err
+	}
+	return m.checkHours(ctx, m.db)
+}
+
+// checkHours returns an error if the ledger has something of a time at which the
+// zone was not whole hours from UTC.
+func (m *mender) checkHours(ctx context.Context, db interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}) error {
+	query := `
+		SELECT min(hour) FROM (
+			SELECT hour FROM activity_hours UNION ALL SELECT hour FROM item_hours
+			UNION ALL SELECT date_trunc('hour', archived, 'UTC') FROM accounts WHERE archived IS NOT NULL) AS hours
+		WHERE extract(epoch FROM ` + LocalTime("hour") + `)::bigint % 3600 <> 0`
+	var first *time.Time
+	if err := db.QueryRow(ctx, query, LocalTimeArgs(m.zone, time.Time{}, time.Now())).Scan(&first); err != nil {
+		return fmt.Errorf("read the hours: %w", err)
+	}
+	if first != nil {
+		return errors.New(offHour(m.zone, *first))
+	}
+	return nil
 }
 
 // findAccount finds the account that changes.
@@ -194,6 +232,7 @@ func (m *mender) what(ctx context.Context, tx pgx.Tx) (string, error) {
 	if err := tx.QueryRow(ctx, columns, tables).Scan(&what); err != nil {
 		return "", err
 	}
+	what = fmt.Sprintf("days of %s; ", m.zone) + what
 	if m.Issuer != nil {
 		what = fmt.Sprintf("issuer of account %d becomes %t; ", m.account, m.Issuer.Issuer) + what
 	}
@@ -345,18 +384,23 @@ func (m *mender) compare(ctx context.Context) error {
 		if err := lock.Commit(ctx); err != nil {
 			return err
 		}
-		for _, r := range rollups() {
-			m.report("comparing "+r.table, 0, 0)
-			query := `
-				DROP TABLE IF EXISTS ` + differing(r) + `;
-				CREATE TABLE ` + differing(r) + ` AS
-				SELECT ` + r.keys + `, row_number() OVER (ORDER BY ` + r.keys + `) AS nr
-				FROM ` + r.table + ` AS kept FULL JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
-				WHERE kept IS DISTINCT FROM made`
-			if _, err := tx.Exec(ctx, query); err != nil {
-				return err
-			}
-		}
-		return nil
+		return m.list(ctx, tx)
 	})
+}
+
+// list lists the keys of the rows that are not right.
+func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
+	for _, r := range rollups() {
+		m.report("comparing "+r.table, 0, 0)
+		query := `
+			DROP TABLE IF EXISTS ` + differing(r) + `;
+			CREATE TABLE ` + differing(r) + ` AS
+			SELECT ` + r.keys + `, row_number() OVER (ORDER BY ` + r.keys + `) AS nr
+			FROM ` + r.table + ` AS kept FULL JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
+			WHERE kept IS DISTINCT FROM made`
+		if _, err := tx.Exec(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -190,6 +190,80 @@ func TestAnIssuerChangesForAllOfThePast(t *testing.T) {
 	}
 }
 
+// Whatever is appended meanwhile, after a change of the time zone the ledger is what
+// it had been in that zone from the start.
+func TestTheTimeZoneChangesForAllOfThePast(t *testing.T) {
+	seed := rand.Uint64()
+	for _, zone := range []string{"America/New_York", "Australia/Sydney", "UTC"} {
+		t.Run(fmt.Sprint(zone, " seed ", seed), func(t *testing.T) {
+			ours, theirs := testkit.Postgres(t), testkit.Postgres(t)
+			for db, zone := range map[*pgxpool.Pool]string{ours: "Europe/Berlin", theirs: zone} {
+				if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Port", Timezone: zone}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g := &generator{Rand: rand.New(rand.NewPCG(seed, 5)), midnight: time.Now().UTC().Truncate(24 * time.Hour)}
+			batches := g.batches(60)
+			write := func(db *pgxpool.Pool, batches []ledger.Batch) {
+				for _, b := range batches {
+					if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			write(theirs, batches)
+			write(ours, batches[:20])
+			listening := listen(t, ours)
+			var appends sync.WaitGroup
+			appends.Go(func() { write(ours, batches[20:]) })
+			_, err := ledger.New(ours).Repair(t.Context(), ledger.Repair{Timezone: zone})
+			appends.Wait()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, query := range []string{
+				`SELECT timezone FROM settings`,
+				`SELECT ref, day::text, received, sent, d.postings FROM account_days d JOIN accounts ON id = account ORDER BY ref COLLATE "C", day`,
+			} {
+				if diff := cmp.Diff(rowsOf(t, theirs, query), rowsOf(t, ours, query)); diff != "" {
+					t.Errorf("%s (-always +changed):\n%s", query, diff)
+				}
+			}
+			wantSound(t, ledger.New(ours))
+			wantNoTrace(t, ours)
+			for c := listening.next("the change of the time zone"); !slices.Equal(c.Tags, ledger.Tags()); {
+				c = listening.next("the change of the time zone") // others are those of appends
+			}
+		})
+	}
+}
+
+func TestATimeZoneIsRefusedThatWasBetweenTheHours(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	if err := l.SetSettings(t.Context(), ledger.Settings{Name: "Chama"}); err != nil {
+		t.Fatal(err)
+	}
+	b := grant()
+	b.Transactions[0].At = time.Date(1940, 1, 1, 12, 0, 0, 0, time.UTC)
+	if _, err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	for zone, want := range map[string]string{
+		"Africa/Nairobi": "at 1940-01-01T12:00:00Z the ledger's time zone Africa/Nairobi was +02:45 from UTC",
+		"Asia/Kolkata":   "the time zone Asia/Kolkata is +05:30 from UTC",
+		"Berlin":         "unknown time zone",
+	} {
+		if _, err := l.Repair(t.Context(), ledger.Repair{Timezone: zone}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a change to %s: %v, want %q", zone, err, want)
+		}
+	}
+	if s, err := l.Settings(t.Context()); err != nil || s.Timezone != "UTC" {
+		t.Errorf("the settings are %+v, %v, want them as they were", s, err)
+	}
+	wantSound(t, l)
+}
+
 // watchSupply checks that what was created less what was destroyed is the supply.
 func watchSupply(ctx context.Context, t *testing.T, db *pgxpool.Pool) {
 	for ctx.Err() == nil {

@@ -20,8 +20,9 @@ import (
 // repairCommand makes everything anew that follows from the record.
 type repairCommand struct {
 	databaseFlags
-	Issuer string `placeholder:"REF=true|false" help:"Make an account issue money or not, for all of the past too. Needs --yes."`
-	Yes    bool   `help:"Do it, without asking."`
+	Issuer   string `placeholder:"REF=true|false" help:"Make an account issue money or not, for all of the past too. Needs --yes."`
+	Timezone string `placeholder:"ZONE" help:"Count all days by another time zone, such as Europe/Berlin. Needs --yes."`
+	Yes      bool   `help:"Do it, without asking."`
 }
 
 func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
@@ -43,10 +44,18 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 		log.InfoContext(ctx, "changing whether an account issues money", "account", change.Account, "issuer", change.Issuer)
 	}
+	if c.Timezone != "" {
+		needed, err := c.announceZone(ctx, s, record)
+		if err != nil || !needed {
+			return err
+		}
+		log.InfoContext(ctx, "changing the time zone of the ledger", "timezone", c.Timezone)
+	}
 	began := time.Now()
 	steps := &steps{out: s.err}
 	done, err := record.Repair(ctx, ledger.Repair{
 		Issuer:   change,
+		Timezone: c.Timezone,
 		Progress: steps.show,
 		Snapshots: func(ctx context.Context, tx pgx.Tx, from time.Time) (time.Time, error) {
 			return aggregates.RemakeSnapshots(ctx, tx, from, began)
@@ -101,6 +110,25 @@ func (c repairCommand) announce(ctx context.Context, s streams, record *ledger.L
 	}
 	fmt.Fprintf(s.out, "account %q (%s) %s: its balance of %s %s, and activity, flows and day snapshots of all of the past change\n",
 		change.Account, account.Kind, becomes, views.Money(account.Balance, money), moves)
+	if !c.Yes {
+		return false, errors.New("nothing was changed; if that is what you want, add --yes")
+	}
+	return true, nil
+}
+
+// announceZone prints what a change of the time zone would do. It reports whether
+// there is something to do, and returns an error without --yes.
+func (c repairCommand) announceZone(ctx context.Context, s streams, record *ledger.Ledger) (needed bool, err error) {
+	settings, err := record.Settings(ctx)
+	if err != nil {
+		return false, err
+	}
+	if settings.Timezone == c.Timezone {
+		fmt.Fprintf(s.out, "the days of the ledger are those of %s already; nothing was changed\n", c.Timezone)
+		return false, nil
+	}
+	fmt.Fprintf(s.out, "the days of the ledger are those of %s and become those of %s: days of accounts and day snapshots of all of the past change\n",
+		settings.Timezone, c.Timezone)
 	if !c.Yes {
 		return false, errors.New("nothing was changed; if that is what you want, add --yes")
 	}

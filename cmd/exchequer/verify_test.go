@@ -71,6 +71,11 @@ func TestALedgerIsVerifiedAndRepaired(t *testing.T) {
 	wants(0, []string{"flow_hours: ", "repaired in"}, "repair", "--issuer", "a=b=true", "--yes")
 	wants(0, nil, "verify")
 	wants(0, []string{"issuer is true; nothing was changed"}, "repair", "--issuer", "a=b=true", "--yes")
+	wants(1, []string{"become those of Europe/Berlin", "if that is what you want, add --yes"}, "repair", "--timezone", "Europe/Berlin")
+	wants(1, []string{`unknown time zone "Berlin", want a name such as Europe/Berlin`}, "repair", "--timezone", "Berlin", "--yes")
+	wants(0, []string{"account_days: ", "repaired in"}, "repair", "--timezone", "Pacific/Kiritimati", "--yes")
+	wants(0, []string{"those of Pacific/Kiritimati already; nothing was changed"}, "repair", "--timezone", "Pacific/Kiritimati", "--yes")
+	wants(0, nil, "verify")
 	var supply int64
 	if err := db.QueryRow(t.Context(), `SELECT supply FROM day_snapshots`).Scan(&supply); err != nil || supply != 1250 {
 		t.Errorf("the snapshot has a supply of %d, %v, want 1250", supply, err)
