@@ -30,6 +30,7 @@ type Account struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
 	Kind       ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Issuer     bool        `json:"issuer" doc:"Whether it issues money: its balance is no part of the supply."`
 	Holder     string      `json:"holder" doc:"Who owns it; a holder may have several accounts."`
 	Opened     time.Time   `json:"opened"`
 	Archived   *time.Time  `json:"archived" doc:"null: it is not."`
@@ -37,20 +38,20 @@ type Account struct {
 	LastActive *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
 	Postings   int64       `json:"postings" doc:"All there are, whatever the period."`
 	Basis
-	Received int64   `json:"received" doc:"In the period."`
-	Sent     int64   `json:"sent" doc:"In the period; positive."`
-	Bucket   string  `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
-	Moves    []Moves `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
+	Received ledger.Sum `json:"received" doc:"In the period."`
+	Sent     ledger.Sum `json:"sent" doc:"In the period; positive."`
+	Bucket   string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
+	Moves    []Moves    `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
 }
 
 // Moves is what an account received and sent on one day, or in one week (from
 // Monday), month, year or decade.
 type Moves struct {
-	Start    time.Time `json:"start"`
-	Received int64     `json:"received"`
-	Sent     int64     `json:"sent"`
-	Postings int64     `json:"postings"`
-	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
+	Start    time.Time  `json:"start"`
+	Received ledger.Sum `json:"received"`
+	Sent     ledger.Sum `json:"sent"`
+	Postings int64      `json:"postings"`
+	Partial  bool       `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
 // Table has one row a day or longer.
@@ -68,12 +69,12 @@ func (a *Account) Table() Table {
 // w's start. It returns nil if there is no such account.
 func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {
 	const query = `
-		SELECT id, name, kind, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
+		SELECT id, name, kind, issuer, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
 		FROM accounts LEFT JOIN balances ON account = id WHERE ref = $1`
 	a := &Account{ID: q.Account, Bucket: "day", Moves: []Moves{}}
 	var id int64
 	err := db.QueryRow(ctx, query, q.Account).
-		Scan(&id, &a.Name, &a.Kind, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
+		Scan(&id, &a.Name, &a.Kind, &a.Issuer, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -100,11 +101,9 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	var m Moves
 	_, err := pgx.ForEachRow(rows, []any{&m.Start, &m.Received, &m.Sent, &m.Postings}, func() error {
 		sum := &a.Moves[bucketOf(buckets, s.index(m.Start))]
-		sum.Received += m.Received
-		sum.Sent += m.Sent
+		sum.Received, sum.Sent = sum.Received.Plus(m.Received), sum.Sent.Plus(m.Sent)
 		sum.Postings += m.Postings
-		a.Received += m.Received
-		a.Sent += m.Sent
+		a.Received, a.Sent = a.Received.Plus(m.Received), a.Sent.Plus(m.Sent)
 		return nil
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ func TestStatsAreNewAsSoonAsTheLedgerIsWritten(t *testing.T) {
 		}
 		return res.Value.Rows[0]
 	}
-	want := StatsRow{Kind: ledger.Personal, Status: "active", Accounts: 4, Balance: 270, Transactions: 8}
+	want := StatsRow{Kind: ledger.Personal, Status: "active", Accounts: 4, Balance: ledger.SumOf(270), Transactions: 8}
 	if diff := cmp.Diff(want, ask()); diff != "" {
 		t.Fatalf("before (-want +got):\n%s", diff)
 	}
@@ -69,7 +69,7 @@ func TestStatsAreNewAsSoonAsTheLedgerIsWritten(t *testing.T) {
 		Origin: "test", Ref: "late", At: at(t, "03-11 10:40"), Source: "test",
 		Postings: []ledger.Posting{{Account: "mint", Amount: -5}, {Account: "dan", Amount: 5}},
 	}}})
-	want.Balance += 5
+	want.Balance = want.Balance.Add(5)
 	want.Transactions++
 	soon("a transaction")
 	write(ledger.Batch{Accounts: []ledger.Account{{Ref: "eve", Kind: ledger.Personal, Opened: at(t, "03-11 10:45")}}})

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // Activity is what happened in a period, by bucket: a day, or, of longer
@@ -21,11 +22,11 @@ type Activity struct {
 
 // An ActivityBucket is what happened in one bucket.
 type ActivityBucket struct {
-	Start        time.Time `json:"start"`
-	Transactions int64     `json:"transactions"`
-	Volume       int64     `json:"volume"`
-	Transfers    int64     `json:"transfers"`
-	Partial      bool      `json:"partial"` // it is not over, or the period begins within it
+	Start        time.Time  `json:"start"`
+	Transactions int64      `json:"transactions"`
+	Volume       ledger.Sum `json:"volume"`
+	Transfers    ledger.Sum `json:"transfers"`
+	Partial      bool       `json:"partial"` // it is not over, or the period begins within it
 }
 
 // ComputeActivity reads what happened in the period that ends with w's start.
@@ -50,8 +51,7 @@ func (a *Activity) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	for _, d := range days {
 		sum := &a.Buckets[bucketOf(buckets, d.day)]
 		sum.Transactions += d.Transactions
-		sum.Volume += d.Volume
-		sum.Transfers += d.Transfers
+		sum.Volume, sum.Transfers = sum.Volume.Plus(d.Volume), sum.Transfers.Plus(d.Transfers)
 	}
 	return nil
 }

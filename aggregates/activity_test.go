@@ -14,12 +14,12 @@ func TestActivityOfAVillage(t *testing.T) {
 	}
 	want := &Activity{Basis: basisOf(span{Days: 7, Start: at(t, "03-05 00:00"), End: w.Start}), Bucket: "day", Buckets: []ActivityBucket{
 		{Start: at(t, "03-05 00:00")},
-		{Start: at(t, "03-06 00:00"), Transactions: 1, Volume: 50, Transfers: 50},
+		{Start: at(t, "03-06 00:00"), Transactions: 1, Volume: sumOf(50), Transfers: sumOf(50)},
 		{Start: at(t, "03-07 00:00")},
 		{Start: at(t, "03-08 00:00")},
-		{Start: at(t, "03-09 00:00"), Transactions: 1, Volume: 10},
-		{Start: at(t, "03-10 00:00"), Transactions: 1, Volume: 20},
-		{Start: at(t, "03-11 00:00"), Transactions: 2, Volume: 130, Transfers: 130, Partial: true},
+		{Start: at(t, "03-09 00:00"), Transactions: 1, Volume: sumOf(10)},
+		{Start: at(t, "03-10 00:00"), Transactions: 1, Volume: sumOf(20)},
+		{Start: at(t, "03-11 00:00"), Transactions: 2, Volume: sumOf(130), Transfers: sumOf(130), Partial: true},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("activity (-want +got):\n%s", diff)

@@ -104,11 +104,13 @@ func compare(t *testing.T, what string, days Days, want, got any, err error) {
 
 func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q StatsQuery) {
 	t.Helper()
-	rows := map[[2]string]*StatsRow{}
+	var rows []*StatsRow
 	want := &Stats{}
 	for _, kind := range ledger.Kinds() {
-		for _, status := range []string{"active", "archived"} {
-			rows[[2]string{string(kind), status}] = &StatsRow{Kind: kind, Status: status}
+		for _, issuer := range []bool{false, true} {
+			for _, status := range []string{"active", "archived"} {
+				rows = append(rows, &StatsRow{Kind: kind, Issuer: issuer, Status: status})
+			}
 		}
 	}
 	balances := r.balances(w.Start)
@@ -117,9 +119,11 @@ func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q Sta
 		if !a.Archived.IsZero() && !a.Archived.After(w.Start) {
 			status = "archived"
 		}
-		row := rows[[2]string{string(a.Kind), status}]
+		row := rows[slices.IndexFunc(rows, func(row *StatsRow) bool {
+			return row.Kind == a.Kind && row.Issuer == r.issues(ref) && row.Status == status
+		})]
 		row.Accounts++
-		row.Balance += balances[ref]
+		row.Balance = row.Balance.Add(balances[ref])
 		for _, tx := range r.transactions {
 			for _, p := range tx.Postings {
 				if p.Account == ref {
@@ -128,12 +132,9 @@ func (r record) checkStats(t *testing.T, db *pgxpool.Pool, w cache.Window, q Sta
 			}
 		}
 	}
-	for _, kind := range ledger.Kinds() {
-		for _, status := range []string{"active", "archived"} {
-			row := rows[[2]string{string(kind), status}]
-			if row.Accounts > 0 && (q.Kind == "" || q.Kind == kind) && (q.Status == "" || q.Status == status) {
-				want.Rows = append(want.Rows, *row)
-			}
+	for _, row := range rows {
+		if row.Accounts > 0 && (q.Kind == "" || q.Kind == row.Kind) && (q.Status == "" || q.Status == row.Status) {
+			want.Rows = append(want.Rows, *row)
 		}
 	}
 	got, err := ComputeStats(t.Context(), db, w, q)
@@ -145,7 +146,7 @@ func (r record) checkFlow(t *testing.T, db *pgxpool.Pool, w cache.Window, days D
 	s := r.span(w, days)
 	want := &Flow{Basis: basisOf(s)}
 	sources := map[string]*SourceFlow{}
-	paid, received := map[ledger.Kind]int64{}, map[ledger.Kind]int64{}
+	paid, received := map[ledger.Kind]ledger.Sum{}, map[ledger.Kind]ledger.Sum{}
 	for _, tx := range r.transactions {
 		if tx.At.Before(s.Start) || !tx.At.Before(s.End) {
 			continue
@@ -156,33 +157,33 @@ func (r record) checkFlow(t *testing.T, db *pgxpool.Pool, w cache.Window, days D
 			of = &SourceFlow{Source: tx.Source}
 			sources[tx.Source] = of
 		}
-		of.Volume += sum.Volume
-		of.Created += created
-		of.Destroyed += destroyed
-		want.Transfers.Now += sum.Transfers
+		of.Volume = of.Volume.Plus(sum.Volume)
+		of.Created = of.Created.Plus(created)
+		of.Destroyed = of.Destroyed.Plus(destroyed)
+		want.Transfers.Now = want.Transfers.Now.Plus(sum.Transfers)
 		net := map[string]int64{}
 		for _, p := range tx.Postings {
 			net[p.Account] += p.Amount
 		}
 		for ref, n := range net {
 			if kind := r.accounts[ref].Kind; n < 0 {
-				paid[kind] -= n
+				paid[kind] = paid[kind].Add(-n)
 			} else {
-				received[kind] += n
+				received[kind] = received[kind].Add(n)
 			}
 		}
 	}
 	for _, of := range sources {
-		if of.Volume == 0 {
+		if of.Volume.Sign() == 0 {
 			continue // nothing moved: a transaction to oneself
 		}
 		want.Sources = append(want.Sources, *of)
-		want.Volume.Now += of.Volume
-		want.Created.Now += of.Created
-		want.Destroyed.Now += of.Destroyed
+		want.Volume.Now = want.Volume.Now.Plus(of.Volume)
+		want.Created.Now = want.Created.Now.Plus(of.Created)
+		want.Destroyed.Now = want.Destroyed.Now.Plus(of.Destroyed)
 	}
 	slices.SortFunc(want.Sources, func(a, b SourceFlow) int {
-		return cmp.Or(cmp.Compare(b.Volume, a.Volume), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Source, b.Source))
 	})
 	if before, ok := s.previous(); ok {
 		sum, created, destroyed := r.moved(before.Start, before.End)
@@ -196,12 +197,12 @@ func (r record) checkFlow(t *testing.T, db *pgxpool.Pool, w cache.Window, days D
 	// How several payers' money is shared out is the ledger's own matter; that
 	// each kind paid and received what it did is ours.
 	for _, f := range got.Kinds {
-		paid[f.From] -= f.Volume
-		received[f.To] -= f.Volume
+		paid[f.From] = paid[f.From].Minus(f.Volume)
+		received[f.To] = received[f.To].Minus(f.Volume)
 	}
 	for _, kind := range ledger.Kinds() {
-		if paid[kind] != 0 || received[kind] != 0 {
-			t.Errorf("flow of %s days: %s paid %d and received %d more than the flows say", days.Key(), kind, paid[kind], received[kind])
+		if paid[kind].Sign() != 0 || received[kind].Sign() != 0 {
+			t.Errorf("flow of %s days: %s paid %s and received %s more than the flows say", days.Key(), kind, paid[kind], received[kind])
 		}
 	}
 	got.Kinds = nil
@@ -212,10 +213,10 @@ func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	t.Helper()
 	s := r.span(w, days)
 	sum, created, destroyed := r.moved(s.Start, s.End)
-	sold := func(start, end time.Time) (total int64) {
+	sold := func(start, end time.Time) (total ledger.Sum) {
 		for _, sale := range within(sales, start, end) {
 			if sale.Quantity > 0 && sale.Total > 0 {
-				total += sale.Total
+				total = total.Add(sale.Total)
 			}
 		}
 		return total
@@ -224,9 +225,9 @@ func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 		Basis:  basisOf(s),
 		Supply: SupplyAccount{Opening: r.supply(s.Start), Created: created, Destroyed: destroyed, Closing: r.supply(s.End), Holds: true},
 	}
-	ratio := func(moved int64, start, end time.Time) *float64 {
+	ratio := func(moved ledger.Sum, start, end time.Time) *float64 {
 		if average := r.averageSupply(start, end); average > 0 {
-			return pointerTo(float64(moved) / average)
+			return pointerTo(moved.Float64() / average)
 		}
 		return nil
 	}
@@ -244,7 +245,7 @@ func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	for _, tx := range r.transactions {
 		for _, p := range tx.Postings {
 			a := r.accounts[p.Account]
-			if a.Kind != ledger.System && (a.Archived.IsZero() || a.Archived.After(s.End)) && !tx.At.Before(last[a.Holder]) {
+			if !r.issues(p.Account) && (a.Archived.IsZero() || a.Archived.After(s.End)) && !tx.At.Before(last[a.Holder]) {
 				last[a.Holder] = tx.At
 			}
 		}
@@ -270,7 +271,7 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 	for _, ref := range []string{"a00", "a07", "a13"} {
 		of := r.accounts[ref]
 		want := &Account{
-			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
+			ID: ref, Name: ref, Kind: of.Kind, Issuer: r.issues(ref), Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
 		}
 		if !of.Archived.IsZero() {
 			want.Archived = &of.Archived
@@ -295,10 +296,9 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 				i := slices.IndexFunc(buckets, func(b bucket) bool { return s.index(tx.At) <= b.to })
 				m := &want.Moves[i]
 				m.Postings++
-				m.Received += max(0, p.Amount)
-				m.Sent += max(0, -p.Amount)
-				want.Received += max(0, p.Amount)
-				want.Sent += max(0, -p.Amount)
+				received, sent := max(0, p.Amount), max(0, -p.Amount)
+				m.Received, m.Sent = m.Received.Add(received), m.Sent.Add(sent)
+				want.Received, want.Sent = want.Received.Add(received), want.Sent.Add(sent)
 			}
 		}
 		got, err := ComputeAccount(t.Context(), db, w, AccountQuery{ref, days})

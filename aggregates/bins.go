@@ -53,8 +53,7 @@ func (d *Distribution) bin(low, high int64) Bin {
 	if high == math.MaxInt64 {
 		to = d.Len()
 	}
-	total, _ := d.below[to].minus(d.below[from]).int64()
-	return Bin{Low: low, High: high, Holders: int64(to - from), Total: total}
+	return Bin{Low: low, High: high, Holders: int64(to - from), Total: d.below[to].Minus(d.below[from])}
 }
 
 // roundBounds returns ascending bounds, the first at most low and the last

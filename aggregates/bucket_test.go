@@ -161,8 +161,8 @@ func checkLengths(t *testing.T, p panels, supply int64) {
 		t.Errorf("%s days are %d buckets, but the series have %d, %d, %d and %d values, the activity %d", days, n, len(o.Supply.Series),
 			len(o.Active.Series), len(o.Transactions.Series), len(o.Velocity.Series), len(p.activity.Buckets))
 	}
-	if *o.Supply.Now != supply || o.Supply.Series[n-1] != supply || !o.Balanced || !p.health.Supply.Holds {
-		t.Errorf("%s days: supply %d, series to %d, books hold %v and %v, want %d", days, *o.Supply.Now, o.Supply.Series[n-1], o.Balanced, p.health.Supply.Holds, supply)
+	if *o.Supply.Now != sumOf(supply) || o.Supply.Series[n-1] != sumOf(supply) || !o.Balanced || !p.health.Supply.Holds {
+		t.Errorf("%s days: supply %s, series to %s, books hold %v and %v, want %d", days, *o.Supply.Now, o.Supply.Series[n-1], o.Balanced, p.health.Supply.Holds, supply)
 	}
 	var transactions, sales, postings, hours, rhythm int64
 	for i := range o.Transactions.Series {

@@ -8,21 +8,24 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"exchequer/ledger"
 )
 
 // A movedDay is a day on which something moved.
 type movedDay struct {
-	day                             int // counted from the period's start
-	Transactions, Volume, Transfers int64
-	Created, Destroyed              int64
-	opening, closing                int64 // supply: opening + Created − Destroyed = closing
+	day                int // counted from the period's start
+	Transactions       int64
+	Volume, Transfers  ledger.Sum
+	Created, Destroyed ledger.Sum
+	opening, closing   ledger.Sum // supply: opening + Created − Destroyed = closing
 }
 
 // daily is a period by day. It lists only the days on which something moved:
 // a long period may have many others.
 type daily struct {
 	span
-	opening, closing int64 // supply at the start of the period and at its end
+	opening, closing ledger.Sum // supply at the start of the period and at its end
 	moved            []movedDay
 }
 
@@ -30,7 +33,7 @@ type daily struct {
 // without what was created and destroyed.
 func readActivity(ctx context.Context, tx pgx.Tx, s span) ([]movedDay, error) {
 	query := `
-		SELECT ` + localTime + `::date, sum(transactions)::bigint, sum(volume)::bigint, sum(transfers)::bigint
+		SELECT ` + localTime + `::date, sum(transactions)::bigint, sum(volume), sum(transfers)
 		FROM activity_hours WHERE hour >= @start AND hour < @through
 		GROUP BY 1`
 	rows, _ := tx.Query(ctx, query, s.args())
@@ -51,22 +54,22 @@ func readActivity(ctx context.Context, tx pgx.Tx, s span) ([]movedDay, error) {
 
 // readSupply adds to the days of s what was created and destroyed on them. It
 // returns the supply at the end of s, given the current one.
-func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current int64) (closing int64, err error) {
+func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current ledger.Sum) (closing ledger.Sum, err error) {
 	// Balances may contain what was written in hours after the period while it
 	// was being read. The query returns it as a row without a day.
 	query := `
 		SELECT CASE WHEN hour < @through THEN ` + localTime + `::date END AS day,
-			coalesce(sum(volume) FILTER (WHERE from_kind = 'system'), 0)::bigint AS created,
-			coalesce(sum(volume) FILTER (WHERE to_kind = 'system'), 0)::bigint AS destroyed
+			coalesce(sum(volume) FILTER (WHERE from_issuer), 0) AS created,
+			coalesce(sum(volume) FILTER (WHERE to_issuer), 0) AS destroyed
 		FROM flow_hours
-		WHERE hour >= @start AND (from_kind = 'system') <> (to_kind = 'system')
+		WHERE hour >= @start AND from_issuer <> to_issuer
 		GROUP BY 1`
 	rows, _ := tx.Query(ctx, query, s.args())
 	var at *time.Time
-	var created, destroyed int64
+	var created, destroyed ledger.Sum
 	_, err = pgx.ForEachRow(rows, []any{&at, &created, &destroyed}, func() error {
 		if at == nil {
-			current -= created - destroyed
+			current = current.Minus(created).Plus(destroyed)
 			return nil
 		}
 		i := firstFrom(days, s.index(*at))
@@ -77,7 +80,7 @@ func readSupply(ctx context.Context, tx pgx.Tx, s span, days []movedDay, current
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("supply by day: %w", err)
+		return current, fmt.Errorf("supply by day: %w", err)
 	}
 	return current, nil
 }
@@ -90,7 +93,7 @@ func firstFrom(days []movedDay, day int) int {
 // readDays returns the days of s and, where the ledger reaches back so far,
 // those of the period before, both from the same rows. It goes back from the
 // current supply, so the series ends with the sum of the balances.
-func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, before daily, err error) {
+func readDays(ctx context.Context, tx pgx.Tx, s span, current ledger.Sum) (now, before daily, err error) {
 	long, p := s, s
 	if previous, reaches := s.previous(); reaches {
 		p, long.Start = previous, previous.Start
@@ -106,7 +109,7 @@ func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, befor
 	supply := closing
 	for i := range slices.Backward(all) {
 		all[i].closing = supply
-		supply -= all[i].Created - all[i].Destroyed
+		supply = supply.Minus(all[i].Created).Plus(all[i].Destroyed)
 		all[i].opening = supply
 	}
 	skip := long.index(s.Start)
@@ -126,10 +129,10 @@ func readDays(ctx context.Context, tx pgx.Tx, s span, current int64) (now, befor
 func (d *daily) sum(from, to int) (sum movedDay) {
 	for _, m := range d.between(from, to) {
 		sum.Transactions += m.Transactions
-		sum.Volume += m.Volume
-		sum.Transfers += m.Transfers
-		sum.Created += m.Created
-		sum.Destroyed += m.Destroyed
+		sum.Volume = sum.Volume.Plus(m.Volume)
+		sum.Transfers = sum.Transfers.Plus(m.Transfers)
+		sum.Created = sum.Created.Plus(m.Created)
+		sum.Destroyed = sum.Destroyed.Plus(m.Destroyed)
 	}
 	return sum
 }
@@ -140,7 +143,7 @@ func (d *daily) between(from, to int) []movedDay {
 }
 
 // supply returns the supply at the end of a day, −1 for the day before the first.
-func (d *daily) supply(day int) int64 {
+func (d *daily) supply(day int) ledger.Sum {
 	if i := firstFrom(d.moved, day+1); i > 0 {
 		return d.moved[i-1].closing
 	}
@@ -159,8 +162,8 @@ func (d *daily) endToday(ctx context.Context, tx pgx.Tx) error {
 			SELECT ` + untilEnd("transactions", "true") + `, ` + untilEnd("volume", "true") + `, ` + untilEnd("transfers", "true") + `
 			FROM activity_hours WHERE hour >= @today AND hour < @end
 		) AS moved, (
-			SELECT ` + untilEnd("volume", "from_kind = 'system'") + `, ` + untilEnd("volume", "to_kind = 'system'") + `
-			FROM flow_hours WHERE hour >= @today AND hour < @end AND (from_kind = 'system') <> (to_kind = 'system')
+			SELECT ` + untilEnd("volume", "from_issuer") + `, ` + untilEnd("volume", "to_issuer") + `
+			FROM flow_hours WHERE hour >= @today AND hour < @end AND from_issuer <> to_issuer
 		) AS issued`
 	today := &d.moved[last]
 	err := tx.QueryRow(ctx, query, d.args()).
@@ -168,7 +171,7 @@ func (d *daily) endToday(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return fmt.Errorf("last day of the period before: %w", err)
 	}
-	today.closing = today.opening + today.Created - today.Destroyed
+	today.closing = today.opening.Plus(today.Created).Minus(today.Destroyed)
 	d.closing = today.closing
 	return nil
 }
@@ -181,7 +184,7 @@ func (d *daily) averageSupply(from, to int) float64 {
 	if to == d.days()-1 {
 		part = d.partial()
 	}
-	opening := float64(d.supply(from - 1))
+	opening := d.supply(from - 1).Float64()
 	weight := float64(to-from) + part
 	if weight == 0 { // one day, at its very beginning
 		return opening
@@ -193,7 +196,7 @@ func (d *daily) averageSupply(from, to int) float64 {
 		if m.day < to {
 			share = 0.5 + float64(to-1-m.day) + part
 		}
-		grown += float64(m.closing-m.opening) * share
+		grown += m.closing.Minus(m.opening).Float64() * share
 	}
 	return opening + grown/weight
 }
@@ -201,7 +204,7 @@ func (d *daily) averageSupply(from, to int) float64 {
 // overSupply returns moved over the average supply on the days from to to, without
 // the days before the ledger's first. It returns false where that average is not
 // positive.
-func (d *daily) overSupply(moved int64, from, to int) (float64, bool) {
+func (d *daily) overSupply(moved ledger.Sum, from, to int) (float64, bool) {
 	from = max(from, d.index(d.First))
 	if from > to {
 		return 0, false
@@ -210,7 +213,7 @@ func (d *daily) overSupply(moved int64, from, to int) (float64, bool) {
 	if average <= 0 {
 		return 0, false
 	}
-	return float64(moved) / average, true
+	return moved.Float64() / average, true
 }
 
 // velocity returns what was transferred on the days from to to over the average

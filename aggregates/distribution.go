@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/big"
 	"slices"
+
+	"exchequer/ledger"
 )
 
 // A Distribution is the balances of a population, one a holder, in order. Its
@@ -11,22 +13,22 @@ import (
 // and two passes to make.
 type Distribution struct {
 	sorted []int64
-	below  []int128 // below[k] is the sum of the k smallest
-	spread int128   // Σ (2i − n − 1) x, half the sum of all absolute differences
-	debt   int128   // the sum of the negative balances
+	below  []ledger.Sum // below[k] is the sum of the k smallest
+	spread ledger.Sum   // Σ (2i − n − 1) x, half the sum of all absolute differences
+	debt   ledger.Sum   // the sum of the negative balances
 }
 
 // NewDistribution returns the distribution of the balances. It sorts and keeps
 // the slice.
 func NewDistribution(balances []int64) *Distribution {
 	sortBalances(balances)
-	d := &Distribution{sorted: balances, below: make([]int128, len(balances)+1)}
-	var sum, spread int128
+	d := &Distribution{sorted: balances, below: make([]ledger.Sum, len(balances)+1)}
+	var sum, spread ledger.Sum
 	weight := 1 - int64(len(balances))
 	for i, x := range balances {
-		sum = sum.plus(int128Of(x))
+		sum = sum.Plus(ledger.SumOf(x))
 		d.below[i+1] = sum
-		spread = spread.plus(product(weight, x))
+		spread = spread.Plus(ledger.Product(weight, x))
 		weight += 2
 	}
 	d.spread = spread
@@ -53,13 +55,11 @@ func (d *Distribution) shared() string {
 	switch {
 	case d.Len() == 0:
 		return whyEmpty
-	case d.total().sign() <= 0:
+	case d.Total().Sign() <= 0:
 		return whyNothing
 	}
 	return ""
 }
-
-func (d *Distribution) total() int128 { return d.below[len(d.sorted)] }
 
 // Len returns the number of holders.
 func (d *Distribution) Len() int { return len(d.sorted) }
@@ -82,15 +82,15 @@ func (d *Distribution) upTo(x int64) int {
 	return n
 }
 
-// Total returns the sum of all balances and reports whether it fits an int64.
-func (d *Distribution) Total() (int64, bool) { return d.total().int64() }
+// Total returns the sum of all balances.
+func (d *Distribution) Total() ledger.Sum { return d.below[len(d.sorted)] }
 
 // Mean is the average balance, 0 for nobody.
 func (d *Distribution) Mean() float64 {
 	if d.Len() == 0 {
 		return 0
 	}
-	return ratio(d.total().big(), big.NewInt(int64(d.Len())))
+	return ratio(d.Total().Big(), big.NewInt(int64(d.Len())))
 }
 
 // Median is the middle balance, or the mean of the two in the middle; 0 for nobody.
@@ -99,8 +99,8 @@ func (d *Distribution) Median() float64 {
 	if n == 0 {
 		return 0
 	}
-	middle := int128Of(d.sorted[(n-1)/2]).plus(int128Of(d.sorted[n/2]))
-	return ratio(middle.big(), big.NewInt(2))
+	middle := ledger.SumOf(d.sorted[(n-1)/2]).Plus(ledger.SumOf(d.sorted[n/2]))
+	return ratio(middle.Big(), big.NewInt(2))
 }
 
 // Gini is 2Σ i·x / (nΣx) − (n+1)/n over balances in ascending order, i from 1,
@@ -109,7 +109,7 @@ func (d *Distribution) Gini() Measure {
 	if why := d.shared(); why != "" {
 		return unavailable(why)
 	}
-	return available(ratio(d.spread.big(), d.times(d.total())))
+	return available(ratio(d.spread.Big(), d.times(d.Total())))
 }
 
 // GiniNormal is ΣΣ|xi−xj| / (2n Σ|x|), which stays within 0 and 1 where there
@@ -119,29 +119,29 @@ func (d *Distribution) GiniNormal() Measure {
 	switch {
 	case d.Len() == 0:
 		return unavailable(whyEmpty)
-	case d.debt.sign() == 0 && d.total().sign() == 0:
+	case d.debt.Sign() == 0 && d.Total().Sign() == 0:
 		return unavailable(whyAllZero)
-	case d.debt.sign() == 0:
+	case d.debt.Sign() == 0:
 		return unavailable(whyNoDebt)
 	}
-	absolute := d.total().minus(d.debt).minus(d.debt)
-	return available(ratio(d.spread.big(), d.times(absolute)))
+	absolute := d.Total().Minus(d.debt).Minus(d.debt)
+	return available(ratio(d.spread.Big(), d.times(absolute)))
 }
 
 // times returns the sum times the number of holders.
-func (d *Distribution) times(sum int128) *big.Int {
-	return new(big.Int).Mul(sum.big(), big.NewInt(int64(d.Len())))
+func (d *Distribution) times(sum ledger.Sum) *big.Int {
+	return new(big.Int).Mul(sum.Big(), big.NewInt(int64(d.Len())))
 }
 
 // poorest returns the share of the total that the poorest num/den of the holders
 // hold: the Lorenz curve, linear between its points. The total must be positive.
 func (d *Distribution) poorest(num, den int) *big.Rat {
 	k, rest := d.Len()*num/den, d.Len()*num%den
-	sum := new(big.Int).Mul(d.below[k].big(), big.NewInt(int64(den)))
+	sum := new(big.Int).Mul(d.below[k].Big(), big.NewInt(int64(den)))
 	if rest > 0 {
-		sum.Add(sum, product(d.sorted[k], int64(rest)).big())
+		sum.Add(sum, ledger.Product(d.sorted[k], int64(rest)).Big())
 	}
-	return new(big.Rat).SetFrac(sum, new(big.Int).Mul(d.total().big(), big.NewInt(int64(den))))
+	return new(big.Rat).SetFrac(sum, new(big.Int).Mul(d.Total().Big(), big.NewInt(int64(den))))
 }
 
 // BottomShare is the share of the total held by the poorest num/den of the
@@ -187,7 +187,7 @@ func (d *Distribution) Theil() Measure {
 	if why := d.shared(); why != "" {
 		return unavailable(why)
 	}
-	if d.debt.sign() < 0 {
+	if d.debt.Sign() < 0 {
 		return unavailable(whyDebtors)
 	}
 	mean, sum := d.Mean(), 0.0
@@ -204,7 +204,7 @@ func (d *Distribution) HHI() Measure {
 	if why := d.shared(); why != "" {
 		return unavailable(why)
 	}
-	total, sum := d.total().float(), 0.0
+	total, sum := d.Total().Float64(), 0.0
 	for _, x := range d.sorted {
 		share := float64(x) / total
 		sum += share * share
@@ -217,10 +217,10 @@ func (d *Distribution) Nakamoto() Measure {
 	if why := d.shared(); why != "" {
 		return unavailable(why)
 	}
-	var held int128
+	var held ledger.Sum
 	for k := 1; ; k++ {
-		held = held.plus(int128Of(d.sorted[d.Len()-k]))
-		if held.plus(held).minus(d.total()).sign() > 0 {
+		held = held.Plus(ledger.SumOf(d.sorted[d.Len()-k]))
+		if held.Plus(held).Minus(d.Total()).Sign() > 0 {
 			return available(float64(k))
 		}
 	}
@@ -241,4 +241,11 @@ func (d *Distribution) Lorenz() []LorenzPoint {
 		}
 	}
 	return points
+}
+
+// ratio returns the float64 nearest to num/den, so that equal shares are exactly
+// equal. den must not be zero.
+func ratio(num, den *big.Int) float64 {
+	f, _ := new(big.Rat).SetFrac(num, den).Float64()
+	return f
 }

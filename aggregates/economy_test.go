@@ -23,11 +23,11 @@ func TestThePanelsOfAPageShareOneBoundary(t *testing.T) {
 	}()
 	e := NewEconomy(c, db)
 	o, err := e.Overview.Get(t.Context(), 30)
-	if err != nil || *o.Value.Supply.Now != 1040 {
+	if err != nil || *o.Value.Supply.Now != sumOf(1040) {
 		t.Fatalf("overview: %+v, %v", o.Value, err)
 	}
 	v, err := e.Inequality.Get(t.Context(), PopulationPrivate)
-	if err != nil || v.Value.Population != PopulationPrivate || v.Value.Total != 330 {
+	if err != nil || v.Value.Population != PopulationPrivate || v.Value.Total != sumOf(330) {
 		t.Errorf("inequality: %+v, %v", v.Value, err)
 	}
 	a, err := e.Activity.Get(t.Context(), 7)
@@ -35,7 +35,7 @@ func TestThePanelsOfAPageShareOneBoundary(t *testing.T) {
 		t.Errorf("activity: %+v, %v", a.Value, err)
 	}
 	k, err := e.WealthByKind.Get(t.Context(), NoParams{})
-	if err != nil || k.Value.Supply != 1040 {
+	if err != nil || k.Value.Supply != sumOf(1040) {
 		t.Errorf("wealth by kind: %+v, %v", k.Value, err)
 	}
 	r, err := e.Rhythm.Get(t.Context(), 365)

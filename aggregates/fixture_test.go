@@ -39,6 +39,9 @@ func basisOf(s span) Basis {
 	return Basis{Period: Period{Days: s.Days.Key(), Start: s.Start, End: s.End, Historical: s.Historical, Timezone: s.zone().String()}}
 }
 
+// sumOf is short for money in wanted values.
+func sumOf(n int64) ledger.Sum { return ledger.SumOf(n) }
+
 func pointerTo[T any](v T) *T { return &v }
 
 // village is a ledger that is small enough to be checked by hand. Ann has two

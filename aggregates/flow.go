@@ -20,36 +20,36 @@ const mostSources = 50
 // Flow is where money came from and where it went in a period.
 type Flow struct {
 	Basis
-	Volume    Compared     `json:"volume" doc:"What accounts gained on balance, transaction by transaction: the sum of all flows."`
-	Created   Compared     `json:"created" doc:"From system accounts to all others."`
-	Destroyed Compared     `json:"destroyed" doc:"From all others to system accounts."`
-	Transfers Compared     `json:"transfers" doc:"Of the volume, what passed between different holders, neither of them system."`
-	Kinds     []KindFlow   `json:"kinds" nullable:"false" doc:"By kind of who paid and who received; only those between which money moved."`
-	Sources   []SourceFlow `json:"sources" nullable:"false" doc:"By source, largest volume first, at most 50."`
-	Others    OtherSources `json:"others" doc:"The sources that are not listed."`
+	Volume    Compared[ledger.Sum] `json:"volume" doc:"What accounts gained on balance, transaction by transaction: the sum of all flows."`
+	Created   Compared[ledger.Sum] `json:"created" doc:"From issuers to all others."`
+	Destroyed Compared[ledger.Sum] `json:"destroyed" doc:"From all others to issuers."`
+	Transfers Compared[ledger.Sum] `json:"transfers" doc:"Of the volume, what passed between different holders, neither of them an issuer."`
+	Kinds     []KindFlow           `json:"kinds" nullable:"false" doc:"By kind of who paid and who received, issuers with their kind; only those between which money moved."`
+	Sources   []SourceFlow         `json:"sources" nullable:"false" doc:"By source, largest volume first, at most 50."`
+	Others    OtherSources         `json:"others" doc:"The sources that are not listed."`
 }
 
 // KindFlow is what accounts of one kind paid to accounts of another.
 type KindFlow struct {
 	From   ledger.Kind `json:"from" enum:"personal,business,government,system"`
 	To     ledger.Kind `json:"to" enum:"personal,business,government,system"`
-	Volume int64       `json:"volume"`
+	Volume ledger.Sum  `json:"volume"`
 }
 
 // SourceFlow is what moved by the transactions of one subsystem.
 type SourceFlow struct {
-	Source    string `json:"source"`
-	Volume    int64  `json:"volume"`
-	Created   int64  `json:"created"`
-	Destroyed int64  `json:"destroyed"`
+	Source    string     `json:"source"`
+	Volume    ledger.Sum `json:"volume"`
+	Created   ledger.Sum `json:"created"`
+	Destroyed ledger.Sum `json:"destroyed"`
 }
 
 // OtherSources is the sum of the sources that are not listed.
 type OtherSources struct {
-	Sources   int64 `json:"sources" doc:"How many there are."`
-	Volume    int64 `json:"volume"`
-	Created   int64 `json:"created"`
-	Destroyed int64 `json:"destroyed"`
+	Sources   int64      `json:"sources" doc:"How many there are."`
+	Volume    ledger.Sum `json:"volume"`
+	Created   ledger.Sum `json:"created"`
+	Destroyed ledger.Sum `json:"destroyed"`
 }
 
 // ComputeFlow reads the flows of the period that ends with w's start.
@@ -62,31 +62,31 @@ func ComputeFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Day
 }
 
 func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	const transfers = `SELECT coalesce(sum(transfers), 0)::bigint FROM activity_hours WHERE hour >= @start AND hour < @through`
+	const transfers = `SELECT coalesce(sum(transfers), 0) FROM activity_hours WHERE hour >= @start AND hour < @through`
 	period := s.args()
 	if err := tx.QueryRow(ctx, transfers, period).Scan(&f.Transfers.Now); err != nil {
 		return fmt.Errorf("transfers: %w", err)
 	}
 	const query = `
-		SELECT from_kind, to_kind, source, sum(volume)::bigint FROM flow_hours
-		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3`
+		SELECT from_kind, to_kind, from_issuer, to_issuer, source, sum(volume) FROM flow_hours
+		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3, 4, 5`
 	type pair struct{ from, to ledger.Kind }
-	kinds, sources := map[pair]int64{}, map[string]SourceFlow{}
+	kinds, sources := map[pair]ledger.Sum{}, map[string]SourceFlow{}
 	rows, _ := tx.Query(ctx, query, period)
 	var p pair
+	var fromIssuer, toIssuer bool
 	var source string
-	var volume int64
-	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &source, &volume}, func() error {
-		kinds[p] += volume
+	var volume ledger.Sum
+	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &fromIssuer, &toIssuer, &source, &volume}, func() error {
+		kinds[p] = kinds[p].Plus(volume)
 		of := sources[source]
 		of.Source = source
-		of.Volume += volume
+		of.Volume = of.Volume.Plus(volume)
 		switch {
-		case p.from == p.to:
-		case p.from == ledger.System:
-			of.Created += volume
-		case p.to == ledger.System:
-			of.Destroyed += volume
+		case fromIssuer && !toIssuer:
+			of.Created = of.Created.Plus(volume)
+		case toIssuer && !fromIssuer:
+			of.Destroyed = of.Destroyed.Plus(volume)
 		}
 		sources[source] = of
 		return nil
@@ -96,25 +96,25 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	for _, from := range ledger.Kinds() {
 		for _, to := range ledger.Kinds() {
-			if volume := kinds[pair{from, to}]; volume != 0 {
+			if volume := kinds[pair{from, to}]; volume.Sign() != 0 {
 				f.Kinds = append(f.Kinds, KindFlow{from, to, volume})
 			}
 		}
 	}
 	for _, of := range sources {
 		f.Sources = append(f.Sources, of)
-		f.Volume.Now += of.Volume
-		f.Created.Now += of.Created
-		f.Destroyed.Now += of.Destroyed
+		f.Volume.Now = f.Volume.Now.Plus(of.Volume)
+		f.Created.Now = f.Created.Now.Plus(of.Created)
+		f.Destroyed.Now = f.Destroyed.Now.Plus(of.Destroyed)
 	}
 	slices.SortFunc(f.Sources, func(a, b SourceFlow) int {
-		return cmp.Or(cmp.Compare(b.Volume, a.Volume), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Source, b.Source))
 	})
 	for _, of := range f.Sources[min(mostSources, len(f.Sources)):] {
 		f.Others.Sources++
-		f.Others.Volume += of.Volume
-		f.Others.Created += of.Created
-		f.Others.Destroyed += of.Destroyed
+		f.Others.Volume = f.Others.Volume.Plus(of.Volume)
+		f.Others.Created = f.Others.Created.Plus(of.Created)
+		f.Others.Destroyed = f.Others.Destroyed.Plus(of.Destroyed)
 	}
 	f.Sources = f.Sources[:min(mostSources, len(f.Sources))]
 	return f.compare(ctx, tx, s)
@@ -129,10 +129,10 @@ func (f *Flow) compare(ctx context.Context, tx pgx.Tx, s span) error {
 	query := `
 		SELECT (SELECT ` + untilEnd("transfers", "true") + ` FROM activity_hours WHERE hour >= @start AND hour < @end),
 			` + untilEnd("volume", "true") + `,
-			` + untilEnd("volume", "from_kind = 'system' AND to_kind <> 'system'") + `,
-			` + untilEnd("volume", "from_kind <> 'system' AND to_kind = 'system'") + `
+			` + untilEnd("volume", "from_issuer AND NOT to_issuer") + `,
+			` + untilEnd("volume", "to_issuer AND NOT from_issuer") + `
 		FROM flow_hours WHERE hour >= @start AND hour < @end`
-	var transfers, volume, created, destroyed int64
+	var transfers, volume, created, destroyed ledger.Sum
 	err := tx.QueryRow(ctx, query, before.args()).Scan(&transfers, &volume, &created, &destroyed)
 	if err != nil {
 		return fmt.Errorf("period before: %w", err)

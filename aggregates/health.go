@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 const whyNoSales = "not available, because the ledger has no sales"
@@ -17,20 +18,20 @@ const whyNoSales = "not available, because the ledger has no sales"
 type Health struct {
 	Basis
 	Supply           SupplyAccount   `json:"supply"`
-	TransferVelocity Number[float64] `json:"transferVelocity" doc:"What passed between different holders, neither of them system, over the average supply."`
+	TransferVelocity Number[float64] `json:"transferVelocity" doc:"What passed between different holders, neither of them an issuer, over the average supply."`
 	GoodsVelocity    Number[float64] `json:"goodsVelocity" doc:"The value of sales over the average supply."`
-	Holders          int64           `json:"holders" doc:"That are not system, not archived, and were ever used."`
+	Holders          int64           `json:"holders" doc:"Of accounts that are not issuers, not archived, and were ever used."`
 	Active           []ActiveShare   `json:"active" nullable:"false" doc:"How many of them had a posting in the last 1, 7 and 30 days, today included."`
 }
 
 // SupplyAccount is how the supply came from the period's start to its end.
 type SupplyAccount struct {
-	Opening   int64  `json:"opening" doc:"From what the system accounts gave away since, day by day."`
-	Created   int64  `json:"created" doc:"From system accounts to all others, by the flows."`
-	Destroyed int64  `json:"destroyed" doc:"From all others to system accounts, by the flows."`
-	Closing   int64  `json:"closing" doc:"From the balances, less what was written after the period."`
-	Before    *int64 `json:"before" doc:"The closing supply of the period before; null where the ledger does not reach back to its start."`
-	Holds     bool   `json:"holds" doc:"Whether opening + created - destroyed = closing, and the system accounts owe exactly what all others hold."`
+	Opening   ledger.Sum  `json:"opening" doc:"From what the issuers gave away since, day by day."`
+	Created   ledger.Sum  `json:"created" doc:"From issuers to all others, by the flows."`
+	Destroyed ledger.Sum  `json:"destroyed" doc:"From all others to issuers, by the flows."`
+	Closing   ledger.Sum  `json:"closing" doc:"From the balances, less what was written after the period."`
+	Before    *ledger.Sum `json:"before" nullable:"true" doc:"The closing supply of the period before; null where the ledger does not reach back to its start."`
+	Holds     bool        `json:"holds" doc:"Whether opening + created - destroyed = closing, and the issuers owe exactly what all others hold."`
 }
 
 // ActiveShare is how many holders had a posting in the last days.
@@ -62,16 +63,16 @@ func (h *Health) fill(ctx context.Context, tx pgx.Tx, s span) error {
 }
 
 func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
-	// What the system accounts gave away comes from another rollup than what was
-	// created and destroyed, so the check can fail. System accounts are few; to
-	// read what all others gained would take longer the more there are.
+	// What the issuers gave away comes from another rollup than what was created
+	// and destroyed, so the check can fail. Issuers are few; to read what all
+	// others gained would take longer the more there are.
 	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'system'), 0)::bigint,
-			coalesce(-sum(balance) FILTER (WHERE kind = 'system'), 0)::bigint,
-			(SELECT coalesce(sum(sent - received), 0)::bigint FROM account_days
-				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE kind = 'system'))
+		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0),
+			coalesce(-sum(balance) FILTER (WHERE issuer), 0),
+			(SELECT coalesce(sum(sent - received), 0) FROM account_days
+				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE issuer))
 		FROM balances JOIN accounts ON id = account`
-	var current, issued, given int64
+	var current, issued, given ledger.Sum
 	if err := tx.QueryRow(ctx, query, s.Start).Scan(&current, &issued, &given); err != nil {
 		return fmt.Errorf("supply: %w", err)
 	}
@@ -81,8 +82,8 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	all := now.sum(0, now.days()-1)
 	h.Supply.Created, h.Supply.Destroyed = all.Created, all.Destroyed
-	h.Supply.Opening, h.Supply.Closing = current-given, now.closing
-	h.Supply.Holds = current == issued && h.Supply.Opening+h.Supply.Created-h.Supply.Destroyed == h.Supply.Closing
+	h.Supply.Opening, h.Supply.Closing = current.Minus(given), now.closing
+	h.Supply.Holds = current == issued && h.Supply.Opening.Plus(h.Supply.Created).Minus(h.Supply.Destroyed) == h.Supply.Closing
 	if err := h.velocities(ctx, tx, &now); err != nil {
 		return err
 	}
@@ -95,9 +96,9 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 func (h *Health) velocities(ctx context.Context, tx pgx.Tx, d *daily) error {
 	const query = `
 		SELECT EXISTS (SELECT FROM item_hours),
-			(SELECT coalesce(sum(volume), 0)::bigint FROM item_hours WHERE hour >= $1 AND hour < $2)`
+			(SELECT coalesce(sum(volume), 0) FROM item_hours WHERE hour >= $1 AND hour < $2)`
 	var traded bool
-	var sold int64
+	var sold ledger.Sum
 	if err := tx.QueryRow(ctx, query, d.Start, d.Through).Scan(&traded, &sold); err != nil {
 		return fmt.Errorf("value of sales: %w", err)
 	}
@@ -121,7 +122,7 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 		return err
 	}
 	query := `SELECT ` + untilEnd("volume", "true") + ` FROM item_hours WHERE hour >= @start AND hour < @end`
-	var sold int64
+	var sold ledger.Sum
 	if err := tx.QueryRow(ctx, query, d.args()).Scan(&sold); err != nil {
 		return fmt.Errorf("value of sales in the period before: %w", err)
 	}
@@ -142,7 +143,7 @@ func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 		SELECT count(*), count(*) FILTER (WHERE last >= $2), count(*) FILTER (WHERE last >= $3), count(*) FILTER (WHERE last >= $4)
 		FROM (
 			SELECT max(last_at) AS last FROM balances JOIN accounts ON id = account
-			WHERE kind <> 'system' AND (archived IS NULL OR archived > $1)
+			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
 	since := func(days int) any { return plus(s.Today, 1-days) }

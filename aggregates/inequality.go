@@ -2,7 +2,6 @@ package aggregates
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,15 +12,15 @@ import (
 	"exchequer/ledger"
 )
 
-// A Population is the holders whose balances are compared. System accounts,
-// which issue money, and archived accounts are never part of it.
+// A Population is the holders whose balances are compared. Issuers and archived
+// accounts are never part of it.
 type Population string
 
 // The populations.
 const (
 	PopulationPersonal Population = "personal" // holders of personal accounts
 	PopulationPrivate  Population = "private"  // personal and business
-	PopulationAll      Population = "all"      // all but system
+	PopulationAll      Population = "all"      // every kind
 )
 
 // Populations returns the populations in the order in which they are shown.
@@ -46,7 +45,7 @@ func ParsePopulation(s string) Population {
 func (p Population) kinds() []ledger.Kind {
 	switch p {
 	case PopulationAll:
-		return []ledger.Kind{ledger.Personal, ledger.Business, ledger.Government}
+		return ledger.Kinds()
 	case PopulationPrivate:
 		return []ledger.Kind{ledger.Personal, ledger.Business}
 	default:
@@ -62,7 +61,7 @@ type Inequality struct {
 	Zero       int64         `json:"zero"`    // of them with a balance of exactly 0; kept in all measures
 	Debtors    int64         `json:"debtors"`
 	Archived   int64         `json:"archived"` // accounts left out
-	Total      int64         `json:"total"`
+	Total      ledger.Sum    `json:"total"`
 	Mean       float64       `json:"mean"`
 	Median     float64       `json:"median"`
 	Gini       Measure       `json:"gini"`
@@ -94,10 +93,10 @@ type LorenzPoint struct {
 // A Bin counts the holders with Low <= balance < High, and what they hold. The
 // debtors' bin begins with the largest debt; zero is a bin of its own, 0 to 1.
 type Bin struct {
-	Low     int64 `json:"low"`
-	High    int64 `json:"high"`
-	Holders int64 `json:"holders"`
-	Total   int64 `json:"total"`
+	Low     int64      `json:"low"`
+	High    int64      `json:"high"`
+	Holders int64      `json:"holders"`
+	Total   ledger.Sum `json:"total"`
 }
 
 // DayMeasures are the measures at the end of a day; nil: not available.
@@ -136,9 +135,7 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, po
 	if err != nil {
 		return nil, fmt.Errorf("inequality: %w", err)
 	}
-	if err := v.measure(NewDistribution(balances)); err != nil {
-		return nil, fmt.Errorf("inequality: %w", err)
-	}
+	v.measure(NewDistribution(balances))
 	return v, nil
 }
 
@@ -146,13 +143,13 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, po
 func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
 	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "end": s.End}
 	const archived = `
-		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND archived <= @end`
+		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND NOT issuer AND archived <= @end`
 	if err := tx.QueryRow(ctx, archived, args).Scan(&v.Archived); err != nil {
 		return nil, fmt.Errorf("archived accounts: %w", err)
 	}
 	const query = `
 		SELECT sum(balance)::bigint FROM balances JOIN accounts ON id = account
-		WHERE kind = ANY(@kinds) AND (archived IS NULL OR archived > @end)
+		WHERE kind = ANY(@kinds) AND NOT issuer AND (archived IS NULL OR archived > @end)
 		GROUP BY holder`
 	rows, _ := tx.Query(ctx, query, args)
 	balances, err := pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -196,13 +193,9 @@ func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error)
 }
 
 // measure fills what follows from the balances.
-func (v *Inequality) measure(d *Distribution) error {
-	total, fits := d.Total()
-	if !fits {
-		return errors.New("the balances sum to more than an int64 holds")
-	}
+func (v *Inequality) measure(d *Distribution) {
 	v.Holders, v.Zero, v.Debtors = int64(d.Len()), int64(d.Zeros()), int64(d.Debtors())
-	v.Total, v.Mean, v.Median = total, d.Mean(), d.Median()
+	v.Total, v.Mean, v.Median = d.Total(), d.Mean(), d.Median()
 	v.Gini, v.GiniNormal = d.Gini(), d.GiniNormal()
 	v.Top1, v.Top10, v.Bottom50 = d.TopShare(1, 100), d.TopShare(10, 100), d.BottomShare(50, 100)
 	v.Palma, v.Theil, v.HHI, v.Nakamoto = d.Palma(), d.Theil(), d.HHI(), d.Nakamoto()
@@ -210,7 +203,6 @@ func (v *Inequality) measure(d *Distribution) error {
 	if last := len(v.Trend) - 1; last >= 0 {
 		v.Trend[last] = dayMeasures(v.Trend[last].Day, d)
 	}
-	return nil
 }
 
 // dayMeasures returns the measures of a distribution that snapshots keep.

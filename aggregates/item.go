@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // ItemQuery selects an item and a period. Each is a key, so the caller checks
@@ -32,14 +33,14 @@ type Item struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	Basis
-	Sales    Compared   `json:"sales" doc:"Lines of trade with a quantity and a total above zero."`
-	Quantity Compared   `json:"quantity" doc:"Pieces sold."`
-	Volume   Compared   `json:"volume" doc:"What was paid for them, tax included."`
-	Apart    ApartLines `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
-	Prices   Prices     `json:"prices"`
-	Thin     bool       `json:"thin" doc:"Fewer than 5 sales in the period: the prices say little. By how many traders is not known here."`
-	Bucket   string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
-	Candles  []Candle   `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
+	Sales    Compared[int64]      `json:"sales" doc:"Lines of trade with a quantity and a total above zero."`
+	Quantity Compared[ledger.Sum] `json:"quantity" doc:"Pieces sold."`
+	Volume   Compared[ledger.Sum] `json:"volume" doc:"What was paid for them, tax included."`
+	Apart    ApartLines           `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
+	Prices   Prices               `json:"prices"`
+	Thin     bool                 `json:"thin" doc:"Fewer than 5 sales in the period: the prices say little. By how many traders is not known here."`
+	Bucket   string               `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
+	Candles  []Candle             `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
 }
 
 // Prices are the first, highest, lowest and last unit price in a time, and the
@@ -54,12 +55,12 @@ type Prices struct {
 
 // A Candle is one day, week (from Monday), month, year or decade.
 type Candle struct {
-	Start    time.Time `json:"start"`
-	Sales    int64     `json:"sales"`
-	Quantity int64     `json:"quantity"`
-	Volume   int64     `json:"volume"`
-	Prices   Prices    `json:"prices"`
-	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
+	Start    time.Time  `json:"start"`
+	Sales    int64      `json:"sales"`
+	Quantity ledger.Sum `json:"quantity"`
+	Volume   ledger.Sum `json:"volume"`
+	Prices   Prices     `json:"prices"`
+	Partial  bool       `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
 // ComputeItem reads what was traded of an item in the period that ends with
@@ -83,8 +84,8 @@ func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQu
 
 func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	query := `
-		SELECT ` + localTime + `::date, sum(sales)::bigint, sum(quantity)::bigint, sum(volume)::bigint,
-			sum(other_lines)::bigint, sum(other_quantity)::bigint, sum(other_volume)::bigint,
+		SELECT ` + localTime + `::date, sum(sales)::bigint, sum(quantity), sum(volume),
+			sum(other_lines)::bigint, sum(other_quantity), sum(other_volume),
 			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
 			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]
 		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
@@ -107,8 +108,8 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 		whole.add(c)
 		i.Candles[bucketOf(buckets, s.index(c.Start))].add(c)
 		i.Apart.Lines += apart.Lines
-		i.Apart.Quantity += apart.Quantity
-		i.Apart.Volume += apart.Volume
+		i.Apart.Quantity = i.Apart.Quantity.Plus(apart.Quantity)
+		i.Apart.Volume = i.Apart.Volume.Plus(apart.Volume)
 		return nil
 	})
 	if err != nil {
@@ -138,9 +139,9 @@ func (c *Candle) add(d Candle) {
 		c.Prices.Low = d.Prices.Low
 	}
 	c.Sales += d.Sales
-	c.Quantity += d.Quantity
-	c.Volume += d.Volume
-	vwap := float64(c.Volume) / float64(c.Quantity)
+	c.Quantity = c.Quantity.Plus(d.Quantity)
+	c.Volume = c.Volume.Plus(d.Volume)
+	vwap := c.Volume.Float64() / c.Quantity.Float64()
 	c.Prices.VWAP = &vwap
 }
 
@@ -155,7 +156,8 @@ func (i *Item) compare(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @end`
 	args := before.args()
 	args["item"] = id
-	var sales, quantity, volume int64
+	var sales int64
+	var quantity, volume ledger.Sum
 	err := tx.QueryRow(ctx, query, args).Scan(&sales, &quantity, &volume)
 	if err != nil {
 		return fmt.Errorf("period before: %w", err)

@@ -19,8 +19,7 @@ func traded(sales []ledger.Sale) (c Candle, apart ApartLines) {
 	for _, s := range sales {
 		if !real(s) {
 			apart.Lines++
-			apart.Quantity += s.Quantity
-			apart.Volume += s.Total
+			apart.Quantity, apart.Volume = apart.Quantity.Add(s.Quantity), apart.Volume.Add(s.Total)
 			continue
 		}
 		price := float64(s.Total) / float64(s.Quantity)
@@ -31,11 +30,10 @@ func traded(sales []ledger.Sale) (c Candle, apart ApartLines) {
 		c.Prices.High = pointerTo(max(*c.Prices.High, price))
 		c.Prices.Low = pointerTo(min(*c.Prices.Low, price))
 		c.Sales++
-		c.Quantity += s.Quantity
-		c.Volume += s.Total
+		c.Quantity, c.Volume = c.Quantity.Add(s.Quantity), c.Volume.Add(s.Total)
 	}
 	if c.Sales > 0 {
-		c.Prices.VWAP = pointerTo(float64(c.Volume) / float64(c.Quantity))
+		c.Prices.VWAP = pointerTo(c.Volume.Float64() / c.Quantity.Float64())
 	}
 	return c, apart
 }
@@ -46,7 +44,7 @@ func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales [
 	sum, apart := traded(period)
 	want := &Market{
 		Basis: basisOf(s), Apart: apart,
-		Sales: Compared{Now: sum.Sales}, Quantity: Compared{Now: sum.Quantity}, Volume: Compared{Now: sum.Volume},
+		Sales: Compared[int64]{Now: sum.Sales}, Quantity: Compared[ledger.Sum]{Now: sum.Quantity}, Volume: Compared[ledger.Sum]{Now: sum.Volume},
 	}
 	if before, ok := s.previous(); ok {
 		past, _ := traded(within(sales, before.Start, before.End))
@@ -63,17 +61,17 @@ func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales [
 		of, _ := traded(sales)
 		want.Top = append(want.Top, ItemMarket{
 			ID: ref, Name: itemName(ref), Sales: of.Sales, Quantity: of.Quantity, Volume: of.Volume,
-			Share: float64(of.Volume) / float64(sum.Volume), VWAP: *of.Prices.VWAP, High: of.Prices.High, Low: of.Prices.Low,
+			Share: of.Volume.Float64() / sum.Volume.Float64(), VWAP: *of.Prices.VWAP, High: of.Prices.High, Low: of.Prices.Low,
 		})
 	}
 	slices.SortFunc(want.Top, func(a, b ItemMarket) int {
-		return cmp.Or(cmp.Compare(b.Volume, a.Volume), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	for _, of := range want.Top[min(len(want.Top), mostItems):] {
 		want.Others.Items++
 		want.Others.Sales += of.Sales
-		want.Others.Quantity += of.Quantity
-		want.Others.Volume += of.Volume
+		want.Others.Quantity = want.Others.Quantity.Plus(of.Quantity)
+		want.Others.Volume = want.Others.Volume.Plus(of.Volume)
 	}
 	want.Top = want.Top[:min(len(want.Top), mostItems)]
 	got, err := ComputeMarket(t.Context(), db, w, s.Days)
@@ -86,7 +84,7 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 	sum, apart := traded(within(sales, s.Start, s.End))
 	want := &Item{
 		ID: ref, Name: itemName(ref), Basis: basisOf(s), Apart: apart, Prices: sum.Prices, Thin: sum.Sales < 5,
-		Sales: Compared{Now: sum.Sales}, Quantity: Compared{Now: sum.Quantity}, Volume: Compared{Now: sum.Volume},
+		Sales: Compared[int64]{Now: sum.Sales}, Quantity: Compared[ledger.Sum]{Now: sum.Quantity}, Volume: Compared[ledger.Sum]{Now: sum.Volume},
 	}
 	if before, ok := s.previous(); ok {
 		past, _ := traded(within(sales, before.Start, before.End))

@@ -3,17 +3,16 @@ package aggregates
 // Table has one row a measure.
 func (m *Market) Table() Table {
 	t := Table{Columns: []Column{{"measure", "Measure", Text}, {"now", "In the period", Count}, {"before", "In the period before", Count}}}
-	for _, r := range []struct {
-		name string
-		of   Compared
-	}{{"Sales", m.Sales}, {"Pieces", m.Quantity}, {"Value, minor units", m.Volume}} {
-		row := []any{r.name, r.of.Now, nil}
-		if r.of.Before != nil {
-			row[2] = *r.of.Before
-		}
-		t.Rows = append(t.Rows, row)
-	}
+	t.Rows = [][]any{m.Sales.row("Sales"), m.Quantity.row("Pieces"), m.Volume.row("Value, minor units")}
 	return t
+}
+
+// row is a row of a table.
+func (c Compared[N]) row(name string) []any {
+	if c.Before == nil {
+		return []any{name, c.Now, nil}
+	}
+	return []any{name, c.Now, *c.Before}
 }
 
 // ItemsTable has one row an item.

@@ -18,7 +18,7 @@ type record struct {
 }
 
 // randomRecord has a few holders with an account or two of any kind, some of
-// them archived, and transactions of two legs or more on some of the days
+// them issuers whatever their kind, some archived, and transactions of two legs or more on some of the days
 // before end.
 func randomRecord(random *rand.Rand, end time.Time, days, transactions int) record {
 	r := record{accounts: map[string]ledger.Account{}}
@@ -28,6 +28,9 @@ func randomRecord(random *rand.Rand, end time.Time, days, transactions int) reco
 		a := ledger.Account{
 			Ref: fmt.Sprintf("a%02d", i), Kind: kinds[max(0, random.IntN(7)-3)], Holder: fmt.Sprintf("h%d", random.IntN(9)),
 			Opened: plus(end, -days),
+		}
+		if random.IntN(6) == 0 {
+			a.Issuer = pointerTo(a.Kind != ledger.System)
 		}
 		if random.IntN(5) == 0 {
 			a.Archived = plus(end, -random.IntN(days)).Add(-time.Duration(random.Int64N(int64(day)))).Truncate(time.Second)
@@ -47,12 +50,12 @@ func randomRecord(random *rand.Rand, end time.Time, days, transactions int) reco
 			Origin: "test", Ref: fmt.Sprint(i), At: on.Add(-time.Second).Truncate(time.Second),
 			Source: []string{"shop", "tax", "gift"}[random.IntN(3)],
 		}
-		// One system account a transaction: with two, what is created and what
+		// One issuer a transaction: with two, what is created and what
 		// destroyed is a matter of how flows are shared out.
 		issuer := ""
 		pick := func() string {
 			ref := refs[random.IntN(len(refs))]
-			if r.accounts[ref].Kind == ledger.System {
+			if r.issues(ref) {
 				issuer = cmp.Or(issuer, ref)
 				return issuer
 			}
@@ -88,6 +91,14 @@ func (r record) batch() ledger.Batch {
 	return b
 }
 
+func (r record) issues(ref string) bool {
+	a := r.accounts[ref]
+	if a.Issuer != nil {
+		return *a.Issuer
+	}
+	return a.Kind == ledger.System
+}
+
 func (r record) first() time.Time {
 	return slices.MinFunc(r.transactions, func(a, b ledger.Transaction) int { return a.At.Compare(b.At) }).At.Truncate(day)
 }
@@ -105,11 +116,11 @@ func (r record) balances(end time.Time) map[string]int64 {
 	return balances
 }
 
-func (r record) supply(end time.Time) int64 {
-	var supply int64
+func (r record) supply(end time.Time) ledger.Sum {
+	var supply ledger.Sum
 	for ref, balance := range r.balances(end) {
-		if r.accounts[ref].Kind != ledger.System {
-			supply += balance
+		if !r.issues(ref) {
+			supply = supply.Add(balance)
 		}
 	}
 	return supply
@@ -128,7 +139,7 @@ func (r record) averageSupply(start, end time.Time) float64 {
 			until = end
 		}
 		part := float64(until.Sub(d)) / float64(day)
-		sum += part * float64(r.supply(d)+r.supply(until)) / 2
+		sum += part * r.supply(d).Plus(r.supply(until)).Float64() / 2
 		weight += part
 	}
 	if weight == 0 {
@@ -143,7 +154,7 @@ func (r record) holdings(p Population, end time.Time) (sums []int64, archived in
 	for ref, balance := range r.balances(end) {
 		a := r.accounts[ref]
 		switch {
-		case !slices.Contains(p.kinds(), a.Kind):
+		case !slices.Contains(p.kinds(), a.Kind) || r.issues(ref):
 		case !a.Archived.IsZero() && !a.Archived.After(end):
 			archived++
 		default:
@@ -156,13 +167,13 @@ func (r record) holdings(p Population, end time.Time) (sums []int64, archived in
 	return sums, archived
 }
 
-// active is the holders with a posting, by an account that is not system.
+// active is the holders with a posting, by an account that is not an issuer.
 func (r record) active(start, end time.Time) int64 {
 	holders := map[string]bool{}
 	for _, tx := range r.transactions {
 		if !tx.At.Before(start) && tx.At.Before(end) {
 			for _, p := range tx.Postings {
-				if a := r.accounts[p.Account]; a.Kind != ledger.System {
+				if a := r.accounts[p.Account]; !r.issues(a.Ref) {
 					holders[a.Holder] = true
 				}
 			}
@@ -172,7 +183,7 @@ func (r record) active(start, end time.Time) int64 {
 }
 
 // moved is what the transactions from start to end add up to.
-func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destroyed int64) {
+func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destroyed ledger.Sum) {
 	for _, tx := range r.transactions {
 		if tx.At.Before(start) || !tx.At.Before(end) {
 			continue
@@ -182,22 +193,22 @@ func (r record) moved(start, end time.Time) (sum ActivityBucket, created, destro
 		var supply int64
 		for _, p := range tx.Postings {
 			accounts[p.Account] += p.Amount
-			if a := r.accounts[p.Account]; a.Kind != ledger.System {
+			if a := r.accounts[p.Account]; !r.issues(a.Ref) {
 				holders[a.Holder] += p.Amount
 				supply += p.Amount
 			}
 		}
-		created += max(0, supply)
-		destroyed += max(0, -supply)
+		created = created.Add(max(0, supply))
+		destroyed = destroyed.Add(max(0, -supply))
 		var given, taken int64
 		for _, net := range accounts {
-			sum.Volume += max(0, net)
+			sum.Volume = sum.Volume.Add(max(0, net))
 		}
 		for _, net := range holders {
 			given += max(0, -net)
 			taken += max(0, net)
 		}
-		sum.Transfers += min(given, taken)
+		sum.Transfers = sum.Transfers.Add(min(given, taken))
 	}
 	return sum, created, destroyed
 }
@@ -207,11 +218,11 @@ func (r record) richest(end, week time.Time) []RichAccount {
 	now, before, supply := r.balances(end), r.balances(week), r.supply(end)
 	var all []RichAccount
 	for _, a := range r.accounts {
-		if a.Kind == ledger.System || !a.Archived.IsZero() && !a.Archived.After(end) {
+		if r.issues(a.Ref) || !a.Archived.IsZero() && !a.Archived.After(end) {
 			continue
 		}
 		rich := RichAccount{Ref: a.Ref, Name: a.Ref, Holder: a.Holder, Kind: a.Kind, Balance: now[a.Ref],
-			Change: now[a.Ref] - before[a.Ref], Share: share(now[a.Ref], supply)}
+			Change: now[a.Ref] - before[a.Ref], Share: share(ledger.SumOf(now[a.Ref]), supply)}
 		for _, tx := range r.transactions {
 			for _, p := range tx.Postings {
 				if p.Account == a.Ref && tx.At.After(rich.LastActive) {

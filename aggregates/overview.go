@@ -9,28 +9,29 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // An Overview is the state of money in a period. The series have one value a
 // bucket, oldest first; the last bucket is partial.
 type Overview struct {
 	Basis
-	Supply       Trend[int64]   `json:"supply"`
-	Active       Trend[int64]   `json:"active"` // holders with a posting in the last 7 days; before: in the 7 days before those
-	Active1      int64          `json:"active1"`
-	Active30     int64          `json:"active30"`
-	Holders      int64          `json:"holders"` // that are not system, not archived, and were ever used
-	Transactions Trend[int64]   `json:"transactions"`
-	Velocity     Trend[float64] `json:"velocity"` // transfers / average supply over the period
-	Balanced     bool           `json:"balanced"` // supply equals minus the sum of system accounts
-	Created      int64          `json:"created"`  // in the period
-	Destroyed    int64          `json:"destroyed"`
-	Bucket       string         `json:"bucket"`  // "day", "week", "month", "year", "decade": what one value of a series stands for
-	Buckets      []time.Time    `json:"buckets"` // the start of each bucket
+	Supply       Trend[ledger.Sum] `json:"supply"`
+	Active       Trend[int64]      `json:"active"` // holders with a posting in the last 7 days; before: in the 7 days before those
+	Active1      int64             `json:"active1"`
+	Active30     int64             `json:"active30"`
+	Holders      int64             `json:"holders"` // of accounts that are not issuers, not archived, and were ever used
+	Transactions Trend[int64]      `json:"transactions"`
+	Velocity     Trend[float64]    `json:"velocity"` // transfers / average supply over the period
+	Balanced     bool              `json:"balanced"` // supply equals minus the sum of issuers
+	Created      ledger.Sum        `json:"created"`  // in the period
+	Destroyed    ledger.Sum        `json:"destroyed"`
+	Bucket       string            `json:"bucket"`  // "day", "week", "month", "year", "decade": what one value of a series stands for
+	Buckets      []time.Time       `json:"buckets"` // the start of each bucket
 }
 
 // A Trend is a number and its course in the period.
-type Trend[N int64 | float64] struct {
+type Trend[N int64 | float64 | ledger.Sum] struct {
 	Number[N]
 	Series []N `json:"series"` // one value a bucket
 }
@@ -73,25 +74,25 @@ func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return o.actives(ctx, tx, s, buckets)
 }
 
-// money reads the supply, checks it against what system accounts issued, and
+// money reads the supply, checks it against what was issued, and
 // counts the holders.
-func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply int64, err error) {
+func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply ledger.Sum, err error) {
 	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'system'), 0)::bigint,
-			coalesce(-sum(balance) FILTER (WHERE kind = 'system'), 0)::bigint
+		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0),
+			coalesce(-sum(balance) FILTER (WHERE issuer), 0)
 		FROM balances JOIN accounts ON id = account`
-	var issued int64
+	var issued ledger.Sum
 	if err := tx.QueryRow(ctx, query).Scan(&supply, &issued); err != nil {
-		return 0, fmt.Errorf("supply: %w", err)
+		return supply, fmt.Errorf("supply: %w", err)
 	}
 	o.Balanced = supply == issued
 	const holders = `
 		SELECT count(*) FROM (
 			SELECT holder FROM balances JOIN accounts ON id = account
-			WHERE kind <> 'system' AND (archived IS NULL OR archived > $1)
+			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	if err := tx.QueryRow(ctx, holders, s.End).Scan(&o.Holders); err != nil {
-		return 0, fmt.Errorf("holders: %w", err)
+		return supply, fmt.Errorf("holders: %w", err)
 	}
 	return supply, nil
 }

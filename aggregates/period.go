@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"exchequer/ledger"
 )
 
 // Days is the length of a period that ends now: whole days of the community before
@@ -58,15 +60,15 @@ type Period struct {
 
 // A Compared is a sum over a period, and over the period before of the same
 // length up to the same time of day.
-type Compared struct {
-	Now    int64  `json:"now"`
-	Before *int64 `json:"before" doc:"In the period before, up to the same time of day; null where the ledger does not reach back to its start."`
+type Compared[N int64 | ledger.Sum] struct {
+	Now    N  `json:"now"`
+	Before *N `json:"before" nullable:"true" doc:"In the period before, up to the same time of day; null where the ledger does not reach back to its start."`
 }
 
 // A Number is a number that may not be available, and the same number a period
 // earlier up to the same time of day.
-type Number[N int64 | float64] struct {
-	Now    *N     `json:"now" doc:"null where it is not available."`
-	Before *N     `json:"before" doc:"null where it is not available, or the ledger does not reach back."`
+type Number[N int64 | float64 | ledger.Sum] struct {
+	Now    *N     `json:"now" nullable:"true" doc:"null where it is not available."`
+	Before *N     `json:"before" nullable:"true" doc:"null where it is not available, or the ledger does not reach back."`
 	Why    string `json:"why,omitempty" doc:"Why it is not available."`
 }

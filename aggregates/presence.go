@@ -20,13 +20,13 @@ type presence struct {
 const never = -1 << 31
 
 // readPresence reads on which days of s, and of the last 30 days at least,
-// holders had postings by accounts that are not system. Accounts that were
+// holders had postings by accounts that are not issuers. Accounts that were
 // archived since count: they were active then.
 func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 	p := &presence{first: min(-6, s.days()-30)}
 	places := map[string]int{} // by holder
 	holders := map[int64]int{} // by account
-	rows, _ := tx.Query(ctx, `SELECT id, holder FROM accounts WHERE kind <> 'system'`)
+	rows, _ := tx.Query(ctx, `SELECT id, holder FROM accounts WHERE NOT issuer`)
 	var id int64
 	var holder string
 	_, err := pgx.ForEachRow(rows, []any{&id, &holder}, func() error {

@@ -13,12 +13,12 @@ import (
 )
 
 // Richest is the accounts with the largest balances. Accounts are not summed by
-// holder; system and archived accounts are left out.
+// holder; issuers and archived accounts are left out.
 type Richest struct {
 	Basis
-	Supply   int64         `json:"supply"`   // of all accounts that are not system, archived ones included
+	Supply   ledger.Sum    `json:"supply"`   // of all accounts that are not issuers, archived ones included
 	Accounts []RichAccount `json:"accounts"` // at most 20, largest first, ties by name
-	Count    int64         `json:"count"`    // of all accounts that are not system and not archived
+	Count    int64         `json:"count"`    // of all accounts that are not issuers and not archived
 }
 
 // A RichAccount is one row of the list.
@@ -41,7 +41,7 @@ const accountsBySize = `
 	WITH listed AS (
 		SELECT id, ref, name, holder, kind, coalesce(balance, 0) AS balance, last_at
 		FROM accounts LEFT JOIN balances ON account = id
-		WHERE kind <> 'system' AND (archived IS NULL OR archived > @end)
+		WHERE NOT issuer AND (archived IS NULL OR archived > @end)
 		ORDER BY coalesce(balance, 0) DESC, name, ref
 		LIMIT @limit::bigint
 	)
@@ -59,8 +59,8 @@ func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoP
 
 func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const totals = `
-		SELECT (SELECT coalesce(sum(balance), 0)::bigint FROM balances JOIN accounts ON id = account WHERE kind <> 'system'),
-			(SELECT count(*) FROM accounts WHERE kind <> 'system' AND (archived IS NULL OR archived > $1))`
+		SELECT (SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer),
+			(SELECT count(*) FROM accounts WHERE NOT issuer AND (archived IS NULL OR archived > $1))`
 	if err := tx.QueryRow(ctx, totals, s.End).Scan(&v.Supply, &v.Count); err != nil {
 		return fmt.Errorf("supply and number of accounts: %w", err)
 	}
@@ -79,18 +79,18 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return err
 }
 
-func scanAccount(row pgx.CollectableRow, supply int64) (RichAccount, error) {
+func scanAccount(row pgx.CollectableRow, supply ledger.Sum) (RichAccount, error) {
 	var a RichAccount
 	var last *time.Time
 	err := row.Scan(&a.Ref, &a.Name, &a.Holder, &a.Kind, &a.Balance, &a.Change, &last)
 	if last != nil {
 		a.LastActive = last.UTC()
 	}
-	a.Share = share(a.Balance, supply)
+	a.Share = share(ledger.SumOf(a.Balance), supply)
 	return a, err
 }
 
-// AllAccounts calls yield with every account that is not system and not
+// AllAccounts calls yield with every account that is not an issuer and not
 // archived, in the order of the richest list, all as they were at one moment.
 // It holds a few thousand accounts in memory at a time, and one database
 // connection. It stops at the first error of yield and returns it.
@@ -144,8 +144,8 @@ func RichColumns() []Column {
 }
 
 // Row returns the account's values for RichColumns.
-func (a RichAccount) Row(supply int64) []any {
-	row := []any{a.Ref, a.Name, a.Holder, string(a.Kind), a.Balance, shareCell(a.Balance, supply), a.Change, nil}
+func (a RichAccount) Row(supply ledger.Sum) []any {
+	row := []any{a.Ref, a.Name, a.Holder, string(a.Kind), a.Balance, shareCell(ledger.SumOf(a.Balance), supply), a.Change, nil}
 	if !a.LastActive.IsZero() {
 		row[7] = a.LastActive
 	}

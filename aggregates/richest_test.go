@@ -18,7 +18,7 @@ func TestRichestOfAVillage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Richest{Basis: basisOf(span{Days: 7, Start: at(t, "03-05 00:00"), End: w.Start}), Supply: 1040, Count: 6, Accounts: []RichAccount{
+	want := &Richest{Basis: basisOf(span{Days: 7, Start: at(t, "03-05 00:00"), End: w.Start}), Supply: sumOf(1040), Count: 6, Accounts: []RichAccount{
 		{"town", "town", "town", ledger.Government, 610, 610.0 / 1040, -90, at(t, "03-11 10:20")},
 		{"ann", "ann", "ann", ledger.Personal, 210, 210.0 / 1040, -50, at(t, "03-06 08:00")},
 		{"shop", "shop", "bob", ledger.Business, 60, 60.0 / 1040, 60, at(t, "03-11 10:20")},

@@ -77,7 +77,7 @@ func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time,
 		first AS (SELECT min(day) AS day FROM account_days),
 		archivings AS (
 			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived - interval '1 microsecond', 'UTC')`) + `::date AS day
-			FROM accounts JOIN balances ON account = id WHERE kind = 'personal' AND archived <= @midnight)
+			FROM accounts JOIN balances ON account = id WHERE kind = 'personal' AND NOT issuer AND archived <= @midnight)
 		SELECT least(
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
 			(SELECT min(day) FROM archivings WHERE day > (SELECT last FROM made) AND day > (SELECT day FROM first)))`
@@ -106,24 +106,61 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (made i
 		if err != nil || from == nil {
 			return err
 		}
-		to, err := chunkEnd(ctx, tx, *from, dateOf(plus(today, -1)))
+		_, rows, err := snapshotsFrom(ctx, tx, *from, today)
 		if err != nil {
-			return fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
+			return err
 		}
-		state, err := openingState(ctx, tx, *from)
-		if err != nil {
-			return fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
-		}
-		rows, err := state.advance(ctx, tx, today.Location(), *from, to)
-		if err != nil {
-			return fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
-		}
-		columns := []string{"day", "supply", "holders", "gini", "top1", "top10", "palma"}
-		n, err := tx.CopyFrom(ctx, pgx.Identifier{"day_snapshots"}, columns, pgx.CopyFromRows(rows))
-		made = int(n)
+		made, err = copySnapshots(ctx, tx, rows)
 		return err
 	})
 	return made, err
+}
+
+// A daySnapshot is a row of day_snapshots; nil: not available.
+type daySnapshot struct {
+	Day                      time.Time
+	Supply                   ledger.Sum
+	Holders                  int64
+	Gini, Top1, Top10, Palma *float64
+}
+
+// String returns the state without the day.
+func (s daySnapshot) String() string {
+	text := fmt.Sprintf("(supply %s, holders %d", s.Supply, s.Holders)
+	for _, m := range []struct {
+		name  string
+		value *float64
+	}{{"gini", s.Gini}, {"top1", s.Top1}, {"top10", s.Top10}, {"palma", s.Palma}} {
+		if m.value != nil {
+			text += fmt.Sprintf(", %s %v", m.name, *m.value)
+		}
+	}
+	return text + ")"
+}
+
+func copySnapshots(ctx context.Context, tx pgx.Tx, rows []daySnapshot) (int, error) {
+	columns := []string{"day", "supply", "holders", "gini", "top1", "top10", "palma"}
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{"day_snapshots"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		r := rows[i]
+		return []any{r.Day, r.Supply, r.Holders, r.Gini, r.Top1, r.Top10, r.Palma}, nil
+	}))
+	return int(n), err
+}
+
+// snapshotsFrom computes the snapshots of a chunk of dates before today, and returns
+// the last one of the dates.
+func snapshotsFrom(ctx context.Context, tx pgx.Tx, from, today time.Time) (to time.Time, rows []daySnapshot, err error) {
+	if to, err = chunkEnd(ctx, tx, from, dateOf(plus(today, -1))); err != nil {
+		return to, nil, fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
+	}
+	state, err := openingState(ctx, tx, from)
+	if err != nil {
+		return to, nil, fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
+	}
+	if rows, err = state.advance(ctx, tx, today.Location(), from, to); err != nil {
+		return to, nil, fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
+	}
+	return to, rows, nil
 }
 
 // chunkEnd returns the last day of the chunk that begins with from: the last of
@@ -146,7 +183,7 @@ func chunkEnd(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (time.T
 // A closing is the state of the economy at the end of a day. It moves forward day
 // by day.
 type closing struct {
-	supply   int64
+	supply   ledger.Sum
 	accounts map[int64]*closingAccount
 	holders  []closingHolder // of personal accounts
 	archive  []*closingAccount
@@ -154,8 +191,9 @@ type closing struct {
 }
 
 type closingAccount struct {
-	kind     ledger.Kind
-	holder   int // in closing.holders, of personal accounts
+	issuer   bool
+	personal bool // and not an issuer
+	holder   int  // in closing.holders, of personal accounts
 	archived *time.Time
 	balance  int64
 	counted  bool // in its holder's sum: used by then, and not yet archived
@@ -164,7 +202,7 @@ type closingAccount struct {
 
 // A closingHolder is part of the population while accounts is above zero.
 type closingHolder struct {
-	sum      int64
+	sum      ledger.Sum
 	accounts int
 }
 
@@ -172,7 +210,7 @@ type closingHolder struct {
 // less everything posted since.
 func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
 	const query = `
-		SELECT a.id, a.kind, a.holder, a.archived, b.balance - coalesce(net, 0)::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
+		SELECT a.id, a.issuer, a.kind = 'personal' AND NOT a.issuer, a.holder, a.archived, (b.balance - coalesce(net, 0))::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
 		FROM balances b JOIN accounts a ON a.id = b.account
 		LEFT JOIN (
 			SELECT account, sum(received - sent) AS net, sum(postings) AS postings
@@ -185,13 +223,13 @@ func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, err
 	var holder string
 	var a closingAccount
 	var used bool
-	_, err := pgx.ForEachRow(rows, []any{&id, &a.kind, &holder, &a.archived, &a.balance, &used}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &a.issuer, &a.personal, &holder, &a.archived, &a.balance, &used}, func() error {
 		known := a
 		c.accounts[id] = &known
-		if a.kind != ledger.System {
-			c.supply += a.balance
+		if !a.issuer {
+			c.supply = c.supply.Add(a.balance)
 		}
-		if a.kind != ledger.Personal {
+		if !a.personal {
 			return nil
 		}
 		place, ok := places[holder]
@@ -217,7 +255,7 @@ func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, err
 func (c *closing) count(a *closingAccount) {
 	a.counted = true
 	c.holders[a.holder].accounts++
-	c.holders[a.holder].sum += a.balance
+	c.holders[a.holder].sum = c.holders[a.holder].sum.Add(a.balance)
 }
 
 // leave removes the accounts that were archived before or at end, and reports
@@ -230,7 +268,7 @@ func (c *closing) leave(end time.Time) (changed bool) {
 		if a.counted {
 			a.counted = false
 			c.holders[a.holder].accounts--
-			c.holders[a.holder].sum -= a.balance
+			c.holders[a.holder].sum = c.holders[a.holder].sum.Minus(ledger.SumOf(a.balance))
 			changed = true
 		}
 	}
@@ -245,14 +283,14 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 		return false, fmt.Errorf("account %d has no balance", account)
 	}
 	a.balance += net
-	if a.kind != ledger.System {
-		c.supply += net
+	if !a.issuer {
+		c.supply = c.supply.Add(net)
 	}
 	switch {
-	case a.kind != ledger.Personal || a.gone:
+	case !a.personal || a.gone:
 		return false, nil
 	case a.counted:
-		c.holders[a.holder].sum += net
+		c.holders[a.holder].sum = c.holders[a.holder].sum.Add(net)
 	default:
 		c.count(a)
 	}
@@ -262,8 +300,8 @@ func (c *closing) post(account, net int64) (changed bool, err error) {
 // advance returns the snapshots of the dates from to to on which something was
 // posted or a used account was archived. A day on which no personal balance
 // changed has the measures of the day before.
-func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, from, to time.Time) ([][]any, error) {
-	const query = `SELECT day, account, received - sent FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
+func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, from, to time.Time) ([]daySnapshot, error) {
+	const query = `SELECT day, account, (received - sent)::bigint FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
 	rows, err := tx.Query(ctx, query, from, to)
 	if err != nil {
 		return nil, err
@@ -271,15 +309,16 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, f
 	defer rows.Close()
 
 	start := func(date time.Time) time.Time { return ledger.DayStart(ledger.DayNumber(date), zone) }
-	var snapshots [][]any
-	var measured []any
+	var snapshots []daySnapshot
+	var now daySnapshot
 	changed := true
 	finish := func(today time.Time) {
 		changed = c.leave(start(plus(today, 1))) || changed
 		if changed {
-			measured = c.measure()
+			now = c.measure()
 		}
-		snapshots = append(snapshots, append([]any{today, c.supply}, measured...))
+		now.Day, now.Supply = today, c.supply
+		snapshots = append(snapshots, now)
 		changed = false
 	}
 	// quiet finishes the days without postings before next on which an account
@@ -321,15 +360,26 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, f
 	return snapshots, rows.Err()
 }
 
-// measure returns the columns of a snapshot after its supply.
-func (c *closing) measure() []any {
+// measure returns a snapshot without its day and supply. The measures are not
+// available where a holder has more than 64 bits hold.
+func (c *closing) measure() daySnapshot {
 	c.balances = c.balances[:0]
+	var now daySnapshot
+	whole := true
 	for _, h := range c.holders {
-		if h.accounts > 0 {
-			c.balances = append(c.balances, h.sum)
+		if h.accounts == 0 {
+			continue
 		}
+		if h.sum.Sign() != 0 {
+			now.Holders++
+		}
+		sum, fits := h.sum.Int64()
+		whole = whole && fits
+		c.balances = append(c.balances, sum)
 	}
-	d := NewDistribution(c.balances)
-	m := dayMeasures(time.Time{}, d)
-	return []any{int64(d.Len() - d.Zeros()), m.Gini, m.Top1, m.Top10, m.Palma}
+	if whole {
+		m := dayMeasures(time.Time{}, NewDistribution(c.balances))
+		now.Gini, now.Top1, now.Top10, now.Palma = m.Gini, m.Top1, m.Top10, m.Palma
+	}
+	return now
 }

@@ -1,13 +1,19 @@
 package aggregates
 
 import (
+	"context"
+	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
+	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
 
@@ -22,14 +28,14 @@ func TestSnapshotsOfAVillage(t *testing.T) {
 		t.Fatalf("%d snapshots made, of %d days, want 6 of 38", made, len(got))
 	}
 	on := func(s string) snapshot { return got[ledger.DayNumber(at(t, s+" 00:00"))-ledger.DayNumber(got[0].Day)] }
-	if s := on("02-25"); s.Supply != 1000 || s.Holders != 0 || s.Gini != nil {
+	if s := on("02-25"); s.Supply != sumOf(1000) || s.Holders != 0 || s.Gini != nil {
 		t.Errorf("25 February: only the town has money, but %+v", s)
 	}
-	if s := on("02-26"); s.Supply != 1000 || s.Holders != 1 || *s.Gini != 0 || *s.Top10 != 0.1 {
+	if s := on("02-26"); s.Supply != sumOf(1000) || s.Holders != 1 || *s.Gini != 0 || *s.Top10 != 0.1 {
 		t.Errorf("26 February: Ann alone has money, but %+v", s)
 	}
 	// Ann 260 and 60, Bob 40: (40 + 2·320) · 2 / (2 · 360) − 3/2.
-	if s := on("03-05"); s.Supply != 1060 || s.Holders != 2 || *s.Gini != 7.0/18 {
+	if s := on("03-05"); s.Supply != sumOf(1060) || s.Holders != 2 || *s.Gini != 7.0/18 {
 		t.Errorf("5 March: Ann 320, Bob 40, but %+v, Gini %v", s, *s.Gini)
 	}
 	if made, err := UpdateSnapshots(t.Context(), db, w.Start); made != 0 || err != nil {
@@ -55,12 +61,12 @@ func TestAPostingOfThePastRemakesItsDayAndAllLaterOnes(t *testing.T) {
 	for i, s := range after {
 		want := before[i].Supply
 		if !s.Day.Before(at(t, "03-02 00:00")) {
-			want += 500
+			want = want.Add(500)
 		} else if diff := cmp.Diff(before[i], s); diff != "" {
 			t.Errorf("%s changed:\n%s", s.Day, diff)
 		}
 		if s.Supply != want {
-			t.Errorf("%s: supply %d, want %d", s.Day.Format(time.DateOnly), s.Supply, want)
+			t.Errorf("%s: supply %s, want %s", s.Day.Format(time.DateOnly), s.Supply, want)
 		}
 	}
 }
@@ -156,11 +162,62 @@ func TestSnapshotsAreRightWhileOthersAppendAndUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := snapshots(t, db, w.Start)
-	if n := len(got); n != 38 || got[n-1].Supply != 1040+400 {
+	if n := len(got); n != 38 || got[n-1].Supply != sumOf(1040+400) {
 		t.Errorf("%d snapshots, the last %+v", n, got[max(0, n-1):])
 	}
 	report, err := ledger.New(db).Verify(t.Context())
 	if err != nil || len(report.Differences) > 0 {
 		t.Errorf("%v, %v", report, err)
+	}
+}
+
+// Whatever is wrong with the snapshots, VerifySnapshots finds it, and a repair makes
+// them as they were.
+func TestARepairMakesTheSnapshotsThatUpdateWouldMake(t *testing.T) {
+	for i, days := range []int{9, 200, 900, longAgo} {
+		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(uint64(i), 5))
+			now := at(t, "03-11 15:00")
+			db := testkit.Postgres(t)
+			appendBatch(t, db, randomRecord(random, now, days, transactionsIn(days)).batch())
+			if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+				t.Fatal(err)
+			}
+			want := keptSnapshots(t, db)
+			middle := want[len(want)/2].Day
+			for _, damage := range []string{
+				"", // nothing
+				`UPDATE day_snapshots SET gini = 0.123`,
+				`UPDATE day_snapshots SET supply = supply + 1 WHERE day >= $1`,
+				`DELETE FROM day_snapshots WHERE day = $1`,
+				`INSERT INTO day_snapshots (day, supply, holders) SELECT date '0001-01-01', 1, 1 WHERE $1::date IS NOT NULL`,
+			} {
+				var args []any
+				if strings.Contains(damage, "$1") {
+					args = append(args, middle)
+				}
+				if _, err := db.Exec(t.Context(), damage, args...); err != nil {
+					t.Fatal(err)
+				}
+				wrong, err := VerifySnapshots(t.Context(), db, now)
+				if err != nil || (len(wrong) == 0) != (damage == "") {
+					t.Errorf("after %q, VerifySnapshots = %v, %v", damage, wrong, err)
+				}
+				_, err = ledger.New(db).Repair(t.Context(), ledger.Repair{
+					Snapshots: func(ctx context.Context, tx pgx.Tx, from time.Time) (time.Time, error) {
+						return RemakeSnapshots(ctx, tx, from, now)
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, keptSnapshots(t, db)); diff != "" {
+					t.Errorf("after %q and a repair (-made first +repaired):\n%s", damage, diff)
+				}
+				if wrong, err := VerifySnapshots(t.Context(), db, now); err != nil || len(wrong) > 0 {
+					t.Errorf("after %q and a repair, VerifySnapshots = %v, %v", damage, wrong, err)
+				}
+			}
+		})
 	}
 }

@@ -106,13 +106,13 @@ func plus(t time.Time, days int) time.Time {
 	return end
 }
 
-// untilEnd returns SQL for the sum of a column over the rows that satisfy a
+// untilEnd returns SQL for the numeric sum of a column over the rows that satisfy a
 // condition, up to the end of a period. Rollups are by hour, so the hour in
 // which the period ends counts in proportion. The query needs the arguments of
 // [span.args].
 func untilEnd(column, condition string) string {
 	return fmt.Sprintf(`(coalesce(sum(%[1]s) FILTER (WHERE hour < @whole AND %[2]s), 0)
-		+ coalesce(round(sum(%[1]s) FILTER (WHERE hour >= @whole AND %[2]s) * @seconds / 3600), 0))::bigint`, column, condition)
+		+ coalesce(round(sum(%[1]s) FILTER (WHERE hour >= @whole AND %[2]s) * @seconds / 3600), 0))`, column, condition)
 }
 
 // args returns the arguments of queries about s. A day may be compared with an

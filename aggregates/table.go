@@ -3,7 +3,7 @@ package aggregates
 // A Table is the numbers behind a panel, for people and for spreadsheets.
 type Table struct {
 	Columns []Column
-	Rows    [][]any // string, int64, float64, time.Time (a UTC day or instant), or nil for "not available"
+	Rows    [][]any // string, int64, ledger.Sum, float64, time.Time (a UTC day or instant), or nil for "not available"
 }
 
 // A Column of a table. Name is for machines, Title for people.
@@ -19,8 +19,8 @@ type Unit int
 // The units of columns.
 const (
 	Text    Unit = iota // string
-	Count               // int64
-	Money               // int64 minor units
+	Count               // int64 or ledger.Sum
+	Money               // int64 or ledger.Sum, minor units
 	Ratio               // float64, 0.25
 	Percent             // float64, 0.25 shown as 25 %
 	Day                 // time.Time at midnight UTC

@@ -11,21 +11,22 @@ import (
 	"exchequer/ledger"
 )
 
-// WealthByKind is what each kind of account holds. System accounts are listed
-// with their negative sum, which is the supply.
+// WealthByKind is what each kind of account holds, issuers apart. The sum of the
+// issuers' balances is minus the supply.
 type WealthByKind struct {
 	Basis
-	Supply int64        `json:"supply"`
-	Kinds  []KindWealth `json:"kinds"`
+	Supply ledger.Sum   `json:"supply"`
+	Kinds  []KindWealth `json:"kinds"` // issuers of a kind after the others of it
 }
 
-// KindWealth is one kind's accounts and their sum. Share is of the supply; 0,
-// and without meaning, where that is not positive.
+// KindWealth is the accounts of one kind, or the issuers among them, and their sum.
+// Share is of the supply; 0, and without meaning, where that is not positive.
 type KindWealth struct {
 	Kind     ledger.Kind `json:"kind"`
+	Issuer   bool        `json:"issuer"`
 	Accounts int64       `json:"accounts"`
 	Archived int64       `json:"archived"` // of them; their balances are included
-	Total    int64       `json:"total"`
+	Total    ledger.Sum  `json:"total"`
 	Share    float64     `json:"share"`
 }
 
@@ -40,57 +41,72 @@ func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const query = `
-		SELECT kind, count(*), count(*) FILTER (WHERE archived <= $1), coalesce(sum(balance), 0)::bigint
+		SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1), coalesce(sum(balance), 0)
 		FROM accounts LEFT JOIN balances ON account = id
-		GROUP BY kind`
+		GROUP BY kind, issuer`
 	rows, _ := tx.Query(ctx, query, s.End)
-	found := map[ledger.Kind]KindWealth{}
+	type group struct {
+		kind   ledger.Kind
+		issuer bool
+	}
+	found := map[group]KindWealth{}
 	var k KindWealth
-	_, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Accounts, &k.Archived, &k.Total}, func() error {
-		found[k.Kind] = k
+	_, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived, &k.Total}, func() error {
+		found[group{k.Kind, k.Issuer}] = k
+		if !k.Issuer {
+			v.Supply = v.Supply.Plus(k.Total)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for kind, k := range found {
-		if kind != ledger.System {
-			v.Supply += k.Total
-		}
-	}
 	for _, kind := range ledger.Kinds() {
-		k := found[kind]
-		k.Kind = kind
-		k.Share = share(k.Total, v.Supply)
-		v.Kinds = append(v.Kinds, k)
+		for _, issuer := range []bool{false, true} {
+			k, ok := found[group{kind, issuer}]
+			// Without any account, each kind has the row of what it is by default.
+			if usual := issuer == (kind == ledger.System); !ok && !usual {
+				continue
+			}
+			k.Kind, k.Issuer = kind, issuer
+			k.Share = share(k.Total, v.Supply)
+			v.Kinds = append(v.Kinds, k)
+		}
 	}
 	return nil
 }
 
 // share returns part over supply, 0 where the supply is not positive.
-func share(part, supply int64) float64 {
-	if supply <= 0 {
+func share(part, supply ledger.Sum) float64 {
+	if supply.Sign() <= 0 {
 		return 0
 	}
-	return float64(part) / float64(supply)
+	return part.Float64() / supply.Float64()
 }
 
 // shareCell returns the share for a table, nil where it is not available.
-func shareCell(part, supply int64) any {
-	if supply <= 0 {
+func shareCell(part, supply ledger.Sum) any {
+	if supply.Sign() <= 0 {
 		return nil
 	}
 	return share(part, supply)
 }
 
-// Table has one row a kind.
+func (k KindWealth) issues() string {
+	if k.Issuer {
+		return "issuer"
+	}
+	return ""
+}
+
+// Table has one row a kind, and one for the issuers of a kind.
 func (v *WealthByKind) Table() Table {
 	t := Table{Columns: []Column{
 		{"kind", "Kind", Text}, {"accounts", "Accounts", Count}, {"archived", "Of them archived", Count},
-		{"total", "Balance", Money}, {"share", "Share of the supply", Percent},
+		{"total", "Balance", Money}, {"share", "Share of the supply", Percent}, {"issuer", "Issues money", Text},
 	}}
 	for _, k := range v.Kinds {
-		t.Rows = append(t.Rows, []any{string(k.Kind), k.Accounts, k.Archived, k.Total, shareCell(k.Total, v.Supply)})
+		t.Rows = append(t.Rows, []any{string(k.Kind), k.Accounts, k.Archived, k.Total, shareCell(k.Total, v.Supply), k.issues()})
 	}
 	return t
 }

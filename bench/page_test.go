@@ -79,6 +79,12 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 		series[i], rates[i] = int64(800_000_000+i*i*9_137%5_000_000), 1+float64(i%7)/10
 	}
 	supply, before, velocity := int64(821_490_600), int64(790_000_000), 1.92
+	sums := make([]ledger.Sum, 30)
+	for i := range sums {
+		sums[i] = ledger.SumOf(series[i])
+	}
+	nowSum, beforeSum := ledger.SumOf(supply), ledger.SumOf(before)
+	money := aggregates.Trend[ledger.Sum]{Number: aggregates.Number[ledger.Sum]{Now: &nowSum, Before: &beforeSum}, Series: sums}
 	trend := aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: &supply, Before: &before}, Series: series}
 	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 	return &aggregates.Economy{
@@ -86,11 +92,11 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			return aggregates.Full(), nil
 		}),
 		Overview: cache.NewMemo(c, spec("overview"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
-			return &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Supply: trend, Active: trend, Transactions: trend,
+			return &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Supply: money, Active: trend, Transactions: trend,
 				Velocity: aggregates.Trend[float64]{Number: aggregates.Number[float64]{Now: &velocity}, Series: rates}, Holders: 8630, Balanced: true}, nil
 		}),
 		Inequality: cache.NewMemo(c, spec("inequality"), func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
-			v := &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 8630, Total: 821_490_600, Mean: 95190, Median: 21000,
+			v := &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 8630, Total: ledger.SumOf(821_490_600), Mean: 95190, Median: 21000,
 				Gini: measure(.642), Top1: measure(.117), Top10: measure(.41), Bottom50: measure(.08), Palma: measure(4.1),
 				Theil: measure(.9), HHI: measure(33), Nakamoto: measure(212)}
 			for i := range 101 {
@@ -98,7 +104,7 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 				v.Lorenz = append(v.Lorenz, aggregates.LorenzPoint{Holders: x, Wealth: x * x * x})
 			}
 			for i := range 14 {
-				v.Bins = append(v.Bins, aggregates.Bin{Low: 1 << i, High: 2 << i, Holders: int64(i * (14 - i) * 20), Total: int64(i) * 100_000})
+				v.Bins = append(v.Bins, aggregates.Bin{Low: 1 << i, High: 2 << i, Holders: int64(i * (14 - i) * 20), Total: ledger.Product(int64(i), 100_000)})
 			}
 			for i := range 30 {
 				gini := .63 + float64(i)/3000
@@ -110,14 +116,14 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			a := &aggregates.Activity{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Bucket: "day"}
 			for i := range 30 {
 				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{Start: w.Start.AddDate(0, 0, i-29), Transactions: int64(14000 + i*37),
-					Volume: series[i], Transfers: series[i] / 2, Partial: i == 29})
+					Volume: sums[i], Transfers: ledger.SumOf(series[i] / 2), Partial: i == 29})
 			}
 			return a, nil
 		}),
 		WealthByKind: cache.NewMemo(c, spec("wealth"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
-			v := &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 821_490_600}
+			v := &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: ledger.SumOf(821_490_600)}
 			for i, kind := range ledger.Kinds() {
-				v.Kinds = append(v.Kinds, aggregates.KindWealth{Kind: kind, Accounts: int64(4000 / (i + 1)), Total: 273_830_200, Share: 1. / 3})
+				v.Kinds = append(v.Kinds, aggregates.KindWealth{Kind: kind, Accounts: int64(4000 / (i + 1)), Total: ledger.SumOf(273_830_200), Share: 1. / 3})
 			}
 			return v, nil
 		}),
@@ -133,7 +139,7 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			return v, nil
 		}),
 		Richest: cache.NewMemo(c, spec("richest"), func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Richest, error) {
-			v := &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: 821_490_600, Count: 8630}
+			v := &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: ledger.SumOf(821_490_600), Count: 8630}
 			for i := range 20 {
 				name := fmt.Sprintf("Player %d", i)
 				v.Accounts = append(v.Accounts, aggregates.RichAccount{Ref: name, Name: name, Holder: name, Kind: ledger.Personal,

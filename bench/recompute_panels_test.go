@@ -15,20 +15,21 @@ import (
 
 // panels are the numbers of the home page over 30 days, in a form to compare.
 type panels struct {
-	Supply, Transactions, Active []int64
-	Active1, Active30, Before    int64
-	Holders                      int64
-	Balanced                     bool
-	Created, Destroyed           int64
-	Velocity                     float64
-	Personal                     []aggregates.Measure
-	Lorenz                       []aggregates.LorenzPoint
-	Bins                         []aggregates.Bin
-	Trend                        []aggregates.DayMeasures
-	Activity                     []aggregates.ActivityBucket
-	Kinds                        []aggregates.KindWealth
-	Rhythm                       [7][24]int64
-	Richest                      []aggregates.RichAccount
+	Supply                    []ledger.Sum
+	Transactions, Active      []int64
+	Active1, Active30, Before int64
+	Holders                   int64
+	Balanced                  bool
+	Created, Destroyed        ledger.Sum
+	Velocity                  float64
+	Personal                  []aggregates.Measure
+	Lorenz                    []aggregates.LorenzPoint
+	Bins                      []aggregates.Bin
+	Trend                     []aggregates.DayMeasures
+	Activity                  []aggregates.ActivityBucket
+	Kinds                     []aggregates.KindWealth
+	Rhythm                    [7][24]int64
+	Richest                   []aggregates.RichAccount
 }
 
 // recompute runs the producers of the home page, one after the other.
@@ -109,7 +110,7 @@ func (s *scanner) overview(p *panels) {
 	var supply int64
 	for _, c := range change {
 		supply += c
-		p.Supply = append(p.Supply, supply)
+		p.Supply = append(p.Supply, ledger.SumOf(supply))
 	}
 	s.each(`
 		SELECT count(DISTINCT holder) FROM accounts a
@@ -119,7 +120,7 @@ func (s *scanner) overview(p *panels) {
 	s.each(`SELECT (at AT TIME ZONE 'UTC')::date, count(*) FROM transactions WHERE at >= @start AND at < @end GROUP BY 1`,
 		func() error { p.Transactions[s.index(day)] = n; return nil }, &day, &n)
 	s.each(`
-		SELECT coalesce(sum(net) FILTER (WHERE net > 0), 0)::bigint, coalesce(-sum(net) FILTER (WHERE net < 0), 0)::bigint
+		SELECT coalesce(sum(net) FILTER (WHERE net > 0), 0), coalesce(-sum(net) FILTER (WHERE net < 0), 0)
 		FROM (SELECT -sum(amount) AS net FROM postings JOIN accounts ON id = account
 			WHERE kind = 'system' AND at >= @start AND at < @end GROUP BY transaction) AS issued`,
 		func() error { return nil }, &p.Created, &p.Destroyed)
@@ -137,9 +138,9 @@ func (s *scanner) overview(p *panels) {
 		if i == 29 {
 			part = float64(s.period) / float64(24*time.Hour)
 		}
-		sum += part * (opening + float64(closing)) / 2
+		sum += part * (opening + closing.Float64()) / 2
 		weight += part
-		opening = float64(closing)
+		opening = closing.Float64()
 	}
 	p.Velocity = float64(transfers) * weight / sum
 
@@ -217,7 +218,7 @@ func (s *scanner) activity(p *panels) {
 		GROUP BY 1`,
 		func() error {
 			d := &p.Activity[s.index(day)]
-			d.Transactions, d.Volume, d.Transfers = transactions, volume, transfers
+			d.Transactions, d.Volume, d.Transfers = transactions, ledger.SumOf(volume), ledger.SumOf(transfers)
 			return nil
 		}, &day, &transactions, &volume, &transfers)
 }
@@ -225,21 +226,21 @@ func (s *scanner) activity(p *panels) {
 func (s *scanner) wealth(p *panels) {
 	found := map[ledger.Kind]aggregates.KindWealth{}
 	var k aggregates.KindWealth
-	var supply int64
+	var supply ledger.Sum
 	s.each(`
-		SELECT kind, count(*), count(archived), coalesce(sum(balance), 0)::bigint
+		SELECT kind, issuer, count(*), count(archived), coalesce(sum(balance), 0)
 		FROM accounts LEFT JOIN (SELECT account, sum(amount) AS balance FROM postings WHERE at < @end GROUP BY account) AS b ON account = id
-		GROUP BY kind`,
+		GROUP BY kind, issuer`,
 		func() error {
 			found[k.Kind] = k
 			if k.Kind != ledger.System {
-				supply += k.Total
+				supply = supply.Plus(k.Total)
 			}
 			return nil
-		}, &k.Kind, &k.Accounts, &k.Archived, &k.Total)
+		}, &k.Kind, &k.Issuer, &k.Accounts, &k.Archived, &k.Total)
 	for _, kind := range ledger.Kinds() {
 		k := found[kind]
-		k.Share = float64(k.Total) / float64(supply)
+		k.Share = k.Total.Float64() / supply.Float64()
 		p.Kinds = append(p.Kinds, k)
 	}
 }

@@ -86,8 +86,8 @@ func build(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions int) {
 		{"drop keys", `ALTER TABLE postings DROP CONSTRAINT postings_pkey; DROP INDEX postings_transaction; ALTER TABLE refs DROP CONSTRAINT refs_pkey`},
 		// One mint, 30 offices, 600 businesses of which half are owned by one of the players.
 		{"accounts", `
-			INSERT INTO accounts (id, ref, kind, name, holder, opened)
-			SELECT n, 'a' || n, k.kind, 'Account ' || n,
+			INSERT INTO accounts (id, ref, kind, issuer, name, holder, opened)
+			SELECT n, 'a' || n, k.kind, n = 1, 'Account ' || n,
 				CASE WHEN k.kind = 'business' AND n % 2 = 0 THEN 'a' || n + 1000 ELSE 'a' || n END, '` + start.Format(time.RFC3339) + `'
 			FROM generate_series(1, 8630) AS n, LATERAL (
 				SELECT CASE WHEN n = 1 THEN 'system' WHEN n <= 31 THEN 'government' WHEN n <= 631 THEN 'business' ELSE 'personal' END AS kind) AS k`},
@@ -128,8 +128,8 @@ func build(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions int) {
 				coalesce(sum(amount) FILTER (WHERE from_kind <> 'system' AND to_kind <> 'system' AND from_holder <> to_holder), 0)
 			FROM all_moves GROUP BY hour`},
 		{"flow hours", `
-			INSERT INTO flow_hours (hour, from_kind, to_kind, source, transactions, volume)
-			SELECT hour, from_kind, to_kind, source, count(*), sum(amount) FROM all_moves GROUP BY hour, from_kind, to_kind, source`},
+			INSERT INTO flow_hours (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume)
+			SELECT hour, from_kind, from_kind = 'system', to_kind, to_kind = 'system', source, count(*), sum(amount) FROM all_moves GROUP BY hour, from_kind, to_kind, source`},
 		{"drop moves", `DROP TABLE moves, all_moves`},
 		{"vacuum", `VACUUM (ANALYZE)`},
 	} {

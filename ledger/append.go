@@ -88,10 +88,10 @@ type appender struct {
 	archived time.Time // the earliest old or new time of an archiving that the batch changes
 }
 
-// account is what an append needs of an account. None of it ever changes.
+// account is what an append needs of an account. No append changes it.
 type account struct {
 	id     int64
-	kind   int
+	party  party
 	holder string
 }
 
@@ -111,8 +111,8 @@ func (ap *appender) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.overflow != "" {
-		ap.problems.add("batch", "", "", "%s would pass what an int64 holds", d.overflow)
+	if err := d.overflowed(); err != nil {
+		ap.problems.add("batch", "", "", "%s", err)
 		return ap.problems.err()
 	}
 	return ap.rollups(ctx, d)
@@ -125,7 +125,7 @@ const outOfRange = "22003"
 // listeners.
 func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
-	d.queue(&batch)
+	d.queue(&batch, "")
 	if earliest, ok := ap.earliest(d); ok {
 		batch.Queue(`DELETE FROM day_snapshots WHERE day >= date '1970-01-01' + $1::int`, earliest)
 	}
@@ -141,7 +141,7 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	}
 	err := ap.tx.SendBatch(ctx, &batch).Close()
 	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.Code == outOfRange {
-		ap.problems.add("batch", "", "", "a balance or another sum would pass what an int64 holds")
+		ap.problems.add("batch", "", "", "%s", errBalance)
 		return ap.problems.err()
 	}
 	if err != nil {

@@ -107,13 +107,13 @@ func TestABatchWithOneMistakeWritesNothing(t *testing.T) {
 		"a balance that no int64 holds": {func(b *ledger.Batch) {
 			b.Transactions = []ledger.Transaction{pay("ann", "bob", 1<<62)}
 			b.Transactions[0].At = noon.AddDate(0, 0, 1)
-		}, "batch: a balance or another sum would pass what an int64 holds"},
-		"a sum that no int64 holds": {func(b *ledger.Batch) {
+		}, "batch: the balance of an account would pass what 64 bits hold"},
+		"what an account gains, that no int64 holds": {func(b *ledger.Batch) {
 			b.Transactions = []ledger.Transaction{pay("ann", "bob", 1<<62), pay("ann", "town", 1<<62), pay("ann", "town", 1<<62)}
 			for i := range b.Transactions {
 				b.Transactions[i].Ref += string(rune('0' + i))
 			}
-		}, "would pass what an int64 holds"},
+		}, "batch: the balance of an account would pass what 64 bits hold"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := testkit.Postgres(t)
@@ -175,5 +175,71 @@ func TestWritersOfTheSameAccountsDoNotDeadlock(t *testing.T) {
 		})
 	}
 	writing.Wait()
+	wantSound(t, l)
+}
+
+func TestAnIssuerIsWhatTheAccountSaysWhateverItsKind(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	accounts := []ledger.Account{
+		{Ref: "mint", Kind: ledger.System}, {Ref: "pool", Kind: ledger.System, Issuer: &no},
+		{Ref: "council", Kind: ledger.Government, Issuer: &yes}, {Ref: "ann", Kind: ledger.Personal},
+	}
+	if _, err := l.Append(t.Context(), ledger.Batch{Accounts: accounts}); err != nil {
+		t.Fatal(err)
+	}
+	const issuers = `SELECT ref, issuer FROM accounts ORDER BY ref COLLATE "C"`
+	want := []string{"ann false", "council true", "mint true", "pool false"}
+	wantRows(t, db, issuers, want...)
+	for i := range accounts { // an account that is merely named stays as it is
+		accounts[i].Issuer, accounts[i].Name = nil, "renamed"
+	}
+	if _, err := l.Append(t.Context(), ledger.Batch{Accounts: accounts}); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, issuers, want...)
+	_, err := l.Append(t.Context(), ledger.Batch{Accounts: []ledger.Account{{Ref: "council", Kind: ledger.Government, Issuer: &no}}})
+	if err == nil || !strings.Contains(err.Error(), `issuer is true in the ledger and false in the batch; to change it: exchequer repair --issuer "council"=false`) {
+		t.Errorf("another issuer: %v, want an error that names repair", err)
+	}
+	wantRows(t, db, issuers, want...)
+}
+
+// Large amounts that pass from hand to hand add up to more than 64 bits hold, in an
+// hour, in a day and in the supply, while every balance fits.
+func TestSumsMayPassWhat64BitsHold(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	const large = 1<<63 - 1
+	for nr := range 3 {
+		b := village()
+		b.Accounts = append(b.Accounts, ledger.Account{Ref: "mint-2", Kind: ledger.System}, ledger.Account{Ref: "rich", Kind: ledger.Personal})
+		pay := func(name, from, to string) {
+			b.Transactions = append(b.Transactions, transaction(fmt.Sprint(name, nr), noon,
+				ledger.Posting{Account: from, Amount: -large}, ledger.Posting{Account: to, Amount: large}))
+		}
+		if nr == 0 {
+			pay("first", "mint", "ann")
+			pay("second", "mint-2", "rich")
+		}
+		pay("there", "ann", "bob")
+		pay("back", "bob", "ann")
+		b.Sales = []ledger.Sale{{Origin: "test", Ref: fmt.Sprint("s", nr), At: noon, Item: "bread", Direction: ledger.DirectionSale, Quantity: large, Total: large}}
+		if _, err := l.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := func(times int64) string { return ledger.Product(large, times).String() }
+	wantRows(t, db, `SELECT volume::text, transfers::text FROM activity_hours`, sum(8)+" "+sum(6))
+	wantRows(t, db, `SELECT sum(volume)::text FROM flow_hours WHERE from_issuer`, sum(2))
+	wantRows(t, db, `SELECT received::text, sent::text FROM account_days JOIN accounts ON id = account WHERE ref = 'ann'`, sum(4)+" "+sum(3))
+	wantRows(t, db, `SELECT quantity::text, volume::text FROM item_hours`, sum(3)+" "+sum(3))
+	wantSound(t, l)
+	if _, err := db.Exec(t.Context(), `DELETE FROM account_days; UPDATE activity_hours SET volume = 0`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Repair(t.Context(), ledger.Repair{}); err != nil {
+		t.Fatal(err)
+	}
 	wantSound(t, l)
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -17,28 +18,39 @@ type deltas struct {
 	activity map[int64]activityDelta // by hour
 	flows    map[flowKey]flowDelta
 	items    map[itemKey]itemDelta
-	overflow string // the sum that does not fit in an int64, if any
 }
 
 // Hours and days are numbered from 1970.
 type (
-	balanceDelta  struct{ amount, last, postings int64 }
-	dayKey        struct{ account, day int64 }
-	dayDelta      struct{ received, sent, postings int64 }
-	activityDelta struct{ transactions, postings, volume, transfers int64 }
-	flowKey       struct {
+	balanceDelta struct {
+		amount         Sum
+		last, postings int64
+	}
+	dayKey   struct{ account, day int64 }
+	dayDelta struct {
+		received, sent Sum
+		postings       int64
+	}
+	activityDelta struct {
+		transactions, postings int64
+		volume, transfers      Sum
+	}
+	flowKey struct {
 		hour     int64
-		from, to int
+		from, to party
 		source   string
 	}
-	flowDelta struct{ transactions, volume int64 }
+	flowDelta struct {
+		transactions int64
+		volume       Sum
+	}
 	itemKey   struct{ item, hour int64 }
 	itemDelta struct {
-		sales, quantity, volume int64
-		other, otherQuantity    int64
-		otherVolume             int64
-		high, low               float64
-		open, close             trade
+		sales, other               int64
+		quantity, volume           Sum
+		otherQuantity, otherVolume Sum
+		high, low                  float64
+		open, close                trade
 	}
 )
 
@@ -80,7 +92,7 @@ func (ap *appender) deltas() *deltas {
 		legs = legs[:0]
 		for _, p := range t.Postings {
 			a := ap.accounts[p.Account]
-			legs = append(legs, leg{a.id, a.holder, a.kind, p.Amount})
+			legs = append(legs, leg{a.id, a.holder, a.party, p.Amount})
 		}
 		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
 	}
@@ -101,7 +113,7 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 	day := dayOfHour(hour, d.zone)
 	for _, l := range legs {
 		b, ok := d.balances[l.account]
-		d.add("the balance of an account", &b.amount, l.amount)
+		b.amount = b.amount.Add(l.amount)
 		b.postings++
 		if !ok || at > b.last {
 			b.last = at
@@ -111,9 +123,9 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 		key := dayKey{l.account, day}
 		a := d.days[key]
 		if l.amount > 0 {
-			d.add("what an account received in a day", &a.received, l.amount)
+			a.received = a.received.Add(l.amount)
 		} else {
-			d.add("what an account sent in a day", &a.sent, -l.amount)
+			a.sent = a.sent.Minus(SumOf(l.amount))
 		}
 		a.postings++
 		d.days[key] = a
@@ -123,18 +135,17 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 	a := d.activity[hour]
 	a.transactions++
 	a.postings += postings
-	d.add("the volume of an hour", &a.volume, m.volume)
-	d.add("the transfers of an hour", &a.transfers, m.transfers)
+	a.volume, a.transfers = a.volume.Add(m.volume), a.transfers.Add(m.transfers)
 	d.activity[hour] = a
 	for from := range m.flows {
 		for to, volume := range m.flows[from] {
 			if volume == 0 {
 				continue
 			}
-			key := flowKey{hour, from, to, source}
+			key := flowKey{hour, party(from), party(to), source}
 			f := d.flows[key]
 			f.transactions++
-			d.add("the flow of an hour", &f.volume, volume)
+			f.volume = f.volume.Add(volume)
 			d.flows[key] = f
 		}
 	}
@@ -147,8 +158,7 @@ func (d *deltas) addSale(item, at, id, quantity, total int64) {
 	i := d.items[key]
 	if quantity <= 0 || total <= 0 {
 		i.other++
-		d.add("the returned pieces of an item in an hour", &i.otherQuantity, quantity)
-		d.add("the returns of an item in an hour", &i.otherVolume, total)
+		i.otherQuantity, i.otherVolume = i.otherQuantity.Add(quantity), i.otherVolume.Add(total)
 		d.items[key] = i
 		return
 	}
@@ -164,18 +174,21 @@ func (d *deltas) addSale(item, at, id, quantity, total int64) {
 	}
 	i.high, i.low = max(i.high, t.price), min(i.low, t.price)
 	i.sales++
-	d.add("the pieces of an item sold in an hour", &i.quantity, quantity)
-	d.add("the sales of an item in an hour", &i.volume, total)
+	i.quantity, i.volume = i.quantity.Add(quantity), i.volume.Add(total)
 	d.items[key] = i
 }
 
-// add adds v to a sum. It records what the first sum is that overflows.
-func (d *deltas) add(what string, sum *int64, v int64) {
-	next := *sum + v
-	if (next > *sum) != (v > 0) && v != 0 && d.overflow == "" {
-		d.overflow = what
+// errBalance is the error for a balance that does not fit.
+var errBalance = errors.New("the balance of an account would pass what 64 bits hold")
+
+// overflowed returns an error if what a balance gains does not fit.
+func (d *deltas) overflowed() error {
+	for _, b := range d.balances {
+		if _, fits := b.amount.Int64(); !fits {
+			return errBalance
+		}
 	}
-	*sum = next
+	return nil
 }
 
 // floor returns t/unit rounded down.
@@ -189,18 +202,16 @@ func floor(t, unit int64) int64 {
 
 func hourTime(hour int64) time.Time { return time.UnixMicro(hour * hourMicros).UTC() }
 
-// queue queues the deltas, with tables and keys in the same order in every append,
-// so that appends which change the same rows wait for each other without a
-// deadlock.
-func (d *deltas) queue(batch *pgx.Batch) {
-	d.queueBalances(batch)
-	d.queueDays(batch)
-	d.queueActivity(batch)
-	d.queueFlows(batch)
-	d.queueItems(batch)
+// queue queues the deltas for the rollups, or for tables like them whose names have
+// a prefix. Tables and keys are in the same order in every append, so that appends
+// which change the same rows wait for each other without a deadlock.
+func (d *deltas) queue(batch *pgx.Batch, prefix string) {
+	for _, r := range rollups() {
+		r.queue(d, batch, prefix+r.table)
+	}
 }
 
-func (d *deltas) queueBalances(batch *pgx.Batch) {
+func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
 	n := len(d.balances)
 	if n == 0 {
 		return
@@ -209,10 +220,11 @@ func (d *deltas) queueBalances(batch *pgx.Batch) {
 	amounts, postings, last := make([]int64, n), make([]int64, n), make([]time.Time, n)
 	for i, account := range accounts {
 		b := d.balances[account]
-		amounts[i], postings[i], last[i] = b.amount, b.postings, time.UnixMicro(b.last).UTC()
+		amounts[i], _ = b.amount.Int64()
+		postings[i], last[i] = b.postings, time.UnixMicro(b.last).UTC()
 	}
-	const query = `
-		INSERT INTO balances AS known (account, balance, last_at, postings)
+	query := `
+		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[])
 			AS new (account, balance, last_at, postings)
 		ORDER BY account
@@ -223,7 +235,7 @@ func (d *deltas) queueBalances(batch *pgx.Batch) {
 	batch.Queue(query, accounts, amounts, last, postings)
 }
 
-func (d *deltas) queueDays(batch *pgx.Batch) {
+func (d *deltas) queueDays(batch *pgx.Batch, table string) {
 	n := len(d.days)
 	if n == 0 {
 		return
@@ -232,16 +244,16 @@ func (d *deltas) queueDays(batch *pgx.Batch) {
 		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.day, b.day))
 	})
 	accounts, days := make([]int64, n), make([]int32, n)
-	received, sent, postings := make([]int64, n), make([]int64, n), make([]int64, n)
+	received, sent, postings := make([]Sum, n), make([]Sum, n), make([]int64, n)
 	for i, key := range keys {
 		a := d.days[key]
 		accounts[i], days[i] = key.account, int32(key.day)
 		received[i], sent[i], postings[i] = a.received, a.sent, a.postings
 	}
-	const query = `
-		INSERT INTO account_days AS known (account, day, received, sent, postings)
+	query := `
+		INSERT INTO ` + table + ` AS known (account, day, received, sent, postings)
 		SELECT account, date '1970-01-01' + day, received, sent, postings
-		FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[])
+		FROM unnest($1::bigint[], $2::integer[], $3::numeric[], $4::numeric[], $5::bigint[])
 			AS new (account, day, received, sent, postings)
 		ORDER BY new.account, new.day
 		ON CONFLICT (account, day) DO UPDATE SET
@@ -251,21 +263,22 @@ func (d *deltas) queueDays(batch *pgx.Batch) {
 	batch.Queue(query, accounts, days, received, sent, postings)
 }
 
-func (d *deltas) queueActivity(batch *pgx.Batch) {
+func (d *deltas) queueActivity(batch *pgx.Batch, table string) {
 	n := len(d.activity)
 	if n == 0 {
 		return
 	}
 	hours := make([]time.Time, n)
-	transactions, postings, volumes, transfers := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	transactions, postings := make([]int64, n), make([]int64, n)
+	volumes, transfers := make([]Sum, n), make([]Sum, n)
 	for i, hour := range slices.Sorted(maps.Keys(d.activity)) {
 		a := d.activity[hour]
 		hours[i] = hourTime(hour)
 		transactions[i], postings[i], volumes[i], transfers[i] = a.transactions, a.postings, a.volume, a.transfers
 	}
-	const query = `
-		INSERT INTO activity_hours AS known (hour, transactions, postings, volume, transfers)
-		SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+	query := `
+		INSERT INTO ` + table + ` AS known (hour, transactions, postings, volume, transfers)
+		SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::bigint[], $4::numeric[], $5::numeric[])
 			AS new (hour, transactions, postings, volume, transfers)
 		ORDER BY hour
 		ON CONFLICT (hour) DO UPDATE SET
@@ -280,32 +293,36 @@ func compareFlows(a, b flowKey) int {
 	return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to), cmp.Compare(a.source, b.source))
 }
 
-func (d *deltas) queueFlows(batch *pgx.Batch) {
+func (d *deltas) queueFlows(batch *pgx.Batch, table string) {
 	n := len(d.flows)
 	if n == 0 {
 		return
 	}
 	keys := slices.SortedFunc(maps.Keys(d.flows), compareFlows)
-	hours, from, to, sources := make([]time.Time, n), make([]Kind, n), make([]Kind, n), make([]string, n)
-	transactions, volumes := make([]int64, n), make([]int64, n)
+	hours, sources := make([]time.Time, n), make([]string, n)
+	from, to := make([]Kind, n), make([]Kind, n)
+	fromIssuer, toIssuer := make([]bool, n), make([]bool, n)
+	transactions, volumes := make([]int64, n), make([]Sum, n)
 	for i, key := range keys {
 		f := d.flows[key]
-		hours[i], from[i], to[i], sources[i] = hourTime(key.hour), Kinds()[key.from], Kinds()[key.to], key.source
+		hours[i], sources[i] = hourTime(key.hour), key.source
+		from[i], fromIssuer[i] = key.from.kind(), key.from.issues()
+		to[i], toIssuer[i] = key.to.kind(), key.to.issues()
 		transactions[i], volumes[i] = f.transactions, f.volume
 	}
-	const query = `
-		INSERT INTO flow_hours AS known (hour, from_kind, to_kind, source, transactions, volume)
-		SELECT hour, from_kind, to_kind, source, transactions, volume
-		FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-			WITH ORDINALITY AS new (hour, from_kind, to_kind, source, transactions, volume, nr)
+	query := `
+		INSERT INTO ` + table + ` AS known (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume)
+		SELECT hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume
+		FROM unnest($1::timestamptz[], $2::text[], $3::boolean[], $4::text[], $5::boolean[], $6::text[], $7::bigint[], $8::numeric[])
+			WITH ORDINALITY AS new (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume, nr)
 		ORDER BY nr
-		ON CONFLICT (hour, from_kind, to_kind, source) DO UPDATE SET
+		ON CONFLICT (hour, from_kind, from_issuer, to_kind, to_issuer, source) DO UPDATE SET
 			transactions = known.transactions + excluded.transactions,
 			volume = known.volume + excluded.volume`
-	batch.Queue(query, hours, from, to, sources, transactions, volumes)
+	batch.Queue(query, hours, from, fromIssuer, to, toIssuer, sources, transactions, volumes)
 }
 
-func (d *deltas) queueItems(batch *pgx.Batch) {
+func (d *deltas) queueItems(batch *pgx.Batch, table string) {
 	n := len(d.items)
 	if n == 0 {
 		return
@@ -314,8 +331,8 @@ func (d *deltas) queueItems(batch *pgx.Batch) {
 		return cmp.Or(cmp.Compare(a.item, b.item), cmp.Compare(a.hour, b.hour))
 	})
 	items, hours := make([]int64, n), make([]time.Time, n)
-	sales, quantities, volumes := make([]int64, n), make([]int64, n), make([]int64, n)
-	others, otherQuantities, otherVolumes := make([]int64, n), make([]int64, n), make([]int64, n)
+	sales, quantities, volumes := make([]int64, n), make([]Sum, n), make([]Sum, n)
+	others, otherQuantities, otherVolumes := make([]int64, n), make([]Sum, n), make([]Sum, n)
 	highs, lows := make([]*float64, n), make([]*float64, n)
 	opens, openAts, openSales := make([]*float64, n), make([]*time.Time, n), make([]*int64, n)
 	closes, closeAts, closeSales := make([]*float64, n), make([]*time.Time, n), make([]*int64, n)
@@ -331,11 +348,11 @@ func (d *deltas) queueItems(batch *pgx.Batch) {
 			closes[i], closeAts[i], closeSales[i] = &v.close.price, &closeAt, &v.close.sale
 		}
 	}
-	const query = `
-		INSERT INTO item_hours AS known (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
+	query := `
+		INSERT INTO ` + table + ` AS known (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
 			open, high, low, close, open_at, open_sale, close_at, close_sale)
-		SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-			$7::bigint[], $8::bigint[], $9::float8[], $10::float8[], $11::float8[], $12::float8[],
+		SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::numeric[], $5::numeric[], $6::bigint[],
+			$7::numeric[], $8::numeric[], $9::float8[], $10::float8[], $11::float8[], $12::float8[],
 			$13::timestamptz[], $14::bigint[], $15::timestamptz[], $16::bigint[])
 			AS new (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
 				open, high, low, close, open_at, open_sale, close_at, close_sale)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/postgres"
@@ -22,6 +23,11 @@ func rowsOf(t testing.TB, db *pgxpool.Pool, query string) []string {
 		values, err := row.Values()
 		var words []string
 		for _, v := range values {
+			if n, ok := v.(pgtype.Numeric); ok {
+				var sum ledger.Sum
+				err = errors.Join(err, sum.ScanNumeric(n))
+				v = sum
+			}
 			words = append(words, fmt.Sprint(v))
 		}
 		return strings.Join(words, " "), err

@@ -24,45 +24,70 @@ func kindIndex(k Kind) int {
 	return -1
 }
 
+// A party is what flows are summed by: a kind of account, issuers apart. Parties
+// are in the order of their kinds, issuers last.
+type party int
+
+// parties is the number of parties.
+const parties = 2 * kinds
+
+// partyOf returns the party of an account. The kind must be known.
+func partyOf(k Kind, issuer bool) party {
+	p := party(2 * kindIndex(k))
+	if issuer {
+		p++
+	}
+	return p
+}
+
+func (p party) kind() Kind   { return Kinds()[p/2] }
+func (p party) issues() bool { return p%2 == 1 }
+
+func (p party) String() string {
+	if p.issues() {
+		return string(p.kind()) + " issuer"
+	}
+	return string(p.kind())
+}
+
 // A leg is a posting with what flows depend on.
 type leg struct {
 	account int64
 	holder  string
-	kind    int
+	party   party
 	amount  int64
 }
 
 // A movement is what a transaction moved.
 type movement struct {
-	volume    int64               // what accounts gained on balance
-	transfers int64               // of it, between different holders, without system accounts
-	flows     [kinds][kinds]int64 // volume by kind of payer and of receiver
+	volume    int64                   // what accounts gained on balance
+	transfers int64                   // of it, between different holders, without issuers
+	flows     [parties][parties]int64 // volume by payer and by receiver
 }
 
 // move returns what the legs of one transaction moved. It reorders them. Their sum
 // is zero and what is paid fits in an int64, so no sum here overflows.
 //
-// The rows of the flows add up to what each kind paid, the columns to what each
-// kind received, to the unit.
+// The rows of the flows add up to what each party paid, the columns to what each
+// party received, to the unit.
 func move(legs []leg) movement {
 	var m movement
-	var paid, received [kinds]int64
+	var paid, received [parties]int64
 	slices.SortFunc(legs, func(a, b leg) int { return cmp.Compare(a.account, b.account) })
 	for same := range runs(legs, func(l leg) int64 { return l.account }) {
-		switch net, kind := sum(same), same[0].kind; {
+		switch net, party := sum(same), same[0].party; {
 		case net < 0:
-			paid[kind] -= net
+			paid[party] -= net
 		case net > 0:
-			received[kind] += net
+			received[party] += net
 			m.volume += net
 		}
 	}
 	m.flows = share(paid, received)
 
 	owned := legs[:0]
-	system := kindIndex(System)
 	for _, l := range legs {
-		if l.kind != system {
+		if !l.party.issues() {
 			owned = append(owned, l)
 		}
 	}
@@ -103,11 +128,11 @@ func sum(legs []leg) int64 {
 	return total
 }
 
-// share spreads what each kind paid over what each kind received, in
-// proportion. Kind by kind, a payer's amount goes to what the receivers still
-// lack, by largest remainder (the earlier kind on a tie), so that in the end
+// share spreads what each party paid over what each party received, in
+// proportion. Party by party, a payer's amount goes to what the receivers still
+// lack, by largest remainder (the earlier party on a tie), so that in the end
 // every payer has paid and every receiver has received exactly its amount.
-func share(paid, received [kinds]int64) (flows [kinds][kinds]int64) {
+func share(paid, received [parties]int64) (flows [parties][parties]int64) {
 	lacking := received
 	var total int64
 	for _, r := range received {
@@ -117,9 +142,12 @@ func share(paid, received [kinds]int64) (flows [kinds][kinds]int64) {
 		if amount == 0 {
 			continue
 		}
-		var remainder [kinds]uint64
+		var remainder [parties]uint64
 		rest := amount
 		for to, lack := range lacking {
+			if lack == 0 {
+				continue
+			}
 			hi, lo := bits.Mul64(uint64(amount), uint64(lack))
 			part, rem := bits.Div64(hi, lo, uint64(total))
 			flows[from][to], remainder[to] = int64(part), rem

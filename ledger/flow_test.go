@@ -10,7 +10,8 @@ import (
 )
 
 func TestMove(t *testing.T) {
-	const personal, business, government, system = 0, 1, 2, 3
+	personal, business, government, system := partyOf(Personal, false), partyOf(Business, false), partyOf(Government, false), partyOf(System, true)
+	council, pool := partyOf(Government, true), partyOf(System, false)
 	for name, test := range map[string]struct {
 		legs []leg
 		want movement
@@ -24,6 +25,15 @@ func TestMove(t *testing.T) {
 		"money issued is no transfer": {
 			[]leg{{1, "mint", system, -100}, {2, "bob", personal, 100}},
 			movement{100, 0, flows(system, personal, 100)}},
+		"money issued by a government is no transfer": {
+			[]leg{{1, "council", council, -100}, {2, "bob", personal, 100}},
+			movement{100, 0, flows(council, personal, 100)}},
+		"a system account that does not issue pays like any other": {
+			[]leg{{1, "pool", pool, -100}, {2, "bob", personal, 100}},
+			movement{100, 100, flows(pool, personal, 100)}},
+		"issuers of a kind are apart from the others of it": {
+			[]leg{{1, "council", council, -60}, {2, "court", government, -40}, {3, "bob", personal, 100}},
+			movement{100, 40, add(flows(council, personal, 60), flows(government, personal, 40))}},
 		"what comes back to the same account did not move": {
 			[]leg{{1, "ann", personal, -100}, {1, "ann", personal, 30}, {2, "bob", personal, 70}},
 			movement{70, 70, flows(personal, personal, 70)}},
@@ -48,12 +58,12 @@ func TestMove(t *testing.T) {
 	}
 }
 
-func flows(from, to int, volume int64) (f [kinds][kinds]int64) {
+func flows(from, to party, volume int64) (f [parties][parties]int64) {
 	f[from][to] = volume
 	return f
 }
 
-func add(a, b [kinds][kinds]int64) [kinds][kinds]int64 {
+func add(a, b [parties][parties]int64) [parties][parties]int64 {
 	for from := range b {
 		for to := range b[from] {
 			a[from][to] += b[from][to]
@@ -63,7 +73,7 @@ func add(a, b [kinds][kinds]int64) [kinds][kinds]int64 {
 }
 
 // Whatever the legs and in whatever order, the rows of the flows add up to
-// what each kind paid, the columns to what each received, and no cell is far
+// what each party paid, the columns to what each received, and no cell is far
 // from its share in proportion.
 func TestFlowsAreSharedExactly(t *testing.T) {
 	seed := rand.Uint64()
@@ -78,29 +88,29 @@ func TestFlowsAreSharedExactly(t *testing.T) {
 				amount = -amount
 			}
 			total += amount
-			account := random.Int64N(6)
-			legs = append(legs, leg{account, fmt.Sprint(account / 2), int(account) % kinds, amount})
+			account := random.Int64N(parties)
+			legs = append(legs, leg{account, fmt.Sprint(account / 2), party(account), amount})
 		}
 		if total != 0 {
-			legs = append(legs, leg{6, "3", random.IntN(kinds), -total})
+			legs = append(legs, leg{parties, "3", party(random.IntN(parties)), -total})
 		}
 		net := map[int64]int64{}
-		kindOf := map[int64]int{}
+		partyOf := map[int64]party{}
 		holders := map[string]int64{}
 		for _, l := range legs {
 			net[l.account] += l.amount
-			kindOf[l.account] = l.kind
-			if l.kind != kinds-1 {
+			partyOf[l.account] = l.party
+			if !l.party.issues() {
 				holders[l.holder] += l.amount
 			}
 		}
-		var paid, received [kinds]int64
+		var paid, received [parties]int64
 		var volume, given, taken int64
 		for account, amount := range net {
 			if amount < 0 {
-				paid[kindOf[account]] -= amount
+				paid[partyOf[account]] -= amount
 			} else {
-				received[kindOf[account]] += amount
+				received[partyOf[account]] += amount
 				volume += amount
 			}
 		}
@@ -108,7 +118,7 @@ func TestFlowsAreSharedExactly(t *testing.T) {
 			given, taken = given+max(-amount, 0), taken+max(amount, 0)
 		}
 		got := move(slices.Clone(legs))
-		var rows, columns [kinds]int64
+		var rows, columns [parties]int64
 		for from := range got.flows {
 			for to, v := range got.flows[from] {
 				rows[from] += v
@@ -128,12 +138,12 @@ func TestFlowsAreSharedExactly(t *testing.T) {
 	}
 }
 
-// far is true when v is more than the number of kinds from paid × received / volume.
+// far is true when v is more than the number of parties from paid × received / volume.
 func far(v, paid, received, volume int64) bool {
 	if volume == 0 {
 		return v != 0
 	}
 	exact := new(big.Rat).SetFrac(new(big.Int).Mul(big.NewInt(paid), big.NewInt(received)), big.NewInt(volume))
 	off := exact.Sub(exact, new(big.Rat).SetInt64(v))
-	return off.Abs(off).Cmp(big.NewRat(kinds, 1)) > 0
+	return off.Abs(off).Cmp(big.NewRat(parties, 1)) > 0
 }

@@ -65,14 +65,15 @@ func (ap *appender) find(ctx context.Context) (known, error) {
 		return err
 	})
 	if len(accounts) > 0 {
-		const query = `SELECT ref, id, kind, holder, name, archived FROM accounts WHERE ref = ANY($1)`
+		const query = `SELECT ref, id, kind, issuer, holder, name, archived FROM accounts WHERE ref = ANY($1)`
 		batch.Queue(query, accounts).Query(func(rows pgx.Rows) error {
 			var ref string
 			var kind Kind
+			var issuer bool
 			var a account
 			var k knownAccount
-			_, err := pgx.ForEachRow(rows, []any{&ref, &a.id, &kind, &a.holder, &k.name, &k.archived}, func() error {
-				a.kind = kindIndex(kind)
+			_, err := pgx.ForEachRow(rows, []any{&ref, &a.id, &kind, &issuer, &a.holder, &k.name, &k.archived}, func() error {
+				a.party = partyOf(kind, issuer)
 				ap.accounts[ref], found.accounts[ref] = a, k
 				return nil
 			})
@@ -145,6 +146,7 @@ func collectIDs(rows pgx.Rows, into map[string]int64) error {
 func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAccount) error {
 	var refs, names, holders []string
 	var kinds []Kind
+	var issuers []bool
 	var opened []time.Time
 	var archived []*time.Time
 	first := ap.earliestTime()
@@ -161,7 +163,7 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 				continue
 			}
 		}
-		refs, kinds = append(refs, a.Ref), append(kinds, a.Kind)
+		refs, kinds, issuers = append(refs, a.Ref), append(kinds, a.Kind), append(issuers, a.Issues())
 		names = append(names, cmp.Or(a.Name, a.Ref))
 		holders = append(holders, cmp.Or(a.Holder, a.Ref))
 		if a.Opened.IsZero() {
@@ -179,21 +181,22 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 		return nil
 	}
 	const query = `
-		INSERT INTO accounts AS known (id, ref, kind, name, holder, opened, archived)
-		SELECT nextval('account_ids'), ref, kind, name, holder, opened, archived
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-			WITH ORDINALITY AS new (ref, kind, name, holder, opened, archived, place)
+		INSERT INTO accounts AS known (id, ref, kind, issuer, name, holder, opened, archived)
+		SELECT nextval('account_ids'), ref, kind, issuer, name, holder, opened, archived
+		FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+			WITH ORDINALITY AS new (ref, kind, issuer, name, holder, opened, archived, place)
 		ORDER BY place
 		ON CONFLICT (ref) DO UPDATE SET
 			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END,
 			archived = coalesce(excluded.archived, known.archived)
-		RETURNING id, ref, kind, holder`
-	rows, _ := ap.tx.Query(ctx, query, refs, kinds, names, holders, opened, archived)
+		RETURNING id, ref, kind, issuer, holder`
+	rows, _ := ap.tx.Query(ctx, query, refs, kinds, issuers, names, holders, opened, archived)
 	var ref string
 	var kind Kind
+	var issuer bool
 	var a account
-	_, err := pgx.ForEachRow(rows, []any{&a.id, &ref, &kind, &a.holder}, func() error {
-		a.kind = kindIndex(kind)
+	_, err := pgx.ForEachRow(rows, []any{&a.id, &ref, &kind, &issuer, &a.holder}, func() error {
+		a.party = partyOf(kind, issuer)
 		ap.accounts[ref] = a
 		return nil
 	})
@@ -210,15 +213,19 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	return nil
 }
 
-// sameAccount adds a problem if the batch gives an account another kind or holder:
-// these never change.
+// sameAccount adds a problem if the batch gives an account another kind, holder or
+// issuer: no append changes these.
 func (ap *appender) sameAccount(a Account, known account) {
-	if kind := Kinds()[known.kind]; a.Kind != kind {
+	if kind := known.party.kind(); a.Kind != kind {
 		ap.problems.add("account", "", a.Ref, "kind is %s in the ledger and %s in the batch, and never changes", kind, a.Kind)
 	}
 	if a.Holder != "" && a.Holder != known.holder {
 		ap.problems.add("account", "", a.Ref, "holder is %s in the ledger and %s in the batch, and never changes",
 			quote(known.holder), quote(a.Holder))
+	}
+	if issues := known.party.issues(); a.Issuer != nil && *a.Issuer != issues {
+		ap.problems.add("account", "", a.Ref, "issuer is %t in the ledger and %t in the batch; to change it: exchequer repair --issuer %s=%t",
+			issues, *a.Issuer, quote(a.Ref), *a.Issuer)
 	}
 }
 

@@ -148,7 +148,7 @@ func snapshot(ctx context.Context, t *testing.T, db *pgxpool.Pool, midnight time
 			_, err := tx.Exec(ctx, `
 				INSERT INTO day_snapshots (day, supply, holders)
 				SELECT day, coalesce((SELECT sum(received - sent) FROM account_days d JOIN accounts ON id = account
-					WHERE kind <> 'system' AND d.day <= past.day), 0), 0
+					WHERE NOT issuer AND d.day <= past.day), 0), 0
 				FROM generate_series($1::date - 6, $1::date - 1, interval '1 day') AS past (day)
 				ON CONFLICT DO NOTHING`, midnight)
 			return err
@@ -219,10 +219,12 @@ type generator struct {
 	sold     []ledger.Sale
 }
 
+var yes, no = true, false
+
 var people = []ledger.Account{
 	{Ref: "mint", Kind: ledger.System}, {Ref: "sink", Kind: ledger.System, Holder: "mint"},
-	{Ref: "town", Kind: ledger.Government}, {Ref: "court", Kind: ledger.Government, Holder: "town"},
-	{Ref: "bakery", Kind: ledger.Business, Holder: "ann"}, {Ref: "smithy", Kind: ledger.Business},
+	{Ref: "town", Kind: ledger.Government, Issuer: &yes}, {Ref: "court", Kind: ledger.Government, Holder: "town"},
+	{Ref: "pool", Kind: ledger.System, Issuer: &no}, {Ref: "bakery", Kind: ledger.Business, Holder: "ann"}, {Ref: "smithy", Kind: ledger.Business},
 	{Ref: "ann", Kind: ledger.Personal}, {Ref: "ann-2", Kind: ledger.Personal, Holder: "ann", Name: "Ann's savings"},
 	{Ref: "bob", Kind: ledger.Personal}, {Ref: "cyd", Kind: ledger.Personal}, {Ref: "Älva", Kind: ledger.Personal},
 }

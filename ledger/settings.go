@@ -57,8 +57,8 @@ func (l *Ledger) setSettings(ctx context.Context, s Settings) error {
 			return fmt.Errorf("%s %s", field, text)
 		}
 	}
-	if s.Decimals < 0 || s.Decimals > 6 {
-		return fmt.Errorf("%d decimals, want 0 to 6", s.Decimals)
+	if s.Decimals < 0 || s.Decimals > 9 {
+		return fmt.Errorf("%d decimals, want 0 to 9", s.Decimals)
 	}
 	zone, err := LoadZone(s.Timezone)
 	if err == nil {

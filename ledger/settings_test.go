@@ -24,8 +24,9 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	set(ledger.Settings{Name: "Port", Symbol: "₤", Decimals: 2, Timezone: "UTC"})
+	set(ledger.Settings{Name: "Port", Symbol: "Ξ", Decimals: 9, Timezone: "UTC"})
 	set(ledger.Settings{Name: "Port", Symbol: "c", Decimals: 0, Timezone: "America/New_York"})
-	for _, wrong := range []ledger.Settings{{Name: "", Decimals: 2}, {Name: "x", Decimals: 7}, {Name: "x", Decimals: -1}, {Name: "\xff"},
+	for _, wrong := range []ledger.Settings{{Name: "", Decimals: 2}, {Name: "x", Decimals: 10}, {Name: "x", Decimals: -1}, {Name: "\xff"},
 		{Name: "x", Timezone: "Berlin"}, {Name: "x", Timezone: "Local"}, {Name: "x", Timezone: "Asia/Kolkata"}} {
 		if err := l.SetSettings(t.Context(), wrong); err == nil {
 			t.Errorf("SetSettings(%+v) was accepted", wrong)

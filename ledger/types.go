@@ -9,8 +9,8 @@ import (
 // A Kind is the part that an account plays in the economy.
 type Kind string
 
-// The kinds of account. System accounts issue and destroy money; what all
-// others hold is the supply.
+// The kinds of account. System accounts are those of the economy's own machinery,
+// such as a mint.
 const (
 	Personal   Kind = "personal"
 	Business   Kind = "business"
@@ -35,21 +35,33 @@ func (k *Kind) UnmarshalText(text []byte) error {
 type Settings struct {
 	Name     string // of the economy: "Port Exchequer"
 	Symbol   string // of the currency: "₤"
-	Decimals int    // digits of the minor unit, 0 to 6
+	Decimals int    // digits of the minor unit, 0 to 9
 	Timezone string // of the community: "Europe/Berlin"; UTC if empty
 }
 
-// An Account is identified by its Ref, its name in the outside world. Kind and
-// Holder never change once written, since rollups depend on them; Name and
-// Archived may. A Name that is empty or equal to Ref, and a zero Archived, leave
-// an existing account as it is.
+// An Account is identified by its Ref, its name in the outside world. Kind, Holder
+// and Issuer never change by an append, since rollups depend on them; Name and
+// Archived may. A Name that is empty or equal to Ref, a nil Issuer, and a zero
+// Archived leave an existing account as it is.
+//
+// An issuer creates money by paying and destroys it by receiving. What all other
+// accounts hold is the supply.
 type Account struct {
 	Ref      string
 	Kind     Kind
 	Name     string    // Ref if empty
 	Holder   string    // who owns it; Ref if empty
+	Issuer   *bool     // nil: whether Kind is System
 	Opened   time.Time // the batch's earliest time if zero
 	Archived time.Time // zero: not archived, unless it already is
+}
+
+// Issues reports whether the account issues money, if it is new.
+func (a Account) Issues() bool {
+	if a.Issuer != nil {
+		return *a.Issuer
+	}
+	return a.Kind == System
 }
 
 // An Item is something that is traded.

@@ -3,22 +3,29 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// A Report lists where the rollups differ from what the record adds up to.
+// A Report is the result of Verify.
 type Report struct {
 	Transactions, Postings, Sales int64 // that were scanned
-	Differences                   []Difference
-	More                          int // how many are not listed
+	Checks                        []Check
+	Differences                   []Difference // the first ones of all checks
+	More                          int          // how many are not listed
 }
 
 // OK reports whether nothing differs.
 func (r *Report) OK() bool { return len(r.Differences) == 0 }
+
+// A Check is one of the things that Verify checks.
+type Check struct {
+	Name  string // "every transaction sums to zero"
+	Done  bool
+	Found int // how many differences
+	Took  time.Duration
+}
 
 // A Difference is a row that is not what the record adds up to.
 type Difference struct {
@@ -32,7 +39,8 @@ func (d Difference) String() string { return d.Table + " " + d.Key + ": " + d.Te
 
 const maxDifferences = 100
 
-func (r *Report) add(d Difference) {
+// Add adds a difference. Beyond the first ones, it only counts.
+func (r *Report) Add(d Difference) {
 	if len(r.Differences) == maxDifferences {
 		r.More++
 		return
@@ -40,14 +48,18 @@ func (r *Report) add(d Difference) {
 	r.Differences = append(r.Differences, d)
 }
 
-// Verify reads the whole record, adds it up, and reports every balance and
-// rollup that differs. It reads the ledger as it was at one moment, and may run
-// beside appends. Its time and work are in proportion to the record.
-func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
+// Verify reads the whole record, adds it up, and reports every balance and rollup
+// that differs, every transaction that does not balance, and everything that
+// belongs to nothing. It calls each of the functions with a check when it begins
+// and when it is done.
+//
+// Verify reads the ledger as it was at one moment, and may run beside appends. Its
+// time and work are in proportion to the record. It makes temporary tables.
+func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, error) {
 	var report Report
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead}
 	err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+		if _, err := tx.Exec(ctx, unbounded); err != nil {
 			return err
 		}
 		const count = `SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM postings), (SELECT count(*) FROM sales)`
@@ -62,14 +74,10 @@ func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 		if err != nil {
 			return err
 		}
-		args := LocalTimeArgs(zone, time.Time{}, time.Now())
-		for _, c := range checks() {
-			if err := c.run(ctx, tx, args, &report); err != nil {
-				return fmt.Errorf("%s: %w", c.table, err)
+		for _, v := range verifications() {
+			if err := v.run(ctx, tx, zone, &report, progress); err != nil {
+				return fmt.Errorf("%s: %w", v.table, err)
 			}
-		}
-		if err := verifyFlows(ctx, tx, &report); err != nil {
-			return fmt.Errorf("flow_hours: %w", err)
 		}
 		return nil
 	})
@@ -81,162 +89,135 @@ func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 
 // A verification is a query whose rows are what is wrong: key and text.
 type verification struct {
-	table string
-	query string
+	name    string
+	table   string
+	query   string
+	prepare func(ctx context.Context, tx pgx.Tx, zone *time.Location) error // nil: nothing
 }
 
-func (v verification) run(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, report *Report) error {
-	rows, _ := tx.Query(ctx, v.query, args)
+func (v verification) run(ctx context.Context, tx pgx.Tx, zone *time.Location, report *Report, progress []func(Check)) error {
+	check := Check{Name: v.name}
+	notify := func() {
+		for _, f := range progress {
+			f(check)
+		}
+	}
+	notify()
+	began := time.Now()
+	if v.prepare != nil {
+		if err := v.prepare(ctx, tx, zone); err != nil {
+			return err
+		}
+	}
+	rows, _ := tx.Query(ctx, v.query, LocalTimeArgs(zone, time.Time{}, began))
 	d := Difference{Table: v.table}
 	_, err := pgx.ForEachRow(rows, []any{&d.Key, &d.Text}, func() error {
-		report.add(d)
+		check.Found++
+		report.Add(d)
 		return nil
 	})
+	check.Done, check.Took = true, time.Since(began)
+	report.Checks = append(report.Checks, check)
+	notify()
 	return err
 }
 
-// differing compares a rollup with the query that computes the same table from
-// the record.
-func differing(table, keys, scan string) verification {
-	return verification{table, `
-		WITH scan AS (` + scan + `),
-		kept AS (SELECT * FROM ` + table + `)
-		SELECT concat_ws(' ', ` + keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
-		FROM kept FULL JOIN scan USING (` + keys + `)
-		WHERE kept IS DISTINCT FROM scan
-		ORDER BY ` + keys}
-}
-
-// The scans have the columns of their tables, in their order.
-func checks() []verification {
-	return []verification{
-		{"transactions", `
+// verifications returns all checks, in their order.
+func verifications() []verification {
+	all := []verification{
+		{"all postings sum to zero", "postings",
+			`SELECT 'all', concat('sum to ', sum(amount)) FROM postings HAVING sum(amount) <> 0`, nil},
+		{"every transaction sums to zero", "transactions", `
 			SELECT t.ref, concat('sum ', coalesce(sum(amount), 0), ', ', count(amount), ' postings, ',
 				count(*) FILTER (WHERE p.at <> t.at), ' at another time')
 			FROM transactions t LEFT JOIN postings p ON p.transaction = t.id
 			GROUP BY t.id, t.ref
 			HAVING coalesce(sum(amount), 0) <> 0 OR count(amount) < 2 OR bool_or(p.at <> t.at)
-			ORDER BY t.id`},
-		{"postings", `
+			ORDER BY t.id`, nil},
+	}
+	for _, r := range rollups() {
+		all = append(all, r.verification())
+	}
+	return append(all,
+		// Only the supply: the other numbers of a snapshot are not the ledger's to
+		// compute.
+		verification{"day_snapshots have the supply of the record", "day_snapshots", `
+			SELECT day::text, concat('kept supply ', supply, ', scanned ', scanned)
+			FROM (
+				SELECT day, supply, sum(coalesce(net, 0)) OVER (ORDER BY day) AS scanned
+				FROM day_snapshots FULL JOIN (
+					SELECT ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, sum(amount) AS net
+					FROM postings JOIN accounts ON id = account WHERE NOT issuer GROUP BY 1) AS moved USING (day)) AS days
+			WHERE supply <> scanned
+			ORDER BY day`, nil},
+		verification{"no posting without its account and transaction", "postings", `
 			SELECT transaction::text, concat('account ', p.account, ': the account or the transaction is missing')
 			FROM postings p LEFT JOIN transactions t ON t.id = transaction LEFT JOIN accounts a ON a.id = account
-			WHERE t.id IS NULL OR a.id IS NULL`},
-		{"refs", `
-			SELECT concat(origin, ' ', ref), concat('kept id ', r.id, ', in the record ', n.id)
-			FROM (SELECT * FROM refs) r FULL JOIN (
-				SELECT ref, origin, 't'::"char" AS what, id FROM transactions
-				UNION ALL SELECT ref, origin, 's', id FROM sales) n USING (ref, origin, what)
-			WHERE r.id IS DISTINCT FROM n.id`},
-		{"sales", `
+			WHERE t.id IS NULL OR a.id IS NULL`, nil},
+		verification{"no sale without what it names", "sales", `
 			SELECT s.ref, 'its transaction, item, shop, seller or buyer is missing'
 			FROM sales s
 			WHERE NOT EXISTS (SELECT FROM items WHERE id = item)
 				OR transaction IS NOT NULL AND NOT EXISTS (SELECT FROM transactions WHERE id = transaction)
 				OR shop IS NOT NULL AND NOT EXISTS (SELECT FROM shops WHERE id = shop)
 				OR seller IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = seller)
-				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`},
-		differing("balances", "account", `
-			SELECT account, sum(amount)::bigint, max(at), count(*) FROM postings GROUP BY account`),
-		differing("account_days", "account, day", `
-			SELECT account, `+LocalTime("date_trunc('hour', at, 'UTC')")+`::date AS day,
-				coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
-				coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint, count(*)
-			FROM postings GROUP BY account, day`),
-		differing("activity_hours", "hour", `
-			WITH accountwise AS (
-				SELECT transaction, greatest(sum(amount), 0) AS gain, count(*) AS postings
-				FROM postings GROUP BY transaction, account),
-			volumes AS (SELECT transaction, sum(gain) AS volume, sum(postings) AS postings FROM accountwise GROUP BY transaction),
-			holderwise AS (
-				SELECT transaction, sum(amount) AS net FROM postings JOIN accounts ON id = account
-				WHERE kind <> 'system' GROUP BY transaction, holder),
-			transfers AS (
-				SELECT transaction, least(sum(greatest(net, 0)), sum(greatest(-net, 0))) AS transfers
-				FROM holderwise GROUP BY transaction)
-			SELECT date_trunc('hour', at, 'UTC') AS hour, count(*), sum(postings)::bigint, sum(volume)::bigint,
-				coalesce(sum(transfers), 0)::bigint
-			FROM transactions JOIN volumes v ON v.transaction = id LEFT JOIN transfers f ON f.transaction = id
-			GROUP BY hour`),
-		differing("item_hours", "item, hour", `
-			SELECT item, date_trunc('hour', at, 'UTC') AS hour,
-				count(price), coalesce(sum(quantity) FILTER (WHERE price IS NOT NULL), 0)::bigint,
-				coalesce(sum(total) FILTER (WHERE price IS NOT NULL), 0)::bigint,
-				count(*) FILTER (WHERE price IS NULL), coalesce(sum(quantity) FILTER (WHERE price IS NULL), 0)::bigint,
-				coalesce(sum(total) FILTER (WHERE price IS NULL), 0)::bigint,
-				(array_agg(price ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1], max(price), min(price),
-				(array_agg(price ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1],
-				(array_agg(at ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1],
-				(array_agg(id ORDER BY at, id) FILTER (WHERE price IS NOT NULL))[1],
-				(array_agg(at ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1],
-				(array_agg(id ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1]
-			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
-			GROUP BY item, hour`),
-		{"day_snapshots", `
-			WITH days AS (
-				SELECT ` + LocalTime("date_trunc('hour', at, 'UTC')") + `::date AS day, sum(amount) AS net
-				FROM postings JOIN accounts ON id = account WHERE kind <> 'system' GROUP BY 1)
-			SELECT s.day::text, concat('kept supply ', s.supply, ', scanned ', p.supply)
-			FROM day_snapshots s, LATERAL (SELECT coalesce(sum(net), 0) AS supply FROM days WHERE days.day <= s.day) p
-			WHERE s.supply <> p.supply`},
-	}
+				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`, nil},
+		verification{"refs are those of transactions and sales", "refs", `
+			SELECT concat(origin, ' ', ref), concat('kept id ', r.id, ', in the record ', n.id)
+			FROM (SELECT * FROM refs) r FULL JOIN (
+				SELECT ref, origin, 't'::"char" AS what, id FROM transactions
+				UNION ALL SELECT ref, origin, 's', id FROM sales) n USING (ref, origin, what)
+			WHERE r.id IS DISTINCT FROM n.id`, nil},
+	)
 }
 
-// verifyFlows adds up the flows of every transaction in Go, since SQL cannot well
-// share out a transaction's value.
-func verifyFlows(ctx context.Context, tx pgx.Tx, report *Report) error {
-	d := newDeltas(time.UTC) // days are no part of flows
-	const scan = `
-		SELECT transaction, t.at, source, account, holder, kind, amount
-		FROM postings JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account
-		ORDER BY transaction`
-	rows, _ := tx.Query(ctx, scan)
-	var at, lastAt time.Time
-	var id, last int64
-	var source, lastSource string
-	var kind Kind
-	var l leg
-	var legs []leg
-	add := func() {
-		// A transaction that does not sum to zero is reported already, and has no
-		// flows.
-		if len(legs) > 1 && sum(legs) == 0 {
-			d.addTransaction(lastAt.UnixMicro(), lastSource, legs)
-		}
-		legs = legs[:0]
+// verification returns the check of a rollup: that it is what its scan computes, or
+// what the deltas of all of the record add up to.
+func (r rollup) verification() verification {
+	v := verification{name: r.table + " is what the record adds up to", table: r.table}
+	scan := r.scan
+	if scan == "" {
+		scan = `SELECT * FROM pg_temp.scan_` + r.table
+		v.prepare = r.scanByDeltas
 	}
-	_, err := pgx.ForEachRow(rows, []any{&id, &at, &source, &l.account, &l.holder, &kind, &l.amount}, func() error {
-		if id != last {
-			add()
-		}
-		last, lastAt, lastSource = id, at, source
-		l.kind = kindIndex(kind)
-		legs = append(legs, l)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	add()
+	v.query = `
+		WITH scan AS (` + scan + `),
+		kept AS (SELECT * FROM ` + r.table + `)
+		SELECT concat_ws(' ', ` + r.keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
+		FROM kept FULL JOIN scan USING (` + r.keys + `)
+		WHERE kept IS DISTINCT FROM scan
+		ORDER BY ` + r.keys
+	return v
+}
 
-	kept := map[flowKey]flowDelta{}
-	rows, _ = tx.Query(ctx, `SELECT hour, from_kind, to_kind, source, transactions, volume FROM flow_hours`)
-	var from, to Kind
-	var f flowDelta
-	_, err = pgx.ForEachRow(rows, []any{&at, &from, &to, &source, &f.transactions, &f.volume}, func() error {
-		kept[flowKey{floor(at.UnixMicro(), hourMicros), kindIndex(from), kindIndex(to), source}] = f
-		return nil
-	})
+// scanByDeltas fills a temporary table like the rollup. A transaction that does not
+// sum to zero is reported already, and is left out.
+func (r rollup) scanByDeltas(ctx context.Context, tx pgx.Tx, zone *time.Location) error {
+	table := "scan_" + r.table
+	create := `CREATE TEMPORARY TABLE ` + table + ` (LIKE ` + r.table + ` INCLUDING DEFAULTS, PRIMARY KEY (` + r.keys + `)) ON COMMIT DROP`
+	if _, err := tx.Exec(ctx, create); err != nil {
+		return err
+	}
+	to, err := end(ctx, tx)
 	if err != nil {
 		return err
 	}
-	keys := maps.Clone(kept)
-	maps.Copy(keys, d.flows)
-	for _, key := range slices.SortedFunc(maps.Keys(keys), compareFlows) {
-		if kept, scanned := kept[key], d.flows[key]; kept != scanned {
-			report.add(Difference{"flow_hours",
-				fmt.Sprint(hourTime(key.hour).Format(time.RFC3339), " ", Kinds()[key.from], " ", Kinds()[key.to], " ", key.source),
-				fmt.Sprintf("kept %+v, scanned %+v", kept, scanned)})
+	for at := (position{}); at != to; {
+		d, reached, _, err := replay(ctx, tx, zone, at, to, nil)
+		if err != nil {
+			return err
 		}
+		if err := d.overflowed(); err != nil {
+			return err
+		}
+		var batch pgx.Batch
+		r.queue(d, &batch, table)
+		if batch.Len() > 0 {
+			if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+				return err
+			}
+		}
+		at = reached
 	}
 	return nil
 }

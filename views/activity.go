@@ -1,7 +1,6 @@
 package views
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -24,7 +23,7 @@ func Activity(p Page, a *aggregates.Activity) Content {
 func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 	total := 0.0
 	for _, b := range a.Buckets {
-		total += float64(b.Volume)
+		total += b.Volume.Float64()
 	}
 	return "Value of transactions a " + a.Bucket + ". Together " + MoneyCompact(total, s)
 }
@@ -40,10 +39,10 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 	for i, b := range a.Buckets {
 		starts = append(starts, b.Start)
 		column := chart.Column{
-			Value:   float64(b.Volume),
+			Value:   b.Volume.Float64(),
 			Tip:     Money(b.Volume, s) + "\n" + bucketName(b.Start, a.Bucket, s) + ", " + Plural(b.Transactions, "transaction", "transactions"),
 			Partial: b.Partial,
-			Written: bucketShort(b.Start, a.Bucket, s) + ": " + MoneyCompact(float64(b.Volume), s),
+			Written: bucketShort(b.Start, a.Bucket, s) + ": " + MoneyCompact(b.Volume.Float64(), s),
 		}
 		if b.Partial {
 			name := partialName(a, i)
@@ -52,7 +51,7 @@ func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
 				column.Name = strings.TrimSuffix(name, " so far")
 			}
 		}
-		sum += math.Abs(float64(b.Volume))
+		sum += math.Abs(b.Volume.Float64())
 		c.Values = append(c.Values, column)
 	}
 	if sum == 0 {
@@ -69,15 +68,15 @@ func activityDesc(a *aggregates.Activity, s ledger.Settings) string {
 	for _, b := range a.Buckets {
 		if !b.Partial {
 			whole = append(whole, b)
-			sum += float64(b.Volume)
+			sum += b.Volume.Float64()
 		}
 	}
 	if len(whole) == 0 {
 		return ""
 	}
-	byVolume := func(x, y aggregates.ActivityBucket) int { return cmp.Compare(x.Volume, y.Volume) }
+	byVolume := func(x, y aggregates.ActivityBucket) int { return x.Volume.Compare(y.Volume) }
 	of := func(b aggregates.ActivityBucket) string {
-		return MoneyCompact(float64(b.Volume), s) + " (" + bucketName(b.Start, a.Bucket, s) + ")"
+		return MoneyCompact(b.Volume.Float64(), s) + " (" + bucketName(b.Start, a.Bucket, s) + ")"
 	}
 	return "Highest " + of(slices.MaxFunc(whole, byVolume)) + ", lowest " + of(slices.MinFunc(whole, byVolume)) +
 		", on average " + MoneyCompact(sum/float64(len(whole)), s) + " a " + a.Bucket + ", last " + of(whole[len(whole)-1]) + "."

@@ -18,8 +18,9 @@ const (
 
 // Money writes an amount of minor units in full: "₤8,214,906.50". A symbol
 // that is a word in small letters follows the number: "12 coins".
-func Money(amount int64, s ledger.Settings) string {
-	digits := strconv.FormatUint(magnitude(amount), 10)
+func Money[N Quantity](amount N, s ledger.Settings) string {
+	sum := sumOf(amount)
+	digits := digits(sum)
 	fraction := ""
 	if s.Decimals > 0 {
 		if short := s.Decimals + 1 - len(digits); short > 0 {
@@ -28,23 +29,23 @@ func Money(amount int64, s ledger.Settings) string {
 		cut := len(digits) - s.Decimals
 		digits, fraction = digits[:cut], "."+digits[cut:]
 	}
-	return withSymbol(group(digits)+fraction, amount < 0, s)
+	return withSymbol(group(digits)+fraction, sum.Sign() < 0, s)
 }
 
 // MoneyShort writes an amount for a narrow place: whole units below ten
 // million, "₤8,214,906", then "₤82.1 m". Amounts of less than 100 units keep
 // their decimals, save zero.
-func MoneyShort(amount int64, s ledger.Settings) string {
-	unit := math.Pow10(s.Decimals)
-	switch v := float64(magnitude(amount)) / unit; {
+func MoneyShort[N Quantity](amount N, s ledger.Settings) string {
+	minor := sumOf(amount).Float64()
+	switch v := math.Abs(minor) / math.Pow10(s.Decimals); {
 	case v == 0:
 		return withSymbol("0", false, s)
 	case v < 100:
 		return Money(amount, s)
 	case v < 9_999_999.5:
-		return withSymbol(group(strconv.FormatFloat(math.Round(v), 'f', 0, 64)), amount < 0, s)
+		return withSymbol(group(strconv.FormatFloat(math.Round(v), 'f', 0, 64)), minor < 0, s)
 	default:
-		return MoneyCompact(float64(amount), s)
+		return MoneyCompact(minor, s)
 	}
 }
 
@@ -55,8 +56,8 @@ func MoneyCompact(amount float64, s ledger.Settings) string {
 }
 
 // MoneyChange is Money with its sign.
-func MoneyChange(amount int64, s ledger.Settings) string {
-	if amount > 0 {
+func MoneyChange[N Quantity](amount N, s ledger.Settings) string {
+	if sumOf(amount).Sign() > 0 {
 		return "+" + Money(amount, s)
 	}
 	return Money(amount, s)
@@ -80,13 +81,6 @@ func withSymbol(number string, negative bool, s ledger.Settings) string {
 	}
 }
 
-func magnitude(n int64) uint64 {
-	if n < 0 {
-		return -uint64(n)
-	}
-	return uint64(n)
-}
-
 func group(digits string) string {
 	var b strings.Builder
 	for i, d := range digits {
@@ -99,11 +93,12 @@ func group(digits string) string {
 }
 
 // Count writes a whole number with thousands separators.
-func Count(n int64) string {
-	if n < 0 {
-		return minus + group(strconv.FormatUint(magnitude(n), 10))
+func Count[N Quantity](n N) string {
+	sum := sumOf(n)
+	if sum.Sign() < 0 {
+		return minus + group(digits(sum))
 	}
-	return group(strconv.FormatInt(n, 10))
+	return group(digits(sum))
 }
 
 // Plural is Count with its noun: "1 holder", "2,317 holders".

@@ -64,6 +64,16 @@ func TestMoneyIsWrittenShort(t *testing.T) {
 			t.Errorf("MoneyShort(%d) = %q, want %q", c.amount, got, c.want)
 		}
 	}
+	for amount, want := range map[ledger.Sum][2]string{
+		ledger.Product(math.MaxInt64, 1000):  {"Ξ_9,223,372,036,854.775807000", "Ξ_9.22_tn"},
+		ledger.Product(math.MaxInt64, -1000): {"−Ξ_9,223,372,036,854.775807000", "−Ξ_9.22_tn"},
+		ledger.SumOf(1):                      {"Ξ_0.000000001", "Ξ_0.000000001"},
+	} {
+		gwei := ledger.Settings{Symbol: "Ξ", Decimals: 9}
+		if got := [2]string{plain(Money(amount, gwei)), plain(MoneyShort(amount, gwei))}; got != want {
+			t.Errorf("%s with 9 decimals is %q, want %q", amount, got, want)
+		}
+	}
 	if got := MoneyChange(1200, pounds); got != "+£12.00" {
 		t.Errorf("MoneyChange(1200) = %q", got)
 	}

@@ -123,11 +123,11 @@ func span(p aggregates.Period) string {
 // changed hands.
 func sayMoney(o *aggregates.Overview, s ledger.Settings) Sentence {
 	now, before := orZero(o.Supply.Now), orZero(o.Supply.Before)
-	if now <= 0 {
+	if now.Sign() <= 0 {
 		return sayTransactions(o, s)
 	}
 	times := turns(o.Velocity.Now)
-	if before <= 0 { // nothing to compare with
+	if before.Sign() <= 0 { // nothing to compare with
 		there := "There is "
 		if o.Historical {
 			there = "At the end there was "
@@ -138,7 +138,7 @@ func sayMoney(o *aggregates.Overview, s ledger.Settings) Sentence {
 		}
 		return Sentence{Words: said}
 	}
-	said := sayGrowth(float64(now)/float64(before), within(o.Period, s))
+	said := sayGrowth(now.Float64()/before.Float64(), within(o.Period, s))
 	if times != "" {
 		said = append(said, phrase(" and changed hands ", times)...)
 	}
@@ -201,13 +201,13 @@ var transactions = measured{"many", "fewer", " transactions"}
 
 // against compares a sum with that of the period before: "11 % more transactions
 // than in the 30 days before". It returns nothing without one.
-func against(now, before *int64, of measured, p aggregates.Period) []Words {
-	if orZero(now) <= 0 || orZero(before) <= 0 {
+func against[N int64 | ledger.Sum](now, before *N, of measured, p aggregates.Period) []Words {
+	if float(orZero(now)) <= 0 || float(orZero(before)) <= 0 {
 		return nil
 	}
 	as := "as " + of.as + of.noun + " as in the " + span(p) + " before"
 	than := of.noun + " than in the " + span(p) + " before"
-	switch factor := float64(*now) / float64(*before); {
+	switch factor := float(*now) / float(*before); {
 	case math.Abs(factor-1) < 0.0005:
 		return phrase(as)
 	case factor >= 2:
@@ -288,7 +288,7 @@ func sayTrend(v *aggregates.Inequality) []Words {
 
 // sayTurnover says what was sold, and whether that is more than before.
 func sayTurnover(m *aggregates.Market, s ledger.Settings) Sentence {
-	if m.Volume.Now <= 0 {
+	if m.Volume.Now.Sign() <= 0 {
 		return Sentence{}
 	}
 	said := phrase("Goods worth ", moneyTile(m.Volume.Now, s), " were sold "+within(m.Period, s))

@@ -8,6 +8,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/internal/sample"
+	"exchequer/ledger"
 )
 
 // lead returns a lede as text, with its numbers between asterisks.
@@ -27,8 +28,18 @@ func number[N int64 | float64](now, before N) aggregates.Trend[N] {
 	return aggregates.Trend[N]{Number: aggregates.Number[N]{Now: &now, Before: &before}}
 }
 
+func sums(now, before int64) aggregates.Trend[ledger.Sum] {
+	return aggregates.Trend[ledger.Sum]{Number: aggregates.Number[ledger.Sum]{Now: ptr(ledger.SumOf(now)), Before: ptr(ledger.SumOf(before))}}
+}
+
+func sold(now, before int64) aggregates.Compared[ledger.Sum] {
+	return aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(now), Before: ptr(ledger.SumOf(before))}
+}
+
+// alone returns the number without the one before.
+func alone[N int64 | ledger.Sum](t aggregates.Trend[N]) aggregates.Trend[N] { t.Before = nil; return t }
+
 func TestTheMoneysSentenceIsTrue(t *testing.T) {
-	alone := func(t aggregates.Trend[int64]) aggregates.Trend[int64] { t.Before = nil; return t }
 	for _, c := range []struct {
 		name   string
 		change func(*aggregates.Overview)
@@ -36,13 +47,13 @@ func TestTheMoneysSentenceIsTrue(t *testing.T) {
 	}{
 		{"grew", func(*aggregates.Overview) {},
 			"Money grew by *1.8_%* in 30_days and changed hands *1.92 times*, with *6.1_%* more transactions than in the 30_days before."},
-		{"shrank", func(o *aggregates.Overview) { o.Supply = number[int64](900, 1000) },
+		{"shrank", func(o *aggregates.Overview) { o.Supply = sums(900, 1000) },
 			"Money shrank by *10.0_%* in 30_days and changed hands *1.92 times*, with *6.1_%* more transactions than in the 30_days before."},
-		{"all but gone", func(o *aggregates.Overview) { o.Supply = number[int64](1, 100_000) },
+		{"all but gone", func(o *aggregates.Overview) { o.Supply = sums(1, 100_000) },
 			"Money shrank to *< 0.1_%* of its amount in 30_days and changed hands *1.92 times*, with *6.1_%* more transactions than in the 30_days before."},
-		{"many times as much", func(o *aggregates.Overview) { o.Supply = number[int64](5000, 1000) },
+		{"many times as much", func(o *aggregates.Overview) { o.Supply = sums(5000, 1000) },
 			"Money grew to *5 times* as much in 30_days and changed hands *1.92 times*, with *6.1_%* more transactions than in the 30_days before."},
-		{"the same", func(o *aggregates.Overview) { o.Supply = number[int64](1000, 1000) },
+		{"the same", func(o *aggregates.Overview) { o.Supply = sums(1000, 1000) },
 			"Money neither grew nor shrank in 30_days and changed hands *1.92 times*, with *6.1_%* more transactions than in the 30_days before."},
 		{"did not change hands", func(o *aggregates.Overview) { o.Velocity = number(0.0, 0.0) },
 			"Money grew by *1.8_%* in 30_days, with *6.1_%* more transactions than in the 30_days before."},
@@ -63,10 +74,10 @@ func TestTheMoneysSentenceIsTrue(t *testing.T) {
 			o.Start, o.End = time.Date(2010, 12, 1, 0, 0, 0, 0, time.UTC), time.Date(2019, 12, 28, 0, 0, 0, 0, time.UTC)
 			o.Supply = alone(o.Supply)
 		}, "At the end there was *₤8,214,907* in circulation, and it changed hands *1.92 times* from 1 Dec 2010 to 27 Dec 2019."},
-		{"no money in circulation", func(o *aggregates.Overview) { o.Supply = number[int64](0, 1000) },
+		{"no money in circulation", func(o *aggregates.Overview) { o.Supply = sums(0, 1000) },
 			"There were *446,219* transactions in 30_days, *6.1_%* more than in the 30_days before."},
 		{"everybody in debt", func(o *aggregates.Overview) {
-			o.Supply, o.Transactions = number[int64](-5, 1000), number[int64](1, 0)
+			o.Supply, o.Transactions = sums(-5, 1000), number[int64](1, 0)
 		}, "There was *1* transaction in 30_days."},
 		{"nothing", func(o *aggregates.Overview) { *o = aggregates.Overview{} }, "What it is."},
 	} {
@@ -135,13 +146,13 @@ func TestTheMarketsSentencesAreTrue(t *testing.T) {
 		want   string
 	}{
 		{"nothing to compare with", func(*aggregates.Market) {}, "Goods worth *₤990,000* were sold in 30_days. Diamond leads with *60.6_%* of the value."},
-		{"more", func(m *aggregates.Market) { m.Volume = aggregates.Compared{Now: 11100, Before: ptr[int64](10000)} },
+		{"more", func(m *aggregates.Market) { m.Volume = sold(11100, 10000) },
 			"Goods worth *₤111* were sold in 30_days, *11.0_%* more than in the 30_days before. Diamond leads with *60.6_%* of the value."},
-		{"less", func(m *aggregates.Market) { m.Volume = aggregates.Compared{Now: 11100, Before: ptr[int64](20000)} },
+		{"less", func(m *aggregates.Market) { m.Volume = sold(11100, 20000) },
 			"Goods worth *₤111* were sold in 30_days, *44.5_%* less than in the 30_days before. Diamond leads with *60.6_%* of the value."},
-		{"as much", func(m *aggregates.Market) { m.Volume = aggregates.Compared{Now: 11100, Before: ptr[int64](11100)} },
+		{"as much", func(m *aggregates.Market) { m.Volume = sold(11100, 11100) },
 			"Goods worth *₤111* were sold in 30_days, as much as in the 30_days before. Diamond leads with *60.6_%* of the value."},
-		{"twelve times", func(m *aggregates.Market) { m.Volume = aggregates.Compared{Now: 12000, Before: ptr[int64](1000)} },
+		{"twelve times", func(m *aggregates.Market) { m.Volume = sold(12000, 1000) },
 			"Goods worth *₤120* were sold in 30_days, *12 times* as much as in the 30_days before. Diamond leads with *60.6_%* of the value."},
 		{"no leader", func(m *aggregates.Market) { m.Top[1].Volume = m.Top[0].Volume }, "Goods worth *₤990,000* were sold in 30_days."},
 		{"one item", func(m *aggregates.Market) { m.Items, m.Top = 1, m.Top[:1] }, "Goods worth *₤990,000* were sold in 30_days. All of it was Diamond."},
@@ -179,10 +190,10 @@ func TestALedeSurvivesAnyNumbers(t *testing.T) {
 	for _, now := range odd {
 		for _, before := range odd {
 			e := sample.Town(30)
-			e.Overview.Supply, e.Overview.Transactions = number(now, before), number(now, before)
+			e.Overview.Supply, e.Overview.Transactions = sums(now, before), number(now, before)
 			e.Overview.Velocity = number(float64(now), float64(before))
 			e.Inequality.Holders, e.Inequality.Nakamoto.Value = now, ptr(float64(before))
-			e.Market.Volume = aggregates.Compared{Now: now, Before: &before}
+			e.Market.Volume = sold(now, before)
 			said := []Sentence{sayMoney(e.Overview, e.Settings), sayWealth(e.Inequality), sayTurnover(e.Market, e.Settings)}
 			for _, s := range said {
 				if text := lead(Lede([]Sentence{s}, "")); strings.Contains(text, "n/a") || strings.Contains(text, "100.0_%") && now > 0 && before > now {

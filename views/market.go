@@ -19,7 +19,7 @@ func Turnover(p Page, m *aggregates.Market) Content {
 		comparedTile("turnover", "Turnover", moneyTile(m.Volume.Now, p.Settings), m.Volume),
 		comparedTile("sales", "Sales", Count(m.Sales.Now), m.Sales),
 		comparedTile("pieces", "Pieces", Count(m.Quantity.Now), m.Quantity),
-		{Key: "mean", Name: "A sale, on average", Value: moneyTile(m.Volume.Now/m.Sales.Now, p.Settings)},
+		{Key: "mean", Name: "A sale, on average", Value: moneyTile(int64(m.Volume.Now.Float64()/float64(m.Sales.Now)), p.Settings)},
 	})}
 	if m.Apart.Lines > 0 {
 		c.Sub += " · " + Plural(m.Apart.Lines, "return or correction", "returns and corrections") + " apart"
@@ -27,8 +27,8 @@ func Turnover(p Page, m *aggregates.Market) Content {
 	return c
 }
 
-func comparedTile(key, name, value string, c aggregates.Compared) tile {
-	return trendTile(key, name, value, aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: &c.Now, Before: c.Before}}, "against the period before")
+func comparedTile[N int64 | ledger.Sum](key, name, value string, c aggregates.Compared[N]) tile {
+	return trendTile(key, name, value, aggregates.Trend[N]{Number: aggregates.Number[N]{Now: &c.Now, Before: c.Before}}, "against the period before")
 }
 
 // itemsShown is the number of rows on the market page.

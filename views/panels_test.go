@@ -54,11 +54,11 @@ func TestDescriptionsOfChartsSayTheMainValues(t *testing.T) {
 
 func TestWealthCountsTheAccountsInUseOfKindsThatExist(t *testing.T) {
 	p := Page{Site: Site{Settings: pounds}}
-	w := &aggregates.WealthByKind{Supply: 150_00, Kinds: []aggregates.KindWealth{
-		{Kind: ledger.Personal, Accounts: 2422, Archived: 200, Total: 150_00, Share: 1},
+	w := &aggregates.WealthByKind{Supply: ledger.SumOf(150_00), Kinds: []aggregates.KindWealth{
+		{Kind: ledger.Personal, Accounts: 2422, Archived: 200, Total: ledger.SumOf(150_00), Share: 1},
 		{Kind: ledger.Business, Accounts: 20, Archived: 14},
 		{Kind: ledger.Government},
-		{Kind: ledger.System, Accounts: 1, Total: -150_00, Share: -1},
+		{Kind: ledger.System, Issuer: true, Accounts: 1, Total: ledger.SumOf(-150_00), Share: -1},
 	}}
 	doc := render(t, Wealth(p, w).Body)
 	var got []string

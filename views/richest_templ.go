@@ -152,7 +152,7 @@ func richest(r *aggregates.Richest, s ledger.Settings) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if r.Supply > 0 {
+			if r.Supply.Sign() > 0 {
 				var templ_7745c5c3_Var10 string
 				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(a.Share))
 				if templ_7745c5c3_Err != nil {

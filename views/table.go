@@ -18,6 +18,8 @@ func cell(v any, c aggregates.Column, s ledger.Settings) string {
 	case string:
 		return v
 	case int64:
+		return cell(ledger.SumOf(v), c, s)
+	case ledger.Sum:
 		switch {
 		case c.Unit == aggregates.Money && strings.HasPrefix(c.Name, "change"):
 			return MoneyChange(v, s)

@@ -57,25 +57,25 @@ func whole(series []float64) []float64 {
 }
 
 // moneyTile formats an amount in about ten characters at most.
-func moneyTile(amount int64, s ledger.Settings) string {
+func moneyTile[N Quantity](amount N, s ledger.Settings) string {
 	if text := MoneyShort(amount, s); len([]rune(text)) <= 11 {
 		return text
 	}
-	return MoneyCompact(float64(amount), s)
+	return MoneyCompact(sumOf(amount).Float64(), s)
 }
 
-func trendTile[N int64 | float64](key, name, value string, t aggregates.Trend[N], since string) tile {
+func trendTile[N int64 | float64 | ledger.Sum](key, name, value string, t aggregates.Trend[N], since string) tile {
 	tl := tile{Key: key, Name: name, Value: value, Since: since}
 	if t.Now == nil {
 		tl.Why = orElse(t.Why, "not available")
 		return tl
 	}
 	if t.Before != nil {
-		tl.Change = Change(float64(*t.Now), float64(*t.Before))
-		tl.Class = direction(float64(*t.Now)-float64(*t.Before), tl.Change)
+		tl.Change = Change(float(*t.Now), float(*t.Before))
+		tl.Class = direction(float(*t.Now)-float(*t.Before), tl.Change)
 	}
 	for _, v := range t.Series {
-		tl.Series = append(tl.Series, float64(v))
+		tl.Series = append(tl.Series, float(v))
 	}
 	return tl
 }
@@ -137,9 +137,9 @@ func palma(v float64) string {
 }
 
 // orZero returns the number, 0 if it is not available.
-func orZero[N int64 | float64](n *N) N {
+func orZero[N int64 | float64 | ledger.Sum](n *N) N {
 	if n == nil {
-		return 0
+		return *new(N)
 	}
 	return *n
 }

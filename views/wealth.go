@@ -19,12 +19,12 @@ func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {
 	return "Who holds the " + MoneyShort(w.Supply, s)
 }
 
-// heldKinds returns the kinds that have accounts, without system accounts: their
-// sum is minus the supply.
+// heldKinds returns the kinds that have accounts, without issuers: their sum
+// is minus the supply.
 func heldKinds(w *aggregates.WealthByKind) []aggregates.KindWealth {
 	var kinds []aggregates.KindWealth
 	for _, k := range w.Kinds {
-		if k.Kind != ledger.System && k.Accounts > 0 {
+		if !k.Issuer && k.Accounts > 0 {
 			kinds = append(kinds, k)
 		}
 	}
@@ -45,10 +45,10 @@ func wealthStrip(w *aggregates.WealthByKind, s ledger.Settings) templ.Component 
 	var strip chart.Strip
 	for _, k := range heldKinds(w) {
 		tip := moneyTile(k.Total, s)
-		if w.Supply > 0 {
+		if w.Supply.Sign() > 0 {
 			tip += ", " + Percent(k.Share)
 		}
-		strip = append(strip, chart.Part{Value: float64(k.Total), Class: string(k.Kind), Tip: tip + "\n" + kindName(k.Kind)})
+		strip = append(strip, chart.Part{Value: k.Total.Float64(), Class: string(k.Kind), Tip: tip + "\n" + kindName(k.Kind)})
 	}
 	return strip.Draw()
 }

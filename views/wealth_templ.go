@@ -136,7 +136,7 @@ func wealth(w *aggregates.WealthByKind, s ledger.Settings) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if w.Supply > 0 {
+			if w.Supply.Sign() > 0 {
 				var templ_7745c5c3_Var9 string
 				templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(k.Share))
 				if templ_7745c5c3_Err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // apiRoot is where the JSON API begins. What is below it answers failures with
@@ -45,6 +46,7 @@ func (s *server) emptyAPI(r chi.Router) huma.API {
 	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC. A day is given by the moment at which it begins in the community's time zone, with the offset from UTC there."
 	config.Servers = []*huma.Server{{URL: apiRoot}}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[ledger.Sum](), reflect.TypeFor[wholeNumber]())
 	// The caller serves the OpenAPI document. No page shows it, since our content
 	// security policy allows no script of others. Answers link to no schema.
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
@@ -117,3 +119,11 @@ func (s *server) hideInternal(ctx huma.Context, _ string, v any) (any, error) {
 }
 
 func isAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, apiRoot+"/") }
+
+// A wholeNumber describes a [ledger.Sum].
+type wholeNumber struct{}
+
+// Schema returns an integer without a format: it may pass 64 bits.
+func (wholeNumber) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeInteger}
+}

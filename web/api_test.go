@@ -50,7 +50,7 @@ func TestStatsAreADocumentWithItsStateAndMoney(t *testing.T) {
 	want := map[string]any{
 		"state": "fresh", "money": map[string]any{"symbol": "₤", "decimals": 2.0}, "timezone": "UTC",
 		"value": map[string]any{"rows": []any{map[string]any{
-			"kind": "personal", "status": "active", "accounts": 2317.0, "balance": 821_490_600.0, "transactions": 49_122.0,
+			"kind": "personal", "issuer": false, "status": "active", "accounts": 2317.0, "balance": 821_490_600.0, "transactions": 49_122.0,
 		}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

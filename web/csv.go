@@ -86,10 +86,12 @@ func (c *csvWriter) cell(unit aggregates.Unit, value any) string {
 	case string:
 		return guard(v)
 	case int64:
+		return c.cell(unit, ledger.SumOf(v))
+	case ledger.Sum:
 		if unit == aggregates.Money {
 			return decimal(v, c.settings.Decimals)
 		}
-		return strconv.FormatInt(v, 10)
+		return v.String()
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case time.Time:
@@ -166,10 +168,11 @@ func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == 
 func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // decimal writes minor units exactly.
-func decimal(minor int64, decimals int) string {
-	sign, digits := "", strconv.FormatInt(minor, 10)
-	if minor < 0 {
-		sign, digits = "-", digits[1:]
+func decimal(minor ledger.Sum, decimals int) string {
+	digits, negative := strings.CutPrefix(minor.String(), "-")
+	sign := ""
+	if negative {
+		sign = "-"
 	}
 	if decimals == 0 {
 		return sign + digits

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"exchequer/aggregates"
+	"exchequer/ledger"
 	"exchequer/views"
 )
 
@@ -119,7 +120,7 @@ func (s *server) writeAccounts(ctx context.Context, w io.Writer) error {
 	columns := aggregates.RichColumns()
 	out.header(columns)
 	err := s.Economy.AllAccounts(ctx, func(a aggregates.RichAccount) error {
-		row := a.Row(0)
+		row := a.Row(ledger.Sum{})
 		row[shareColumn] = a.Share // of the supply in the same read
 		out.row(columns, row)
 		return out.err

@@ -50,7 +50,8 @@ func newTown() *town {
 	return &town{
 		overview: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
 			o := &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -30), w.Start), Holders: 2317, Balanced: true}
-			o.Supply = aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: ptr[int64](821_490_600)}, Series: []int64{1, 2, 3}}
+			o.Supply = aggregates.Trend[ledger.Sum]{Number: aggregates.Number[ledger.Sum]{Now: ptr(ledger.SumOf(821_490_600))},
+				Series: []ledger.Sum{ledger.SumOf(1), ledger.SumOf(2), ledger.SumOf(3)}}
 			return o, nil
 		},
 		inequality: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
@@ -61,17 +62,17 @@ func newTown() *town {
 			a := &aggregates.Activity{Basis: basis(d, w.Start.AddDate(0, 0, -2), w.Start), Bucket: "day"}
 			for i := range 3 {
 				a.Buckets = append(a.Buckets, aggregates.ActivityBucket{
-					Start: w.Start.Truncate(24*time.Hour).AddDate(0, 0, i-2), Transactions: 10, Volume: 1250, Transfers: 1000, Partial: i == 2})
+					Start: w.Start.Truncate(24*time.Hour).AddDate(0, 0, i-2), Transactions: 10, Volume: ledger.SumOf(1250), Transfers: ledger.SumOf(1000), Partial: i == 2})
 			}
 			return a, nil
 		},
 		richest: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Richest, error) {
-			return &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: 100, Count: 1, Accounts: []aggregates.RichAccount{
+			return &aggregates.Richest{Basis: basis(0, w.Start, w.Start), Supply: ledger.SumOf(100), Count: 1, Accounts: []aggregates.RichAccount{
 				{Ref: "a", Name: "Ada", Holder: "Ada", Kind: ledger.Personal, Balance: 100, Share: 1}}}, nil
 		},
 		wealth: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.WealthByKind, error) {
-			return &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: 100,
-				Kinds: []aggregates.KindWealth{{Kind: ledger.Personal, Accounts: 1, Total: 100, Share: 1}}}, nil
+			return &aggregates.WealthByKind{Basis: basis(0, w.Start, w.Start), Supply: ledger.SumOf(100),
+				Kinds: []aggregates.KindWealth{{Kind: ledger.Personal, Accounts: 1, Total: ledger.SumOf(100), Share: 1}}}, nil
 		},
 		rhythm: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Rhythm, error) {
 			return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
@@ -83,7 +84,7 @@ func newTown() *town {
 		},
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
-				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: 821_490_600, Transactions: 49_122}}}, nil
+				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
 		},
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil

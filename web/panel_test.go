@@ -10,12 +10,13 @@ import (
 	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/internal/testkit"
+	"exchequer/ledger"
 )
 
 func TestAValueThatCannotBeShownIsAnswered(t *testing.T) {
 	for name, value := range map[string]*aggregates.Overview{
 		"null":                        nil,
-		"series of different lengths": {Buckets: make([]time.Time, 2), Supply: aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: new(int64)}, Series: []int64{1}}},
+		"series of different lengths": {Buckets: make([]time.Time, 2), Supply: aggregates.Trend[ledger.Sum]{Number: aggregates.Number[ledger.Sum]{Now: new(ledger.Sum)}, Series: make([]ledger.Sum, 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log testkit.Buffer

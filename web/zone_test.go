@@ -11,6 +11,7 @@ import (
 	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/internal/sample"
+	"exchequer/ledger"
 )
 
 // The samples' day is 20 November 2026, noon in UTC and 7 in the morning in New
@@ -23,7 +24,7 @@ func TestPagesShowTheTimesOfTheCommunity(t *testing.T) {
 	tn.activity = func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
 		return &aggregates.Activity{
 			Basis:  aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: days[0], End: w.Start, Timezone: zone.String()}},
-			Bucket: "day", Buckets: []aggregates.ActivityBucket{{Start: days[0], Transactions: 3, Volume: 300}, {Start: days[1], Transactions: 1, Volume: 100, Partial: true}},
+			Bucket: "day", Buckets: []aggregates.ActivityBucket{{Start: days[0], Transactions: 3, Volume: ledger.SumOf(300)}, {Start: days[1], Transactions: 1, Volume: ledger.SumOf(100), Partial: true}},
 		}, nil
 	}
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, _ []*page) {

@@ -27,6 +27,8 @@ type commands struct {
 	Mapping     mappingCommand     `cmd:"" group:"data" help:"Draft a mapping for a CSV file of your own."`
 	Import      importCommand      `cmd:"" group:"data" help:"Read CSV files, mapped or native, into the ledger."`
 	Export      exportCommand      `cmd:"" group:"data" help:"Write the whole ledger as native CSV files."`
+	Verify      verifyCommand      `cmd:"" group:"data" help:"Compare balances and rollups with the record."`
+	Repair      repairCommand      `cmd:"" group:"data" help:"Make balances and rollups anew from the record."`
 	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`
 	Cache       cacheCommand       `cmd:"" group:"operators" help:"Inspect and control the cache of a running server."`
 	Warm        warmCommand        `cmd:"" group:"operators" help:"Bring a running server's cache up to date; the same as cache warm."`

@@ -96,6 +96,11 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 	if code, _, said := exchequer(t, "import", dir); code != 0 {
 		t.Errorf("import by the owner: %s", said)
 	}
+	for _, command := range []string{"verify", "repair"} {
+		if code, _, said := exchequer(t, command); code != 0 {
+			t.Errorf("%s by the owner: %s", command, said)
+		}
+	}
 
 	// A later migration's table is read, and neither written nor anybody's.
 	statements(t, owner, "CREATE TABLE later (id int)")

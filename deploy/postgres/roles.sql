@@ -1,6 +1,6 @@
 -- The two roles of Exchequer in a database of its own:
 --
---   exchequer_owner  owns the tables: migrate, import
+--   exchequer_owner  owns the tables: migrate, import, verify, repair
 --   exchequer_serve  reads them and keeps the day snapshots: serve, export
 --
 -- Run it as a superuser before the first `exchequer migrate`, so that there is
@@ -21,6 +21,8 @@ BEGIN
     END LOOP;
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO exchequer_owner, exchequer_serve', current_database());
+    -- verify makes temporary tables.
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO exchequer_owner', current_database());
 END
 $$;
 

@@ -35,34 +35,34 @@ func Town(days aggregates.Days) *Economy {
 	buckets, unit := starts(days)
 	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}, Profile: aggregates.Full()}
 	a := &aggregates.Activity{Basis: basis(days, buckets[0], Noon), Bucket: unit}
-	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: 245_253_50, Destroyed: 100_000_00, Bucket: unit, Buckets: buckets}
+	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: ledger.SumOf(245_253_50), Destroyed: ledger.SumOf(100_000_00), Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
 	for i, at := range buckets {
 		week := 1 + 0.35*math.Sin(float64(i)*2*math.Pi/7)
 		n := int64(12000 * week * (0.8 + 0.4*r.Float64()))
-		b := aggregates.ActivityBucket{Start: at, Transactions: n, Volume: n * (8000 + r.Int64N(4000))}
+		b := aggregates.ActivityBucket{Start: at, Transactions: n, Volume: ledger.Product(n, 8000+r.Int64N(4000))}
 		if i == len(buckets)-1 {
-			b.Partial, b.Volume, b.Transactions = true, b.Volume/2, b.Transactions/2
+			b.Partial, b.Volume, b.Transactions = true, half(b.Volume), b.Transactions/2
 		}
-		b.Transfers = b.Volume / 2
+		b.Transfers = half(b.Volume)
 		a.Buckets = append(a.Buckets, b)
 		supply += r.Int64N(4_000_000) - 1_000_000
-		o.Supply.Series = append(o.Supply.Series, supply)
+		o.Supply.Series = append(o.Supply.Series, ledger.SumOf(supply))
 		o.Active.Series = append(o.Active.Series, 1300+r.Int64N(90))
 		o.Transactions.Series = append(o.Transactions.Series, b.Transactions)
 		o.Velocity.Series = append(o.Velocity.Series, 0.06*week)
 	}
-	o.Supply.Now, o.Supply.Before = ptr(int64(8_214_906_50)), ptr(int64(8_069_653_00))
+	o.Supply.Now, o.Supply.Before = ptr(ledger.SumOf(8_214_906_50)), ptr(ledger.SumOf(8_069_653_00))
 	o.Active.Now, o.Active.Before = ptr(int64(1318)), ptr(int64(1350))
 	o.Transactions.Now, o.Transactions.Before = ptr(int64(446_219)), ptr(int64(420_564))
 	o.Velocity.Now, o.Velocity.Before = ptr(1.92), ptr(1.81)
 	p.Activity, p.Overview = a, o
 	p.Inequality = townInequality(r)
-	p.Wealth = &aggregates.WealthByKind{Basis: basis(0, Noon, Noon), Supply: 8_214_906_50, Kinds: []aggregates.KindWealth{
-		{Kind: ledger.Personal, Accounts: 2317, Total: 4_521_000_25, Share: 0.5503},
-		{Kind: ledger.Business, Accounts: 184, Archived: 3, Total: 2_611_906_25, Share: 0.3179},
-		{Kind: ledger.Government, Accounts: 12, Total: 1_082_000_00, Share: 0.1317},
-		{Kind: ledger.System, Accounts: 2, Total: -8_214_906_50, Share: -1},
+	p.Wealth = &aggregates.WealthByKind{Basis: basis(0, Noon, Noon), Supply: ledger.SumOf(8_214_906_50), Kinds: []aggregates.KindWealth{
+		{Kind: ledger.Personal, Accounts: 2317, Total: ledger.SumOf(4_521_000_25), Share: 0.5503},
+		{Kind: ledger.Business, Accounts: 184, Archived: 3, Total: ledger.SumOf(2_611_906_25), Share: 0.3179},
+		{Kind: ledger.Government, Accounts: 12, Total: ledger.SumOf(1_082_000_00), Share: 0.1317},
+		{Kind: ledger.System, Issuer: true, Accounts: 2, Total: ledger.SumOf(-8_214_906_50), Share: -1},
 	}}
 	rhythm := &aggregates.Rhythm{Basis: basis(days, buckets[0], Noon)}
 	for d := range 7 {
@@ -74,7 +74,7 @@ func Town(days aggregates.Days) *Economy {
 		}
 	}
 	p.Rhythm = rhythm
-	rich := &aggregates.Richest{Basis: basis(7, Noon, Noon), Supply: 8_214_906_50, Count: 2513}
+	rich := &aggregates.Richest{Basis: basis(7, Noon, Noon), Supply: ledger.SumOf(8_214_906_50), Count: 2513}
 	names := []string{"Silver Forge Insurance", "Nordan", "City Treasury", "Windelcor", "Harbour & Sons Shipping Company of the Northern Isles", "Quinros", "Dan Marbel", "Ostrava Mill", "Petra", "Lim", "Oskar", "Vela"}
 	kinds := []ledger.Kind{ledger.Business, ledger.Personal, ledger.Government, ledger.Personal, ledger.Business}
 	for i, name := range names {
@@ -86,17 +86,17 @@ func Town(days aggregates.Days) *Economy {
 	}
 	p.Richest = rich
 	p.Market = &aggregates.Market{Basis: basis(days, buckets[0], Noon), Items: 3,
-		Sales: aggregates.Compared{Now: 1241, Before: ptr(int64(1100))}, Quantity: aggregates.Compared{Now: 41_003}, Volume: aggregates.Compared{Now: 990_000_00},
+		Sales: aggregates.Compared[int64]{Now: 1241, Before: ptr(int64(1100))}, Quantity: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(41_003)}, Volume: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(990_000_00)},
 		Top: []aggregates.ItemMarket{
-			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: 3000, Volume: 600_000_00, Share: 0.606, VWAP: 200_00},
-			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: 38_003, Volume: 390_000_00, Share: 0.394, VWAP: 1026},
+			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
+			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
 	return p
 }
 
 func townInequality(r *rand.Rand) *aggregates.Inequality {
 	v := &aggregates.Inequality{
-		Basis: basis(0, Noon, Noon), Population: aggregates.PopulationPersonal, Holders: 2317, Zero: 41, Total: 4_521_000_25, Mean: 195123, Median: 80411,
+		Basis: basis(0, Noon, Noon), Population: aggregates.PopulationPersonal, Holders: 2317, Zero: 41, Total: ledger.SumOf(4_521_000_25), Mean: 195123, Median: 80411,
 		Gini: is(0.642), Top1: is(0.117), Top10: is(0.364), Palma: is(3.41), Bottom50: is(0.081), Nakamoto: is(178),
 	}
 	for i := range 101 {
@@ -109,7 +109,7 @@ func townInequality(r *rand.Rand) *aggregates.Inequality {
 		if i%3 == 1 {
 			next = low * 5 / 2
 		}
-		v.Bins = append(v.Bins, aggregates.Bin{Low: low, High: next, Holders: int64(500 * math.Exp(-math.Pow(float64(i)-7, 2)/8)), Total: 1000})
+		v.Bins = append(v.Bins, aggregates.Bin{Low: low, High: next, Holders: int64(500 * math.Exp(-math.Pow(float64(i)-7, 2)/8)), Total: ledger.SumOf(1000)})
 		low = next
 	}
 	for i := range 30 {
@@ -166,14 +166,14 @@ func Council() *Economy {
 		a.Buckets[i].Start = end.AddDate(0, 0, i-len(a.Buckets))
 		a.Buckets[i].Partial = false
 	}
-	a.Buckets[0].Volume *= 31
-	a.Buckets[1].Volume *= 24
-	a.Buckets[20].Volume *= 18
-	a.Buckets[12].Volume = 0
+	a.Buckets[0].Volume = times(a.Buckets[0].Volume, 31)
+	a.Buckets[1].Volume = times(a.Buckets[1].Volume, 24)
+	a.Buckets[20].Volume = times(a.Buckets[20].Volume, 18)
+	a.Buckets[12].Volume = ledger.Sum{}
 	p.Activity = &a
 	o := *p.Overview
 	o.Historical, o.End, o.Balanced = true, end, false
-	o.Supply.Now, o.Supply.Before = ptr(int64(math.MaxInt64)), nil
+	o.Supply.Now, o.Supply.Before = ptr(ledger.SumOf(math.MaxInt64)), nil
 	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "not available, because on average there was no money in circulation"},
 		Series: make([]float64, len(o.Buckets))}
 	p.Overview = &o
@@ -187,13 +187,13 @@ func Council() *Economy {
 		x := v.Lorenz[i].Holders
 		v.Lorenz[i].Wealth = math.Pow(x, 9)*1.2 - 0.2*math.Sin(x*math.Pi/2)
 	}
-	v.Bins = append([]aggregates.Bin{{Low: -900000, High: 0, Holders: 12, Total: -4_000_000}}, v.Bins...)
+	v.Bins = append([]aggregates.Bin{{Low: -900000, High: 0, Holders: 12, Total: ledger.SumOf(-4_000_000)}}, v.Bins...)
 	p.Inequality = &v
-	p.Wealth = &aggregates.WealthByKind{Basis: aggregates.Basis{Period: aggregates.Period{End: end, Historical: true}}, Supply: 10_000_000_000_00, Kinds: []aggregates.KindWealth{
+	p.Wealth = &aggregates.WealthByKind{Basis: aggregates.Basis{Period: aggregates.Period{End: end, Historical: true}}, Supply: ledger.SumOf(10_000_000_000_00), Kinds: []aggregates.KindWealth{
 		{Kind: ledger.Personal, Accounts: 0},
-		{Kind: ledger.Business, Accounts: 17148, Total: 12_000_000_000_00, Share: 1.2},
-		{Kind: ledger.Government, Accounts: 30, Total: -2_000_000_000_00, Share: -0.2},
-		{Kind: ledger.System, Accounts: 1, Total: -10_000_000_000_00, Share: -1},
+		{Kind: ledger.Business, Accounts: 17148, Total: ledger.SumOf(12_000_000_000_00), Share: 1.2},
+		{Kind: ledger.Government, Accounts: 30, Total: ledger.SumOf(-2_000_000_000_00), Share: -0.2},
+		{Kind: ledger.System, Issuer: true, Accounts: 1, Total: ledger.SumOf(-10_000_000_000_00), Share: -1},
 	}}
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
 	return p
@@ -226,4 +226,16 @@ func Empty() *Economy {
 	p.Market = &aggregates.Market{Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
+}
+
+// half returns half of a sum that fits in 64 bits.
+func half(s ledger.Sum) ledger.Sum {
+	n, _ := s.Int64()
+	return ledger.SumOf(n / 2)
+}
+
+// times returns a multiple of a sum that fits in 64 bits.
+func times(s ledger.Sum, n int64) ledger.Sum {
+	of, _ := s.Int64()
+	return ledger.Product(of, n)
 }

@@ -17,10 +17,20 @@ type numberFormat struct {
 	symbol    string
 }
 
-// A decimal is exactly coef / 10^scale. It has no trailing zeros.
+// A decimal is exactly coef / 10^scale. It has no zeros at the end of its fraction.
 type decimal struct {
 	coef  int64
 	scale int
+	large *big.Int // instead of coef, where that does not hold it
+}
+
+// integer returns a whole number.
+func integer(n int64) decimal { return decimal{coef: n} }
+
+// shift moves the decimal point to the right, or to the left if places is negative.
+func (d decimal) shift(places int) decimal {
+	d.scale -= places
+	return d
 }
 
 var (
@@ -29,8 +39,8 @@ var (
 	errRounds    = errors.New("has more decimals than the ledger")
 )
 
-// maxScale is how many decimals a number may have; 10^18 fits in an int64.
-const maxScale = 18
+// maxDigits is how many digits a number may have before its point, and after it.
+const maxDigits = 36
 
 // parse reads a number exactly: digits, perhaps a sign, a decimal separator,
 // and thousands separators in groups of three. No exponents, no NaN.
@@ -64,29 +74,40 @@ func (f numberFormat) parse(s string) (decimal, error) {
 	if !ok || strings.HasPrefix(fraction, "!") || whole == "" && (!hasFraction || s == string(f.decimal)) {
 		return decimal{}, errNotNumber
 	}
-	if len(fraction) > maxScale {
+	if len(fraction) > maxDigits || len(strings.TrimLeft(whole, "0")) > maxDigits {
 		return decimal{}, errTooLarge
 	}
 	d := decimal{scale: len(fraction)}
-	var size uint64
-	for _, digits := range []string{whole, fraction} {
-		for i := range len(digits) {
-			high, low := bits.Mul64(size, 10)
-			sum, carry := bits.Add64(low, uint64(digits[i]-'0'), 0)
-			if high != 0 || carry != 0 {
-				return decimal{}, errTooLarge
-			}
-			size = sum
-		}
+	if coef, ok := parseUint(whole + fraction); ok {
+		d.coef = coef
+	} else {
+		d.large, _ = new(big.Int).SetString(whole+fraction, 10)
 	}
-	if size > math.MaxInt64 {
-		return decimal{}, errTooLarge
-	}
-	d.coef = int64(size)
 	if negative {
 		d.coef = -d.coef
+		if d.large != nil {
+			d.large.Neg(d.large)
+		}
 	}
 	return d, nil
+}
+
+// parseUint returns the value of digits, and false if an int64 does not hold it.
+func parseUint(digits string) (int64, bool) {
+	var n uint64
+	for i := range len(digits) {
+		if n > (math.MaxInt64-9)/10 {
+			high, low := bits.Mul64(n, 10)
+			sum, carry := bits.Add64(low, uint64(digits[i]-'0'), 0)
+			if high != 0 || carry != 0 || sum > math.MaxInt64 {
+				return 0, false
+			}
+			n = sum
+			continue
+		}
+		n = n*10 + uint64(digits[i]-'0')
+	}
+	return int64(n), true
 }
 
 // digitsOrBad returns s if it has only digits, else "!".
@@ -117,7 +138,7 @@ func (f numberFormat) ungroup(s string) (string, bool) {
 type rounding string
 
 const (
-	roundError    rounding = "error"
+	roundExact    rounding = "exact" // it is an error
 	roundHalfEven rounding = "half-even"
 	roundHalfUp   rounding = "half-up" // away from zero
 	roundDown     rounding = "down"    // towards zero
@@ -127,42 +148,50 @@ const (
 // reports whether it was rounded.
 func product(a, b decimal, decimals int, how rounding) (amount int64, rounded bool, err error) {
 	scale := a.scale + b.scale
-	high, low := bits.Mul64(magnitude(a.coef), magnitude(b.coef))
-	negative := (a.coef < 0) != (b.coef < 0)
-	for ; scale < decimals; scale++ {
-		if high != 0 {
-			return 0, false, errTooLarge
+	if a.large == nil && b.large == nil && scale <= decimals { // mostly
+		high, low := bits.Mul64(magnitude(a.coef), magnitude(b.coef))
+		for ; scale < decimals && high == 0; scale++ {
+			high, low = bits.Mul64(low, 10)
 		}
-		high, low = bits.Mul64(low, 10)
+		switch {
+		case high != 0 || low > math.MaxInt64:
+			return 0, false, errTooLarge
+		case (a.coef < 0) != (b.coef < 0):
+			return -int64(low), false, nil
+		}
+		return int64(low), false, nil
+	}
+	n := new(big.Int).Mul(a.big(), b.big())
+	negative := n.Sign() < 0
+	n.Abs(n)
+	if scale < decimals {
+		n.Mul(n, powerOfTen(decimals-scale))
 	}
 	if scale > decimals {
-		high, low, rounded, err = divide(high, low, scale-decimals, how)
-		if err != nil {
+		if n, rounded, err = divide(n, scale-decimals, how); err != nil {
 			return 0, false, err
 		}
 	}
-	if high != 0 || low > math.MaxInt64 {
+	if n.BitLen() > 63 {
 		return 0, false, errTooLarge
 	}
 	if negative {
-		return -int64(low), rounded, nil
+		n.Neg(n)
 	}
-	return int64(low), rounded, nil
+	return n.Int64(), rounded, nil
 }
 
-// divide returns (high, low) / 10^digits, rounded.
-func divide(high, low uint64, digits int, how rounding) (uint64, uint64, bool, error) {
-	n := new(big.Int).SetUint64(high)
-	n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(low))
-	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
+// divide returns n / 10^digits, rounded; n is not negative.
+func divide(n *big.Int, digits int, how rounding) (*big.Int, bool, error) {
+	unit := powerOfTen(digits)
 	quotient, rest := new(big.Int).QuoRem(n, unit, new(big.Int))
 	if rest.Sign() == 0 {
-		return words(quotient, false)
+		return quotient, false, nil
 	}
 	half := rest.Lsh(rest, 1).Cmp(unit)
 	switch how {
-	case roundError:
-		return 0, 0, false, errRounds
+	case roundExact:
+		return nil, false, errRounds
 	case roundHalfEven:
 		if half > 0 || half == 0 && quotient.Bit(0) == 1 {
 			quotient.Add(quotient, big.NewInt(1))
@@ -173,15 +202,10 @@ func divide(high, low uint64, digits int, how rounding) (uint64, uint64, bool, e
 		}
 	case roundDown:
 	}
-	return words(quotient, true)
+	return quotient, true, nil
 }
 
-func words(n *big.Int, rounded bool) (uint64, uint64, bool, error) {
-	if n.BitLen() > 63 {
-		return 0, 0, false, errTooLarge
-	}
-	return 0, n.Uint64(), rounded, nil
-}
+func powerOfTen(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
 
 func magnitude(n int64) uint64 {
 	if n < 0 {
@@ -193,12 +217,21 @@ func magnitude(n int64) uint64 {
 // difference returns what rounding a × b to amount added.
 func difference(a, b decimal, amount int64, decimals int) *big.Rat {
 	exact := new(big.Rat).Mul(a.rat(), b.rat())
-	return exact.Sub(decimal{amount, decimals}.rat(), exact)
+	return exact.Sub(integer(amount).shift(-decimals).rat(), exact)
+}
+
+func (d decimal) big() *big.Int {
+	if d.large != nil {
+		return d.large
+	}
+	return big.NewInt(d.coef)
 }
 
 func (d decimal) rat() *big.Rat {
-	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.scale)), nil)
-	return new(big.Rat).SetFrac(big.NewInt(d.coef), unit)
+	if d.scale < 0 {
+		return new(big.Rat).SetInt(new(big.Int).Mul(d.big(), powerOfTen(-d.scale)))
+	}
+	return new(big.Rat).SetFrac(d.big(), powerOfTen(d.scale))
 }
 
 // expected describes a valid number.

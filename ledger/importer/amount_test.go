@@ -39,7 +39,7 @@ func TestAmountsAreExact(t *testing.T) {
 			t.Errorf("parse(%q): %v", c.text, err)
 			continue
 		}
-		if got, rounded, err := product(d, decimal{1, 0}, 2, roundError); got != c.pence || rounded || err != nil {
+		if got, rounded, err := product(d, integer(1), 2, roundExact); got != c.pence || rounded || err != nil {
 			t.Errorf("%q is %d minor units, %v, %v, want %d", c.text, got, rounded, err, c.pence)
 		}
 	}
@@ -53,12 +53,12 @@ func TestWhatIsNoAmountIsRefused(t *testing.T) {
 			t.Errorf("parse(%q) = %v, want an error", text, d)
 		}
 	}
-	for _, text := range []string{"9223372036854775808", "18446744073709551616", "99999999999999999999999", "0.1234567890123456789"} {
+	for _, text := range []string{strings.Repeat("9", 37), "0." + strings.Repeat("1", 37)} {
 		if _, err := f.parse(text); !errors.Is(err, errTooLarge) {
 			t.Errorf("parse(%q): %v, want %v", text, err, errTooLarge)
 		}
 	}
-	if _, _, err := product(decimal{math.MaxInt64, 0}, decimal{1, 0}, 2, roundError); !errors.Is(err, errTooLarge) {
+	if _, _, err := product(integer(math.MaxInt64), integer(1), 2, roundExact); !errors.Is(err, errTooLarge) {
 		t.Errorf("the largest int64 in units as minor units: %v, want %v", err, errTooLarge)
 	}
 }
@@ -80,12 +80,50 @@ func TestRoundingGoesWhereTheMappingSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		for how, want := range map[rounding]int64{roundHalfEven: c.halfEven, roundHalfUp: c.halfUp, roundDown: c.down} {
-			if got, rounded, err := product(d, decimal{1, 0}, 2, how); got != want || !rounded || err != nil {
+			if got, rounded, err := product(d, integer(1), 2, how); got != want || !rounded || err != nil {
 				t.Errorf("%s rounded %s = %d, %v, %v, want %d", c.text, how, got, rounded, err, want)
 			}
 		}
-		if _, _, err := product(d, decimal{1, 0}, 2, roundError); !errors.Is(err, errRounds) {
+		if _, _, err := product(d, integer(1), 2, roundExact); !errors.Is(err, errRounds) {
 			t.Errorf("%s without rounding: %v, want %v", c.text, err, errRounds)
+		}
+	}
+}
+
+func TestAShiftMovesTheDecimalPoint(t *testing.T) {
+	for _, c := range []struct {
+		text     string
+		shift    int
+		decimals int
+		how      rounding
+		want     int64
+		err      error
+	}{
+		{"1500000000000000000", -18, 9, roundExact, 1_500_000_000, nil},
+		{"25000000000000000000", -18, 9, roundExact, 25_000_000_000, nil}, // more than 64 bits
+		{"123456789012345678", -18, 9, roundExact, 0, errRounds},
+		{"123456789012345678", -18, 9, roundHalfEven, 123_456_789, nil},
+		{"123456789512345678", -18, 9, roundHalfEven, 123_456_790, nil},
+		{"123456789912345678", -18, 9, roundDown, 123_456_789, nil},
+		{"-123456789512345678", -18, 9, roundDown, -123_456_789, nil},
+		{"0.123456789012345678", 0, 9, roundDown, 123_456_789, nil},
+		{"120000000.000000000000000001", 0, 9, roundDown, 120_000_000_000_000_000, nil},
+		{"10000000000000000000000000000", -18, 9, roundExact, 0, errTooLarge},
+		{"12", 2, 2, roundExact, 120_000, nil},
+		{"0.5", 3, 0, roundExact, 500, nil},
+		{"1", -9, 2, roundDown, 0, nil},
+	} {
+		d, err := numberFormat{decimal: '.'}.parse(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d = d.shift(c.shift)
+		got, rounded, err := product(d, integer(1), c.decimals, c.how)
+		if got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s shifted by %d is %d, %v, want %d, %v", c.text, c.shift, got, err, c.want, c.err)
+		}
+		if off := difference(d, integer(1), got, c.decimals); err == nil && rounded != (off.Sign() != 0) {
+			t.Errorf("%s shifted by %d: rounded %t, off by %v", c.text, c.shift, rounded, off)
 		}
 	}
 }
@@ -105,7 +143,7 @@ func FuzzAmount(f *testing.F) {
 		if want, ok := new(big.Rat).SetString(plain); ok && want.Cmp(d.rat()) != 0 {
 			t.Fatalf("parse(%q) = %v, want %v", text, d.rat(), want)
 		}
-		amount, rounded, err := product(d, decimal{quantity, 0}, 2, roundHalfEven)
+		amount, rounded, err := product(d, integer(quantity), 2, roundHalfEven)
 		exact := new(big.Rat).Mul(d.rat(), new(big.Rat).SetInt64(quantity))
 		if err != nil {
 			if cents, _ := new(big.Rat).Mul(exact, big.NewRat(100, 1)).Float64(); math.Abs(cents) < math.MaxInt64/2 {
@@ -113,7 +151,7 @@ func FuzzAmount(f *testing.F) {
 			}
 			return
 		}
-		off := difference(d, decimal{quantity, 0}, amount, 2)
+		off := difference(d, integer(quantity), amount, 2)
 		if off.Abs(off).Cmp(big.NewRat(1, 200)) > 0 || rounded != (off.Sign() != 0) {
 			t.Fatalf("%q × %d = %d, which is off by %v, rounded %v", text, quantity, amount, off, rounded)
 		}

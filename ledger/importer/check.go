@@ -43,7 +43,7 @@ func (m *Mapping) CheckFiles(ctx context.Context, files []string, rows int) (Che
 		}
 		check.Files = append(check.Files, file)
 	}
-	check.Issuers = sums.issuers(m.issuers)
+	check.Issuers = sums.check(m.issuers)
 	return check, nil
 }
 

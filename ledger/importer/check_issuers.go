@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"exchequer/ledger"
 )
 
 // An IssuerCheck is what the first rows say about where money comes from.
@@ -30,14 +28,14 @@ const maxAsked = 3
 // accountSums are the sums of each account over the rows of a check.
 type accountSums struct {
 	accounts map[string]*accountSum
-	kinds    map[string]ledger.Kind
+	issuers  map[string]bool
 	overflow bool
 }
 
 type accountSum struct{ paid, received int64 }
 
 func newAccountSums() *accountSums {
-	return &accountSums{accounts: map[string]*accountSum{}, kinds: map[string]ledger.Kind{}}
+	return &accountSums{accounts: map[string]*accountSum{}, issuers: map[string]bool{}}
 }
 
 func (s *accountSums) add(e *entry) {
@@ -45,7 +43,7 @@ func (s *accountSums) add(e *entry) {
 		return
 	}
 	for _, a := range e.accounts {
-		s.kinds[a.Ref] = a.Kind
+		s.issuers[a.Ref] = a.Issues()
 	}
 	for _, p := range e.transaction.Postings {
 		a := s.accounts[p.Account]
@@ -65,9 +63,9 @@ func (s *accountSums) add(e *entry) {
 	}
 }
 
-// issuers returns the check. An account may be an issuer if it only pays, and either
+// check returns the check. An account may be an issuer if it only pays, and either
 // no account issues money or it pays a good part of what the others hold.
-func (s *accountSums) issuers(known []string) IssuerCheck {
+func (s *accountSums) check(known []string) IssuerCheck {
 	var check IssuerCheck
 	if s.overflow {
 		return check
@@ -75,7 +73,7 @@ func (s *accountSums) issuers(known []string) IssuerCheck {
 	var held float64
 	for ref, a := range s.accounts {
 		check.Moves = true
-		if s.kinds[ref] == ledger.System {
+		if s.issuers[ref] {
 			check.Issued = true
 			continue
 		}

@@ -22,6 +22,7 @@ type Mapping struct {
 
 	rounding  rounding
 	issuers   []string // refs, or how they begin and "*"
+	shift     int      // of the decimal point of amounts
 	csv       csvFormat
 	columns   []column          // in the order of their names
 	constants map[string]string // values of names that are not columns
@@ -41,6 +42,7 @@ type mappingFile struct {
 		Timezone string `toml:"timezone"`
 
 		Issuers []string `toml:"issuers"`
+		Shift   int      `toml:"shift"`
 	} `toml:"ledger"`
 	CSV struct {
 		Delimiter string   `toml:"delimiter"`
@@ -62,6 +64,7 @@ type accountFile struct {
 	Role   string `toml:"role"`
 	Ref    string `toml:"ref"`
 	Kind   string `toml:"kind"`
+	Issuer any    `toml:"issuer"`
 	Name   string `toml:"name"`
 	Holder string `toml:"holder"`
 }
@@ -104,8 +107,8 @@ type column struct {
 
 // An account describes how one role of a row becomes an account of the ledger.
 type account struct {
-	role                    string
-	ref, kind, name, holder template
+	role                            string
+	ref, kind, issuer, name, holder template
 }
 
 // A rule is what to do with a negative amount, or with zero.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +36,9 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 		r.failf("ledger.name is missing")
 	}
 	if f.Ledger.Decimals == nil {
-		r.failf("ledger.decimals is missing: the digits of the smallest unit, 0 to 6")
-	} else if d := *f.Ledger.Decimals; d < 0 || d > 6 {
-		r.failf("ledger.decimals is %d, want 0 to 6", d)
+		r.failf("ledger.decimals is missing: the digits of the smallest unit, 0 to 9")
+	} else if d := *f.Ledger.Decimals; d < 0 || d > 9 {
+		r.failf("ledger.decimals is %d, want 0 to 9", d)
 	} else {
 		r.m.Settings.Decimals = d
 	}
@@ -47,7 +48,13 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 		}
 	}
 	r.m.issuers = f.Ledger.Issuers
-	r.m.rounding = oneOf(r, "ledger.round", f.Ledger.Round, roundError, roundHalfEven, roundHalfUp, roundDown)
+	if f.Ledger.Round == "error" { // as it was called once
+		f.Ledger.Round = string(roundExact)
+	}
+	r.m.rounding = oneOf(r, "ledger.round", f.Ledger.Round, roundExact, roundHalfEven, roundHalfUp, roundDown)
+	if r.m.shift = f.Ledger.Shift; r.m.shift < -maxDigits || r.m.shift > maxDigits {
+		r.failf("ledger.shift is %d, want -%d to %d", r.m.shift, maxDigits, maxDigits)
+	}
 	r.csv(f)
 	r.columns(f)
 	r.accounts(f)
@@ -181,6 +188,7 @@ func (r *mappingReader) accounts(f *mappingFile) {
 			role:   a.Role,
 			ref:    r.template(key+": ref", a.Ref),
 			kind:   r.template(key+": kind", a.Kind),
+			issuer: r.issuer(key+": issuer", a.Issuer),
 			name:   r.template(key+": name", a.Name),
 			holder: r.template(key+": holder", a.Holder),
 		}
@@ -189,6 +197,22 @@ func (r *mappingReader) accounts(f *mappingFile) {
 		}
 		r.m.accounts[a.Role] = out
 	}
+}
+
+// issuer returns the template of true, false or a text with names of columns.
+func (r *mappingReader) issuer(key string, value any) template {
+	switch v := value.(type) {
+	case nil:
+		return template{}
+	case bool:
+		return r.template(key, strconv.FormatBool(v))
+	case string:
+		if t := r.template(key, v); !t.fixed() {
+			return t
+		}
+	}
+	r.failf(`%s is %v, want true, false, or a column such as "{issuer}"`, key, value)
+	return template{}
 }
 
 func (r *mappingReader) payment(f *transactionFile) {

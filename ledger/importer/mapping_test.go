@@ -19,10 +19,11 @@ func TestAllErrorsOfAMappingAreReported(t *testing.T) {
 		"not TOML":                {"[columns]", "[columns", "line 6: "},
 		"a wrong type":            {"decimals = 2", `decimals = "two"`, "line 5: "},
 		"no origin":               {`origin = "test"`, "", "origin is missing"},
-		"too many decimals":       {"decimals = 2", "decimals = 9", "ledger.decimals is 9, want 0 to 6"},
+		"too many decimals":       {"decimals = 2", "decimals = 10", "ledger.decimals is 10, want 0 to 9"},
 		"an unknown column":       {`amount = "amount"`, `amount = "money"`, `transaction.amount is "money", which [columns] does not name`},
 		"an unknown role":         {`to = "payee"`, `to = "nobody"`, `transaction.to: no [[accounts]] has the role "nobody"`},
 		"an unknown kind":         {`kind = "business"`, `kind = "firm"`, `account role "payee": kind is "firm", want one of`},
+		"an issuer that is none":  {`kind = "business"`, "kind = \"business\"\nissuer = \"yes\"", `account role "payee": issuer is yes, want true, false, or a column such as "{issuer}"`},
 		"a template of no column": {`ref = "to/{payee}"`, `ref = "to/{whom}"`, "{whom} is not a name of [columns] or [constants]"},
 		"an open brace":           {`ref = "to/{payee}"`, `ref = "to/{payee"`, "{ without }"},
 		"an unknown column key":   {"optional = true", "optinal = true", `columns.note: unknown key "optinal"`},
@@ -221,6 +222,63 @@ func FuzzRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAMappingSaysWhichAccountsIssueMoney(t *testing.T) {
+	text := strings.Replace(payments, "[[accounts]]", "issues = { header = \"Issues\", optional = true }\n[[accounts]]", 1)
+	text = strings.Replace(text, `kind = "system"`, "kind = \"government\"\nissuer = true", 1)
+	text = strings.Replace(text, `kind = "business"`, "kind = \"system\"\nissuer = \"{issues}\"", 1)
+	db, m := testkit.Postgres(t), parse(t, text)
+	data := "Date,Amount,Payer,Payee,Issues\n2026-01-01,1.50,council,pool,false\n2026-01-02,0.50,council,sink,\n"
+	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{save(t, "data.csv", data)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var supply int64
+	var issuers string
+	const query = `SELECT string_agg(ref, ' ' ORDER BY ref) FILTER (WHERE issuer), sum(balance) FILTER (WHERE NOT issuer)::bigint
+		FROM accounts JOIN balances ON account = id`
+	if err := db.QueryRow(t.Context(), query).Scan(&issuers, &supply); err != nil {
+		t.Fatal(err)
+	}
+	if issuers != "council to/sink" || supply != 150 {
+		t.Errorf("issuers are %q and the supply is %d, want council, to/sink and 150", issuers, supply)
+	}
+	wrong := save(t, "wrong.csv", strings.Replace(data, "false", "nein", 1))
+	if _, err := m.CheckFiles(t.Context(), []string{wrong}, 10); err == nil || !strings.Contains(err.Error(), `"nein": expected true or false, or nothing`) {
+		t.Errorf("CheckFiles = %v, want it to refuse nein", err)
+	}
+}
+
+// The example of docs/import.md, as it stands there.
+func TestAmountsWith18DecimalsComeInAs9(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/import.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(doc), "### Amounts with 18 decimals")
+	example, _, _ = strings.Cut(example[strings.Index(example, "    origin"):], "\n\nWhere the file")
+	m := parse(t, example)
+	db := testkit.Postgres(t)
+	data := "hash,block_timestamp,from_address,to_address,value\n" +
+		"0x1,1700000000,0xa,0xb,25000000000000000000\n0x2,1700000001,0xb,0xc,1000000000500000000\n0x3,1700000002,0xb,0xc,7\n"
+	summary, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{save(t, "data.csv", data)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if summary.Transactions != 2 || summary.RoundedAmounts != 2 || summary.Rounding != "-0.000000000500000007" {
+		t.Errorf("the import is %+v, want two transactions, and two amounts rounded by -0.000000000500000007", summary)
+	}
+	var balance int64
+	if err := db.QueryRow(t.Context(), `SELECT balance FROM balances JOIN accounts ON id = account WHERE ref = '0xb'`).Scan(&balance); err != nil || balance != 24_000_000_000 {
+		t.Errorf("0xb has %d, %v, want 24 with 9 decimals", balance, err)
+	}
+	exact := parse(t, strings.Replace(example, `round    = "half-even"`, `round    = "exact"`, 1))
+	_, err = exact.CheckFiles(t.Context(), []string{save(t, "data.csv", data)}, 10)
+	const want = `data.csv:3: column "value" (value): "1000000000500000000": expected an amount with at most 9 decimals after its point is moved by ledger.shift = -18; ledger.round says what to do with more`
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("with round = exact: %v, want %s", err, want)
+	}
 }
 
 func TestDatesOfADataFileAreDaysOfTheCommunity(t *testing.T) {

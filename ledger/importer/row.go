@@ -133,12 +133,12 @@ func (r *row) sale(out *mapped) *RowError {
 	if err != nil {
 		return err
 	}
-	if quantity.scale != 0 {
-		return r.bad(s.quantity, "expected a whole number of pieces")
+	if quantity.scale != 0 || quantity.large != nil {
+		return r.bad(s.quantity, "expected a whole number of pieces that fits in 64 bits")
 	}
 	sale.Quantity = quantity.coef
 	if s.total != "" {
-		sale.Total, err = r.money(out, s.total, decimal{1, 0})
+		sale.Total, err = r.money(out, s.total, integer(1))
 	} else {
 		sale.Total, err = r.money(out, s.unitPrice, quantity)
 	}
@@ -146,7 +146,7 @@ func (r *row) sale(out *mapped) *RowError {
 		return err
 	}
 	if s.tax != "" && r.value(s.tax) != "" {
-		if sale.Tax, err = r.money(out, s.tax, decimal{1, 0}); err != nil {
+		if sale.Tax, err = r.money(out, s.tax, integer(1)); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (r *row) payment(out *mapped) *RowError {
 	}
 	if p.amount == saleTotal {
 		out.amount = out.sale.Total
-	} else if out.amount, err = r.money(out, p.amount, decimal{1, 0}); err != nil {
+	} else if out.amount, err = r.money(out, p.amount, integer(1)); err != nil {
 		return err
 	}
 	name := p.amount
@@ -239,12 +239,20 @@ func (r *row) time(name string) (time.Time, *RowError) {
 func (r *row) number(name string) (decimal, *RowError) {
 	d, err := r.m.csv.number.parse(r.value(name))
 	if errors.Is(err, errTooLarge) {
-		return d, r.bad(name, "expected a number of at most 18 digits")
+		return d, r.bad(name, "expected a number of at most %d digits before its point, and after it", maxDigits)
 	}
 	if err != nil {
 		return d, r.bad(name, "expected %s", r.m.csv.number.expected())
 	}
 	return d, nil
+}
+
+// shifted describes the shift of amounts for messages, empty if there is none.
+func (m *Mapping) shifted() string {
+	if m.shift == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" after its point is moved by ledger.shift = %d", m.shift)
 }
 
 // money returns a column's amount, times a factor, in minor units.
@@ -253,13 +261,14 @@ func (r *row) money(out *mapped, name string, factor decimal) (int64, *RowError)
 	if err != nil {
 		return 0, err
 	}
+	price = price.shift(r.m.shift)
 	decimals := r.m.Settings.Decimals
 	amount, rounded, failure := product(price, factor, decimals, r.m.rounding)
 	switch {
 	case errors.Is(failure, errRounds):
-		return 0, r.bad(name, "expected an amount with at most %d decimals; ledger.round says what to do with more", decimals)
+		return 0, r.bad(name, "expected an amount with at most %d decimals%s; ledger.round says what to do with more", decimals, r.m.shifted())
 	case failure != nil:
-		return 0, r.bad(name, "expected an amount that fits in 64 bits, in units of 10^-%d", decimals)
+		return 0, r.bad(name, "expected an amount%s that fits in 64 bits, in units of 10^-%d", r.m.shifted(), decimals)
 	}
 	if rounded {
 		if out.rounding == nil {
@@ -293,6 +302,17 @@ func (r *row) account(out *mapped, roles []*account, at time.Time) (string, *Row
 			return "", r.bad(names[0], "expected a kind of account: %v", ledger.Kinds())
 		}
 		a := ledger.Account{Ref: ref, Kind: ledger.Kind(kind), Opened: at}
+		switch issuer, _ := role.issuer.fill(r); issuer {
+		case "":
+		case "true", "false":
+			issues := issuer == "true"
+			a.Issuer = &issues
+		default:
+			return "", r.bad(role.issuer.names()[0], "expected true or false, or nothing")
+		}
+		if r.m.issues(ref) {
+			a.Issuer = nil // a system account issues
+		}
 		a.Name, _ = role.name.fill(r)
 		a.Holder, _ = role.holder.fill(r)
 		out.accounts = append(out.accounts, a)

@@ -66,7 +66,7 @@ func TestBadInputIsAClearErrorAndWritesNothing(t *testing.T) {
 		"a quote in a bare field":          {good + "2026-01-03,1.00,coun\"cil,anna\n", `data.csv:4: bare " in non-quoted-field`},
 		"invalid UTF-8":                    {good + "2026-01-03,1.00,council,caf\xe9\n", `data.csv:4: column "payee" (Payee): "caf\xe9": expected UTF-8: is the file's encoding "windows-1252"?`},
 		"a zero byte":                      {good + "2026-01-03,1.00,council,an\x00na\n", `data.csv:4: column "payee" (Payee): "an\x00na": expected text without zero bytes`},
-		"an amount beyond 64 bits":         {good + "2026-01-03,92233720368547758.08,council,anna\n", `data.csv:4: column "amount" (Amount): "92233720368547758.08": expected a number of at most 18 digits`},
+		"an amount beyond 64 bits":         {good + "2026-01-03,92233720368547758.08,council,anna\n", `data.csv:4: column "amount" (Amount): "92233720368547758.08": expected an amount that fits in 64 bits, in units of 10^-2`},
 		"too many decimals":                {good + "2026-01-03,1.005,council,anna\n", `data.csv:4: column "amount" (Amount): "1.005": expected an amount with at most 2 decimals`},
 		"NaN":                              {good + "2026-01-03,NaN,council,anna\n", `data.csv:4: column "amount" (Amount): "NaN": expected digits, with "." before decimals, such as -1234.56`},
 		"an empty amount":                  {good + "2026-01-03,,council,anna\n", `data.csv:4: column "amount" (Amount): "": expected digits`},

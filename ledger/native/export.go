@@ -32,7 +32,7 @@ const stamp = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
 // in which it was written.
 var files = []struct{ name, query string }{
 	{"settings", `SELECT name, symbol, decimals, timezone FROM settings`},
-	{"accounts", `SELECT ref, kind, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
+	{"accounts", `SELECT ref, kind, issuer::text AS issuer, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
 		FROM accounts ORDER BY ref COLLATE "C"`},
 	{"items", `SELECT ref, name FROM items ORDER BY ref COLLATE "C"`},
 	{"shops", `SELECT s.ref, s.place, a.ref AS owner, i.ref AS item, s.buy_price, s.sell_price, s.batch, s.stock, s.capacity,

@@ -185,7 +185,7 @@ func (r *reader) batches(send func(batch) error) error {
 		needed, optional []string
 		read             func(*table, *ledger.Batch)
 	}{
-		{"accounts", []string{"ref", "kind"}, []string{"name", "holder", "opened", "archived"}, readAccount},
+		{"accounts", []string{"ref", "kind"}, []string{"issuer", "name", "holder", "opened", "archived"}, readAccount},
 		{"items", []string{"ref"}, []string{"name"}, readItem},
 		{"shops", []string{"ref", "owner", "item", "batch", "active", "seen"},
 			[]string{"place", "buy_price", "sell_price", "stock", "capacity"}, readShop},

@@ -23,7 +23,7 @@ import (
 // are made later, of these.
 var tables = map[string]string{
 	"settings": `SELECT * FROM settings`,
-	"accounts": `SELECT ref, kind, name, holder, opened, archived FROM accounts`,
+	"accounts": `SELECT ref, kind, issuer, name, holder, opened, archived FROM accounts`,
 	"items":    `SELECT ref, name FROM items`,
 	"shops": `SELECT s.ref, place, a.ref AS owner, i.ref AS item, buy_price, sell_price, batch, stock, capacity, active, seen
 		FROM shops s JOIN accounts a ON a.id = owner JOIN items i ON i.id = item`,

@@ -8,7 +8,7 @@ import (
 
 func readAccount(t *table, b *ledger.Batch) {
 	b.Accounts = append(b.Accounts, ledger.Account{
-		Ref: t.needed("ref"), Kind: ledger.Kind(t.needed("kind")), Name: t.text("name"), Holder: t.text("holder"),
+		Ref: t.needed("ref"), Kind: ledger.Kind(t.needed("kind")), Issuer: t.optionalBoolean("issuer"), Name: t.text("name"), Holder: t.text("holder"),
 		Opened: t.optionalTime("opened"), Archived: t.optionalTime("archived"),
 	})
 }

@@ -146,6 +146,15 @@ func (t *table) boolean(name string) bool {
 	return false
 }
 
+// optionalBoolean returns nil for an empty field.
+func (t *table) optionalBoolean(name string) *bool {
+	if t.text(name) == "" {
+		return nil
+	}
+	b := t.boolean(name)
+	return &b
+}
+
 func (t *table) fail(name, want string) {
 	if t.err != nil {
 		return

@@ -1,0 +1,121 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/ledger"
+)
+
+// RemakeSnapshots makes the snapshots of some days from one day on anew, right or
+// not. It returns the day with which to go on, zero after the last one. In tx, no
+// append may run, see [ledger.LockSnapshots]. Each call takes as long as a chunk.
+func RemakeSnapshots(ctx context.Context, tx pgx.Tx, from, now time.Time) (next time.Time, err error) {
+	today, err := today(ctx, tx, now)
+	if err != nil {
+		return next, err
+	}
+	yesterday := dateOf(plus(today, -1))
+	var first *time.Time
+	if err := tx.QueryRow(ctx, `SELECT min(day) FROM account_days WHERE day < $1`, today).Scan(&first); err != nil {
+		return next, fmt.Errorf("first day: %w", err)
+	}
+	if first == nil {
+		_, err := tx.Exec(ctx, `DELETE FROM day_snapshots`)
+		return next, err
+	}
+	if from.Before(*first) {
+		if _, err := tx.Exec(ctx, `DELETE FROM day_snapshots WHERE day < $1`, first); err != nil {
+			return next, err
+		}
+		from = *first
+	}
+	// An append may have deleted snapshots that were made anew before.
+	missing, err := firstMissing(ctx, tx, today)
+	if err != nil {
+		return next, err
+	}
+	if missing != nil && missing.Before(from) {
+		from = *missing
+	}
+	to, rows, err := snapshotsFrom(ctx, tx, from, today)
+	if err != nil {
+		return next, err
+	}
+	last := !to.Before(yesterday)
+	if _, err := tx.Exec(ctx, `DELETE FROM day_snapshots WHERE day >= $1 AND (day <= $2 OR $3)`, from, to, last); err != nil {
+		return next, err
+	}
+	if _, err := copySnapshots(ctx, tx, rows); err != nil || last {
+		return next, err
+	}
+	return plus(to, 1), nil
+}
+
+// VerifySnapshots computes the snapshots of all days before now from the other
+// rollups, and returns those that are kept and differ. Snapshots that are still to
+// be made do not.
+func VerifySnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (differing []ledger.Difference, err error) {
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
+		today, err := today(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		yesterday := dateOf(plus(today, -1))
+		rows, _ := tx.Query(ctx, `SELECT day, supply, holders, gini, top1, top10, palma FROM day_snapshots ORDER BY day`)
+		kept, err := pgx.CollectRows(rows, pgx.RowToStructByPos[daySnapshot])
+		if err != nil || len(kept) == 0 {
+			return err
+		}
+		var first *time.Time
+		if err := tx.QueryRow(ctx, `SELECT min(day) FROM account_days`).Scan(&first); err != nil {
+			return err
+		}
+		var made []daySnapshot
+		for from := first; from != nil && !from.After(yesterday); {
+			to, chunk, err := snapshotsFrom(ctx, tx, *from, today)
+			if err != nil {
+				return err
+			}
+			made = append(made, chunk...)
+			next := plus(to, 1)
+			from = &next
+		}
+		differing = compareSnapshots(kept, made)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verify snapshots: %w", err)
+	}
+	return differing, nil
+}
+
+// compareSnapshots compares the snapshots that are kept with those that should be,
+// both in the order of days. Earlier versions kept quiet days too, which have the
+// state of the day before.
+func compareSnapshots(kept, made []daySnapshot) (differing []ledger.Difference) {
+	last := kept[len(kept)-1].Day
+	state := daySnapshot{}
+	for len(kept) > 0 || len(made) > 0 && !made[0].Day.After(last) {
+		missing := len(kept) == 0 || len(made) > 0 && made[0].Day.Before(kept[0].Day)
+		if len(made) > 0 && (missing || made[0].Day.Equal(kept[0].Day)) {
+			state, made = made[0], made[1:]
+		}
+		if missing {
+			differing = append(differing, ledger.Difference{Table: "day_snapshots", Key: state.Day.Format(time.DateOnly), Text: "kept nothing, computed " + state.String()})
+			continue
+		}
+		k := kept[0]
+		kept = kept[1:]
+		state.Day = k.Day
+		if k.String() != state.String() {
+			differing = append(differing, ledger.Difference{Table: "day_snapshots", Key: k.Day.Format(time.DateOnly), Text: "kept " + k.String() + ", computed " + state.String()})
+		}
+	}
+	return differing
+}

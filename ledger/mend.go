@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// mendInParts replaces rows in many transactions.
+func (m *mender) mendInParts(ctx context.Context) error {
+	for _, r := range rollups() {
+		for from := 0; ; from += mended {
+			total := 0
+			err := m.tx(ctx, func(tx pgx.Tx) (err error) {
+				if err := m.catchUp(ctx, tx); err != nil {
+					return err
+				}
+				total, err = m.replace(ctx, tx, r, from, from+mended)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("mend %s: %w", r.table, err)
+			}
+			m.report("mending "+r.table, int64(min(from+mended, total)), int64(total))
+			if from+mended >= total {
+				break
+			}
+		}
+	}
+	var day time.Time
+	for {
+		next := time.Time{}
+		err := m.tx(ctx, func(tx pgx.Tx) (err error) {
+			if err := LockSnapshots(ctx, tx); err != nil {
+				return err
+			}
+			next, err = m.snapshots(ctx, tx, day)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("day snapshots: %w", err)
+		}
+		if next.IsZero() {
+			break
+		}
+		day = next
+		m.report("day snapshots", 0, 0)
+	}
+	return m.tx(ctx, func(tx pgx.Tx) error { return m.end(ctx, tx) })
+}
+
+// mendAtOnce changes the account and the time zone, and replaces all rows that are
+// not right, in one transaction. It compares in that transaction: an append before
+// it may have added rows that the change makes wrong.
+func (m *mender) mendAtOnce(ctx context.Context) error {
+	return m.tx(ctx, func(tx pgx.Tx) error {
+		if err := m.catchUp(ctx, tx); err != nil {
+			return err
+		}
+		if err := m.change(ctx, tx); err != nil {
+			return err
+		}
+		if err := m.list(ctx, tx); err != nil {
+			return fmt.Errorf("compare: %w", err)
+		}
+		for _, r := range rollups() {
+			m.report("mending "+r.table, 0, 0)
+			if _, err := m.replace(ctx, tx, r, 0, -1); err != nil {
+				return fmt.Errorf("mend %s: %w", r.table, err)
+			}
+		}
+		for day := (time.Time{}); ; {
+			m.report("day snapshots", 0, 0)
+			next, err := m.snapshots(ctx, tx, day)
+			if err != nil {
+				return fmt.Errorf("day snapshots: %w", err)
+			}
+			if next.IsZero() {
+				break
+			}
+			day = next
+		}
+		return m.end(ctx, tx)
+	})
+}
+
+// change changes the account and the time zone.
+func (m *mender) change(ctx context.Context, tx pgx.Tx) error {
+	if m.Issuer != nil {
+		if _, err := tx.Exec(ctx, `UPDATE accounts SET issuer = $2 WHERE id = $1`, m.account, m.Issuer.Issuer); err != nil {
+			return fmt.Errorf("change the account: %w", err)
+		}
+	}
+	if m.Timezone != "" {
+		if err := m.checkHours(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE settings SET timezone = $1`, m.Timezone); err != nil {
+			return fmt.Errorf("change the time zone: %w", err)
+		}
+	}
+	return nil
+}
+
+// replace replaces the rows that are not right, from one number up to another, -1
+// for all. It returns how many there are in all.
+func (m *mender) replace(ctx context.Context, tx pgx.Tx, r rollup, from, to int) (total int, err error) {
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM `+differing(r)).Scan(&total); err != nil || total == 0 {
+		return total, err
+	}
+	if to < 0 {
+		to = total
+	}
+	// What an append has changed meanwhile is equal by now, and stays.
+	part := `(SELECT ` + r.keys + ` FROM ` + differing(r) + ` WHERE nr > $1 AND nr <= $2) AS part`
+	remove := `
+		DELETE FROM ` + r.table + ` AS kept USING (
+			SELECT ` + r.keys + ` FROM ` + part + ` JOIN ` + r.table + ` AS kept USING (` + r.keys + `)
+				LEFT JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
+			WHERE kept IS DISTINCT FROM made) AS wrong
+		WHERE (` + qualified("kept", r.keys) + `) = (` + qualified("wrong", r.keys) + `)`
+	insert := `
+		INSERT INTO ` + r.table + `
+		SELECT made.* FROM ` + part + ` JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
+		ORDER BY ` + r.keys + `
+		ON CONFLICT DO NOTHING`
+	removed, err := tx.Exec(ctx, remove, from, to)
+	if err != nil {
+		return total, err
+	}
+	inserted, err := tx.Exec(ctx, insert, from, to)
+	m.done.Rows[r.table] += int(max(removed.RowsAffected(), inserted.RowsAffected()))
+	return total, err
+}
+
+// qualified returns the columns with a table's name before each.
+func qualified(table, columns string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+}
+
+func (m *mender) snapshots(ctx context.Context, tx pgx.Tx, from time.Time) (next time.Time, err error) {
+	if m.Snapshots == nil {
+		_, err := tx.Exec(ctx, `DELETE FROM day_snapshots`)
+		return next, err
+	}
+	return m.Snapshots(ctx, tx, from)
+}
+
+// end drops the tables and notifies the listeners.
+func (m *mender) end(ctx context.Context, tx pgx.Tx) error {
+	if err := forget(ctx, tx); err != nil {
+		return err
+	}
+	const notify = `SELECT pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
+	_, err := tx.Exec(ctx, notify, Channel, strings.Join(Tags(), ","))
+	return err
+}
+
+func (m *mender) report(step string, done, total int64) {
+	if m.Progress != nil {
+		m.Progress(RepairProgress{Step: step, Done: done, Total: total})
+	}
+}

@@ -1,0 +1,70 @@
+package migrations_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/tern/v2/migrate"
+
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+	"exchequer/migrations"
+)
+
+// to migrates the database up or down to a version.
+func to(t *testing.T, db *pgxpool.Pool, version int32) {
+	t.Helper()
+	err := db.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
+		m, err := migrate.NewMigrator(t.Context(), conn.Conn(), "schema_version")
+		if err != nil {
+			return err
+		}
+		if err := m.LoadMigrations(migrations.FS); err != nil {
+			return err
+		}
+		return m.MigrateTo(context.WithoutCancel(t.Context()), version)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A ledger of the release before keeps its numbers: its system accounts are the
+// issuers, and what Verify adds up from the record is what was kept.
+func TestAnOldLedgerIsConverted(t *testing.T) {
+	db := testkit.Postgres(t)
+	var newest int32
+	if err := db.QueryRow(t.Context(), `SELECT version FROM schema_version`).Scan(&newest); err != nil {
+		t.Fatal(err)
+	}
+	to(t, db, 2)
+	const old = `
+		INSERT INTO accounts (id, ref, kind, name, holder, opened) VALUES
+			(1, 'mint', 'system', 'mint', 'mint', '2026-01-01'), (2, 'ann', 'personal', 'ann', 'ann', '2026-01-01');
+		INSERT INTO transactions VALUES (1, '2026-01-02 10:30Z', 'grant', '', 'test', 'a'), (2, '2026-01-02 10:40Z', 'fee', '', 'test', 'b');
+		INSERT INTO refs VALUES ('a', 'test', 't', 1), ('b', 'test', 't', 2);
+		INSERT INTO postings VALUES (1, '2026-01-02 10:30Z', 1, 0, -50), (2, '2026-01-02 10:30Z', 1, 1, 50),
+			(2, '2026-01-02 10:40Z', 2, 0, -20), (1, '2026-01-02 10:40Z', 2, 1, 20);
+		INSERT INTO balances VALUES (1, -30, '2026-01-02 10:40Z', 2), (2, 30, '2026-01-02 10:40Z', 2);
+		INSERT INTO account_days VALUES (1, '2026-01-02', 20, 50, 2), (2, '2026-01-02', 50, 20, 2);
+		INSERT INTO activity_hours VALUES ('2026-01-02 10:00Z', 2, 4, 70, 0);
+		INSERT INTO flow_hours VALUES ('2026-01-02 10:00Z', 'system', 'personal', 'grant', 1, 50),
+			('2026-01-02 10:00Z', 'personal', 'system', 'fee', 1, 20);
+		INSERT INTO day_snapshots VALUES ('2026-01-02', 30, 1)`
+	if _, err := db.Exec(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	to(t, db, newest)
+	var issuers string
+	if err := db.QueryRow(t.Context(), `SELECT string_agg(ref, ' ') FROM accounts WHERE issuer`).Scan(&issuers); err != nil || issuers != "mint" {
+		t.Errorf("issuers are %q, %v, want mint", issuers, err)
+	}
+	report, err := ledger.New(db).Verify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range report.Differences {
+		t.Error(d)
+	}
+}
