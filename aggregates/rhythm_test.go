@@ -45,22 +45,32 @@ func TestRhythmCountsWholeHoursOnly(t *testing.T) {
 
 func TestARecordOfDatesHasNoHoursOfTheWeek(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		hour time.Duration // of the transactions, after midnight
-		want bool
+		name           string
+		ledger, source string        // time zones
+		hour           time.Duration // of the transactions, after midnight at the source
+		want           bool
 	}{
-		{"dates without times", 0, true},
-		{"a job that runs after midnight", 10 * time.Minute, false},
-		{"a job at noon", 12 * time.Hour, false},
+		{"dates without times", "UTC", "UTC", 0, true},
+		{"dates without times in New York, over a change of the clock", "America/New_York", "America/New_York", 0, true},
+		{"midnight elsewhere", "America/New_York", "UTC", 0, false},
+		{"a job that runs after midnight", "UTC", "UTC", 10 * time.Minute, false},
+		{"a job at noon", "UTC", "UTC", 12 * time.Hour, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			db := testkit.Postgres(t)
+			if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Village", Timezone: c.ledger}); err != nil {
+				t.Fatal(err)
+			}
 			b := ledger.Batch{Accounts: []ledger.Account{
 				{Ref: "town", Kind: ledger.Government, Opened: at(t, "01-01 00:00")}, {Ref: "firm", Kind: ledger.Business, Opened: at(t, "01-01 00:00")},
 			}}
+			source, err := ledger.LoadZone(c.source)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for i := range 68 { // one a day from Thursday, 1 January, to Monday, 9 March
 				b.Transactions = append(b.Transactions, ledger.Transaction{
-					Origin: "test", Ref: fmt.Sprint(i), At: at(t, "01-01 00:00").AddDate(0, 0, i).Add(c.hour), Source: "test",
+					Origin: "test", Ref: fmt.Sprint(i), At: time.Date(2026, 1, 1+i, 0, 0, 0, 0, source).Add(c.hour), Source: "test",
 					Postings: []ledger.Posting{{Account: "town", Amount: -1}, {Account: "firm", Amount: 1}},
 				})
 			}

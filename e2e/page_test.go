@@ -149,7 +149,7 @@ func TestThePageIsPrintedOnTwoSheetsWithoutWhatPaperCannotDo(t *testing.T) {
 	}
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 	for what, expression := range map[string]string{
-		"the next refresh": `document.querySelector("#live .next").offsetWidth === 0`,
+		"the next refresh": `document.querySelector("#live-next").offsetWidth === 0`,
 		"other periods":    `[...document.querySelectorAll(".windows a:not([aria-current])")].every((e) => e.offsetWidth === 0)`,
 		"tools":            `[...document.querySelectorAll(".tools")].every((e) => e.offsetWidth === 0)`,
 	} {
