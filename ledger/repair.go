@@ -61,12 +61,12 @@ var ErrRepairing = errors.New("another repair is running")
 //  2. It compares these tables with the rollups, as of one moment. Nobody waits
 //     but for that moment.
 //  3. It replaces rows that differ, some at a time, each time after it has read
-//     what was appended since. Appends wait for each of these transactions, well
-//     under a second; readers see a row before or after.
+//     what was appended since. Appends wait for each of these transactions;
+//     readers see a row before or after.
 //
 // A change of an account is made in one database transaction with all that depends
 // on it, so that readers see either all of it or nothing. Appends wait for that
-// transaction: some seconds for a million hours, sources and days that change.
+// transaction, whose time follows the number of hours, sources and days that change.
 //
 // Repair does not change the record, and cannot mend one whose transactions do not
 // sum to zero: that is an error.
