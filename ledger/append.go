@@ -125,7 +125,7 @@ const outOfRange = "22003"
 // listeners.
 func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
-	d.queue(&batch, "")
+	d.queue(&batch, "", rollups())
 	if earliest, ok := ap.earliest(d); ok {
 		batch.Queue(`DELETE FROM day_snapshots WHERE day >= date '1970-01-01' + $1::int`, earliest)
 	}

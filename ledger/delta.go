@@ -205,9 +205,11 @@ func hourTime(hour int64) time.Time { return time.UnixMicro(hour * hourMicros).U
 // queue queues the deltas for the rollups, or for tables like them whose names have
 // a prefix. Tables and keys are in the same order in every append, so that appends
 // which change the same rows wait for each other without a deadlock.
-func (d *deltas) queue(batch *pgx.Batch, prefix string) {
-	for _, r := range rollups() {
-		r.queue(d, batch, prefix+r.table)
+func (d *deltas) queue(batch *pgx.Batch, prefix string, into []rollup) {
+	for _, r := range into {
+		if r.queue != nil {
+			r.queue(d, batch, prefix+r.table)
+		}
 	}
 }
 

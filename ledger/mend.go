@@ -11,7 +11,7 @@ import (
 
 // mendInParts replaces rows in many transactions.
 func (m *mender) mendInParts(ctx context.Context) error {
-	for _, r := range rollups() {
+	for _, r := range m.rollups {
 		for from := 0; ; from += mended {
 			total := 0
 			err := m.tx(ctx, func(tx pgx.Tx) (err error) {
@@ -66,7 +66,7 @@ func (m *mender) mendAtOnce(ctx context.Context) error {
 		if err := m.list(ctx, tx); err != nil {
 			return fmt.Errorf("compare: %w", err)
 		}
-		for _, r := range rollups() {
+		for _, r := range m.rollups {
 			m.report("mending "+r.table, 0, 0)
 			if _, err := m.replace(ctx, tx, r, 0, -1); err != nil {
 				return fmt.Errorf("mend %s: %w", r.table, err)
@@ -114,6 +114,11 @@ func (m *mender) replace(ctx context.Context, tx pgx.Tx, r rollup, from, to int)
 	if to < 0 {
 		to = total
 	}
+	if r.queue == nil { // appends have gone on
+		if err := rescan(ctx, tx, r); err != nil {
+			return total, err
+		}
+	}
 	// What an append has changed meanwhile is equal by now, and stays.
 	part := `(SELECT ` + r.keys + ` FROM ` + differing(r) + ` WHERE nr > $1 AND nr <= $2) AS part`
 	remove := `
@@ -151,7 +156,7 @@ func (m *mender) snapshots(ctx context.Context, tx pgx.Tx, from time.Time) (next
 
 // end drops the tables and notifies the listeners.
 func (m *mender) end(ctx context.Context, tx pgx.Tx) error {
-	if err := forget(ctx, tx); err != nil {
+	if err := m.forget(ctx, tx); err != nil {
 		return err
 	}
 	const notify = `SELECT pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`

@@ -65,8 +65,8 @@ var ErrRepairing = errors.New("another repair is running")
 //  2. It compares these tables with the rollups, as of one moment. Nobody waits
 //     but for that moment.
 //  3. It replaces rows that differ, some at a time, each time after it has read
-//     what was appended since. Appends wait for each of these transactions, well
-//     under a second; readers see a row before or after.
+//     what was appended since. Appends wait for each of these transactions;
+//     readers see a row before or after.
 //
 // A change of an account or of the time zone is made in one database transaction
 // with all that depends on it, so that readers see either all of it or nothing.
@@ -81,7 +81,7 @@ func (l *Ledger) Repair(ctx context.Context, r Repair) (Repaired, error) {
 		return Repaired{}, fmt.Errorf("repair: %w", err)
 	}
 	defer lock.release()
-	m := &mender{Repair: r, db: l.db, done: Repaired{Rows: map[string]int{}}}
+	m := &mender{Repair: r, db: l.db, rollups: rollups(), done: Repaired{Rows: map[string]int{}}}
 	if err := m.run(ctx); err != nil {
 		return m.done, fmt.Errorf("repair: %w", err)
 	}
@@ -121,6 +121,7 @@ func (r *repairing) release() {
 type mender struct {
 	Repair
 	db      *pgxpool.Pool
+	rollups []rollup
 	done    Repaired
 	account int64           // that changes; 0: none
 	as      map[int64]party // the account and what it becomes
@@ -222,7 +223,7 @@ func (m *mender) tx(ctx context.Context, f func(pgx.Tx) error) error {
 // resumed.
 func (m *mender) what(ctx context.Context, tx pgx.Tx) (string, error) {
 	var tables []string
-	for _, r := range rollups() {
+	for _, r := range m.rollups {
 		tables = append(tables, r.table)
 	}
 	const columns = `
@@ -257,11 +258,11 @@ func (m *mender) begin(ctx context.Context) error {
 			return err
 		}
 		m.at = position{}
-		if err := forget(ctx, tx); err != nil {
+		if err := m.forget(ctx, tx); err != nil {
 			return err
 		}
 		var create strings.Builder
-		for _, r := range rollups() {
+		for _, r := range m.rollups {
 			fmt.Fprintf(&create, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s));", prefix+r.table, r.table, r.keys)
 		}
 		if _, err := tx.Exec(ctx, create.String()); err != nil {
@@ -273,9 +274,9 @@ func (m *mender) begin(ctx context.Context) error {
 }
 
 // forget drops the tables and the note of a repair.
-func forget(ctx context.Context, tx pgx.Tx) error {
+func (m *mender) forget(ctx context.Context, tx pgx.Tx) error {
 	drop := "DELETE FROM repairs;"
-	for _, r := range rollups() {
+	for _, r := range m.rollups {
 		drop += "DROP TABLE IF EXISTS " + prefix + r.table + ", " + differing(r) + ";"
 	}
 	_, err := tx.Exec(ctx, drop)
@@ -331,7 +332,7 @@ func (m *mender) readPart(ctx context.Context, tx pgx.Tx, to position) error {
 		return err
 	}
 	var batch pgx.Batch
-	d.queue(&batch, prefix)
+	d.queue(&batch, prefix, m.rollups)
 	batch.Queue(`UPDATE repairs SET transaction = $1, sale = $2`, reached.transaction, reached.sale)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return err
@@ -390,8 +391,13 @@ func (m *mender) compare(ctx context.Context) error {
 
 // list lists the keys of the rows that are not right.
 func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
-	for _, r := range rollups() {
+	for _, r := range m.rollups {
 		m.report("comparing "+r.table, 0, 0)
+		if r.queue == nil {
+			if err := rescan(ctx, tx, r); err != nil {
+				return err
+			}
+		}
 		query := `
 			DROP TABLE IF EXISTS ` + differing(r) + `;
 			CREATE TABLE ` + differing(r) + ` AS
@@ -403,4 +409,10 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	return nil
+}
+
+// rescan fills the table beside a rollup that is no sum of deltas.
+func rescan(ctx context.Context, tx pgx.Tx, r rollup) error {
+	_, err := tx.Exec(ctx, `DELETE FROM `+prefix+r.table+`; INSERT INTO `+prefix+r.table+` `+r.scan)
+	return err
 }

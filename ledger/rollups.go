@@ -11,7 +11,9 @@ type rollup struct {
 	table string
 	keys  string // its primary key
 
-	// queue queues what deltas add to the rollup, or to a table like it.
+	// queue queues what deltas add to the rollup, or to a table like it. Nil: the
+	// rollup is no sum of deltas, an append keeps it in its own way, and Repair makes
+	// it by the scan.
 	queue func(d *deltas, batch *pgx.Batch, table string)
 
 	// scan is a query that computes the rollup from the record, with its columns in
