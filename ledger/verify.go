@@ -171,6 +171,28 @@ func checks() []verification {
 				(array_agg(id ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1]
 			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
 			GROUP BY item, hour`),
+		{"offers", `
+			SELECT concat(o.shop, ' ', o.ref, ' ', o.item), concat('kept ', o::text, ', changed last to ', c::text)
+			FROM offers o LEFT JOIN LATERAL (
+				SELECT * FROM offer_changes c WHERE c.item = o.item AND c.offer = o.id ORDER BY at DESC LIMIT 1) c ON true
+			WHERE (o.ask, o.bid, o.priced_in, o.batch, o.stock, o.capacity, o.active)
+					IS DISTINCT FROM (c.ask, c.bid, c.priced_in, c.batch, c.stock, c.capacity, c.active)
+				OR c.at IS NULL OR c.at > o.seen
+				OR NOT EXISTS (SELECT FROM shops WHERE id = o.shop) OR NOT EXISTS (SELECT FROM items WHERE id = o.item)`},
+		{"offer_changes", `
+			SELECT concat(offer, ' ', at), 'its offer is missing, or is of another item'
+			FROM offer_changes c LEFT JOIN offers o ON o.id = offer WHERE o.item IS DISTINCT FROM c.item`},
+		differing("item_offer_hours", "item, hour", `
+			SELECT h.item, h.hour, min(s.ask::float8 / s.batch) FILTER (WHERE asks), max(s.bid::float8 / s.batch) FILTER (WHERE bids),
+				count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(s.stock) FILTER (WHERE asks), 0)::bigint
+			FROM (SELECT DISTINCT item, date_trunc('hour', at, 'UTC') AS hour FROM offer_changes) h
+			JOIN offers o ON o.item = h.item
+			JOIN LATERAL (
+				SELECT *, active AND ask IS NOT NULL AND priced_in IS NULL AND coalesce(stock >= batch, true) AS asks,
+					active AND bid IS NOT NULL AND priced_in IS NULL AND coalesce(capacity - stock >= batch, true) AS bids
+				FROM offer_changes WHERE item = h.item AND offer = o.id AND at < h.hour + interval '1 hour'
+				ORDER BY at DESC LIMIT 1) s ON true
+			GROUP BY h.item, h.hour`),
 		{"day_snapshots", `
 			WITH days AS (
 				SELECT ` + LocalTime("date_trunc('hour', at, 'UTC')") + `::date AS day, sum(amount) AS net

@@ -187,8 +187,10 @@ func (r *reader) batches(send func(batch) error) error {
 	}{
 		{"accounts", []string{"ref", "kind"}, []string{"name", "holder", "opened", "archived"}, readAccount},
 		{"items", []string{"ref"}, []string{"name"}, readItem},
-		{"shops", []string{"ref", "owner", "item", "batch", "active", "seen"},
-			[]string{"place", "buy_price", "sell_price", "stock", "capacity"}, readShop},
+		{"shops", []string{"ref", "owner", "active", "seen"},
+			[]string{"place", "world", "x", "y", "z", "item", "buy_price", "sell_price", "batch", "stock", "capacity"}, readShop},
+		{"offers", []string{"shop", "item", "batch", "active", "seen"},
+			[]string{"ref", "ask", "bid", "priced_in", "stock", "capacity"}, readOffer},
 		{"transactions", nil, nil, nil},
 		{"sales", []string{"origin", "ref", "at", "item", "quantity", "total"},
 			[]string{"shop", "seller", "buyer", "direction", "tax", "transaction"}, readSale},

@@ -25,10 +25,14 @@ var tables = map[string]string{
 	"settings": `SELECT * FROM settings`,
 	"accounts": `SELECT ref, kind, name, holder, opened, archived FROM accounts`,
 	"items":    `SELECT ref, name FROM items`,
-	"shops": `SELECT s.ref, place, a.ref AS owner, i.ref AS item, buy_price, sell_price, batch, stock, capacity, active, seen
-		FROM shops s JOIN accounts a ON a.id = owner JOIN items i ON i.id = item`,
-	"transactions": `SELECT origin, ref, at, source, message FROM transactions`,
-	"refs":         `SELECT origin, ref, what FROM refs`,
+	"shops":    `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
+	"offers": `SELECT s.ref AS shop, o.ref, i.ref AS item, ask, bid, p.ref AS priced_in, batch, stock, capacity, o.active, o.seen
+		FROM offers o JOIN shops s ON s.id = shop JOIN items i ON i.id = item LEFT JOIN items p ON p.id = priced_in`,
+	"offer_changes": `SELECT o.shop, o.ref, i.ref AS item, c.at, c.ask, c.bid, c.batch, c.stock, c.capacity, c.active
+		FROM offer_changes c JOIN offers o ON o.id = offer JOIN items i ON i.id = c.item`,
+	"item_offer_hours": `SELECT ref, hour, best_ask, best_bid, asks, bids, stock FROM item_offer_hours JOIN items ON id = item`,
+	"transactions":     `SELECT origin, ref, at, source, message FROM transactions`,
+	"refs":             `SELECT origin, ref, what FROM refs`,
 	"postings": `SELECT t.origin, t.ref, p.seq, a.ref AS account, p.at, p.amount
 		FROM postings p JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account`,
 	"sales": `SELECT s.origin, s.ref, s.at, i.ref AS item, h.ref AS shop, f.ref AS seller, b.ref AS buyer, direction, quantity, total, tax, t.ref AS transaction
@@ -84,6 +88,21 @@ func TestAnImportOfAnExportGivesTheSameLedger(t *testing.T) {
 				t.Errorf("the second import wrote %+v, want nothing", again)
 			}
 		})
+	}
+}
+
+func TestASetOfAnEarlierVersionIsImported(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	write(t, dir, map[string]string{"accounts.csv": someAccounts, "items.csv": "ref\nbread\n",
+		"shops.csv": "ref,place,owner,item,buy_price,sell_price,batch,stock,capacity,active,seen\n" +
+			"stall,Quay,anna,bread,250,,2,7,,true,2026-01-01T00:00:00Z\n"})
+	if _, err := native.Import(t.Context(), ledger.New(db), dir, time.Time{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`(stall,Quay,bread,250,,2,7)`}
+	const offers = `SELECT s.ref, place, o.ref, ask, bid, batch, stock FROM offers o JOIN shops s ON s.id = shop`
+	if diff := cmp.Diff(want, dump(t, db, offers)); diff != "" {
+		t.Errorf("offers (-want +got):\n%s", diff)
 	}
 }
 
@@ -243,8 +262,8 @@ func dump(t *testing.T, db *pgxpool.Pool, query string) []string {
 func sameFiles(t *testing.T, a, b string) {
 	t.Helper()
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 7 {
-		t.Fatalf("the export has %v, %v, want seven files", entries, err)
+	if err != nil || len(entries) != 8 {
+		t.Fatalf("the export has %v, %v, want eight files", entries, err)
 	}
 	for _, entry := range entries {
 		x, _ := os.ReadFile(filepath.Join(a, entry.Name()))
@@ -277,16 +296,26 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 	}
 	for i := range 9 {
 		b.Items = append(b.Items, ledger.Item{Ref: fmt.Sprint("i", i), Name: names[i]})
-		price, stock := int64(i*100), int64(i)
-		shop := ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, Item: fmt.Sprint("i", i), Batch: int64(i + 1),
-			Active: i%2 == 0, Seen: start}
-		if i%3 > 0 {
-			shop.BuyPrice, shop.Stock = &price, &stock
+		x, y, z := int64(i), int64(64), int64(-i)
+		b.Shops = append(b.Shops, ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, World: names[i%2],
+			X: &x, Y: &y, Z: &z, Active: i%2 == 0, Seen: start})
+		for n := range 2 * i {
+			price, stock := int64(n*100), int64(n/3)
+			o := ledger.Offer{Shop: fmt.Sprint("s", i), Ref: fmt.Sprint("sign ", n%2), Item: fmt.Sprint("i", (i+n/2)%(i+1)), Batch: int64(1 + n%3),
+				Active: n%5 > 0, Seen: start.Add(time.Duration(n) * time.Hour)}
+			if n%3 > 0 {
+				o.Ask, o.Stock = &price, &stock
+			}
+			if n%3 < 2 {
+				o.Bid, o.Capacity = &price, &stock
+			}
+			if n == 7 {
+				o.PricedIn = "i0"
+			}
+			b.Offers = append(b.Offers, o)
+			o.Seen = o.Seen.Add(time.Minute) // seen again, as it was
+			b.Offers = append(b.Offers, o)
 		}
-		if i%3 < 2 {
-			shop.SellPrice, shop.Capacity = &price, &stock
-		}
-		b.Shops = append(b.Shops, shop)
 	}
 	for batch := range 4 {
 		for n := range 500 {

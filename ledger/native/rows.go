@@ -17,10 +17,28 @@ func readItem(t *table, b *ledger.Batch) {
 	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name")})
 }
 
+// readShop reads a shop. Sets of earlier versions have the shop's one offer in the
+// same row.
 func readShop(t *table, b *ledger.Batch) {
 	b.Shops = append(b.Shops, ledger.Shop{
-		Ref: t.needed("ref"), Place: t.text("place"), Owner: t.needed("owner"), Item: t.needed("item"),
-		BuyPrice: t.optionalInteger("buy_price"), SellPrice: t.optionalInteger("sell_price"), Batch: t.integer("batch"),
+		Ref: t.needed("ref"), Place: t.text("place"), Owner: t.needed("owner"),
+		World: t.text("world"), X: t.optionalInteger("x"), Y: t.optionalInteger("y"), Z: t.optionalInteger("z"),
+		Active: t.boolean("active"), Seen: t.time("seen"),
+	})
+	if t.text("item") != "" {
+		b.Offers = append(b.Offers, ledger.Offer{
+			Shop: t.needed("ref"), Item: t.text("item"),
+			Ask: t.optionalInteger("buy_price"), Bid: t.optionalInteger("sell_price"), Batch: t.integer("batch"),
+			Stock: t.optionalInteger("stock"), Capacity: t.optionalInteger("capacity"),
+			Active: t.boolean("active"), Seen: t.time("seen"),
+		})
+	}
+}
+
+func readOffer(t *table, b *ledger.Batch) {
+	b.Offers = append(b.Offers, ledger.Offer{
+		Shop: t.needed("shop"), Ref: t.text("ref"), Item: t.needed("item"),
+		Ask: t.optionalInteger("ask"), Bid: t.optionalInteger("bid"), PricedIn: t.text("priced_in"), Batch: t.integer("batch"),
 		Stock: t.optionalInteger("stock"), Capacity: t.optionalInteger("capacity"),
 		Active: t.boolean("active"), Seen: t.time("seen"),
 	})
