@@ -38,6 +38,7 @@ type Item struct {
 	Apart    ApartLines `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
 	Prices   Prices     `json:"prices"`
 	Thin     bool       `json:"thin" doc:"Fewer than 5 sales in the period: the prices say little. By how many traders is not known here."`
+	Offers   Offers     `json:"offers" doc:"Of the moment of reading, whatever the period."`
 	Bucket   string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
 	Candles  []Candle   `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
 }
@@ -59,13 +60,14 @@ type Candle struct {
 	Quantity int64     `json:"quantity"`
 	Volume   int64     `json:"volume"`
 	Prices   Prices    `json:"prices"`
+	Standing Standing  `json:"standing" doc:"What stood at its end, of what shops offered."`
 	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
 // ComputeItem reads what was traded of an item in the period that ends with
 // w's start. It returns nil if there is no such item.
 func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*Item, error) {
-	i := &Item{ID: q.Item, Bucket: "day", Thin: true, Candles: []Candle{}}
+	i := &Item{ID: q.Item, Bucket: "day", Thin: true, Offers: newOffers(), Candles: []Candle{}}
 	var id int64
 	err := db.QueryRow(ctx, `SELECT id, name FROM items WHERE ref = $1`, q.Item).Scan(&id, &i.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -116,6 +118,12 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	}
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
 	i.Thin = whole.Sales < thinSales
+	if err := i.fillStanding(ctx, tx, s, id, buckets); err != nil {
+		return err
+	}
+	if err := i.Offers.fill(ctx, tx, id); err != nil {
+		return err
+	}
 	return i.compare(ctx, tx, s, id)
 }
 

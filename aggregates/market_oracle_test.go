@@ -85,7 +85,7 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 	sales = slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != ref })
 	sum, apart := traded(within(sales, s.Start, s.End))
 	want := &Item{
-		ID: ref, Name: itemName(ref), Basis: basisOf(s), Apart: apart, Prices: sum.Prices, Thin: sum.Sales < 5,
+		ID: ref, Name: itemName(ref), Basis: basisOf(s), Apart: apart, Prices: sum.Prices, Thin: sum.Sales < 5, Offers: newOffers(),
 		Sales: Compared{Now: sum.Sales}, Quantity: Compared{Now: sum.Quantity}, Volume: Compared{Now: sum.Volume},
 	}
 	if before, ok := s.previous(); ok {
