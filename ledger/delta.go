@@ -17,6 +17,7 @@ type deltas struct {
 	activity map[int64]activityDelta // by hour
 	flows    map[flowKey]flowDelta
 	items    map[itemKey]itemDelta
+	dealings
 	overflow string // the sum that does not fit in an int64, if any
 }
 
@@ -63,6 +64,7 @@ func newDeltas(zone *time.Location) *deltas {
 		activity: map[int64]activityDelta{},
 		flows:    map[flowKey]flowDelta{},
 		items:    map[itemKey]itemDelta{},
+		dealings: newDealings(),
 	}
 }
 
@@ -82,6 +84,7 @@ func (ap *appender) deltas() *deltas {
 			a := ap.accounts[p.Account]
 			legs = append(legs, leg{a.id, a.holder, a.kind, p.Amount})
 		}
+		d.addCounterparties(t.At.UnixMicro(), legs)
 		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
 	}
 	for i, id := range ap.sales {
@@ -90,6 +93,7 @@ func (ap *appender) deltas() *deltas {
 		}
 		s := &ap.batch.Sales[i]
 		d.addSale(ap.items[s.Item], s.At.UnixMicro(), id, s.Quantity, s.Total)
+		d.addTrade(ap.items[s.Item], s.At.UnixMicro(), ap.accounts[s.Seller].id, ap.accounts[s.Buyer].id, s.Quantity, s.Total)
 	}
 	return d
 }
@@ -198,6 +202,7 @@ func (d *deltas) queue(batch *pgx.Batch) {
 	d.queueActivity(batch)
 	d.queueFlows(batch)
 	d.queueItems(batch)
+	d.queueDealings(batch)
 }
 
 func (d *deltas) queueBalances(batch *pgx.Batch) {

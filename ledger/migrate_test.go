@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/jackc/tern/v2/migrate"
@@ -17,6 +18,20 @@ func TestALedgerOfAnEarlierVersionIsConverted(t *testing.T) {
 	db := testkit.Postgres(t)
 	l := ledger.New(db)
 	appended(t, l, grant())
+	g := &generator{Rand: rand.New(rand.NewPCG(1, 2)), midnight: noon.AddDate(0, 0, 2)}
+	for _, more := range g.batches(20) {
+		more.Accounts = more.Accounts[:0]
+		for _, a := range people {
+			if a.Ref != "ann" && a.Ref != "bakery" {
+				more.Accounts = append(more.Accounts, a)
+			}
+		}
+		more.Shops, more.Offers = nil, nil
+		for i := range more.Sales {
+			more.Sales[i].Shop = ""
+		}
+		appended(t, l, more)
+	}
 	conn, err := db.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)

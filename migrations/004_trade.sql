@@ -52,6 +52,46 @@ CREATE TABLE item_offer_hours (
     PRIMARY KEY (item, hour)
 );
 
+-- Who sold and who bought an item on a day. Only sales with a price count, as in
+-- item_hours, and only sides that are known.
+CREATE TABLE trader_days (
+    item     bigint NOT NULL,
+    day      date   NOT NULL,
+    account  bigint NOT NULL,
+    side     text   NOT NULL CHECK (side IN ('seller', 'buyer')),
+    sales    bigint NOT NULL,
+    quantity bigint NOT NULL,
+    volume   bigint NOT NULL,
+    PRIMARY KEY (item, day, account, side)
+);
+
+-- What an item was sold for on a day: price minor units for pieces, in lowest
+-- terms. There are no more rows than sales.
+CREATE TABLE price_days (
+    item     bigint NOT NULL,
+    day      date   NOT NULL,
+    price    bigint NOT NULL,
+    pieces   bigint NOT NULL,
+    sales    bigint NOT NULL,
+    quantity bigint NOT NULL,
+    volume   bigint NOT NULL,
+    PRIMARY KEY (item, day, price, pieces)
+);
+
+-- What an account received from another one and sent to it on a day, net by
+-- account in each transaction. Where several paid and several received, each
+-- paid each in proportion, rounded down; what that leaves, in the order of the
+-- accounts. With more than 1,000 pairs of them, the other account is 0.
+CREATE TABLE counterparty_days (
+    account      bigint NOT NULL,
+    day          date   NOT NULL,
+    other        bigint NOT NULL,
+    received     bigint NOT NULL,
+    sent         bigint NOT NULL,
+    transactions bigint NOT NULL,
+    PRIMARY KEY (account, day, other)
+);
+
 -- A negative number means nothing for an offer, and was not refused earlier.
 INSERT INTO offers
 SELECT nextval('offer_ids'), s.id, i.ref, s.item,
@@ -76,6 +116,51 @@ GROUP BY h.item, h.hour;
 ALTER TABLE shops
     ADD world text NOT NULL DEFAULT '', ADD x bigint, ADD y bigint, ADD z bigint,
     DROP item, DROP buy_price, DROP sell_price, DROP batch, DROP stock, DROP capacity;
+
+INSERT INTO trader_days
+SELECT item, (at AT TIME ZONE 'UTC')::date AS day, account, side, count(*), sum(quantity)::bigint, sum(total)::bigint
+FROM sales CROSS JOIN LATERAL (VALUES (seller, 'seller'), (buyer, 'buyer')) AS trader (account, side)
+WHERE quantity > 0 AND total > 0 AND account IS NOT NULL
+GROUP BY item, day, account, side;
+
+INSERT INTO price_days
+SELECT item, (at AT TIME ZONE 'UTC')::date AS day, total / gcd(total, quantity) AS price, quantity / gcd(total, quantity) AS pieces,
+    count(*), sum(quantity)::bigint, sum(total)::bigint
+FROM sales WHERE quantity > 0 AND total > 0
+GROUP BY item, day, price, pieces;
+
+INSERT INTO counterparty_days
+WITH nets AS (
+    SELECT transaction, (at AT TIME ZONE 'UTC')::date AS day, account, sum(amount) AS net
+    FROM postings GROUP BY transaction, day, account HAVING sum(amount) <> 0),
+sizes AS (
+    SELECT transaction, count(*) FILTER (WHERE net < 0) AS payers, count(*) FILTER (WHERE net > 0) AS receivers,
+        sum(net) FILTER (WHERE net > 0) AS total
+    FROM nets GROUP BY transaction),
+several AS (SELECT transaction FROM sizes WHERE least(payers, receivers) > 1 AND payers * receivers > 1000),
+pairs AS (
+    SELECT transaction, p.day, p.account AS payer, r.account AS receiver, -p.net AS paid, r.net AS received,
+        div(-p.net * r.net, total) AS part
+    FROM nets p JOIN nets r USING (transaction) JOIN sizes USING (transaction)
+    WHERE p.net < 0 AND r.net > 0 AND NOT (least(payers, receivers) > 1 AND payers * receivers > 1000)),
+payer_rests AS (
+    SELECT transaction, payer, rest, sum(rest) OVER (PARTITION BY transaction ORDER BY payer) AS upto
+    FROM (SELECT transaction, payer, paid - sum(part) AS rest FROM pairs GROUP BY transaction, payer, paid) AS rests),
+receiver_rests AS (
+    SELECT transaction, receiver, rest, sum(rest) OVER (PARTITION BY transaction ORDER BY receiver) AS upto
+    FROM (SELECT transaction, receiver, received - sum(part) AS rest FROM pairs GROUP BY transaction, receiver, received) AS rests),
+amounts AS (
+    SELECT day, payer, receiver,
+        part + greatest(0, least(p.upto, r.upto) - greatest(p.upto - p.rest, r.upto - r.rest)) AS amount
+    FROM pairs JOIN payer_rests p USING (transaction, payer) JOIN receiver_rests r USING (transaction, receiver)),
+sides AS (
+    SELECT payer AS account, day, receiver AS other, 0 AS received, amount AS sent FROM amounts WHERE amount > 0
+    UNION ALL
+    SELECT receiver, day, payer, amount, 0 FROM amounts WHERE amount > 0
+    UNION ALL
+    SELECT account, day, 0, greatest(net, 0), greatest(-net, 0) FROM nets JOIN several USING (transaction))
+SELECT account, day, other, sum(received)::bigint, sum(sent)::bigint, count(*)
+FROM sides GROUP BY account, day, other;
 ---- create above / drop below ----
 -- Each shop keeps the first of its offers.
 ALTER TABLE shops
@@ -83,5 +168,5 @@ ALTER TABLE shops
     ADD capacity bigint, DROP world, DROP x, DROP y, DROP z;
 UPDATE shops s SET (item, buy_price, sell_price, batch, stock, capacity) =
     (SELECT item, ask, bid, batch, stock, capacity FROM offers WHERE shop = s.id AND priced_in IS NULL ORDER BY id LIMIT 1);
-DROP TABLE item_offer_hours, offer_changes, offers;
+DROP TABLE counterparty_days, price_days, trader_days, item_offer_hours, offer_changes, offers;
 DROP SEQUENCE offer_ids;
