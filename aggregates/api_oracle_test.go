@@ -276,7 +276,7 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 	for _, ref := range []string{"a00", "a07", "a13"} {
 		of := r.accounts[ref]
 		want := &Account{
-			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
+			ID: ref, Name: ref, Kind: of.Kind, Holder: of.Holder, HolderName: of.Holder, FormerNames: []string{}, Merged: []string{}, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
 		}
 		if !of.Archived.IsZero() {
 			want.Archived = &of.Archived

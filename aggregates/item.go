@@ -64,7 +64,7 @@ type Candle struct {
 	Quantity int64     `json:"quantity"`
 	Volume   int64     `json:"volume"`
 	Prices   Prices    `json:"prices"`
-	Standing Standing  `json:"standing" doc:"What stood at its end, of what shops offered."`
+	Standing *Standing `json:"standing,omitempty" doc:"What stood at its end, of what shops offered; left out before the first offer."`
 	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 

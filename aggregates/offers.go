@@ -35,7 +35,7 @@ func newOffers() Offers {
 type ShopOffer struct {
 	Shop      string      `json:"shop"`
 	Place     string      `json:"place"`
-	Owner     string      `json:"owner" doc:"The account's id."`
+	Owner     string      `json:"owner" doc:"The account's id; empty if its holder is hidden."`
 	OwnerName string      `json:"ownerName"`
 	OwnerKind ledger.Kind `json:"ownerKind" enum:"personal,business,government,system"`
 	World     string      `json:"world"`
@@ -55,9 +55,10 @@ type ShopOffer struct {
 // listedOffers lists offers of an item that satisfy a condition.
 func listedOffers(condition, stands, order string) string {
 	return `
-		SELECT s.ref, s.place, a.ref, a.name, a.kind, s.world, s.x, s.y, s.z,
+		SELECT s.ref, s.place, CASE WHEN h.hidden THEN '' ELSE a.ref END, CASE WHEN h.hidden THEN '` + ledger.HiddenName + `' ELSE a.name END, a.kind, s.world, s.x, s.y, s.z,
 			o.ask, o.bid, p.ref, o.batch, o.stock, o.capacity, ` + stands + ` AS stands, o.seen
-		FROM offers o JOIN shops s ON s.id = o.shop JOIN accounts a ON a.id = s.owner LEFT JOIN items p ON p.id = o.priced_in
+		FROM offers o JOIN shops s ON s.id = o.shop JOIN accounts a ON a.id = s.owner
+			LEFT JOIN holders h ON h.ref = a.holder LEFT JOIN items p ON p.id = o.priced_in
 		WHERE o.item = $1 AND o.active AND ` + condition + `
 		ORDER BY stands DESC, ` + order + `, o.seen DESC, s.ref, o.ref LIMIT $2`
 }
@@ -115,7 +116,8 @@ func (i *Item) fillStanding(ctx context.Context, tx pgx.Tx, s span, id int64, bu
 	args["item"] = id
 	rows, _ := tx.Query(ctx, query, args)
 	place := 0
-	var standing, next Standing
+	var standing *Standing // nil before the first offer
+	var next Standing
 	var hour time.Time
 	until := func(end int) { // buckets before end keep what stood
 		for ; place < end; place++ {
@@ -126,7 +128,8 @@ func (i *Item) fillStanding(ctx context.Context, tx pgx.Tx, s span, id int64, bu
 		if !hour.Before(s.Start) {
 			until(bucketOf(buckets, s.index(hour)))
 		}
-		standing = next
+		stood := next
+		standing = &stood
 		return nil
 	})
 	if err != nil {

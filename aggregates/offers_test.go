@@ -35,11 +35,11 @@ func TestAnItemHasTheOffersThatStandAndThoseThatStood(t *testing.T) {
 		t.Fatal(err)
 	}
 	price := func(v float64) *float64 { return &v }
-	var stood []Standing
+	var stood []*Standing
 	for _, c := range i.Candles {
 		stood = append(stood, c.Standing)
 	}
-	want := []Standing{ // 5 to 11 March
+	want := []*Standing{ // 5 to 11 March
 		{price(50), nil, 1, 0, 8}, {price(50), nil, 2, 0, 72}, {price(50), nil, 2, 0, 72}, {price(50), nil, 2, 0, 72},
 		{price(60), nil, 1, 0, 64}, {price(60), nil, 1, 0, 64}, {price(60), nil, 1, 0, 64},
 	}

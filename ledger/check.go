@@ -33,6 +33,7 @@ func check(b Batch, now time.Time) *problems {
 	c.items(b.Items)
 	c.shops(b.Shops)
 	c.offers(b.Offers)
+	c.holders(b)
 	c.transactions(b.Transactions)
 	c.sales(b.Sales)
 	return c.problems

@@ -24,7 +24,8 @@ type Change struct {
 func Tags() []string { return []string{tagTransactions, tagSales, tagAccounts, tagItems, tagShops} }
 
 // The tags. Transactions change the balances of accounts; "accounts" is for a new
-// account, and for another name or archiving of an existing one.
+// account, for another name or archiving of an existing one, and for what is known
+// of holders, labels and merges.
 const (
 	tagTransactions = "transactions"
 	tagSales        = "sales"

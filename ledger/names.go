@@ -32,6 +32,9 @@ func (ap *appender) names(ctx context.Context) error {
 	if err := ap.problems.err(); err != nil {
 		return err
 	}
+	if err := ap.knownNames(ctx); err != nil {
+		return err
+	}
 	if len(ap.batch.Shops)+len(ap.batch.Offers) == 0 {
 		return nil
 	}
@@ -127,6 +130,15 @@ func (ap *appender) namedBy() (accounts, items, shops []string) {
 	for _, offer := range ap.batch.Offers {
 		s[offer.Shop], i[offer.Item], i[offer.PricedIn] = true, true, true
 	}
+	for _, label := range ap.batch.Labels {
+		a[label.Account] = true
+	}
+	for _, former := range ap.batch.FormerNames {
+		a[former.Account] = true
+	}
+	for _, merge := range ap.batch.Merges {
+		a[merge.Account], a[merge.Into] = true, true
+	}
 	for t := range ap.batch.Transactions {
 		for _, leg := range ap.batch.Transactions[t].Postings {
 			a[leg.Account] = true
@@ -161,11 +173,13 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	var kinds []Kind
 	var opened []time.Time
 	var archived []*time.Time
+	renamed := false
 	first := ap.earliestTime()
 	for _, a := range slices.SortedFunc(slices.Values(ap.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
 		if k, ok := known[a.Ref]; ok {
 			ap.sameAccount(a, ap.accounts[a.Ref])
 			named := a.Name != "" && a.Name != a.Ref && a.Name != k.name
+			renamed = renamed || named && k.name != a.Ref
 			if moved := !a.Archived.IsZero() && (k.archived == nil || !k.archived.Equal(micro(a.Archived))); moved {
 				ap.archivingMoved(a.Archived)
 				if k.archived != nil {
@@ -191,6 +205,11 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	}
 	if len(refs) == 0 || len(ap.problems.list) > 0 {
 		return nil
+	}
+	if renamed {
+		if err := ap.keepFormerNames(ctx, refs, names); err != nil {
+			return err
+		}
 	}
 	const query = `
 		INSERT INTO accounts AS known (id, ref, kind, name, holder, opened, archived)
@@ -291,6 +310,16 @@ func (ap *appender) checkNames() {
 	for _, s := range ap.batch.Shops {
 		written[s.Ref] = true
 		ap.checkAccount("shop", "", s.Ref, "owner", s.Owner)
+	}
+	for _, label := range ap.batch.Labels {
+		ap.checkAccount("label", "", label.Account, "account", label.Account)
+	}
+	for _, former := range ap.batch.FormerNames {
+		ap.checkAccount("former name", "", former.Account, "account", former.Account)
+	}
+	for _, merge := range ap.batch.Merges {
+		ap.checkAccount("merge", "", merge.Account, "account", merge.Account)
+		ap.checkAccount("merge", "", merge.Account, "into", merge.Into)
 	}
 	for _, o := range ap.batch.Offers {
 		ap.checkItem("offer", "", offerName(o), o.Item)

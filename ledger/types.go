@@ -135,8 +135,8 @@ type Sale struct {
 	Line        string
 }
 
-// A Batch is written whole or not at all. Accounts, items, shops and offers are
-// written first and may exist already; transactions and sales may name those of the batch
+// A Batch is written whole or not at all. Accounts, items and all that is not a
+// transaction or a sale is written first and may exist already; transactions and sales may name those of the batch
 // and of the ledger. A time before Oldest is an error.
 type Batch struct {
 	Oldest       time.Time // zero: DefaultOldest
@@ -144,6 +144,10 @@ type Batch struct {
 	Items        []Item
 	Shops        []Shop
 	Offers       []Offer
+	Holders      []Holder
+	Labels       []Label
+	Merges       []Merge
+	FormerNames  []FormerName
 	Transactions []Transaction
 	Sales        []Sale
 }

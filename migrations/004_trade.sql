@@ -92,6 +92,45 @@ CREATE TABLE counterparty_days (
     PRIMARY KEY (account, day, other)
 );
 
+-- What is known of those who own accounts. accounts.holder is the ref; a holder
+-- without a row is known by its ref alone. Those of hidden holders count in every
+-- sum, and are named nowhere.
+CREATE TABLE holders (
+    ref    text    PRIMARY KEY,
+    name   text    NOT NULL,
+    kind   text    NOT NULL,
+    link   text    NOT NULL,
+    label  text    NOT NULL,
+    hidden boolean NOT NULL
+);
+
+ALTER TABLE accounts ADD label text NOT NULL DEFAULT '';
+
+-- Names that accounts had, each until the last time.
+CREATE TABLE account_names (
+    account bigint      NOT NULL,
+    name    text        NOT NULL,
+    until   timestamptz NOT NULL,
+    PRIMARY KEY (account, name)
+);
+CREATE INDEX account_names_name ON account_names (lower(name));
+CREATE INDEX accounts_name ON accounts (lower(name));
+CREATE INDEX accounts_ref ON accounts (lower(ref));
+
+-- An account that is shown as a part of another one. A target is not merged.
+CREATE TABLE merges (
+    account bigint PRIMARY KEY,
+    target  bigint NOT NULL
+);
+CREATE INDEX merges_target ON merges (target);
+
+-- Accounts with the holder as whom they count: that of the account into which
+-- they are merged, if they are.
+CREATE VIEW account_holders AS
+SELECT a.id, a.kind, coalesce(m.holder, a.holder) AS holder, a.archived
+FROM accounts a LEFT JOIN (
+    SELECT account, holder FROM merges JOIN accounts ON id = target) m ON m.account = a.id;
+
 -- A negative number means nothing for an offer, and was not refused earlier.
 INSERT INTO offers
 SELECT nextval('offer_ids'), s.id, i.ref, s.item,
@@ -168,5 +207,8 @@ ALTER TABLE shops
     ADD capacity bigint, DROP world, DROP x, DROP y, DROP z;
 UPDATE shops s SET (item, buy_price, sell_price, batch, stock, capacity) =
     (SELECT item, ask, bid, batch, stock, capacity FROM offers WHERE shop = s.id AND priced_in IS NULL ORDER BY id LIMIT 1);
-DROP TABLE counterparty_days, price_days, trader_days, item_offer_hours, offer_changes, offers;
+DROP VIEW account_holders;
+DROP INDEX accounts_name, accounts_ref;
+ALTER TABLE accounts DROP label;
+DROP TABLE merges, account_names, holders, counterparty_days, price_days, trader_days, item_offer_hours, offer_changes, offers;
 DROP SEQUENCE offer_ids;

@@ -28,12 +28,18 @@ const (
 const stamp = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
 
 // files are the files of an export, in the order in which an import reads them.
-// Accounts, items and shops are in byte order of their refs, offers in the order of
+// Accounts, holders, items and shops are in byte order of their refs, offers in the order of
 // time, all else in the order in which it was written.
 var files = []struct{ name, query string }{
 	{"settings", `SELECT name, symbol, decimals, timezone FROM settings`},
 	{"accounts", `SELECT ref, kind, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
 		FROM accounts ORDER BY ref COLLATE "C"`},
+	{"former_names", `SELECT ref AS account, n.name, to_char(until, ` + stamp + `) AS until
+		FROM account_names n JOIN accounts ON id = account ORDER BY ref COLLATE "C", n.name COLLATE "C"`},
+	{"holders", `SELECT ref, name, kind, link, label, hidden::text AS hidden FROM holders ORDER BY ref COLLATE "C"`},
+	{"labels", `SELECT ref AS account, label FROM accounts WHERE label <> '' ORDER BY ref COLLATE "C"`},
+	{"merges", `SELECT a.ref AS account, t.ref AS into FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target
+		ORDER BY a.ref COLLATE "C"`},
 	{"items", `SELECT ref, name FROM items ORDER BY ref COLLATE "C"`},
 	{"shops", `SELECT s.ref, s.place, a.ref AS owner, s.world, s.x, s.y, s.z, s.active::text AS active, to_char(s.seen, ` + stamp + `) AS seen
 		FROM shops s JOIN accounts a ON a.id = s.owner ORDER BY s.ref COLLATE "C"`},

@@ -186,6 +186,10 @@ func (r *reader) batches(send func(batch) error) error {
 		read             func(*table, *ledger.Batch)
 	}{
 		{"accounts", []string{"ref", "kind"}, []string{"name", "holder", "opened", "archived"}, readAccount},
+		{"former_names", []string{"account", "name", "until"}, nil, readFormerName},
+		{"holders", []string{"ref"}, []string{"name", "kind", "link", "label", "hidden"}, readHolder},
+		{"labels", []string{"account", "label"}, nil, readLabel},
+		{"merges", []string{"account", "into"}, nil, readMerge},
 		{"items", []string{"ref"}, []string{"name"}, readItem},
 		{"shops", []string{"ref", "owner", "active", "seen"},
 			[]string{"place", "world", "x", "y", "z", "item", "buy_price", "sell_price", "batch", "stock", "capacity"}, readShop},

@@ -22,10 +22,14 @@ import (
 // an order that does not depend on ids. Only day snapshots are missing: they
 // are made later, of these.
 var tables = map[string]string{
-	"settings": `SELECT * FROM settings`,
-	"accounts": `SELECT ref, kind, name, holder, opened, archived FROM accounts`,
-	"items":    `SELECT ref, name FROM items`,
-	"shops":    `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
+	"settings":      `SELECT * FROM settings`,
+	"accounts":      `SELECT ref, kind, name, holder, opened, archived FROM accounts`,
+	"account_names": `SELECT ref, n.name, until FROM account_names n JOIN accounts ON id = account`,
+	"holders":       `SELECT * FROM holders`,
+	"labels":        `SELECT ref, label FROM accounts`,
+	"merges":        `SELECT a.ref AS account, t.ref AS target FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target`,
+	"items":         `SELECT ref, name FROM items`,
+	"shops":         `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
 	"offers": `SELECT s.ref AS shop, o.ref, i.ref AS item, ask, bid, p.ref AS priced_in, batch, stock, capacity, o.active, o.seen
 		FROM offers o JOIN shops s ON s.id = shop JOIN items i ON i.id = item LEFT JOIN items p ON p.id = priced_in`,
 	"offer_changes": `SELECT o.shop, o.ref, i.ref AS item, c.at, c.ask, c.bid, c.batch, c.stock, c.capacity, c.active
@@ -267,8 +271,8 @@ func dump(t *testing.T, db *pgxpool.Pool, query string) []string {
 func sameFiles(t *testing.T, a, b string) {
 	t.Helper()
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 8 {
-		t.Fatalf("the export has %v, %v, want eight files", entries, err)
+	if err != nil || len(entries) != 12 {
+		t.Fatalf("the export has %v, %v, want twelve files", entries, err)
 	}
 	for _, entry := range entries {
 		x, _ := os.ReadFile(filepath.Join(a, entry.Name()))
@@ -322,6 +326,11 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 			b.Offers = append(b.Offers, o)
 		}
 	}
+	b.Holders = []ledger.Holder{{Ref: "holder 0", Name: names[1], Kind: "person", Link: "https://example.org/?a=1,2", Label: names[3]},
+		{Ref: b.Accounts[39].Ref, Hidden: true}}
+	b.Labels = []ledger.Label{{Account: b.Accounts[1].Ref, Text: names[2]}}
+	b.Merges = []ledger.Merge{{Account: b.Accounts[4].Ref, Into: b.Accounts[8].Ref}, {Account: b.Accounts[12].Ref, Into: b.Accounts[8].Ref}}
+	b.FormerNames = []ledger.FormerName{{Account: b.Accounts[5].Ref, Name: names[4], Until: start}}
 	for batch := range 4 {
 		for n := range 500 {
 			i := batch*500 + n

@@ -13,6 +13,26 @@ func readAccount(t *table, b *ledger.Batch) {
 	})
 }
 
+func readHolder(t *table, b *ledger.Batch) {
+	h := ledger.Holder{Ref: t.needed("ref"), Name: t.text("name"), Kind: t.text("kind"), Link: t.text("link"), Label: t.text("label")}
+	if t.text("hidden") != "" {
+		h.Hidden = t.boolean("hidden")
+	}
+	b.Holders = append(b.Holders, h)
+}
+
+func readLabel(t *table, b *ledger.Batch) {
+	b.Labels = append(b.Labels, ledger.Label{Account: t.needed("account"), Text: t.text("label")})
+}
+
+func readMerge(t *table, b *ledger.Batch) {
+	b.Merges = append(b.Merges, ledger.Merge{Account: t.needed("account"), Into: t.text("into")})
+}
+
+func readFormerName(t *table, b *ledger.Batch) {
+	b.FormerNames = append(b.FormerNames, ledger.FormerName{Account: t.needed("account"), Name: t.needed("name"), Until: t.time("until")})
+}
+
 func readItem(t *table, b *ledger.Batch) {
 	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name")})
 }
