@@ -34,6 +34,7 @@ func check(b Batch, now time.Time) *problems {
 	c.shops(b.Shops)
 	c.offers(b.Offers)
 	c.holders(b)
+	c.events(b.Events)
 	c.transactions(b.Transactions)
 	c.sales(b.Sales)
 	return c.problems

@@ -35,6 +35,9 @@ func (ap *appender) names(ctx context.Context) error {
 	if err := ap.knownNames(ctx); err != nil {
 		return err
 	}
+	if err := ap.writeEvents(ctx); err != nil {
+		return err
+	}
 	if len(ap.batch.Shops)+len(ap.batch.Offers) == 0 {
 		return nil
 	}
@@ -147,6 +150,9 @@ func (ap *appender) namedBy() (accounts, items, shops []string) {
 	for n := range ap.batch.Sales {
 		sale := &ap.batch.Sales[n]
 		a[sale.Seller], a[sale.Buyer], i[sale.Item], s[sale.Shop] = true, true, true, true
+	}
+	for _, item := range ap.batch.scopeItems {
+		i[item] = true
 	}
 	delete(a, "")
 	delete(i, "")
@@ -320,6 +326,9 @@ func (ap *appender) checkNames() {
 	for _, merge := range ap.batch.Merges {
 		ap.checkAccount("merge", "", merge.Account, "account", merge.Account)
 		ap.checkAccount("merge", "", merge.Account, "into", merge.Into)
+	}
+	for event, item := range ap.batch.scopeItems {
+		ap.checkItem("event", "", event, item)
 	}
 	for _, o := range ap.batch.Offers {
 		ap.checkItem("offer", "", offerName(o), o.Item)

@@ -148,6 +148,7 @@ type Batch struct {
 	Labels       []Label
 	Merges       []Merge
 	FormerNames  []FormerName
+	Events       []Event
 	Transactions []Transaction
 	Sales        []Sale
 }

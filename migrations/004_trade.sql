@@ -131,6 +131,19 @@ SELECT a.id, a.kind, coalesce(m.holder, a.holder) AS holder, a.archived
 FROM accounts a LEFT JOIN (
     SELECT account, holder FROM merges JOIN accounts ON id = target) m ON m.account = a.id;
 
+-- What people remember when they look at a chart. scope: all, item:REF,
+-- source:NAME or kind:KIND.
+CREATE TABLE events (
+    ref   text        PRIMARY KEY,
+    at    timestamptz NOT NULL,
+    until timestamptz,
+    title text        NOT NULL,
+    text  text        NOT NULL,
+    link  text        NOT NULL,
+    scope text        NOT NULL
+);
+CREATE INDEX events_scope ON events (scope, at);
+
 -- A negative number means nothing for an offer, and was not refused earlier.
 INSERT INTO offers
 SELECT nextval('offer_ids'), s.id, i.ref, s.item,
@@ -210,5 +223,5 @@ UPDATE shops s SET (item, buy_price, sell_price, batch, stock, capacity) =
 DROP VIEW account_holders;
 DROP INDEX accounts_name, accounts_ref;
 ALTER TABLE accounts DROP label;
-DROP TABLE merges, account_names, holders, counterparty_days, price_days, trader_days, item_offer_hours, offer_changes, offers;
+DROP TABLE events, merges, account_names, holders, counterparty_days, price_days, trader_days, item_offer_hours, offer_changes, offers;
 DROP SEQUENCE offer_ids;

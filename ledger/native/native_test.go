@@ -28,6 +28,7 @@ var tables = map[string]string{
 	"holders":       `SELECT * FROM holders`,
 	"labels":        `SELECT ref, label FROM accounts`,
 	"merges":        `SELECT a.ref AS account, t.ref AS target FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target`,
+	"events":        `SELECT * FROM events`,
 	"items":         `SELECT ref, name FROM items`,
 	"shops":         `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
 	"offers": `SELECT s.ref AS shop, o.ref, i.ref AS item, ask, bid, p.ref AS priced_in, batch, stock, capacity, o.active, o.seen
@@ -271,8 +272,8 @@ func dump(t *testing.T, db *pgxpool.Pool, query string) []string {
 func sameFiles(t *testing.T, a, b string) {
 	t.Helper()
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 12 {
-		t.Fatalf("the export has %v, %v, want twelve files", entries, err)
+	if err != nil || len(entries) != 13 {
+		t.Fatalf("the export has %v, %v, want thirteen files", entries, err)
 	}
 	for _, entry := range entries {
 		x, _ := os.ReadFile(filepath.Join(a, entry.Name()))
@@ -331,6 +332,9 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 	b.Labels = []ledger.Label{{Account: b.Accounts[1].Ref, Text: names[2]}}
 	b.Merges = []ledger.Merge{{Account: b.Accounts[4].Ref, Into: b.Accounts[8].Ref}, {Account: b.Accounts[12].Ref, Into: b.Accounts[8].Ref}}
 	b.FormerNames = []ledger.FormerName{{Account: b.Accounts[5].Ref, Name: names[4], Until: start}}
+	for i := range 9 {
+		b.Events = append(b.Events, ledger.Event{Ref: fmt.Sprint("e", i), At: start.AddDate(0, 0, -i), Title: names[i], Text: names[(i+1)%9], Scope: "item:i1"})
+	}
 	for batch := range 4 {
 		for n := range 500 {
 			i := batch*500 + n

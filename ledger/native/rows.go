@@ -33,6 +33,14 @@ func readFormerName(t *table, b *ledger.Batch) {
 	b.FormerNames = append(b.FormerNames, ledger.FormerName{Account: t.needed("account"), Name: t.needed("name"), Until: t.time("until")})
 }
 
+func readEvent(t *table, b *ledger.Batch) {
+	e := ledger.Event{Ref: t.needed("ref"), Title: t.text("title"), Text: t.text("text"), Link: t.text("link"), Scope: t.text("scope")}
+	if e.Title != "" {
+		e.At, e.Until = t.time("at"), t.optionalTime("until")
+	}
+	b.Events = append(b.Events, e)
+}
+
 func readItem(t *table, b *ledger.Batch) {
 	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name")})
 }
