@@ -55,10 +55,11 @@ type ShopOffer struct {
 // listedOffers lists offers of an item that satisfy a condition.
 func listedOffers(condition, stands, order string) string {
 	return `
-		SELECT s.ref, s.place, CASE WHEN h.hidden THEN '' ELSE a.ref END, CASE WHEN h.hidden THEN '` + ledger.HiddenName + `' ELSE a.name END, a.kind, s.world, s.x, s.y, s.z,
+		SELECT s.ref, s.place, CASE WHEN hidden THEN '' ELSE a.ref END, CASE WHEN hidden THEN '` + ledger.HiddenName + `' ELSE a.name END, a.kind, s.world, s.x, s.y, s.z,
 			o.ask, o.bid, p.ref, o.batch, o.stock, o.capacity, ` + stands + ` AS stands, o.seen
-		FROM offers o JOIN shops s ON s.id = o.shop JOIN accounts a ON a.id = s.owner
-			LEFT JOIN holders h ON h.ref = a.holder LEFT JOIN items p ON p.id = o.priced_in
+		FROM offers o JOIN shops s ON s.id = o.shop LEFT JOIN merges m ON m.account = s.owner
+			JOIN accounts owner ON owner.id = s.owner JOIN accounts a ON a.id = coalesce(m.target, s.owner)
+			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (owner.holder, a.holder)) AS hidden) h LEFT JOIN items p ON p.id = o.priced_in
 		WHERE o.item = $1 AND o.active AND ` + condition + `
 		ORDER BY stands DESC, ` + order + `, o.seen DESC, s.ref, o.ref LIMIT $2`
 }

@@ -2,8 +2,11 @@ package ledger_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -118,5 +121,51 @@ func TestALinkThatIsNoneIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "want an address that begins with https://") {
 			t.Errorf("link %q: %v, want it refused", link, err)
 		}
+	}
+}
+
+// lines is an account's statement in words.
+func lines(t *testing.T, l *ledger.Ledger, account string) []string {
+	t.Helper()
+	statement, err := l.Statement(t.Context(), account, ledger.End(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, line := range statement {
+		words = append(words, fmt.Sprint(line.Ref, " ", line.Amount, " ", line.Others))
+	}
+	return words
+}
+
+func TestAStatementHonoursMergesAndHiddenHolders(t *testing.T) {
+	l := ledger.New(testkit.Postgres(t))
+	b := village()
+	b.Transactions = []ledger.Transaction{
+		transaction("1", noon, ledger.Posting{"mint", -90}, ledger.Posting{"ann", 90}),
+		transaction("2", noon.Add(1), ledger.Posting{"ann", -20}, ledger.Posting{"bob", 20}),
+		transaction("3", noon.Add(time.Hour), ledger.Posting{"bob", -5}, ledger.Posting{"town", 5}),
+		transaction("4", noon.Add(2*time.Hour), ledger.Posting{"ann", -7}, ledger.Posting{"town", 7}),
+	}
+	appended(t, l, b, ledger.Batch{Merges: []ledger.Merge{{Account: "bob", Into: "ann"}}})
+	want := []string{"4 -7 [town]", "3 -5 [town]", "2 20 []", "2 -20 []", "1 90 [mint]"}
+	for _, account := range []string{"ann", "bob"} {
+		got := lines(t, l, account)
+		slices.SortStableFunc(got[2:], func(a, b string) int { return strings.Compare(b, a) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("statement of %s (-want +got):\n%s", account, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"4 7 [Ann]", "3 5 [Ann]"}, lines(t, l, "town")); diff != "" {
+		t.Errorf("statement of the town (-want +got):\n%s", diff)
+	}
+	appended(t, l, ledger.Batch{Holders: []ledger.Holder{{Ref: "ann", Hidden: true}}})
+	for _, account := range []string{"ann", "bob"} {
+		if got := lines(t, l, account); got != nil {
+			t.Errorf("statement of %s, who is hidden: %v", account, got)
+		}
+	}
+	if diff := cmp.Diff([]string{"4 7 [hidden holder]", "3 5 [hidden holder]"}, lines(t, l, "town")); diff != "" {
+		t.Errorf("statement of the town (-want +got):\n%s", diff)
 	}
 }
