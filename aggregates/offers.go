@@ -103,15 +103,15 @@ type Standing struct {
 // fillStanding sets what stood at the end of each candle. What stood at the end of
 // an hour stands until the next hour that there is.
 func (i *Item) fillStanding(ctx context.Context, tx pgx.Tx, s span, id int64, buckets []bucket) error {
-	const query = `
+	query := `
 		SELECT * FROM (
-			SELECT hour, best_ask, best_bid, asks, bids, stock FROM item_offer_hours
+			SELECT hour, NULL::date AS day, best_ask, best_bid, asks, bids, stock FROM item_offer_hours
 			WHERE item = @item AND hour < @start ORDER BY hour DESC LIMIT 1) AS before
 		UNION ALL
 		SELECT * FROM (
-			SELECT DISTINCT ON (date_trunc('day', hour, 'UTC')) hour, best_ask, best_bid, asks, bids, stock FROM item_offer_hours
+			SELECT DISTINCT ON (` + localTime + `::date) hour, ` + localTime + `::date, best_ask, best_bid, asks, bids, stock FROM item_offer_hours
 			WHERE item = @item AND hour >= @start AND hour < @through
-			ORDER BY date_trunc('day', hour, 'UTC'), hour DESC) AS days
+			ORDER BY ` + localTime + `::date, hour DESC) AS days
 		ORDER BY hour`
 	args := s.args()
 	args["item"] = id
@@ -120,14 +120,15 @@ func (i *Item) fillStanding(ctx context.Context, tx pgx.Tx, s span, id int64, bu
 	var standing *Standing // nil before the first offer
 	var next Standing
 	var hour time.Time
+	var day *time.Time       // nil: before the period
 	until := func(end int) { // buckets before end keep what stood
 		for ; place < end; place++ {
 			i.Candles[place].Standing = standing
 		}
 	}
-	_, err := pgx.ForEachRow(rows, []any{&hour, &next.BestAsk, &next.BestBid, &next.Asks, &next.Bids, &next.Stock}, func() error {
-		if !hour.Before(s.Start) {
-			until(bucketOf(buckets, s.index(hour)))
+	_, err := pgx.ForEachRow(rows, []any{&hour, &day, &next.BestAsk, &next.BestBid, &next.Asks, &next.Bids, &next.Stock}, func() error {
+		if day != nil {
+			until(bucketOf(buckets, s.index(*day)))
 		}
 		stood := next
 		standing = &stood
