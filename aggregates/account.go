@@ -24,19 +24,26 @@ type AccountQuery struct {
 // Key is "minecraft%3Aann:30". The ref is escaped, so it contains no colon.
 func (q AccountQuery) Key() string { return url.QueryEscape(q.Account) + ":" + q.Days.Key() }
 
-// Account is one account, and what it received and sent in a period by day. It
-// has neither the other side nor the reason.
+// Account is one account with those that are merged into it, and what it received
+// and sent in a period by day. It has neither the other side nor the reason.
 type Account struct {
-	ID         string      `json:"id"`
-	Name       string      `json:"name"`
-	Kind       ledger.Kind `json:"kind" enum:"personal,business,government,system"`
-	Issuer     bool        `json:"issuer" doc:"Whether it issues money: its balance is no part of the supply."`
-	Holder     string      `json:"holder" doc:"Who owns it; a holder may have several accounts."`
-	Opened     time.Time   `json:"opened"`
-	Archived   *time.Time  `json:"archived" doc:"null: it is not."`
-	Balance    int64       `json:"balance" doc:"Now, whatever the period."`
-	LastActive *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
-	Postings   int64       `json:"postings" doc:"All there are, whatever the period."`
+	ID          string      `json:"id"`
+	Name        string      `json:"name"`
+	Kind        ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Issuer      bool        `json:"issuer" doc:"Whether it issues money: its balance is no part of the supply."`
+	Holder      string      `json:"holder" doc:"Who owns it; a holder may have several accounts."`
+	HolderName  string      `json:"holderName"`
+	HolderKind  string      `json:"holderKind" doc:"Such as person, firm, office; may be empty."`
+	HolderLink  string      `json:"holderLink" doc:"An address on the web; may be empty."`
+	HolderLabel string      `json:"holderLabel"`
+	Label       string      `json:"label" doc:"A short text about the account; may be empty."`
+	FormerNames []string    `json:"formerNames" nullable:"false" doc:"At most 20, the latest first, of accounts merged into this one too."`
+	Merged      []string    `json:"merged" nullable:"false" doc:"The ids of the accounts that are shown as parts of this one, at most 20."`
+	Opened      time.Time   `json:"opened"`
+	Archived    *time.Time  `json:"archived" doc:"null: it is not."`
+	Balance     int64       `json:"balance" doc:"Now, whatever the period."`
+	LastActive  *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
+	Postings    int64       `json:"postings" doc:"All there are, whatever the period."`
 	Basis
 	Received ledger.Sum `json:"received" doc:"In the period."`
 	Sent     ledger.Sum `json:"sent" doc:"In the period; positive."`
@@ -66,20 +73,33 @@ func (a *Account) Table() Table {
 }
 
 // ComputeAccount reads an account and its moves in the period that ends with
-// w's start. It returns nil if there is no such account.
+// w's start. It returns nil if there is no such account, or if its
+// holder is hidden.
 func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {
 	const query = `
-		SELECT id, name, kind, issuer, holder, opened, archived, coalesce(balance, 0), last_at, coalesce(postings, 0)
-		FROM accounts LEFT JOIN balances ON account = id WHERE ref = $1`
-	a := &Account{ID: q.Account, Bucket: "day", Moves: []Moves{}}
+		SELECT t.id, t.ref, t.name, t.kind, t.issuer, t.holder, t.opened, t.archived, t.label,
+			coalesce(h.name, t.holder), coalesce(h.kind, ''), coalesce(h.link, ''), coalesce(h.label, ''),
+			coalesce(b.balance, 0), b.last_at, coalesce(b.postings, 0)
+		FROM accounts a LEFT JOIN merges m ON m.account = a.id
+		JOIN accounts t ON t.id = coalesce(m.target, a.id)
+		LEFT JOIN holders h ON h.ref = t.holder
+		LEFT JOIN LATERAL (
+			SELECT sum(balance)::bigint AS balance, max(last_at) AS last_at, sum(postings)::bigint AS postings
+			FROM balances WHERE account = ANY(t.id || ARRAY(SELECT account FROM merges WHERE target = t.id))) b ON true
+		WHERE a.ref = $1 AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))`
+	a := &Account{Bucket: "day", FormerNames: []string{}, Merged: []string{}, Moves: []Moves{}}
 	var id int64
 	err := db.QueryRow(ctx, query, q.Account).
-		Scan(&id, &a.Name, &a.Kind, &a.Issuer, &a.Holder, &a.Opened, &a.Archived, &a.Balance, &a.LastActive, &a.Postings)
+		Scan(&id, &a.ID, &a.Name, &a.Kind, &a.Issuer, &a.Holder, &a.Opened, &a.Archived, &a.Label,
+			&a.HolderName, &a.HolderKind, &a.HolderLink, &a.HolderLabel, &a.Balance, &a.LastActive, &a.Postings)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("account: find it: %w", err)
+	}
+	if err := a.fillNames(ctx, db, id); err != nil {
+		return nil, fmt.Errorf("account: %w", err)
 	}
 	err = a.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return a.fill(ctx, tx, s, id) })
 	if err != nil {
@@ -91,7 +111,7 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	const query = `
 		SELECT day, received, sent, postings FROM account_days
-		WHERE account = $1 AND day BETWEEN $2::date AND $3::date`
+		WHERE account = ANY($1::bigint || ARRAY(SELECT account FROM merges WHERE target = $1)) AND day BETWEEN $2::date AND $3::date`
 	unit, buckets := s.divide(mostDays)
 	a.Bucket = unit
 	for _, b := range buckets {
@@ -108,6 +128,28 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	})
 	if err != nil {
 		return fmt.Errorf("moves by day: %w", err)
+	}
+	return nil
+}
+
+// fillNames sets the other names under which an account is or was known.
+func (a *Account) fillNames(ctx context.Context, db *pgxpool.Pool, id int64) error {
+	const former = `
+		SELECT name FROM (
+			SELECT name, until FROM account_names WHERE account = $1
+			UNION ALL SELECT name, until FROM account_names JOIN merges USING (account) WHERE target = $1
+			UNION ALL SELECT name, 'infinity' FROM accounts JOIN merges ON account = id WHERE target = $1 AND name <> ref) AS names
+		WHERE name <> $2
+		GROUP BY name ORDER BY max(until) DESC, name LIMIT 20`
+	rows, _ := db.Query(ctx, former, id, a.Name)
+	var err error
+	if a.FormerNames, err = pgx.AppendRows(a.FormerNames, rows, pgx.RowTo[string]); err != nil {
+		return fmt.Errorf("former names: %w", err)
+	}
+	const merged = `SELECT ref FROM accounts JOIN merges ON account = id WHERE target = $1 ORDER BY ref LIMIT 20`
+	rows, _ = db.Query(ctx, merged, id)
+	if a.Merged, err = pgx.AppendRows(a.Merged, rows, pgx.RowTo[string]); err != nil {
+		return fmt.Errorf("merged accounts: %w", err)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ type API struct {
 	Item    *cache.Memo[ItemQuery, *Item] // nil: no such item
 	Health  *cache.Memo[Days, *Health]
 	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
+	Events  *cache.Memo[EventQuery, *Events]
 
 	Items    *Exists
 	Accounts *Exists
@@ -39,6 +40,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Item:     cache.NewMemo(c, one("item"), on(db, ComputeItem)),
 		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account:  cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
+		Events:   NewEvents(c, db),
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}

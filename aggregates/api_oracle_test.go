@@ -3,6 +3,7 @@ package aggregates
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -58,11 +59,16 @@ func TestTheAPIIsWhatScanningSays(t *testing.T) {
 func (r record) randomSales(random *rand.Rand, n int) []ledger.Sale {
 	var sales []ledger.Sale
 	seen := map[string]bool{}
+	accounts := slices.Sorted(maps.Keys(r.accounts))
 	for i := range n {
 		s := ledger.Sale{
 			Origin: "test", Ref: fmt.Sprint("sale", i), At: r.transactions[random.IntN(len(r.transactions))].At,
 			Item: fmt.Sprintf("i/%02d", random.IntN(1+random.IntN(60))), Direction: ledger.DirectionSale,
 			Quantity: 1 + random.Int64N(9), Total: 1 + random.Int64N(5000),
+		}
+		if random.IntN(3) > 0 {
+			s.Seller = accounts[random.IntN(len(accounts))]
+			s.Buyer = accounts[random.IntN(len(accounts))]
 		}
 		switch random.IntN(8) {
 		case 0:
@@ -271,7 +277,7 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 	for _, ref := range []string{"a00", "a07", "a13"} {
 		of := r.accounts[ref]
 		want := &Account{
-			ID: ref, Name: ref, Kind: of.Kind, Issuer: r.issues(ref), Holder: of.Holder, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
+			ID: ref, Name: ref, Kind: of.Kind, Issuer: r.issues(ref), Holder: of.Holder, HolderName: of.Holder, FormerNames: []string{}, Merged: []string{}, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
 		}
 		if !of.Archived.IsZero() {
 			want.Archived = &of.Archived

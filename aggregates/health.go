@@ -142,7 +142,7 @@ func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 	const query = `
 		SELECT count(*), count(*) FILTER (WHERE last >= $2), count(*) FILTER (WHERE last >= $3), count(*) FILTER (WHERE last >= $4)
 		FROM (
-			SELECT max(last_at) AS last FROM balances JOIN accounts ON id = account
+			SELECT max(last_at) AS last FROM balances JOIN account_holders ON id = account
 			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}

@@ -148,7 +148,7 @@ func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, 
 		return nil, fmt.Errorf("archived accounts: %w", err)
 	}
 	const query = `
-		SELECT sum(balance)::bigint FROM balances JOIN accounts ON id = account
+		SELECT sum(balance)::bigint FROM balances JOIN account_holders ON id = account
 		WHERE kind = ANY(@kinds) AND NOT issuer AND (archived IS NULL OR archived > @end)
 		GROUP BY holder`
 	rows, _ := tx.Query(ctx, query, args)

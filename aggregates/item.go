@@ -38,19 +38,24 @@ type Item struct {
 	Volume   Compared[ledger.Sum] `json:"volume" doc:"What was paid for them, tax included."`
 	Apart    ApartLines           `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
 	Prices   Prices               `json:"prices"`
-	Thin     bool                 `json:"thin" doc:"Fewer than 5 sales in the period: the prices say little. By how many traders is not known here."`
+	Sellers  int64                `json:"sellers" doc:"Different accounts that sold in the period, as far as they are known."`
+	Buyers   int64                `json:"buyers" doc:"Different accounts that bought in the period, as far as they are known."`
+	Thin     bool                 `json:"thin" doc:"Fewer than 5 sales in the period, or fewer than 3 traders where they are known: the prices say little."`
+	Offers   Offers               `json:"offers" doc:"Of the moment of reading, whatever the period."`
 	Bucket   string               `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
 	Candles  []Candle             `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
 }
 
 // Prices are the first, highest, lowest and last unit price in a time, and the
-// mean weighted by quantity. They are nil where nothing was sold.
+// mean and the median weighted by quantity. They are nil where nothing was sold.
 type Prices struct {
 	Open  *float64 `json:"open"`
 	High  *float64 `json:"high"`
 	Low   *float64 `json:"low"`
 	Close *float64 `json:"close"`
 	VWAP  *float64 `json:"vwap" doc:"volume / quantity"`
+	// Median is exact, and rounded once.
+	Median *float64 `json:"median" doc:"The price of the piece in the middle, or the mean of the two in the middle, of all pieces by their price."`
 }
 
 // A Candle is one day, week (from Monday), month, year or decade.
@@ -60,13 +65,14 @@ type Candle struct {
 	Quantity ledger.Sum `json:"quantity"`
 	Volume   ledger.Sum `json:"volume"`
 	Prices   Prices     `json:"prices"`
+	Standing *Standing  `json:"standing,omitempty" doc:"What stood at its end, of what shops offered; left out before the first offer."`
 	Partial  bool       `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
 // ComputeItem reads what was traded of an item in the period that ends with
 // w's start. It returns nil if there is no such item.
 func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*Item, error) {
-	i := &Item{ID: q.Item, Bucket: "day", Thin: true, Candles: []Candle{}}
+	i := &Item{ID: q.Item, Bucket: "day", Thin: true, Offers: newOffers(), Candles: []Candle{}}
 	var id int64
 	err := db.QueryRow(ctx, `SELECT id, name FROM items WHERE ref = $1`, q.Item).Scan(&id, &i.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -116,7 +122,18 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 		return fmt.Errorf("sales by day: %w", err)
 	}
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
-	i.Thin = whole.Sales < thinSales
+	if err := i.fillMedians(ctx, tx, s, id, buckets); err != nil {
+		return err
+	}
+	if err := i.fillTraders(ctx, tx, s, id); err != nil {
+		return err
+	}
+	if err := i.fillStanding(ctx, tx, s, id, buckets); err != nil {
+		return err
+	}
+	if err := i.Offers.fill(ctx, tx, id); err != nil {
+		return err
+	}
 	return i.compare(ctx, tx, s, id)
 }
 

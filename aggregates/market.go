@@ -15,8 +15,7 @@ import (
 const mostItems = 50
 
 // Market is what was traded in a period. Lines with a quantity and a total
-// above zero are sales; returns, gifts and corrections are counted apart. Who
-// sold and who bought is not part of the rollup.
+// above zero are sales; returns, gifts and corrections are counted apart.
 type Market struct {
 	Basis
 	Items    int64                `json:"items" doc:"How many different items were sold."`

@@ -33,9 +33,38 @@ func traded(sales []ledger.Sale) (c Candle, apart ApartLines) {
 		c.Quantity, c.Volume = c.Quantity.Add(s.Quantity), c.Volume.Add(s.Total)
 	}
 	if c.Sales > 0 {
+		c.Prices.Median = scannedMedian(sales)
 		c.Prices.VWAP = pointerTo(c.Volume.Float64() / c.Quantity.Float64())
 	}
 	return c, apart
+}
+
+// scannedMedian lays out the pieces one by one.
+func scannedMedian(sales []ledger.Sale) *float64 {
+	var pieces []float64
+	for _, s := range sales {
+		for range s.Quantity {
+			if real(s) {
+				pieces = append(pieces, float64(s.Total)/float64(s.Quantity))
+			}
+		}
+	}
+	slices.Sort(pieces)
+	return pointerTo((pieces[(len(pieces)-1)/2] + pieces[len(pieces)/2]) / 2)
+}
+
+// traders counts who sold, who bought, and both together.
+func traders(sales []ledger.Sale) (sellers, buyers, all int64) {
+	s, b, a := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, sale := range sales {
+		if real(sale) {
+			s[sale.Seller], b[sale.Buyer], a[sale.Seller], a[sale.Buyer] = true, true, true, true
+		}
+	}
+	for _, m := range []map[string]bool{s, b, a} {
+		delete(m, "")
+	}
+	return int64(len(s)), int64(len(b)), int64(len(a))
 }
 
 func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale) {
@@ -83,9 +112,12 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 	sales = slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != ref })
 	sum, apart := traded(within(sales, s.Start, s.End))
 	want := &Item{
-		ID: ref, Name: itemName(ref), Basis: basisOf(s), Apart: apart, Prices: sum.Prices, Thin: sum.Sales < 5,
+		ID: ref, Name: itemName(ref), Basis: basisOf(s), Apart: apart, Prices: sum.Prices, Thin: sum.Sales < 5, Offers: newOffers(),
 		Sales: Compared[int64]{Now: sum.Sales}, Quantity: Compared[ledger.Sum]{Now: sum.Quantity}, Volume: Compared[ledger.Sum]{Now: sum.Volume},
 	}
+	var all int64
+	want.Sellers, want.Buyers, all = traders(within(sales, s.Start, s.End))
+	want.Thin = want.Thin || all > 0 && all < 3
 	if before, ok := s.previous(); ok {
 		past, _ := traded(within(sales, before.Start, before.End))
 		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume

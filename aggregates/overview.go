@@ -88,7 +88,7 @@ func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply ledger.
 	o.Balanced = supply == issued
 	const holders = `
 		SELECT count(*) FROM (
-			SELECT holder FROM balances JOIN accounts ON id = account
+			SELECT holder FROM balances JOIN account_holders ON id = account
 			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
 			GROUP BY holder) AS holders`
 	if err := tx.QueryRow(ctx, holders, s.End).Scan(&o.Holders); err != nil {

@@ -26,7 +26,7 @@ func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 	p := &presence{first: min(-6, s.days()-30)}
 	places := map[string]int{} // by holder
 	holders := map[int64]int{} // by account
-	rows, _ := tx.Query(ctx, `SELECT id, holder FROM accounts WHERE NOT issuer`)
+	rows, _ := tx.Query(ctx, `SELECT id, holder FROM account_holders WHERE NOT issuer`)
 	var id int64
 	var holder string
 	_, err := pgx.ForEachRow(rows, []any{&id, &holder}, func() error {

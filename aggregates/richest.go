@@ -12,8 +12,9 @@ import (
 	"exchequer/ledger"
 )
 
-// Richest is the accounts with the largest balances. Accounts are not summed by
-// holder; issuers and archived accounts are left out.
+// Richest is the accounts with the largest balances, those merged into another one
+// as a part of it. Accounts are not summed by holder; issuers and archived accounts
+// are left out. Those of hidden holders are listed without their names.
 type Richest struct {
 	Basis
 	Supply   ledger.Sum    `json:"supply"`   // of all accounts that are not issuers, archived ones included
@@ -38,15 +39,25 @@ const richest = 20
 
 // accountsBySize lists accounts, largest first, with what changed since @from.
 const accountsBySize = `
-	WITH listed AS (
-		SELECT id, ref, name, holder, kind, coalesce(balance, 0) AS balance, last_at
-		FROM accounts LEFT JOIN balances ON account = id
-		WHERE NOT issuer AND (archived IS NULL OR archived > @end)
-		ORDER BY coalesce(balance, 0) DESC, name, ref
+	WITH merged AS (
+		SELECT target, sum(balance)::bigint AS balance, max(last_at) AS last_at
+		FROM merges JOIN balances USING (account) GROUP BY target
+	), listed AS (
+		SELECT id, a.kind, coalesce(b.balance, 0) + coalesce(m.balance, 0) AS balance, greatest(b.last_at, m.last_at) AS last_at,
+			CASE WHEN hidden THEN '' ELSE a.ref END AS ref,
+			CASE WHEN hidden THEN '` + ledger.HiddenName + `' ELSE a.name END AS name,
+			CASE WHEN hidden THEN '' ELSE holder END AS holder
+		FROM accounts a LEFT JOIN balances b ON b.account = id LEFT JOIN merged m ON target = id LEFT JOIN holders h ON h.ref = a.holder
+		WHERE NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + `
+		ORDER BY 3 DESC, 6, 5, id
 		LIMIT @limit::bigint
 	)
 	SELECT ref, name, holder, kind, balance, coalesce(change, 0)::bigint, last_at
 	FROM listed `
+
+// notMerged is the condition that the account a is not shown as a part of another
+// one.
+const notMerged = `NOT EXISTS (SELECT FROM merges WHERE account = a.id)`
 
 // ComputeRichest reads the largest balances.
 func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Richest, error) {
@@ -60,7 +71,7 @@ func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoP
 func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const totals = `
 		SELECT (SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer),
-			(SELECT count(*) FROM accounts WHERE NOT issuer AND (archived IS NULL OR archived > $1))`
+			(SELECT count(*) FROM accounts a WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND ` + notMerged + `)`
 	if err := tx.QueryRow(ctx, totals, s.End).Scan(&v.Supply, &v.Count); err != nil {
 		return fmt.Errorf("supply and number of accounts: %w", err)
 	}
@@ -68,8 +79,9 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const changes = `
 		LEFT JOIN LATERAL (
 			SELECT sum(received - sent) AS change FROM account_days
-			WHERE account = listed.id AND day BETWEEN @from::date AND @to::date) AS week ON true
-		ORDER BY balance DESC, name, ref`
+			WHERE account = ANY(listed.id || ARRAY(SELECT account FROM merges WHERE target = listed.id))
+				AND day BETWEEN @from::date AND @to::date) AS week ON true
+		ORDER BY balance DESC, name, ref, id`
 	rows, _ := tx.Query(ctx, accountsBySize+changes,
 		pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today})
 	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RichAccount, error) {
@@ -104,9 +116,10 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 		// The changes of all accounts are read at once.
 		const changes = `
 			LEFT JOIN (
-				SELECT account, sum(received - sent) AS change FROM account_days
-				WHERE day BETWEEN @from::date AND @to::date GROUP BY account) AS week ON account = id
-			ORDER BY balance DESC, name, ref`
+				SELECT coalesce(target, account) AS account, sum(received - sent) AS change
+				FROM account_days LEFT JOIN merges USING (account)
+				WHERE day BETWEEN @from::date AND @to::date GROUP BY 1) AS week ON account = id
+			ORDER BY balance DESC, name, ref, id`
 		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today}
 		if _, err := tx.Exec(ctx, "DECLARE all_accounts NO SCROLL CURSOR FOR "+accountsBySize+changes, args); err != nil {
 			return err

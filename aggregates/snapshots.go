@@ -211,7 +211,7 @@ type closingHolder struct {
 func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
 	const query = `
 		SELECT a.id, a.issuer, a.kind = 'personal' AND NOT a.issuer, a.holder, a.archived, (b.balance - coalesce(net, 0))::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
-		FROM balances b JOIN accounts a ON a.id = b.account
+		FROM balances b JOIN account_holders a ON a.id = b.account
 		LEFT JOIN (
 			SELECT account, sum(received - sent) AS net, sum(postings) AS postings
 			FROM account_days WHERE day >= $1 GROUP BY account

@@ -29,8 +29,9 @@ func village() ledger.Batch {
 			{Ref: "bakery", Kind: ledger.Business, Holder: "bob"},
 			{Ref: "town", Kind: ledger.Government},
 		},
-		Items: []ledger.Item{{Ref: "bread", Name: "Bread"}},
-		Shops: []ledger.Shop{{Ref: "stall", Owner: "bakery", Item: "bread", BuyPrice: &price, Batch: 1, Active: true, Seen: noon}},
+		Items:  []ledger.Item{{Ref: "bread", Name: "Bread"}},
+		Shops:  []ledger.Shop{{Ref: "stall", Owner: "bakery", Active: true, Seen: noon}},
+		Offers: []ledger.Offer{{Shop: "stall", Item: "bread", Ask: &price, Batch: 1, Active: true, Seen: noon}},
 	}
 }
 

@@ -32,6 +32,9 @@ func check(b Batch, now time.Time) *problems {
 	c.accounts(b.Accounts)
 	c.items(b.Items)
 	c.shops(b.Shops)
+	c.offers(b.Offers)
+	c.holders(b)
+	c.events(b.Events)
 	c.transactions(b.Transactions)
 	c.sales(b.Sales)
 	return c.problems
@@ -79,11 +82,9 @@ func (c checker) shops(shops []Shop) {
 		report("ref", required(s.Ref, maxRef))
 		report("place", optional(s.Place, maxName))
 		report("owner", required(s.Owner, maxRef))
-		report("item", required(s.Item, maxRef))
+		report("world", optional(s.World, maxRef))
+		report("x, y and z", coordinates(s.X, s.Y, s.Z))
 		report("seen", c.time(s.Seen))
-		if s.Batch <= 0 {
-			report("batch", fmt.Sprintf("%d is not positive", s.Batch))
-		}
 		report("ref", repeated(seen, s.Ref))
 	}
 }

@@ -18,6 +18,7 @@ type deltas struct {
 	activity map[int64]activityDelta // by hour
 	flows    map[flowKey]flowDelta
 	items    map[itemKey]itemDelta
+	dealings
 }
 
 // Hours and days are numbered from 1970.
@@ -75,6 +76,7 @@ func newDeltas(zone *time.Location) *deltas {
 		activity: map[int64]activityDelta{},
 		flows:    map[flowKey]flowDelta{},
 		items:    map[itemKey]itemDelta{},
+		dealings: newDealings(),
 	}
 }
 
@@ -94,6 +96,7 @@ func (ap *appender) deltas() *deltas {
 			a := ap.accounts[p.Account]
 			legs = append(legs, leg{a.id, a.holder, a.party, p.Amount})
 		}
+		d.addCounterparties(t.At.UnixMicro(), legs)
 		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
 	}
 	for i, id := range ap.sales {
@@ -102,6 +105,7 @@ func (ap *appender) deltas() *deltas {
 		}
 		s := &ap.batch.Sales[i]
 		d.addSale(ap.items[s.Item], s.At.UnixMicro(), id, s.Quantity, s.Total)
+		d.addTrade(ap.items[s.Item], s.At.UnixMicro(), ap.accounts[s.Seller].id, ap.accounts[s.Buyer].id, s.Quantity, s.Total)
 	}
 	return d
 }

@@ -53,8 +53,8 @@ func wantSound(t testing.TB, l *ledger.Ledger) {
 func dump(t testing.TB, db *pgxpool.Pool) map[string][]string {
 	t.Helper()
 	tables := map[string][]string{}
-	for _, table := range []string{"settings", "accounts", "items", "shops", "transactions", "refs", "postings", "sales",
-		"balances", "activity_hours", "flow_hours", "account_days", "item_hours", "day_snapshots"} {
+	for _, table := range []string{"settings", "accounts", "items", "holders", "account_names", "merges", "events", "shops", "offers", "offer_changes", "item_offer_hours", "transactions", "refs", "postings", "sales",
+		"balances", "activity_hours", "flow_hours", "account_days", "item_hours", "trader_days", "price_days", "counterparty_days", "day_snapshots"} {
 		tables[table] = rowsOf(t, db, "SELECT r::text FROM "+table+" r ORDER BY r::text")
 	}
 	return tables

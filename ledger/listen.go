@@ -21,16 +21,20 @@ type Change struct {
 }
 
 // Tags returns the parts of the record that an append can change.
-func Tags() []string { return []string{tagTransactions, tagSales, tagAccounts, tagItems, tagShops} }
+func Tags() []string {
+	return []string{tagTransactions, tagSales, tagAccounts, tagItems, tagShops, tagEvents}
+}
 
 // The tags. Transactions change the balances of accounts; "accounts" is for a new
-// account, and for another name or archiving of an existing one.
+// account, for another name or archiving of an existing one, and for what is known
+// of holders, labels and merges.
 const (
 	tagTransactions = "transactions"
 	tagSales        = "sales"
 	tagAccounts     = "accounts"
 	tagItems        = "items"
-	tagShops        = "shops"
+	tagShops        = "shops" // and their offers
+	tagEvents       = "events"
 )
 
 // Channel is the Postgres notification channel for changes. The payload is the

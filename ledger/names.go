@@ -32,8 +32,24 @@ func (ap *appender) names(ctx context.Context) error {
 	if err := ap.problems.err(); err != nil {
 		return err
 	}
-	if err := ap.writeShops(ctx); err != nil {
+	if err := ap.knownNames(ctx); err != nil {
+		return err
+	}
+	if err := ap.writeEvents(ctx); err != nil {
+		return err
+	}
+	if len(ap.batch.Shops)+len(ap.batch.Offers) == 0 {
+		return nil
+	}
+	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, offerLock); err != nil {
+		return fmt.Errorf("wait for other writers of offers: %w", err)
+	}
+	closed, err := ap.writeShops(ctx)
+	if err != nil {
 		return fmt.Errorf("write shops: %w", err)
+	}
+	if err := ap.writeOffers(ctx, closed); err != nil {
+		return fmt.Errorf("write offers: %w", err)
 	}
 	return ap.problems.err()
 }
@@ -113,7 +129,19 @@ func (ap *appender) namedBy() (accounts, items, shops []string) {
 		i[item.Ref] = true
 	}
 	for _, shop := range ap.batch.Shops {
-		a[shop.Owner], i[shop.Item] = true, true
+		a[shop.Owner] = true
+	}
+	for _, offer := range ap.batch.Offers {
+		s[offer.Shop], i[offer.Item], i[offer.PricedIn] = true, true, true
+	}
+	for _, label := range ap.batch.Labels {
+		a[label.Account] = true
+	}
+	for _, former := range ap.batch.FormerNames {
+		a[former.Account] = true
+	}
+	for _, merge := range ap.batch.Merges {
+		a[merge.Account], a[merge.Into] = true, true
 	}
 	for t := range ap.batch.Transactions {
 		for _, leg := range ap.batch.Transactions[t].Postings {
@@ -124,7 +152,11 @@ func (ap *appender) namedBy() (accounts, items, shops []string) {
 		sale := &ap.batch.Sales[n]
 		a[sale.Seller], a[sale.Buyer], i[sale.Item], s[sale.Shop] = true, true, true, true
 	}
+	for _, item := range ap.batch.scopeItems {
+		i[item] = true
+	}
 	delete(a, "")
+	delete(i, "")
 	delete(s, "")
 	return slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(i)), slices.Collect(maps.Keys(s))
 }
@@ -149,11 +181,13 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	var issuers []bool
 	var opened []time.Time
 	var archived []*time.Time
+	renamed := false
 	first := ap.earliestTime()
 	for _, a := range slices.SortedFunc(slices.Values(ap.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
 		if k, ok := known[a.Ref]; ok {
 			ap.sameAccount(a, ap.accounts[a.Ref])
 			named := a.Name != "" && a.Name != a.Ref && a.Name != k.name
+			renamed = renamed || named && k.name != a.Ref
 			if moved := !a.Archived.IsZero() && (k.archived == nil || !k.archived.Equal(micro(a.Archived))); moved {
 				ap.archivingMoved(a.Archived)
 				if k.archived != nil {
@@ -179,6 +213,11 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	}
 	if len(refs) == 0 || len(ap.problems.list) > 0 {
 		return nil
+	}
+	if renamed {
+		if err := ap.keepFormerNames(ctx, refs, names); err != nil {
+			return err
+		}
 	}
 	const query = `
 		INSERT INTO accounts AS known (id, ref, kind, issuer, name, holder, opened, archived)
@@ -277,48 +316,6 @@ func (ap *appender) writeItems(ctx context.Context, known map[string]string) err
 	return collectIDs(rows, ap.items)
 }
 
-// writeShops writes the shops as they were last seen. A shop that was seen earlier
-// does not replace one that was seen later.
-func (ap *appender) writeShops(ctx context.Context) error {
-	if len(ap.batch.Shops) == 0 {
-		return nil
-	}
-	shops := slices.SortedFunc(slices.Values(ap.batch.Shops), func(a, b Shop) int { return cmp.Compare(a.Ref, b.Ref) })
-	n := len(shops)
-	refs, places := make([]string, n), make([]string, n)
-	owners, items, batches := make([]int64, n), make([]int64, n), make([]int64, n)
-	buy, sell, stock, capacity := make([]*int64, n), make([]*int64, n), make([]*int64, n), make([]*int64, n)
-	active, seen := make([]bool, n), make([]time.Time, n)
-	for i, s := range shops {
-		refs[i], places[i], batches[i], active[i], seen[i] = s.Ref, s.Place, s.Batch, s.Active, micro(s.Seen)
-		owners[i], items[i] = ap.accounts[s.Owner].id, ap.items[s.Item]
-		buy[i], sell[i], stock[i], capacity[i] = s.BuyPrice, s.SellPrice, s.Stock, s.Capacity
-	}
-	const query = `
-		INSERT INTO shops AS known (id, ref, place, owner, item, buy_price, sell_price, batch, stock, capacity, active, seen)
-		SELECT nextval('shop_ids'), ref, place, owner, item, buy_price, sell_price, batch, stock, capacity, active, seen
-		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-			$8::bigint[], $9::bigint[], $10::boolean[], $11::timestamptz[])
-			WITH ORDINALITY AS new (ref, place, owner, item, buy_price, sell_price, batch, stock, capacity, active, seen, nr)
-		ORDER BY nr
-		ON CONFLICT (ref) DO UPDATE SET
-			place = excluded.place, owner = excluded.owner, item = excluded.item,
-			buy_price = excluded.buy_price, sell_price = excluded.sell_price, batch = excluded.batch,
-			stock = excluded.stock, capacity = excluded.capacity, active = excluded.active, seen = excluded.seen
-		WHERE excluded.seen >= known.seen AND
-			(excluded.place, excluded.owner, excluded.item, excluded.buy_price, excluded.sell_price, excluded.batch,
-				excluded.stock, excluded.capacity, excluded.active, excluded.seen)
-			IS DISTINCT FROM (known.place, known.owner, known.item, known.buy_price, known.sell_price, known.batch,
-				known.stock, known.capacity, known.active, known.seen)`
-	tag, err := ap.tx.Exec(ctx, query, refs, places, owners, items, buy, sell, batches, stock, capacity, active, seen)
-	if err != nil {
-		return err
-	}
-	ap.changed[tagShops] = tag.RowsAffected() > 0
-	rows, _ := ap.tx.Query(ctx, `SELECT ref, id FROM shops WHERE ref = ANY($1)`, refs)
-	return collectIDs(rows, ap.shops)
-}
-
 // checkNames adds a problem for every name that is neither in the batch nor in the
 // ledger.
 func (ap *appender) checkNames() {
@@ -326,7 +323,28 @@ func (ap *appender) checkNames() {
 	for _, s := range ap.batch.Shops {
 		written[s.Ref] = true
 		ap.checkAccount("shop", "", s.Ref, "owner", s.Owner)
-		ap.checkItem("shop", "", s.Ref, s.Item)
+	}
+	for _, label := range ap.batch.Labels {
+		ap.checkAccount("label", "", label.Account, "account", label.Account)
+	}
+	for _, former := range ap.batch.FormerNames {
+		ap.checkAccount("former name", "", former.Account, "account", former.Account)
+	}
+	for _, merge := range ap.batch.Merges {
+		ap.checkAccount("merge", "", merge.Account, "account", merge.Account)
+		ap.checkAccount("merge", "", merge.Account, "into", merge.Into)
+	}
+	for event, item := range ap.batch.scopeItems {
+		ap.checkItem("event", "", event, item)
+	}
+	for _, o := range ap.batch.Offers {
+		ap.checkItem("offer", "", offerName(o), o.Item)
+		if o.PricedIn != "" {
+			ap.checkItem("offer", "", offerName(o), o.PricedIn)
+		}
+		if _, ok := ap.shops[o.Shop]; !ok && !written[o.Shop] {
+			ap.problems.add("offer", "", offerName(o), "shop %s is unknown", quote(o.Shop))
+		}
 	}
 	for i := range ap.batch.Transactions {
 		t := &ap.batch.Transactions[i]

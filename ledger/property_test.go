@@ -236,10 +236,7 @@ func (g *generator) batches(n int) []ledger.Batch {
 	for nr := range n {
 		b := ledger.Batch{Accounts: slices.Clone(people), Items: slices.Clone(goods)}
 		g.Shuffle(len(b.Accounts), func(i, j int) { b.Accounts[i], b.Accounts[j] = b.Accounts[j], b.Accounts[i] })
-		for _, place := range []string{"east", "west"} {
-			b.Shops = append(b.Shops, ledger.Shop{Ref: place, Place: place, Owner: g.account(), Item: g.item(), Batch: 1 + g.Int64N(64),
-				Active: g.IntN(2) == 0, Seen: g.midnight.Add(-time.Duration(nr) * time.Second)})
-		}
+		g.shops(&b, nr)
 		used := map[string]bool{}
 		for range g.IntN(12) {
 			tr := g.transaction()
@@ -267,6 +264,34 @@ func (g *generator) batches(n int) []ledger.Batch {
 		out = append(out, b)
 	}
 	return out
+}
+
+// shops adds two shops and sightings of their offers, of which many are out of
+// order, at the hour's end, or as before.
+func (g *generator) shops(b *ledger.Batch, nr int) {
+	for _, place := range []string{"east", "west"} {
+		b.Shops = append(b.Shops, ledger.Shop{Ref: place, Place: place, Owner: g.account(),
+			Active: g.IntN(3) > 0, Seen: g.midnight.Add(-time.Duration(nr) * 45 * time.Minute)})
+		seen := map[string]bool{}
+		for range g.IntN(10) {
+			amount := func() *int64 {
+				if g.IntN(5) == 0 {
+					return nil
+				}
+				v := g.Int64N(6)
+				return &v
+			}
+			o := ledger.Offer{Shop: place, Item: g.item(), Ref: []string{"", "sign"}[g.IntN(2)], Ask: amount(), Bid: amount(),
+				Batch: 1 + g.Int64N(2), Stock: amount(), Capacity: amount(), Active: g.IntN(4) > 0, Seen: g.at().Add(-time.Duration(g.IntN(2)))}
+			if g.IntN(5) == 0 {
+				o.PricedIn = "iron"
+			}
+			if key := fmt.Sprint(o.Ref, o.Item, o.Seen.Truncate(time.Microsecond)); !seen[key] {
+				b.Offers = append(b.Offers, o)
+				seen[key] = true
+			}
+		}
+	}
 }
 
 func (g *generator) account() string { return people[g.IntN(len(people))].Ref }

@@ -71,6 +71,7 @@ func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int6
 	var legs []leg
 	add := func() {
 		if len(legs) > 1 && sum(legs) == 0 {
+			d.addCounterparties(lastAt.UnixMicro(), legs)
 			d.addTransaction(lastAt.UnixMicro(), lastSource, legs)
 		} else if len(legs) > 0 {
 			broken++
@@ -95,11 +96,13 @@ func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int6
 }
 
 func replaySales(ctx context.Context, tx pgx.Tx, d *deltas, from, to int64) error {
-	rows, _ := tx.Query(ctx, `SELECT item, at, id, quantity, total FROM sales WHERE id > $1 AND id <= $2`, from, to)
-	var item, id, quantity, total int64
+	rows, _ := tx.Query(ctx, `
+		SELECT item, at, id, coalesce(seller, 0), coalesce(buyer, 0), quantity, total FROM sales WHERE id > $1 AND id <= $2`, from, to)
+	var item, id, seller, buyer, quantity, total int64
 	var at time.Time
-	_, err := pgx.ForEachRow(rows, []any{&item, &at, &id, &quantity, &total}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&item, &at, &id, &seller, &buyer, &quantity, &total}, func() error {
 		d.addSale(item, at.UnixMicro(), id, quantity, total)
+		d.addTrade(item, at.UnixMicro(), seller, buyer, quantity, total)
 		return nil
 	})
 	return err

@@ -63,5 +63,58 @@ func rollups() []rollup {
 				(array_agg(id ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1]
 			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
 			GROUP BY item, hour`},
+		{"trader_days", "item, day, account, side", (*deltas).queueTraders, `
+			SELECT item, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, account, side, count(*), sum(quantity), sum(total)
+			FROM sales CROSS JOIN LATERAL (VALUES (seller, 'seller'), (buyer, 'buyer')) AS trader (account, side)
+			WHERE quantity > 0 AND total > 0 AND account IS NOT NULL
+			GROUP BY item, day, account, side`},
+		{"price_days", "item, day, price, pieces", (*deltas).queuePrices, `
+			SELECT item, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, total / gcd(total, quantity) AS price, quantity / gcd(total, quantity) AS pieces,
+				count(*), sum(quantity), sum(total)
+			FROM sales WHERE quantity > 0 AND total > 0
+			GROUP BY item, day, price, pieces`},
+		{"counterparty_days", "account, day, other", (*deltas).queueCounterparties, `
+			WITH nets AS (
+				SELECT transaction, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, account, sum(amount) AS net
+				FROM postings GROUP BY transaction, day, account HAVING sum(amount) <> 0),
+			sizes AS (
+				SELECT transaction, count(*) FILTER (WHERE net < 0) AS payers, count(*) FILTER (WHERE net > 0) AS receivers,
+					sum(net) FILTER (WHERE net > 0) AS total
+				FROM nets GROUP BY transaction),
+			several AS (SELECT transaction FROM sizes WHERE least(payers, receivers) > 1 AND payers * receivers > 1000),
+			pairs AS (
+				SELECT transaction, p.day, p.account AS payer, r.account AS receiver, -p.net AS paid, r.net AS received,
+					div(-p.net * r.net, total) AS part
+				FROM nets p JOIN nets r USING (transaction) JOIN sizes USING (transaction)
+				WHERE p.net < 0 AND r.net > 0 AND NOT (least(payers, receivers) > 1 AND payers * receivers > 1000)),
+			payer_rests AS (
+				SELECT transaction, payer, rest, sum(rest) OVER (PARTITION BY transaction ORDER BY payer) AS upto
+				FROM (SELECT transaction, payer, paid - sum(part) AS rest FROM pairs GROUP BY transaction, payer, paid) AS rests),
+			receiver_rests AS (
+				SELECT transaction, receiver, rest, sum(rest) OVER (PARTITION BY transaction ORDER BY receiver) AS upto
+				FROM (SELECT transaction, receiver, received - sum(part) AS rest FROM pairs GROUP BY transaction, receiver, received) AS rests),
+			amounts AS (
+				SELECT day, payer, receiver,
+					part + greatest(0, least(p.upto, r.upto) - greatest(p.upto - p.rest, r.upto - r.rest)) AS amount
+				FROM pairs JOIN payer_rests p USING (transaction, payer) JOIN receiver_rests r USING (transaction, receiver)),
+			sides AS (
+				SELECT payer AS account, day, receiver AS other, 0 AS received, amount AS sent FROM amounts WHERE amount > 0
+				UNION ALL
+				SELECT receiver, day, payer, amount, 0 FROM amounts WHERE amount > 0
+				UNION ALL
+				SELECT account, day, 0, greatest(net, 0), greatest(-net, 0) FROM nets JOIN several USING (transaction))
+			SELECT account, day, other, sum(received), sum(sent), count(*)
+			FROM sides GROUP BY account, day, other`},
+		{"item_offer_hours", "item, hour", nil, `
+			SELECT h.item, h.hour, min(s.ask::float8 / s.batch) FILTER (WHERE asks), max(s.bid::float8 / s.batch) FILTER (WHERE bids),
+				count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(s.stock) FILTER (WHERE asks), 0)::bigint
+			FROM (SELECT DISTINCT item, date_trunc('hour', at, 'UTC') AS hour FROM offer_changes) h
+			JOIN offers o ON o.item = h.item
+			JOIN LATERAL (
+				SELECT *, active AND ask IS NOT NULL AND priced_in IS NULL AND coalesce(stock >= batch, true) AS asks,
+					active AND bid IS NOT NULL AND priced_in IS NULL AND coalesce(capacity - stock >= batch, true) AS bids
+				FROM offer_changes WHERE item = h.item AND offer = o.id AND at < h.hour + interval '1 hour'
+				ORDER BY at DESC LIMIT 1) s ON true
+			GROUP BY h.item, h.hour`},
 	}
 }

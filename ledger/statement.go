@@ -65,21 +65,35 @@ type Line struct {
 // linesOthers is how many of a transaction's other accounts a statement names.
 const linesOthers = 3
 
-// Statement returns the postings of an account before a place, newest first, at
-// most limit. It reads indexes only, so its cost follows the limit, whatever the
-// ledger holds.
+// Statement returns the postings of an account, and of those merged with it, before
+// a place, newest first, at most limit. An account of a hidden holder has none, and
+// is not named elsewhere. Statement reads indexes only, so its cost follows the
+// limit, whatever the ledger holds.
 func (l *Ledger) Statement(ctx context.Context, account string, before Cursor, limit int) ([]Line, error) {
 	const query = `
-		SELECT p.at, p.transaction, p.seq, p.amount, t.source, t.message, t.ref, others
-		FROM postings p JOIN transactions t ON t.id = p.transaction,
+		WITH shown AS (
+			SELECT t.id FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
+			WHERE a.ref = @account AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))
+		), own AS (
+			SELECT id FROM shown UNION ALL SELECT account FROM merges JOIN shown ON shown.id = target
+		)
+		SELECT p.at, p.transaction, p.seq, p.amount, x.source, x.message, x.ref, others
+		FROM (
+			SELECT newest.* FROM own, LATERAL (
+				SELECT at, transaction, seq, amount FROM postings
+				WHERE account = own.id AND (at, transaction, seq) < (@at, @transaction, @seq)
+				ORDER BY at DESC, transaction DESC, seq DESC LIMIT @limit) AS newest
+			ORDER BY at DESC, transaction DESC, seq DESC LIMIT @limit) AS p
+		JOIN transactions x ON x.id = p.transaction,
 		LATERAL (
 			SELECT coalesce(array_agg(name), '{}') AS others FROM (
-				SELECT name FROM postings o JOIN accounts a ON a.id = o.account
-				WHERE o.transaction = p.transaction AND o.account <> p.account
+				SELECT CASE WHEN EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))
+					THEN '` + HiddenName + `' ELSE t.name END AS name
+				FROM postings o JOIN accounts a ON a.id = o.account LEFT JOIN merges m ON m.account = a.id
+				JOIN accounts t ON t.id = coalesce(m.target, a.id)
+				WHERE o.transaction = p.transaction AND o.account NOT IN (SELECT id FROM own)
 				ORDER BY o.seq LIMIT @others + 1) AS few) AS named
-		WHERE p.account = (SELECT id FROM accounts WHERE ref = @account)
-			AND (p.at, p.transaction, p.seq) < (@at, @transaction, @seq)
-		ORDER BY p.at DESC, p.transaction DESC, p.seq DESC LIMIT @limit`
+		ORDER BY p.at DESC, p.transaction DESC, p.seq DESC`
 	args := pgx.NamedArgs{
 		"account": account, "at": before.At, "transaction": before.Transaction, "seq": before.Seq,
 		"limit": limit, "others": linesOthers,

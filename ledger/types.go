@@ -70,21 +70,36 @@ type Item struct {
 	Name string // Ref if empty
 }
 
-// A Shop is a place where one item is offered. Prices are minor units for a
-// batch; nil means that the shop does not trade in that direction. An existing
-// shop is replaced unless it was seen later than Seen.
+// A Shop is a place where items are offered. An existing shop is replaced unless
+// it was seen later than Seen. A shop that is seen to be inactive ends its offers
+// that were not seen since.
 type Shop struct {
-	Ref       string
-	Place     string
-	Owner     string // account ref
-	Item      string // item ref
-	BuyPrice  *int64 // what a customer pays for a batch
-	SellPrice *int64 // what a customer gets for a batch
-	Batch     int64
-	Stock     *int64
-	Capacity  *int64
-	Active    bool
-	Seen      time.Time
+	Ref     string
+	Place   string
+	Owner   string // account ref
+	World   string
+	X, Y, Z *int64 // in blocks or any other unit; nil: unknown
+	Active  bool
+	Seen    time.Time
+}
+
+// An Offer is one item that a shop sells, buys, or both, as it was seen once.
+// (Shop, Ref, Item) identifies it. If it differs from what was seen before, that is
+// kept as a change at Seen. A sighting that is not later than the latest one of the
+// same offer changes nothing. An active offer ends the others of the same Shop and
+// Ref, such as those of a sign that was written anew.
+type Offer struct {
+	Shop     string // shop ref
+	Ref      string // which of the shop's offers; Item if empty
+	Item     string // item ref
+	Ask      *int64 // minor units that a customer pays for a batch; nil: it does not sell
+	Bid      *int64 // minor units that a customer gets for a batch; nil: it does not buy
+	PricedIn string // item ref: Ask and Bid are pieces of this item, and not money
+	Batch    int64
+	Stock    *int64 // pieces; nil: unknown, or without a limit
+	Capacity *int64
+	Active   bool
+	Seen     time.Time
 }
 
 // A Transaction moves money between two accounts or more. Its postings sum to
@@ -132,14 +147,20 @@ type Sale struct {
 	Line        string
 }
 
-// A Batch is written whole or not at all. Accounts, items and shops are written
-// first and may exist already; transactions and sales may name those of the batch
+// A Batch is written whole or not at all. Accounts, items and all that is not a
+// transaction or a sale is written first and may exist already; transactions and sales may name those of the batch
 // and of the ledger. A time before Oldest is an error.
 type Batch struct {
 	Oldest       time.Time // zero: DefaultOldest
 	Accounts     []Account
 	Items        []Item
 	Shops        []Shop
+	Offers       []Offer
+	Holders      []Holder
+	Labels       []Label
+	Merges       []Merge
+	FormerNames  []FormerName
+	Events       []Event
 	Transactions []Transaction
 	Sales        []Sale
 }

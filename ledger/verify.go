@@ -162,6 +162,17 @@ func verifications() []verification {
 				OR shop IS NOT NULL AND NOT EXISTS (SELECT FROM shops WHERE id = shop)
 				OR seller IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = seller)
 				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`, nil},
+		verification{"offers are what they changed to last", "offers", `
+			SELECT concat(o.shop, ' ', o.ref, ' ', o.item), concat('kept ', o::text, ', changed last to ', c::text)
+			FROM offers o LEFT JOIN LATERAL (
+				SELECT * FROM offer_changes c WHERE c.item = o.item AND c.offer = o.id ORDER BY at DESC LIMIT 1) c ON true
+			WHERE (o.ask, o.bid, o.priced_in, o.batch, o.stock, o.capacity, o.active)
+					IS DISTINCT FROM (c.ask, c.bid, c.priced_in, c.batch, c.stock, c.capacity, c.active)
+				OR c.at IS NULL OR c.at > o.seen
+				OR NOT EXISTS (SELECT FROM shops WHERE id = o.shop) OR NOT EXISTS (SELECT FROM items WHERE id = o.item)`, nil},
+		verification{"changes are those of an offer of their item", "offer_changes", `
+			SELECT concat(offer, ' ', at), 'its offer is missing, or is of another item'
+			FROM offer_changes c LEFT JOIN offers o ON o.id = offer WHERE o.item IS DISTINCT FROM c.item`, nil},
 		verification{"refs are those of transactions and sales", "refs", `
 			SELECT concat(origin, ' ', ref), concat('kept id ', r.id, ', in the record ', n.id)
 			FROM (SELECT * FROM refs) r FULL JOIN (

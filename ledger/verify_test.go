@@ -10,16 +10,22 @@ import (
 
 func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	for what, damage := range map[string]string{
-		"transactions":   `UPDATE postings SET amount = amount + 1 WHERE amount > 0`,
-		"postings":       `DELETE FROM accounts WHERE ref = 'ann'`,
-		"refs":           `DELETE FROM refs WHERE what = 's'`,
-		"sales":          `UPDATE sales SET seller = 99`,
-		"balances":       `UPDATE balances SET postings = postings + 1`,
-		"account_days":   `DELETE FROM account_days WHERE received > 0`,
-		"activity_hours": `UPDATE activity_hours SET transfers = transfers + 1`,
-		"flow_hours":     `UPDATE flow_hours SET from_kind = 'business'`,
-		"item_hours":     `UPDATE item_hours SET open = 1`,
-		"day_snapshots":  `INSERT INTO day_snapshots (day, supply, holders) VALUES ('2026-03-04', 1001, 1)`,
+		"transactions":      `UPDATE postings SET amount = amount + 1 WHERE amount > 0`,
+		"postings":          `DELETE FROM accounts WHERE ref = 'ann'`,
+		"refs":              `DELETE FROM refs WHERE what = 's'`,
+		"sales":             `UPDATE sales SET seller = 99`,
+		"balances":          `UPDATE balances SET postings = postings + 1`,
+		"account_days":      `DELETE FROM account_days WHERE received > 0`,
+		"activity_hours":    `UPDATE activity_hours SET transfers = transfers + 1`,
+		"flow_hours":        `UPDATE flow_hours SET from_kind = 'business'`,
+		"item_hours":        `UPDATE item_hours SET open = 1`,
+		"trader_days":       `INSERT INTO trader_days SELECT item, day, 1, 'seller', 1, 1, 1 FROM price_days`,
+		"price_days":        `UPDATE price_days SET quantity = quantity + 1`,
+		"counterparty_days": `DELETE FROM counterparty_days WHERE sent > 0`,
+		"offers":            `UPDATE offers SET ask = ask + 1`,
+		"offer_changes":     `UPDATE offers SET item = 99`,
+		"item_offer_hours":  `UPDATE item_offer_hours SET stock = stock + 1`,
+		"day_snapshots":     `INSERT INTO day_snapshots (day, supply, holders) VALUES ('2026-03-04', 1001, 1)`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			db := testkit.Postgres(t)

@@ -2,6 +2,7 @@ package town
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,6 +28,7 @@ type book struct {
 	since    time.Time // the ledger has what is earlier
 	batch    ledger.Batch
 	accounts []*account // changed ones, in the order in which they changed
+	firms    []*firm    // whose shops opened or closed
 	shops    []*shop
 	day      int // of the last transaction
 	seq      int // its number in that day
@@ -47,11 +49,26 @@ func (b *book) touch(a *account) {
 	}
 }
 
+func (b *book) touchFirm(f *firm) {
+	if !slices.Contains(b.firms, f) {
+		b.firms = append(b.firms, f)
+	}
+}
+
 func (b *book) touchShop(s *shop) {
 	if !s.changed {
 		s.changed = true
 		b.shops = append(b.shops, s)
 	}
+}
+
+// sight writes a shop as it is now, beside what it is when the batch is handed out.
+func (b *book) sight(s *shop) {
+	if s.seen.Before(b.since) {
+		return
+	}
+	s.changed = false // until it is touched again
+	b.batch.Offers = append(b.batch.Offers, s.record())
 }
 
 // pay writes a transaction in which from pays what the legs get, and returns
@@ -111,20 +128,28 @@ func (b *book) sell(nr int, ref string, s ledger.Sale) {
 
 // take hands out what happened since the last time. A first batch that starts
 // late therefore has every account and shop as it is by then.
-func (b *book) take() ledger.Batch {
+func (b *book) take(items []item) ledger.Batch {
 	out := b.batch
 	for _, a := range b.accounts {
 		a.changed = false
 		out.Accounts = append(out.Accounts, a.Account)
 	}
-	for _, s := range b.shops {
-		s.changed = false
-		out.Shops = append(out.Shops, s.record())
+	for _, f := range b.firms {
+		out.Shops = append(out.Shops, f.shop())
+		if o, ok := f.barter(items); ok {
+			out.Offers = append(out.Offers, o)
+		}
 	}
-	b.batch, b.accounts, b.shops = ledger.Batch{}, nil, nil
+	for _, s := range b.shops {
+		if s.changed { // and not there twice
+			s.changed = false
+			out.Offers = append(out.Offers, s.record())
+		}
+	}
+	b.batch, b.accounts, b.firms, b.shops = ledger.Batch{}, nil, nil, nil
 	return out
 }
 
 func (b *book) empty() bool {
-	return len(b.batch.Transactions)+len(b.batch.Sales)+len(b.batch.Items)+len(b.accounts)+len(b.shops) == 0
+	return len(b.batch.Transactions)+len(b.batch.Sales)+len(b.batch.Items)+len(b.accounts)+len(b.firms)+len(b.shops) == 0
 }

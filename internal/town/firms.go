@@ -2,15 +2,18 @@ package town
 
 import (
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"exchequer/ledger"
 )
 
-// A firm makes goods of one sort, sells them in shops, pays wages and shares
-// its profit among its owners.
+// A firm makes goods of one sort, sells them in shops at one place, pays wages and
+// shares its profit among its owners.
 type firm struct {
 	account *account
+	place   string
+	seen    time.Time // when it opened or closed
 	sort    string
 	village int
 	owners  []*player
@@ -28,6 +31,43 @@ type firm struct {
 func (f *firm) earn(amount int64) {
 	f.takings += amount
 	f.untaxed += amount
+}
+
+func (f *firm) shopRef() string { return "shop:" + slug(f.account.Name) }
+
+// shop is where the firm sells, somewhere in its village. The place is made of the
+// names, so that it takes nothing from the town's chance.
+func (f *firm) shop() ledger.Shop {
+	const apart, around = 4000, 150 // blocks
+	x := scatter(f.place+" x", apart) + scatter(f.account.Name+" x", around)
+	z := scatter(f.place+" z", apart) + scatter(f.account.Name+" z", around)
+	y := 64 + scatter(f.account.Name+" y", 8)
+	return ledger.Shop{
+		Ref: f.shopRef(), Place: f.place, Owner: f.account.Ref, World: "harbour", X: &x, Y: &y, Z: &z,
+		Active: !f.closed, Seen: f.seen,
+	}
+}
+
+// barter is what some firms offer beside their shops: goods of theirs for those of
+// others.
+func (f *firm) barter(items []item) (ledger.Offer, bool) {
+	wanted := &items[(scatter(f.account.Name+" wants", 1<<20)+1<<20)%int64(len(items))]
+	if len(f.shops) == 0 || wanted == f.shops[0].item || scatter(f.account.Name+" barters", 2) != 0 {
+		return ledger.Offer{}, false
+	}
+	first := f.shops[0]
+	pieces := max(1, int64(first.item.price/wanted.price*float64(wanted.batch)))
+	return ledger.Offer{
+		Shop: f.shopRef(), Ref: "barter", Item: first.item.ref, Ask: &pieces, PricedIn: wanted.ref, Batch: first.item.batch,
+		Active: !f.closed, Seen: f.seen,
+	}, true
+}
+
+// scatter returns a number from -most to most that depends only on the text.
+func scatter(text string, most int64) int64 {
+	h := fnv.New32a()
+	h.Write([]byte(text))
+	return int64(h.Sum32())%(2*most+1) - most
 }
 
 // ownedBy reports whether a player would be trading with themselves.
@@ -78,10 +118,11 @@ func (t *Town) addFirm(sort string, at time.Time, founder *player) *firm {
 		a.Holder = founder.account.Ref
 	}
 	f := &firm{
-		account: t.book.open(a), sort: sort, village: founder.village, owners: []*player{founder},
+		account: t.book.open(a), place: t.public.places[founder.village], seen: at, sort: sort, village: founder.village, owners: []*player{founder},
 		paySlot: workSlot(t.rng), profit: workSlot(t.rng), payout: 15 + t.rng.IntN(25),
 	}
 	t.firms = append(t.firms, f)
+	t.book.touchFirm(f)
 	for range 3 + t.rng.IntN(3) {
 		t.addShop(f, t.wanted(sort), at)
 	}
@@ -229,7 +270,8 @@ func (t *Town) close(f *firm, at time.Time) {
 		heir = f.owners[0].account
 	}
 	t.book.pay(at, "closing", "Closing of "+f.account.Name, f.account, leg{heir, f.account.balance})
-	f.closed = true
+	f.closed, f.seen = true, at
+	t.book.touchFirm(f)
 	f.account.Archived = at
 	t.book.touch(f.account)
 	for _, p := range f.staff {

@@ -16,11 +16,9 @@ type item struct {
 	expected float64 // pieces a day that are asked for at the ordinary price
 }
 
-// A shop sells one item of a firm and buys it from players. Its prices follow
-// its stock.
+// A shop is where a firm sells one item and buys it from players. Its prices follow
+// its stock. In the ledger it is an offer of the firm's shop.
 type shop struct {
-	ref      string
-	place    string
 	firm     *firm
 	item     *item
 	price    float64 // of a batch, minor units
@@ -46,17 +44,18 @@ func (s *shop) buying() bool { return s.active && s.stock < s.capacity*7/10 }
 // fill is how full the shop is, 0 to 1.
 func (s *shop) fill() float64 { return float64(s.stock) / float64(s.capacity) }
 
-func (s *shop) record() ledger.Shop {
+// record is the shop as an offer.
+func (s *shop) record() ledger.Offer {
 	asks, stock, capacity := s.asks(), s.stock, s.capacity
-	r := ledger.Shop{
-		Ref: s.ref, Place: s.place, Owner: s.firm.account.Ref, Item: s.item.ref,
-		BuyPrice: &asks, Batch: s.item.batch, Stock: &stock, Capacity: &capacity, Active: s.active, Seen: s.seen,
+	o := ledger.Offer{
+		Shop: s.firm.shopRef(), Item: s.item.ref, Ask: &asks, Batch: s.item.batch,
+		Stock: &stock, Capacity: &capacity, Active: s.active, Seen: s.seen,
 	}
 	if s.buying() {
 		pays := s.pays()
-		r.SellPrice = &pays
+		o.Bid = &pays
 	}
-	return r
+	return o
 }
 
 func (t *Town) foundMarket() {
@@ -133,8 +132,7 @@ func (t *Town) addShop(f *firm, it *item, at time.Time) {
 		}
 	}
 	s := &shop{
-		ref:   "shop:" + slug(f.account.Name) + "/" + slug(it.name),
-		place: t.public.places[f.village], firm: f, item: it,
+		firm: f, item: it,
 		price: it.price * lognormal(t.rng, .06), margin: .78 + .1*t.rng.Float64(), size: lognormal(t.rng, .5),
 		capacity: max(4*it.batch, int64(.7*it.expected)), round: t.rng.IntN(6), active: true, seen: at,
 	}
@@ -174,6 +172,9 @@ func (t *Town) tend(s *shop, at time.Time) {
 	s.price += heeds*(sum/n-s.price) + recalls*(s.item.price-s.price)
 	s.price = min(max(s.price, .35*s.item.price), 3.5*s.item.price)
 	s.touch(t, at)
+	if at.Hour() < 6 { // once a day is history enough
+		t.book.sight(s)
+	}
 }
 
 func (s *shop) touch(t *Town, at time.Time) {

@@ -119,7 +119,7 @@ func (t *Town) advance(ctx context.Context, until time.Time, yield func(ledger.B
 		t.run(until)
 		done := !t.hour.Before(until)
 		if full := len(t.book.batch.Transactions) >= batchSize; full || done && !t.book.empty() {
-			if err := yield(t.book.take()); err != nil {
+			if err := yield(t.book.take(t.items)); err != nil {
 				return err
 			}
 		}

@@ -120,7 +120,11 @@ func checkNames(t *testing.T, batches []ledger.Batch) {
 		for _, s := range b.Shops {
 			known[s.Ref] = true
 			use("shop "+s.Ref, s.Owner)
-			use("shop "+s.Ref, s.Item)
+		}
+		for _, o := range b.Offers {
+			use("offer of "+o.Shop, o.Shop)
+			use("offer of "+o.Shop, o.Item)
+			use("offer of "+o.Shop, o.PricedIn)
 		}
 		for _, x := range b.Transactions {
 			for _, p := range x.Postings {
@@ -147,9 +151,12 @@ func TestTheBooksAreInOrder(t *testing.T) {
 				t.Errorf("account %s is archived at %v", a.Ref, a.Archived)
 			}
 		}
-		for _, s := range b.Shops {
-			if !s.Seen.Before(noon) || *s.Stock < 0 || *s.Stock > *s.Capacity || *s.BuyPrice <= 0 {
-				t.Errorf("shop %s: seen %v, %d of %d, price %d", s.Ref, s.Seen, *s.Stock, *s.Capacity, *s.BuyPrice)
+		for _, o := range b.Offers {
+			if o.PricedIn != "" {
+				continue // its stock is not known
+			}
+			if !o.Seen.Before(noon) || *o.Stock < 0 || *o.Stock > *o.Capacity || *o.Ask <= 0 {
+				t.Errorf("offer of %s: seen %v, %d of %d, price %d", o.Shop, o.Seen, *o.Stock, *o.Capacity, *o.Ask)
 			}
 		}
 		for _, x := range b.Transactions {
@@ -180,6 +187,34 @@ func TestTheBooksAreInOrder(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestShopsOfferSeveralGoodsAtAPlace(t *testing.T) {
+	places, items, barter := map[[3]int64]bool{}, map[string]map[string]bool{}, map[string]bool{}
+	for _, b := range sixtyDays() {
+		for _, s := range b.Shops {
+			if s.Place == "" || s.World == "" {
+				t.Errorf("shop %s is in the world %q at %q", s.Ref, s.World, s.Place)
+			}
+			places[[3]int64{*s.X, *s.Y, *s.Z}] = true
+			items[s.Ref] = map[string]bool{}
+		}
+		for _, o := range b.Offers {
+			items[o.Shop][o.Item] = true
+			if o.PricedIn != "" {
+				barter[o.Shop] = true
+			}
+		}
+	}
+	several := 0
+	for _, sold := range items {
+		if len(sold) > 1 {
+			several++
+		}
+	}
+	if n := len(items); len(places) < n*9/10 || several < n*3/4 || len(barter) < n/10 || len(barter) > n/2 {
+		t.Errorf("%d shops are at %d places, %d of them offer several goods, %d barter", n, len(places), several, len(barter))
 	}
 }
 

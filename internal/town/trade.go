@@ -99,7 +99,7 @@ func (t *Town) checkout(buyer *player, lines []line, at time.Time) {
 
 func (l *line) sale(at time.Time, buyer *player) ledger.Sale {
 	return ledger.Sale{
-		At: at, Item: l.shop.item.ref, Shop: l.shop.ref, Seller: l.shop.firm.account.Ref, Buyer: buyer.account.Ref,
+		At: at, Item: l.shop.item.ref, Shop: l.shop.firm.shopRef(), Seller: l.shop.firm.account.Ref, Buyer: buyer.account.Ref,
 		Direction: ledger.DirectionSale, Quantity: l.batches * l.shop.item.batch, Total: l.total, Tax: l.tax,
 	}
 }
@@ -165,7 +165,7 @@ func (t *Town) sellToShop(at time.Time) {
 	s.stock += pieces
 	s.touch(t, at)
 	t.book.sell(1, ref, ledger.Sale{
-		At: at, Item: it.ref, Shop: s.ref, Seller: seller.account.Ref, Buyer: s.firm.account.Ref,
+		At: at, Item: it.ref, Shop: s.firm.shopRef(), Seller: seller.account.Ref, Buyer: s.firm.account.Ref,
 		Direction: ledger.DirectionPurchase, Quantity: pieces, Total: total,
 	})
 }

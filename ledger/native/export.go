@@ -28,16 +28,34 @@ const (
 const stamp = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
 
 // files are the files of an export, in the order in which an import reads them.
-// Accounts, items and shops are in byte order of their refs, all else in the order
-// in which it was written.
+// Accounts, holders, items and shops are in byte order of their refs, offers in the order of
+// time, all else in the order in which it was written.
 var files = []struct{ name, query string }{
 	{"settings", `SELECT name, symbol, decimals, timezone FROM settings`},
 	{"accounts", `SELECT ref, kind, issuer::text AS issuer, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
 		FROM accounts ORDER BY ref COLLATE "C"`},
+	{"former_names", `SELECT ref AS account, n.name, to_char(until, ` + stamp + `) AS until
+		FROM account_names n JOIN accounts ON id = account ORDER BY ref COLLATE "C", n.name COLLATE "C"`},
+	{"holders", `SELECT ref, name, kind, link, label, hidden::text AS hidden FROM holders ORDER BY ref COLLATE "C"`},
+	{"labels", `SELECT ref AS account, label FROM accounts WHERE label <> '' ORDER BY ref COLLATE "C"`},
+	{"merges", `SELECT a.ref AS account, t.ref AS into FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target
+		ORDER BY a.ref COLLATE "C"`},
 	{"items", `SELECT ref, name FROM items ORDER BY ref COLLATE "C"`},
-	{"shops", `SELECT s.ref, s.place, a.ref AS owner, i.ref AS item, s.buy_price, s.sell_price, s.batch, s.stock, s.capacity,
-			s.active::text AS active, to_char(s.seen, ` + stamp + `) AS seen
-		FROM shops s JOIN accounts a ON a.id = s.owner JOIN items i ON i.id = s.item ORDER BY s.ref COLLATE "C"`},
+	{"events", `SELECT ref, to_char(at, ` + stamp + `) AS at, to_char(until, ` + stamp + `) AS until, title, text, link, scope
+		FROM events ORDER BY at, ref COLLATE "C"`},
+	{"shops", `SELECT s.ref, s.place, a.ref AS owner, s.world, s.x, s.y, s.z, s.active::text AS active, to_char(s.seen, ` + stamp + `) AS seen
+		FROM shops s JOIN accounts a ON a.id = s.owner ORDER BY s.ref COLLATE "C"`},
+	// Every change, and the latest sighting of an offer that changed nothing.
+	{"offers", `SELECT s.ref AS shop, o.ref, i.ref AS item, c.ask, c.bid, p.ref AS priced_in, c.batch, c.stock, c.capacity,
+			c.active::text AS active, to_char(c.at, ` + stamp + `) AS seen
+		FROM (
+			SELECT offer, at, ask, bid, priced_in, batch, stock, capacity, active FROM offer_changes
+			UNION ALL
+			SELECT id, seen, ask, bid, priced_in, batch, stock, capacity, active FROM offers o
+			WHERE seen > (SELECT max(at) FROM offer_changes c WHERE c.item = o.item AND c.offer = o.id)) c
+		JOIN offers o ON o.id = c.offer JOIN shops s ON s.id = o.shop JOIN items i ON i.id = o.item
+			LEFT JOIN items p ON p.id = c.priced_in
+		ORDER BY c.at, s.ref COLLATE "C", o.ref COLLATE "C", i.ref COLLATE "C"`},
 	{"transactions", `SELECT origin, ref, to_char(at, ` + stamp + `) AS at, source, message FROM transactions ORDER BY id`},
 	{"postings", `SELECT t.origin, t.ref AS transaction, a.ref AS account, p.amount
 		FROM postings p JOIN transactions t ON t.id = p.transaction JOIN accounts a ON a.id = p.account

@@ -186,9 +186,16 @@ func (r *reader) batches(send func(batch) error) error {
 		read             func(*table, *ledger.Batch)
 	}{
 		{"accounts", []string{"ref", "kind"}, []string{"issuer", "name", "holder", "opened", "archived"}, readAccount},
+		{"former_names", []string{"account", "name", "until"}, nil, readFormerName},
+		{"holders", []string{"ref"}, []string{"name", "kind", "link", "label", "hidden"}, readHolder},
+		{"labels", []string{"account", "label"}, nil, readLabel},
+		{"merges", []string{"account", "into"}, nil, readMerge},
 		{"items", []string{"ref"}, []string{"name"}, readItem},
-		{"shops", []string{"ref", "owner", "item", "batch", "active", "seen"},
-			[]string{"place", "buy_price", "sell_price", "stock", "capacity"}, readShop},
+		{"events", []string{"ref", "at", "title"}, []string{"until", "text", "link", "scope"}, readEvent},
+		{"shops", []string{"ref", "owner", "active", "seen"},
+			[]string{"place", "world", "x", "y", "z", "item", "buy_price", "sell_price", "batch", "stock", "capacity"}, readShop},
+		{"offers", []string{"shop", "item", "batch", "active", "seen"},
+			[]string{"ref", "ask", "bid", "priced_in", "stock", "capacity"}, readOffer},
 		{"transactions", nil, nil, nil},
 		{"sales", []string{"origin", "ref", "at", "item", "quantity", "total"},
 			[]string{"shop", "seller", "buyer", "direction", "tax", "transaction"}, readSale},

@@ -22,13 +22,22 @@ import (
 // an order that does not depend on ids. Only day snapshots are missing: they
 // are made later, of these.
 var tables = map[string]string{
-	"settings": `SELECT * FROM settings`,
-	"accounts": `SELECT ref, kind, issuer, name, holder, opened, archived FROM accounts`,
-	"items":    `SELECT ref, name FROM items`,
-	"shops": `SELECT s.ref, place, a.ref AS owner, i.ref AS item, buy_price, sell_price, batch, stock, capacity, active, seen
-		FROM shops s JOIN accounts a ON a.id = owner JOIN items i ON i.id = item`,
-	"transactions": `SELECT origin, ref, at, source, message FROM transactions`,
-	"refs":         `SELECT origin, ref, what FROM refs`,
+	"settings":      `SELECT * FROM settings`,
+	"accounts":      `SELECT ref, kind, issuer, name, holder, opened, archived FROM accounts`,
+	"account_names": `SELECT ref, n.name, until FROM account_names n JOIN accounts ON id = account`,
+	"holders":       `SELECT * FROM holders`,
+	"labels":        `SELECT ref, label FROM accounts`,
+	"merges":        `SELECT a.ref AS account, t.ref AS target FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target`,
+	"events":        `SELECT * FROM events`,
+	"items":         `SELECT ref, name FROM items`,
+	"shops":         `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
+	"offers": `SELECT s.ref AS shop, o.ref, i.ref AS item, ask, bid, p.ref AS priced_in, batch, stock, capacity, o.active, o.seen
+		FROM offers o JOIN shops s ON s.id = shop JOIN items i ON i.id = item LEFT JOIN items p ON p.id = priced_in`,
+	"offer_changes": `SELECT o.shop, o.ref, i.ref AS item, c.at, c.ask, c.bid, c.batch, c.stock, c.capacity, c.active
+		FROM offer_changes c JOIN offers o ON o.id = offer JOIN items i ON i.id = c.item`,
+	"item_offer_hours": `SELECT ref, hour, best_ask, best_bid, asks, bids, stock FROM item_offer_hours JOIN items ON id = item`,
+	"transactions":     `SELECT origin, ref, at, source, message FROM transactions`,
+	"refs":             `SELECT origin, ref, what FROM refs`,
 	"postings": `SELECT t.origin, t.ref, p.seq, a.ref AS account, p.at, p.amount
 		FROM postings p JOIN transactions t ON t.id = transaction JOIN accounts a ON a.id = account`,
 	"sales": `SELECT s.origin, s.ref, s.at, i.ref AS item, h.ref AS shop, f.ref AS seller, b.ref AS buyer, direction, quantity, total, tax, t.ref AS transaction
@@ -38,6 +47,11 @@ var tables = map[string]string{
 	"activity_hours": `SELECT * FROM activity_hours`,
 	"flow_hours":     `SELECT * FROM flow_hours`,
 	"account_days":   `SELECT ref, day, received, sent, postings FROM account_days JOIN accounts ON id = account`,
+	"trader_days": `SELECT i.ref AS item, day, a.ref AS account, side, sales, quantity, volume
+		FROM trader_days JOIN items i ON i.id = item JOIN accounts a ON a.id = account`,
+	"price_days": `SELECT ref, day, price, pieces, sales, quantity, volume FROM price_days JOIN items ON id = item`,
+	"counterparty_days": `SELECT a.ref AS account, day, o.ref AS other, received, sent, transactions
+		FROM counterparty_days c JOIN accounts a ON a.id = c.account LEFT JOIN accounts o ON o.id = c.other`,
 	"item_hours": `SELECT i.ref, hour, sales, h.quantity, volume, other_lines, other_quantity, other_volume, open, high, low, close,
 			open_at, o.ref AS open_sale, close_at, c.ref AS close_sale
 		FROM item_hours h JOIN items i ON i.id = h.item
@@ -84,6 +98,21 @@ func TestAnImportOfAnExportGivesTheSameLedger(t *testing.T) {
 				t.Errorf("the second import wrote %+v, want nothing", again)
 			}
 		})
+	}
+}
+
+func TestASetOfAnEarlierVersionIsImported(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	write(t, dir, map[string]string{"accounts.csv": someAccounts, "items.csv": "ref\nbread\n",
+		"shops.csv": "ref,place,owner,item,buy_price,sell_price,batch,stock,capacity,active,seen\n" +
+			"stall,Quay,anna,bread,250,,2,7,,true,2026-01-01T00:00:00Z\n"})
+	if _, err := native.Import(t.Context(), ledger.New(db), dir, time.Time{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`(stall,Quay,bread,250,,2,7)`}
+	const offers = `SELECT s.ref, place, o.ref, ask, bid, batch, stock FROM offers o JOIN shops s ON s.id = shop`
+	if diff := cmp.Diff(want, dump(t, db, offers)); diff != "" {
+		t.Errorf("offers (-want +got):\n%s", diff)
 	}
 }
 
@@ -243,8 +272,8 @@ func dump(t *testing.T, db *pgxpool.Pool, query string) []string {
 func sameFiles(t *testing.T, a, b string) {
 	t.Helper()
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 7 {
-		t.Fatalf("the export has %v, %v, want seven files", entries, err)
+	if err != nil || len(entries) != 13 {
+		t.Fatalf("the export has %v, %v, want thirteen files", entries, err)
 	}
 	for _, entry := range entries {
 		x, _ := os.ReadFile(filepath.Join(a, entry.Name()))
@@ -277,16 +306,34 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 	}
 	for i := range 9 {
 		b.Items = append(b.Items, ledger.Item{Ref: fmt.Sprint("i", i), Name: names[i]})
-		price, stock := int64(i*100), int64(i)
-		shop := ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, Item: fmt.Sprint("i", i), Batch: int64(i + 1),
-			Active: i%2 == 0, Seen: start}
-		if i%3 > 0 {
-			shop.BuyPrice, shop.Stock = &price, &stock
+		x, y, z := int64(i), int64(64), int64(-i)
+		b.Shops = append(b.Shops, ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, World: names[i%2],
+			X: &x, Y: &y, Z: &z, Active: i%2 == 0, Seen: start})
+		for n := range 2 * i {
+			price, stock := int64(n*100), int64(n/3)
+			o := ledger.Offer{Shop: fmt.Sprint("s", i), Ref: fmt.Sprint("sign ", n%2), Item: fmt.Sprint("i", (i+n/2)%(i+1)), Batch: int64(1 + n%3),
+				Active: n%5 > 0, Seen: start.Add(time.Duration(n) * time.Hour)}
+			if n%3 > 0 {
+				o.Ask, o.Stock = &price, &stock
+			}
+			if n%3 < 2 {
+				o.Bid, o.Capacity = &price, &stock
+			}
+			if n == 7 {
+				o.PricedIn = "i0"
+			}
+			b.Offers = append(b.Offers, o)
+			o.Seen = o.Seen.Add(time.Minute) // seen again, as it was
+			b.Offers = append(b.Offers, o)
 		}
-		if i%3 < 2 {
-			shop.SellPrice, shop.Capacity = &price, &stock
-		}
-		b.Shops = append(b.Shops, shop)
+	}
+	b.Holders = []ledger.Holder{{Ref: "holder 0", Name: names[1], Kind: "person", Link: "https://example.org/?a=1,2", Label: names[3]},
+		{Ref: b.Accounts[39].Ref, Hidden: true}}
+	b.Labels = []ledger.Label{{Account: b.Accounts[1].Ref, Text: names[2]}}
+	b.Merges = []ledger.Merge{{Account: b.Accounts[4].Ref, Into: b.Accounts[8].Ref}, {Account: b.Accounts[12].Ref, Into: b.Accounts[8].Ref}}
+	b.FormerNames = []ledger.FormerName{{Account: b.Accounts[5].Ref, Name: names[4], Until: start}}
+	for i := range 9 {
+		b.Events = append(b.Events, ledger.Event{Ref: fmt.Sprint("e", i), At: start.AddDate(0, 0, -i), Title: names[i], Text: names[(i+1)%9], Scope: "item:i1"})
 	}
 	for batch := range 4 {
 		for n := range 500 {

@@ -13,14 +13,60 @@ func readAccount(t *table, b *ledger.Batch) {
 	})
 }
 
+func readHolder(t *table, b *ledger.Batch) {
+	h := ledger.Holder{Ref: t.needed("ref"), Name: t.text("name"), Kind: t.text("kind"), Link: t.text("link"), Label: t.text("label")}
+	if t.text("hidden") != "" {
+		h.Hidden = t.boolean("hidden")
+	}
+	b.Holders = append(b.Holders, h)
+}
+
+func readLabel(t *table, b *ledger.Batch) {
+	b.Labels = append(b.Labels, ledger.Label{Account: t.needed("account"), Text: t.text("label")})
+}
+
+func readMerge(t *table, b *ledger.Batch) {
+	b.Merges = append(b.Merges, ledger.Merge{Account: t.needed("account"), Into: t.text("into")})
+}
+
+func readFormerName(t *table, b *ledger.Batch) {
+	b.FormerNames = append(b.FormerNames, ledger.FormerName{Account: t.needed("account"), Name: t.needed("name"), Until: t.time("until")})
+}
+
+func readEvent(t *table, b *ledger.Batch) {
+	e := ledger.Event{Ref: t.needed("ref"), Title: t.text("title"), Text: t.text("text"), Link: t.text("link"), Scope: t.text("scope")}
+	if e.Title != "" {
+		e.At, e.Until = t.time("at"), t.optionalTime("until")
+	}
+	b.Events = append(b.Events, e)
+}
+
 func readItem(t *table, b *ledger.Batch) {
 	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name")})
 }
 
+// readShop reads a shop. Sets of earlier versions have the shop's one offer in the
+// same row.
 func readShop(t *table, b *ledger.Batch) {
 	b.Shops = append(b.Shops, ledger.Shop{
-		Ref: t.needed("ref"), Place: t.text("place"), Owner: t.needed("owner"), Item: t.needed("item"),
-		BuyPrice: t.optionalInteger("buy_price"), SellPrice: t.optionalInteger("sell_price"), Batch: t.integer("batch"),
+		Ref: t.needed("ref"), Place: t.text("place"), Owner: t.needed("owner"),
+		World: t.text("world"), X: t.optionalInteger("x"), Y: t.optionalInteger("y"), Z: t.optionalInteger("z"),
+		Active: t.boolean("active"), Seen: t.time("seen"),
+	})
+	if t.text("item") != "" {
+		b.Offers = append(b.Offers, ledger.Offer{
+			Shop: t.needed("ref"), Item: t.text("item"),
+			Ask: t.optionalInteger("buy_price"), Bid: t.optionalInteger("sell_price"), Batch: t.integer("batch"),
+			Stock: t.optionalInteger("stock"), Capacity: t.optionalInteger("capacity"),
+			Active: t.boolean("active"), Seen: t.time("seen"),
+		})
+	}
+}
+
+func readOffer(t *table, b *ledger.Batch) {
+	b.Offers = append(b.Offers, ledger.Offer{
+		Shop: t.needed("shop"), Ref: t.text("ref"), Item: t.needed("item"),
+		Ask: t.optionalInteger("ask"), Bid: t.optionalInteger("bid"), PricedIn: t.text("priced_in"), Batch: t.integer("batch"),
 		Stock: t.optionalInteger("stock"), Capacity: t.optionalInteger("capacity"),
 		Active: t.boolean("active"), Seen: t.time("seen"),
 	})
