@@ -168,16 +168,3 @@ func TestALostConnectionIsAnnouncedOnceAndCanBeTriedAgain(t *testing.T) {
 	b.script(again + ".click()")
 	b.within(window, `said.join() === "Connection lost,Connected again"`, "the end of the outage is announced")
 }
-
-func TestAPageThatCamePanelByPanelSaysHowOldItsNumbersAre(t *testing.T) {
-	s, b := newSite(t), newTab(t)
-	b.open(s.URL + "/economy")
-	b.newWindow(b.asOf(), 3*window)
-	b.do(chromedp.Click(chromedp.CSS("#live-pause")))
-	b.script(`{
-		document.querySelector("main").dataset.asOf = "";
-		document.querySelector("#activity").dataset.asOf = Date.UTC(2026, 10, 20, 12, 0, 0);
-		document.querySelector("#rhythm").dataset.asOf = Date.UTC(2026, 10, 20, 12, 0, 30);
-	}`)
-	b.within(window, shown("12:00:30 UTC"), "the time of the newest panel")
-}

@@ -173,7 +173,7 @@ function show() {
   if (next.textContent !== line) next.textContent = line;
   retry.hidden = failures === 0;
   live.classList.toggle("lost", failures > 0);
-  live.dataset.print = new Date(said("asOf")).toUTCString().slice(5, 16) + ", " + location.href;
+  live.dataset.print = location.href; // on paper
   announce(failures > 0 ? "Connection lost" : paused ? "Paused" : "");
   const part = Math.min(1, Math.max(0, 1 - (due - now()) / size));
   ring.querySelector(".fill").style.strokeDashoffset = paused ? 100 : Math.round(100 * (1 - part));

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -308,9 +309,9 @@ func TestLinksKeepWhatWasChosen(t *testing.T) {
 
 func TestAnEmptyLedgerGreetsUntilThereIsSomethingToShow(t *testing.T) {
 	tn := sampled(sample.Town(30))
-	var full bool
+	var full atomic.Bool
 	tn.profile = func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error) {
-		return aggregates.Profile{Transactions: full}, nil
+		return aggregates.Profile{Transactions: full.Load()}, nil
 	}
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
 		for _, p := range pages {
@@ -319,7 +320,7 @@ func TestAnEmptyLedgerGreetsUntilThereIsSomethingToShow(t *testing.T) {
 				t.Errorf("%s of an empty ledger does not greet, or not alone, or does not ask again", p.Path)
 			}
 		}
-		full = true
+		full.Store(true)
 		time.Sleep(time.Minute)
 		open("/economy")
 		time.Sleep(time.Second)

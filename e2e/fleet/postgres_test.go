@@ -81,12 +81,12 @@ func TestAMemoWhoseTableIsLockedIsDegradedAndTheOthersGoOn(t *testing.T) {
 	c := newCrowd(t, processes, 2)
 	letGo := hold(t, f.db, "account_days") // read by the overview, not by the activity
 	f.degrades(processes, []string{"overview"})
-	before := processes[0].get("/economy").age("activity")
+	before := processes[0].get("/economy").times("activity")
 	eventually(t, "the activity goes on", func() error {
 		for _, p := range processes {
 			v := p.get("/economy")
-			if v.degraded("activity") || v.age("activity") == before {
-				return errors.New(v.age("activity"))
+			if v.degraded("activity") || v.times("activity") == before {
+				return errors.New(v.times("activity"))
 			}
 			if !v.degraded("overview") {
 				t.Errorf("process %s shows the overview as %q", p.name, v.age("overview"))

@@ -87,11 +87,16 @@ func (v visit) panel(name string) string {
 	return panel
 }
 
-// age returns the text of a panel about its time: "Showing 12:00:30: …" when degraded.
+// age returns the text of a panel about its time, if it is not the page's:
+// "Showing 12:00:30: …" when degraded.
 func (v visit) age(panel string) string {
 	_, foot, _ := strings.Cut(v.panel(panel), `class="age`)
 	return between(foot, "<span>", "</span>")
 }
+
+// times returns when a panel was computed and when the next value is due, which it
+// has also where the page says it for all.
+func (v visit) times(panel string) string { return between(v.panel(panel), `title="As of `, `"`) }
 
 // degraded reports whether a panel shows the last known good value with its age and
 // reason.
