@@ -115,7 +115,7 @@ func (m *mender) replace(ctx context.Context, tx pgx.Tx, r rollup, from, to int)
 		to = total
 	}
 	if r.queue == nil { // appends have gone on
-		if err := rescan(ctx, tx, r); err != nil {
+		if err := m.rescan(ctx, tx, r); err != nil {
 			return total, err
 		}
 	}

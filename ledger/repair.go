@@ -70,8 +70,8 @@ var ErrRepairing = errors.New("another repair is running")
 //
 // A change of an account or of the time zone is made in one database transaction
 // with all that depends on it, so that readers see either all of it or nothing.
-// Appends wait for that transaction, in which the rollups are compared too: some
-// seconds for a million hours, sources and days that change.
+// Appends wait for that transaction, in which the rollups are compared too: its time
+// follows the number of rows that the rollups have.
 //
 // Repair does not change the record, and cannot mend one whose transactions do not
 // sum to zero: that is an error.
@@ -394,7 +394,7 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 	for _, r := range m.rollups {
 		m.report("comparing "+r.table, 0, 0)
 		if r.queue == nil {
-			if err := rescan(ctx, tx, r); err != nil {
+			if err := m.rescan(ctx, tx, r); err != nil {
 				return err
 			}
 		}
@@ -412,7 +412,10 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 }
 
 // rescan fills the table beside a rollup that is no sum of deltas.
-func rescan(ctx context.Context, tx pgx.Tx, r rollup) error {
-	_, err := tx.Exec(ctx, `DELETE FROM `+prefix+r.table+`; INSERT INTO `+prefix+r.table+` `+r.scan)
+func (m *mender) rescan(ctx context.Context, tx pgx.Tx, r rollup) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM `+prefix+r.table); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO `+prefix+r.table+` `+r.scan, LocalTimeArgs(m.zone, time.Time{}, time.Now()))
 	return err
 }
