@@ -24,6 +24,10 @@ ALTER TABLE day_snapshots ALTER supply TYPE numeric;
 
 ALTER TABLE settings DROP CONSTRAINT settings_decimals_check, ADD CHECK (decimals BETWEEN 0 AND 9);
 
+-- A statement names a few of a transaction's other accounts, the first ones.
+DROP INDEX postings_transaction;
+CREATE INDEX postings_transaction ON postings (transaction, seq);
+
 -- A repair reads the sales in the order in which they were written.
 CREATE INDEX sales_id ON sales (id);
 
@@ -274,6 +278,8 @@ ALTER TABLE flow_hours ALTER volume TYPE bigint;
 ALTER TABLE activity_hours ALTER volume TYPE bigint, ALTER transfers TYPE bigint;
 DROP TABLE repairs;
 DROP INDEX sales_id;
+DROP INDEX postings_transaction;
+CREATE INDEX postings_transaction ON postings (transaction);
 ALTER TABLE flow_hours
     DROP CONSTRAINT flow_hours_pkey,
     DROP COLUMN from_issuer,

@@ -9,6 +9,17 @@ import (
 
 var instant = aggregates.Column{Unit: aggregates.Instant}
 
+// mostMessage is how many characters of a message a page shows. CSV and JSON have
+// all of it.
+const mostMessage = 200
+
+func shortened(text string) string {
+	if r := []rune(text); len(r) > mostMessage {
+		return string(r[:mostMessage-1]) + "…"
+	}
+	return text
+}
+
 // others names the other accounts of a transaction.
 func others(l ledger.Line) string {
 	names := orElse(strings.Join(l.Others, ", "), "itself")

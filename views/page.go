@@ -58,7 +58,11 @@ type PageInfo struct {
 
 // at returns the address for a ref, without a query.
 func (i PageInfo) at(ref string) string {
-	return strings.Replace(i.Path, "{ref}", url.PathEscape(ref), 1)
+	escaped := url.PathEscape(ref)
+	if ref == "." || ref == ".." { // which browsers would resolve
+		escaped = strings.ReplaceAll(ref, ".", "%2E")
+	}
+	return strings.Replace(i.Path, "{ref}", escaped, 1)
 }
 
 // A Page is one address: a declared page with its parameters, and what is known

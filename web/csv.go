@@ -47,6 +47,8 @@ func csvName(p views.Page, asOf time.Time) string {
 		parts = append(parts, p.Params.Get(d))
 	}
 	parts = append(parts, asOf.In(p.Settings.Zone()).Format(time.DateOnly))
+	const most = 60 // bytes of the address
+	parts[0] = parts[0][:min(len(parts[0]), most)]
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && alphanumeric(r) {
 			return r

@@ -65,7 +65,7 @@ type metaDocument struct {
 // document returns a panel for programs. A document without a value has no rows.
 func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocument[any] {
 	d := panelDocument[any]{
-		Page: p.Path, Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
+		Page: p.at(v.Params.Ref), Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
 		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Reason: v.result.Reason,
 		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Columns: columnsOf(t), Rows: t.Rows, Value: v.result.value,
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,9 +22,11 @@ import (
 const (
 	listPlaces = 3
 	listWait   = time.Second     // for a place
+	listGoOn   = time.Minute     // for a place to read the next rows of a file
 	listRead   = 3 * time.Second // for the rows
 	listRows   = 50              // a page
-	listFetch  = 2000            // rows at a time of a CSV file
+	listFetch  = 500             // rows at a time of a CSV file
+	listFiles  = 8               // CSV files that are sent at a time
 	listKept   = time.Second     // how long readers of a page share one reading
 )
 
@@ -47,21 +50,29 @@ type stretch struct {
 	next  string // the cursor of the rows that follow; empty if there are none
 }
 
-// fetch reads rows of a list as soon as there is a place.
-func (s *server) fetch(ctx context.Context, l *listing, p views.Params, limit int) (stretch, error) {
-	waiting, cancel := context.WithTimeout(ctx, listWait)
+// fetch reads rows of a list and calls use with them, both while it has a place,
+// for which it waits so long. The reading goes on when ctx ends, since a query that
+// is cancelled costs its connection. A panic is an error.
+func (s *server) fetch(ctx context.Context, wait time.Duration, l *listing, p views.Params, limit int, use func(stretch) error) error {
+	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if err := s.lists.Acquire(waiting, 1); err != nil {
-		return stretch{}, errors.Join(errBusy, ctx.Err())
+		return errors.Join(errBusy, ctx.Err())
 	}
 	defer s.lists.Release(1)
-	reading, cancel := context.WithTimeout(ctx, listRead)
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), listRead)
 	defer cancel()
-	rows, err := l.read(reading, p, limit)
+	err := safely(func() error {
+		rows, err := l.read(reading, p, limit)
+		if err != nil {
+			return err
+		}
+		return use(rows)
+	})
 	if err != nil {
-		return stretch{}, fmt.Errorf("list %s: %w", l.Name, err)
+		return fmt.Errorf("list %s: %w", l.Name, err)
 	}
-	return rows, nil
+	return nil
 }
 
 // listed answers with a page that has a list. All who ask for the same rows within
@@ -72,12 +83,12 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 	defer cancel()
 	done := s.readings.DoChan(fmt.Sprint(key), func() (any, error) {
 		ctx := context.WithoutCancel(r.Context())
-		rendered, _, err := s.documents.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (*rendering, error) {
-			rows, err := s.fetch(ctx, p.list, params, listRows)
-			if err != nil {
-				return nil, err
-			}
-			return draw(ctx, rows)
+		rendered, _, err := s.documents.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (drawn *rendering, err error) {
+			err = s.fetch(ctx, listWait, p.list, params, listRows, func(rows stretch) (err error) {
+				drawn, err = draw(ctx, rows)
+				return err
+			})
+			return drawn, err
 		})
 		return rendered, err
 	})
@@ -85,6 +96,9 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 	case res := <-done:
 		if res.Err != nil {
 			return res.Err
+		}
+		if rendered := res.Val.(*rendering); rendered.partial {
+			return s.respondUncached(w, r, rendered, true)
 		}
 		s.serve(w, r, res.Val.(*rendering), !res.Shared)
 		return nil
@@ -114,7 +128,9 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		if err := s.drawWhole(ctx, &b, view, p, sources, views.ListPanel(l)); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
-		return newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag)), nil
+		rendered := newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag))
+		rendered.partial = slices.ContainsFunc(sources, func(src source) bool { return src.failure() != nil })
+		return rendered, nil
 	})
 }
 
@@ -123,7 +139,6 @@ type listDocument struct {
 	Page       string            `json:"page" doc:"The address of its page."`
 	List       string            `json:"list"`
 	Parameters map[string]string `json:"parameters"`
-	AsOf       time.Time         `json:"asOf" doc:"When the rows were read."`
 	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
 	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
@@ -142,7 +157,7 @@ func (s *server) listJSON(p *page) handler {
 		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
 			settings := s.Settings()
 			d := listDocument{
-				Page: p.Path, List: p.list.Name, Parameters: params.Values(p.list.declared()), AsOf: s.Now().UTC(),
+				Page: p.at(params.Ref), List: p.list.Name, Parameters: params.Values(p.list.declared()),
 				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Columns: columnsOf(rows.table), Rows: rows.table.Rows, Next: rows.next,
 			}
 			if d.Rows == nil {
@@ -168,12 +183,34 @@ func (s *server) listCSV(p *page) handler {
 		if err != nil {
 			return err
 		}
+		if !s.files.TryAcquire(1) {
+			return errBusy
+		}
+		defer s.files.Release(1)
 		params = params.Of(p.list.declared())
-		rows, err := s.fetch(r.Context(), p.list, params, listFetch)
+		view := s.viewOf(p, params, &p.list.PanelInfo)
+		var rows bytes.Buffer // as CSV
+		out := newCSV(&rows, view.Settings)
+		first, wait := true, listWait
+		next := func() (more bool, err error) {
+			err = s.fetch(r.Context(), wait, p.list, params, listFetch, func(read stretch) error {
+				if first {
+					out.header(read.table.Columns)
+				}
+				for _, row := range read.table.Rows {
+					out.row(read.table.Columns, row)
+				}
+				more = read.next != ""
+				params = params.With(p.list.declared(), p.list.after, read.next)
+				return out.end()
+			})
+			first, wait = false, listGoOn
+			return more, err
+		}
+		more, err := next()
 		if err != nil {
 			return err
 		}
-		view := s.viewOf(p, params, &p.list.PanelInfo)
 		for name, values := range csvHeader(csvName(view, s.Now())) {
 			w.Header()[name] = values
 		}
@@ -182,21 +219,19 @@ func (s *server) listCSV(p *page) handler {
 		if r.Method == http.MethodHead {
 			return nil
 		}
-		out := newCSV(newSteadyWriter(w, r), view.Settings)
-		out.header(rows.table.Columns)
+		to := newSteadyWriter(w, r)
 		for {
-			for _, row := range rows.table.Rows {
-				out.row(rows.table.Columns, row)
+			if _, err := rows.WriteTo(to); err != nil || !more {
+				return nil // the reader has left, or has everything
 			}
-			if rows.next == "" || out.end() != nil {
-				_ = out.end() // the reader may have left
-				return nil
-			}
-			params = params.With(p.list.declared(), p.list.after, rows.next)
-			if rows, err = s.fetch(r.Context(), p.list, params, listFetch); err != nil {
+			if more, err = next(); err != nil {
+				if r.Context().Err() != nil {
+					return nil
+				}
 				s.Log.ErrorContext(r.Context(), "list ends early", "path", r.URL.Path, "error", err)
 				out.incomplete()
-				w.Header().Set(incomplete, "the database did not answer")
+				_, _ = rows.WriteTo(to)
+				w.Header().Set(incomplete, "the rows that follow could not be read")
 				return nil
 			}
 		}

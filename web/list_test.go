@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/ledger"
 )
 
@@ -81,6 +83,51 @@ func TestAFileThatEndsEarlySaysSo(t *testing.T) {
 	}
 	if response.Trailer.Get(incomplete) == "" {
 		t.Errorf("the trailer is %v", response.Trailer)
+	}
+}
+
+func TestAListThatPanicsCostsItsOwnReaders(t *testing.T) {
+	tn := newTown()
+	tn.statement = func(context.Context, string, ledger.Cursor, int) ([]ledger.Line, error) { panic("a bad row") }
+	server := tn.start(t)
+	for _, path := range []string{"/accounts/ada", "/accounts/ada/statement.json", "/accounts/ada/statement.csv"} {
+		if response, _ := ask(t, "GET", server.URL+path); response.StatusCode != http.StatusInternalServerError {
+			t.Errorf("%s: status %d, want 500", path, response.StatusCode)
+		}
+	}
+}
+
+func TestSlowReadersOfFilesAreFew(t *testing.T) {
+	tn := newTown()
+	tn.statement = lines(100 * listFetch)
+	server := tn.start(t)
+	var open []*http.Response
+	statuses := map[int]int{}
+	for range 2 * listFiles {
+		response, err := http.Get(server.URL + "/accounts/ada/statement.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		statuses[response.StatusCode]++
+		open = append(open, response) // and does not read
+	}
+	for _, response := range open {
+		response.Body.Close()
+	}
+	if statuses[http.StatusOK] != listFiles || statuses[http.StatusServiceUnavailable] != listFiles {
+		t.Errorf("statuses %v, want %d files under way and all others told to come again", statuses, listFiles)
+	}
+}
+
+func TestAPageThatLacksAPanelIsKeptByNobody(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) { d.SharedCache = true }
+	tn.account = func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error) {
+		return nil, errors.New("the database is locked")
+	}
+	response, body := ask(t, "GET", tn.start(t).URL+"/accounts/ada")
+	if response.StatusCode != http.StatusOK || response.Header.Get("Cache-Control") != "no-store" || parse(t, body).Find("#statement tbody tr").Length() != 3 {
+		t.Errorf("status %d, Cache-Control %q, want the statement, kept by nobody", response.StatusCode, response.Header.Get("Cache-Control"))
 	}
 }
 

@@ -92,6 +92,11 @@ func (p *page) params(r *http.Request) (views.Params, error) {
 	return views.ParseParams(p.Params, ref, r.URL.RawQuery), err
 }
 
+// at returns the address of the page for a ref, without a query.
+func (p *page) at(ref string) string {
+	return views.Page{Info: p.PageInfo, Params: views.Params{Ref: ref}}.Path()
+}
+
 // pattern returns the pattern of the page's address with a suffix.
 func (p *page) pattern(suffix string) string { return p.Path + suffix }
 

@@ -20,6 +20,7 @@ type rendering struct {
 	header  http.Header // shared by all answers, never changed
 	etag    string
 	due     time.Time // of the next refresh
+	partial bool      // it lacks something, so nobody may keep it
 	plain   body
 	gzip    encoded
 	brotli  encoded

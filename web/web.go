@@ -92,6 +92,7 @@ type server struct {
 
 	warming  *semaphore.Weighted
 	lists    *semaphore.Weighted // places for reading lists
+	files    *semaphore.Weighted // places for sending lists whole
 	readings singleflight.Group  // of lists
 	proxies  proxies
 	auth     *operatorAuth
@@ -119,6 +120,7 @@ func New(d Deps) (http.Handler, error) {
 
 		warming: semaphore.NewWeighted(1),
 		lists:   semaphore.NewWeighted(listPlaces),
+		files:   semaphore.NewWeighted(listFiles),
 	}
 	s.pages = s.declarePages()
 	s.editions = s.newEditions()
