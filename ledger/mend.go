@@ -102,6 +102,30 @@ func (m *mender) change(ctx context.Context, tx pgx.Tx) error {
 			return fmt.Errorf("change the time zone: %w", err)
 		}
 	}
+	return m.record(ctx, tx)
+}
+
+// record writes the change down as an event.
+func (m *mender) record(ctx context.Context, tx pgx.Tx) error {
+	var titles []string
+	if m.Issuer != nil {
+		what := "no longer issues money"
+		if m.Issuer.Issuer {
+			what = "issues money"
+		}
+		titles = append(titles, "Repair: "+m.Issuer.Account+" "+what)
+	}
+	if m.Timezone != "" {
+		titles = append(titles, "Repair: the days are those of "+m.Timezone)
+	}
+	for _, title := range titles {
+		const query = `
+			INSERT INTO events (ref, at, until, title, text, link, scope)
+			VALUES ('repair:' || extract(epoch FROM clock_timestamp()), now(), NULL, left($1, 200), '', '', 'all')`
+		if _, err := tx.Exec(ctx, query, title); err != nil {
+			return fmt.Errorf("record the change as an event: %w", err)
+		}
+	}
 	return nil
 }
 

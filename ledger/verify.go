@@ -218,9 +218,6 @@ func (r rollup) scanByDeltas(ctx context.Context, tx pgx.Tx, zone *time.Location
 		if err != nil {
 			return err
 		}
-		if err := d.overflowed(); err != nil {
-			return err
-		}
 		var batch pgx.Batch
 		r.queue(d, &batch, table)
 		if batch.Len() > 0 {

@@ -35,8 +35,19 @@ function place(at, size, column) {
   box.style.top = `${top + scrollY}px`;
 }
 
+// fold closes an open explanation or menu, and returns the focus to what opened it.
+function fold(from) {
+  const open = from.closest?.("details.how[open], details.menu[open]") || document.querySelector("details.how[open], details.menu[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+}
+
 function key(event) {
-  if (event.key === "Escape") return show(null);
+  if (event.key === "Escape") {
+    if (!shown) fold(event.target);
+    return show(null);
+  }
   const group = event.target.closest?.("[data-steps]");
   if (!group) return;
   const stops = [...group.querySelectorAll("[data-tip]")];

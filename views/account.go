@@ -3,11 +3,18 @@ package views
 import (
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"exchequer/aggregates"
 	"exchequer/ledger"
 )
 
 var instant = aggregates.Column{Unit: aggregates.Instant}
+
+// accountAddress returns the address of an account's page.
+func accountAddress(ref string) templ.SafeURL {
+	return templ.SafeURL(PageInfo{Path: "/accounts/{ref}"}.at(ref))
+}
 
 // mostMessage is how many characters of a message a page shows. CSV and JSON have
 // all of it.

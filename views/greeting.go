@@ -7,3 +7,8 @@ func Greeting(Page) Content {
 		Says: Sentence{Words: phrase("Exchequer is running and ready for data. Bring in a file, or look around a simulated town first")},
 	}
 }
+
+// importCommands are lines, whose breaks a template would lose.
+const importCommands = "exchequer mapping payments.csv > payments.toml\n" +
+	"exchequer import --mapping payments.toml --check payments.csv\n" +
+	"exchequer import --mapping payments.toml payments.csv"

@@ -29,7 +29,20 @@ func greeting() templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<ol class=\"first\"><li><h3>Look around</h3><p>A simulated town with people, shops and a treasury, alive while you watch.</p><pre tabindex=\"0\" aria-label=\"Command: demo\">exchequer demo</pre></li><li><h3>Bring your own file</h3><p>Any CSV with a date, an amount, and who pays whom. The second line looks and writes nothing.</p><pre tabindex=\"0\" aria-label=\"Commands: import\">exchequer mapping payments.csv &gt; payments.toml exchequer import --mapping payments.toml --check payments.csv exchequer import --mapping payments.toml payments.csv</pre></li><li><h3>Keep it up to date</h3><p>Import the grown file again, as often as you like: what is there already is skipped.</p><pre tabindex=\"0\" aria-label=\"Command: import again\">exchequer import --mapping payments.toml payments.csv</pre></li></ol>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<ol class=\"first\"><li><h3>Look around</h3><p>A simulated town with people, shops and a treasury, alive while you watch.</p><pre tabindex=\"0\" aria-label=\"Command: demo\">exchequer demo</pre></li><li><h3>Bring your own file</h3><p>Any CSV with a date, an amount, and who pays whom. The second line looks and writes nothing.</p><pre tabindex=\"0\" aria-label=\"Commands: import\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var2 string
+		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(importCommands)
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `greeting.templ`, Line: 13, Col: 67}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "</pre></li><li><h3>Keep it up to date</h3><p>Import the grown file again, as often as you like: what is there already is skipped.</p><pre tabindex=\"0\" aria-label=\"Command: import again\">exchequer import --mapping payments.toml payments.csv</pre></li></ol>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -19,7 +19,7 @@ func Turnover(p Page, m *aggregates.Market) Content {
 		comparedTile("turnover", "Turnover", moneyTile(m.Volume.Now, p.Settings), m.Volume),
 		comparedTile("sales", "Sales", Count(m.Sales.Now), m.Sales),
 		comparedTile("pieces", "Pieces", Count(m.Quantity.Now), m.Quantity),
-		{Key: "mean", Name: "A sale, on average", Value: moneyTile(int64(m.Volume.Now.Float64()/float64(m.Sales.Now)), p.Settings)},
+		{Key: "mean", Name: "A sale, on average", Value: moneyTile(int64(math.Round(m.Volume.Now.Float64()/float64(m.Sales.Now))), p.Settings)},
 	})}
 	if m.Apart.Lines > 0 {
 		c.Sub += " · " + Plural(m.Apart.Lines, "return or correction", "returns and corrections") + " apart"

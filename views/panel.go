@@ -61,6 +61,7 @@ type Status struct {
 
 // Content is what a panel shows of its value.
 type Content struct {
+	Retitled string // the title instead of the panel's, if it is not what the title says
 	Sub      string // the sub-title, with the unit
 	Alarm    string // after it, in the warning colour
 	Switch   *Param // whose links stand between Sub and SubAfter
@@ -90,6 +91,9 @@ func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() 
 		d.Content.Missing = basis.Why
 	default:
 		d.Content = draw()
+	}
+	if d.Content.Retitled != "" {
+		d.PanelInfo.Title = d.Content.Retitled
 	}
 	if d.Content.Missing != "" {
 		d.Content = Content{Missing: d.Content.Missing}

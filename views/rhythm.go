@@ -15,7 +15,14 @@ var weekdays = [7]string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 
 // Rhythm shows the activity by hour of the week.
 func Rhythm(p Page, r *aggregates.Rhythm) Content {
-	return Content{Sub: rhythmSub(r, p.Settings), Body: rhythmChart(r)}
+	c := Content{Sub: rhythmSub(r, p.Settings), Body: rhythmChart(r)}
+	switch {
+	case r.DatesOnly && byMonth(r):
+		c.Retitled = "Days of the year"
+	case r.DatesOnly:
+		c.Retitled = "Days of the week"
+	}
+	return c
 }
 
 // calendarDays is the length of a period from which a record without times is

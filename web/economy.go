@@ -34,7 +34,7 @@ func (s *server) economy() *page {
 			Meaning: "Who holds most. A holder with several accounts is listed with each.",
 			Formula: "Balance; share = balance / supply; change over the last 7 days.",
 			Counted: "Single accounts, not summed by holder.",
-			LeftOut: "System and archived accounts.",
+			LeftOut: "Issuers and archived accounts.",
 		},
 	}, views.Richest, (*aggregates.Richest).Table)
 	list.file = s.newDownload("economy-richest", s.Economy.Richest.Policy().Window, s.writeAccounts)
@@ -46,10 +46,10 @@ func (s *server) economy() *page {
 		show(overview, views.PanelInfo{
 			Name: "overview", Title: "Money", Width: views.Half, Strip: true,
 			How: views.How{
-				Meaning: "Supply: all money held by people, firms and the state. It equals what the system accounts have issued. Velocity: how often a unit of money changed hands.",
-				Formula: "Supply = sum of all balances but the system's = minus the sum of the system's. Velocity = value moved between holders in the period / average supply over it.",
+				Meaning: "Supply: all money held by people, firms and the state. It equals what the issuers have put out. Velocity: how often a unit of money changed hands.",
+				Formula: "Supply = sum of all balances but the issuers' = minus the sum of the issuers'. Velocity = value moved between holders in the period / average supply over it.",
 				Counted: "Active: holders with a posting in the last 7 days. Each change is against the period before, up to the same time of day.",
-				LeftOut: "System accounts; transfers of a holder to themselves; archived accounts among the holders. The small charts of transactions and velocity end yesterday.",
+				LeftOut: "Issuers; transfers of a holder to themselves; archived accounts among the holders. The small charts of transactions and velocity end yesterday.",
 			},
 		}, views.Overview, (*aggregates.Overview).Table),
 		show(inequality, views.PanelInfo{
@@ -58,7 +58,7 @@ func (s *server) economy() *page {
 				Meaning: "Gini 0: all hold the same. 1: one holder has everything. Most countries' wealth lies between 0.6 and 0.9.",
 				Formula: "Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1, no sample correction. Top p = 1 − L(1−p) of the Lorenz curve L. Palma = share of the richest 10 % / share of the poorest 40 %.",
 				Counted: "Holders, all their accounts of this group summed; balances of zero and debts included.",
-				LeftOut: "System and archived accounts, and holders whose accounts were never used.",
+				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
 			},
 		}, views.Inequality, (*aggregates.Inequality).Table),
 		show(activity, views.PanelInfo{
@@ -76,7 +76,7 @@ func (s *server) economy() *page {
 				Meaning: "What the poorest part of the holders has together. On the dashed line all hold the same; the larger the shaded area, the higher the Gini.",
 				Formula: "L(k/n) = sum of the k smallest balances / sum of all, linear between.",
 				Counted: "Holders, all their accounts of this group summed.",
-				LeftOut: "System and archived accounts, and holders whose accounts were never used.",
+				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
 			},
 		}, views.Lorenz, (*aggregates.Inequality).LorenzTable),
 		show(inequality, views.PanelInfo{
@@ -85,7 +85,7 @@ func (s *server) economy() *page {
 				Meaning: "How many holders have little, and how many have much. Half of them have less than the median.",
 				Formula: "Holders by balance. Each bin's bounds grow by about the same factor; zero and debts have bins of their own.",
 				Counted: "Holders, all their accounts of this group summed.",
-				LeftOut: "System and archived accounts, and holders whose accounts were never used.",
+				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
 			},
 		}, views.Distribution, (*aggregates.Inequality).BinsTable),
 		show(rhythm, views.PanelInfo{
@@ -103,7 +103,7 @@ func (s *server) economy() *page {
 				Meaning: "Who holds the money: people, firms or the state.",
 				Formula: "Sum of the balances of each kind of account; share = sum / supply.",
 				Counted: "All accounts of the kind, archived ones included.",
-				LeftOut: "System accounts: what they owe is the supply.",
+				LeftOut: "Issuers: what they owe is the supply.",
 			},
 		}, views.Wealth, (*aggregates.WealthByKind).Table),
 		list,

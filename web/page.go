@@ -70,7 +70,7 @@ func (p *page) open(params views.Params) []source {
 func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	if !profile.Transactions {
 		info := p.PageInfo
-		info.Heading, info.Panels = "This ledger is empty", nil
+		info.Heading, info.Panels, info.Params = "This ledger is empty", nil, nil
 		return declare(info, greeting)
 	}
 	worth := slices.DeleteFunc(slices.Clone(p.panels), func(panel panel) bool { return !panel.worthShowing(profile) })

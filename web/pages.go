@@ -77,16 +77,16 @@ func (s *server) edition(ctx context.Context) *edition {
 // groups of the order of their first page.
 func (e *edition) menu() []views.MenuGroup {
 	var groups []views.MenuGroup
-	for _, p := range e.pages {
-		if p.Group == "" || !slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(e.profile) }) {
+	for i, p := range e.pages {
+		if i > 0 && !e.profile.Transactions || p.Group == "" || !slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(e.profile) }) {
 			continue
 		}
-		i := slices.IndexFunc(groups, func(g views.MenuGroup) bool { return g.Name == p.Group })
-		if i < 0 {
-			i = len(groups)
+		at := slices.IndexFunc(groups, func(g views.MenuGroup) bool { return g.Name == p.Group })
+		if at < 0 {
+			at = len(groups)
 			groups = append(groups, views.MenuGroup{Name: p.Group})
 		}
-		groups[i].Pages = append(groups[i].Pages, views.MenuEntry{Name: p.Name, Path: p.Path})
+		groups[at].Pages = append(groups[at].Pages, views.MenuEntry{Name: p.Name, Path: p.Path})
 	}
 	return groups
 }

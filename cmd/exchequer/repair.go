@@ -62,6 +62,9 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 		},
 	})
 	if err != nil {
+		if change != nil || c.Timezone != "" {
+			return err
+		}
 		return fmt.Errorf("%w (the same command goes on where it was)", err)
 	}
 	wrong := 0
@@ -70,7 +73,7 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 		fmt.Fprintf(s.out, "%s: %s\n", table, views.Plural(int64(rows), "row replaced", "rows replaced"))
 	}
 	if wrong == 0 {
-		fmt.Fprintln(s.out, "all rows of all rollups were right")
+		fmt.Fprintln(s.out, "all rows of all rollups were right; day snapshots that differed were made anew")
 	}
 	fmt.Fprintf(s.out, "repaired in %.1f s\n", time.Since(began).Seconds())
 	return nil
