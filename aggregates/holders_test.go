@@ -34,7 +34,7 @@ func TestMergedAccountsAreShownAsOne(t *testing.T) {
 		{"ann", "ann", "ann", ledger.Personal, 240, 0, -60, at(t, "01-01 00:00")},
 	}
 	if diff := cmp.Diff(want, list); diff != "" || v.Count != 5 || v.Supply != ledger.SumOf(1040) {
-		t.Errorf("%d accounts, supply %d (-want +got):\n%s", v.Count, v.Supply, diff)
+		t.Errorf("%d accounts, supply %s (-want +got):\n%s", v.Count, v.Supply, diff)
 	}
 	var all []string
 	e := &Economy{db: db, now: w.Start.Local}

@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"maps"
 	"math/big"
 	"math/bits"
 	"slices"
@@ -8,11 +9,8 @@ import (
 	"exchequer/ledger"
 )
 
-// priced is how many pieces were sold at a price of money for pieces, above zero.
-type priced struct {
-	money, pieces int64
-	quantity      ledger.Sum
-}
+// priced is a price of money for pieces, above zero.
+type priced struct{ money, pieces int64 }
 
 // comparePrices compares money / pieces exactly.
 func comparePrices(a, b priced) int {
@@ -28,34 +26,31 @@ func comparePrices(a, b priced) int {
 }
 
 // medianPrice returns the price of the piece in the middle, if all are laid out
-// by their price, or the mean of the two in the middle; nil for no pieces. It
-// reorders the prices.
-func medianPrice(prices []priced) *float64 {
-	slices.SortFunc(prices, comparePrices)
+// by their price, or the mean of the two in the middle; nil for no pieces.
+func medianPrice(quantities map[priced]ledger.Sum) *float64 {
+	prices := slices.SortedFunc(maps.Keys(quantities), comparePrices)
 	var total ledger.Sum
 	for _, p := range prices {
-		total = total.Plus(p.quantity)
+		total = total.Plus(quantities[p])
 	}
-	n := total.Big()
-	if n.Sign() == 0 {
+	if total.Sign() == 0 {
 		return nil
 	}
 	// The pieces with the numbers (n−1)/2 and n/2, from 0.
+	n := total.Big()
 	low := new(big.Int).Rsh(new(big.Int).Sub(n, big.NewInt(1)), 1)
 	high := new(big.Int).Rsh(n, 1)
-	sum := new(big.Rat).Add(priceAt(prices, low), priceAt(prices, high))
+	at := func(number *big.Int) *big.Rat {
+		var upTo ledger.Sum
+		for _, p := range prices {
+			upTo = upTo.Plus(quantities[p])
+			if upTo.Big().Cmp(number) > 0 {
+				return big.NewRat(p.money, p.pieces)
+			}
+		}
+		return new(big.Rat)
+	}
+	sum := new(big.Rat).Add(at(low), at(high))
 	median, _ := sum.Mul(sum, big.NewRat(1, 2)).Float64()
 	return &median
-}
-
-// priceAt returns the price of a piece by its number.
-func priceAt(prices []priced, number *big.Int) *big.Rat {
-	var below ledger.Sum
-	for _, p := range prices {
-		below = below.Plus(p.quantity)
-		if below.Big().Cmp(number) > 0 {
-			return big.NewRat(p.money, p.pieces)
-		}
-	}
-	return new(big.Rat)
 }

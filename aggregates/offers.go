@@ -21,7 +21,7 @@ type Offers struct {
 	BestBid *float64    `json:"bestBid" doc:"The highest bid, in minor units a piece; null: no bid stands."`
 	Asks    int64       `json:"asks" doc:"How many asks stand: of active offers in money whose stock is unknown or has a batch."`
 	Bids    int64       `json:"bids" doc:"How many bids stand: of active offers in money whose room is unknown or takes a batch."`
-	Stock   int64       `json:"stock" doc:"Pieces that the asks have, as far as it is known."`
+	Stock   ledger.Sum  `json:"stock" doc:"Pieces that the asks have, as far as it is known."`
 	Selling []ShopOffer `json:"selling" nullable:"false" doc:"Active offers with an ask in money, at most 100: those that stand, cheapest first, then those sold out."`
 	Buying  []ShopOffer `json:"buying" nullable:"false" doc:"Active offers with a bid in money, at most 100: those that stand, dearest first, then those that are full."`
 	Barter  []ShopOffer `json:"barter" nullable:"false" doc:"Active offers priced in another item, at most 100, latest first. They are part of no price."`
@@ -93,11 +93,11 @@ func (o *Offers) fill(ctx context.Context, tx pgx.Tx, item int64) error {
 
 // Standing is what stood at the end of a time, or stands if it is not over.
 type Standing struct {
-	BestAsk *float64 `json:"bestAsk" doc:"Minor units a piece; null: no ask stood."`
-	BestBid *float64 `json:"bestBid" doc:"Minor units a piece; null: no bid stood."`
-	Asks    int64    `json:"asks"`
-	Bids    int64    `json:"bids"`
-	Stock   int64    `json:"stock"`
+	BestAsk *float64   `json:"bestAsk" doc:"Minor units a piece; null: no ask stood."`
+	BestBid *float64   `json:"bestBid" doc:"Minor units a piece; null: no bid stood."`
+	Asks    int64      `json:"asks"`
+	Bids    int64      `json:"bids"`
+	Stock   ledger.Sum `json:"stock"`
 }
 
 // fillStanding sets what stood at the end of each candle. What stood at the end of

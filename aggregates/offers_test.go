@@ -40,14 +40,14 @@ func TestAnItemHasTheOffersThatStandAndThoseThatStood(t *testing.T) {
 		stood = append(stood, c.Standing)
 	}
 	want := []*Standing{ // 5 to 11 March
-		{price(50), nil, 1, 0, 8}, {price(50), nil, 2, 0, 72}, {price(50), nil, 2, 0, 72}, {price(50), nil, 2, 0, 72},
-		{price(60), nil, 1, 0, 64}, {price(60), nil, 1, 0, 64}, {price(60), nil, 1, 0, 64},
+		{price(50), nil, 1, 0, ledger.SumOf(8)}, {price(50), nil, 2, 0, ledger.SumOf(72)}, {price(50), nil, 2, 0, ledger.SumOf(72)}, {price(50), nil, 2, 0, ledger.SumOf(72)},
+		{price(60), nil, 1, 0, ledger.SumOf(64)}, {price(60), nil, 1, 0, ledger.SumOf(64)}, {price(60), nil, 1, 0, ledger.SumOf(64)},
 	}
 	if diff := cmp.Diff(want, stood); diff != "" {
 		t.Errorf("what stood, by day (-want +got):\n%s", diff)
 	}
 	o := i.Offers
-	if o.BestBid != nil || *o.BestAsk != 60 || o.Asks != 1 || o.Bids != 0 || o.Stock != 64 {
+	if o.BestBid != nil || *o.BestAsk != 60 || o.Asks != 1 || o.Bids != 0 || o.Stock != ledger.SumOf(64) {
 		t.Errorf("now stand %+v", o)
 	}
 	var list []string

@@ -37,20 +37,11 @@ func (i *Item) fillMedians(ctx context.Context, tx pgx.Tx, s span, id int64, buc
 	if err != nil {
 		return fmt.Errorf("prices: %w", err)
 	}
-	i.Prices.Median = medianOf(whole)
+	i.Prices.Median = medianPrice(whole)
 	for place, part := range parts {
-		i.Candles[place].Prices.Median = medianOf(part)
+		i.Candles[place].Prices.Median = medianPrice(part)
 	}
 	return nil
-}
-
-func medianOf(quantities map[priced]ledger.Sum) *float64 {
-	prices := make([]priced, 0, len(quantities))
-	for p, quantity := range quantities {
-		p.quantity = quantity
-		prices = append(prices, p)
-	}
-	return medianPrice(prices)
 }
 
 // fillTraders counts who sold and who bought.

@@ -96,7 +96,6 @@ func (ap *appender) deltas() *deltas {
 			a := ap.accounts[p.Account]
 			legs = append(legs, leg{a.id, a.holder, a.party, p.Amount})
 		}
-		d.addCounterparties(t.At.UnixMicro(), legs)
 		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
 	}
 	for i, id := range ap.sales {
@@ -134,6 +133,7 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 		a.postings++
 		d.days[key] = a
 	}
+	d.addCounterparties(day, legs)
 	postings := int64(len(legs))
 	m := move(legs)
 	a := d.activity[hour]

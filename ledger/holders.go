@@ -32,7 +32,8 @@ type Label struct {
 	Text    string
 }
 
-// A Merge shows an account as a part of another one of the same kind, such as two
+// A Merge shows an account as a part of another one of the same kind, both issuers
+// or neither, such as two
 // accounts of one person under two names. Sums of both are shown with Into, and its
 // holder is the holder of both. Postings stay as they are, so an empty Into undoes
 // it. Rollups stay too: a payment between different holders stays a transfer.
@@ -230,8 +231,7 @@ func (ap *appender) writeMerges(ctx context.Context) error {
 			delete(after, account.id)
 			continue
 		case account.party != into.party:
-			ap.problems.add("merge", "", m.Account, "its kind is %s, that of %s is %s: expected the same",
-				account.party, quote(m.Into), into.party)
+			ap.problems.add("merge", "", m.Account, "it is %s, and %s is %s: expected the same", account.party, quote(m.Into), into.party)
 		}
 		after[account.id] = into.id
 	}

@@ -72,7 +72,7 @@ func TestMergesThatCannotBeAreRefused(t *testing.T) {
 	}{
 		{[]ledger.Merge{{Account: "ann", Into: "ann"}}, `merge "ann": into is the account itself`},
 		{[]ledger.Merge{{Account: "ann", Into: "zed"}}, `merge "ann": into "zed" is unknown`},
-		{[]ledger.Merge{{Account: "ann", Into: "town"}}, `merge "ann": its kind is personal, that of "town" is government: expected the same`},
+		{[]ledger.Merge{{Account: "ann", Into: "town"}}, `merge "ann": it is personal, and "town" is government: expected the same`},
 		{[]ledger.Merge{{Account: "ann-savings", Into: "bob"}}, `merge "ann-savings": "bob" is itself merged into another account`},
 		{[]ledger.Merge{{Account: "ann", Into: "ann-savings"}}, `"ann" is itself merged into another account`},
 		{[]ledger.Merge{{Account: "ann-savings", Into: "bob"}, {Account: "bob", Into: "ann-savings"}}, `is itself merged into another account`},

@@ -16,7 +16,7 @@ type offerHour struct {
 	hour             time.Time
 	bestAsk, bestBid *float64 // minor units a piece
 	asks, bids       int64
-	stock            int64
+	stock            Sum
 }
 
 // offerHours computes the hours of the changed items again, from the first change
@@ -52,23 +52,17 @@ func (ap *appender) offerHours(ctx context.Context, changes []sighting) error {
 	var t terms
 	var last offerHour // its item and hour; the rest is not computed yet
 	standing := map[int64]terms{}
-	finish := func() error {
+	finish := func() {
 		if last.item == 0 || last.hour.Before(first[last.item]) {
-			return nil
+			return
 		}
-		if !last.sum(standing) {
-			ap.problems.add("batch", "", "", "the stock of an item would pass what an int64 holds")
-			return ap.problems.err()
-		}
+		last.sum(standing)
 		hours = append(hours, last)
-		return nil
 	}
 	_, err := pgx.ForEachRow(rows, []any{&item, &offer, &at, &t.ask, &t.bid, &t.pricedIn, &t.batch, &t.stock, &t.capacity, &t.active}, func() error {
 		hour := hourTime(floor(at.UnixMicro(), hourMicros))
 		if item != last.item || !hour.Equal(last.hour) {
-			if err := finish(); err != nil {
-				return err
-			}
+			finish()
 			if item != last.item {
 				clear(standing)
 			}
@@ -77,27 +71,22 @@ func (ap *appender) offerHours(ctx context.Context, changes []sighting) error {
 		standing[offer] = t
 		return nil
 	})
-	if err == nil {
-		err = finish()
-	}
 	if err != nil {
 		return err
 	}
+	finish()
 	return ap.saveOfferHours(ctx, hours)
 }
 
-// sum computes the hour from what stands at its end. It returns false if the stock
-// does not fit in an int64.
-func (h *offerHour) sum(standing map[int64]terms) bool {
-	fits := true
+// sum computes the hour from what stands at its end.
+func (h *offerHour) sum(standing map[int64]terms) {
 	for _, t := range standing {
 		if t.asks() {
 			if price := float64(t.ask.Int64) / float64(t.batch); h.bestAsk == nil || price < *h.bestAsk {
 				h.bestAsk = &price
 			}
 			h.asks++
-			h.stock += t.stock.Int64 // 0 if it is not known
-			fits = fits && h.stock >= 0
+			h.stock = h.stock.Add(t.stock.Int64) // 0 if it is not known
 		}
 		if t.bids() {
 			if price := float64(t.bid.Int64) / float64(t.batch); h.bestBid == nil || price > *h.bestBid {
@@ -106,21 +95,20 @@ func (h *offerHour) sum(standing map[int64]terms) bool {
 			h.bids++
 		}
 	}
-	return fits
 }
 
 func (ap *appender) saveOfferHours(ctx context.Context, hours []offerHour) error {
 	n := len(hours)
 	items, at := make([]int64, n), make([]time.Time, n)
 	bestAsks, bestBids := make([]*float64, n), make([]*float64, n)
-	asks, bids, stocks := make([]int64, n), make([]int64, n), make([]int64, n)
+	asks, bids, stocks := make([]int64, n), make([]int64, n), make([]Sum, n)
 	for i, h := range hours {
 		items[i], at[i], bestAsks[i], bestBids[i] = h.item, h.hour, h.bestAsk, h.bestBid
 		asks[i], bids[i], stocks[i] = h.asks, h.bids, h.stock
 	}
 	const query = `
 		INSERT INTO item_offer_hours (item, hour, best_ask, best_bid, asks, bids, stock)
-		SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::float8[], $4::float8[], $5::bigint[], $6::bigint[], $7::bigint[])
+		SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::float8[], $4::float8[], $5::bigint[], $6::bigint[], $7::numeric[])
 		ON CONFLICT (item, hour) DO UPDATE SET
 			best_ask = excluded.best_ask, best_bid = excluded.best_bid,
 			asks = excluded.asks, bids = excluded.bids, stock = excluded.stock`

@@ -107,7 +107,7 @@ func rollups() []rollup {
 			FROM sides GROUP BY account, day, other`},
 		{"item_offer_hours", "item, hour", nil, `
 			SELECT h.item, h.hour, min(s.ask::float8 / s.batch) FILTER (WHERE asks), max(s.bid::float8 / s.batch) FILTER (WHERE bids),
-				count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(s.stock) FILTER (WHERE asks), 0)::bigint
+				count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(s.stock) FILTER (WHERE asks), 0)
 			FROM (SELECT DISTINCT item, date_trunc('hour', at, 'UTC') AS hour FROM offer_changes) h
 			JOIN offers o ON o.item = h.item
 			JOIN LATERAL (

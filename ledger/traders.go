@@ -95,14 +95,15 @@ const mostPairs = 1000
 // several stands for the other side in transactions with more pairs.
 const several = 0
 
-// addCounterparties counts who paid whom in a transaction. It reorders the legs.
+// addCounterparties counts who paid whom in a transaction of a day. It reorders the
+// legs.
 //
 // Accounts count with what they received or paid on balance. Of several payers
 // and several receivers, each pays each in proportion to what it received,
 // rounded down; what is left by that is paid in the order of the accounts. So
 // everybody pays and receives exactly what they did. With more than [mostPairs]
 // pairs the other side is [several].
-func (d *deltas) addCounterparties(at int64, legs []leg) {
+func (d *deltas) addCounterparties(day int64, legs []leg) {
 	slices.SortFunc(legs, func(a, b leg) int { return cmp.Compare(a.account, b.account) })
 	d.payers, d.receivers = d.payers[:0], d.receivers[:0]
 	var total int64
@@ -115,7 +116,6 @@ func (d *deltas) addCounterparties(at int64, legs []leg) {
 			total += amount
 		}
 	}
-	day := d.dayOf(at)
 	if m, n := len(d.payers), len(d.receivers); min(m, n) > 1 && m*n > mostPairs {
 		for _, p := range d.payers {
 			d.addPayment(counterpartyKey{p.account, day, several}, p.amount, 0)

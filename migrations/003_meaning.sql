@@ -91,7 +91,7 @@ CREATE TABLE item_offer_hours (
     best_bid double precision,                -- highest
     asks     bigint           NOT NULL,
     bids     bigint           NOT NULL,
-    stock    bigint           NOT NULL,
+    stock    numeric          NOT NULL,
     PRIMARY KEY (item, hour)
 );
 
@@ -200,7 +200,7 @@ SELECT item, id, seen, ask, bid, priced_in, batch, stock, capacity, active FROM 
 
 INSERT INTO item_offer_hours
 SELECT h.item, h.hour, min(ask::float8 / batch) FILTER (WHERE asks), max(bid::float8 / batch) FILTER (WHERE bids),
-    count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(stock) FILTER (WHERE asks), 0)::bigint
+    count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(stock) FILTER (WHERE asks), 0)
 FROM (SELECT DISTINCT item, date_trunc('hour', seen, 'UTC') AS hour FROM offers) h
 JOIN (
     SELECT *, (active AND ask IS NOT NULL AND coalesce(stock >= batch, true)) AS asks,
