@@ -33,8 +33,7 @@ type Label struct {
 }
 
 // A Merge shows an account as a part of another one of the same kind, both issuers
-// or neither, such as two
-// accounts of one person under two names. Sums of both are shown with Into, and its
+// or neither, such as two accounts of one person under two names. Sums of both are shown with Into, and its
 // holder is the holder of both. Postings stay as they are, so an empty Into undoes
 // it. Rollups stay too: a payment between different holders stays a transfer.
 type Merge struct {

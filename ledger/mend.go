@@ -113,7 +113,7 @@ func (m *mender) record(ctx context.Context, tx pgx.Tx) error {
 		if m.Issuer.Issuer {
 			what = "issues money"
 		}
-		titles = append(titles, "Repair: "+m.Issuer.Account+" "+what)
+		titles = append(titles, "Repair: an account "+what)
 	}
 	if m.Timezone != "" {
 		titles = append(titles, "Repair: the days are those of "+m.Timezone)
@@ -121,7 +121,7 @@ func (m *mender) record(ctx context.Context, tx pgx.Tx) error {
 	for _, title := range titles {
 		const query = `
 			INSERT INTO events (ref, at, until, title, text, link, scope)
-			VALUES ('repair:' || extract(epoch FROM clock_timestamp()), now(), NULL, left($1, 200), '', '', 'all')`
+			VALUES ('repair:' || extract(epoch FROM clock_timestamp()), now(), NULL, $1, '', '', 'all')`
 		if _, err := tx.Exec(ctx, query, title); err != nil {
 			return fmt.Errorf("record the change as an event: %w", err)
 		}

@@ -97,9 +97,13 @@ func lockRepairs(ctx context.Context, db *pgxpool.Pool) (*repairing, error) {
 		return nil, err
 	}
 	var free bool
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, repairLock).Scan(&free); err != nil || !free {
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, repairLock).Scan(&free); err != nil {
 		conn.Release()
-		return nil, errors.Join(err, ErrRepairing)
+		return nil, err
+	}
+	if !free {
+		conn.Release()
+		return nil, ErrRepairing
 	}
 	return &repairing{conn}, nil
 }

@@ -59,11 +59,14 @@ type Line struct {
 	Message string
 	Ref     string   // of the transaction
 	Others  []string // names of the other accounts, at most linesOthers
-	More    bool     // there are others that are not named
+	More    bool     // there are, or may be, others that are not named
 }
 
 // linesOthers is how many of a transaction's other accounts a statement names.
 const linesOthers = 3
+
+// linesLegs is how many of a transaction's other postings are read for them.
+const linesLegs = 20
 
 // Statement returns the postings of an account, and of those merged with it, before
 // a place, newest first, at most limit. An account of a hidden holder has none, and
@@ -86,17 +89,17 @@ func (l *Ledger) Statement(ctx context.Context, account string, before Cursor, l
 			ORDER BY at DESC, transaction DESC, seq DESC LIMIT @limit) AS p
 		JOIN transactions x ON x.id = p.transaction,
 		LATERAL (
-			SELECT coalesce(array_agg(name), '{}') AS others FROM (
+			SELECT coalesce(array_agg(DISTINCT name), '{}') AS others FROM (
 				SELECT CASE WHEN EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))
 					THEN '` + HiddenName + `' ELSE t.name END AS name
 				FROM postings o JOIN accounts a ON a.id = o.account LEFT JOIN merges m ON m.account = a.id
 				JOIN accounts t ON t.id = coalesce(m.target, a.id)
 				WHERE o.transaction = p.transaction AND o.account NOT IN (SELECT id FROM own)
-				ORDER BY o.seq LIMIT @others + 1) AS few) AS named
+				ORDER BY o.seq LIMIT @legs) AS few) AS named
 		ORDER BY p.at DESC, p.transaction DESC, p.seq DESC`
 	args := pgx.NamedArgs{
 		"account": account, "at": before.At, "transaction": before.Transaction, "seq": before.Seq,
-		"limit": limit, "others": linesOthers,
+		"limit": limit, "legs": linesLegs,
 	}
 	rows, _ := l.db.Query(ctx, query, args)
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Line, error) {

@@ -167,11 +167,11 @@ function show() {
   const left = Math.max(0, Math.ceil((due - now()) / second));
   const size = said("window") || 30 * second;
   let line = `· ${phone.matches ? "" : "next in "}${String(left).padStart(2, "\u2007")} s`;
-  if (failures > 0) line = "· connection lost";
-  else if (paused) line = "· paused";
+  if (paused) line = "· paused";
+  else if (failures > 0) line = "· connection lost";
   else if (ended()) line = "";
   if (next.textContent !== line) next.textContent = line;
-  retry.hidden = failures === 0;
+  retry.hidden = failures === 0 || paused;
   live.classList.toggle("lost", failures > 0);
   live.dataset.print = location.href; // on paper
   announce(failures > 0 ? "Connection lost" : paused ? "Paused" : "");

@@ -110,7 +110,7 @@ func (p Page) layout() string {
 
 func (p Page) title() string {
 	if p.Only != nil {
-		return p.Only.Title + " · " + p.name()
+		return strings.TrimSuffix(p.Only.Title+" · "+p.Subject, " · ") + " · " + p.name()
 	}
 	if p.Params.Ref != "" {
 		return p.heading() + " · " + p.name()

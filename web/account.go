@@ -45,7 +45,7 @@ func (s *server) account() *page {
 				LeftOut: "Nothing.",
 			},
 		},
-		after: &views.Param{Name: "after", Nearest: func(text string) string {
+		after: &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
 			if c, err := ledger.ParseCursor(text); err == nil {
 				return c.String()
 			}

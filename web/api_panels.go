@@ -63,5 +63,5 @@ func parameter(d *views.Param) *huma.Param {
 	for _, o := range d.Options {
 		schema.Enum = append(schema.Enum, o.Value)
 	}
-	return &huma.Param{Name: d.Name, In: "query", Description: d.Label + ". Any other value is taken as the nearest.", Schema: schema}
+	return &huma.Param{Name: d.Name, In: "query", Description: d.Label + ". A value that cannot be is taken as the nearest, or as none.", Schema: schema}
 }

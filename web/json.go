@@ -75,7 +75,7 @@ func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocumen
 	return d
 }
 
-func (s *server) meta(_ *page, v panelView, t aggregates.Table) metaDocument {
+func (s *server) meta(v panelView, t aggregates.Table) metaDocument {
 	d := metaDocument{
 		Title: v.panel.Title, Economy: v.Settings.Name,
 		Meaning: v.panel.How.Meaning, Definition: v.panel.How.Formula, Counted: v.panel.How.Counted, LeftOut: v.panel.How.LeftOut,

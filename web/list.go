@@ -107,13 +107,9 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 	}
 }
 
-// listPage answers with a page of panels and a list. It waits for the panels
-// within the budget.
+// listPage answers with a page of panels, which have what they have, and a list.
 func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
-	version := uint64(0)
-	for _, src := range sources {
-		version ^= src.version()
-	}
+	version := versionOf(sources)
 	return s.listed(w, r, p, params, fmt.Sprint("page ", version), func(ctx context.Context, rows stretch) (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)

@@ -86,6 +86,20 @@ func TestAFileThatEndsEarlySaysSo(t *testing.T) {
 	}
 }
 
+func TestAnAccountThatIsHiddenIsNotFound(t *testing.T) {
+	tn := newTown()
+	tn.account = func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error) {
+		return nil, nil
+	}
+	tn.statement = lines(0)
+	server := tn.start(t)
+	for _, path := range []string{"/accounts/ada", "/accounts/ada/moves", "/accounts/ada/moves.json", "/accounts/ada/moves.csv"} {
+		if response, _ := ask(t, "GET", server.URL+path); response.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: status %d, want 404", path, response.StatusCode)
+		}
+	}
+}
+
 func TestAListThatPanicsCostsItsOwnReaders(t *testing.T) {
 	tn := newTown()
 	tn.statement = func(context.Context, string, ledger.Cursor, int) ([]ledger.Line, error) { panic("a bad row") }

@@ -68,7 +68,7 @@ func (p *page) open(params views.Params) []source {
 // in returns the page as a ledger of this profile has it: without the panels that
 // are not worth showing, if any is left. An empty ledger has a greeting instead.
 func (p *page) in(profile aggregates.Profile, greeting panel) *page {
-	if !profile.Transactions {
+	if !profile.Transactions && p.exists == nil {
 		info := p.PageInfo
 		info.Heading, info.Panels, info.Params = "This ledger is empty", nil, nil
 		return declare(info, greeting)
@@ -118,11 +118,14 @@ func (s *server) page(i int) handler {
 		}
 		sources := p.open(params)
 		isWarm := warm(sources)
-		if !isWarm && p.exists != nil { // its name is not known before its values are
+		if !isWarm && (p.exists != nil || p.list != nil) { // its name is not known before its values are
 			if err := s.gather(r, sources); err != nil {
 				return err
 			}
 			isWarm = true
+		}
+		if p.exists != nil && sources[0].empty() {
+			return errNotFound // hidden since
 		}
 		switch {
 		case p.list != nil:

@@ -70,7 +70,10 @@ func (s *server) edition(ctx context.Context) *edition {
 	if err != nil {
 		return s.editions[aggregates.Full()]
 	}
-	return s.editions[res.Value]
+	if e := s.editions[res.Value]; e != nil {
+		return e
+	}
+	return s.editions[aggregates.Full()]
 }
 
 // menu returns the menu: pages with a group that have something to show, in
@@ -110,7 +113,7 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 		}}
 		view.Menu = s.pages[0].menu
 		var b bytes.Buffer
-		if err := views.AboutNumbers(view, infos(s.pages)).Render(r.Context(), &b); err != nil {
+		if err := views.AboutNumbers(view, infos(s.pages)).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 			return nil, fmt.Errorf("about the numbers: %w", err)
 		}
 		return newRendering(pageHeader(view), b.Bytes(), time.Time{}), nil

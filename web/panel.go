@@ -130,7 +130,7 @@ func (s *server) panelJSON(p *page, i int) handler {
 // panelMeta serves what the numbers of a panel mean.
 func (s *server) panelMeta(p *page, i int) handler {
 	return s.panelFile(p, i, ".meta.json", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
-		return encodeJSON(s.meta(p, v, t))
+		return encodeJSON(s.meta(v, t))
 	})
 }
 
@@ -187,9 +187,15 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 				return err
 			}
 		}
+		if p.exists != nil && one[0].empty() {
+			return errNotFound
+		}
 		return s.respondCached(w, r, s.pageKey(pattern, params), one, func() (*rendering, error) {
 			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result()}
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
+			if panel.from == p.readings[0] {
+				v.Subject = p.subjectOf(one)
+			}
 			header, b, err := draw(context.WithoutCancel(r.Context()), v, one[0])
 			if err != nil {
 				return nil, err

@@ -65,12 +65,10 @@ func newRendering(header http.Header, plain []byte, due time.Time) *rendering {
 // computed, the page is drawn for this reader alone. If no source has a value,
 // the status is 503.
 func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageKey, sources []source, draw func() (*rendering, error)) error {
-	version := uint64(14695981039346656037)
 	settled, valued := true, false
 	for _, src := range sources {
 		settled = settled && src.settled()
 		valued = valued || src.failure() == nil
-		version = (version ^ src.version()) * 1099511628211
 	}
 	if !settled || !valued {
 		p, err := draw()
@@ -79,12 +77,21 @@ func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageK
 		}
 		return s.respondUncached(w, r, p, valued)
 	}
-	p, drawn, err := s.rendered.get(key, version, draw)
+	p, drawn, err := s.rendered.get(key, versionOf(sources), draw)
 	if err != nil {
 		return err
 	}
 	s.serve(w, r, p, drawn)
 	return nil
+}
+
+// versionOf returns what changes whenever what the sources show changes.
+func versionOf(sources []source) uint64 {
+	version := uint64(14695981039346656037)
+	for _, src := range sources {
+		version = (version ^ src.version()) * 1099511628211
+	}
+	return version
 }
 
 // respondUncached answers with a page that nobody may keep. Valued reports

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"reflect"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -37,12 +38,10 @@ func readMemo[P cache.Params, T any](memo *cache.Memo[P, T], key func(views.Para
 func (r *reading[P, T]) open(p views.Params) source {
 	return &memoSource[P, T]{memo: r.memo, p: r.key(p)}
 }
-func (r *reading[P, T]) params() []*views.Param { return r.declared }
 
 // An opener is a reading without its types.
 type opener interface {
 	open(views.Params) source
-	params() []*views.Param
 }
 
 // A source is one memo of a page, with its result once it was asked.
@@ -54,6 +53,8 @@ type source interface {
 	// settled reports whether the memo returned a value or a reason for having
 	// none, rather than still computing its first one.
 	settled() bool
+	// empty reports whether the value says that there is no such thing.
+	empty() bool
 	// failure returns why there is no value, nil if there is one.
 	failure() error
 	// version changes whenever what the source shows changes.
@@ -121,6 +122,11 @@ func (a *memoSource[P, T]) settled() bool {
 }
 
 func (a *memoSource[P, T]) failure() error { return a.err }
+
+func (a *memoSource[P, T]) empty() bool {
+	v := reflect.ValueOf(a.res.Value)
+	return a.err == nil && v.Kind() == reflect.Pointer && v.IsNil()
+}
 
 var seed = maphash.MakeSeed()
 
