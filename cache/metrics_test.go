@@ -115,6 +115,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 		other["producer_seconds{memo=item}"] = 0
 		other["store_seconds{memo=item}"] = 1
 		other["hit_ratio_5m{memo=item}"] = 1
+		synctest.Wait() // until the refresh that found it is counted
 		wantSeries(t, got(1), other, "the process that found it")
 
 		s.set(0, errDown, nil)
