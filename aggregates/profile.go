@@ -15,23 +15,26 @@ import (
 type Profile struct {
 	Transactions bool
 	Sales        bool
-	Shops        bool
 }
 
 // Full is the profile of a ledger that has everything.
-func Full() Profile { return Profile{Transactions: true, Sales: true, Shops: true} }
+func Full() Profile { return Profile{Transactions: true, Sales: true} }
+
+// Profiles returns every profile that there can be.
+func Profiles() []Profile {
+	return []Profile{{}, {Sales: true}, {Transactions: true}, Full()}
+}
 
 // newProfile registers the memo of the profile, which a first write of any kind
 // makes new.
 func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile] {
-	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales", "shops"}}
+	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales"}}
 	return cache.NewMemo(c, spec, on(db, computeProfile)).Prewarm(NoParams{})
 }
 
 func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (Profile, error) {
 	const query = `
-		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
-			EXISTS (SELECT FROM shops) AS shops`
+		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales`
 	rows, _ := db.Query(ctx, query)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Profile])
 	if err != nil {

@@ -36,8 +36,7 @@ type edition struct {
 func (s *server) newEditions() map[aggregates.Profile]*edition {
 	editions := map[aggregates.Profile]*edition{}
 	greeting := s.greeting()
-	for i := range 1 << 3 {
-		profile := aggregates.Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0}
+	for _, profile := range aggregates.Profiles() {
 		e := &edition{profile: profile}
 		for _, p := range s.pages {
 			part := *p.in(profile, greeting)
