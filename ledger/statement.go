@@ -62,6 +62,18 @@ type Line struct {
 	More    bool     // there are, or may be, others that are not named
 }
 
+// Counterparties returns the names of the other accounts, to be shown.
+func (l Line) Counterparties() string {
+	names := strings.Join(l.Others, ", ")
+	switch {
+	case names == "":
+		return "itself"
+	case l.More:
+		return names + " and others"
+	}
+	return names
+}
+
 // linesOthers is how many of a transaction's other accounts a statement names.
 const linesOthers = 3
 

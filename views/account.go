@@ -1,12 +1,9 @@
 package views
 
 import (
-	"strings"
-
 	"github.com/a-h/templ"
 
 	"exchequer/aggregates"
-	"exchequer/ledger"
 )
 
 var instant = aggregates.Column{Unit: aggregates.Instant}
@@ -19,22 +16,6 @@ func accountAddress(ref string) templ.SafeURL {
 // mostMessage is how many characters of a message a page shows. CSV and JSON have
 // all of it.
 const mostMessage = 200
-
-func shortened(text string) string {
-	if r := []rune(text); len(r) > mostMessage {
-		return string(r[:mostMessage-1]) + "…"
-	}
-	return text
-}
-
-// others names the other accounts of a transaction.
-func others(l ledger.Line) string {
-	names := orElse(strings.Join(l.Others, ", "), "itself")
-	if l.More {
-		names += " and others"
-	}
-	return names
-}
 
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {

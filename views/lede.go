@@ -304,20 +304,22 @@ func sayLeader(m *aggregates.Market) Sentence {
 	case len(m.Top) == 0, len(m.Top) > 1 && m.Top[0].Volume == m.Top[1].Volume:
 		return Sentence{}
 	case m.Items == 1:
-		return Sentence{Words: phrase("All of it was " + brief(m.Top[0].Name))}
+		return Sentence{Words: phrase("All of it was " + brief(m.Top[0].Name, mostName))}
 	}
 	leads := " leads with "
 	if m.Historical {
 		leads = " led with "
 	}
-	return Sentence{Words: phrase(brief(m.Top[0].Name)+leads, Percent(m.Top[0].Share), " of the value")}
+	return Sentence{Words: phrase(brief(m.Top[0].Name, mostName)+leads, Percent(m.Top[0].Share), " of the value")}
 }
 
-// brief cuts a name that is too long for a sentence.
-func brief(name string) string {
-	const most = 60
-	if r := []rune(name); len(r) > most {
+// mostName is how many characters of a name a sentence has.
+const mostName = 60
+
+// brief cuts a text that is longer than most characters.
+func brief(text string, most int) string {
+	if r := []rune(text); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}
-	return name
+	return text
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -85,11 +84,7 @@ func statementTable(lines []ledger.Line) aggregates.Table {
 		{Name: "change", Title: "Amount", Unit: aggregates.Money}, {Name: "ref", Title: "Reference", Unit: aggregates.Text},
 	}}
 	for _, l := range lines {
-		others := strings.Join(l.Others, ", ")
-		if l.More {
-			others += " and others"
-		}
-		t.Rows = append(t.Rows, []any{l.At.UTC(), others, l.Source, l.Message, l.Amount, l.Ref})
+		t.Rows = append(t.Rows, []any{l.At.UTC(), l.Counterparties(), l.Source, l.Message, l.Amount, l.Ref})
 	}
 	return t
 }
