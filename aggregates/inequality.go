@@ -2,10 +2,12 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
@@ -108,6 +110,12 @@ type DayMeasures struct {
 	Palma *float64  `json:"palma"`
 }
 
+// outOfRange is the code of Postgres for a number that does not fit its type.
+const outOfRange = "22003"
+
+// whyTooLarge is the Why of a population whose balances cannot be measured.
+const whyTooLarge = "not available, because what one holder has in all does not fit in 64 bits"
+
 // trendDays is how many days the trend has at most, today included.
 const trendDays = 30
 
@@ -132,7 +140,11 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, po
 		}
 		return err
 	})
-	if err != nil {
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && refused.Code == outOfRange:
+		v.Why, balances = whyTooLarge, nil
+	case err != nil:
 		return nil, fmt.Errorf("inequality: %w", err)
 	}
 	v.measure(NewDistribution(balances))

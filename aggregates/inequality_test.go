@@ -97,3 +97,24 @@ func TestALedgerWithoutPersonalAccountsIsMeasuredByItsFirms(t *testing.T) {
 		t.Errorf("population %s, %d holders, Gini %v; want private, 2 and 0.25", v.Population, v.Holders, *v.Gini.Value)
 	}
 }
+
+func TestAHolderTooRichToMeasureIsSaidToBe(t *testing.T) {
+	db, w := village(t)
+	const half = 1 << 62
+	_, err := ledger.New(db).Append(t.Context(), ledger.Batch{
+		Accounts: []ledger.Account{
+			{Ref: "mine", Kind: ledger.System}, {Ref: "mine-2", Kind: ledger.System}, {Ref: "midas", Kind: ledger.Personal}, {Ref: "midas-2", Kind: ledger.Personal, Holder: "midas"},
+		},
+		Transactions: []ledger.Transaction{
+			{Origin: "t", Ref: "gold", At: at(t, "02-01 00:00"), Source: "gold", Postings: []ledger.Posting{{Account: "mine", Amount: -half}, {Account: "midas", Amount: half}}},
+			{Origin: "t", Ref: "more", At: at(t, "02-01 00:00"), Source: "gold", Postings: []ledger.Posting{{Account: "mine-2", Amount: -half}, {Account: "midas-2", Amount: half}}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	if err != nil || v.Why != whyTooLarge || v.Gini.Value != nil {
+		t.Errorf("ComputeInequality = %+v, %v, want the reason", v, err)
+	}
+}
