@@ -133,7 +133,7 @@ func everyPanel(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) panel
 	p.overview, errs[0] = ComputeOverview(t.Context(), db, w, days)
 	p.activity, errs[1] = ComputeActivity(t.Context(), db, w, days)
 	p.rhythm, errs[2] = ComputeRhythm(t.Context(), db, w, days)
-	p.shares, errs[3] = ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	p.shares, errs[3] = ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	p.flow, errs[4] = ComputeFlow(t.Context(), db, w, days)
 	p.market, errs[5] = ComputeMarket(t.Context(), db, w, days)
 	p.health, errs[6] = ComputeHealth(t.Context(), db, w, days)

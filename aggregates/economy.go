@@ -12,7 +12,7 @@ import (
 // Economy is the memos of the home page, and of what the ledger has.
 type Economy struct {
 	Overview     *cache.Memo[Days, *Overview]
-	Inequality   *cache.Memo[Population, *Inequality]
+	Inequality   *cache.Memo[InequalityQuery, *Inequality]
 	Activity     *cache.Memo[Days, *Activity]
 	WealthByKind *cache.Memo[NoParams, *WealthByKind]
 	Rhythm       *cache.Memo[Days, *Rhythm]
@@ -44,11 +44,20 @@ func on[P, T any](db *pgxpool.Pool, compute func(context.Context, *pgxpool.Pool,
 	return func(ctx context.Context, w cache.Window, params P) (T, error) { return compute(ctx, db, w, params) }
 }
 
+// everybody returns the populations, without a choice of who counts.
+func everybody() []InequalityQuery {
+	var queries []InequalityQuery
+	for _, p := range Populations() {
+		queries = append(queries, InequalityQuery{Population: p})
+	}
+	return queries
+}
+
 // NewEconomy registers the memos of the home page, which read db.
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 	return &Economy{
 		Overview:     cache.NewMemo(c, spec("economy.overview"), on(db, ComputeOverview)).Prewarm(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Prewarm(Populations()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Prewarm(everybody()...),
 		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Prewarm(AllDays()...),
 		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Prewarm(NoParams{}),
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),

@@ -26,7 +26,7 @@ func TestThePanelsOfAPageShareOneBoundary(t *testing.T) {
 	if err != nil || *o.Value.Supply.Now != sumOf(1040) {
 		t.Fatalf("overview: %+v, %v", o.Value, err)
 	}
-	v, err := e.Inequality.Get(t.Context(), PopulationPrivate)
+	v, err := e.Inequality.Get(t.Context(), InequalityQuery{Population: PopulationPrivate})
 	if err != nil || v.Value.Population != PopulationPrivate || v.Value.Total != sumOf(330) {
 		t.Errorf("inequality: %+v, %v", v.Value, err)
 	}

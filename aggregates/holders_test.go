@@ -54,7 +54,7 @@ func TestMergedAccountsAreShownAsOne(t *testing.T) {
 			t.Errorf("the account of %s is %+v", ref, a)
 		}
 	}
-	i, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	i, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil {
 		t.Fatal(err)
 	}

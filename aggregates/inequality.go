@@ -55,10 +55,56 @@ func (p Population) kinds() []ledger.Kind {
 	}
 }
 
+// A Counted says which holders of a population count.
+type Counted string
+
+// Who counts.
+const (
+	CountedAll   Counted = "all"   // whose accounts were ever used
+	CountedMoved Counted = "moved" // with more than one posting: more than a starting balance
+	Counted90    Counted = "90"    // with a posting in the last 90 days, today included
+	Counted30    Counted = "30"    // in the last 30 days
+)
+
+// ParseCounted returns the named choice, all for any other name.
+func ParseCounted(s string) Counted {
+	switch c := Counted(s); c {
+	case CountedMoved, Counted90, Counted30:
+		return c
+	default:
+		return CountedAll
+	}
+}
+
+// days returns in how many days a holder must have been active, 0 if ever.
+func (c Counted) days() int {
+	switch c {
+	case Counted90:
+		return 90
+	case Counted30:
+		return 30
+	default:
+		return 0
+	}
+}
+
+// InequalityQuery selects the holders whose balances are compared.
+type InequalityQuery struct {
+	Population Population
+	Counted    Counted // empty: all
+}
+
+// Key is "personal:all".
+func (q InequalityQuery) Key() string {
+	return q.Population.Key() + ":" + string(ParseCounted(string(q.Counted)))
+}
+
 // Inequality is how a population's money is shared out.
 type Inequality struct {
 	Basis
 	Population Population    `json:"population"`
+	Counted    Counted       `json:"counted"`
+	Apart      Apart         `json:"apart"`   // the other holders of the population
 	Holders    int64         `json:"holders"` // n, zero balances included, accounts that were never used left out
 	Zero       int64         `json:"zero"`    // of them with a balance of exactly 0; kept in all measures
 	Debtors    int64         `json:"debtors"`
@@ -78,6 +124,12 @@ type Inequality struct {
 	Lorenz     []LorenzPoint `json:"lorenz"` // each hundredth, 0 % to 100 %, and each thousandth of the last one
 	Bins       []Bin         `json:"bins"`   // the balance distribution, logarithmic
 	Trend      []DayMeasures `json:"trend"`  // past days, as far as their snapshots are made, and today, oldest first; at most 30; of personal accounts only
+}
+
+// Apart is the holders of a population who do not count, and what they hold.
+type Apart struct {
+	Holders int64      `json:"holders"`
+	Total   ledger.Sum `json:"total"`
 }
 
 // A Measure is a number that may not be available for a population.
@@ -122,20 +174,20 @@ const trendDays = 30
 // ComputeInequality reads the population's balances, measures them, and keeps
 // none of them. Where the ledger has no personal accounts, the private
 // population takes the place of the personal one, and the value says so.
-func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, population Population) (*Inequality, error) {
-	v := &Inequality{Population: population}
+func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q InequalityQuery) (*Inequality, error) {
+	v := &Inequality{Population: q.Population, Counted: ParseCounted(string(q.Counted))}
 	var balances []int64
 	err := v.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
 		if balances, err = v.balances(ctx, tx, s); err != nil {
 			return err
 		}
-		if population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 {
+		if q.Population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 && v.Apart.Holders == 0 {
 			// A ledger of firms or of a public body has no personal accounts.
 			v.Population = PopulationPrivate
 			balances, err = v.balances(ctx, tx, s)
 			return err
 		}
-		if population == PopulationPersonal {
+		if q.Population == PopulationPersonal && v.Counted == CountedAll {
 			v.Trend, err = pastMeasures(ctx, tx, s)
 		}
 		return err
@@ -151,20 +203,41 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, po
 	return v, nil
 }
 
-// balances returns one sum a holder, and counts the accounts that it leaves out.
+// balances returns one sum a holder, and counts what it leaves out.
 func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
-	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "end": s.End}
+	args := pgx.NamedArgs{
+		"kinds": v.Population.kinds(), "end": s.End,
+		"since": nil, "postings": 1,
+	}
+	if v.Counted == CountedMoved {
+		args["postings"] = 2
+	}
+	if days := v.Counted.days(); days > 0 {
+		args["since"] = plus(s.Today, 1-days)
+	}
 	const archived = `
 		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND NOT issuer AND archived <= @end`
 	if err := tx.QueryRow(ctx, archived, args).Scan(&v.Archived); err != nil {
 		return nil, fmt.Errorf("archived accounts: %w", err)
 	}
 	const query = `
-		SELECT sum(balance)::bigint FROM balances JOIN account_holders ON id = account
+		SELECT sum(balance)::bigint, sum(postings) >= @postings AND coalesce(max(last_at) >= @since, true)
+		FROM balances JOIN account_holders ON id = account
 		WHERE kind = ANY(@kinds) AND NOT issuer AND (archived IS NULL OR archived > @end)
 		GROUP BY holder`
 	rows, _ := tx.Query(ctx, query, args)
-	balances, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	var balances []int64
+	var balance int64
+	var counts bool
+	_, err := pgx.ForEachRow(rows, []any{&balance, &counts}, func() error {
+		if counts {
+			balances = append(balances, balance)
+		} else {
+			v.Apart.Holders++
+			v.Apart.Total = v.Apart.Total.Add(balance)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("balances by holder: %w", err)
 	}
@@ -241,7 +314,7 @@ func (v *Inequality) Table() Table {
 		value Measure
 	}{
 		{"holders", available(float64(v.Holders))}, {"zero balances", available(float64(v.Zero))},
-		{"debtors", available(float64(v.Debtors))}, {"archived accounts left out", available(float64(v.Archived))},
+		{"debtors", available(float64(v.Debtors))}, {"holders who do not count", available(float64(v.Apart.Holders))}, {"archived accounts left out", available(float64(v.Archived))},
 		{"gini", v.Gini}, {"gini, normalised", v.GiniNormal}, {"top 1 % share", v.Top1}, {"top 10 % share", v.Top10},
 		{"bottom 50 % share", v.Bottom50}, {"palma", v.Palma}, {"theil", v.Theil}, {"hhi", v.HHI}, {"nakamoto", v.Nakamoto},
 	} {

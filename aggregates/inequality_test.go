@@ -22,13 +22,13 @@ func TestInequalityOfAVillage(t *testing.T) {
 		{PopulationPrivate, []int64{240, 90}, 1},
 		{PopulationAll, []int64{240, 90, 610}, 1},
 	} {
-		got, err := ComputeInequality(t.Context(), db, w, c.population)
+		got, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: c.population})
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := NewDistribution(c.balances)
 		want := &Inequality{
-			Basis: basisOf(span{Start: at(t, "02-01 00:00"), End: w.Start}), Population: c.population, Holders: int64(d.Len()), Archived: c.archived,
+			Basis: basisOf(span{Start: at(t, "02-01 00:00"), End: w.Start}), Population: c.population, Counted: CountedAll, Holders: int64(d.Len()), Archived: c.archived,
 			Total: d.Total(), Mean: d.Mean(), Median: d.Median(), Gini: d.Gini(), GiniNormal: d.GiniNormal(),
 			Top1: d.TopShare(1, 100), Top10: d.TopShare(10, 100), Bottom50: d.BottomShare(50, 100),
 			Palma: d.Palma(), Theil: d.Theil(), HHI: d.HHI(), Nakamoto: d.Nakamoto(),
@@ -36,14 +36,14 @@ func TestInequalityOfAVillage(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Inequality{}, "Lorenz", "Bins", "Trend")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.population, diff)
 		}
-		if len(got.Lorenz) != 110 || len(got.LorenzTable().Rows) != 110 || len(got.Table().Rows) != 13 {
+		if len(got.Lorenz) != 110 || len(got.LorenzTable().Rows) != 110 || len(got.Table().Rows) != 14 {
 			t.Errorf("%s: %d points, table of %d rows", c.population, len(got.Lorenz), len(got.Table().Rows))
 		}
 		if today := len(got.Trend); c.population == PopulationPersonal && today != 1 || c.population != PopulationPersonal && today != 0 {
 			t.Errorf("%s: a trend of %d days without snapshots", c.population, today)
 		}
 	}
-	got, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	got, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestInequalityTrendIsThePastDaysAndToday(t *testing.T) {
 	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	got, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestALedgerWithoutPersonalAccountsIsMeasuredByItsFirms(t *testing.T) {
 	}
 	appendBatch(t, db, batch)
 	w := windowAt(paid.Add(hour))
-	v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	v, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestAHolderTooRichToMeasureIsSaidToBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	v, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil || v.Why != whyTooLarge || v.Gini.Value != nil {
 		t.Errorf("ComputeInequality = %+v, %v, want the reason", v, err)
 	}

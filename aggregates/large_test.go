@@ -63,7 +63,7 @@ func TestSumsBeyond64BitsAreExactInEveryPanel(t *testing.T) {
 	if err != nil || m.Volume.Now != of(9) || m.Quantity.Now != of(9) || m.Top[0].VWAP != 1 {
 		t.Errorf("market: %+v, %v", m, err)
 	}
-	v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	v, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil || v.Total != of(3) || *v.Gini.Value != 0 || v.Bins[0].Total != of(3) || len(v.Trend) != 10 {
 		t.Errorf("inequality: %+v, %v", v, err)
 	}

@@ -167,6 +167,48 @@ func (r record) holdings(p Population, end time.Time) (sums []int64, archived in
 	return sums, archived
 }
 
+// counted is the holdings of those holders who count, and of the others, at the end
+// of a ledger whose last day is today.
+func (r record) counted(q InequalityQuery, end, today time.Time) (sums []int64, apart Apart) {
+	type used struct {
+		sum, postings int64
+		last          time.Time
+	}
+	holders := map[string]used{}
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			a := r.accounts[p.Account]
+			if tx.At.After(end) || !slices.Contains(q.Population.kinds(), a.Kind) || r.issues(a.Ref) || !a.Archived.IsZero() && !a.Archived.After(end) {
+				continue
+			}
+			u := holders[a.Holder]
+			u.sum, u.postings = u.sum+p.Amount, u.postings+1
+			if tx.At.After(u.last) {
+				u.last = tx.At
+			}
+			holders[a.Holder] = u
+		}
+	}
+	for _, u := range holders {
+		counts := true
+		switch q.Counted {
+		case CountedMoved:
+			counts = u.postings > 1
+		case Counted90:
+			counts = !u.last.Before(today.Add(-89 * day))
+		case Counted30:
+			counts = !u.last.Before(today.Add(-29 * day))
+		}
+		if counts {
+			sums = append(sums, u.sum)
+		} else {
+			apart.Holders++
+			apart.Total = apart.Total.Add(u.sum)
+		}
+	}
+	return sums, apart
+}
+
 // active is the holders with a posting, by an account that is not an issuer.
 func (r record) active(start, end time.Time) int64 {
 	holders := map[string]bool{}

@@ -117,7 +117,7 @@ func TestALedgerThatEndedIsShownToItsEnd(t *testing.T) {
 	if r.Total[2][10] != 2 || r.Hours[2][23] != 1 {
 		t.Errorf("Wednesday, 10 o'clock: %d transactions", r.Total[2][10])
 	}
-	v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	v, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	if err != nil {
 		t.Fatal(err)
 	}

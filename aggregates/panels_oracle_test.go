@@ -48,7 +48,9 @@ func TestPanelsAreWhatScanningThePostingsSays(t *testing.T) {
 				r.checkPeriod(t, db, w, days)
 			}
 			for _, p := range Populations() {
-				r.checkInequality(t, db, w, p)
+				for _, c := range []Counted{CountedAll, CountedMoved, Counted90, Counted30} {
+					r.checkInequality(t, db, w, InequalityQuery{p, c})
+				}
 			}
 			r.checkWealth(t, db, w)
 			r.checkSnapshots(t, db, now)
@@ -159,16 +161,18 @@ func (r record) checkPeriod(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	}
 }
 
-func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, p Population) {
+func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, q InequalityQuery) {
 	t.Helper()
-	got, err := ComputeInequality(t.Context(), db, w, p)
+	p := q.Population
+	got, err := ComputeInequality(t.Context(), db, w, q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sums, archived := r.holdings(p, w.Start)
-	want := &Inequality{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Population: p, Archived: archived}
-	if p == PopulationPersonal {
-		today := w.Start.Truncate(day)
+	today := w.Start.Truncate(day)
+	_, archived := r.holdings(p, w.Start)
+	sums, apart := r.counted(q, w.Start, today)
+	want := &Inequality{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Population: p, Counted: q.Counted, Apart: apart, Archived: archived}
+	if p == PopulationPersonal && q.Counted == CountedAll {
 		for d := today.Add(-29 * day); d.Before(today); d = d.Add(day) {
 			if !d.Before(r.first()) {
 				past, _ := r.holdings(p, d.Add(day))
@@ -179,7 +183,7 @@ func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, 
 	}
 	want.measure(NewDistribution(sums))
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("inequality, %s (-scanned +got):\n%s", p, diff)
+		t.Errorf("inequality, %s (-scanned +got):\n%s", q.Key(), diff)
 	}
 }
 

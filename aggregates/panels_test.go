@@ -24,7 +24,7 @@ func TestAnEmptyLedgerSaysWhyThereIsNothing(t *testing.T) {
 			o, err1 := ComputeOverview(t.Context(), db, w, days)
 			a, err2 := ComputeActivity(t.Context(), db, w, days)
 			r, err3 := ComputeRhythm(t.Context(), db, w, days)
-			v, err4 := ComputeInequality(t.Context(), db, w, PopulationAll)
+			v, err4 := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationAll})
 			k, err5 := ComputeWealthByKind(t.Context(), db, w, NoParams{})
 			l, err6 := ComputeRichest(t.Context(), db, w, NoParams{})
 			if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
@@ -81,7 +81,7 @@ func TestALedgerWithoutMoneySaysWhyThereAreNoShares(t *testing.T) {
 func TestValuesSurviveTheCache(t *testing.T) {
 	db, w := village(t)
 	o, err1 := ComputeOverview(t.Context(), db, w, 7)
-	v, err2 := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	v, err2 := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	l, err3 := ComputeRichest(t.Context(), db, w, NoParams{})
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestNamesInJSONBeginWithASmallLetter(t *testing.T) {
 	o, err1 := ComputeOverview(t.Context(), db, w, 7)
 	a, err2 := ComputeActivity(t.Context(), db, w, 7)
 	r, err3 := ComputeRhythm(t.Context(), db, w, 7)
-	v, err4 := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+	v, err4 := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	k, err5 := ComputeWealthByKind(t.Context(), db, w, NoParams{})
 	l, err6 := ComputeRichest(t.Context(), db, w, NoParams{})
 	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {

@@ -107,7 +107,7 @@ func TestTheTrendOfAQuietLedgerHasEveryDay(t *testing.T) {
 	w := windowAt(at(t, "03-16 10:30"))
 	trend := func() []DayMeasures {
 		t.Helper()
-		v, err := ComputeInequality(t.Context(), db, w, PopulationPersonal)
+		v, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 		if err != nil {
 			t.Fatal(err)
 		}

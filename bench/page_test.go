@@ -95,8 +95,8 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 			return &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -29), w.Start), Supply: money, Active: trend, Transactions: trend,
 				Velocity: aggregates.Trend[float64]{Number: aggregates.Number[float64]{Now: &velocity}, Series: rates}, Holders: 8630, Balanced: true}, nil
 		}),
-		Inequality: cache.NewMemo(c, spec("inequality"), func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
-			v := &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 8630, Total: ledger.SumOf(821_490_600), Mean: 95190, Median: 21000,
+		Inequality: cache.NewMemo(c, spec("inequality"), func(_ context.Context, w cache.Window, p aggregates.InequalityQuery) (*aggregates.Inequality, error) {
+			v := &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p.Population, Holders: 8630, Total: ledger.SumOf(821_490_600), Mean: 95190, Median: 21000,
 				Gini: measure(.642), Top1: measure(.117), Top10: measure(.41), Bottom50: measure(.08), Palma: measure(4.1),
 				Theil: measure(.9), HHI: measure(33), Nakamoto: measure(212)}
 			for i := range 101 {

@@ -36,7 +36,7 @@ type panels struct {
 func recompute(b *testing.B, db *pgxpool.Pool, w cache.Window) panels {
 	ctx := b.Context()
 	o := must(aggregates.ComputeOverview(ctx, db, w, 30))(b)
-	v := must(aggregates.ComputeInequality(ctx, db, w, aggregates.PopulationPersonal))(b)
+	v := must(aggregates.ComputeInequality(ctx, db, w, aggregates.InequalityQuery{Population: aggregates.PopulationPersonal}))(b)
 	a := must(aggregates.ComputeActivity(ctx, db, w, 30))(b)
 	k := must(aggregates.ComputeWealthByKind(ctx, db, w, aggregates.NoParams{}))(b)
 	r := must(aggregates.ComputeRhythm(ctx, db, w, 30))(b)

@@ -6,18 +6,19 @@ import "exchequer/aggregates"
 // another. The population that was measured is the private one if the ledger has
 // no personal accounts.
 func Inequality(_ Page, v *aggregates.Inequality) Content {
-	c := Content{
-		Sub: "Inequality among", Switch: PopulationParam, SubAfter: "holders (" + Count(v.Holders) + ")",
-		Body: tiles(inequalityTiles(v)), Says: sayWealth(v),
-	}
+	who := Switch{Param: PopulationParam, After: "holders, counting"}
 	if v.Population == aggregates.PopulationPrivate {
-		c.Chosen = v.Population.Key()
+		who.Chosen = v.Population.Key()
+	}
+	counted := Switch{Param: CountedParam, After: "(" + Count(v.Holders) + ")"}
+	if v.Apart.Holders > 0 {
+		counted.After = "(" + Count(v.Holders) + " of " + Count(v.Holders+v.Apart.Holders) + ")"
 	}
 	if v.Debtors > 0 {
-		c.SubAfter += ", " + Count(v.Debtors) + " in debt"
+		counted.After += ", " + Count(v.Debtors) + " in debt"
 	}
 	if v.GiniNormal.Value != nil {
-		c.SubAfter += "; Gini allowing for debt " + Decimal(*v.GiniNormal.Value, 3)
+		counted.After += "; Gini allowing for debt " + Decimal(*v.GiniNormal.Value, 3)
 	}
-	return c
+	return Content{Sub: "Inequality among", Switches: []Switch{who, counted}, Body: tiles(inequalityTiles(v)), Says: sayWealth(v)}
 }

@@ -235,6 +235,7 @@ func sayWealth(v *aggregates.Inequality) Sentence {
 	case aggregates.PopulationPrivate:
 		wealth = "private wealth"
 	}
+	wealth += ofCounted(v.Counted)
 	belongs := " belongs to "
 	if v.Historical {
 		belongs = " belonged to "
@@ -250,6 +251,20 @@ func sayWealth(v *aggregates.Inequality) Sentence {
 		said = phrase(half+"the richest ", Percent(float64(k)/float64(n)), " of holders")
 	}
 	return Sentence{Words: append(said, sayTrend(v)...)}
+}
+
+// ofCounted says whose wealth is meant, if not everybody's.
+func ofCounted(c aggregates.Counted) string {
+	switch c {
+	case aggregates.CountedMoved:
+		return " of those who moved money"
+	case aggregates.Counted90:
+		return " of those active in 90 days"
+	case aggregates.Counted30:
+		return " of those active in 30 days"
+	default:
+		return ""
+	}
 }
 
 // sayTrend says whether wealth became more unequal, if the Gini and the share of

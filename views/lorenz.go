@@ -25,7 +25,7 @@ func Distribution(p Page, v *aggregates.Inequality) Content {
 }
 
 func lorenzSub(v *aggregates.Inequality) string {
-	sub := "Share of " + v.Population.Key() + " wealth"
+	sub := "Share of " + v.Population.Key() + " wealth" + ofCounted(v.Counted)
 	if v.Gini.Value != nil {
 		sub += "; Gini " + Decimal(*v.Gini.Value, 3)
 	}
@@ -79,7 +79,7 @@ func lorenzDesc(v *aggregates.Inequality) string {
 }
 
 func distributionSub(v *aggregates.Inequality, s ledger.Settings) string {
-	sub := "Holders by balance"
+	sub := "Holders" + ofCounted(v.Counted) + " by balance"
 	if s.Symbol != "" {
 		sub += ", " + s.Symbol
 	}

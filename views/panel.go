@@ -64,12 +64,18 @@ type Content struct {
 	Retitled string // the title instead of the panel's, if it is not what the title says
 	Sub      string // the sub-title, with the unit
 	Alarm    string // after it, in the warning colour
-	Switch   *Param // whose links stand between Sub and SubAfter
-	Chosen   string // the value of Switch that was used, if another than chosen
-	SubAfter string
+	Switches []Switch
 	Missing  string // why there is nothing to show; Body is not drawn then
 	Body     templ.Component
 	Says     Sentence // what the page may say of it under its title
+}
+
+// A Switch is links to the values of a parameter, in the sub-title, and the words
+// that follow.
+type Switch struct {
+	Param  *Param
+	Chosen string // the value that was used, if another than chosen
+	After  string
 }
 
 // A Drawing is a panel, ready to be drawn.
@@ -106,22 +112,22 @@ func (d Drawing) href(suffix string) templ.SafeURL {
 	return templ.SafeURL(d.Info.at(d.Page.Params.Ref) + "/" + d.Name + suffix + d.Page.Params.Of(d.PanelInfo.Params).Query())
 }
 
-// choices returns the links of the panel's switch. The page of the panel by itself
-// has them in its head.
-func (d Drawing) choices() []link {
-	if d.Content.Switch == nil || d.Only != nil {
+// choices returns the links of a switch. The page of the panel by itself has them in
+// its head.
+func (d Drawing) choices(s Switch) []link {
+	if d.Only != nil {
 		return nil
 	}
 	p := d.Page
-	if d.Chosen != "" {
-		p.Params = p.Params.With(p.Info.Params, d.Content.Switch, d.Chosen)
+	if s.Chosen != "" {
+		p.Params = p.Params.With(p.Info.Params, s.Param, s.Chosen)
 	}
-	return p.links(d.Content.Switch)
+	return p.links(s.Param)
 }
 
-// chosen returns the words for the value of the panel's switch.
-func (d Drawing) chosen() string {
-	return d.Content.Switch.option(orElse(d.Chosen, d.Page.Params.Get(d.Content.Switch))).Text
+// chosen returns the words for the value of a switch.
+func (d Drawing) chosen(s Switch) string {
+	return s.Param.option(orElse(s.Chosen, d.Page.Params.Get(s.Param))).Text
 }
 
 // times returns when the value was computed, and when the next one is due.

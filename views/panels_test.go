@@ -104,16 +104,32 @@ func TestALedgerWhereNobodyPaysHasNoVelocity(t *testing.T) {
 	}
 }
 
+func TestItIsSaidWhoCounts(t *testing.T) {
+	v := *sample.Council().Inequality
+	v.Counted, v.Apart = aggregates.Counted30, aggregates.Apart{Holders: 83, Total: ledger.SumOf(1)}
+	c := Inequality(Page{}, &v)
+	if got, want := c.Switches[1].After, "(2,317 of 2,400), 12 in debt; Gini allowing for debt 0.710"; got != want {
+		t.Errorf("who counts is %q, want %q", got, want)
+	}
+	var said string
+	for _, w := range c.Says.Words {
+		said += w.Text
+	}
+	if !strings.Contains(said, "personal wealth of those active in 30 days belongs to") {
+		t.Errorf("it says %q", said)
+	}
+}
+
 func TestThePopulationReadsAsASentence(t *testing.T) {
-	info := PanelInfo{Name: "inequality", Params: []*Param{PopulationParam}}
+	info := PanelInfo{Name: "inequality", Params: []*Param{PopulationParam, CountedParam}}
 	v := sample.Council().Inequality
 	for _, c := range []struct {
 		name string
 		only *PanelInfo
 		want string
 	}{
-		{"among other panels", nil, "Inequality among personal personal and business all holders (2,317), 12 in debt; Gini allowing for debt 0.710"},
-		{"alone", &info, "Inequality among personal holders (2,317), 12 in debt; Gini allowing for debt 0.710"},
+		{"among other panels", nil, "Inequality among personal personal and business all holders, counting all of them those who moved active in 90 d 30 d (2,317), 12 in debt; Gini allowing for debt 0.710"},
+		{"alone", &info, "Inequality among personal holders, counting all of them (2,317), 12 in debt; Gini allowing for debt 0.710"},
 	} {
 		p := Page{Info: PageInfo{Params: info.Params}, Only: c.only}
 		d := Draw(p, info, Status{}, aggregates.Basis{}, func() Content { return Inequality(p, v) })

@@ -46,6 +46,16 @@ var (
 			{"all", "all", "all holders but issuers"},
 		},
 	}
+	CountedParam = &Param{
+		Name: "counted", Label: "Who counts", Default: string(aggregates.CountedAll),
+		Nearest: func(s string) string { return string(aggregates.ParseCounted(s)) },
+		Options: []Option{
+			{"all", "all of them", "all whose accounts were ever used"},
+			{"moved", "those who moved", "those with more than one posting: without holders who only have their starting balance"},
+			{"90", "active in 90 d", "those with a posting in the last 90 days"},
+			{"30", "30 d", "those with a posting in the last 30 days"},
+		},
+	}
 )
 
 // Params are the parameters of a page: the ref in its path, if it has one, and

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // town is a site over producers that a test may replace.
 type town struct {
 	overview   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Overview, error)
-	inequality func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error)
+	inequality func(context.Context, cache.Window, aggregates.InequalityQuery) (*aggregates.Inequality, error)
 	activity   func(context.Context, cache.Window, aggregates.Days) (*aggregates.Activity, error)
 	richest    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Richest, error)
 	wealth     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.WealthByKind, error)
@@ -54,8 +54,8 @@ func newTown() *town {
 				Series: []ledger.Sum{ledger.SumOf(1), ledger.SumOf(2), ledger.SumOf(3)}}
 			return o, nil
 		},
-		inequality: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Inequality, error) {
-			return &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 3,
+		inequality: func(_ context.Context, w cache.Window, p aggregates.InequalityQuery) (*aggregates.Inequality, error) {
+			return &aggregates.Inequality{Basis: basis(0, w.Start, w.Start), Population: p.Population, Holders: 3,
 				Gini: aggregates.Measure{Value: ptr(0.642)}}, nil
 		},
 		activity: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Activity, error) {
@@ -100,7 +100,7 @@ func sampled(e *sample.Economy) *town {
 	tn := newTown()
 	tn.settings = e.Settings
 	tn.overview = constant[aggregates.Days](e.Overview)
-	tn.inequality = constant[aggregates.Population](e.Inequality)
+	tn.inequality = constant[aggregates.InequalityQuery](e.Inequality)
 	tn.activity = constant[aggregates.Days](e.Activity)
 	tn.rhythm = constant[aggregates.Days](e.Rhythm)
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)

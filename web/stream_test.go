@@ -91,7 +91,7 @@ func (tn *town) slowly() (release func()) {
 		<-wait
 		return activity(ctx, w, d)
 	}
-	tn.inequality = func(context.Context, cache.Window, aggregates.Population) (*aggregates.Inequality, error) {
+	tn.inequality = func(context.Context, cache.Window, aggregates.InequalityQuery) (*aggregates.Inequality, error) {
 		return nil, nil
 	}
 	return sync.OnceFunc(func() { close(wait) })
