@@ -115,7 +115,7 @@ func TestItIsSaidWhoCounts(t *testing.T) {
 	for _, w := range c.Says.Words {
 		said += w.Text
 	}
-	if !strings.Contains(said, "personal wealth of those active in 30 days belongs to") {
+	if !strings.Contains(said, "personal wealth of those active in 30 days belong") {
 		t.Errorf("it says %q", said)
 	}
 }
