@@ -6,3 +6,9 @@ import "strings"
 func anchor(page PageInfo, panel PanelInfo) string {
 	return strings.ReplaceAll(strings.Trim(page.Path, "/"), "/", "-") + "-" + panel.Name
 }
+
+// Definitions are the panels of a page, drawn with what there is to show now.
+type Definitions struct {
+	PageInfo
+	Panels []Drawing
+}

@@ -16,7 +16,7 @@ import (
 
 // Activity shows the activity as columns by day.
 func Activity(p Page, a *aggregates.Activity) Content {
-	return Content{Sub: activitySub(a, p.Settings), Body: activityChart(a, p.Settings)}
+	return Content{Sub: activitySub(a, p.Settings), Body: activityChart(a, p.Settings), Example: activityExample(a, p.Settings)}
 }
 
 // activitySub returns the sub-title: the unit and the sum of the columns.

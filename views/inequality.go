@@ -5,7 +5,7 @@ import "exchequer/aggregates"
 // Inequality shows the four tiles of a population's inequality, and the switch to
 // another. The population that was measured is the private one if the ledger has
 // no personal accounts.
-func Inequality(_ Page, v *aggregates.Inequality) Content {
+func Inequality(p Page, v *aggregates.Inequality) Content {
 	who := Switch{Param: PopulationParam, After: "holders, counting"}
 	if v.Population == aggregates.PopulationPrivate {
 		who.Chosen = v.Population.Key()
@@ -20,5 +20,8 @@ func Inequality(_ Page, v *aggregates.Inequality) Content {
 	if v.GiniNormal.Value != nil {
 		counted.After += "; Gini allowing for debt " + Decimal(*v.GiniNormal.Value, 3)
 	}
-	return Content{Sub: "Inequality among", Switches: []Switch{who, counted}, Body: tiles(inequalityTiles(v)), Says: sayWealth(v)}
+	return Content{
+		Sub: "Inequality among", Switches: []Switch{who, counted},
+		Body: tiles(inequalityTiles(v)), Says: sayWealth(v), Example: inequalityExample(v, p.Settings),
+	}
 }

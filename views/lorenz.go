@@ -15,13 +15,13 @@ import (
 )
 
 // Lorenz shows what share of the wealth each share of the holders has.
-func Lorenz(_ Page, v *aggregates.Inequality) Content {
-	return Content{Sub: lorenzSub(v), Missing: nothingMeasured(v), Body: lorenzChart(v)}
+func Lorenz(p Page, v *aggregates.Inequality) Content {
+	return Content{Sub: lorenzSub(v), Missing: nothingMeasured(v), Body: lorenzChart(v), Example: lorenzExample(v, p.Settings)}
 }
 
 // Distribution shows how many holders have how much.
 func Distribution(p Page, v *aggregates.Inequality) Content {
-	return Content{Sub: distributionSub(v, p.Settings), Missing: nothingMeasured(v), Body: distributionChart(v, p.Settings)}
+	return Content{Sub: distributionSub(v, p.Settings), Missing: nothingMeasured(v), Body: distributionChart(v, p.Settings), Example: distributionExample(v, p.Settings)}
 }
 
 func lorenzSub(v *aggregates.Inequality) string {

@@ -49,6 +49,8 @@ type How struct {
 	Formula string
 	Counted string
 	LeftOut string
+	Source  string // of the formula: who defined it, perhaps with an address
+	SQL     string // a query of the record alone that gives the number
 }
 
 // A Status is when the value of a panel was computed, or why there is none.
@@ -67,6 +69,7 @@ type Content struct {
 	Switches []Switch
 	Missing  string // why there is nothing to show; Body is not drawn then
 	Body     templ.Component
+	Example  string   // how the number follows, with the numbers of this ledger
 	Says     Sentence // what the page may say of it under its title
 }
 

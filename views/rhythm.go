@@ -15,7 +15,7 @@ var weekdays = [7]string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 
 // Rhythm shows the activity by hour of the week.
 func Rhythm(p Page, r *aggregates.Rhythm) Content {
-	c := Content{Sub: rhythmSub(r, p.Settings), Body: rhythmChart(r)}
+	c := Content{Sub: rhythmSub(r, p.Settings), Body: rhythmChart(r), Example: rhythmExample(r)}
 	switch {
 	case r.DatesOnly && byMonth(r):
 		c.Retitled = "Days of the year"

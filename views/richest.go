@@ -8,7 +8,7 @@ const richestShown = 8
 
 // Richest shows the largest balances.
 func Richest(p Page, r *aggregates.Richest) Content {
-	return Content{Sub: richestSub(r), Body: richest(r, p.Settings)}
+	return Content{Sub: richestSub(r), Body: richest(r, p.Settings), Example: richestExample(r, p.Settings)}
 }
 
 func richestSub(r *aggregates.Richest) string {

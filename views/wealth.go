@@ -12,7 +12,7 @@ import (
 
 // Wealth shows what each kind of account holds.
 func Wealth(p Page, w *aggregates.WealthByKind) Content {
-	return Content{Sub: wealthSub(w, p.Settings), Body: wealth(w, p.Settings)}
+	return Content{Sub: wealthSub(w, p.Settings), Body: wealth(w, p.Settings), Example: wealthExample(w, p.Settings)}
 }
 
 func wealthSub(w *aggregates.WealthByKind, s ledger.Settings) string {

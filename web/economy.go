@@ -38,6 +38,7 @@ func (s *server) economy() *page {
 			Formula: "Balance; share = balance / supply; change over the last 7 days.",
 			Counted: "Single accounts, not summed by holder.",
 			LeftOut: "Issuers and archived accounts.",
+			SQL:     aggregates.RichestSQL,
 		},
 	}, views.Richest, (*aggregates.Richest).Table)
 	list.file = s.newDownload("economy-richest", s.Economy.Richest.Policy().Window, s.writeAccounts)
@@ -52,6 +53,8 @@ func (s *server) economy() *page {
 				Meaning: "Supply: all money held by people, firms and the state. It equals what the issuers have put out. Velocity: how often a unit of money changed hands.",
 				Formula: "Supply = sum of all balances but the issuers' = minus the sum of the issuers'. Velocity = value moved between holders in the period / average supply over it.",
 				Counted: "Active: holders with a posting in the last 7 days. Each change is against the period before, up to the same time of day.",
+				SQL:     aggregates.SupplySQL,
+				Source:  "I. Fisher, The Purchasing Power of Money (1911), for the velocity.",
 				LeftOut: "Issuers; transfers of a holder to themselves; archived accounts among the holders. The small charts of transactions and velocity end yesterday.",
 			},
 		}, views.Overview, (*aggregates.Overview).Table),
@@ -62,6 +65,8 @@ func (s *server) economy() *page {
 				Formula: "Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1, no sample correction. Top p = 1 − L(1−p) of the Lorenz curve L. Palma = share of the richest 10 % / share of the poorest 40 %.",
 				Counted: "Holders, all their accounts of this group summed; balances of zero and debts included.",
 				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
+				SQL:     aggregates.GiniSQL,
+				Source:  "C. Gini, Variabilità e mutabilità (1912); J. G. Palma, Homogeneous Middles vs. Heterogeneous Tails (2011).",
 			},
 		}, views.Inequality, (*aggregates.Inequality).Table),
 		show(activity, views.PanelInfo{
@@ -71,6 +76,7 @@ func (s *server) economy() *page {
 				Formula: "The amount each transaction moves, added up.",
 				Counted: "All transactions, by day, week from Monday, month, year or decade.",
 				LeftOut: "Nothing. A column far above all others is broken and labelled with its value.",
+				SQL:     aggregates.ActivitySQL,
 			},
 		}, views.Activity, (*aggregates.Activity).Table),
 		show(inequality, views.PanelInfo{
@@ -80,6 +86,8 @@ func (s *server) economy() *page {
 				Formula: "L(k/n) = sum of the k smallest balances / sum of all, linear between.",
 				Counted: "Holders, all their accounts of this group summed.",
 				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
+				SQL:     aggregates.LorenzSQL,
+				Source:  "M. O. Lorenz, Methods of Measuring the Concentration of Wealth (1905).",
 			},
 		}, views.Lorenz, (*aggregates.Inequality).LorenzTable),
 		show(inequality, views.PanelInfo{
@@ -89,6 +97,7 @@ func (s *server) economy() *page {
 				Formula: "Holders by balance. Each bin's bounds grow by about the same factor; zero and debts have bins of their own.",
 				Counted: "Holders, all their accounts of this group summed.",
 				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
+				SQL:     aggregates.DistributionSQL,
 			},
 		}, views.Distribution, (*aggregates.Inequality).BinsTable),
 		show(rhythm, views.PanelInfo{
@@ -98,6 +107,7 @@ func (s *server) economy() *page {
 				Formula: "Transactions in that hour of the week / how often that hour occurred in the period.",
 				Counted: "All transactions, by the hour at which they happened.",
 				LeftOut: "The current hour.",
+				SQL:     aggregates.RhythmSQL,
 			},
 		}, views.Rhythm, (*aggregates.Rhythm).Table),
 		show(wealth, views.PanelInfo{
@@ -107,6 +117,7 @@ func (s *server) economy() *page {
 				Formula: "Sum of the balances of each kind of account; share = sum / supply.",
 				Counted: "All accounts of the kind, archived ones included.",
 				LeftOut: "Issuers: what they owe is the supply.",
+				SQL:     aggregates.WealthSQL,
 			},
 		}, views.Wealth, (*aggregates.WealthByKind).Table),
 		list,

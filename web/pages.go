@@ -93,26 +93,35 @@ func (e *edition) menu() []views.MenuGroup {
 	return groups
 }
 
-// infos returns what the pages are, for views.
-func infos(pages []*page) []views.PageInfo {
-	var all []views.PageInfo
-	for _, p := range pages {
-		all = append(all, p.PageInfo)
-	}
-	return all
-}
-
-// aboutNumbers serves the page that says how every number is computed.
+// aboutNumbers serves the page that says how every number is computed, with the
+// numbers that are in memory.
 func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
-	key := s.pageKey("/about/numbers", views.Params{})
-	p, drawn, err := s.rendered.get(key, 0, func() (*rendering, error) {
+	pages := s.edition(r.Context()).pages
+	sources := make([][]source, len(pages))
+	var known []source // that have a value
+	for i, p := range pages {
+		if p.exists != nil {
+			continue // of which thing?
+		}
+		sources[i] = p.open(views.Params{})
+		for _, src := range sources[i] {
+			if src.peek(); src.failure() == nil {
+				known = append(known, src)
+			}
+		}
+	}
+	p, drawn, err := s.rendered.get(s.pageKey("/about/numbers", views.Params{}), versionOf(known), func() (*rendering, error) {
 		view := views.Page{Site: s.site(), Info: views.PageInfo{
 			Path: "/about/numbers", Name: "How the numbers are made", Heading: "How the numbers are made",
 			Description: "What each number of {economy} means, how it is computed, and what it leaves out.",
 		}}
-		view.Menu = s.pages[0].menu
+		view.Menu = pages[0].menu
+		var all []views.Definitions
+		for i, p := range pages {
+			all = append(all, s.definitions(p, sources[i]))
+		}
 		var b bytes.Buffer
-		if err := views.AboutNumbers(view, infos(s.pages)).Render(context.WithoutCancel(r.Context()), &b); err != nil {
+		if err := views.AboutNumbers(view, all).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 			return nil, fmt.Errorf("about the numbers: %w", err)
 		}
 		return newRendering(pageHeader(view), b.Bytes(), time.Time{}), nil
@@ -122,6 +131,26 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.serve(w, r, p, drawn)
 	return nil
+}
+
+// definitions returns the panels of a page, each with the example that its value
+// gives, if it has one.
+func (s *server) definitions(p *page, sources []source) views.Definitions {
+	d := views.Definitions{PageInfo: p.PageInfo}
+	view := s.viewOf(p, views.Params{}, nil)
+	for i, panel := range p.panels {
+		drawing := views.Drawing{PanelInfo: panel.PanelInfo}
+		if sources != nil && sources[p.readBy[i]].failure() == nil {
+			_ = safely(func() error { // a value that cannot be drawn gives no example
+				res := sources[p.readBy[i]].result()
+				drawing = panel.draw(view, res)
+				drawing.How.SQL = panel.period(res).Query(drawing.How.SQL)
+				return nil
+			})
+		}
+		d.Panels = append(d.Panels, drawing)
+	}
+	return d
 }
 
 // addresses returns the address of every page and panel, except of pages with a

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -359,6 +360,7 @@ func TestEveryPanelIsDescribed(t *testing.T) {
 			t.Fatal(err)
 		}
 		about, siteMap := open("/about/numbers").Body.String(), open("/sitemap.xml").Body.String()
+		contains(t, about, "= 3.41.") // an example
 		for _, p := range pages {
 			for _, panel := range p.panels {
 				path := p.address() + "/" + panel.Name
@@ -366,6 +368,9 @@ func TestEveryPanelIsDescribed(t *testing.T) {
 					contains(t, siteMap, "<loc>https://economy.test"+path+"</loc>")
 				}
 				contains(t, about, panel.Title)
+				if panel.How.SQL != "" && strings.Contains(about, html.EscapeString(panel.How.SQL)) && strings.Contains(panel.How.SQL, "@end") {
+					t.Errorf("%s: its query cannot be run as it stands", panel.Name)
+				}
 				ref := api.Paths[p.Path+"/"+panel.Name+".json"].Get.Responses["200"].Content["application/json"].Schema.Ref
 				schema := api.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
 				var got map[string]any

@@ -68,9 +68,9 @@ func Town(days aggregates.Days) *Economy {
 	for d := range 7 {
 		for h := range 24 {
 			v := 400 + 380*math.Sin(float64(h-9)*math.Pi/12) + 30*float64(d)*r.Float64()
-			rhythm.Cells[d][h] = v
-			rhythm.Total[d][h] = int64(4 * v)
-			rhythm.Peak = max(rhythm.Peak, v)
+			rhythm.Total[d][h], rhythm.Hours[d][h] = int64(4*v), 4
+			rhythm.Cells[d][h] = float64(rhythm.Total[d][h]) / 4
+			rhythm.Peak = max(rhythm.Peak, rhythm.Cells[d][h])
 		}
 	}
 	p.Rhythm = rhythm
