@@ -41,13 +41,20 @@ func TestTheAPIIsWhatScanningSays(t *testing.T) {
 			for _, days := range AllDays() {
 				r.checkFlow(t, db, w, days)
 				r.checkHealth(t, db, w, days, sales)
-				r.checkAccount(t, db, w, days)
+				for _, ref := range []string{"a00", "a07", "a13"} {
+					r.checkAccount(t, db, w, days, ref)
+				}
 				s := r.span(w, days)
 				checkMarket(t, db, w, s, sales)
 				checkItem(t, db, w, s, sales, "i/03")
 			}
 			for _, q := range []StatsQuery{{}, {Kind: ledger.Personal}, {Status: "archived"}, {Kind: ledger.Business, Status: "active"}} {
 				r.checkStats(t, db, w, q)
+			}
+			into, merged := r.twoOfAKind()
+			appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: merged, Into: into}}})
+			for _, days := range AllDays() {
+				r.checkAccount(t, db, w, days, into, merged)
 			}
 		})
 	}
@@ -271,43 +278,60 @@ func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	compare(t, "health", days, want, got, err)
 }
 
-func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) {
+// checkAccount compares an account with those that are merged into it.
+func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days, ref string, merged ...string) {
 	t.Helper()
 	s := r.span(w, days)
-	for _, ref := range []string{"a00", "a07", "a13"} {
-		of := r.accounts[ref]
-		want := &Account{
-			ID: ref, Name: ref, Kind: of.Kind, Issuer: r.issues(ref), Holder: of.Holder, HolderName: of.Holder, FormerNames: []string{}, Merged: []string{}, Opened: of.Opened, Balance: r.balances(s.End)[ref], Basis: basisOf(s),
-		}
-		if !of.Archived.IsZero() {
-			want.Archived = &of.Archived
-		}
-		unit, buckets := s.divide(mostDays)
-		want.Bucket = unit
-		for _, b := range buckets {
-			want.Moves = append(want.Moves, Moves{Start: b.start, Partial: b.partial})
-		}
-		for _, tx := range r.transactions {
-			for _, p := range tx.Postings {
-				if p.Account != ref {
-					continue
-				}
-				want.Postings++
-				if want.LastActive == nil || tx.At.After(*want.LastActive) {
-					want.LastActive = pointerTo(tx.At)
-				}
-				if tx.At.Before(s.Start) {
-					continue
-				}
-				i := slices.IndexFunc(buckets, func(b bucket) bool { return s.index(tx.At) <= b.to })
-				m := &want.Moves[i]
-				m.Postings++
-				received, sent := max(0, p.Amount), max(0, -p.Amount)
-				m.Received, m.Sent = m.Received.Add(received), m.Sent.Add(sent)
-				want.Received, want.Sent = want.Received.Add(received), want.Sent.Add(sent)
+	of := r.accounts[ref]
+	want := &Account{
+		ID: ref, Name: ref, Kind: of.Kind, Issuer: r.issues(ref), Holder: of.Holder, HolderName: of.Holder, Merged: merged, Opened: of.Opened, Basis: basisOf(s),
+	}
+	if !of.Archived.IsZero() {
+		want.Archived = &of.Archived
+	}
+	unit, buckets := s.divide(mostDays)
+	want.Bucket = unit
+	for _, b := range buckets {
+		want.Moves = append(want.Moves, Moves{Start: b.start, Partial: b.partial})
+	}
+	all := append([]string{ref}, merged...)
+	for _, ref := range all {
+		want.Balance += r.balances(s.End)[ref]
+	}
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			if !slices.Contains(all, p.Account) {
+				continue
 			}
+			want.Postings++
+			if want.LastActive == nil || tx.At.After(*want.LastActive) {
+				want.LastActive = pointerTo(tx.At)
+			}
+			if tx.At.Before(s.Start) {
+				continue
+			}
+			i := slices.IndexFunc(buckets, func(b bucket) bool { return s.index(tx.At) <= b.to })
+			m := &want.Moves[i]
+			m.Postings++
+			received, sent := max(0, p.Amount), max(0, -p.Amount)
+			m.Received, m.Sent = m.Received.Add(received), m.Sent.Add(sent)
+			want.Received, want.Sent = want.Received.Add(received), want.Sent.Add(sent)
 		}
+	}
+	for _, ref := range all {
 		got, err := ComputeAccount(t.Context(), db, w, AccountQuery{ref, days})
 		compare(t, "account "+ref, days, want, got, err)
 	}
+}
+
+// twoOfAKind returns two accounts that may be merged.
+func (r record) twoOfAKind() (one, other string) {
+	for _, one := range slices.Sorted(maps.Keys(r.accounts)) {
+		for _, other := range slices.Sorted(maps.Keys(r.accounts)) {
+			if one != other && r.accounts[one].Kind == r.accounts[other].Kind && r.issues(one) == r.issues(other) {
+				return one, other
+			}
+		}
+	}
+	panic("no two accounts are of a kind")
 }

@@ -54,19 +54,29 @@ func (e *Exists) Has(ctx context.Context, ref string) (bool, error) {
 	if _, ok := e.refs.GetIfPresent(ref); ok {
 		return true, nil
 	}
+	var exists bool
+	err := e.LookUp(ctx, func(ctx context.Context) (err error) {
+		exists, err = e.lookup(ctx, ref)
+		return err
+	})
+	if exists {
+		e.refs.Set(ref, struct{}{})
+	}
+	return exists, err
+}
+
+// LookUp calls f, which has one of the places for look-ups and a second. It returns
+// the error of f, or that of ctx if it got no place before ctx ended.
+func (e *Exists) LookUp(ctx context.Context, f func(context.Context) error) error {
 	if err := e.places.Acquire(ctx, 1); err != nil {
-		return false, fmt.Errorf("look up a ref: %w", err)
+		return fmt.Errorf("look up a ref: %w", err)
 	}
 	defer e.places.Release(1)
 	// Cancelling a query closes its database connection, so the caller's
 	// context does not.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 	defer cancel()
-	exists, err := e.lookup(ctx, ref)
-	if exists {
-		e.refs.Set(ref, struct{}{})
-	}
-	return exists, err
+	return f(ctx)
 }
 
 // existsIn returns an Exists that looks refs up by a query. Those with the same

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -297,8 +298,10 @@ type Found struct {
 	Former    string // the former name by which it was found, or the name of an account merged into it; empty otherwise
 }
 
-// mostFound bounds what Find returns.
-const mostFound = 20
+const (
+	mostFound   = 20   // bounds what Find returns
+	mostOfAName = 1000 // bounds what it reads, where very many accounts have one name
+)
 
 // Find returns the accounts whose ref, name or former name is the given one,
 // ignoring case, at most 20, by ref. An account that is merged is found as the one
@@ -308,19 +311,19 @@ func (l *Ledger) Find(ctx context.Context, name string) ([]Found, error) {
 		SELECT DISTINCT ON (t.ref) t.ref, t.name, t.kind,
 			CASE WHEN lower(t.ref) = lower($1) OR lower(t.name) = lower($1) THEN '' ELSE hit.name END
 		FROM (
-			SELECT id, ref AS name FROM accounts WHERE ref = $1 OR lower(ref) = lower($1)
-			UNION ALL SELECT id, name FROM accounts WHERE lower(name) = lower($1)
-			UNION ALL SELECT account, name FROM account_names WHERE lower(name) = lower($1)
+			(SELECT id, ref AS name FROM accounts WHERE ref = $1 OR lower(ref) = lower($1) LIMIT $3)
+			UNION ALL (SELECT id, name FROM accounts WHERE lower(name) = lower($1) LIMIT $3)
+			UNION ALL (SELECT account, name FROM account_names WHERE lower(name) = lower($1) LIMIT $3)
 		) AS hit
 		JOIN accounts a ON a.id = hit.id
 		LEFT JOIN merges m ON m.account = hit.id
 		JOIN accounts t ON t.id = coalesce(m.target, hit.id)
 		WHERE NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))
 		ORDER BY t.ref, 4 LIMIT $2`
-	if len(name) > maxName || strings.ContainsRune(name, 0) {
+	if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return nil, nil
 	}
-	rows, _ := l.db.Query(ctx, query, name, mostFound)
+	rows, _ := l.db.Query(ctx, query, name, mostFound, mostOfAName)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Found])
 	if err != nil {
 		return nil, fmt.Errorf("find an account by name: %w", err)

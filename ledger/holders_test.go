@@ -37,7 +37,7 @@ func TestAnAccountIsFoundByItsFormerNames(t *testing.T) {
 	l := ledger.New(db)
 	appended(t, l, village(), renamed("Anna"), renamed("Anna"), renamed("Anne"), renamed("ann"))
 	wantRows(t, db, `SELECT a.name, n.name FROM account_names n JOIN accounts a ON a.id = account ORDER BY 2`, "Anne Ann", "Anne Anna")
-	for name, want := range map[string]string{"ANNA": "ann/Anne/Anna", "Anne": "ann/Anne", "ann": "ann/Anne", "Bob": "bob/bob", "nobody": ""} {
+	for name, want := range map[string]string{"ANNA": "ann/Anne/Anna", "Anne": "ann/Anne", "ann": "ann/Anne", "Bob": "bob/bob", "nobody": "", "\xff": "", "a\x00": ""} {
 		if got := found(t, l, name); got != want {
 			t.Errorf("Find(%q) = %q, want %q", name, got, want)
 		}

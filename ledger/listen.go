@@ -12,12 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A Change is what one append changed in the record.
+// A Change is what one append changed in the record, or a repair in what follows
+// from it.
 type Change struct {
 	// ID identifies the append, the same for all listeners. It is empty for a
 	// change that stands for appends which may have been missed.
 	ID   string
 	Tags []string // see [Tags]
+	// Rewritten means that all of the past may be other than it was, so that nothing
+	// computed before may be shown any more.
+	Rewritten bool
 }
 
 // Tags returns the parts of the record that an append can change.
@@ -38,8 +42,11 @@ const (
 )
 
 // Channel is the Postgres notification channel for changes. The payload is the
-// change's ID, a space, and its tags joined by commas.
+// change's ID, a space, and its tags joined by commas; then, if the past was
+// rewritten, a space and the word rewritten.
 const Channel = "exchequer_ledger"
+
+const rewritten = "rewritten"
 
 const (
 	listenLeast = 250 * time.Millisecond // between attempts to connect
@@ -103,8 +110,9 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), o
 		if err != nil {
 			return true, err
 		}
-		id, tags, _ := strings.Cut(n.Payload, " ")
-		onChange(Change{ID: id, Tags: strings.Split(tags, ",")})
+		id, rest, _ := strings.Cut(n.Payload, " ")
+		tags, more, _ := strings.Cut(rest, " ")
+		onChange(Change{ID: id, Tags: strings.Split(tags, ","), Rewritten: more == rewritten})
 	}
 }
 

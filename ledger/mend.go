@@ -148,12 +148,12 @@ func (m *mender) replace(ctx context.Context, tx pgx.Tx, r rollup, from, to int)
 	remove := `
 		DELETE FROM ` + r.table + ` AS kept USING (
 			SELECT ` + r.keys + ` FROM ` + part + ` JOIN ` + r.table + ` AS kept USING (` + r.keys + `)
-				LEFT JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
+				LEFT JOIN ` + made(r) + ` USING (` + r.keys + `)
 			WHERE kept IS DISTINCT FROM made) AS wrong
 		WHERE (` + qualified("kept", r.keys) + `) = (` + qualified("wrong", r.keys) + `)`
 	insert := `
 		INSERT INTO ` + r.table + `
-		SELECT made.* FROM ` + part + ` JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
+		SELECT made.* FROM ` + part + ` JOIN ` + made(r) + ` USING (` + r.keys + `)
 		ORDER BY ` + r.keys + `
 		ON CONFLICT DO NOTHING`
 	removed, err := tx.Exec(ctx, remove, from, to)
@@ -183,8 +183,12 @@ func (m *mender) end(ctx context.Context, tx pgx.Tx) error {
 	if err := m.forget(ctx, tx); err != nil {
 		return err
 	}
+	what := strings.Join(Tags(), ",")
+	if m.changes() {
+		what += " " + rewritten
+	}
 	const notify = `SELECT pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
-	_, err := tx.Exec(ctx, notify, Channel, strings.Join(Tags(), ","))
+	_, err := tx.Exec(ctx, notify, Channel, what)
 	return err
 }
 

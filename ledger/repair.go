@@ -81,7 +81,7 @@ func (l *Ledger) Repair(ctx context.Context, r Repair) (Repaired, error) {
 		return Repaired{}, fmt.Errorf("repair: %w", err)
 	}
 	defer lock.release()
-	m := &mender{Repair: r, db: l.db, rollups: rollups(), done: Repaired{Rows: map[string]int{}}}
+	m := &mender{Repair: r, db: l.db, rollups: wideRollups(), done: Repaired{Rows: map[string]int{}}}
 	if err := m.run(ctx); err != nil {
 		return m.done, fmt.Errorf("repair: %w", err)
 	}
@@ -149,7 +149,7 @@ func (m *mender) run(ctx context.Context) error {
 	if err := m.read(ctx); err != nil {
 		return err
 	}
-	if m.Issuer != nil || m.Timezone != "" {
+	if m.changes() {
 		return m.mendAtOnce(ctx)
 	}
 	if err := m.compare(ctx); err != nil {
@@ -157,6 +157,9 @@ func (m *mender) run(ctx context.Context) error {
 	}
 	return m.mendInParts(ctx)
 }
+
+// changes reports whether the repair changes an account or the time zone.
+func (m *mender) changes() bool { return m.Issuer != nil || m.Timezone != "" }
 
 // findZone finds the time zone of the days, the new one if it changes.
 func (m *mender) findZone(ctx context.Context) error {
@@ -269,6 +272,7 @@ func (m *mender) begin(ctx context.Context) error {
 		for _, r := range m.rollups {
 			fmt.Fprintf(&create, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s));", prefix+r.table, r.table, r.keys)
 		}
+		create.WriteString("ALTER TABLE " + prefix + "balances ALTER balance TYPE numeric;") // see queueWideBalances
 		if _, err := tx.Exec(ctx, create.String()); err != nil {
 			return err
 		}
@@ -331,9 +335,6 @@ func (m *mender) readPart(ctx context.Context, tx pgx.Tx, to position) error {
 	}
 	if broken > 0 {
 		return errors.New("a transaction does not sum to zero, so the record itself is damaged: see what exchequer verify reports, and restore a backup")
-	}
-	if err := d.overflowed(); err != nil {
-		return err
 	}
 	var batch pgx.Batch
 	d.queue(&batch, prefix, m.rollups)
@@ -406,7 +407,7 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 			DROP TABLE IF EXISTS ` + differing(r) + `;
 			CREATE TABLE ` + differing(r) + ` AS
 			SELECT ` + r.keys + `, row_number() OVER (ORDER BY ` + r.keys + `) AS nr
-			FROM ` + r.table + ` AS kept FULL JOIN ` + prefix + r.table + ` AS made USING (` + r.keys + `)
+			FROM ` + r.table + ` AS kept FULL JOIN ` + made(r) + ` USING (` + r.keys + `)
 			WHERE kept IS DISTINCT FROM made`
 		if _, err := tx.Exec(ctx, query); err != nil {
 			return err

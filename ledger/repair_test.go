@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -129,6 +130,35 @@ func TestAnInterruptedRepairGoesOn(t *testing.T) {
 	}
 	wantSound(t, l)
 	wantNoTrace(t, db)
+}
+
+// What an account gains in a part of the record need not fit in 64 bits, nor its
+// balance where a part ends, though its balance does in the end.
+func TestARepairReadsSumsThatPass64Bits(t *testing.T) {
+	const most = math.MaxInt64 - 10
+	there := func(ref string) ledger.Transaction {
+		return transaction(ref, noon, ledger.Posting{"mint", -most}, ledger.Posting{"bob", most})
+	}
+	back := func(ref string) ledger.Transaction {
+		return transaction(ref, noon, ledger.Posting{"bob", -most}, ledger.Posting{"mint", most})
+	}
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	// The first part has 20,000 transactions and ends within a batch, where bob has
+	// three times the most.
+	fillTransactions(t, l, 19_997)
+	first, last := village(), village()
+	first.Transactions = []ledger.Transaction{there("a"), there("b"), there("c"), back("d"), back("e")}
+	last.Transactions = []ledger.Transaction{back("f"), back("g"), there("h")}
+	appended(t, l, first, last)
+	if _, err := db.Exec(t.Context(), `UPDATE balances SET balance = 7`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Repair(t.Context(), ledger.Repair{}); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, `SELECT balance FROM balances JOIN accounts ON id = account WHERE ref = 'bob'`, "0")
+	wantSound(t, l)
 }
 
 // fillTransactions writes transactions between a few accounts.

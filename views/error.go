@@ -2,6 +2,9 @@ package views
 
 import "net/http"
 
+// A Choice is a thing that a visitor may have meant.
+type Choice struct{ Name, Note, Path string }
+
 func errorTitle(status int) string {
 	switch status {
 	case http.StatusNotFound:

@@ -2,6 +2,9 @@ package web
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/a-h/templ"
@@ -11,6 +14,8 @@ import (
 	"exchequer/views"
 )
 
+const accountPath = "/accounts/{ref}"
+
 // account declares the page of an account: what it received and sent, and its
 // statement.
 func (s *server) account() *page {
@@ -19,7 +24,7 @@ func (s *server) account() *page {
 	}
 	account := readMemo(s.API.Account, byAccount, views.DaysParam)
 	p := declare(views.PageInfo{
-		Path: "/accounts/{ref}", Name: "Account",
+		Path: accountPath, Name: "Account",
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
@@ -32,7 +37,14 @@ func (s *server) account() *page {
 			},
 		}, views.Account, (*aggregates.Account).Table),
 	)
-	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Accounts, ref, "account") }
+	p.exists = func(ctx context.Context, ref string) error {
+		err := checkExists(ctx, s.API.Accounts, ref, unknownAccount)
+		if errors.Is(err, errNotFound) {
+			return s.accountCalled(ctx, ref)
+		}
+		return err
+	}
+	p.shown = func(value any) string { return value.(*aggregates.Account).ID }
 	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
 	p.list = &listing{
 		PanelInfo: views.PanelInfo{
@@ -75,6 +87,55 @@ func (s *server) account() *page {
 	}
 	p.Params = append(p.Params, p.list.declared()...)
 	return p
+}
+
+const unknownAccount = unknownError("account")
+
+// mostChoices is how many accounts of one name a visitor is offered.
+const mostChoices = 10
+
+// A severalError means that an address has the name of several accounts in the
+// place of a ref.
+type severalError struct{ found []ledger.Found }
+
+func (*severalError) Error() string        { return "several accounts have this name" }
+func (*severalError) Is(target error) bool { return target == errNotFound }
+
+// choices returns links to the accounts.
+func (e *severalError) choices() []views.Choice {
+	var all []views.Choice
+	for _, f := range e.found[:min(len(e.found), mostChoices)] {
+		c := views.Choice{Name: f.Name, Note: f.Ref, Path: at(accountPath, f.Ref)}
+		if f.Former != "" {
+			c.Note += ", also known as " + f.Former
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// accountCalled returns a *movedError to the only account that has or had a name, a
+// *severalError if there are several, and unknownAccount if there is none. It looks
+// the name up as [checkExists] does a ref.
+func (s *server) accountCalled(ctx context.Context, name string) error {
+	looking, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var found []ledger.Found
+	err := s.API.Accounts.LookUp(looking, func(ctx context.Context) (err error) {
+		found, err = s.Record.Find(ctx, name)
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUncertain, err)
+	case len(found) == 0:
+		return unknownAccount
+	case len(found) == 1:
+		return &movedError{found[0].Ref, http.StatusFound}
+	}
+	return &severalError{found}
 }
 
 func statementTable(lines []ledger.Line) aggregates.Table {

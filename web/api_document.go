@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"time"
@@ -40,16 +41,16 @@ type document[T any] struct {
 	Value    *T        `json:"value"`
 }
 
-// registerMemo registers an operation that answers with the result of a memo.
-// The function params returns the memo's parameters for a request, or the error
-// to answer with.
+// registerMemo registers an operation that answers with the result of a memo. The
+// function params returns the memo's parameters for a request, or the error to
+// answer with. The checks may return an error to answer with instead of a value.
 func registerMemo[I any, P cache.Params, T any](
-	s *server, api huma.API, op huma.Operation, memo *cache.Memo[P, *T], params func(context.Context, *I) (P, error),
+	s *server, api huma.API, op huma.Operation, memo *cache.Memo[P, *T], params func(context.Context, *I) (P, error), checks ...func(P, *T) error,
 ) {
 	op.Method = http.MethodGet
 	op.Middlewares = huma.Middlewares{allowAnyOrigin}
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
-	op.Responses = map[string]*huma.Response{
+	responses := map[string]*huma.Response{
 		"200": {
 			Description: "The numbers, whole.",
 			Headers: map[string]*huma.Param{
@@ -61,13 +62,21 @@ func registerMemo[I any, P cache.Params, T any](
 		},
 		"304": {Description: "Nothing is new since the ETag that If-None-Match named."},
 	}
+	maps.Copy(responses, op.Responses)
+	op.Responses = responses
 	pattern := apiRoot + op.Path
 	huma.Register(api, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		p, err := params(ctx, in)
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humachi.Unwrap(c)
 			var res cache.Result[*T]
-			if res, err = lookUp(r.Context(), s.Budget, memo, p, err); err == nil {
+			res, err = lookUp(r.Context(), s.Budget, memo, p, err)
+			for _, check := range checks {
+				if err == nil && res.Value != nil {
+					err = check(p, res.Value)
+				}
+			}
+			if err == nil {
 				err = respondDocument(s, w, r, pattern+"?"+p.Key(), res)
 			}
 			if err != nil {

@@ -49,9 +49,12 @@ func (s *server) publicAPI(api huma.API) {
 	registerMemo(s, api, huma.Operation{
 		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
 		Errors: []int{http.StatusNotFound},
+		Responses: map[string]*huma.Response{
+			"301": {Description: "The account is merged into another one, whose address is the Location."},
+		},
 	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
-		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, in.ID, "account")
-	})
+		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, in.ID, unknownAccount)
+	}, func(q aggregates.AccountQuery, a *aggregates.Account) error { return mergedInto(q.Account, a.ID) })
 	s.describePanels(api)
 	// Later versions may add fields, which validating clients must not refuse.
 	for _, schema := range api.OpenAPI().Components.Schemas.Map() {

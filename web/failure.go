@@ -30,6 +30,9 @@ var (
 	errUndrawn  = errors.New("the numbers cannot be shown")
 )
 
+// textSeveral is what visitors read where one name stands for several accounts.
+const textSeveral = "Several accounts have or had this name."
+
 // messages are what visitors read of a failure, by status.
 var messages = map[int]string{
 	http.StatusBadRequest:          "This request could not be understood.",
@@ -66,6 +69,9 @@ func message(code int, err error) string {
 	if errors.Is(err, errUndrawn) {
 		return textFailed
 	}
+	if several := (*severalError)(nil); errors.As(err, &several) {
+		return textSeveral
+	}
 	return messages[code]
 }
 
@@ -79,6 +85,10 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
 		w.status = statusLeft
 		panic(http.ErrAbortHandler)
+	}
+	if to := (*movedError)(nil); errors.As(err, &to) {
+		redirect(w, r, to)
+		return
 	}
 	code, text := status(err), message(status(err), err)
 	if code >= http.StatusInternalServerError {
@@ -97,7 +107,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 	switch format(r) {
 	case "html":
 		h.Set("Content-Type", "text/html; charset=utf-8")
-		body = s.failed[text]
+		body = s.errorPage(r.Context(), code, text, err)
 	case "problem":
 		h.Set("Content-Type", "application/problem+json")
 		body, _ = json.Marshal(huma.ErrorModel{Title: http.StatusText(code), Status: code, Detail: detail(code, err)})
@@ -154,26 +164,49 @@ func detail(code int, err error) string {
 	return messages[code]
 }
 
-// drawErrorPages returns the error pages by message. They are drawn ahead, since
+// errorPage returns the page of a failure, with the menu of the ledger as far as it
+// is known at once.
+func (s *server) errorPage(ctx context.Context, code int, text string, err error) []byte {
+	e := s.knownEdition()
+	if several := (*severalError)(nil); errors.As(err, &several) {
+		page, err := drawErrorPage(s.site(), e, code, text, several.choices()...)
+		if err == nil {
+			return page
+		}
+		s.Log.ErrorContext(ctx, "error page cannot be drawn", "error", err)
+	}
+	return e.failed[text]
+}
+
+// drawErrorPages draws the error pages of all editions. They are drawn ahead, since
 // nothing else may work when they are needed.
-func (s *server) drawErrorPages() (map[string][]byte, error) {
-	pages := map[string][]byte{}
-	draw := func(code int, message string) error {
-		var page bytes.Buffer
-		site := s.site()
-		site.Menu = s.pages[0].menu
-		if err := views.ErrorPage(site, code, message).Render(context.Background(), &page); err != nil {
-			return fmt.Errorf("%d: %w", code, err)
+func (s *server) drawErrorPages() error {
+	site := s.site()
+	for _, e := range s.editions {
+		e.failed = map[string][]byte{}
+		for code, message := range messages {
+			page, err := drawErrorPage(site, e, code, message)
+			if err != nil {
+				return err
+			}
+			e.failed[message] = page
 		}
-		pages[message] = page.Bytes()
-		return nil
-	}
-	for code, message := range messages {
-		if err := draw(code, message); err != nil {
-			return nil, err
+		page, err := drawErrorPage(site, e, http.StatusServiceUnavailable, textFailed)
+		if err != nil {
+			return err
 		}
+		e.failed[textFailed], e.failed[textSeveral] = page, e.failed[messages[http.StatusNotFound]]
 	}
-	return pages, draw(http.StatusServiceUnavailable, textFailed)
+	return nil
+}
+
+func drawErrorPage(site views.Site, e *edition, code int, message string, choices ...views.Choice) ([]byte, error) {
+	site.Menu = e.menu
+	var page bytes.Buffer
+	if err := views.ErrorPage(site, code, message, choices...).Render(context.Background(), &page); err != nil {
+		return nil, fmt.Errorf("%d: %w", code, err)
+	}
+	return page.Bytes(), nil
 }
 
 // drain reads a little of a body that was refused, which the client may still be

@@ -31,6 +31,7 @@ type town struct {
 	wealth     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.WealthByKind, error)
 	rhythm     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Rhythm, error)
 	statement  statement
+	find       func(ctx context.Context, name string) ([]ledger.Found, error)
 	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
@@ -78,6 +79,7 @@ func newTown() *town {
 			return &aggregates.Rhythm{Basis: basis(d, w.Start, w.Start)}, nil
 		},
 		statement: lines(3),
+		find:      func(context.Context, string) ([]ledger.Found, error) { return nil, nil },
 		profile:   constant[aggregates.NoParams](aggregates.Full()),
 		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
 			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
@@ -110,7 +112,16 @@ func sampled(e *sample.Economy) *town {
 	return tn
 }
 
-// A statement answers for the ledger.
+// A record answers for the ledger.
+type record struct {
+	statement
+	find func(ctx context.Context, name string) ([]ledger.Found, error)
+}
+
+func (r record) Find(ctx context.Context, name string) ([]ledger.Found, error) {
+	return r.find(ctx, name)
+}
+
 type statement func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
 
 func (f statement) Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
@@ -211,7 +222,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
-		Record:   tn.statement,
+		Record:   record{tn.statement, tn.find},
 		Version:  "test", Budget: tn.budget,
 		BaseURL: "https://economy.test",
 	}

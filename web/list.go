@@ -149,6 +149,9 @@ func (s *server) listJSON(p *page) handler {
 		if err != nil {
 			return err
 		}
+		if err := s.stays(r, p, params); err != nil {
+			return err
+		}
 		params = params.Of(p.list.declared())
 		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
 			settings := s.Settings()
@@ -177,6 +180,9 @@ func (s *server) listCSV(p *page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		params, err := p.params(r)
 		if err != nil {
+			return err
+		}
+		if err := s.stays(r, p, params); err != nil {
 			return err
 		}
 		if !s.files.TryAcquire(1) {

@@ -26,12 +26,15 @@ type page struct {
 	readings []opener // of the panels, each once
 	readBy   []int    // index in readings of each panel's
 	key      string   // of what is remembered: the path, and what is left out
-	// exists returns an error unless there is a thing by this ref. It is nil for
-	// pages without a ref in their path.
+	// exists returns an error unless there is a thing by this ref, a *movedError if
+	// it is the name of one. It is nil for pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
 	// subject returns the name of the thing, from the value of the first reading.
 	subject func(value any) string
-	list    *listing // the part that is read exactly, or nil
+	// shown returns the ref under which the thing is shown, from the value of the
+	// first reading. Nil: that of the address.
+	shown func(value any) string
+	list  *listing // the part that is read exactly, or nil
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -80,7 +83,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.subject, part.list = p.exists, p.subject, p.list
+	part.exists, part.subject, part.shown, part.list = p.exists, p.subject, p.shown, p.list
 	part.Params = p.Params
 	return part
 }
@@ -93,9 +96,7 @@ func (p *page) params(r *http.Request) (views.Params, error) {
 }
 
 // at returns the address of the page for a ref, without a query.
-func (p *page) at(ref string) string {
-	return views.Page{Info: p.PageInfo, Params: views.Params{Ref: ref}}.Path()
-}
+func (p *page) at(ref string) string { return at(p.Path, ref) }
 
 // pattern returns the pattern of the page's address with a suffix.
 func (p *page) pattern(suffix string) string { return p.Path + suffix }
@@ -126,6 +127,9 @@ func (s *server) page(i int) handler {
 		}
 		if p.exists != nil && sources[0].empty() {
 			return errNotFound // hidden since
+		}
+		if err := p.moved(params, sources[0]); err != nil {
+			return err
 		}
 		switch {
 		case p.list != nil:

@@ -30,6 +30,9 @@ func (s *server) declarePages() []*page {
 type edition struct {
 	profile aggregates.Profile
 	pages   []*page // as many as there are, in the same order
+	menu    []views.MenuGroup
+	key     string            // of what is remembered
+	failed  map[string][]byte // error pages by message
 }
 
 // newEditions returns the edition of each profile that there can be.
@@ -37,19 +40,17 @@ func (s *server) newEditions() map[aggregates.Profile]*edition {
 	editions := map[aggregates.Profile]*edition{}
 	greeting := s.greeting()
 	for _, profile := range aggregates.Profiles() {
-		e := &edition{profile: profile}
+		e := &edition{profile: profile, key: fmt.Sprint(profile)}
 		for _, p := range s.pages {
 			part := *p.in(profile, greeting)
+			part.key = e.key + " " + part.key
 			e.pages = append(e.pages, &part)
 		}
-		menu := e.menu()
+		e.menu = e.entries()
 		for _, p := range e.pages {
-			p.menu = menu
+			p.menu = e.menu
 		}
 		editions[profile] = e
-	}
-	for _, p := range s.pages {
-		p.menu = editions[aggregates.Full()].pages[0].menu
 	}
 	return editions
 }
@@ -66,18 +67,25 @@ func (s *server) edition(ctx context.Context) *edition {
 		defer cancel()
 		res, err = s.Economy.Profile.Get(waiting, aggregates.NoParams{})
 	}
-	if err != nil {
-		return s.editions[aggregates.Full()]
-	}
-	if e := s.editions[res.Value]; e != nil {
+	return s.editionOf(res.Value, err)
+}
+
+// knownEdition is edition without waiting.
+func (s *server) knownEdition() *edition {
+	res, err := s.Economy.Profile.Peek(aggregates.NoParams{})
+	return s.editionOf(res.Value, err)
+}
+
+func (s *server) editionOf(profile aggregates.Profile, err error) *edition {
+	if e := s.editions[profile]; e != nil && err == nil {
 		return e
 	}
 	return s.editions[aggregates.Full()]
 }
 
-// menu returns the menu: pages with a group that have something to show, in
+// entries returns the menu: pages with a group that have something to show, in
 // groups of the order of their first page.
-func (e *edition) menu() []views.MenuGroup {
+func (e *edition) entries() []views.MenuGroup {
 	var groups []views.MenuGroup
 	for i, p := range e.pages {
 		if i > 0 && !e.profile.Transactions || p.Group == "" || !slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(e.profile) }) {
@@ -96,7 +104,8 @@ func (e *edition) menu() []views.MenuGroup {
 // aboutNumbers serves the page that says how every number is computed, with the
 // numbers that are in memory.
 func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
-	pages := s.edition(r.Context()).pages
+	e := s.edition(r.Context())
+	pages := e.pages
 	sources := make([][]source, len(pages))
 	var known []source // that have a value
 	for i, p := range pages {
@@ -110,12 +119,13 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	p, drawn, err := s.rendered.get(s.pageKey("/about/numbers", views.Params{}), versionOf(known), func() (*rendering, error) {
+	key := s.pageKey(e.key+" /about/numbers", views.Params{})
+	p, drawn, err := s.rendered.get(key, versionOf(known), func() (*rendering, error) {
 		view := views.Page{Site: s.site(), Info: views.PageInfo{
 			Path: "/about/numbers", Name: "How the numbers are made", Heading: "How the numbers are made",
 			Description: "What each number of {economy} means, how it is computed, and what it leaves out.",
 		}}
-		view.Menu = pages[0].menu
+		view.Menu = e.menu
 		var all []views.Definitions
 		for i, p := range pages {
 			all = append(all, s.definitions(p, sources[i]))

@@ -177,6 +177,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		if err != nil {
 			return err
 		}
+		whole := params
 		params = params.Of(panel.Params)
 		one := []source{panel.from.open(params)}
 		if !warm(one) {
@@ -190,8 +191,22 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		if p.exists != nil && one[0].empty() {
 			return errNotFound
 		}
-		return s.respondCached(w, r, s.pageKey(pattern, params), one, func() (*rendering, error) {
+		if panel.from == p.readings[0] {
+			err = p.moved(params, one[0])
+		} else {
+			err = s.stays(r, p, whole)
+		}
+		if err != nil {
+			return err
+		}
+		key, menu := pattern, []views.MenuGroup(nil)
+		if suffix == "" { // files have no menu
+			e := s.edition(r.Context())
+			key, menu = e.key+" "+pattern, e.menu
+		}
+		return s.respondCached(w, r, s.pageKey(key, params), one, func() (*rendering, error) {
 			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result()}
+			v.Menu = menu
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
 			if panel.from == p.readings[0] {
 				v.Subject = p.subjectOf(one)

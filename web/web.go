@@ -63,6 +63,7 @@ type Deps struct {
 // A Record reads single things of the ledger exactly: see [ledger.Ledger].
 type Record interface {
 	Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
+	Find(ctx context.Context, name string) ([]ledger.Found, error)
 }
 
 // A Check is a condition of being ready for requests.
@@ -82,8 +83,7 @@ type server struct {
 	pages     []*page // all
 	editions  map[aggregates.Profile]*edition
 	rendered  *renderCache
-	documents *renderCache      // of the API
-	failed    map[string][]byte // error pages by message
+	documents *renderCache // of the API
 	streams   streams
 	gzip      *encoder
 	brotli    *encoder
@@ -132,7 +132,7 @@ func New(d Deps) (http.Handler, error) {
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
 	}
-	if s.failed, err = s.drawErrorPages(); err != nil {
+	if err := s.drawErrorPages(); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
 	}
 	if s.auth, err = newOperatorAuth(d.OperatorToken, d.Log); err != nil {

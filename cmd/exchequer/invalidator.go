@@ -43,13 +43,16 @@ const invalidateTimeout = 2 * time.Second
 // onChange invalidates what a change touches. It returns no error, since the write
 // has been committed: without it, the new numbers appear a window later.
 func (i invalidator) onChange(ctx context.Context, change ledger.Change) {
-	var scopes []cache.Scope
+	mode, scopes := cache.Soft, []cache.Scope(nil)
 	for _, tag := range change.Tags {
 		scopes = append(scopes, cache.Touched(tag))
 	}
+	if change.Rewritten {
+		mode, scopes = cache.Hard, []cache.Scope{cache.Tenant()}
+	}
 	ctx, cancel := context.WithTimeout(ctx, invalidateTimeout)
 	defer cancel()
-	if err := i.cache.InvalidateOnce(ctx, change.ID, cache.Soft, scopes...); err != nil {
+	if err := i.cache.InvalidateOnce(ctx, change.ID, mode, scopes...); err != nil {
 		i.log.WarnContext(ctx, "invalidating what a write touched failed", "tags", change.Tags, "error", err)
 	}
 }

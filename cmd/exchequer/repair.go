@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/internal/telemetry"
 	"exchequer/ledger"
 	"exchequer/views"
@@ -23,6 +25,7 @@ type repairCommand struct {
 	Issuer   string `placeholder:"REF=true|false" help:"Make an account issue money or not, for all of the past too. Needs --yes."`
 	Timezone string `placeholder:"ZONE" help:"Count all days by another time zone, such as Europe/Berlin. Needs --yes."`
 	Yes      bool   `help:"Do it, without asking."`
+	Tenant   string `default:"default" env:"TENANT" group:"cache" help:"Name of the deployment whose cache must not show the old numbers."`
 }
 
 func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
@@ -67,6 +70,11 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 		return fmt.Errorf("%w (the same command goes on where it was)", err)
 	}
+	if change != nil || c.Timezone != "" {
+		if err := c.forbid(ctx, db, log); err != nil {
+			return fmt.Errorf("the ledger is changed, but the cache may show old numbers once more (exchequer cache invalidate --tenant --hard forbids them): %w", err)
+		}
+	}
 	wrong := 0
 	for table, rows := range sorted(done.Rows) {
 		wrong += rows
@@ -77,6 +85,18 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	fmt.Fprintf(s.out, "repaired in %.1f s\n", time.Since(began).Seconds())
 	return nil
+}
+
+// forbid records in the database that nothing may be shown which was computed
+// before. Processes that serve know it from the change itself; this is for those
+// that do not listen now, and find old numbers in Redis later.
+func (c repairCommand) forbid(ctx context.Context, db *database, log *slog.Logger) (err error) {
+	memos, err := sharedCache{tenant: c.Tenant}.open(ctx, db.Pool, cache.Deps{Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, memos.close(ctx)) }()
+	return memos.Invalidate(ctx, cache.Hard, cache.Tenant())
 }
 
 // parseIssuer parses REF=true or REF=false; a ref may contain equals signs.

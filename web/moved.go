@@ -1,0 +1,73 @@
+package web
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+
+	"exchequer/views"
+)
+
+// A movedError means that what was asked for is at the address of another ref.
+type movedError struct {
+	ref  string
+	code int // http.StatusMovedPermanently or http.StatusFound
+}
+
+func (e *movedError) Error() string { return "it is under the ref " + e.ref }
+
+// mergedInto returns a *movedError if what has a ref is shown under another one.
+func mergedInto(ref, shown string) error {
+	if ref == shown {
+		return nil
+	}
+	return &movedError{shown, http.StatusMovedPermanently}
+}
+
+// movedFor is the Cache-Control of a redirect. It is short, since a merge may be
+// undone, and a name may become that of another account.
+const movedFor = "public, max-age=60"
+
+// redirect answers with the same address for another ref.
+func redirect(w *responseWriter, r *http.Request, to *movedError) {
+	address := at(strings.Replace(w.route, "{id}", "{ref}", 1), to.ref)
+	if r.URL.RawQuery != "" {
+		address += "?" + r.URL.RawQuery
+	}
+	h := w.Header()
+	if strings.HasSuffix(w.route, ".json") {
+		maps.Copy(h, anyOriginHeaders) // else a script of another site could not follow
+	}
+	h.Set("Location", address)
+	h.Set("Cache-Control", movedFor)
+	w.WriteHeader(to.code)
+}
+
+// at returns the address of a pattern for a ref.
+func at(pattern, ref string) string {
+	return views.Page{Info: views.PageInfo{Path: pattern}, Params: views.Params{Ref: ref}}.Path()
+}
+
+// moved returns a *movedError if the first reading of the page says that the thing
+// is shown under another ref.
+func (p *page) moved(params views.Params, first source) error {
+	if p.shown == nil || first.failure() != nil || first.empty() {
+		return nil
+	}
+	return mergedInto(params.Ref, p.shown(first.result().value))
+}
+
+// stays is moved for an address that has no need of the first reading otherwise. It
+// waits for a first value within the budget.
+func (s *server) stays(r *http.Request, p *page, params views.Params) error {
+	if p.shown == nil {
+		return nil
+	}
+	first := []source{p.readings[0].open(params)}
+	if !warm(first) {
+		if err := s.gather(r, first); err != nil {
+			return err
+		}
+	}
+	return p.moved(params, first[0])
+}
