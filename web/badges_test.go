@@ -31,7 +31,9 @@ func TestTheBadgeOfTheBooksSaysByHowMuchTheyAreOff(t *testing.T) {
 		}
 	}
 	tn := newTown()
-	tn.bridge = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error) { return nil, errors.New("down") }
+	tn.bridge = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error) {
+		return nil, errors.New("down")
+	}
 	r, body := ask(t, http.MethodGet, tn.start(t).URL+"/badges/books.svg")
 	contains(t, body, "books: not known")
 	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Cache-Control") != "no-store" {

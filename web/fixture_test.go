@@ -35,6 +35,7 @@ type town struct {
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
+	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	source     func(context.Context, cache.Window, aggregates.SourceQuery) (*aggregates.SourceDays, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
@@ -91,6 +92,9 @@ func newTown() *town {
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
+		flow: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
+			return &aggregates.Flow{Basis: basis(d, w.Start, w.Start)}, nil
+		},
 		bridge: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Bridge, error) {
 			return &aggregates.Bridge{Basis: basis(d, w.Start, w.Start), Steps: []aggregates.BridgeStep{}}, nil
 		},
@@ -115,6 +119,7 @@ func sampled(e *sample.Economy) *town {
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
+	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
 	tn.source = constant[aggregates.SourceQuery](e.Source)
 	return tn
@@ -207,10 +212,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Sources:      aggregates.NewExists(tn.known),
 		},
 		API: &aggregates.API{
-			Stats: cache.NewMemo(c, spec("stats"), tn.stats),
-			Flow: cache.NewMemo(c, spec("flow"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
-				return &aggregates.Flow{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
-			}),
+			Stats:  cache.NewMemo(c, spec("stats"), tn.stats),
+			Flow:   cache.NewMemo(c, spec("flow"), tn.flow),
 			Market: cache.NewMemo(c, spec("market"), tn.market),
 			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
 				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil

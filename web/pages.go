@@ -21,6 +21,7 @@ import (
 func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
+		s.flow(),
 		s.source(),
 		s.market(),
 		s.account(),

@@ -27,6 +27,7 @@ type Economy struct {
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
 	Profile    aggregates.Profile
+	Flow       *aggregates.Flow
 	Bridge     *aggregates.Bridge
 	Source     *aggregates.SourceDays
 }
@@ -228,6 +229,7 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Flow = &aggregates.Flow{Basis: why}
 	p.Bridge = &aggregates.Bridge{Basis: why}
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
 	p.Profile = aggregates.Profile{}
