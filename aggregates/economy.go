@@ -21,6 +21,7 @@ type Economy struct {
 	Profile      *cache.Memo[NoParams, Profile]
 	Bridge       *cache.Memo[Days, *Bridge]
 	Source       *cache.Memo[SourceQuery, *SourceDays]
+	History      *cache.Memo[Population, *History]
 
 	Sources *Exists // to be consulted before Source: each source is a key
 
@@ -61,6 +62,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Profile:      newProfile(c, db),
 		Bridge:       cache.NewMemo(c, spec("economy.bridge"), on(db, ComputeBridge)).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
+		History:      cache.NewMemo(c, spec("economy.history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
 		Sources:      existsIn(db, semaphore.NewWeighted(lookupsAtOnce), `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`),
 		db:           db,
 		now:          c.Now,
