@@ -37,6 +37,7 @@ type town struct {
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
+	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
 	source     func(context.Context, cache.Window, aggregates.SourceQuery) (*aggregates.SourceDays, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
@@ -101,6 +102,9 @@ func newTown() *town {
 		source: func(_ context.Context, w cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
 			return &aggregates.SourceDays{Basis: basis(q.Days, w.Start, w.Start), Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day"}, nil
 		},
+		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
+			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
+		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -121,6 +125,7 @@ func sampled(e *sample.Economy) *town {
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
+	tn.history = constant[aggregates.Population](e.History)
 	tn.source = constant[aggregates.SourceQuery](e.Source)
 	return tn
 }
@@ -208,6 +213,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Richest:      cache.NewMemo(c, spec("richest"), tn.richest),
 			Profile:      cache.NewMemo(c, spec("profile"), tn.profile),
 			Bridge:       cache.NewMemo(c, spec("bridge"), tn.bridge),
+			History:      cache.NewMemo(c, spec("history"), tn.history),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
 			Sources:      aggregates.NewExists(tn.known),
 		},

@@ -22,6 +22,7 @@ func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
 		s.flow(),
+		s.history(),
 		s.source(),
 		s.market(),
 		s.account(),

@@ -30,6 +30,7 @@ type Economy struct {
 	Flow       *aggregates.Flow
 	Bridge     *aggregates.Bridge
 	Source     *aggregates.SourceDays
+	History    *aggregates.History
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -95,6 +96,7 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
 	p.flows(days, buckets, unit)
+	p.History = townHistory()
 	return p
 }
 
@@ -201,6 +203,7 @@ func Council() *Economy {
 	}}
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
 	p.councilFlows(end)
+	p.History = councilHistory(end)
 	return p
 }
 
@@ -230,6 +233,7 @@ func Empty() *Economy {
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
 	p.Flow = &aggregates.Flow{Basis: why}
+	p.History = &aggregates.History{Basis: why, Population: aggregates.PopulationPersonal, Bucket: "day", CurveEvery: "day"}
 	p.Bridge = &aggregates.Bridge{Basis: why}
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
 	p.Profile = aggregates.Profile{}
