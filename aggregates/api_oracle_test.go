@@ -219,7 +219,44 @@ func (r record) checkFlow(t *testing.T, db *pgxpool.Pool, w cache.Window, days D
 		}
 	}
 	got.Kinds = nil
+	r.checkEdges(t, s, got)
+	got.Edges, want.Holders = nil, int64(len(r.ofAll(s.End)))
 	compare(t, "flow", days, want, got, nil)
+}
+
+// ofAll returns the sums of all holders.
+func (r record) ofAll(end time.Time) []int64 {
+	sums, _ := r.holdings(PopulationAll, end)
+	return sums
+}
+
+// checkEdges compares what each party paid and received by each source with a scan.
+func (r record) checkEdges(t *testing.T, s span, got *Flow) {
+	t.Helper()
+	type side struct {
+		Party
+		source string
+		paid   bool
+	}
+	want, sums := map[side]ledger.Sum{}, map[side]ledger.Sum{}
+	for _, tx := range r.transactions {
+		if tx.At.Before(s.Start) || !tx.At.Before(s.End) {
+			continue
+		}
+		for ref, n := range (record{r.accounts, []ledger.Transaction{tx}}).balances(s.End) {
+			if n != 0 {
+				of := side{Party{r.accounts[ref].Kind, r.issues(ref)}, tx.Source, n < 0}
+				want[of] = want[of].Add(max(n, -n))
+			}
+		}
+	}
+	for _, e := range got.Edges {
+		from, to := side{e.From, e.Source, true}, side{e.To, e.Source, false}
+		sums[from], sums[to] = sums[from].Plus(e.Volume), sums[to].Plus(e.Volume)
+	}
+	if !maps.Equal(want, sums) {
+		t.Errorf("the edges of %s days add up to %v, want %v", s.Days.Key(), sums, want)
+	}
 }
 
 func (r record) checkHealth(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days, sales []ledger.Sale) {

@@ -52,6 +52,12 @@ func (s span) divide(mostDays int) (unitName string, all []bucket) {
 	for i := 0; n > u.mostDays && i < len(units); i++ {
 		u = units[i]
 	}
+	return u.name, s.divideBy(u)
+}
+
+// divideBy divides the span into units. Only the first and the last may be partial.
+func (s span) divideBy(u unit) (all []bucket) {
+	n := s.days()
 	first, today := dateOf(s.Start), dateOf(s.Today)
 	for start := u.start(first); !start.After(today); {
 		next := u.next(start)
@@ -64,7 +70,7 @@ func (s span) divide(mostDays int) (unitName string, all []bucket) {
 	end := today.AddDate(0, 0, 1)
 	whole := u.start(end).Equal(end) && !s.End.Before(plus(s.Today, 1)) // the bucket ends with the period
 	last.partial = last.partial || !whole
-	return u.name, all
+	return all
 }
 
 // dateOf returns the date that t shows, in UTC, where each has a midnight.

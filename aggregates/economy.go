@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"exchequer/cache"
 )
@@ -18,6 +19,11 @@ type Economy struct {
 	Rhythm       *cache.Memo[Days, *Rhythm]
 	Richest      *cache.Memo[NoParams, *Richest]
 	Profile      *cache.Memo[NoParams, Profile]
+	Bridge       *cache.Memo[Days, *Bridge]
+	Source       *cache.Memo[SourceQuery, *SourceDays]
+	History      *cache.Memo[Population, *History]
+
+	Sources *Exists // to be consulted before Source: each source is a key
 
 	db  *pgxpool.Pool
 	now func() time.Time
@@ -63,6 +69,10 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),
 		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Prewarm(NoParams{}),
 		Profile:      newProfile(c, db),
+		Bridge:       cache.NewMemo(c, spec("economy.bridge"), on(db, ComputeBridge)).Prewarm(AllDays()...),
+		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
+		History:      cache.NewMemo(c, spec("economy.history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
+		Sources:      existsIn(db, semaphore.NewWeighted(lookupsAtOnce), `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`),
 		db:           db,
 		now:          c.Now,
 	}

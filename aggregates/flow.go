@@ -27,6 +27,17 @@ type Flow struct {
 	Kinds     []KindFlow           `json:"kinds" nullable:"false" doc:"By kind of who paid and who received, issuers with their kind; only those between which money moved."`
 	Sources   []SourceFlow         `json:"sources" nullable:"false" doc:"By source, largest volume first, at most 50."`
 	Others    OtherSources         `json:"others" doc:"The sources that are not listed."`
+	Edges     []Edge               `json:"edges" nullable:"false" doc:"By who paid, source and who received, issuers apart, largest first; the sources that are not listed together as one without a name."`
+	Holders   int64                `json:"holders" doc:"Of accounts that are not issuers, not archived, and were ever used, at the end of the period."`
+}
+
+// An Edge is what accounts of one party paid to accounts of another by the
+// transactions of one source.
+type Edge struct {
+	From   Party      `json:"from"`
+	Source string     `json:"source" doc:"Empty: the sources that are not listed."`
+	To     Party      `json:"to"`
+	Volume ledger.Sum `json:"volume"`
 }
 
 // KindFlow is what accounts of one kind paid to accounts of another.
@@ -54,7 +65,7 @@ type OtherSources struct {
 
 // ComputeFlow reads the flows of the period that ends with w's start.
 func ComputeFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Flow, error) {
-	f := &Flow{Kinds: []KindFlow{}, Sources: []SourceFlow{}}
+	f := &Flow{Kinds: []KindFlow{}, Sources: []SourceFlow{}, Edges: []Edge{}}
 	if err := f.read(ctx, db, w, days, f.fill); err != nil {
 		return nil, fmt.Errorf("flow: %w", err)
 	}
@@ -72,6 +83,7 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3, 4, 5`
 	type pair struct{ from, to ledger.Kind }
 	kinds, sources := map[pair]ledger.Sum{}, map[string]SourceFlow{}
+	var edges []Edge
 	rows, _ := tx.Query(ctx, query, period)
 	var p pair
 	var fromIssuer, toIssuer bool
@@ -79,6 +91,7 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	var volume ledger.Sum
 	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &fromIssuer, &toIssuer, &source, &volume}, func() error {
 		kinds[p] = kinds[p].Plus(volume)
+		edges = append(edges, Edge{Party{p.from, fromIssuer}, source, Party{p.to, toIssuer}, volume})
 		of := sources[source]
 		of.Source = source
 		of.Volume = of.Volume.Plus(volume)
@@ -117,7 +130,62 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		f.Others.Destroyed = f.Others.Destroyed.Plus(of.Destroyed)
 	}
 	f.Sources = f.Sources[:min(mostSources, len(f.Sources))]
+	f.Edges = f.listed(edges)
+	const holders = `
+		SELECT count(DISTINCT holder) FROM balances JOIN account_holders ON id = account
+		WHERE NOT issuer AND (archived IS NULL OR archived > $1)`
+	if err := tx.QueryRow(ctx, holders, s.End).Scan(&f.Holders); err != nil {
+		return fmt.Errorf("holders: %w", err)
+	}
 	return f.compare(ctx, tx, s)
+}
+
+// listed returns the edges, largest first, those of sources that are not listed
+// added up.
+func (f *Flow) listed(edges []Edge) []Edge {
+	named := map[string]bool{}
+	for _, of := range f.Sources {
+		named[of.Source] = true
+	}
+	sums := map[Edge]ledger.Sum{} // by edges without volume
+	for _, e := range edges {
+		volume := e.Volume
+		if e.Volume = (ledger.Sum{}); !named[e.Source] {
+			e.Source = ""
+		}
+		sums[e] = sums[e].Plus(volume)
+	}
+	all := []Edge{}
+	for e, volume := range sums {
+		e.Volume = volume
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b Edge) int {
+		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Source, b.Source), cmp.Compare(a.From.Key(), b.From.Key()), cmp.Compare(a.To.Key(), b.To.Key()))
+	})
+	return all
+}
+
+// CreatedBySource returns the listed sources that created money, largest first,
+// with what they created as their volume.
+func (f *Flow) CreatedBySource() []SourceFlow {
+	return f.by(func(of SourceFlow) ledger.Sum { return of.Created })
+}
+
+// DestroyedBySource returns the listed sources that destroyed money likewise.
+func (f *Flow) DestroyedBySource() []SourceFlow {
+	return f.by(func(of SourceFlow) ledger.Sum { return of.Destroyed })
+}
+
+func (f *Flow) by(pick func(SourceFlow) ledger.Sum) []SourceFlow {
+	var all []SourceFlow
+	for _, of := range f.Sources {
+		if of.Volume = pick(of); of.Volume.Sign() > 0 {
+			all = append(all, of)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b SourceFlow) int { return b.Volume.Compare(a.Volume) })
+	return all
 }
 
 // compare fills the sums of the period before s.

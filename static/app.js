@@ -1,2 +1,3 @@
 import "./refresh.js";
 import "./tips.js";
+import "./replay.js";

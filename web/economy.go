@@ -30,6 +30,7 @@ func (s *server) economy() *page {
 	rhythm := readMemo(s.Economy.Rhythm, byDays, views.DaysParam)
 	wealth := readMemo(s.Economy.WealthByKind, once)
 	richest := readMemo(s.Economy.Richest, once)
+	bridge := readMemo(s.Economy.Bridge, byDays, views.DaysParam)
 
 	list := show(richest, views.PanelInfo{
 		Name: "richest", Title: "Richest accounts", Width: views.Quarter,
@@ -69,6 +70,15 @@ func (s *server) economy() *page {
 				Source:  "C. Gini, Variabilità e mutabilità (1912); J. G. Palma, Homogeneous Middles vs. Heterogeneous Tails (2011).",
 			},
 		}, views.Inequality, (*aggregates.Inequality).Table),
+		show(bridge, views.PanelInfo{
+			Name: "bridge", Title: "Supply bridge", Width: views.Whole,
+			How: views.How{
+				Meaning: "Why there is more money than at the start of the period, or less. Unexplained: 0 if the books are right.",
+				Formula: "Opening + created − destroyed ± moved in or out ± unexplained = closing. Opening: what the issuers had put out, from their balances and days. Closing: the balances of all others. Created and destroyed: the flows from issuers to others, and back.",
+				Counted: "All transactions, by source: the subsystem that wrote them. At most twelve bars; the table has 50 sources.",
+				LeftOut: "Nothing. Archived accounts are part of the supply, so that archiving moves nothing in or out.",
+			},
+		}, views.Bridge, (*aggregates.Bridge).Table),
 		show(activity, views.PanelInfo{
 			Name: "activity", Title: "Activity", Width: views.Half,
 			How: views.How{

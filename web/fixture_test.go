@@ -36,6 +36,10 @@ type town struct {
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
+	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
+	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
+	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
+	source     func(context.Context, cache.Window, aggregates.SourceQuery) (*aggregates.SourceDays, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -91,6 +95,18 @@ func newTown() *town {
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
+		flow: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
+			return &aggregates.Flow{Basis: basis(d, w.Start, w.Start)}, nil
+		},
+		bridge: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Bridge, error) {
+			return &aggregates.Bridge{Basis: basis(d, w.Start, w.Start), Steps: []aggregates.BridgeStep{}}, nil
+		},
+		source: func(_ context.Context, w cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
+			return &aggregates.SourceDays{Basis: basis(q.Days, w.Start, w.Start), Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day"}, nil
+		},
+		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
+			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
+		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -109,6 +125,10 @@ func sampled(e *sample.Economy) *town {
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
+	tn.flow = constant[aggregates.Days](e.Flow)
+	tn.bridge = constant[aggregates.Days](e.Bridge)
+	tn.history = constant[aggregates.Population](e.History)
+	tn.source = constant[aggregates.SourceQuery](e.Source)
 	return tn
 }
 
@@ -203,12 +223,14 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Rhythm:       cache.NewMemo(c, spec("rhythm"), tn.rhythm),
 			Richest:      cache.NewMemo(c, spec("richest"), tn.richest),
 			Profile:      cache.NewMemo(c, spec("profile"), tn.profile),
+			Bridge:       cache.NewMemo(c, spec("bridge"), tn.bridge),
+			History:      cache.NewMemo(c, spec("history"), tn.history),
+			Source:       cache.NewMemo(c, spec("source"), tn.source),
+			Sources:      aggregates.NewExists(tn.known),
 		},
 		API: &aggregates.API{
-			Stats: cache.NewMemo(c, spec("stats"), tn.stats),
-			Flow: cache.NewMemo(c, spec("flow"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
-				return &aggregates.Flow{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
-			}),
+			Stats:  cache.NewMemo(c, spec("stats"), tn.stats),
+			Flow:   cache.NewMemo(c, spec("flow"), tn.flow),
 			Market: cache.NewMemo(c, spec("market"), tn.market),
 			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
 				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil

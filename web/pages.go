@@ -21,6 +21,9 @@ import (
 func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
+		s.flow(),
+		s.history(),
+		s.source(),
 		s.market(),
 		s.account(),
 	}

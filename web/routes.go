@@ -38,6 +38,7 @@ func (s *server) routes() (http.Handler, error) {
 		}
 	}
 	get("/about/numbers", s.aboutNumbers)
+	get("/badges/books.svg", s.booksBadge)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)
 

@@ -27,6 +27,10 @@ type Economy struct {
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
 	Profile    aggregates.Profile
+	Flow       *aggregates.Flow
+	Bridge     *aggregates.Bridge
+	Source     *aggregates.SourceDays
+	History    *aggregates.History
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -91,6 +95,8 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
+	p.flows(days, buckets, unit)
+	p.History = townHistory()
 	return p
 }
 
@@ -196,6 +202,8 @@ func Council() *Economy {
 		{Kind: ledger.System, Issuer: true, Accounts: 1, Total: ledger.SumOf(-10_000_000_000_00), Share: -1},
 	}}
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
+	p.councilFlows(end)
+	p.History = councilHistory(end)
 	return p
 }
 
@@ -224,6 +232,10 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Flow = &aggregates.Flow{Basis: why}
+	p.History = &aggregates.History{Basis: why, Population: aggregates.PopulationPersonal, Bucket: "day", CurveEvery: "day"}
+	p.Bridge = &aggregates.Bridge{Basis: why}
+	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
 	p.Profile = aggregates.Profile{}
 	return p
 }

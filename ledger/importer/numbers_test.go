@@ -48,6 +48,16 @@ func councilNumbers(t *testing.T, db *pgxpool.Pool) {
 		t.Errorf("stats: %+v, want %+v", s.Rows, want)
 	}
 
+	for _, days := range aggregates.AllDays() {
+		b, err := aggregates.ComputeBridge(t.Context(), db, w, days)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Closing != paid || b.Unexplained.Sign() != 0 || days == 0 && (b.Opening.Sign() != 0 || len(b.Steps)+int(b.Others.Creating+b.Others.Destroying) < 30) {
+			t.Errorf("bridge of %s days: opening %s, closing %s, %s unexplained", days.Key(), b.Opening, b.Closing, b.Unexplained)
+		}
+	}
+
 	h, err := aggregates.ComputeHealth(t.Context(), db, w, 365)
 	if err != nil {
 		t.Fatal(err)

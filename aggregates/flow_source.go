@@ -1,0 +1,170 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// A Party is one side of flows: the accounts of a kind that issue money, or those
+// that do not. The zero value is everybody.
+type Party struct {
+	Kind   ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Issuer bool        `json:"issuer" doc:"Whether its accounts issue money."`
+}
+
+// Parties returns all parties, in the order of their kinds, issuers last.
+func Parties() []Party {
+	var all []Party
+	for _, k := range ledger.Kinds() {
+		all = append(all, Party{k, false}, Party{k, true})
+	}
+	return all
+}
+
+// Key names the party in addresses and cache keys: "personal", "system-issuer",
+// "any".
+func (p Party) Key() string {
+	switch {
+	case p.Kind == "":
+		return "any"
+	case p.Issuer:
+		return string(p.Kind) + "-issuer"
+	}
+	return string(p.Kind)
+}
+
+// ParseParty returns the named party, and everybody for any other name.
+func ParseParty(s string) Party {
+	for _, p := range Parties() {
+		if p.Key() == s {
+			return p
+		}
+	}
+	return Party{}
+}
+
+// SourceQuery selects what moved by the transactions of one source, and between
+// whom. Each source is a key, so the caller checks first that it exists, see
+// [Exists].
+type SourceQuery struct {
+	Source   string
+	From, To Party
+	Days     Days
+}
+
+// Key is "shop:personal:any:30". The source is escaped, so it contains no colon.
+func (q SourceQuery) Key() string {
+	return url.QueryEscape(q.Source) + ":" + q.From.Key() + ":" + q.To.Key() + ":" + q.Days.Key()
+}
+
+// SourceDays is what moved by the transactions of one source in a period, day by
+// day.
+type SourceDays struct {
+	Basis
+	Source    string               `json:"source"`
+	From      string               `json:"from" doc:"Who paid: a kind of account, with -issuer if those that issue money are meant; any: everybody."`
+	To        string               `json:"to" doc:"Who received, likewise."`
+	Volume    Compared[ledger.Sum] `json:"volume" doc:"What accounts gained on balance, transaction by transaction."`
+	Created   Compared[ledger.Sum] `json:"created" doc:"Of it, from issuers to all others."`
+	Destroyed Compared[ledger.Sum] `json:"destroyed" doc:"Of it, from all others to issuers."`
+	Bucket    string               `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for."`
+	Moves     []SourceMoves        `json:"moves" nullable:"false" doc:"Oldest first; where nothing moved: zero."`
+}
+
+// SourceMoves is what moved on one day, or in one week (from Monday), month, year
+// or decade.
+type SourceMoves struct {
+	Start     time.Time  `json:"start"`
+	Volume    ledger.Sum `json:"volume"`
+	Created   ledger.Sum `json:"created"`
+	Destroyed ledger.Sum `json:"destroyed"`
+	Partial   bool       `json:"partial" doc:"It is not over, or the period begins within it."`
+}
+
+// ComputeSource reads what moved by one source in the period that ends with w's
+// start.
+func ComputeSource(ctx context.Context, db *pgxpool.Pool, w cache.Window, q SourceQuery) (*SourceDays, error) {
+	v := &SourceDays{Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day", Moves: []SourceMoves{}}
+	fill := func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, q) }
+	if err := v.read(ctx, db, w, q.Days, fill); err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	return v, nil
+}
+
+// ofSource is the condition of the flows of a query.
+const ofSource = `source = @source AND (@from_kind = '' OR from_kind = @from_kind AND from_issuer = @from_issuer)
+	AND (@to_kind = '' OR to_kind = @to_kind AND to_issuer = @to_issuer)`
+
+func (q SourceQuery) args(s span) pgx.NamedArgs {
+	args := s.args()
+	args["source"] = q.Source
+	args["from_kind"], args["from_issuer"] = string(q.From.Kind), q.From.Issuer
+	args["to_kind"], args["to_issuer"] = string(q.To.Kind), q.To.Issuer
+	return args
+}
+
+func (v *SourceDays) fill(ctx context.Context, tx pgx.Tx, s span, q SourceQuery) error {
+	unit, buckets := s.buckets()
+	v.Bucket = unit
+	for _, b := range buckets {
+		v.Moves = append(v.Moves, SourceMoves{Start: b.start, Partial: b.partial})
+	}
+	query := `
+		SELECT ` + localTime + `::date, sum(volume), coalesce(sum(volume) FILTER (WHERE from_issuer AND NOT to_issuer), 0),
+			coalesce(sum(volume) FILTER (WHERE to_issuer AND NOT from_issuer), 0)
+		FROM flow_hours WHERE hour >= @start AND hour < @through AND ` + ofSource + ` GROUP BY 1`
+	rows, _ := tx.Query(ctx, query, q.args(s))
+	var at time.Time
+	var volume, created, destroyed ledger.Sum
+	_, err := pgx.ForEachRow(rows, []any{&at, &volume, &created, &destroyed}, func() error {
+		m := &v.Moves[bucketOf(buckets, s.index(at))]
+		m.Volume, m.Created, m.Destroyed = m.Volume.Plus(volume), m.Created.Plus(created), m.Destroyed.Plus(destroyed)
+		v.Volume.Now = v.Volume.Now.Plus(volume)
+		v.Created.Now = v.Created.Now.Plus(created)
+		v.Destroyed.Now = v.Destroyed.Now.Plus(destroyed)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("flows by day: %w", err)
+	}
+	before, reaches := s.previous()
+	if !reaches {
+		return nil
+	}
+	query = `
+		SELECT ` + untilEnd("volume", "true") + `, ` + untilEnd("volume", "from_issuer AND NOT to_issuer") + `,
+			` + untilEnd("volume", "to_issuer AND NOT from_issuer") + `
+		FROM flow_hours WHERE hour >= @start AND hour < @end AND ` + ofSource
+	if err := tx.QueryRow(ctx, query, q.args(before)).Scan(&volume, &created, &destroyed); err != nil {
+		return fmt.Errorf("period before: %w", err)
+	}
+	v.Volume.Before, v.Created.Before, v.Destroyed.Before = &volume, &created, &destroyed
+	return nil
+}
+
+// Table has one row a day or longer.
+func (v *SourceDays) Table() Table {
+	t := Table{Columns: []Column{
+		{"start", "First day", Day}, {"volume", "Moved", Money}, {"created", "Of it created", Money}, {"destroyed", "Of it destroyed", Money},
+	}}
+	for _, m := range v.Moves {
+		t.Rows = append(t.Rows, []any{m.Start, m.Volume, m.Created, m.Destroyed})
+	}
+	return t
+}
+
+// SumTable has one row a measure.
+func (v *SourceDays) SumTable() Table {
+	t := Table{Columns: []Column{{"measure", "Measure", Text}, {"now", "In the period", Money}, {"before", "In the period before", Money}}}
+	t.Rows = [][]any{v.Volume.row("Moved"), v.Created.row("Of it created"), v.Destroyed.row("Of it destroyed")}
+	return t
+}

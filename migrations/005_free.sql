@@ -1,0 +1,4 @@
+-- This number is kept free.
+SELECT 1;
+---- create above / drop below ----
+SELECT 1;

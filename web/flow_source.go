@@ -1,0 +1,45 @@
+package web
+
+import (
+	"context"
+
+	"exchequer/aggregates"
+	"exchequer/views"
+)
+
+// source declares the page of a source: what moved by its transactions.
+func (s *server) source() *page {
+	bySource := func(p views.Params) aggregates.SourceQuery {
+		return aggregates.SourceQuery{
+			Source: p.Ref, Days: byDays(p),
+			From: aggregates.ParseParty(p.Get(views.FromParam)), To: aggregates.ParseParty(p.Get(views.ToParam)),
+		}
+	}
+	source := readMemo(s.Economy.Source, bySource, views.DaysParam, views.FromParam, views.ToParam)
+	p := declare(views.PageInfo{
+		Path: views.SourcePath, Name: "Source",
+		Description: "What moved in {economy} by the transactions of one source.",
+	},
+		show(source, views.PanelInfo{
+			Name: "sums", Title: "Moved", Width: views.Whole, Strip: true,
+			How: views.How{
+				Meaning: "How much money moved by this source, and whether it was created or destroyed.",
+				Formula: "Sums of the flows. Created: from issuers to others; destroyed: from others to issuers. The period before has the same length, up to the same time of day.",
+				Counted: "All transactions of the source, or what of them moved between the chosen kinds of account.",
+				LeftOut: "Other sources.",
+			},
+		}, views.SourceSums, (*aggregates.SourceDays).SumTable),
+		show(source, views.PanelInfo{
+			Name: "days", Title: "By day", Width: views.Whole,
+			How: views.How{
+				Meaning: "When it moved. The current day is pale. Days on which nothing moved count as zero.",
+				Formula: "What accounts gained on balance by the transactions of the source, added up.",
+				Counted: "By day, week from Monday, month, year or decade.",
+				LeftOut: "Other sources.",
+			},
+		}, views.SourceMoves, (*aggregates.SourceDays).Table),
+	)
+	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.Economy.Sources, ref, "source") }
+	p.subject = func(value any) string { return value.(*aggregates.SourceDays).Source }
+	return p
+}
