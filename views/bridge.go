@@ -41,7 +41,7 @@ func Bridge(p Page, b *aggregates.Bridge) Content {
 		if c.Alarm == "" {
 			c.Sub += "; " + begins
 		} else {
-			c.SubAfter = begins
+			c.Alarm += "; " + begins
 		}
 	}
 	return c

@@ -244,7 +244,7 @@ func Flows(p Page, f *aggregates.Flow) Content {
 	u := p.flowUnit(f)
 	threshold := map[string]float64{"1": 0.01, "2": 0.02, "5": 0.05}[p.Params.Get(ThresholdParam)]
 	g := newFlowGraph(f, threshold)
-	return Content{Sub: u.sub() + "; what is under ", Switch: ThresholdParam, SubAfter: "of it is other", Body: flows(p, g, u)}
+	return Content{Sub: u.sub() + "; what is under ", Switches: []Switch{{Param: ThresholdParam, After: "of it is other"}}, Body: flows(p, g, u)}
 }
 
 // units returns the links to other units. The page of the panel by itself has them

@@ -13,11 +13,12 @@ func byDays(p views.Params) aggregates.Days {
 	return aggregates.ParseDays(p.Get(views.DaysParam))
 }
 
-func byPopulation(p views.Params) aggregates.InequalityQuery {
-	return aggregates.InequalityQuery{
-		Population: aggregates.ParsePopulation(p.Get(views.PopulationParam)),
-		Counted:    aggregates.ParseCounted(p.Get(views.CountedParam)),
-	}
+func byPopulation(p views.Params) aggregates.Population {
+	return aggregates.ParsePopulation(p.Get(views.PopulationParam))
+}
+
+func byHolders(p views.Params) aggregates.InequalityQuery {
+	return aggregates.InequalityQuery{Population: byPopulation(p), Counted: aggregates.ParseCounted(p.Get(views.CountedParam))}
 }
 
 func once(views.Params) aggregates.NoParams { return aggregates.NoParams{} }
@@ -25,7 +26,7 @@ func once(views.Params) aggregates.NoParams { return aggregates.NoParams{} }
 // economy declares the home page.
 func (s *server) economy() *page {
 	overview := readMemo(s.Economy.Overview, byDays, views.DaysParam)
-	inequality := readMemo(s.Economy.Inequality, byPopulation, views.PopulationParam, views.CountedParam)
+	inequality := readMemo(s.Economy.Inequality, byHolders, views.PopulationParam, views.CountedParam)
 	activity := readMemo(s.Economy.Activity, byDays, views.DaysParam)
 	rhythm := readMemo(s.Economy.Rhythm, byDays, views.DaysParam)
 	wealth := readMemo(s.Economy.WealthByKind, once)
