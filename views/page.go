@@ -76,6 +76,9 @@ type Page struct {
 	Clock   Clock
 	Period  aggregates.Period // that the numbers describe; zero if not known yet
 	Lede    []Words           // under the title; see [Lede]
+	// Events are those that the panel being drawn may show; nil if its declaration
+	// names none, or there are none yet.
+	Events *aggregates.Events
 }
 
 // params returns the parameters on which the page depends.

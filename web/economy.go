@@ -27,6 +27,7 @@ func (s *server) economy() *page {
 	rhythm := readMemo(s.Economy.Rhythm, byDays, views.DaysParam)
 	wealth := readMemo(s.Economy.WealthByKind, once)
 	richest := readMemo(s.Economy.Richest, once)
+	events := readMemo(s.API.Events, everywhere)
 
 	list := show(richest, views.PanelInfo{
 		Name: "richest", Title: "Richest accounts", Width: views.Quarter,
@@ -69,7 +70,7 @@ func (s *server) economy() *page {
 				Counted: "All transactions, by day, week from Monday, month, year or decade.",
 				LeftOut: "Nothing. A column far above all others is broken and labelled with its value.",
 			},
-		}, views.Activity, (*aggregates.Activity).Table),
+		}, views.Activity, (*aggregates.Activity).Table).flagged(events),
 		show(inequality, views.PanelInfo{
 			Name: "lorenz", Title: "Lorenz curve", Width: views.Quarter,
 			How: views.How{

@@ -35,6 +35,7 @@ type town struct {
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
+	events     func(context.Context, cache.Window, aggregates.EventQuery) (*aggregates.Events, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -89,6 +90,7 @@ func newTown() *town {
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
+		events: constant[aggregates.EventQuery](&aggregates.Events{}),
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -106,6 +108,7 @@ func sampled(e *sample.Economy) *town {
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
+	tn.events = constant[aggregates.EventQuery](e.Events)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	return tn
 }
@@ -206,6 +209,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 				return &aggregates.Item{ID: q.Item, Name: "Diamond", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 			}),
 			Account:  cache.NewMemo(c, spec("account"), tn.account),
+			Events:   cache.NewMemo(c, spec("events"), tn.events),
 			Items:    aggregates.NewExists(tn.known),
 			Accounts: aggregates.NewExists(tn.known),
 		},

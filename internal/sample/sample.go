@@ -26,6 +26,7 @@ type Economy struct {
 	Rhythm     *aggregates.Rhythm
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
+	Events     *aggregates.Events // of the whole economy
 	Profile    aggregates.Profile
 }
 
@@ -91,6 +92,12 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
+	p.Events = &aggregates.Events{Events: []aggregates.Event{
+		{Ref: "opening", At: buckets[0].AddDate(-2, 0, 0), Title: "The harbour opens", Scope: ledger.ScopeAll},
+		{Ref: "feast", At: buckets[len(buckets)/3], Until: ptr(buckets[len(buckets)/2]), Title: "The Harbour Feast", Text: "Cakes and fish at every stall.", Link: "https://example.org/feast?a=1&b=2", Scope: ledger.ScopeAll},
+		{Ref: "tax", At: buckets[len(buckets)/3].Add(20 * time.Hour), Title: "Business tax is 5 %", Text: "It was 4 % before.", Scope: ledger.ScopeAll},
+		{Ref: "rain", At: Noon.Add(-time.Hour), Until: ptr(Noon.AddDate(0, 0, 3)), Title: "Heavy rain", Scope: ledger.ScopeAll},
+	}}
 	return p
 }
 
@@ -224,6 +231,7 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Events = &aggregates.Events{}
 	p.Profile = aggregates.Profile{}
 	return p
 }
