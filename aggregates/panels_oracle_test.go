@@ -169,7 +169,7 @@ func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, 
 	want := &Inequality{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Population: p, Archived: archived}
 	if p == PopulationPersonal {
 		today := w.Start.Truncate(day)
-		for d := today.Add(-29 * day); d.Before(today); d = d.Add(day) {
+		for d := today.Add(-30 * day); d.Before(today); d = d.Add(day) {
 			if !d.Before(r.first()) {
 				past, _ := r.holdings(p, d.Add(day))
 				want.Trend = append(want.Trend, dayMeasures(d, NewDistribution(past)))

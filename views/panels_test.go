@@ -99,7 +99,7 @@ func TestALedgerWhereNobodyPaysHasNoVelocity(t *testing.T) {
 	o.Velocity.Now, o.Velocity.Before = new(float64), new(float64)
 	all := overviewTiles(&o, pounds)
 	tl := all[slices.IndexFunc(all, func(t tile) bool { return t.Key == "velocity" })]
-	if tl.Why != "none: no transfers between holders" || tl.Value != "" || len(tl.Series) != 0 {
+	if tl.Why != "None: no transfers between holders." || tl.Value != "" || len(tl.Series) != 0 {
 		t.Errorf("velocity is %+v", tl)
 	}
 }

@@ -121,10 +121,11 @@ func townInequality(r *rand.Rand) *aggregates.Inequality {
 	}
 	for i := range 30 {
 		v.Trend = append(v.Trend, aggregates.DayMeasures{
-			Day: Noon.Truncate(24*time.Hour).AddDate(0, 0, i-29), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
+			Day: Noon.Truncate(24*time.Hour).AddDate(0, 0, i-30), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
 			Top1: ptr(0.115 + 0.002*float64(i)/29), Top10: ptr(0.36 + 0.004*r.Float64()), Palma: ptr(3.4 + 0.1*r.Float64()),
 		})
 	}
+	v.Trend = append(v.Trend, aggregates.DayMeasures{Day: Noon.Truncate(24 * time.Hour), Gini: ptr(0.642), Top1: ptr(0.117), Top10: ptr(0.364), Palma: ptr(3.41)})
 	return v
 }
 
@@ -134,7 +135,7 @@ func basis(days aggregates.Days, start, end time.Time) aggregates.Basis {
 
 func is(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 func not(why string) aggregates.Measure {
-	return aggregates.Measure{Why: "not available, because " + why}
+	return aggregates.Measure{Why: "Not defined here: " + why + "."}
 }
 func ptr[T any](v T) *T { return &v }
 
@@ -181,7 +182,7 @@ func Council() *Economy {
 	o := *p.Overview
 	o.Historical, o.End, o.Balanced = true, end, false
 	o.Supply.Now, o.Supply.Before = ptr(ledger.SumOf(math.MaxInt64)), nil
-	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "not available, because on average there was no money in circulation"},
+	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "Not defined here: on average there was no money in circulation."},
 		Series: make([]float64, len(o.Buckets))}
 	p.Overview = &o
 	v := *p.Inequality
@@ -223,7 +224,7 @@ func DatesOnly(start, end time.Time) *aggregates.Rhythm {
 func Empty() *Economy {
 	p := Town(7)
 	p.Settings = ledger.Settings{Name: "A new ledger"}
-	why := aggregates.Basis{Why: "not available, because the ledger has no transactions yet"}
+	why := aggregates.Basis{Why: "No transactions yet."}
 	p.Overview = &aggregates.Overview{Basis: why}
 	p.Inequality = &aggregates.Inequality{Basis: why}
 	p.Activity = &aggregates.Activity{Basis: why, Bucket: "day"}
