@@ -46,7 +46,7 @@ func TestDescriptionsOfChartsSayTheMainValues(t *testing.T) {
 		if got, keys, _ := strings.Cut(got, " Arrow keys"); got != want || keys == "" {
 			t.Errorf("%s: %q, want %q", panel, got, want)
 		}
-		if id := desc.AttrOr("id", ""); id == "" || svg.AttrOr("aria-describedby", "") != id {
+		if id := desc.AttrOr("id", ""); id == "" || svg.AttrOr("aria-describedby", "") != id+" "+panel+"-table" {
 			t.Errorf("%s: the description is not that of the drawing", panel)
 		}
 	}

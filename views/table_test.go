@@ -32,7 +32,7 @@ func TestARecordOfDatesShowsNoTimesOfDay(t *testing.T) {
 		if err := Statement(lines, s).Render(context.Background(), &statement); err != nil {
 			t.Fatal(err)
 		}
-		if err := table(rows, "T", s).Render(context.Background(), &drawnTable); err != nil {
+		if err := table(rows, "t", "T", s).Render(context.Background(), &drawnTable); err != nil {
 			t.Fatal(err)
 		}
 		for what, drawn := range map[string]string{"statement": statement.String(), "table": drawnTable.String()} {

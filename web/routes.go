@@ -40,6 +40,7 @@ func (s *server) routes() (http.Handler, error) {
 	get("/about/numbers", s.aboutNumbers)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)
+	get("/manifest.webmanifest", s.manifest)
 
 	if err := s.api(r, get); err != nil {
 		return nil, err
