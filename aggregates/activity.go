@@ -60,12 +60,12 @@ func (a *Activity) fill(ctx context.Context, tx pgx.Tx, s span) error {
 func (a *Activity) Table() Table {
 	t := Table{Columns: []Column{
 		{"start", "First day", Day}, {"transactions", "Transactions", Count}, {"volume", "Value moved", Money},
-		{"transfers", "Of it, between holders", Money}, {"partial", "Only a part of it", Text},
+		{"transfers", "Between holders", Money}, {"partial", "Partial?", Text},
 	}}
 	for _, b := range a.Buckets {
 		partial := ""
 		if b.Partial {
-			partial = "partial"
+			partial = "yes"
 		}
 		t.Rows = append(t.Rows, []any{b.Start, b.Transactions, b.Volume, b.Transfers, partial})
 	}

@@ -38,12 +38,12 @@ func NewDistribution(balances []int64) *Distribution {
 
 // Why a measure is not available, for visitors.
 const (
-	whyEmpty   = "not available, because nobody in this group holds an account that was ever used"
-	whyNothing = "not available, because the balances of this group do not sum to more than zero"
-	whyBottom  = "not available, because the poorer 40 % together hold nothing, or owe more than they have"
-	whyDebtors = "not available, because it is not defined where somebody is in debt"
-	whyNoDebt  = "not available, because nobody is in debt and it equals the Gini coefficient"
-	whyAllZero = "not available, because all balances are zero"
+	whyEmpty   = "Nobody in this group holds an account that was ever used."
+	whyNothing = "Not defined here: the balances of this group do not sum to more than zero."
+	whyBottom  = "Not defined here: the poorer 40 % together hold nothing, or owe more than they have."
+	whyDebtors = "Not defined here: some holders are in debt."
+	whyNoDebt  = "The same as the Gini: nobody is in debt."
+	whyAllZero = "Not defined here: all balances are zero."
 )
 
 func available(v float64) Measure { return Measure{Value: &v} }

@@ -116,7 +116,7 @@ func nearRaw(t *testing.T, what string, got Measure, want json.RawMessage) {
 	switch string(want) {
 	case "":
 	case "null":
-		if got.Value != nil || !strings.HasPrefix(got.Why, "not available, because ") {
+		if got.Value != nil || !strings.HasSuffix(got.Why, ".") {
 			t.Errorf("%s = %v because %q, want not available", what, got.cell(), got.Why)
 		}
 	default:
@@ -233,7 +233,7 @@ func TestAMeasureThatMeansNothingSaysWhy(t *testing.T) {
 		missing  string // measures that are not available
 		because  string
 	}{
-		{"nobody", nil, "gini normal top bottom palma theil hhi nakamoto", "nobody"},
+		{"nobody", nil, "gini normal top bottom palma theil hhi nakamoto", "Nobody"},
 		{"all zero", []int64{0, 0, 0}, "gini normal top bottom palma theil hhi nakamoto", "zero"},
 		{"as much owed as held", []int64{-5, 5}, "gini top bottom palma theil hhi nakamoto", "zero"},
 		{"more owed than held", []int64{-9, 1}, "gini top bottom palma theil hhi nakamoto", "zero"},
@@ -251,7 +251,7 @@ func TestAMeasureThatMeansNothingSaysWhy(t *testing.T) {
 				if want := !strings.Contains(c.missing, name); (m.Value != nil) != want {
 					t.Errorf("%s = %v, want available %v", name, m.cell(), want)
 				}
-				if m.Value == nil && (!strings.HasPrefix(m.Why, "not available, because ") || !strings.Contains(m.Why, c.because)) {
+				if m.Value == nil && (!strings.HasSuffix(m.Why, ".") || !strings.Contains(m.Why, c.because)) {
 					t.Errorf("%s says %q, want a reason with %q", name, m.Why, c.because)
 				}
 				if m.Value != nil && (math.IsNaN(*m.Value) || math.IsInf(*m.Value, 0)) {

@@ -11,7 +11,7 @@ import (
 	"exchequer/ledger"
 )
 
-const whyNoSales = "not available, because the ledger has no sales"
+const whyNoSales = "No sales yet."
 
 // Health is whether the books of a period balance, how fast money moves, and how
 // many holders take part.

@@ -135,7 +135,7 @@ type Apart struct {
 // A Measure is a number that may not be available for a population.
 type Measure struct {
 	Value *float64 `json:"value"`         // nil: not available
-	Why   string   `json:"why,omitempty"` // "not available, because …"
+	Why   string   `json:"why,omitempty"` // a sentence
 }
 
 // A LorenzPoint: the poorest Holders share holds the Wealth share.
@@ -166,10 +166,11 @@ type DayMeasures struct {
 const outOfRange = "22003"
 
 // whyTooLarge is the Why of a population whose balances cannot be measured.
-const whyTooLarge = "not available, because what one holder has in all does not fit in 64 bits"
+const whyTooLarge = "Not available: what one holder has in all does not fit in 64 bits."
 
-// trendDays is how many days the trend has at most, today included.
-const trendDays = 30
+// trendDays is how many days the trend has at most: the last 30, today included,
+// and the end of the day before them.
+const trendDays = 31
 
 // ComputeInequality reads the population's balances, measures them, and keeps
 // none of them. Where the ledger has no personal accounts, the private
@@ -313,12 +314,22 @@ func (v *Inequality) Table() Table {
 		name  string
 		value Measure
 	}{
-		{"holders", available(float64(v.Holders))}, {"zero balances", available(float64(v.Zero))},
-		{"debtors", available(float64(v.Debtors))}, {"holders who do not count", available(float64(v.Apart.Holders))}, {"archived accounts left out", available(float64(v.Archived))},
-		{"gini", v.Gini}, {"gini, normalised", v.GiniNormal}, {"top 1 % share", v.Top1}, {"top 10 % share", v.Top10},
-		{"bottom 50 % share", v.Bottom50}, {"palma", v.Palma}, {"theil", v.Theil}, {"hhi", v.HHI}, {"nakamoto", v.Nakamoto},
+		{"Holders", available(float64(v.Holders))}, {"With a balance of zero", available(float64(v.Zero))},
+		{"In debt", available(float64(v.Debtors))}, {"Holders who do not count", available(float64(v.Apart.Holders))}, {"Archived accounts, left out", available(float64(v.Archived))},
+		{"Gini", v.Gini}, {"Gini allowing for debt", v.GiniNormal}, {"Palma ratio", v.Palma}, {"Theil index", v.Theil},
+		{"Concentration (HHI)", v.HHI}, {"Holders who own more than half", v.Nakamoto},
 	} {
 		t.Rows = append(t.Rows, []any{m.name, m.value.cell(), m.value.Why})
+	}
+	for _, m := range []struct {
+		name  string
+		value Measure
+	}{{"Share of the richest 1 %", v.Top1}, {"Share of the richest 10 %", v.Top10}, {"Share of the poorer half", v.Bottom50}} {
+		cell := m.value.cell()
+		if share, ok := cell.(float64); ok {
+			cell = Share(share)
+		}
+		t.Rows = append(t.Rows, []any{m.name, cell, m.value.Why})
 	}
 	return t
 }

@@ -64,14 +64,14 @@ func TestInequalityTrendIsThePastDaysAndToday(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(got.Trend); n != 30 || !got.Trend[0].Day.Equal(at(t, "02-10 00:00")) || !got.Trend[29].Day.Equal(at(t, "03-11 00:00")) {
+	if n := len(got.Trend); n != 31 || !got.Trend[0].Day.Equal(at(t, "02-09 00:00")) || !got.Trend[30].Day.Equal(at(t, "03-11 00:00")) {
 		t.Fatalf("a trend of %d days: %v", n, got.Trend)
 	}
-	if today := got.Trend[29]; *today.Gini != *got.Gini.Value || *today.Top10 != *got.Top10.Value {
+	if today := got.Trend[30]; *today.Gini != *got.Gini.Value || *today.Top10 != *got.Top10.Value {
 		t.Errorf("today's trend is %+v, the measures are %+v", today, got.Gini)
 	}
 	if first := got.Trend[0]; first.Gini != nil {
-		t.Errorf("on 10 February nobody had anything, but Gini is %v", *first.Gini)
+		t.Errorf("on 9 February nobody had anything, but Gini is %v", *first.Gini)
 	}
 }
 

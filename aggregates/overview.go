@@ -36,7 +36,7 @@ type Trend[N int64 | float64 | ledger.Sum] struct {
 	Series []N `json:"series"` // one value a bucket
 }
 
-const whyNoSupply = "not available, because on average there was no money in circulation"
+const whyNoSupply = "Not defined here: on average there was no money in circulation."
 
 // ComputeOverview reads the state of money in the period that ends with w's start.
 func ComputeOverview(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Overview, error) {
@@ -151,9 +151,9 @@ func (o *Overview) actives(ctx context.Context, tx pgx.Tx, s span, buckets []buc
 // Table has one row a bucket.
 func (o *Overview) Table() Table {
 	t := Table{Columns: []Column{
-		{"start", "First day", Day}, {"supply", "Supply at its end", Money},
-		{"active", "Holders active in the 7 days to its end", Count},
-		{"transactions", "Transactions", Count}, {"velocity", "Transfers over average supply", Ratio},
+		{"start", "First day", Day}, {"supply", "Supply at close", Money},
+		{"active", "Active in 7 days", Count},
+		{"transactions", "Transactions", Count}, {"velocity", "Velocity", Ratio},
 	}}
 	for i, start := range o.Buckets {
 		t.Rows = append(t.Rows, []any{start, o.Supply.Series[i], o.Active.Series[i], o.Transactions.Series[i], o.Velocity.Series[i]})

@@ -173,7 +173,7 @@ func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, 
 	sums, apart := r.counted(q, w.Start, today)
 	want := &Inequality{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Population: p, Counted: q.Counted, Apart: apart, Archived: archived}
 	if p == PopulationPersonal && q.Counted == CountedAll {
-		for d := today.Add(-29 * day); d.Before(today); d = d.Add(day) {
+		for d := today.Add(-30 * day); d.Before(today); d = d.Add(day) {
 			if !d.Before(r.first()) {
 				past, _ := r.holdings(p, d.Add(day))
 				want.Trend = append(want.Trend, dayMeasures(d, NewDistribution(past)))

@@ -54,6 +54,7 @@ type Period struct {
 	Days       string    `json:"days" enum:"7,30,90,365,all" doc:"Its length: whole days, and the last one so far."`
 	Start      time.Time `json:"start" doc:"The moment at which its first day begins."`
 	End        time.Time `json:"end" doc:"The moment at which it ends: that of asOf, or the end of a historical ledger."`
+	Since      time.Time `json:"since,omitzero" doc:"If there, the ledger's first day begins then, later than the period: it is younger."`
 	Historical bool      `json:"historical" doc:"The ledger ended more than 7 days ago: the period ends with its last day."`
 	Timezone   string    `json:"timezone" doc:"Whose days they are: UTC, or a name such as Europe/Berlin. A day is given by the moment at which it begins, with the offset from UTC there, so that it begins with its date."`
 }
@@ -70,5 +71,5 @@ type Compared[N int64 | ledger.Sum] struct {
 type Number[N int64 | float64 | ledger.Sum] struct {
 	Now    *N     `json:"now" nullable:"true" doc:"null where it is not available."`
 	Before *N     `json:"before" nullable:"true" doc:"null where it is not available, or the ledger does not reach back."`
-	Why    string `json:"why,omitempty" doc:"Why it is not available."`
+	Why    string `json:"why,omitempty" doc:"Why it is not available, as a sentence."`
 }

@@ -104,3 +104,16 @@ func TestDaysOfALocalPeriodAreDividedByTheirDates(t *testing.T) {
 		}
 	}
 }
+
+func TestAPeriodLongerThanTheLedgerSaysWhenThatBegan(t *testing.T) {
+	db, w := village(t)
+	for days, want := range map[Days]time.Time{365: at(t, "02-01 00:00"), 7: {}, 0: {}} {
+		a, err := ComputeActivity(t.Context(), db, w, days)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !a.Since.Equal(want) {
+			t.Errorf("%s days: since %v, want %v", days.Key(), a.Since, want)
+		}
+	}
+}

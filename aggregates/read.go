@@ -24,7 +24,7 @@ type Basis struct {
 func (b Basis) About() Basis { return b }
 
 // whyNoLedger is the Why of an empty ledger.
-const whyNoLedger = "not available, because the ledger has no transactions yet"
+const whyNoLedger = "No transactions yet."
 
 // read sets b and calls fill with the period of that many days that ends with
 // w's start, in a transaction that sees the ledger as it was at one moment. It
@@ -49,7 +49,7 @@ func (b *Basis) read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days
 			return nil
 		}
 		s := spanOf(w, days, first.In(zone), *last)
-		b.Start, b.End, b.Historical = s.Start, s.End, s.Historical
+		b.Start, b.End, b.Since, b.Historical = s.Start, s.End, s.younger(), s.Historical
 		return fill(ctx, tx, s)
 	})
 }

@@ -120,14 +120,14 @@ func TestTheTrendOfAQuietLedgerHasEveryDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := trend()
-	if n := len(got); n != 30 || !got[0].Day.Equal(at(t, "02-15 00:00")) || *got[n-2].Gini != *got[n-5].Gini {
-		t.Errorf("the trend is %+v, want 15 February to 16 March, the same since the 11th", got)
+	if n := len(got); n != 31 || !got[0].Day.Equal(at(t, "02-14 00:00")) || *got[n-2].Gini != *got[n-5].Gini {
+		t.Errorf("the trend is %+v, want 14 February to 16 March, the same since the 11th", got)
 	}
 	appendBatch(t, db, ledger.Batch{Transactions: []ledger.Transaction{{
 		Origin: "test", Ref: "late", At: at(t, "03-12 12:00"), Source: "grant",
 		Postings: []ledger.Posting{{Account: "mint", Amount: -500}, {Account: "dan", Amount: 500}},
 	}}})
-	if got := trend(); len(got) != 26 || !got[24].Day.Equal(at(t, "03-11 00:00")) {
+	if got := trend(); len(got) != 27 || !got[25].Day.Equal(at(t, "03-11 00:00")) {
 		t.Errorf("after a late posting of the 12th the trend has %d days, want those to the 11th and today", len(got))
 	}
 }

@@ -60,6 +60,14 @@ func (s span) zone() *time.Location { return s.First.Location() }
 // day returns a date, such as one of the database, as a day.
 func (s span) day(date time.Time) time.Time { return ledger.DayStart(ledger.DayNumber(date), s.zone()) }
 
+// younger returns the ledger's first day if the period begins before it, else zero.
+func (s span) younger() time.Time {
+	if s.First.After(s.Start) {
+		return s.First
+	}
+	return time.Time{}
+}
+
 // previous returns the period before, of the same length up to the same time of
 // day, and reports whether the ledger reaches back to its start.
 func (s span) previous() (span, bool) {

@@ -3,8 +3,11 @@ package aggregates
 // A Table is the numbers behind a panel, for people and for spreadsheets.
 type Table struct {
 	Columns []Column
-	Rows    [][]any // string, int64, ledger.Sum, float64, time.Time (a UTC day or instant), or nil for "not available"
+	Rows    [][]any // string, int64, ledger.Sum, float64, Share, time.Time (a UTC day or instant), or nil for "not available"
 }
+
+// A Share is a float64 in a column of other ratios that is shown as percent.
+type Share float64
 
 // A Column of a table. Name is for machines, Title for people.
 type Column struct {

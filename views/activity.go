@@ -16,7 +16,12 @@ import (
 
 // Activity shows the activity as columns by day.
 func Activity(p Page, a *aggregates.Activity) Content {
-	return Content{Sub: activitySub(a, p.Settings), Body: activityChart(a, p.Settings), Example: activityExample(a, p.Settings)}
+	var starts []time.Time
+	for _, b := range a.Buckets {
+		starts = append(starts, b.Start)
+	}
+	flags := p.FlagsOn(starts, a.End)
+	return Content{Sub: activitySub(a, p.Settings), Body: activityChart(a, starts, flags, p.Settings), Flags: flags, Example: activityExample(a, p.Settings)}
 }
 
 // activitySub returns the sub-title: the unit and the sum of the columns.
@@ -28,16 +33,14 @@ func activitySub(a *aggregates.Activity, s ledger.Settings) string {
 	return "Value of transactions a " + a.Bucket + ". Together " + MoneyCompact(total, s)
 }
 
-func activityChart(a *aggregates.Activity, s ledger.Settings) templ.Component {
+func activityChart(a *aggregates.Activity, starts []time.Time, flags Flags, s ledger.Settings) templ.Component {
 	c := chart.Columns{
 		About: chart.About{ID: "activity", Title: "Value of transactions a " + a.Bucket, Desc: activityDesc(a, s)},
-		Ticks: moneyTicks(s), Least: 1,
+		Ticks: moneyTicks(s), Least: 1, Flags: flags.Flags,
 		Empty: "No transactions in this period.",
 	}
-	var starts []time.Time
 	var sum float64
 	for i, b := range a.Buckets {
-		starts = append(starts, b.Start)
 		column := chart.Column{
 			Value:   b.Volume.Float64(),
 			Tip:     Money(b.Volume, s) + "\n" + bucketName(b.Start, a.Bucket, s) + ", " + Plural(b.Transactions, "transaction", "transactions"),

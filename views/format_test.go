@@ -195,6 +195,7 @@ func TestCellsOfATable(t *testing.T) {
 		{int64(1234), column("change_7d", aggregates.Money), "+£12.34"},
 		{0.25, column("x", aggregates.Percent), "25.0_%"},
 		{0.642, column("x", aggregates.Ratio), "0.6420"},
+		{aggregates.Share(0.25), column("x", aggregates.Ratio), "25.0_%"},
 		{2317.0, column("x", aggregates.Ratio), "2,317"},
 		{noon, column("x", aggregates.Day), "20 Nov 2026"},
 		{noon, column("x", aggregates.Instant), "20 Nov 2026 12:00:30"},

@@ -99,6 +99,9 @@ func phrase(texts ...string) []Words {
 // within returns the words for a period: "in 30 days", "since 3 Mar 2024".
 func within(p aggregates.Period, s ledger.Settings) string {
 	last := Date(p.End.Add(-time.Nanosecond), s)
+	if !p.Since.IsZero() { // the ledger is younger than the period is long
+		p.Days, p.Start = aggregates.Days(0).Key(), p.Since
+	}
 	switch {
 	case p.Days == aggregates.Days(0).Key() && p.Historical:
 		return "from " + Date(p.Start, s) + " to " + last

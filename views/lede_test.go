@@ -62,6 +62,10 @@ func TestTheMoneysSentenceIsTrue(t *testing.T) {
 		{"too young to compare", func(o *aggregates.Overview) {
 			o.Supply, o.Transactions = alone(o.Supply), alone(o.Transactions)
 		}, "There is *₤8,214,907* in circulation, and it changed hands *1.92 times* in 30_days."},
+		{"younger than the period", func(o *aggregates.Overview) {
+			o.Days, o.Since = "365", time.Date(2026, 9, 21, 0, 0, 0, 0, time.UTC)
+			o.Supply, o.Transactions = alone(o.Supply), alone(o.Transactions)
+		}, "There is *₤8,214,907* in circulation, and it changed hands *1.92 times* since 21 Sep 2026."},
 		{"of all time", func(o *aggregates.Overview) {
 			o.Days, o.Start = "all", time.Date(2024, 3, 3, 0, 0, 0, 0, time.UTC)
 			o.Supply, o.Transactions = alone(o.Supply), alone(o.Transactions)
@@ -107,13 +111,13 @@ func TestTheSentenceOnWealthIsTrue(t *testing.T) {
 		want    string
 	}{
 		{"more unequal", []func(*aggregates.Inequality){trend(0.6, 0.3)},
-			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is more unequal than 29_days ago."},
+			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is more unequal than 30_days ago."},
 		{"a little more", []func(*aggregates.Inequality){trend(0.64, 0.363)},
-			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is a little more unequal than 29_days ago."},
+			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is a little more unequal than 30_days ago."},
 		{"a little less", []func(*aggregates.Inequality){trend(0.645, 0.37)},
-			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is a little less unequal than 29_days ago."},
+			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is a little less unequal than 30_days ago."},
 		{"as before", []func(*aggregates.Inequality){trend(0.642, 0.5)},
-			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is as unequal as 29_days ago."},
+			"More than half of all personal wealth belongs to the richest *7.7_%* of holders; it is as unequal as 30_days ago."},
 		{"the measures disagree", []func(*aggregates.Inequality){trend(0.6, 0.5)},
 			"More than half of all personal wealth belongs to the richest *7.7_%* of holders."},
 		{"too short for a comparison", []func(*aggregates.Inequality){func(v *aggregates.Inequality) { v.Trend = v.Trend[:2] }},
@@ -125,7 +129,7 @@ func TestTheSentenceOnWealthIsTrue(t *testing.T) {
 		{"one of many", []func(*aggregates.Inequality){none, half(1)},
 			"More than half of all personal wealth belongs to *one* of 2,317_holders."},
 		{"ended", []func(*aggregates.Inequality){trend(0.6, 0.3), func(v *aggregates.Inequality) { v.Historical = true }},
-			"More than half of all personal wealth belonged to the richest *7.7_%* of holders; it was more unequal than 29_days before."},
+			"More than half of all personal wealth belonged to the richest *7.7_%* of holders; it was more unequal than 30_days before."},
 		{"one holder", []func(*aggregates.Inequality){half(1), func(v *aggregates.Inequality) { v.Holders = 1 }}, ""},
 		{"debts larger than all wealth", []func(*aggregates.Inequality){func(v *aggregates.Inequality) { v.Nakamoto.Value = nil }}, ""},
 	} {

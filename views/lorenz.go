@@ -35,7 +35,7 @@ func lorenzSub(v *aggregates.Inequality) string {
 // nothingMeasured returns why a distribution cannot be drawn, empty if it can.
 func nothingMeasured(v *aggregates.Inequality) string {
 	if v.Holders == 0 {
-		return orElse(v.Gini.Why, "not available")
+		return orElse(v.Gini.Why, "Not available.")
 	}
 	return ""
 }

@@ -30,10 +30,11 @@ type Site struct {
 
 // Assets are the addresses of static files, with the hash in the name.
 type Assets struct {
-	CSS    string // app.css
-	Script string // app.js, a module; none if empty
-	Icon   string // icons/mark.svg
-	Touch  string // icons/touch.png, for a phone's home screen
+	CSS     string // app.css
+	Script  string // app.js, a module; none if empty
+	Icon    string // icons/mark.svg
+	Touch   string // icons/touch.png, for a phone's home screen
+	Picture string // icons/picture.png, for previews of links
 }
 
 // A MenuGroup is a part of the menu.
@@ -76,6 +77,9 @@ type Page struct {
 	Clock   Clock
 	Period  aggregates.Period // that the numbers describe; zero if not known yet
 	Lede    []Words           // under the title; see [Lede]
+	// Events are those that the panel being drawn may show; nil if its declaration
+	// names none, or there are none yet.
+	Events *aggregates.Events
 }
 
 // params returns the parameters on which the page depends.

@@ -70,6 +70,7 @@ type Content struct {
 	Missing  string // why there is nothing to show; Body is not drawn then
 	Body     templ.Component
 	Example  string   // how the number follows, with the numbers of this ledger
+	Flags    Flags    // of the chart in Body; listed below it
 	Says     Sentence // what the page may say of it under its title
 }
 
@@ -106,6 +107,9 @@ func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() 
 	}
 	if d.Content.Missing != "" {
 		d.Content = Content{Missing: d.Content.Missing}
+	}
+	if len(d.Flags.Events) > 0 {
+		d.Body = templ.Join(d.Body, flagList(d, d.Flags))
 	}
 	return d
 }

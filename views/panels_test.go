@@ -46,7 +46,7 @@ func TestDescriptionsOfChartsSayTheMainValues(t *testing.T) {
 		if got, keys, _ := strings.Cut(got, " Arrow keys"); got != want || keys == "" {
 			t.Errorf("%s: %q, want %q", panel, got, want)
 		}
-		if id := desc.AttrOr("id", ""); id == "" || svg.AttrOr("aria-describedby", "") != id {
+		if id := desc.AttrOr("id", ""); id == "" || svg.AttrOr("aria-describedby", "") != id+" "+panel+"-table" {
 			t.Errorf("%s: the description is not that of the drawing", panel)
 		}
 	}
@@ -99,7 +99,7 @@ func TestALedgerWhereNobodyPaysHasNoVelocity(t *testing.T) {
 	o.Velocity.Now, o.Velocity.Before = new(float64), new(float64)
 	all := overviewTiles(&o, pounds)
 	tl := all[slices.IndexFunc(all, func(t tile) bool { return t.Key == "velocity" })]
-	if tl.Why != "none: no transfers between holders" || tl.Value != "" || len(tl.Series) != 0 {
+	if tl.Why != "None: no transfers between holders." || tl.Value != "" || len(tl.Series) != 0 {
 		t.Errorf("velocity is %+v", tl)
 	}
 }

@@ -2,7 +2,9 @@ package views
 
 import (
 	"fmt"
+	"iter"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +29,8 @@ func cell(v any, c aggregates.Column, s ledger.Settings) string {
 			return Money(v, s)
 		}
 		return Count(v)
+	case aggregates.Share:
+		return Percent(float64(v))
 	case float64:
 		if c.Unit == aggregates.Percent {
 			return Percent(v)
@@ -39,6 +43,47 @@ func cell(v any, c aggregates.Column, s ledger.Settings) string {
 		return Date(v, s) + " " + Time(v, s)
 	}
 	return fmt.Sprint(v)
+}
+
+// timed returns the column of times without the time of day if all of them are the
+// beginning of a day, as in a record of dates.
+func timed(c aggregates.Column, s ledger.Settings, times iter.Seq[any]) aggregates.Column {
+	if c.Unit != aggregates.Instant {
+		return c
+	}
+	for v := range times {
+		if t, ok := v.(time.Time); ok && !t.Equal(ledger.DayOf(t, s.Zone())) {
+			return c
+		}
+	}
+	c.Unit = aggregates.Day
+	return c
+}
+
+// shown returns the columns of a table as they are shown.
+func shown(t aggregates.Table, s ledger.Settings) []aggregates.Column {
+	columns := slices.Clone(t.Columns)
+	for i, c := range columns {
+		columns[i] = timed(c, s, func(yield func(any) bool) {
+			for _, row := range t.Rows {
+				if !yield(row[i]) {
+					return
+				}
+			}
+		})
+	}
+	return columns
+}
+
+// whenPosted returns the column of the times of a statement.
+func whenPosted(lines []ledger.Line, s ledger.Settings) aggregates.Column {
+	return timed(instant, s, func(yield func(any) bool) {
+		for _, l := range lines {
+			if !yield(l.At) {
+				return
+			}
+		}
+	})
 }
 
 // digitsFor formats whole numbers without decimals and others with four.

@@ -34,7 +34,7 @@ func overviewTiles(o *aggregates.Overview, s ledger.Settings) []tile {
 		velocity.Class = direction(*now-*before, velocity.Change)
 	}
 	if now := o.Velocity.Now; now != nil && *now == 0 {
-		velocity = tile{Key: velocity.Key, Name: velocity.Name, Why: "none: no transfers between holders"}
+		velocity = tile{Key: velocity.Key, Name: velocity.Name, Why: "None: no transfers between holders."}
 	}
 	if !o.Historical { // the current bucket would look like a fall
 		transactions.Series = whole(transactions.Series)
@@ -67,7 +67,7 @@ func moneyTile[N Quantity](amount N, s ledger.Settings) string {
 func trendTile[N int64 | float64 | ledger.Sum](key, name, value string, t aggregates.Trend[N], since string) tile {
 	tl := tile{Key: key, Name: name, Value: value, Since: since}
 	if t.Now == nil {
-		tl.Why = orElse(t.Why, "not available")
+		tl.Why = orElse(t.Why, "Not available.")
 		return tl
 	}
 	if t.Before != nil {
@@ -95,7 +95,7 @@ func inequalityTiles(v *aggregates.Inequality) []tile {
 	measure := func(key, name, value string, m aggregates.Measure, pick func(aggregates.DayMeasures) *float64, scale float64, decimals int, unit string) tile {
 		t := tile{Key: key, Name: name, Value: value, Class: "flat"}
 		if m.Value == nil {
-			t.Why = orElse(m.Why, "not available")
+			t.Why = orElse(m.Why, "Not available.")
 			return t
 		}
 		var first *float64

@@ -45,7 +45,7 @@ func TestATileWithoutAValueSaysWhy(t *testing.T) {
 		if tl.Key != "palma" {
 			continue
 		}
-		if want := "not available, because the poorer 40 % together hold nothing, or owe more than they have"; tl.Why != want {
+		if want := "Not defined here: the poorer 40 % together hold nothing, or owe more than they have."; tl.Why != want {
 			t.Errorf("%q, want %q", tl.Why, want)
 		}
 	}

@@ -94,6 +94,8 @@ func (c *csvWriter) cell(unit aggregates.Unit, value any) string {
 			return decimal(v, c.settings.Decimals)
 		}
 		return v.String()
+	case aggregates.Share:
+		return c.cell(unit, float64(v))
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case time.Time:

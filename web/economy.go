@@ -32,6 +32,7 @@ func (s *server) economy() *page {
 	wealth := readMemo(s.Economy.WealthByKind, once)
 	richest := readMemo(s.Economy.Richest, once)
 	bridge := readMemo(s.Economy.Bridge, byDays, views.DaysParam)
+	events := readMemo(s.API.Events, everywhere)
 
 	list := show(richest, views.PanelInfo{
 		Name: "richest", Title: "Richest accounts", Width: views.Quarter,
@@ -89,7 +90,7 @@ func (s *server) economy() *page {
 				LeftOut: "Nothing. A column far above all others is broken and labelled with its value.",
 				SQL:     aggregates.ActivitySQL,
 			},
-		}, views.Activity, (*aggregates.Activity).Table),
+		}, views.Activity, (*aggregates.Activity).Table).flagged(events),
 		show(inequality, views.PanelInfo{
 			Name: "lorenz", Title: "Lorenz curve", Width: views.Quarter,
 			How: views.How{

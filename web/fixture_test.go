@@ -40,6 +40,7 @@ type town struct {
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
 	source     func(context.Context, cache.Window, aggregates.SourceQuery) (*aggregates.SourceDays, error)
+	events     func(context.Context, cache.Window, aggregates.EventQuery) (*aggregates.Events, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -107,6 +108,7 @@ func newTown() *town {
 		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
+		events: constant[aggregates.EventQuery](&aggregates.Events{}),
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -124,6 +126,7 @@ func sampled(e *sample.Economy) *town {
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
+	tn.events = constant[aggregates.EventQuery](e.Events)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
@@ -239,6 +242,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 				return &aggregates.Item{ID: q.Item, Name: "Diamond", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 			}),
 			Account:  cache.NewMemo(c, spec("account"), tn.account),
+			Events:   cache.NewMemo(c, spec("events"), tn.events),
 			Items:    aggregates.NewExists(tn.known),
 			Accounts: aggregates.NewExists(tn.known),
 		},

@@ -23,8 +23,9 @@ type page struct {
 	views.PageInfo
 	menu     []views.MenuGroup
 	panels   []panel
-	readings []opener // of the panels, each once
+	readings []opener // of the panels and of their events, each once
 	readBy   []int    // index in readings of each panel's
+	eventsBy []int    // of each panel's events, -1 without
 	key      string   // of what is remembered: the path, and what is left out
 	// exists returns an error unless there is a thing by this ref, a *movedError if
 	// it is the name of one. It is nil for pages without a ref in their path.
@@ -43,12 +44,8 @@ func declare(info views.PageInfo, panels ...panel) *page {
 	p := &page{PageInfo: info, panels: panels, key: info.Path}
 	for _, panel := range panels {
 		p.key += " " + panel.Name
-		i := slices.Index(p.readings, panel.from)
-		if i < 0 {
-			i = len(p.readings)
-			p.readings = append(p.readings, panel.from)
-		}
-		p.readBy = append(p.readBy, i)
+		p.readBy = append(p.readBy, p.reading(panel.from))
+		p.eventsBy = append(p.eventsBy, p.reading(panel.events))
 		p.Panels = append(p.Panels, panel.PanelInfo)
 		for _, d := range panel.Params {
 			if !slices.Contains(p.Params, d) {
@@ -57,6 +54,28 @@ func declare(info views.PageInfo, panels ...panel) *page {
 		}
 	}
 	return p
+}
+
+// reading returns the index of a reading, which it adds if it is new, and -1 for
+// none.
+func (p *page) reading(of opener) int {
+	if of == nil {
+		return -1
+	}
+	i := slices.Index(p.readings, of)
+	if i < 0 {
+		i = len(p.readings)
+		p.readings = append(p.readings, of)
+	}
+	return i
+}
+
+// events returns the events of a panel, nil if it has none or not yet.
+func (p *page) events(panel int, sources []source) *aggregates.Events {
+	if i := p.eventsBy[panel]; i >= 0 {
+		return eventsOf(sources[i])
+	}
+	return nil
 }
 
 // open returns the sources of the page, in the order of its readings.
@@ -163,6 +182,7 @@ func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p 
 	said := make([]views.Sentence, len(p.panels))
 	for i, panel := range p.panels {
 		var err error
+		view.Events = p.events(i, sources)
 		if said[i], err = s.drawPanel(ctx, &panels, view, panel, sources[p.readBy[i]].result()); err != nil {
 			return fmt.Errorf("panel %s: %w", panel.Name, err)
 		}

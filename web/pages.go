@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -202,6 +203,30 @@ func (s *server) siteMap(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("site map: %w", err)
 	}
 	s.serve(w, r, newRendering(http.Header{"Content-Type": {"application/xml"}}, append([]byte(xml.Header), b...), time.Time{}), true)
+	return nil
+}
+
+// manifest says what the site is called and looks like on a home screen.
+func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
+	type icon struct {
+		Source string `json:"src"`
+		Sizes  string `json:"sizes"`
+		Type   string `json:"type"`
+	}
+	header, b, err := encodeJSON(struct {
+		Name    string `json:"name"`
+		Start   string `json:"start_url"`
+		Display string `json:"display"`
+		Icons   []icon `json:"icons"`
+	}{
+		cmp.Or(s.Settings().Name, "Exchequer"), "/", "browser",
+		[]icon{{s.assets.Icon, "any", "image/svg+xml"}, {s.assets.Touch, "180x180", "image/png"}},
+	})
+	if err != nil {
+		return err
+	}
+	header["Content-Type"] = []string{"application/manifest+json"}
+	s.serve(w, r, newRendering(header, b, time.Time{}), true)
 	return nil
 }
 

@@ -187,6 +187,13 @@ func keepsToThePolicy(t *testing.T, name, html string) {
 		}
 		ids[id] = true
 	})
+	doc.Find("[aria-describedby]").Each(func(_ int, s *goquery.Selection) {
+		for _, id := range strings.Fields(s.AttrOr("aria-describedby", "")) {
+			if !ids[id] {
+				t.Errorf("%s: %s is described by %s, which is not there", name, s.AttrOr("aria-label", "a drawing"), id)
+			}
+		}
+	})
 	if first := doc.Find("a").First(); first.AttrOr("href", "") != "#main" || !ids["main"] {
 		t.Errorf("%s: the first link does not skip to the main part", name)
 	}
@@ -306,6 +313,32 @@ func TestLinksKeepWhatWasChosen(t *testing.T) {
 		} {
 			if found := doc.Find(selector).First(); found.Length() != 1 || found.AttrOr("href", "") != want {
 				t.Errorf("%s: %d found, to %q, want %q", selector, found.Length(), found.AttrOr("href", ""), want)
+			}
+		}
+	})
+}
+
+func TestAHomeScreenAndAPreviewHaveTheirPictures(t *testing.T) {
+	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		for _, p := range pages {
+			doc := parse(t, open(p.address()).Body.String())
+			picture := doc.Find(`meta[property="og:image"]`).AttrOr("content", "")
+			path, absolute := strings.CutPrefix(picture, "https://economy.test")
+			if w := open(path); !absolute || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/png" {
+				t.Errorf("%s: the picture %q is answered %d, %s", p.Path, picture, w.Code, w.Header().Get("Content-Type"))
+			}
+			var manifest struct {
+				Name  string
+				Icons []struct{ Src, Type string }
+			}
+			w := open(doc.Find("link[rel=manifest]").AttrOr("href", ""))
+			if err := json.Unmarshal(w.Body.Bytes(), &manifest); err != nil || manifest.Name != "Port Exchequer" || len(manifest.Icons) != 2 {
+				t.Fatalf("%s: the manifest is %s, %v", p.Path, w.Body, err)
+			}
+			for _, icon := range manifest.Icons {
+				if w := open(icon.Src); w.Code != http.StatusOK || w.Header().Get("Content-Type") != icon.Type {
+					t.Errorf("the icon %s is answered %d, %s", icon.Src, w.Code, w.Header().Get("Content-Type"))
+				}
 			}
 		}
 	})

@@ -20,6 +20,7 @@ import (
 type panel struct {
 	views.PanelInfo
 	from   opener
+	events opener // whose value its chart shows beside its own, or nil
 	draw   func(views.Page, result) views.Drawing
 	table  func(value any) aggregates.Table
 	about  func(value any) aggregates.Basis
@@ -53,6 +54,13 @@ func show[P cache.Params, T described](from *reading[P, T], info views.PanelInfo
 			return registry.Schema(reflect.TypeFor[panelDocument[T]](), true, "Panel")
 		},
 	}
+}
+
+// flagged returns the panel as one whose chart shows the events of a reading: see
+// [views.Page.FlagsOn].
+func (p panel) flagged(events *reading[aggregates.EventQuery, *aggregates.Events]) panel {
+	p.events = aside{events}
+	return p
 }
 
 // where returns the panel as one that is shown of some ledgers only.
@@ -167,8 +175,8 @@ func (s *server) panelFile(p *page, i int, suffix string, encode func(panelView,
 	})
 }
 
-// panel answers from the one source behind a panel. Nothing can be sent before
-// its result, so the reader of a cold panel waits, within the budget.
+// panel answers from the source behind a panel, and, as a page, from its events.
+// Nothing can be sent before their results, so the reader of a cold panel waits, within the budget.
 func (s *server) panel(p *page, i int, suffix string, draw func(context.Context, panelView, source) (http.Header, []byte, error)) handler {
 	panel := p.panels[i]
 	pattern := p.pattern("/" + panel.Name + suffix)
@@ -180,11 +188,11 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		whole := params
 		params = params.Of(panel.Params)
 		one := []source{panel.from.open(params)}
+		if panel.events != nil && suffix == "" {
+			one = append(one, panel.events.open(params))
+		}
 		if !warm(one) {
-			ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
-			defer cancel()
-			one[0].get(ctx)
-			if err := r.Context().Err(); err != nil {
+			if err := s.gather(r, one); err != nil {
 				return err
 			}
 		}
@@ -208,6 +216,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result()}
 			v.Menu = menu
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
+			v.Events = eventsOf(one[1:]...)
 			if panel.from == p.readings[0] {
 				v.Subject = p.subjectOf(one)
 			}

@@ -62,13 +62,13 @@ func newRendering(header http.Header, plain []byte, due time.Time) *rendering {
 
 // respondCached answers with the page of a key and of its sources' versions,
 // which draw makes if it is not in memory. While a source is still being
-// computed, the page is drawn for this reader alone. If no source has a value,
-// the status is 503.
+// computed, the page is drawn for this reader alone. If no panel has a value, the
+// status is 503.
 func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageKey, sources []source, draw func() (*rendering, error)) error {
 	settled, valued := true, false
 	for _, src := range sources {
 		settled = settled && src.settled()
-		valued = valued || src.failure() == nil
+		valued = valued || src.valued()
 	}
 	if !settled || !valued {
 		p, err := draw()

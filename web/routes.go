@@ -41,6 +41,7 @@ func (s *server) routes() (http.Handler, error) {
 	get("/badges/books.svg", s.booksBadge)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)
+	get("/manifest.webmanifest", s.manifest)
 
 	if err := s.api(r, get); err != nil {
 		return nil, err

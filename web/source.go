@@ -57,6 +57,8 @@ type source interface {
 	empty() bool
 	// failure returns why there is no value, nil if there is one.
 	failure() error
+	// valued reports whether there is a value of a panel.
+	valued() bool
 	// version changes whenever what the source shows changes.
 	version() uint64
 	// clock merges the source's times into those of the page.
@@ -122,6 +124,8 @@ func (a *memoSource[P, T]) settled() bool {
 }
 
 func (a *memoSource[P, T]) failure() error { return a.err }
+
+func (a *memoSource[P, T]) valued() bool { return a.err == nil }
 
 func (a *memoSource[P, T]) empty() bool {
 	v := reflect.ValueOf(a.res.Value)

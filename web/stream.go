@@ -210,6 +210,10 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 	panels := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
 		said := make([]views.Sentence, len(st.page.panels))
 		settled := make([]source, 0, len(st.sources))
+		waiting := map[int]bool{} // for these readings
+		for i := range st.sources {
+			waiting[i] = true
+		}
 		for n := range st.sources {
 			var i int
 			if n < len(ready) {
@@ -218,13 +222,16 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 				i = <-done // within the budget, which ends each get
 			}
 			settled = append(settled, st.sources[i])
+			delete(waiting, i)
 			view.Clock = st.s.pageClock(st.sources, settled)
 			for at, panel := range st.page.panels {
-				if st.page.readBy[at] != i {
+				from, events := st.page.readBy[at], st.page.eventsBy[at]
+				if from != i && events != i || waiting[from] || waiting[events] {
 					continue
 				}
 				var err error
-				if said[at], err = st.s.drawPanel(ctx, w, view, panel, st.sources[i].result()); err != nil {
+				view.Events = st.page.events(at, st.sources)
+				if said[at], err = st.s.drawPanel(ctx, w, view, panel, st.sources[from].result()); err != nil {
 					return err
 				}
 			}
@@ -232,6 +239,7 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 				return err
 			}
 		}
+		view.Events = nil
 		view.Period, view.Lede = st.page.period(st.sources), views.Lede(said, view.Description())
 		return views.Late(view).Render(ctx, w)
 	})

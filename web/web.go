@@ -113,7 +113,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Deps:      d,
-		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png")},
+		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")},
 		rendered:  newRenderCache(pageCacheBytes),
 		documents: newRenderCache(documentCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},

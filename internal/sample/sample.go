@@ -26,6 +26,7 @@ type Economy struct {
 	Rhythm     *aggregates.Rhythm
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
+	Events     *aggregates.Events // of the whole economy
 	Profile    aggregates.Profile
 	Flow       *aggregates.Flow
 	Bridge     *aggregates.Bridge
@@ -97,6 +98,12 @@ func Town(days aggregates.Days) *Economy {
 		}}
 	p.flows(days, buckets, unit)
 	p.History = townHistory()
+	p.Events = &aggregates.Events{Events: []aggregates.Event{
+		{Ref: "opening", At: buckets[0].AddDate(-2, 0, 0), Title: "The harbour opens", Scope: ledger.ScopeAll},
+		{Ref: "feast", At: buckets[len(buckets)/3], Until: ptr(buckets[len(buckets)/2]), Title: "The Harbour Feast", Text: "Cakes and fish at every stall.", Link: "https://example.org/feast?a=1&b=2", Scope: ledger.ScopeAll},
+		{Ref: "tax", At: buckets[len(buckets)/3].Add(20 * time.Hour), Title: "Business tax is 5 %", Text: "It was 4 % before.", Scope: ledger.ScopeAll},
+		{Ref: "rain", At: Noon.Add(-time.Hour), Until: ptr(Noon.AddDate(0, 0, 3)), Title: "Heavy rain", Scope: ledger.ScopeAll},
+	}}
 	return p
 }
 
@@ -120,10 +127,11 @@ func townInequality(r *rand.Rand) *aggregates.Inequality {
 	}
 	for i := range 30 {
 		v.Trend = append(v.Trend, aggregates.DayMeasures{
-			Day: Noon.Truncate(24*time.Hour).AddDate(0, 0, i-29), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
+			Day: Noon.Truncate(24*time.Hour).AddDate(0, 0, i-30), Gini: ptr(0.638 + 0.004*float64(i)/29 + 0.001*r.Float64()),
 			Top1: ptr(0.115 + 0.002*float64(i)/29), Top10: ptr(0.36 + 0.004*r.Float64()), Palma: ptr(3.4 + 0.1*r.Float64()),
 		})
 	}
+	v.Trend = append(v.Trend, aggregates.DayMeasures{Day: Noon.Truncate(24 * time.Hour), Gini: ptr(0.642), Top1: ptr(0.117), Top10: ptr(0.364), Palma: ptr(3.41)})
 	return v
 }
 
@@ -133,7 +141,7 @@ func basis(days aggregates.Days, start, end time.Time) aggregates.Basis {
 
 func is(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
 func not(why string) aggregates.Measure {
-	return aggregates.Measure{Why: "not available, because " + why}
+	return aggregates.Measure{Why: "Not defined here: " + why + "."}
 }
 func ptr[T any](v T) *T { return &v }
 
@@ -180,7 +188,7 @@ func Council() *Economy {
 	o := *p.Overview
 	o.Historical, o.End, o.Balanced = true, end, false
 	o.Supply.Now, o.Supply.Before = ptr(ledger.SumOf(math.MaxInt64)), nil
-	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "not available, because on average there was no money in circulation"},
+	o.Velocity = aggregates.Trend[float64]{Number: aggregates.Number[float64]{Why: "Not defined here: on average there was no money in circulation."},
 		Series: make([]float64, len(o.Buckets))}
 	p.Overview = &o
 	v := *p.Inequality
@@ -224,7 +232,7 @@ func DatesOnly(start, end time.Time) *aggregates.Rhythm {
 func Empty() *Economy {
 	p := Town(7)
 	p.Settings = ledger.Settings{Name: "A new ledger"}
-	why := aggregates.Basis{Why: "not available, because the ledger has no transactions yet"}
+	why := aggregates.Basis{Why: "No transactions yet."}
 	p.Overview = &aggregates.Overview{Basis: why}
 	p.Inequality = &aggregates.Inequality{Basis: why}
 	p.Activity = &aggregates.Activity{Basis: why, Bucket: "day"}
@@ -236,6 +244,7 @@ func Empty() *Economy {
 	p.History = &aggregates.History{Basis: why, Population: aggregates.PopulationPersonal, Bucket: "day", CurveEvery: "day"}
 	p.Bridge = &aggregates.Bridge{Basis: why}
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
+	p.Events = &aggregates.Events{}
 	p.Profile = aggregates.Profile{}
 	return p
 }

@@ -126,6 +126,13 @@ func (b *book) sell(nr int, ref string, s ledger.Sale) {
 	b.batch.Sales = append(b.batch.Sales, s)
 }
 
+// tell writes an event, which is told once, at its beginning.
+func (b *book) tell(e ledger.Event) {
+	if !e.At.Before(b.since) {
+		b.batch.Events = append(b.batch.Events, e)
+	}
+}
+
 // take hands out what happened since the last time. A first batch that starts
 // late therefore has every account and shop as it is by then.
 func (b *book) take(items []item) ledger.Batch {
@@ -151,5 +158,5 @@ func (b *book) take(items []item) ledger.Batch {
 }
 
 func (b *book) empty() bool {
-	return len(b.batch.Transactions)+len(b.batch.Sales)+len(b.batch.Items)+len(b.accounts)+len(b.firms)+len(b.shops) == 0
+	return len(b.batch.Transactions)+len(b.batch.Sales)+len(b.batch.Items)+len(b.batch.Events)+len(b.accounts)+len(b.firms)+len(b.shops) == 0
 }

@@ -7,12 +7,13 @@ import (
 
 // A fortune is something that befalls the market for some days.
 type fortune struct {
-	name           string
+	name, text     string
 	from, until    int // day numbers, until not included
 	sort           string
 	only           []string // goods of that sort; nil: all
 	supply, demand float64  // factors
 	relief         bool     // the town helps those who are hit
+	feast          bool     // everybody remembers it, whatever it concerns
 }
 
 func (f *fortune) concerns(g *good) bool {
@@ -33,27 +34,27 @@ const cycle = 28
 
 func shortages() []fortune {
 	return []fortune{
-		{name: "a forest fire", sort: "forest", supply: .2, demand: 1.1, relief: true},
-		{name: "a failed harvest", sort: "field", supply: .15, demand: 1, relief: true},
-		{name: "a collapsed shaft", sort: "mine", only: []string{"Iron ingot", "Coal", "Diamond", "Copper ingot"}, supply: .2, demand: 1},
-		{name: "a storm that broke roofs", sort: "workshop", only: []string{"Glass", "Brick"}, supply: .7, demand: 2.4, relief: true},
+		{name: "a forest fire", text: "Timber is scarce, and the villages help those who are hit.", sort: "forest", supply: .2, demand: 1.1, relief: true},
+		{name: "a failed harvest", text: "The fields yield a seventh of what they did, and the villages help.", sort: "field", supply: .15, demand: 1, relief: true},
+		{name: "a collapsed shaft", text: "Little comes out of the mine until it is dug out again.", sort: "mine", only: []string{"Iron ingot", "Coal", "Diamond", "Copper ingot"}, supply: .2, demand: 1},
+		{name: "a storm that broke roofs", text: "Glass and bricks are wanted everywhere.", sort: "workshop", only: []string{"Glass", "Brick"}, supply: .7, demand: 2.4, relief: true},
 	}
 }
 
 func gluts() []fortune {
 	return []fortune{
-		{name: "a bumper crop", sort: "field", supply: 2.2, demand: 1},
-		{name: "a new mine", sort: "mine", only: []string{"Iron ingot", "Gold ingot", "Diamond", "Redstone dust"}, supply: 2.6, demand: 1},
-		{name: "a better kiln", sort: "workshop", only: []string{"Glass", "Brick"}, supply: 2.2, demand: 1},
-		{name: "a merchant fleet", sort: "arcane", supply: 2.4, demand: 1},
+		{name: "a bumper crop", text: "More than the shops can hold.", sort: "field", supply: 2.2, demand: 1},
+		{name: "a new mine", text: "It yields more than twice as much.", sort: "mine", only: []string{"Iron ingot", "Gold ingot", "Diamond", "Redstone dust"}, supply: 2.6, demand: 1},
+		{name: "a better kiln", text: "It burns twice as many bricks and panes.", sort: "workshop", only: []string{"Glass", "Brick"}, supply: 2.2, demand: 1},
+		{name: "a merchant fleet", text: "Rare goods from beyond the sea.", sort: "arcane", supply: 2.4, demand: 1},
 	}
 }
 
 func festivals() []fortune {
 	return []fortune{
-		{name: "the Lantern Festival", sort: "workshop", only: []string{"Lantern", "Painting", "Carpet"}, supply: 1, demand: 3},
-		{name: "the Harbour Feast", sort: "kitchen", supply: 1, demand: 1.7},
-		{name: "the Night of Rockets", sort: "arcane", only: []string{"Firework rocket"}, supply: 1, demand: 4},
+		{name: "the Lantern Festival", text: "Every window wants a lantern.", sort: "workshop", only: []string{"Lantern", "Painting", "Carpet"}, supply: 1, demand: 3, feast: true},
+		{name: "the Harbour Feast", text: "Food from every stall.", sort: "kitchen", supply: 1, demand: 1.7, feast: true},
+		{name: "the Night of Rockets", text: "Rockets over the harbour.", sort: "arcane", only: []string{"Firework rocket"}, supply: 1, demand: 4, feast: true},
 	}
 }
 
@@ -77,6 +78,16 @@ func fortunes(seed uint64, start time.Time, nr int) []fortune {
 	}
 }
 
+// fortunes are those that may befall the town on a day.
+func (t *Town) fortunes(at time.Time) []fortune {
+	nr := t.age(at) / cycle
+	all := fortunes(t.seed, t.start, nr)
+	if nr > 0 {
+		all = append(all, fortunes(t.seed, t.start, nr-1)...) // may reach into this cycle
+	}
+	return all
+}
+
 // conditions are what season and fortune do to each good today.
 type conditions struct {
 	supply, demand []float64
@@ -86,11 +97,7 @@ type conditions struct {
 func (t *Town) conditionsOn(at time.Time) conditions {
 	c := conditions{supply: make([]float64, len(t.items)), demand: make([]float64, len(t.items))}
 	today := dayNumber(at)
-	nr := (today - dayNumber(t.start)) / cycle
-	told := fortunes(t.seed, t.start, nr)
-	if nr > 0 {
-		told = append(told, fortunes(t.seed, t.start, nr-1)...) // may reach into this cycle
-	}
+	told := t.fortunes(at)
 	for i := range t.items {
 		g := &t.items[i].good
 		c.supply[i], c.demand[i] = g.season.plenty(at), 1

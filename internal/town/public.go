@@ -135,13 +135,16 @@ func (t *Town) collectTax(at time.Time) {
 	for i, village := range p.villages {
 		var dues []leg
 		for _, f := range t.firms {
-			due := f.untaxed * 4 / 100
+			due := f.untaxed * t.businessTax(at) / 100
 			if f.village == i && !f.closed && due > 0 && due <= f.account.balance {
 				dues = append(dues, leg{f.account, -due})
 				f.untaxed = 0
 			}
 		}
 		t.book.pay(at, "tax", "Business tax of "+p.places[i], village, dues...)
+	}
+	if t.age(at) < fortuneTaxDay {
+		return
 	}
 	const free = 800_000
 	for _, player := range t.society.players {

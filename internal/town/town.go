@@ -163,10 +163,12 @@ func (t *Town) planHour(hour time.Time) {
 	if hour.Hour() == 0 {
 		t.dawn(hour)
 	}
-	slot := weekSlot(hour)
-	t.planSociety(hour, slot)
-	t.planFirms(hour, slot)
-	t.planPublic(slot)
+	t.chronicle(hour)
+	if slot := weekSlot(hour); !t.out(hour) {
+		t.planSociety(hour, slot)
+		t.planFirms(hour, slot)
+		t.planPublic(slot)
+	}
 	slices.SortStableFunc(t.errands, func(a, b errand) int { return a.at.Compare(b.at) })
 }
 

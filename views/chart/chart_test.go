@@ -86,7 +86,10 @@ func drawings() map[string]templ.Component {
 	for i := range debt.Points {
 		debt.Points[i].Y -= 0.3 * math.Sin(debt.Points[i].X*math.Pi)
 	}
+	flagged := days(30)
+	flagged.Flags = []Flag{{1, 0, 3, true, "A fair & a feast"}, {2, 9, 9, false, "A tax"}, {3, 9, 9, true, "An outage"}, {4, 11, 20, true, "A festival"}, {5, 29, 29, false, "A fee"}}
 	return map[string]templ.Component{
+		"columns-flagged":   flagged.Draw(),
 		"columns-7":         days(7).Draw(),
 		"columns-30":        days(30).Draw(),
 		"columns-90":        days(90).Draw(),
@@ -159,6 +162,7 @@ func TestAnyValuesAreDrawnWithinTheFrame(t *testing.T) {
 		if len(values) > 0 {
 			c.Mark = &Mark{rapid.Float64Range(0, float64(len(values))).Draw(t, "mark"), "median £1"}
 			c.Values[len(values)-1].Name = "this month"
+			c.Flags = flags(t, len(values))
 		}
 		var strip Strip
 		l := Lorenz{Top: &Top{0.9, "richest"}, Tip: func(Point) string { return "" }}
@@ -352,7 +356,9 @@ func faults(drawn string) string {
 				if err != nil || v < 0 {
 					return a.Name.Local + " is " + a.Value
 				}
-				at[a.Name.Local] = v
+				if a.Name.Local != "width" || strings.HasSuffix(a.Value, "%") {
+					at[a.Name.Local] = v
+				}
 			}
 		}
 		if start.Name.Local == "svg" {

@@ -15,6 +15,7 @@ type Columns struct {
 	Ticks  Ticks
 	Least  float64 // smallest step between ticks: 1 for what is counted
 	Mark   *Mark   // a line that names a place
+	Flags  []Flag  // events, in the order of their columns
 	Joined bool    // columns touch, as in a histogram
 	Empty  string  // why there are no values
 }
@@ -61,18 +62,26 @@ func (c Columns) draw(s *svg) {
 	f.top = c.notesHeight(values, limit)
 	sc := newScale(f, toScale, 4, c.Least)
 	labels := c.Ticks(sc.ticks)
+	if len(c.Flags) > 0 {
+		c.Desc += flagKeys
+	}
 	s.open(f, c.About, axisRoom(labels))
+	s.flags(f, c.Flags, len(c.Values))
 	s.axis(sc, labels)
 	c.columns(s, f, sc, values, limit)
 	if c.Mark != nil {
 		at := c.Mark.At * c.step()
-		s.line("median", at, ordinary.top-4, at, f.floor())
+		s.line("median", at, ordinary.top-4+flagRoom(c.Flags), at, f.floor())
 	}
 	s.labelled(func(width float64) []placed { return c.notes(width, values, limit) })
 	s.labelled(func(width float64) []placed { return c.foot(f, width) })
 	s.put(`<g class="hit">`)
 	for i, v := range c.Values {
-		s.rect("", float64(i)*c.step(), f.top, c.step(), f.plotHeight(), v.Tip)
+		top := f.top
+		if len(c.Flags) > 0 {
+			top = 0 // the numbers show the tips of their columns too
+		}
+		s.rect("", float64(i)*c.step(), top, c.step(), f.floor()-top, flagTip(v.Tip, c.Flags, i, len(c.Values)))
 	}
 	s.put(`</g>`)
 	s.close()
@@ -126,7 +135,7 @@ const line = 15
 // notesHeight returns the room above the plot that the notes need, in a narrow
 // plot and in a wide one.
 func (c Columns) notesHeight(values []float64, limit float64) float64 {
-	top := ordinary.top
+	top := ordinary.top + flagRoom(c.Flags)
 	for _, width := range []float64{narrow, wide} {
 		for _, n := range c.notes(width, values, limit) {
 			top = max(top, n.y+8)
@@ -140,7 +149,7 @@ func (c Columns) notesHeight(values []float64, limit float64) float64 {
 func (c Columns) notes(width float64, values []float64, limit float64) []placed {
 	var notes []placed
 	add := func(at float64, text string) {
-		n := place(at*c.step(), ordinary.top-8, width, "b halo", text)
+		n := place(at*c.step(), ordinary.top-8+flagRoom(c.Flags), width, "b halo", text)
 		for slices.ContainsFunc(notes, n.touches) {
 			n.y += line
 		}

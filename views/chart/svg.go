@@ -59,8 +59,9 @@ func drawn(nothing bool, why string, draw func(s *svg)) templ.Component {
 // An svg is the text of a drawing.
 type svg struct{ strings.Builder }
 
-// About is what a drawing is called, and what it shows in words. ID is unique
-// on the page; without it the description is not linked to the drawing.
+// About is what a drawing is called, and what it shows in words. ID is the name of
+// its panel, whose table describes the drawing too; without it nothing is linked to
+// the drawing.
 type About struct{ ID, Title, Desc string }
 
 // open starts a drawing that is one stop of the tab key, at which the arrow
@@ -82,7 +83,7 @@ func (s *svg) start(f frame, a About, room, attributes string) {
 	id := ""
 	if a.ID != "" {
 		id = a.ID + "-desc"
-		s.put(` aria-describedby="`, escape(id), `"`)
+		s.put(` aria-describedby="`, escape(id+" "+a.ID+"-table"), `"`)
 		id = ` id="` + escape(id) + `"`
 	}
 	s.put(`><desc`, id, `>`, escape(strings.TrimSpace(a.Desc+" "+keys)), `</desc>`)

@@ -1,0 +1,130 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestEveryPageIsPrintedWithoutWhatPaperCannotDo looks at each page as wide as a
+// sheet of A4, and prints it.
+func TestEveryPageIsPrintedWithoutWhatPaperCannotDo(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	for _, address := range s.addresses(t) {
+		b.do(chromedp.EmulateViewport(794-76, 1000), chromedp.Navigate(s.URL+address)) // without the margins
+		for what, expression := range map[string]string{
+			"has what can only be clicked": `[...document.querySelectorAll(".tools, .menu, nav.pages, .themes, .find, #live-next, #live button, .filters")].some((e) => e.checkVisibility())`,
+			"is cut at the right":          `document.documentElement.scrollWidth > innerWidth`,
+			"scrolls sideways within":      `[...document.querySelectorAll("main *")].some((e) => !e.matches("svg *, svg, .vh, .flags li") && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible")`,
+			"hides a panel":                `[...document.querySelectorAll("main section")].some((e) => !e.checkVisibility())`,
+			"has no title":                 `!document.querySelector("h1").checkVisibility()`,
+		} {
+			if b.truth(expression) {
+				t.Errorf("%s on paper %s", address, what)
+			}
+		}
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		printed, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(printed.Data, -1)); n == 0 || n > 12 {
+			t.Errorf("%s is printed on %d sheets", address, n)
+		}
+	}
+}
+
+// TestEveryPageSaysThatItsNumbersCouldNotBeComputed asks for each page for the
+// first time while the database is away.
+func TestEveryPageSaysThatItsNumbersCouldNotBeComputed(t *testing.T) {
+	s := newSite(t)
+	addresses := s.addresses(t)
+	s.db.Close()
+	for _, address := range addresses {
+		for _, suffix := range []string{"", ".json"} {
+			if suffix != "" && strings.Count(address, "/") < 2 {
+				continue // no file
+			}
+			path, query, _ := strings.Cut(address, "?")
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path+suffix+"?"+query, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", "text/html")
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(path, "/about/") {
+				continue
+			}
+			if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusServiceUnavailable && response.StatusCode != http.StatusInternalServerError {
+				t.Errorf("%s%s: status %d", path, suffix, response.StatusCode)
+			}
+			if response.StatusCode == http.StatusOK && suffix != "" {
+				t.Errorf("%s%s has numbers", path, suffix)
+			}
+			if suffix == "" && (!bytes.Contains(body, []byte("<h1>")) || !bytes.HasSuffix(bytes.TrimSpace(body), []byte("</html>"))) {
+				t.Errorf("%s is no whole page: %.300s", path, body)
+			}
+			if suffix == "" && bytes.Contains(body, []byte("<section id=")) && !bytes.Contains(body, []byte("could not be computed")) {
+				t.Errorf("%s does not say that its numbers are missing", path)
+			}
+			if bytes.Contains(body, []byte("closed pool")) {
+				t.Errorf("%s%s says what is for operators", path, suffix)
+			}
+		}
+	}
+}
+
+// TestTheTabKeyGoesThroughAPageInReadingOrder presses Tab until the browser leaves
+// the page.
+func TestTheTabKeyGoesThroughAPageInReadingOrder(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.URL+"/economy"))
+	b.newWindow(b.asOf(), 3*window)
+	b.do(chromedp.Click(chromedp.CSS("#live-pause")))
+	const here = `(() => {
+		const e = document.activeElement;
+		if (e === document.body) return "";
+		const part = e.closest(".skip, header.site, #folio, main section, footer.site");
+		const ring = e.matches(".skip") || getComputedStyle(e).outlineStyle !== "none"; // a script focuses the first
+		return (part?.id || part?.className || e.outerHTML.slice(0, 60)) + (ring ? "" : " without a ring");
+	})()`
+	b.script(`document.querySelector(".skip").focus()`)
+	var parts []string
+	for range 120 {
+		at := value(b, chromedp.Evaluate[string](here))
+		if at == "" || at == "skip" && len(parts) > 1 {
+			break
+		}
+		if len(parts) == 0 || parts[len(parts)-1] != at {
+			parts = append(parts, at)
+		}
+		b.do(chromedp.KeyEvent(kb.Tab))
+	}
+	want := append([]string{"skip", "site", "folio"}, value(b, chromedp.Evaluate[[]string](`[...document.querySelectorAll("main section")]
+		.map((e) => ({id: e.id, at: e.getBoundingClientRect()}))
+		.sort((a, b) => Math.abs(a.at.top - b.at.top) > 20 ? a.at.top - b.at.top : a.at.left - b.at.left).map((e) => e.id)`))...)
+	want = append(want, "site")
+	if !slices.Equal(parts, want) {
+		t.Errorf("the tab key goes to %v, the eye to %v", parts, want)
+	}
+}
