@@ -157,9 +157,9 @@ func (ap *appender) earliest(d *deltas) (earliest int64, ok bool) {
 		// An account that is archived at midnight is no part of the day before.
 		earliest = dayOfHour(floor(ap.archived.UnixMicro()-1, hourMicros), ap.zone)
 	}
-	for key := range d.days {
-		if !ok || key.day < earliest {
-			earliest, ok = key.day, true
+	for _, m := range d.moves {
+		if !ok || m.day < earliest {
+			earliest, ok = m.day, true
 		}
 	}
 	return earliest, ok
