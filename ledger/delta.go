@@ -74,7 +74,7 @@ func newDeltas(zone *time.Location) *deltas {
 // deltas sums the new transactions and sales of the batch.
 func (ap *appender) deltas() *deltas {
 	d := newDeltas(ap.zone)
-	d.moves = make([]movedAmount, 0, ap.written.Postings)
+	d.moves = make([]movedAmount, 0, 2*len(ap.transactions))
 	var legs []leg
 	for i, id := range ap.transactions {
 		if id == 0 {

@@ -24,12 +24,7 @@ CREATE VIEW counterparties AS
 SELECT low AS account, day, high AS other, down AS received, up AS sent, transactions FROM counterparty_days WHERE low <> 0
 UNION ALL
 SELECT high, day, low, up, down, transactions FROM counterparty_days;
-
--- Each append changes the balances of its accounts. With room on the pages, the
--- index need not change with them.
-ALTER TABLE balances SET (fillfactor = 50);
 ---- create above / drop below ----
-ALTER TABLE balances RESET (fillfactor);
 CREATE TABLE counterparty_days_old (
     account      bigint NOT NULL,
     day          date   NOT NULL,
