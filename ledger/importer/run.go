@@ -53,7 +53,7 @@ type Summary struct {
 }
 
 const (
-	defaultBatchRows = 20_000
+	defaultBatchRows = 10_000
 	maxBatchBytes    = 16 << 20
 	clockSkew        = 5 * time.Second
 )
