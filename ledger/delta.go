@@ -276,7 +276,7 @@ func (d *deltas) queueDays(batch *pgx.Batch, table string) {
 }
 
 // sumArrays returns lists of sums as arguments of a query, with the type of their
-// elements: bigint if all fit, which costs a quarter of numeric.
+// elements: bigint if all fit, which is cheaper to encode than numeric.
 func sumArrays(lists ...[]Sum) (kind string, arrays []any) {
 	for _, list := range lists {
 		narrow := make([]int64, len(list))
