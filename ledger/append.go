@@ -45,26 +45,83 @@ func (l *Ledger) Append(ctx context.Context, b Batch) (Written, error) {
 	if err := check(b, time.Now()).err(); err != nil {
 		return Written{}, err
 	}
-	ap := appender{batch: b, changed: map[string]bool{}}
+	p, err := l.begin(ctx, b)
+	if err != nil {
+		return Written{}, err
+	}
+	return p.Commit(ctx)
+}
+
+// A Pending is a batch that is written but for what it adds to the rollups, in a
+// database transaction that Commit or Rollback ends.
+type Pending struct {
+	ledger *Ledger
+	ap     *appender
+	deltas *deltas
+}
+
+// Begin begins to write a batch. A second one may be begun while the first one is
+// committed, which makes use of a second processor; committing in the order of the
+// batches is up to the caller. Begin writes and commits accounts and items at once,
+// so that a batch which is begun later may name them. A sale must not name a
+// transaction of a batch that is not committed.
+//
+// Errors are those of Append, of Commit those of which only the ledger's sums know.
+func (l *Ledger) Begin(ctx context.Context, b Batch) (*Pending, error) {
+	if err := check(b, time.Now()).err(); err != nil {
+		return nil, err
+	}
+	if len(b.Accounts)+len(b.Items) > 0 {
+		if _, err := l.Append(ctx, Batch{Accounts: b.Accounts, Items: b.Items, Oldest: b.Oldest}); err != nil {
+			return nil, err
+		}
+		b.Accounts, b.Items = nil, nil
+	}
+	return l.begin(ctx, b)
+}
+
+func (l *Ledger) begin(ctx context.Context, b Batch) (*Pending, error) {
 	// Read committed: the next statement must see what other appends wrote while
 	// this one waited for them.
-	err := pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		ap.tx = tx
-		return ap.run(ctx)
-	})
-	var refused *BatchError
-	switch {
-	case errors.As(err, &refused):
-		return Written{}, refused
-	case err != nil:
-		return Written{}, fmt.Errorf("append batch: %w", err)
+	tx, err := l.db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return nil, fmt.Errorf("append batch: %w", err)
 	}
-	if ap.id != "" {
-		for _, onChange := range l.listeners {
-			onChange(context.WithoutCancel(ctx), Change{ID: ap.id, Tags: ap.tags()})
+	p := &Pending{ledger: l, ap: &appender{tx: tx, batch: b, changed: map[string]bool{}}}
+	if p.deltas, err = p.ap.record(ctx); err != nil {
+		p.Rollback(ctx)
+		return nil, appendError(err)
+	}
+	return p, nil
+}
+
+// Commit adds the batch to the rollups and commits it.
+func (p *Pending) Commit(ctx context.Context) (Written, error) {
+	defer p.Rollback(ctx) // does nothing after a commit
+	if err := p.ap.rollups(ctx, p.deltas); err != nil {
+		return Written{}, appendError(err)
+	}
+	if err := p.ap.tx.Commit(ctx); err != nil {
+		return Written{}, appendError(err)
+	}
+	if p.ap.id != "" {
+		for _, onChange := range p.ledger.listeners {
+			onChange(context.WithoutCancel(ctx), Change{ID: p.ap.id, Tags: p.ap.tags()})
 		}
 	}
-	return ap.written, nil
+	return p.ap.written, nil
+}
+
+// Rollback undoes what Begin did, except for accounts and items.
+func (p *Pending) Rollback(ctx context.Context) {
+	_ = p.ap.tx.Rollback(ctx) // if it fails, the connection is closed, which rolls back too
+}
+
+func appendError(err error) error {
+	if refused := (*BatchError)(nil); errors.As(err, &refused) {
+		return refused
+	}
+	return fmt.Errorf("append batch: %w", err)
 }
 
 // An appender is the state of one append.
@@ -95,12 +152,13 @@ type account struct {
 	holder string
 }
 
-func (ap *appender) run(ctx context.Context) error {
+// record writes everything but the rollups, and returns what they gain.
+func (ap *appender) record(ctx context.Context) (*deltas, error) {
 	if err := ap.names(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := ap.refs(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	// The deltas are computed while the server receives the rows.
 	var d *deltas
@@ -109,13 +167,13 @@ func (ap *appender) run(ctx context.Context) error {
 	err := ap.copyRows(ctx)
 	computing.Wait()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := d.overflowed(); err != nil {
 		ap.problems.add("batch", "", "", "%s", err)
-		return ap.problems.err()
+		return nil, ap.problems.err()
 	}
-	return ap.rollups(ctx, d)
+	return d, nil
 }
 
 // outOfRange is Postgres' code for a sum that does not fit its column.
@@ -157,9 +215,9 @@ func (ap *appender) earliest(d *deltas) (earliest int64, ok bool) {
 		// An account that is archived at midnight is no part of the day before.
 		earliest = dayOfHour(floor(ap.archived.UnixMicro()-1, hourMicros), ap.zone)
 	}
-	for key := range d.days {
-		if !ok || key.day < earliest {
-			earliest, ok = key.day, true
+	for _, m := range d.moves {
+		if !ok || m.day < earliest {
+			earliest, ok = m.day, true
 		}
 	}
 	return earliest, ok

@@ -179,6 +179,44 @@ func TestWritersOfTheSameAccountsDoNotDeadlock(t *testing.T) {
 	wantSound(t, l)
 }
 
+// A batch may name the accounts of one that is begun and not committed, and what is
+// rolled back leaves nothing but these.
+func TestABatchIsBegunWhileAnotherIsNotCommitted(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	var batches []ledger.Batch
+	for day := range 3 {
+		b := village()
+		b.Shops, b.Offers = nil, nil
+		b.Transactions = []ledger.Transaction{transaction(fmt.Sprint("grant ", day), noon.AddDate(0, 0, day), ledger.Posting{"mint", -10}, ledger.Posting{"ann", 10})}
+		batches = append(batches, b)
+	}
+	batches[1].Accounts, batches[2].Accounts = nil, nil
+	first, err := l.Begin(t.Context(), batches[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := l.Begin(t.Context(), batches[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const balances = `SELECT ref, balance FROM balances JOIN accounts ON id = account ORDER BY ref`
+	wantRows(t, db, `SELECT count(*) FROM refs`, "0")
+	for _, p := range []*ledger.Pending{first, second} {
+		if written, err := p.Commit(t.Context()); err != nil || written.Transactions != 1 {
+			t.Errorf("Commit = %+v, %v, want 1 transaction", written, err)
+		}
+	}
+	third, err := l.Begin(t.Context(), batches[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	third.Rollback(t.Context())
+	wantRows(t, db, balances, "ann 20", "mint -20")
+	wantRows(t, db, `SELECT ref FROM refs ORDER BY ref`, "grant 0", "grant 1")
+	wantSound(t, l)
+}
+
 func TestAnIssuerIsWhatTheAccountSaysWhateverItsKind(t *testing.T) {
 	db := testkit.Postgres(t)
 	l := ledger.New(db)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -13,8 +14,7 @@ import (
 // deltas is what an append adds to the balances and rollups.
 type deltas struct {
 	zone     *time.Location // of the days
-	balances map[int64]balanceDelta
-	days     map[dayKey]dayDelta
+	moves    []movedAmount
 	activity map[int64]activityDelta // by hour
 	flows    map[flowKey]flowDelta
 	items    map[itemKey]itemDelta
@@ -23,15 +23,8 @@ type deltas struct {
 
 // Hours and days are numbered from 1970.
 type (
-	balanceDelta struct {
-		amount         Sum
-		last, postings int64
-	}
-	dayKey   struct{ account, day int64 }
-	dayDelta struct {
-		received, sent Sum
-		postings       int64
-	}
+	// A movedAmount is a posting.
+	movedAmount   struct{ account, day, at, amount int64 }
 	activityDelta struct {
 		transactions, postings int64
 		volume, transfers      Sum
@@ -71,8 +64,6 @@ const hourMicros = int64(time.Hour / time.Microsecond)
 func newDeltas(zone *time.Location) *deltas {
 	return &deltas{
 		zone:     zone,
-		balances: map[int64]balanceDelta{},
-		days:     map[dayKey]dayDelta{},
 		activity: map[int64]activityDelta{},
 		flows:    map[flowKey]flowDelta{},
 		items:    map[itemKey]itemDelta{},
@@ -83,8 +74,7 @@ func newDeltas(zone *time.Location) *deltas {
 // deltas sums the new transactions and sales of the batch.
 func (ap *appender) deltas() *deltas {
 	d := newDeltas(ap.zone)
-	d.balances = make(map[int64]balanceDelta, len(ap.accounts))
-	d.days = make(map[dayKey]dayDelta, len(ap.accounts))
+	d.moves = make([]movedAmount, 0, 2*len(ap.transactions))
 	var legs []leg
 	for i, id := range ap.transactions {
 		if id == 0 {
@@ -115,23 +105,7 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 	hour := floor(at, hourMicros)
 	day := dayOfHour(hour, d.zone)
 	for _, l := range legs {
-		b, ok := d.balances[l.account]
-		b.amount = b.amount.Add(l.amount)
-		b.postings++
-		if !ok || at > b.last {
-			b.last = at
-		}
-		d.balances[l.account] = b
-
-		key := dayKey{l.account, day}
-		a := d.days[key]
-		if l.amount > 0 {
-			a.received = a.received.Add(l.amount)
-		} else {
-			a.sent = a.sent.Minus(SumOf(l.amount))
-		}
-		a.postings++
-		d.days[key] = a
+		d.moves = append(d.moves, movedAmount{l.account, day, at, l.amount})
 	}
 	d.addCounterparties(day, legs)
 	postings := int64(len(legs))
@@ -187,12 +161,37 @@ var errBalance = errors.New("the balance of an account would pass what 64 bits h
 
 // overflowed returns an error if what a balance gains does not fit.
 func (d *deltas) overflowed() error {
-	for _, b := range d.balances {
-		if _, fits := b.amount.Int64(); !fits {
+	for _, same := range d.byAccount() {
+		if _, fits := sumOf(same).Int64(); !fits {
 			return errBalance
 		}
 	}
 	return nil
+}
+
+// byAccount yields the accounts in order, each with its postings in the order of
+// their days.
+func (d *deltas) byAccount() iter.Seq2[int64, []movedAmount] {
+	slices.SortFunc(d.moves, func(a, b movedAmount) int { // cheap if they are in order
+		if a.account != b.account {
+			return cmp.Compare(a.account, b.account)
+		}
+		return cmp.Compare(a.day, b.day)
+	})
+	return func(yield func(int64, []movedAmount) bool) {
+		for same := range runs(d.moves, func(m movedAmount) int64 { return m.account }) {
+			if !yield(same[0].account, same) {
+				return
+			}
+		}
+	}
+}
+
+func sumOf(moves []movedAmount) (sum Sum) {
+	for _, m := range moves {
+		sum = sum.Add(m.amount)
+	}
+	return sum
 }
 
 // floor returns t/unit rounded down.
@@ -218,16 +217,16 @@ func (d *deltas) queue(batch *pgx.Batch, prefix string, into []rollup) {
 }
 
 func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
-	n := len(d.balances)
-	if n == 0 {
+	if len(d.moves) == 0 {
 		return
 	}
-	accounts := slices.Sorted(maps.Keys(d.balances))
-	amounts, postings, last := make([]int64, n), make([]int64, n), make([]time.Time, n)
-	for i, account := range accounts {
-		b := d.balances[account]
-		amounts[i], _ = b.amount.Int64()
-		postings[i], last[i] = b.postings, time.UnixMicro(b.last).UTC()
+	var accounts, amounts, postings []int64
+	var last []time.Time
+	for account, same := range d.byAccount() {
+		amount, _ := sumOf(same).Int64()
+		at := slices.MaxFunc(same, func(a, b movedAmount) int { return cmp.Compare(a.at, b.at) }).at
+		accounts, amounts = append(accounts, account), append(amounts, amount)
+		last, postings = append(last, time.UnixMicro(at).UTC()), append(postings, int64(len(same)))
 	}
 	query := `
 		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)
@@ -242,31 +241,58 @@ func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
 }
 
 func (d *deltas) queueDays(batch *pgx.Batch, table string) {
-	n := len(d.days)
-	if n == 0 {
+	if len(d.moves) == 0 {
 		return
 	}
-	keys := slices.SortedFunc(maps.Keys(d.days), func(a, b dayKey) int {
-		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.day, b.day))
-	})
-	accounts, days := make([]int64, n), make([]int32, n)
-	received, sent, postings := make([]Sum, n), make([]Sum, n), make([]int64, n)
-	for i, key := range keys {
-		a := d.days[key]
-		accounts[i], days[i] = key.account, int32(key.day)
-		received[i], sent[i], postings[i] = a.received, a.sent, a.postings
+	var accounts, postings []int64
+	var days []int32
+	var received, sent []Sum
+	for account, all := range d.byAccount() {
+		for same := range runs(all, func(m movedAmount) int64 { return m.day }) {
+			var in, out Sum
+			for _, m := range same {
+				if m.amount > 0 {
+					in = in.Add(m.amount)
+				} else {
+					out = out.Minus(SumOf(m.amount))
+				}
+			}
+			accounts, days = append(accounts, account), append(days, int32(same[0].day))
+			received, sent, postings = append(received, in), append(sent, out), append(postings, int64(len(same)))
+		}
 	}
+	kind, sums := sumArrays(received, sent)
 	query := `
 		INSERT INTO ` + table + ` AS known (account, day, received, sent, postings)
 		SELECT account, date '1970-01-01' + day, received, sent, postings
-		FROM unnest($1::bigint[], $2::integer[], $3::numeric[], $4::numeric[], $5::bigint[])
+		FROM unnest($1::bigint[], $2::integer[], $3::` + kind + `[], $4::` + kind + `[], $5::bigint[])
 			AS new (account, day, received, sent, postings)
 		ORDER BY new.account, new.day
 		ON CONFLICT (account, day) DO UPDATE SET
 			received = known.received + excluded.received,
 			sent = known.sent + excluded.sent,
 			postings = known.postings + excluded.postings`
-	batch.Queue(query, accounts, days, received, sent, postings)
+	batch.Queue(query, accounts, days, sums[0], sums[1], postings)
+}
+
+// sumArrays returns lists of sums as arguments of a query, with the type of their
+// elements: bigint if all fit, which is cheaper to encode than numeric.
+func sumArrays(lists ...[]Sum) (kind string, arrays []any) {
+	for _, list := range lists {
+		narrow := make([]int64, len(list))
+		for i, sum := range list {
+			var fits bool
+			if narrow[i], fits = sum.Int64(); !fits {
+				arrays = arrays[:0]
+				for _, list := range lists {
+					arrays = append(arrays, list)
+				}
+				return "numeric", arrays
+			}
+		}
+		arrays = append(arrays, narrow)
+	}
+	return "bigint", arrays
 }
 
 func (d *deltas) queueActivity(batch *pgx.Batch, table string) {

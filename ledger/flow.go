@@ -104,15 +104,15 @@ func move(legs []leg) movement {
 	return m
 }
 
-// runs yields the runs of legs with equal keys.
-func runs[K comparable](legs []leg, key func(leg) K) func(yield func([]leg) bool) {
-	return func(yield func([]leg) bool) {
-		for start := 0; start < len(legs); {
+// runs yields the runs of elements with equal keys.
+func runs[E any, K comparable](all []E, key func(E) K) func(yield func([]E) bool) {
+	return func(yield func([]E) bool) {
+		for start := 0; start < len(all); {
 			end := start + 1
-			for end < len(legs) && key(legs[end]) == key(legs[start]) {
+			for end < len(all) && key(all[end]) == key(all[start]) {
 				end++
 			}
-			if !yield(legs[start:end]) {
+			if !yield(all[start:end]) {
 				return
 			}
 			start = end

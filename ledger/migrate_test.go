@@ -1,9 +1,11 @@
 package ledger_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/tern/v2/migrate"
 
 	"exchequer/internal/postgres"
@@ -33,21 +35,7 @@ func TestALedgerOfAnEarlierVersionIsConverted(t *testing.T) {
 		}
 		appended(t, l, more)
 	}
-	conn, err := db.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	m, err := migrate.NewMigrator(t.Context(), conn.Conn(), "schema_version")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.LoadMigrations(migrations.FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.MigrateTo(t.Context(), 2); err != nil {
-		t.Fatal(err)
-	}
+	migrateTo(t, db, 2)
 	if _, err := db.Exec(t.Context(), `
 		UPDATE shops SET sell_price = -1, stock = 1;
 		INSERT INTO shops (id, ref, place, owner, item, buy_price, sell_price, batch, stock, capacity, active, seen)
@@ -61,4 +49,40 @@ func TestALedgerOfAnEarlierVersionIsConverted(t *testing.T) {
 	wantRows(t, db, `SELECT s.ref, o.ref, ask, bid, batch, stock, capacity FROM offers o JOIN shops s ON s.id = shop ORDER BY 1`,
 		"inn bread 240 200 1 7 9", "stall bread 250 <nil> 1 1 <nil>")
 	wantRows(t, db, stood, "12 240 200 2 1 8")
+}
+
+// Who paid whom, which was kept twice, is the same afterwards.
+func TestCounterpartiesOfAnEarlierVersionAreConverted(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	g := &generator{Rand: rand.New(rand.NewPCG(3, 4)), midnight: noon.AddDate(0, 0, 2)}
+	for _, b := range g.batches(20) {
+		appended(t, l, b)
+	}
+	const all = `SELECT account, day::text, other, received, sent, transactions FROM %s ORDER BY 1, 2, 3`
+	want := rowsOf(t, db, fmt.Sprintf(all, "counterparties"))
+	migrateTo(t, db, 3)
+	wantRows(t, db, fmt.Sprintf(all, "counterparty_days"), want...)
+	migrateTo(t, db, 4)
+	wantRows(t, db, fmt.Sprintf(all, "counterparties"), want...)
+	wantSound(t, l)
+}
+
+func migrateTo(t *testing.T, db *pgxpool.Pool, version int32) {
+	t.Helper()
+	conn, err := db.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	m, err := migrate.NewMigrator(t.Context(), conn.Conn(), "schema_version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.LoadMigrations(migrations.FS); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.MigrateTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -39,7 +39,7 @@ func damages(random *rand.Rand) []string {
 		`DELETE FROM item_hours WHERE ` + some,
 		`UPDATE trader_days SET volume = volume + 1 WHERE ` + some,
 		`DELETE FROM price_days WHERE ` + some,
-		`UPDATE counterparty_days SET other = other + 1000 WHERE ` + some,
+		`UPDATE counterparty_days SET high = high + 1000 WHERE ` + some,
 		`UPDATE item_offer_hours SET best_ask = 1, hour = hour - interval '3 years' WHERE ` + some,
 		`INSERT INTO day_snapshots (day, supply, holders) VALUES ('2001-02-03', 4, 5)`,
 	}

@@ -73,7 +73,7 @@ func rollups() []rollup {
 				count(*), sum(quantity), sum(total)
 			FROM sales WHERE quantity > 0 AND total > 0
 			GROUP BY item, day, price, pieces`},
-		{"counterparty_days", "account, day, other", (*deltas).queueCounterparties, `
+		{"counterparty_days", "low, day, high", (*deltas).queueCounterparties, `
 			WITH nets AS (
 				SELECT transaction, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, account, sum(amount) AS net
 				FROM postings GROUP BY transaction, day, account HAVING sum(amount) <> 0),
@@ -98,13 +98,13 @@ func rollups() []rollup {
 					part + greatest(0, least(p.upto, r.upto) - greatest(p.upto - p.rest, r.upto - r.rest)) AS amount
 				FROM pairs JOIN payer_rests p USING (transaction, payer) JOIN receiver_rests r USING (transaction, receiver)),
 			sides AS (
-				SELECT payer AS account, day, receiver AS other, 0 AS received, amount AS sent FROM amounts WHERE amount > 0
+				SELECT least(payer, receiver) AS low, day, greatest(payer, receiver) AS high,
+					CASE WHEN payer < receiver THEN amount ELSE 0 END AS up, CASE WHEN payer < receiver THEN 0 ELSE amount END AS down
+				FROM amounts WHERE amount > 0
 				UNION ALL
-				SELECT receiver, day, payer, amount, 0 FROM amounts WHERE amount > 0
-				UNION ALL
-				SELECT account, day, 0, greatest(net, 0), greatest(-net, 0) FROM nets JOIN several USING (transaction))
-			SELECT account, day, other, sum(received), sum(sent), count(*)
-			FROM sides GROUP BY account, day, other`},
+				SELECT 0, day, account, greatest(net, 0), greatest(-net, 0) FROM nets JOIN several USING (transaction))
+			SELECT low, high, count(*), day, sum(up), sum(down)
+			FROM sides GROUP BY low, day, high`},
 		{"item_offer_hours", "item, hour", nil, `
 			SELECT h.item, h.hour, min(s.ask::float8 / s.batch) FILTER (WHERE asks), max(s.bid::float8 / s.batch) FILTER (WHERE bids),
 				count(*) FILTER (WHERE asks), count(*) FILTER (WHERE bids), coalesce(sum(s.stock) FILTER (WHERE asks), 0)

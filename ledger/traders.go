@@ -21,29 +21,27 @@ type (
 	}
 
 	// A price is what one piece cost: total / quantity in lowest terms.
-	priceKey        struct{ item, day, total, quantity int64 }
-	counterpartyKey struct{ account, day, other int64 }
-	counterparty    struct {
-		received, sent Sum
-		transactions   int64
-	}
+	priceKey struct{ item, day, total, quantity int64 }
+
+	// A payment is what low paid high in a transaction, less than zero if high paid
+	// low. The id of low is the smaller one.
+	payment struct{ low, day, high, amount int64 }
 )
 
 // A dealings is what an append adds to the rollups of who traded what at what
 // price, and of who paid whom.
 type dealings struct {
-	traders        map[traderKey]traderDelta
-	prices         map[priceKey]traderDelta
-	counterparties map[counterpartyKey]counterparty
+	traders  map[traderKey]traderDelta
+	prices   map[priceKey]traderDelta
+	payments []payment
 
 	payers, receivers []net // of one transaction
 }
 
 func newDealings() dealings {
 	return dealings{
-		traders:        map[traderKey]traderDelta{},
-		prices:         map[priceKey]traderDelta{},
-		counterparties: map[counterpartyKey]counterparty{},
+		traders: map[traderKey]traderDelta{},
+		prices:  map[priceKey]traderDelta{},
 	}
 }
 
@@ -92,7 +90,8 @@ type net struct{ account, amount int64 }
 // each to be counted, where there are several on both sides.
 const mostPairs = 1000
 
-// several stands for the other side in transactions with more pairs.
+// several stands for the other side in transactions with more pairs. It is below all
+// ids of accounts.
 const several = 0
 
 // addCounterparties counts who paid whom in a transaction of a day. It reorders the
@@ -118,25 +117,24 @@ func (d *deltas) addCounterparties(day int64, legs []leg) {
 	}
 	if m, n := len(d.payers), len(d.receivers); min(m, n) > 1 && m*n > mostPairs {
 		for _, p := range d.payers {
-			d.addPayment(counterpartyKey{p.account, day, several}, p.amount, 0)
+			d.addPayment(day, p.account, several, p.amount)
 		}
 		for _, r := range d.receivers {
-			d.addPayment(counterpartyKey{r.account, day, several}, 0, r.amount)
+			d.addPayment(day, several, r.account, r.amount)
 		}
 		return
 	}
 	for pair := range pairs(d.payers, d.receivers, total) {
-		d.addPayment(counterpartyKey{pair.from, day, pair.to}, pair.amount, 0)
-		d.addPayment(counterpartyKey{pair.to, day, pair.from}, 0, pair.amount)
+		d.addPayment(day, pair.from, pair.to, pair.amount)
 	}
 }
 
-// addPayment counts a transaction in which the account sent or received something.
-func (d *deltas) addPayment(key counterpartyKey, sent, received int64) {
-	c := d.counterparties[key]
-	c.received, c.sent = c.received.Add(received), c.sent.Add(sent)
-	c.transactions++
-	d.counterparties[key] = c
+// addPayment counts what one account paid another one in a transaction.
+func (d *deltas) addPayment(day, from, to, amount int64) {
+	if from > to {
+		from, to, amount = to, from, -amount
+	}
+	d.payments = append(d.payments, payment{from, day, to, amount})
 }
 
 // A pair is what one account paid another one.
@@ -265,29 +263,43 @@ func (d *deltas) queuePrices(batch *pgx.Batch, table string) {
 }
 
 func (d *deltas) queueCounterparties(batch *pgx.Batch, table string) {
-	n := len(d.counterparties)
-	if n == 0 {
+	if len(d.payments) == 0 {
 		return
 	}
-	keys := slices.SortedFunc(maps.Keys(d.counterparties), func(a, b counterpartyKey) int {
-		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.day, b.day), cmp.Compare(a.other, b.other))
+	slices.SortFunc(d.payments, func(a, b payment) int {
+		switch {
+		case a.low != b.low:
+			return cmp.Compare(a.low, b.low)
+		case a.day != b.day:
+			return cmp.Compare(a.day, b.day)
+		}
+		return cmp.Compare(a.high, b.high)
 	})
-	accounts, days, others := make([]int64, n), make([]int32, n), make([]int64, n)
-	received, sent, transactions := make([]Sum, n), make([]Sum, n), make([]int64, n)
-	for i, key := range keys {
-		c := d.counterparties[key]
-		accounts[i], days[i], others[i] = key.account, int32(key.day), key.other
-		received[i], sent[i], transactions[i] = c.received, c.sent, c.transactions
+	var lows, highs, transactions []int64
+	var days []int32
+	var ups, downs []Sum
+	for same := range runs(d.payments, func(p payment) payment { p.amount = 0; return p }) {
+		var up, down Sum
+		for _, p := range same {
+			if p.amount > 0 {
+				up = up.Add(p.amount)
+			} else {
+				down = down.Minus(SumOf(p.amount))
+			}
+		}
+		lows, days, highs = append(lows, same[0].low), append(days, int32(same[0].day)), append(highs, same[0].high)
+		ups, downs, transactions = append(ups, up), append(downs, down), append(transactions, int64(len(same)))
 	}
+	kind, sums := sumArrays(ups, downs)
 	query := `
-		INSERT INTO ` + table + ` AS known (account, day, other, received, sent, transactions)
-		SELECT account, date '1970-01-01' + day, other, received, sent, transactions
-		FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::numeric[], $5::numeric[], $6::bigint[])
-			WITH ORDINALITY AS new (account, day, other, received, sent, transactions, nr)
-		ORDER BY nr
-		ON CONFLICT (account, day, other) DO UPDATE SET
-			received = known.received + excluded.received,
-			sent = known.sent + excluded.sent,
+		INSERT INTO ` + table + ` AS known (low, day, high, up, down, transactions)
+		SELECT low, date '1970-01-01' + day, high, up, down, transactions
+		FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::` + kind + `[], $5::` + kind + `[], $6::bigint[])
+			AS new (low, day, high, up, down, transactions)
+		ORDER BY new.low, new.day, new.high
+		ON CONFLICT (low, day, high) DO UPDATE SET
+			up = known.up + excluded.up,
+			down = known.down + excluded.down,
 			transactions = known.transactions + excluded.transactions`
-	batch.Queue(query, accounts, days, others, received, sent, transactions)
+	batch.Queue(query, lows, days, highs, sums[0], sums[1], transactions)
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	whoPaidWhom = `SELECT a.ref, coalesce(o.ref, 'several'), received, sent, transactions
-		FROM counterparty_days c JOIN accounts a ON a.id = account LEFT JOIN accounts o ON o.id = other ORDER BY 1, 2`
+		FROM counterparties c JOIN accounts a ON a.id = account LEFT JOIN accounts o ON o.id = other ORDER BY 1, 2`
 	whoTraded = `SELECT a.ref, side, sales, quantity, volume FROM trader_days JOIN accounts a ON a.id = account ORDER BY 1, 2`
 )
 
@@ -74,6 +74,6 @@ func TestATransactionWithVeryManyPairsNamesNoCounterparties(t *testing.T) {
 	}
 	b.Transactions = []ledger.Transaction{many, payroll}
 	appended(t, l, b)
-	wantRows(t, db, `SELECT extract(day FROM day)::int, other = 0, count(*), sum(received)::int, sum(sent)::int FROM counterparty_days GROUP BY 1, 2 ORDER BY 1`,
+	wantRows(t, db, `SELECT extract(day FROM day)::int, other = 0, count(*), sum(received)::int, sum(sent)::int FROM counterparties GROUP BY 1, 2 ORDER BY 1`,
 		"4 true 80 280 280", "5 false 78 39 39")
 }

@@ -21,7 +21,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		"item_hours":        `UPDATE item_hours SET open = 1`,
 		"trader_days":       `INSERT INTO trader_days SELECT item, day, 1, 'seller', 1, 1, 1 FROM price_days`,
 		"price_days":        `UPDATE price_days SET quantity = quantity + 1`,
-		"counterparty_days": `DELETE FROM counterparty_days WHERE sent > 0`,
+		"counterparty_days": `DELETE FROM counterparty_days WHERE transactions = 1`,
 		"offers":            `UPDATE offers SET ask = ask + 1`,
 		"offer_changes":     `UPDATE offers SET item = 99`,
 		"item_offer_hours":  `UPDATE item_offer_hours SET stock = stock + 1`,

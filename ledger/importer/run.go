@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,14 +53,14 @@ type Summary struct {
 }
 
 const (
-	defaultBatchRows = 20_000
+	defaultBatchRows = 10_000
 	maxBatchBytes    = 16 << 20
 	clockSkew        = 5 * time.Second
 )
 
-// Run imports files in the given order. One goroutine reads and parses while
-// another writes the batch before. What was written before an error stays written,
-// and the summary counts it.
+// Run imports files in the given order. While one batch is committed, the next one
+// is begun, and one more is read and parsed. Batches are committed in their order:
+// what was written before an error stays written, and the summary counts it.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	start := time.Now()
 	if o.BatchRows <= 0 {
@@ -127,17 +129,21 @@ func (w *writer) run(ctx context.Context) error {
 		readErr = w.read(reading, chunks)
 	}()
 	var writeErr error
-	for c := range chunks { // until the reader has returned
-		if writeErr == nil {
-			if writeErr = w.write(ctx, c); writeErr != nil {
-				stop()
-			}
+	finish := func() error { return nil } // waits until the chunk before is committed
+	for c := range chunks {               // until the reader has returned
+		if writeErr != nil {
+			continue
 		}
+		begun, err := w.begin(ctx, c)
+		if writeErr = cmp.Or(finish(), err); writeErr == nil {
+			finish = w.commit(ctx, begun)
+			continue
+		}
+		begun.rollback(ctx)
+		finish = func() error { return nil }
+		stop()
 	}
-	if writeErr != nil {
-		return writeErr
-	}
-	return readErr
+	return cmp.Or(writeErr, finish(), readErr)
 }
 
 // A reader splits files into chunks.
@@ -246,43 +252,76 @@ type writer struct {
 	rounding *big.Rat
 }
 
-func (w *writer) write(ctx context.Context, c chunk) error {
-	entries := c.entries[:0:0]
+// A begun is a chunk that is written but not committed.
+type begun struct {
+	chunk
+	pending *ledger.Pending // nil if nothing is to be written
+}
+
+func (b begun) rollback(ctx context.Context) {
+	if b.pending != nil {
+		b.pending.Rollback(ctx)
+	}
+}
+
+// begin writes the entries of a chunk that are right.
+func (w *writer) begin(ctx context.Context, c chunk) (begun, error) {
+	var entries []*entry
 	for _, e := range c.entries {
 		if e.problem == nil {
 			entries = append(entries, e)
 		} else if err := w.reject(e, e.problem); err != nil {
-			return err
+			return begun{}, err
 		}
 	}
 	for len(entries) > 0 {
 		if err := w.settle(ctx); err != nil {
-			return err
+			return begun{}, err
 		}
 		batch := w.sent.batch(entries)
 		batch.Oldest = w.options.Mapping.oldest()
-		written, err := w.options.Ledger.Append(ctx, batch)
+		pending, err := w.options.Ledger.Begin(ctx, batch)
 		if err == nil {
-			w.count(entries, written)
 			w.sent.remember(entries)
-			break
+			c.entries = entries
+			return begun{c, pending}, nil
 		}
 		var refused *ledger.BatchError
 		if !errors.As(err, &refused) || !w.options.SkipInvalid {
-			return fmt.Errorf("import: %w", err)
+			return begun{}, fmt.Errorf("import: %w", err)
 		}
 		if entries, err = w.rejectRefused(entries, refused); err != nil {
-			return err
+			return begun{}, err
 		}
 	}
-	w.summary.Files += c.files
-	if w.options.Progress != nil {
-		w.options.Progress(Progress{
-			File: c.file, Rows: int64(w.summary.Rows), Postings: int64(w.summary.Postings),
-			Bytes: w.bytes.Load(), Total: w.total,
-		})
+	c.entries = nil
+	return begun{c, nil}, nil
+}
+
+// commit commits a chunk in the background. The function that it returns waits for
+// that, and counts what was written.
+func (w *writer) commit(ctx context.Context, b begun) (finish func() error) {
+	var written ledger.Written
+	var err error
+	var committing sync.WaitGroup
+	if b.pending != nil {
+		committing.Go(func() { written, err = b.pending.Commit(ctx) })
 	}
-	return nil
+	return func() error {
+		committing.Wait()
+		if err != nil {
+			return fmt.Errorf("import: %w", err)
+		}
+		w.count(b.entries, written)
+		w.summary.Files += b.files
+		if w.options.Progress != nil {
+			w.options.Progress(Progress{
+				File: b.file, Rows: int64(w.summary.Rows), Postings: int64(w.summary.Postings),
+				Bytes: w.bytes.Load(), Total: w.total,
+			})
+		}
+		return nil
+	}
 }
 
 // settle gives the ledger the mapping's settings if it has none, and checks that its

@@ -201,6 +201,30 @@ func TestBadRowsAreLeftOutAndCanBePutRight(t *testing.T) {
 	verify(t, db)
 }
 
+// What comes after an error is not written, though the next batch is begun while the
+// one before is committed.
+func TestNothingIsWrittenAfterABatchThatFails(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, payments)
+	const large = ",60000000000000000.00,council,anna\n"
+	path := filepath.Join(t.TempDir(), "data.csv")
+	data := "Date,Amount,Payer,Payee\n2026-01-01" + large + "2026-01-02" + large + "2026-01-03,1.00,council,bert\n2026-01-04,1.00,council,bert\n"
+	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := ledger.New(db)
+	summary, err := importer.Run(t.Context(), importer.Options{Ledger: l, Mapping: m, Files: []string{path}, BatchRows: 1})
+	if err == nil || !strings.Contains(err.Error(), "the balance of an account would pass what 64 bits hold") {
+		t.Errorf("Run = %v, want that a balance does not fit", err)
+	}
+	if summary.Transactions != 1 || summary.Rows != 1 {
+		t.Errorf("Run counted %+v, want the one row before the error", summary)
+	}
+	if n := number(t, db, `SELECT count(*) FROM transactions`); n != 1 {
+		t.Errorf("%d transactions are written, want the one before the error", n)
+	}
+	verify(t, db)
+}
+
 func TestAnInterruptedImportGoesOn(t *testing.T) {
 	db, m := testkit.Postgres(t), parse(t, payments)
 	var rows strings.Builder

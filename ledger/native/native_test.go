@@ -50,8 +50,8 @@ var tables = map[string]string{
 	"trader_days": `SELECT i.ref AS item, day, a.ref AS account, side, sales, quantity, volume
 		FROM trader_days JOIN items i ON i.id = item JOIN accounts a ON a.id = account`,
 	"price_days": `SELECT ref, day, price, pieces, sales, quantity, volume FROM price_days JOIN items ON id = item`,
-	"counterparty_days": `SELECT a.ref AS account, day, o.ref AS other, received, sent, transactions
-		FROM counterparty_days c JOIN accounts a ON a.id = c.account LEFT JOIN accounts o ON o.id = c.other`,
+	"counterparties": `SELECT a.ref AS account, day, o.ref AS other, received, sent, transactions
+		FROM counterparties c JOIN accounts a ON a.id = c.account LEFT JOIN accounts o ON o.id = c.other`,
 	"item_hours": `SELECT i.ref, hour, sales, h.quantity, volume, other_lines, other_quantity, other_volume, open, high, low, close,
 			open_at, o.ref AS open_sale, close_at, c.ref AS close_sale
 		FROM item_hours h JOIN items i ON i.id = h.item
