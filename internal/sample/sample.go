@@ -31,6 +31,7 @@ type Economy struct {
 	Bridge     *aggregates.Bridge
 	Source     *aggregates.SourceDays
 	History    *aggregates.History
+	Ladder     *aggregates.Ladder
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -96,7 +97,7 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
 	p.flows(days, buckets, unit)
-	p.History = townHistory()
+	p.History, p.Ladder = townHistory(), townLadder()
 	return p
 }
 
@@ -233,6 +234,7 @@ func Empty() *Economy {
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
 	p.Flow = &aggregates.Flow{Basis: why}
+	p.Ladder = &aggregates.Ladder{Basis: why, Population: aggregates.PopulationPersonal}
 	p.History = &aggregates.History{Basis: why, Population: aggregates.PopulationPersonal, Bucket: "day", CurveEvery: "day"}
 	p.Bridge = &aggregates.Bridge{Basis: why}
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
