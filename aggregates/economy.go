@@ -22,6 +22,7 @@ type Economy struct {
 	Bridge       *cache.Memo[Days, *Bridge]
 	Source       *cache.Memo[SourceQuery, *SourceDays]
 	History      *cache.Memo[Population, *History]
+	Ladder       *cache.Memo[Population, *Ladder]
 
 	Sources *Exists // to be consulted before Source: each source is a key
 
@@ -72,6 +73,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Bridge:       cache.NewMemo(c, spec("economy.bridge"), on(db, ComputeBridge)).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
 		History:      cache.NewMemo(c, spec("economy.history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
+		Ladder:       cache.NewMemo(c, spec("economy.ladder"), on(db, ComputeLadder)).Prewarm(PopulationPersonal),
 		Sources:      existsIn(db, semaphore.NewWeighted(lookupsAtOnce), `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`),
 		db:           db,
 		now:          c.Now,

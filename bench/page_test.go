@@ -18,6 +18,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/internal/sample"
 	"exchequer/ledger"
 	"exchequer/static"
 	"exchequer/web"
@@ -87,7 +88,14 @@ func madeEconomy(c *cache.Cache) *aggregates.Economy {
 	money := aggregates.Trend[ledger.Sum]{Number: aggregates.Number[ledger.Sum]{Now: &nowSum, Before: &beforeSum}, Series: sums}
 	trend := aggregates.Trend[int64]{Number: aggregates.Number[int64]{Now: &supply, Before: &before}, Series: series}
 	measure := func(v float64) aggregates.Measure { return aggregates.Measure{Value: &v} }
+	town := sample.Town(30)
 	return &aggregates.Economy{
+		Bridge: cache.NewMemo(c, spec("bridge"), func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error) {
+			return town.Bridge, nil
+		}),
+		Ladder: cache.NewMemo(c, spec("ladder"), func(context.Context, cache.Window, aggregates.Population) (*aggregates.Ladder, error) {
+			return town.Ladder, nil
+		}),
 		Profile: cache.NewMemo(c, spec("profile"), func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error) {
 			return aggregates.Full(), nil
 		}),

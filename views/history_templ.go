@@ -36,7 +36,7 @@ func replay(h *aggregates.History, s ledger.Settings) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"replay\" data-replay>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"curves\" data-replay>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

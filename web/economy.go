@@ -133,6 +133,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Wealth, (*aggregates.WealthByKind).Table),
 		list,
+		s.standPanel(),
 	)
 }
 

@@ -39,6 +39,7 @@ type town struct {
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
+	ladder     func(context.Context, cache.Window, aggregates.Population) (*aggregates.Ladder, error)
 	source     func(context.Context, cache.Window, aggregates.SourceQuery) (*aggregates.SourceDays, error)
 	events     func(context.Context, cache.Window, aggregates.EventQuery) (*aggregates.Events, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
@@ -109,6 +110,9 @@ func newTown() *town {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
 		events: constant[aggregates.EventQuery](&aggregates.Events{}),
+		ladder: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Ladder, error) {
+			return &aggregates.Ladder{Basis: basis(0, w.Start, w.Start), Population: p}, nil
+		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -130,6 +134,7 @@ func sampled(e *sample.Economy) *town {
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
+	tn.ladder = constant[aggregates.Population](e.Ladder)
 	tn.history = constant[aggregates.Population](e.History)
 	tn.source = constant[aggregates.SourceQuery](e.Source)
 	return tn
@@ -227,6 +232,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Richest:      cache.NewMemo(c, spec("richest"), tn.richest),
 			Profile:      cache.NewMemo(c, spec("profile"), tn.profile),
 			Bridge:       cache.NewMemo(c, spec("bridge"), tn.bridge),
+			Ladder:       cache.NewMemo(c, spec("ladder"), tn.ladder),
 			History:      cache.NewMemo(c, spec("history"), tn.history),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
 			Sources:      aggregates.NewExists(tn.known),

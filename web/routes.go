@@ -7,6 +7,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/static"
+	"exchequer/views"
 )
 
 // routes lists every address of the site.
@@ -47,6 +48,7 @@ func (s *server) routes() (http.Handler, error) {
 		return nil, err
 	}
 	get("/theme.css", s.themeCSS)
+	r.Method(http.MethodPost, views.StandPath, s.instrument(views.StandPath, s.standAnswer))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", s.chooseTheme))
 
 	embedded := static.Handler()

@@ -48,3 +48,17 @@ func curve(start, day time.Time, power, steep float64) aggregates.HistoryCurve {
 	}
 	return c
 }
+
+// townLadder is 2,317 holders, each with a little more than the one before.
+func townLadder() *aggregates.Ladder {
+	l := &aggregates.Ladder{Basis: basis(0, Noon, Noon), Population: aggregates.PopulationPersonal, Holders: 2317}
+	held := func(at int64) int64 { return at * at / 10 }
+	for tenth := range int64(10) {
+		l.Tenths = append(l.Tenths, held((tenth*l.Holders+9)/10))
+	}
+	for i := range int64(1001) {
+		at := i * (l.Holders - 1) / 1000
+		l.Rungs = append(l.Rungs, aggregates.Rung{Below: at, Balance: held(at)})
+	}
+	return l
+}

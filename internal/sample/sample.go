@@ -32,6 +32,7 @@ type Economy struct {
 	Bridge     *aggregates.Bridge
 	Source     *aggregates.SourceDays
 	History    *aggregates.History
+	Ladder     *aggregates.Ladder
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -97,13 +98,13 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
 	p.flows(days, buckets, unit)
-	p.History = townHistory()
 	p.Events = &aggregates.Events{Events: []aggregates.Event{
 		{Ref: "opening", At: buckets[0].AddDate(-2, 0, 0), Title: "The harbour opens", Scope: ledger.ScopeAll},
 		{Ref: "feast", At: buckets[len(buckets)/3], Until: ptr(buckets[len(buckets)/2]), Title: "The Harbour Feast", Text: "Cakes and fish at every stall.", Link: "https://example.org/feast?a=1&b=2", Scope: ledger.ScopeAll},
 		{Ref: "tax", At: buckets[len(buckets)/3].Add(20 * time.Hour), Title: "Business tax is 5 %", Text: "It was 4 % before.", Scope: ledger.ScopeAll},
 		{Ref: "rain", At: Noon.Add(-time.Hour), Until: ptr(Noon.AddDate(0, 0, 3)), Title: "Heavy rain", Scope: ledger.ScopeAll},
 	}}
+	p.History, p.Ladder = townHistory(), townLadder()
 	return p
 }
 
@@ -241,6 +242,7 @@ func Empty() *Economy {
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
 	p.Flow = &aggregates.Flow{Basis: why}
+	p.Ladder = &aggregates.Ladder{Basis: why, Population: aggregates.PopulationPersonal}
 	p.History = &aggregates.History{Basis: why, Population: aggregates.PopulationPersonal, Bucket: "day", CurveEvery: "day"}
 	p.Bridge = &aggregates.Bridge{Basis: why}
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}

@@ -1,0 +1,126 @@
+package aggregates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+)
+
+// mostRungs is how many steps a ladder has. Up to so many holders, each is a rung.
+const mostRungs = 1000
+
+// A Ladder is the balances of a population in order, by which a balance finds its
+// place.
+type Ladder struct {
+	Basis
+	Population Population `json:"population" enum:"personal,private,all"`
+	Holders    int64      `json:"holders"`
+	Tenths     []int64    `json:"tenths" nullable:"false" doc:"What the poorest holder of each tenth has, from the poorest tenth to the richest; empty without holders."`
+	Rungs      []Rung     `json:"rungs" nullable:"false" doc:"Holders in the order of their balances: all of them up to 1,000, else 1,001 evenly spaced."`
+}
+
+// A Rung is one holder in the order of balances.
+type Rung struct {
+	Below   int64 `json:"below" doc:"How many holders are before it."`
+	Balance int64 `json:"balance"`
+}
+
+// A Place is where a balance stands among the holders. With many holders, Poorer
+// and Richer are exact to a thousandth of them.
+type Place struct {
+	Poorer, Richer int64
+	Exact          bool
+	Tenth          int // 1 to 10
+	Next           int64
+	HasNext        bool // Next is what the next tenth begins with
+}
+
+// ComputeLadder reads the population's balances. Where the ledger has no personal
+// accounts, the private population takes the place of the personal one.
+func ComputeLadder(ctx context.Context, db *pgxpool.Pool, w cache.Window, population Population) (*Ladder, error) {
+	v := &Inequality{Population: population}
+	var balances []int64
+	err := v.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
+		balances, err = v.balances(ctx, tx, s)
+		if err == nil && population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 {
+			v.Population = PopulationPrivate
+			balances, err = v.balances(ctx, tx, s)
+		}
+		return err
+	})
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && refused.Code == outOfRange:
+		v.Why, balances = whyTooLarge, nil
+	case err != nil:
+		return nil, fmt.Errorf("ladder: %w", err)
+	}
+	l := &Ladder{Basis: v.Basis, Population: v.Population}
+	l.fill(balances)
+	return l, nil
+}
+
+// fill fills what follows from the balances, which it sorts.
+func (l *Ladder) fill(balances []int64) {
+	sortBalances(balances)
+	n := len(balances)
+	l.Holders, l.Tenths, l.Rungs = int64(n), []int64{}, []Rung{}
+	if n == 0 {
+		return
+	}
+	for tenth := range 10 {
+		l.Tenths = append(l.Tenths, balances[min((tenth*n+9)/10, n-1)])
+	}
+	steps := min(n-1, mostRungs)
+	for i := range steps + 1 {
+		at := i * (n - 1) / max(steps, 1)
+		l.Rungs = append(l.Rungs, Rung{int64(at), balances[at]})
+	}
+}
+
+// Find returns the place of a balance. There must be holders.
+func (l *Ladder) Find(balance int64) Place {
+	var p Place
+	// Those with less end between the rung before the first one that has as much
+	// and that one; those with more begin likewise.
+	poorer, exactBelow := l.before(func(r Rung) bool { return r.Balance >= balance })
+	upTo, exactAbove := l.before(func(r Rung) bool { return r.Balance > balance })
+	p.Poorer, p.Richer, p.Exact = poorer, l.Holders-upTo, exactBelow && exactAbove
+	for p.Tenth = 10; p.Tenth > 1 && l.Tenths[p.Tenth-1] > balance; p.Tenth-- {
+	}
+	if p.Tenth < 10 {
+		p.Next, p.HasNext = l.Tenths[p.Tenth], true
+	}
+	return p
+}
+
+// before returns how many holders are before the first one for which a condition
+// holds, and whether that is exact.
+func (l *Ladder) before(holds func(Rung) bool) (n int64, exact bool) {
+	i := sort.Search(len(l.Rungs), func(i int) bool { return holds(l.Rungs[i]) })
+	switch {
+	case i == 0:
+		return 0, true
+	case i == len(l.Rungs):
+		return l.Holders, true
+	}
+	low, high := l.Rungs[i-1].Below+1, l.Rungs[i].Below
+	return (low + high) / 2, low == high
+}
+
+// Table has one row a tenth, the richest first.
+func (l *Ladder) Table() Table {
+	t := Table{Columns: []Column{{"tenth", "Tenth of the holders", Count}, {"from", "Begins with", Money}}}
+	for i, from := range slices.Backward(l.Tenths) {
+		t.Rows = append(t.Rows, []any{int64(i + 1), from})
+	}
+	return t
+}

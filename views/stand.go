@@ -1,0 +1,89 @@
+package views
+
+import (
+	"math/big"
+	"strings"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+)
+
+// StandPath is where the form of the panel "stand" is sent.
+const StandPath = "/economy/stand"
+
+// Stand shows what it takes to be in each tenth of the holders, with a form that
+// finds the place of a balance.
+func Stand(p Page, l *aggregates.Ladder) Content {
+	if l.Holders == 0 {
+		return Content{Missing: "Nobody in this group holds an account that was ever used."}
+	}
+	return standContent(p, l, "", nil)
+}
+
+// StandAnswer is Stand with the place of the balance that a visitor wrote.
+func StandAnswer(p Page, l *aggregates.Ladder, text string) Content {
+	if l.Holders == 0 {
+		return Stand(p, l)
+	}
+	balance, ok := parseMoney(text, p.Settings)
+	if !ok {
+		return standContent(p, l, text, phrase("This is not an amount that can be read. Write it like ", Money(int64(123456), p.Settings), "."))
+	}
+	return standContent(p, l, text, sayPlace(l, balance, p.Settings))
+}
+
+func standContent(p Page, l *aggregates.Ladder, text string, answer []Words) Content {
+	return Content{Sub: "Among", Switch: PopulationParam, Chosen: l.Population.Key(), SubAfter: "holders (" + Count(l.Holders) + ")", Body: stand(p, l, text, answer)}
+}
+
+// sayPlace says where a balance stands, and what the next tenth takes.
+func sayPlace(l *aggregates.Ladder, balance int64, s ledger.Settings) []Words {
+	place := l.Find(balance)
+	about := ""
+	if !place.Exact {
+		about = "about "
+	}
+	said := phrase("With "+Money(balance, s)+" one is richer than ", Percent(float64(place.Poorer)/float64(l.Holders)),
+		" of "+Plural(l.Holders, "holder", "holders")+" and has rank "+about, Count(place.Richer+1), ".")
+	if !place.HasNext {
+		return append(said, phrase(" That is the richest tenth.")...)
+	}
+	return append(said, phrase(" The next tenth begins with "+Money(place.Next, s)+": ", Money(ledger.SumOf(place.Next).Add(-balance), s), " more.")...)
+}
+
+// parseMoney reads an amount as people write it: "1,234.50", "₤ 12". It reports
+// whether it is one, with no more decimals than the ledger has.
+func parseMoney(text string, s ledger.Settings) (minor int64, ok bool) {
+	text = strings.TrimSpace(strings.Replace(text, s.Symbol, "", 1))
+	text = strings.NewReplacer(",", "", " ", "", nbsp, "", "'", "", "_", "", minus, "-").Replace(text)
+	whole, fraction, _ := strings.Cut(text, ".")
+	if len(whole)+len(fraction) > 24 || len(fraction) > s.Decimals || whole == "" && fraction == "" {
+		return 0, false
+	}
+	digits := whole + fraction + strings.Repeat("0", s.Decimals-len(fraction))
+	if strings.ContainsFunc(strings.TrimPrefix(digits, "-"), func(r rune) bool { return r < '0' || r > '9' }) {
+		return 0, false
+	}
+	n, ok := new(big.Int).SetString(digits, 10)
+	if !ok || !n.IsInt64() {
+		return 0, false
+	}
+	return n.Int64(), true
+}
+
+// tenthRows are what the tenths begin with, the richest first.
+func tenthRows(l *aggregates.Ladder, s ledger.Settings) []barRow {
+	var rows []barRow
+	top := float64(max(l.Tenths[len(l.Tenths)-1], 1))
+	for i := len(l.Tenths) - 1; i >= 0; i-- {
+		name := "tenth " + Count(int64(i+1))
+		switch i {
+		case 0:
+			name = "poorest tenth"
+		case len(l.Tenths) - 1:
+			name = "richest tenth"
+		}
+		rows = append(rows, barRow{Name: name, Note: "from", Bar: float64(l.Tenths[i]) / top, Amount: moneyTile(l.Tenths[i], s), Exact: Money(l.Tenths[i], s)})
+	}
+	return rows
+}

@@ -1,0 +1,59 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"exchequer/aggregates"
+	"exchequer/internal/sample"
+)
+
+func TestABalanceFindsItsPlaceAndIsKeptNowhere(t *testing.T) {
+	tn := sampled(sample.Town(30))
+	var log bytes.Buffer
+	tn.log = &log
+	site := tn.start(t)
+	ask := func(balance, origin string) (*http.Response, string) {
+		t.Helper()
+		form := url.Values{"balance": {balance}, "population": {"personal"}}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site.URL+"/economy/stand", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return send(t, r, "Content-Type", "application/x-www-form-urlencoded", "Origin", origin)
+	}
+	r, body := ask("1,300.25", site.URL)
+	place := parse(t, body).Find("#place").Text()
+	for _, want := range []string{"With ₤1,300.25 one is richer than 49.", "of 2,317\u00a0holders", "has rank about 1,1", "The next tenth begins with ₤", "more."} {
+		if !strings.Contains(place, want) {
+			t.Errorf("the place is %q, want %q in it", place, want)
+		}
+	}
+	if r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("Etag") != "" {
+		t.Errorf("status %d, header %v", r.StatusCode, r.Header)
+	}
+	keepsToThePolicy(t, "place", body)
+	if next := parse(t, body).Find("#folio").AttrOr("data-window", ""); next != "" {
+		t.Errorf("the page of an answer asks again every %q", next)
+	}
+	if strings.Contains(log.String(), "1300") || strings.Contains(log.String(), "1,300") {
+		t.Errorf("the balance is in the log: %s", log.String())
+	}
+	for _, unreadable := range []string{"", "a lot", "1.234", "1e9", "99999999999999999999", "<b>5</b>"} {
+		if _, body := ask(unreadable, site.URL); !strings.Contains(body, "This is not an amount") || strings.Contains(body, "<b>5</b>") {
+			t.Errorf("%q is read as an amount", unreadable)
+		}
+	}
+	if r, _ := ask("5", "https://elsewhere.test"); r.StatusCode != http.StatusForbidden {
+		t.Errorf("a form of another site: status %d", r.StatusCode)
+	}
+	tn = newTown()
+	tn.ladder = constant[aggregates.Population](&aggregates.Ladder{Population: aggregates.PopulationAll})
+	site = tn.start(t)
+	if _, body := ask("5", site.URL); !strings.Contains(body, "Nobody in this group") {
+		t.Error("without holders nothing says so")
+	}
+}
