@@ -89,46 +89,20 @@ func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQu
 }
 
 func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
-	query := `
-		SELECT ` + localTime + `::date, sum(sales)::bigint, sum(quantity), sum(volume),
-			sum(other_lines)::bigint, sum(other_quantity), sum(other_volume),
-			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
-			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]
-		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
-		GROUP BY 1 ORDER BY 1`
-	unit, buckets := s.divide(mostDays)
-	i.Bucket = unit
-	for _, b := range buckets {
-		i.Candles = append(i.Candles, Candle{Start: b.start, Partial: b.partial})
-	}
-	var whole Candle
-	args := s.args()
-	args["item"] = id
-	rows, _ := tx.Query(ctx, query, args)
-	var c Candle
-	var apart ApartLines
-	_, err := pgx.ForEachRow(rows, []any{
-		&c.Start, &c.Sales, &c.Quantity, &c.Volume, &apart.Lines, &apart.Quantity, &apart.Volume,
-		&c.Prices.Open, &c.Prices.High, &c.Prices.Low, &c.Prices.Close,
-	}, func() error {
-		whole.add(c)
-		i.Candles[bucketOf(buckets, s.index(c.Start))].add(c)
-		i.Apart.Lines += apart.Lines
-		i.Apart.Quantity = i.Apart.Quantity.Plus(apart.Quantity)
-		i.Apart.Volume = i.Apart.Volume.Plus(apart.Volume)
-		return nil
-	})
+	d := s.byDays(mostDays)
+	whole, apart, err := d.readSales(ctx, tx, s, id)
 	if err != nil {
-		return fmt.Errorf("sales by day: %w", err)
+		return err
 	}
+	i.Bucket, i.Candles, i.Apart = d.unit, d.candles, apart
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
-	if err := i.fillMedians(ctx, tx, s, id, buckets); err != nil {
+	if i.Prices.Median, err = d.readMedians(ctx, tx, s, id); err != nil {
 		return err
 	}
 	if err := i.fillTraders(ctx, tx, s, id); err != nil {
 		return err
 	}
-	if err := i.fillStanding(ctx, tx, s, id, buckets); err != nil {
+	if err := d.readStanding(ctx, tx, s, id); err != nil {
 		return err
 	}
 	if err := i.Offers.fill(ctx, tx, id); err != nil {
