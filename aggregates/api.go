@@ -22,6 +22,10 @@ type API struct {
 	Prices  *cache.Memo[NoParams, *AllPrices]
 	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
 
+	ItemList  *cache.Memo[Days, *Items]
+	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
+	ItemTrade *cache.Memo[ItemQuery, *ItemTrade]      // nil: no such item
+
 	Items    *Exists
 	Accounts *Exists
 }
@@ -36,15 +40,20 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	}
 	places := semaphore.NewWeighted(lookupsAtOnce)
 	return &API{
-		Stats:    NewStats(c, db),
-		Flow:     cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:   cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
-		Item:     cache.NewMemo(c, one("item"), on(db, ComputeItem)),
-		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
-		Account:  cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
-		Events:   NewEvents(c, db),
-		Prices:   cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
-		Price:    cache.NewMemo(c, one("price"), on(db, ComputePrice)),
+		Stats:   NewStats(c, db),
+		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
+		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
+		Item:    cache.NewMemo(c, one("item"), on(db, ComputeItem)),
+		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
+		Account: cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
+		Events:  NewEvents(c, db),
+		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
+		Price:   cache.NewMemo(c, one("price"), on(db, ComputePrice)),
+
+		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
+		ItemChart: cache.NewMemo(c, one("item.chart"), on(db, ComputeItemChart)),
+		ItemTrade: cache.NewMemo(c, one("item.trade"), on(db, ComputeItemTrade)),
+
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}

@@ -15,6 +15,7 @@ import (
 // A division is a span cut into candles.
 type division struct {
 	unit    string // "4h", "day", "week" …
+	hours   bool   // shorter than a day
 	group   string // SQL: what the rollups of an hour are summed by, an hour or a date
 	candles []Candle
 	// place returns the index of the candle to which a group belongs.
@@ -37,7 +38,7 @@ func (s span) byDays(mostDays int) division {
 // midnight. Where the clock changes, a part has an hour more or less. An hour of
 // UTC belongs where it begins.
 func (s span) byHours(n int) division {
-	d := division{unit: strconv.Itoa(n) + "h", group: "hour"}
+	d := division{unit: strconv.Itoa(n) + "h", hours: true, group: "hour"}
 	type part struct{ day, nr int }
 	var last part
 	first := s.Start.UTC().Truncate(hour)

@@ -117,6 +117,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 	return s.listed(w, r, p, params, fmt.Sprint("page ", version), func(ctx context.Context, rows stretch) (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
+		view.Note = p.noteOf(sources, params.Ref)
 		if params.Get(p.list.after) != "" {
 			view.Clock = views.Clock{} // older rows do not change, so the page need not be asked for again
 		}

@@ -22,6 +22,8 @@ func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
 		s.market(),
+		s.items(),
+		s.item(),
 		s.account(),
 	}
 }

@@ -63,6 +63,7 @@ type Deps struct {
 // A Record reads single things of the ledger exactly: see [ledger.Ledger].
 type Record interface {
 	Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
+	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 }
 
 // A Check is a condition of being ready for requests.

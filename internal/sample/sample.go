@@ -26,6 +26,10 @@ type Economy struct {
 	Rhythm     *aggregates.Rhythm
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
+	Items      *aggregates.Items
+	Item       *aggregates.Item // its ref is ada, as are all refs in tests of pages
+	ItemChart  *aggregates.ItemChart
+	ItemTrade  *aggregates.ItemTrade
 	Profile    aggregates.Profile
 }
 
@@ -91,6 +95,7 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
+	p.addItems(days)
 	return p
 }
 
@@ -224,6 +229,10 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Items = &aggregates.Items{Basis: why}
+	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
+	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
+	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }
