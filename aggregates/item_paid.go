@@ -129,10 +129,10 @@ func upToQuarters(quotes []quote, total ledger.Sum, quarters int) *float64 {
 	return nil
 }
 
-// binStep returns the width of some 12 bins from low to high, 1, 2, 2.5 or 5 times a
+// binStep returns the width of some 16 bins from low to high, 1, 2, 2.5 or 5 times a
 // power of ten. Where all prices are the same it is a part of the price.
 func binStep(low, high float64) float64 {
-	rough := (high - low) / 12
+	rough := (high - low) / 16
 	if rough <= 0 {
 		rough = high / 100
 	}

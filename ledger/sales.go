@@ -65,7 +65,7 @@ func (l *Ledger) ItemSales(ctx context.Context, item string, before SaleCursor, 
 			WHERE item = (SELECT id FROM items WHERE ref = @item) AND (at, id) < (@at, @sale)
 			ORDER BY at DESC, id DESC LIMIT @limit) AS s
 		LEFT JOIN shops ON shops.id = s.shop
-		` + sideOf("seller") + sideOf("buyer") + `
+		` + sideOf("seller") + ` ` + sideOf("buyer") + `
 		ORDER BY s.at DESC, s.id DESC`
 	rows, _ := l.db.Query(ctx, query, pgx.NamedArgs{"item": item, "at": before.At, "sale": before.Sale, "limit": limit})
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SaleLine, error) {

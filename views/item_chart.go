@@ -38,14 +38,14 @@ func ItemCourse(p Page, v *aggregates.ItemChart) Content {
 		middle, chosen = "mean", v.Step
 	}
 	c := Content{
-		Sub: "Candles of a", Switch: StepParam, Chosen: orElse(chosen, v.Step),
-		SubAfter: ": " + strings.TrimSpace(p.Settings.Symbol+" a piece.") + " Outlined: rose; filled: fell; dotted: under 5 sales. Line: " + middle + " by pieces. Band: from the best offer to the cheapest",
+		Sub: "Candles:", Switch: StepParam, Chosen: orElse(chosen, v.Step),
+		SubAfter: strings.TrimSpace(p.Settings.Symbol+" a piece.") + " Outlined: rose; filled: fell; dotted: under 5 sales. Line: " + middle + " by pieces. Band: from the best offer to the cheapest",
 		Body:     itemChart(v, p.Settings),
 	}
 	if chosen == "" {
 		c.Sub = "Candles of a " + v.Step + "; a period this long has no shorter ones."
 		c.Switch, c.Chosen = nil, ""
-		c.Sub += c.SubAfter[1:]
+		c.Sub += " " + c.SubAfter
 		c.SubAfter = ""
 	}
 	return c
