@@ -339,16 +339,20 @@ func HourLabels(starts []time.Time) func(width float64) []Label {
 			days, first = append(days, t), append(first, i)
 		}
 	}
-	byDay := DateLabels(days, "day")
 	return func(width float64) []Label {
+		const room = 52 // of a date, in pixels
 		var labels []Label
-		for _, l := range byDay(width) {
-			d := int(l.At)
+		for every := max(1, int(math.Ceil(room*float64(len(days))/width))); len(labels)*every < len(days); {
+			d := len(labels) * every
 			end := len(starts)
 			if d+1 < len(first) {
 				end = first[d+1]
 			}
-			labels = append(labels, Label{At: float64(first[d]+end) / 2, Text: l.Text})
+			format := "2"
+			if d == 0 || days[d].Month() != days[d-every].Month() {
+				format = "2 Jan"
+			}
+			labels = append(labels, Label{At: float64(first[d]+end) / 2, Text: days[d].Format(format)})
 		}
 		return labels
 	}
