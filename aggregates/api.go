@@ -10,7 +10,7 @@ import (
 )
 
 // API is the memos behind the public API, beside those of the home page. Items
-// and Accounts are to be consulted before Item and Account: each ref is a key.
+// and Accounts are to be consulted before Item, Price and Account: each ref is a key.
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
@@ -19,6 +19,12 @@ type API struct {
 	Health  *cache.Memo[Days, *Health]
 	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
 	Events  *cache.Memo[EventQuery, *Events]
+	Prices  *cache.Memo[NoParams, *AllPrices]
+	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
+
+	ItemList  *cache.Memo[Days, *Items]
+	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
+	ItemTrade *cache.Memo[ItemQuery, *ItemTrade]      // nil: no such item
 
 	Items    *Exists
 	Accounts *Exists
@@ -28,13 +34,20 @@ type API struct {
 func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	places := semaphore.NewWeighted(lookupsAtOnce)
 	return &API{
-		Stats:    NewStats(c, db),
-		Flow:     cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:   cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
-		Item:     cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
-		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
-		Account:  cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
-		Events:   NewEvents(c, db),
+		Stats:   NewStats(c, db),
+		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
+		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
+		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
+		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
+		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
+		Events:  NewEvents(c, db),
+		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
+		Price:   cache.NewMemo(c, oneOfMany("price"), on(db, ComputePrice)),
+
+		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
+		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
+		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
+
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}

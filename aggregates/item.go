@@ -2,7 +2,6 @@ package aggregates
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -37,11 +36,14 @@ type Item struct {
 	Quantity Compared[ledger.Sum] `json:"quantity" doc:"Pieces sold."`
 	Volume   Compared[ledger.Sum] `json:"volume" doc:"What was paid for them, tax included."`
 	Apart    ApartLines           `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
-	Prices   Prices               `json:"prices"`
+	Price    Price                `json:"price" doc:"Now, whatever the period."`
+	Before   *float64             `json:"before" doc:"The price at the end of the period before; null: there was none, or the ledger does not reach back."`
+	Prices   Prices               `json:"prices" doc:"Of all sales in the period, those included that do not count for the price."`
 	Sellers  int64                `json:"sellers" doc:"Different accounts that sold in the period, as far as they are known."`
 	Buyers   int64                `json:"buyers" doc:"Different accounts that bought in the period, as far as they are known."`
 	Thin     bool                 `json:"thin" doc:"Fewer than 5 sales in the period, or fewer than 3 traders where they are known: the prices say little."`
 	Offers   Offers               `json:"offers" doc:"Of the moment of reading, whatever the period."`
+	Spread   Spread               `json:"spread"`
 	Bucket   string               `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
 	Candles  []Candle             `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
 }
@@ -72,15 +74,12 @@ type Candle struct {
 // ComputeItem reads what was traded of an item in the period that ends with
 // w's start. It returns nil if there is no such item.
 func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*Item, error) {
-	i := &Item{ID: q.Item, Bucket: "day", Thin: true, Offers: newOffers(), Candles: []Candle{}}
-	var id int64
-	err := db.QueryRow(ctx, `SELECT id, name FROM items WHERE ref = $1`, q.Item).Scan(&id, &i.Name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
+	i := &Item{ID: q.Item, Bucket: "day", Price: Price{Basis: Days(0).Key(), Confidence: None}, Thin: true, Offers: newOffers(), Candles: []Candle{}}
+	id, name, err := findItem(ctx, db, q.Item)
+	if err != nil || id == 0 {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("item: find it: %w", err)
-	}
+	i.Name = name
 	err = i.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return i.fill(ctx, tx, s, id) })
 	if err != nil {
 		return nil, fmt.Errorf("item: %w", err)
@@ -89,52 +88,48 @@ func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQu
 }
 
 func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
-	query := `
-		SELECT ` + localTime + `::date, sum(sales)::bigint, sum(quantity), sum(volume),
-			sum(other_lines)::bigint, sum(other_quantity), sum(other_volume),
-			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
-			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]
-		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
-		GROUP BY 1 ORDER BY 1`
-	unit, buckets := s.divide(mostDays)
-	i.Bucket = unit
-	for _, b := range buckets {
-		i.Candles = append(i.Candles, Candle{Start: b.start, Partial: b.partial})
-	}
-	var whole Candle
-	args := s.args()
-	args["item"] = id
-	rows, _ := tx.Query(ctx, query, args)
-	var c Candle
-	var apart ApartLines
-	_, err := pgx.ForEachRow(rows, []any{
-		&c.Start, &c.Sales, &c.Quantity, &c.Volume, &apart.Lines, &apart.Quantity, &apart.Volume,
-		&c.Prices.Open, &c.Prices.High, &c.Prices.Low, &c.Prices.Close,
-	}, func() error {
-		whole.add(c)
-		i.Candles[bucketOf(buckets, s.index(c.Start))].add(c)
-		i.Apart.Lines += apart.Lines
-		i.Apart.Quantity = i.Apart.Quantity.Plus(apart.Quantity)
-		i.Apart.Volume = i.Apart.Volume.Plus(apart.Volume)
-		return nil
-	})
+	d := s.byDays(mostDays)
+	whole, apart, err := d.readSales(ctx, tx, s, id)
 	if err != nil {
-		return fmt.Errorf("sales by day: %w", err)
+		return err
 	}
+	i.Bucket, i.Candles, i.Apart = d.unit, d.candles, apart
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
-	if err := i.fillMedians(ctx, tx, s, id, buckets); err != nil {
+	if i.Prices.Median, err = d.readMedians(ctx, tx, s, id); err != nil {
 		return err
 	}
 	if err := i.fillTraders(ctx, tx, s, id); err != nil {
 		return err
 	}
-	if err := i.fillStanding(ctx, tx, s, id, buckets); err != nil {
+	if err := d.readStanding(ctx, tx, s, id); err != nil {
 		return err
 	}
 	if err := i.Offers.fill(ctx, tx, id); err != nil {
 		return err
 	}
+	recent, err := readRecent(ctx, tx, s, id)
+	if err != nil {
+		return err
+	}
+	i.Spread = newSpread(recent, i.Offers)
+	if err := i.fillPrice(ctx, tx, s, id); err != nil {
+		return err
+	}
 	return i.compare(ctx, tx, s, id)
+}
+
+// fillPrice sets the price now and at the end of the period before.
+func (i *Item) fillPrice(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	now, err := readPrices(ctx, tx, s, []int64{id})
+	if err != nil {
+		return err
+	}
+	past, err := pricesBefore(ctx, tx, s, []int64{id})
+	if err != nil {
+		return err
+	}
+	i.Price, i.Before = now[id], past[id].Value
+	return nil
 }
 
 // mostDays is the length of the longest period whose values are by day.

@@ -122,6 +122,8 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 		past, _ := traded(within(sales, before.Start, before.End))
 		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume
 	}
+	want.Price, want.Before = scannedPrice(sales, s), scannedBefore(sales, s)
+	want.Spread = scannedSpread(within(sales, s.Start, s.Through))
 	unit, buckets := s.divide(mostDays)
 	want.Bucket = unit
 	for _, b := range buckets {

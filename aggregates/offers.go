@@ -22,6 +22,9 @@ type Offers struct {
 	Asks    int64       `json:"asks" doc:"How many asks stand: of active offers in money whose stock is unknown or has a batch."`
 	Bids    int64       `json:"bids" doc:"How many bids stand: of active offers in money whose room is unknown or takes a batch."`
 	Stock   ledger.Sum  `json:"stock" doc:"Pieces that the asks have, as far as it is known."`
+	Shops   int64       `json:"shops" doc:"Different shops with an active ask in money."`
+	Stocked int64       `json:"stocked" doc:"Of these, the shops whose ask stands."`
+	Buyers  int64       `json:"buyers" doc:"Different shops with an active bid in money."`
 	Selling []ShopOffer `json:"selling" nullable:"false" doc:"Active offers with an ask in money, at most 100: those that stand, cheapest first, then those sold out."`
 	Buying  []ShopOffer `json:"buying" nullable:"false" doc:"Active offers with a bid in money, at most 100: those that stand, dearest first, then those that are full."`
 	Barter  []ShopOffer `json:"barter" nullable:"false" doc:"Active offers priced in another item, at most 100, latest first. They are part of no price."`
@@ -73,6 +76,14 @@ func (o *Offers) fill(ctx context.Context, tx pgx.Tx, item int64) error {
 	if err != nil {
 		return fmt.Errorf("what stands: %w", err)
 	}
+	const shops = `
+		SELECT count(DISTINCT shop) FILTER (WHERE ask IS NOT NULL),
+			count(DISTINCT shop) FILTER (WHERE ask IS NOT NULL AND coalesce(stock >= batch, true)),
+			count(DISTINCT shop) FILTER (WHERE bid IS NOT NULL)
+		FROM offers WHERE item = $1 AND active AND priced_in IS NULL`
+	if err := tx.QueryRow(ctx, shops, item).Scan(&o.Shops, &o.Stocked, &o.Buyers); err != nil {
+		return fmt.Errorf("shops: %w", err)
+	}
 	for _, list := range []struct {
 		into  *[]ShopOffer
 		query string
@@ -98,45 +109,4 @@ type Standing struct {
 	Asks    int64      `json:"asks"`
 	Bids    int64      `json:"bids"`
 	Stock   ledger.Sum `json:"stock"`
-}
-
-// fillStanding sets what stood at the end of each candle. What stood at the end of
-// an hour stands until the next hour that there is.
-func (i *Item) fillStanding(ctx context.Context, tx pgx.Tx, s span, id int64, buckets []bucket) error {
-	query := `
-		SELECT * FROM (
-			SELECT hour, NULL::date AS day, best_ask, best_bid, asks, bids, stock FROM item_offer_hours
-			WHERE item = @item AND hour < @start ORDER BY hour DESC LIMIT 1) AS before
-		UNION ALL
-		SELECT * FROM (
-			SELECT DISTINCT ON (` + localTime + `::date) hour, ` + localTime + `::date, best_ask, best_bid, asks, bids, stock FROM item_offer_hours
-			WHERE item = @item AND hour >= @start AND hour < @through
-			ORDER BY ` + localTime + `::date, hour DESC) AS days
-		ORDER BY hour`
-	args := s.args()
-	args["item"] = id
-	rows, _ := tx.Query(ctx, query, args)
-	place := 0
-	var standing *Standing // nil before the first offer
-	var next Standing
-	var hour time.Time
-	var day *time.Time       // nil: before the period
-	until := func(end int) { // buckets before end keep what stood
-		for ; place < end; place++ {
-			i.Candles[place].Standing = standing
-		}
-	}
-	_, err := pgx.ForEachRow(rows, []any{&hour, &day, &next.BestAsk, &next.BestBid, &next.Asks, &next.Bids, &next.Stock}, func() error {
-		if day != nil {
-			until(bucketOf(buckets, s.index(*day)))
-		}
-		stood := next
-		standing = &stood
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("what stood: %w", err)
-	}
-	until(len(buckets))
-	return nil
 }

@@ -194,6 +194,12 @@ func sumOf(moves []movedAmount) (sum Sum) {
 	return sum
 }
 
+// lastOf returns the time of the last of some postings.
+func lastOf(moves []movedAmount) time.Time {
+	last := slices.MaxFunc(moves, func(a, b movedAmount) int { return cmp.Compare(a.at, b.at) })
+	return time.UnixMicro(last.at).UTC()
+}
+
 // floor returns t/unit rounded down.
 func floor(t, unit int64) int64 {
 	n := t / unit
@@ -224,9 +230,8 @@ func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
 	var last []time.Time
 	for account, same := range d.byAccount() {
 		amount, _ := sumOf(same).Int64()
-		at := slices.MaxFunc(same, func(a, b movedAmount) int { return cmp.Compare(a.at, b.at) }).at
 		accounts, amounts = append(accounts, account), append(amounts, amount)
-		last, postings = append(last, time.UnixMicro(at).UTC()), append(postings, int64(len(same)))
+		last, postings = append(last, lastOf(same)), append(postings, int64(len(same)))
 	}
 	query := `
 		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)

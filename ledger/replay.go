@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -137,10 +135,9 @@ func (d *deltas) queueWideBalances(batch *pgx.Batch, table string) {
 	var accounts, postings []int64
 	var amounts []Sum
 	var last []time.Time
-	for _, account := range slices.Sorted(maps.Keys(d.balances)) {
-		b := d.balances[account]
-		accounts, amounts, postings = append(accounts, account), append(amounts, b.amount), append(postings, b.postings)
-		last = append(last, time.UnixMicro(b.last).UTC())
+	for account, same := range d.byAccount() {
+		accounts, amounts, postings = append(accounts, account), append(amounts, sumOf(same)), append(postings, int64(len(same)))
+		last = append(last, lastOf(same))
 	}
 	query := `
 		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)

@@ -1,7 +1,9 @@
 package views
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,13 +57,18 @@ type PageInfo struct {
 	Description string // for search engines and previews
 	Params      []*Param
 	Panels      []PanelInfo
+	Above       []MenuEntry // pages that lead to it, the highest first
+	Reserved    []string    // refs whose plain address is that of something else
 }
 
 // at returns the address for a ref, without a query.
 func (i PageInfo) at(ref string) string {
 	escaped := url.PathEscape(ref)
-	if ref == "." || ref == ".." { // which browsers would resolve
+	switch {
+	case ref == "." || ref == "..": // which browsers would resolve
 		escaped = strings.ReplaceAll(ref, ".", "%2E")
+	case slices.Contains(i.Reserved, ref):
+		escaped = fmt.Sprintf("%%%02X", ref[0]) + ref[1:]
 	}
 	return strings.Replace(i.Path, "{ref}", escaped, 1)
 }
@@ -73,6 +80,7 @@ type Page struct {
 	Info    PageInfo
 	Params  Params
 	Subject string     // the name of the thing that the ref in the path stands for
+	Note    string     // beside the heading, what the thing is among others; may be empty
 	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
 	Clock   Clock
 	Period  aggregates.Period // that the numbers describe; zero if not known yet
@@ -146,7 +154,10 @@ func (s Site) times() string {
 // current returns the aria-current of a menu entry: whether it leads to this page,
 // or to the one above it.
 func (p Page) current(e MenuEntry) string {
+	above := p.Info.Above
 	switch {
+	case len(above) > 0 && e.Path == above[len(above)-1].Path:
+		return "true"
 	case e.Path != p.Info.Path:
 		return ""
 	case p.Only == nil:

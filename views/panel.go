@@ -34,13 +34,15 @@ func (i PanelInfo) class(state string) string {
 // A Width is the part of a wide page's width that a panel takes, as a class.
 type Width string
 
-// The widths. From 700 px on, a quarter becomes a half, and all others the whole
-// width; on a phone all are the whole width.
+// The widths. Below 1280 px a quarter and a third become a half, and all others the
+// whole width; on a phone all are the whole width.
 const (
-	Quarter Width = "c3"
-	Half    Width = "c6"
-	Beside  Width = "c6 beside" // the other half of a strip
-	Whole   Width = "c12"
+	Quarter   Width = "c3"
+	Third     Width = "c4"
+	Half      Width = "c6"
+	Beside    Width = "c6 beside" // the other half of a strip
+	TwoThirds Width = "c8"
+	Whole     Width = "c12"
 )
 
 // How is what a panel says of how it is computed.

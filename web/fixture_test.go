@@ -35,6 +35,10 @@ type town struct {
 	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
+	items      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Items, error)
+	item       func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.Item, error)
+	itemChart  func(context.Context, cache.Window, aggregates.ItemChartQuery) (*aggregates.ItemChart, error)
+	itemTrade  func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.ItemTrade, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
@@ -113,6 +117,18 @@ func newTown() *town {
 		ladder: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Ladder, error) {
 			return &aggregates.Ladder{Basis: basis(0, w.Start, w.Start), Population: p}, nil
 		},
+		items: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Items, error) {
+			return &aggregates.Items{Basis: basis(d, w.Start, w.Start)}, nil
+		},
+		item: func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.Item, error) {
+			return &aggregates.Item{ID: q.Item, Name: "Diamond", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+		},
+		itemChart: func(_ context.Context, _ cache.Window, q aggregates.ItemChartQuery) (*aggregates.ItemChart, error) {
+			return &aggregates.ItemChart{ID: q.Item, Name: "Diamond", Step: string(q.Step)}, nil
+		},
+		itemTrade: func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.ItemTrade, error) {
+			return &aggregates.ItemTrade{ID: q.Item, Name: "Diamond"}, nil
+		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -131,6 +147,10 @@ func sampled(e *sample.Economy) *town {
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
 	tn.events = constant[aggregates.EventQuery](e.Events)
+	tn.items = constant[aggregates.Days](e.Items)
+	tn.item = constant[aggregates.ItemQuery](e.Item)
+	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
+	tn.itemTrade = constant[aggregates.ItemQuery](e.ItemTrade)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
@@ -154,6 +174,24 @@ type statement func(ctx context.Context, account string, before ledger.Cursor, l
 
 func (f statement) Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
 	return f(ctx, account, before, limit)
+}
+
+// ItemSales answers with three lines of trade, of which one is a return.
+func (f statement) ItemSales(_ context.Context, _ string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error) {
+	var all []ledger.SaleLine
+	for i := range 3 {
+		l := ledger.SaleLine{
+			SaleCursor: ledger.SaleCursor{At: sample.Noon.Add(-time.Duration(i) * time.Minute), Sale: int64(3 - i)}, Direction: ledger.DirectionSale, Quantity: 4, Total: 14600, Tax: 1022, Ref: "r" + strconv.Itoa(i), Place: "Harbour Row",
+			Seller: ledger.Party{Ref: "f", Name: "Ferry & Oak", Kind: ledger.Business}, Buyer: ledger.Party{Name: ledger.HiddenName, Kind: ledger.Personal},
+		}
+		if i == 1 {
+			l.Quantity, l.Total, l.Tax, l.Buyer = -4, -14600, -1022, ledger.Party{}
+		}
+		if l.At.Before(before.At) && len(all) < limit {
+			all = append(all, l)
+		}
+	}
+	return all, nil
 }
 
 // lines is an account of n postings, a minute apart.
@@ -244,13 +282,14 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
 				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),
-			Item: cache.NewMemo(c, spec("item"), func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.Item, error) {
-				return &aggregates.Item{ID: q.Item, Name: "Diamond", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
-			}),
-			Account:  cache.NewMemo(c, spec("account"), tn.account),
-			Events:   cache.NewMemo(c, spec("events"), tn.events),
-			Items:    aggregates.NewExists(tn.known),
-			Accounts: aggregates.NewExists(tn.known),
+			Account:   cache.NewMemo(c, spec("account"), tn.account),
+			Events:    cache.NewMemo(c, spec("events"), tn.events),
+			Items:     aggregates.NewExists(tn.known),
+			Accounts:  aggregates.NewExists(tn.known),
+			Item:      cache.NewMemo(c, spec("item"), tn.item),
+			ItemList:  cache.NewMemo(c, spec("items"), tn.items),
+			ItemChart: cache.NewMemo(c, spec("item.chart"), tn.itemChart),
+			ItemTrade: cache.NewMemo(c, spec("item.trade"), tn.itemTrade),
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),

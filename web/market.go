@@ -24,7 +24,7 @@ func (s *server) market() *page {
 			},
 		}, views.Turnover, (*aggregates.Market).Table).where(hasSales),
 		show(market, views.PanelInfo{
-			Name: "items", Title: "Items", Width: views.Whole,
+			Name: "top", Title: "Items", Width: views.Whole,
 			How: views.How{
 				Meaning: "What people spend most on.",
 				Formula: "Value = sum of the totals; share = value / value of all items; price = value / pieces.",

@@ -35,7 +35,10 @@ type page struct {
 	// shown returns the ref under which the thing is shown, from the value of the
 	// first reading. Nil: that of the address.
 	shown func(value any) string
-	list  *listing // the part that is read exactly, or nil
+	// note returns what the thing is among others, from the value of the last
+	// reading, which no panel shows. It is nil for pages without one.
+	note func(value any, ref string) string
+	list *listing // the part that is read exactly, or nil
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -78,6 +81,24 @@ func (p *page) events(panel int, sources []source) *aggregates.Events {
 	return nil
 }
 
+// beside adds a reading to the page that no panel shows, and what the page says of
+// its value beside its heading.
+func (p *page) beside(reading opener, note func(value any, ref string) string) {
+	p.readings = append(p.readings, reading)
+	p.note = note
+}
+
+// noteOf returns what is said beside the heading, empty without a value.
+func (p *page) noteOf(sources []source, ref string) (note string) {
+	if p.note == nil {
+		return ""
+	}
+	if last := sources[len(sources)-1]; last.failure() == nil {
+		_ = safely(func() error { note = p.note(last.result().value, ref); return nil })
+	}
+	return note
+}
+
 // open returns the sources of the page, in the order of its readings.
 func (p *page) open(params views.Params) []source {
 	sources := make([]source, len(p.readings))
@@ -103,6 +124,9 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info.Panels = nil
 	part := declare(info, worth...)
 	part.exists, part.subject, part.shown, part.list = p.exists, p.subject, p.shown, p.list
+	if p.note != nil {
+		part.beside(p.readings[len(p.readings)-1], p.note)
+	}
 	part.Params = p.Params
 	return part
 }
@@ -167,6 +191,7 @@ func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, para
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
+		view.Note = p.noteOf(sources, params.Ref)
 		var b bytes.Buffer
 		if err := s.drawWhole(context.WithoutCancel(r.Context()), &b, view, p, sources, templ.NopComponent); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)

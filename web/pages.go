@@ -26,6 +26,8 @@ func (s *server) declarePages() []*page {
 		s.history(),
 		s.source(),
 		s.market(),
+		s.items(),
+		s.item(),
 		s.account(),
 	}
 }

@@ -64,6 +64,7 @@ type Deps struct {
 type Record interface {
 	Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
+	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 }
 
 // A Check is a condition of being ready for requests.

@@ -27,6 +27,10 @@ type Economy struct {
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
 	Events     *aggregates.Events // of the whole economy
+	Items      *aggregates.Items
+	Item       *aggregates.Item // its ref is ada, as are all refs in tests of pages
+	ItemChart  *aggregates.ItemChart
+	ItemTrade  *aggregates.ItemTrade
 	Profile    aggregates.Profile
 	Flow       *aggregates.Flow
 	Bridge     *aggregates.Bridge
@@ -105,6 +109,7 @@ func Town(days aggregates.Days) *Economy {
 		{Ref: "rain", At: Noon.Add(-time.Hour), Until: ptr(Noon.AddDate(0, 0, 3)), Title: "Heavy rain", Scope: ledger.ScopeAll},
 	}}
 	p.History, p.Ladder = townHistory(), townLadder()
+	p.addItems(days)
 	return p
 }
 
@@ -247,6 +252,10 @@ func Empty() *Economy {
 	p.Bridge = &aggregates.Bridge{Basis: why}
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
 	p.Events = &aggregates.Events{}
+	p.Items = &aggregates.Items{Basis: why}
+	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
+	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
+	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }

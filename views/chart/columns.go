@@ -16,6 +16,7 @@ type Columns struct {
 	Least  float64 // smallest step between ticks: 1 for what is counted
 	Mark   *Mark   // a line that names a place
 	Flags  []Flag  // events, in the order of their columns
+	Shade  *Shade  // a range behind the columns
 	Joined bool    // columns touch, as in a histogram
 	Empty  string  // why there are no values
 }
@@ -35,6 +36,9 @@ type Label struct {
 	At   float64
 	Text string
 }
+
+// A Shade is a range from one place to another, in columns from the left.
+type Shade struct{ From, To float64 }
 
 // A Mark is a vertical line with a name.
 type Mark struct {
@@ -67,6 +71,9 @@ func (c Columns) draw(s *svg) {
 	}
 	s.open(f, c.About, axisRoom(labels))
 	s.flags(f, c.Flags, len(c.Values))
+	if c.Shade != nil {
+		s.rect("shade", c.Shade.From*c.step(), f.top, max(c.Shade.To-c.Shade.From, 0.02)*c.step(), f.plotHeight(), "")
+	}
 	s.axis(sc, labels)
 	c.columns(s, f, sc, values, limit)
 	if c.Mark != nil {

@@ -1,0 +1,179 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// item declares the page of an item: what it costs, where, and who trades it.
+func (s *server) item() *page {
+	byItem := func(p views.Params) aggregates.ItemQuery {
+		return aggregates.ItemQuery{Item: p.Ref, Days: byDays(p)}
+	}
+	byStep := func(p views.Params) aggregates.ItemChartQuery {
+		return aggregates.ItemChartQuery{Item: p.Ref, Days: byDays(p), Step: aggregates.ParseStep(p.Get(views.StepParam), byDays(p))}
+	}
+	item := readMemo(s.API.Item, byItem, views.DaysParam)
+	course := readMemo(s.API.ItemChart, byStep, views.DaysParam, views.StepParam)
+	trade := readMemo(s.API.ItemTrade, byItem, views.DaysParam)
+
+	info := views.ItemInfo
+	info.Name = "Item"
+	info.Description = "What this item costs in {economy}, where it is sold, and who trades it."
+	info.Above = []views.MenuEntry{{Name: "Market", Path: "/market"}, {Name: "Items", Path: "/market/items"}}
+	p := declare(info,
+		show(item, views.PanelInfo{
+			Name: "figures", Title: "Price and trade", Width: views.Whole, Strip: true,
+			How: views.How{
+				Meaning: "What a piece costs now, how much was sold in the period, and what is lost by buying it and selling it again at once.",
+				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales. Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales.",
+				Counted: "Sales of the period; offers that stand now; of the latest sales, 1,000 at most.",
+				LeftOut: "Of the price: sales far from the others. Of all: returns, gifts and corrections, barter.",
+			},
+		}, views.ItemFigures, (*aggregates.Item).Table),
+		show(course, views.PanelInfo{
+			Name: "price", Title: "Price", Width: views.TwoThirds,
+			How: views.How{
+				Meaning: "How the price moved, what it was offered for, and how much was sold and in stock.",
+				Formula: "A candle: first, highest, lowest and last unit price; dotted with fewer than 5 sales. The line: the median by pieces, for hours the mean. The band: the lowest ask and the highest bid at the candle's end.",
+				Counted: "Sales by the hour in which they happened; offers as they stood.",
+				LeftOut: "Returns, gifts and corrections; barter. A price far above the others is cut and labelled.",
+			},
+		}, views.ItemCourse, (*aggregates.ItemChart).Table),
+		show(item, views.PanelInfo{
+			Name: "buy", Title: "Where to buy", Width: views.Third,
+			How: views.How{
+				Meaning: "Who sells it now, cheapest first.",
+				Formula: "A piece = ask / pieces of a batch; to price = a piece / the item's price − 1.",
+				Counted: "Active offers in money whose stock is unknown or has a batch; in the table, those sold out too, at most 100.",
+				LeftOut: "Barter; shops that have closed.",
+			},
+		}, views.WhereToBuy, (*aggregates.Item).BuyTable),
+		show(trade, views.PanelInfo{
+			Name: "paid", Title: "What people paid", Width: views.Third,
+			How: views.How{
+				Meaning: "At which prices the pieces were sold. Half of them lie in the shaded range.",
+				Formula: "Pieces by unit price = total / pieces, in ranges of the same width.",
+				Counted: "Sales of the period, by whole days.",
+				LeftOut: "Sales far from the others, which are listed apart; returns, gifts and corrections.",
+			},
+		}, views.WhatWasPaid, (*aggregates.ItemTrade).PaidTable),
+		show(trade, views.PanelInfo{
+			Name: "sellers", Title: "Who sells it", Width: views.Third,
+			How: views.How{
+				Meaning: "Whether many sell it, or a few.",
+				Formula: "Share of the value of all sales whose seller is known. HHI = sum of the squares of the shares in percent; above 1,500 counts as concentrated.",
+				Counted: "Accounts, each with those merged into it, by whole days.",
+				LeftOut: "Sales whose seller is not known.",
+			},
+		}, views.WhoSells, (*aggregates.ItemTrade).SellersTable),
+		show(item, views.PanelInfo{
+			Name: "sell", Title: "Where to sell", Width: views.Third,
+			How: views.How{
+				Meaning: "Who buys it now, the best offer first.",
+				Formula: "Pays = bid / pieces of a batch; takes = capacity − stock.",
+				Counted: "Active offers in money whose room is unknown or takes a batch; in the table, those that are full too, at most 100.",
+				LeftOut: "Barter; shops that have closed.",
+			},
+		}, views.WhereToSell, (*aggregates.Item).SellTable),
+		show(trade, views.PanelInfo{
+			Name: "buyers", Title: "Who buys it", Width: views.Third,
+			How: views.How{
+				Meaning: "Whether many buy it, or a few.",
+				Formula: "Share of the value of all sales whose buyer is known. HHI = sum of the squares of the shares in percent; above 1,500 counts as concentrated.",
+				Counted: "Accounts, each with those merged into it, by whole days.",
+				LeftOut: "Sales whose buyer is not known.",
+			},
+		}, views.WhoBuys, (*aggregates.ItemTrade).BuyersTable),
+		show(trade, views.PanelInfo{
+			Name: "sizes", Title: "Pieces a sale", Width: views.Third,
+			How: views.How{
+				Meaning: "In which portions it is sold.",
+				Formula: "Sales by their number of pieces.",
+				Counted: "The latest sales of the period, at most 1,000.",
+				LeftOut: "Returns, gifts and corrections.",
+			},
+		}, views.PiecesASale, (*aggregates.ItemTrade).SizesTable),
+		show(trade, views.PanelInfo{
+			Name: "outliers", Title: "Left out of the price", Width: views.Third,
+			How: views.How{
+				Meaning: "Sales at prices far from all others: slips, gifts in disguise, or attempts to move the price.",
+				Formula: "The price farthest from the median is left out, one after the other, as long as it is farther than 5 times the median distance; at least a factor of 1.61, at most of 10. Both medians are of sales, not of pieces.",
+				Counted: "Sales of the period, by day and price, the latest 100.",
+				LeftOut: "Sales that count.",
+			},
+		}, views.LeftOut, (*aggregates.ItemTrade).OutliersTable),
+	)
+	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Items, ref, "item") }
+	p.subject = func(value any) string {
+		i := value.(*aggregates.Item)
+		return views.ItemName(i.Name, i.ID)
+	}
+	p.beside(readMemo(s.API.ItemList, byDays, views.DaysParam), func(value any, ref string) string {
+		return views.ItemNote(value.(*aggregates.Items), ref)
+	})
+	p.lists(s.itemSales())
+	return p
+}
+
+// itemSales declares the list of an item's lines of trade.
+func (s *server) itemSales() *listing {
+	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
+		if c, err := ledger.ParseSaleCursor(text); err == nil {
+			return c.String()
+		}
+		return ""
+	}}
+	return &listing{
+		PanelInfo: views.PanelInfo{
+			Name: "latest", Title: "Latest sales", Width: views.Whole,
+			How: views.How{
+				Meaning: "Every line of trade of the item, newest first.",
+				Formula: "None: these are the lines of the record.",
+				Counted: "All lines: sales, returns, gifts and corrections.",
+				LeftOut: "Nothing. Hidden holders are not named.",
+			},
+		},
+		after: after, begin: "newest", further: "older",
+		filters: []*views.Param{views.BeforeParam},
+		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
+			from := ledger.SaleCursor{At: ledger.End().At}
+			if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
+				from.At = ledger.DayStart(ledger.DayNumber(day), s.Settings().Zone())
+			}
+			if c, err := ledger.ParseSaleCursor(params.Get(after)); err == nil {
+				from = c
+			}
+			lines, err := s.Record.ItemSales(ctx, params.Ref, from, limit+1)
+			if err != nil {
+				return stretch{}, err
+			}
+			var rows stretch
+			if len(lines) > limit {
+				lines = lines[:limit]
+				rows.next = lines[limit-1].String()
+			}
+			rows.table = salesTable(lines)
+			rows.draw = func(s ledger.Settings) templ.Component { return views.ItemSales(lines, s) }
+			return rows, nil
+		},
+	}
+}
+
+func salesTable(lines []ledger.SaleLine) aggregates.Table {
+	t := aggregates.Table{Columns: []aggregates.Column{
+		{Name: "at", Title: "Time", Unit: aggregates.Instant}, {Name: "seller", Title: "Seller", Unit: aggregates.Text}, {Name: "buyer", Title: "Buyer", Unit: aggregates.Text},
+		{Name: "place", Title: "Place", Unit: aggregates.Text}, {Name: "direction", Title: "Direction", Unit: aggregates.Text}, {Name: "quantity", Title: "Pieces", Unit: aggregates.Count},
+		{Name: "total", Title: "Total", Unit: aggregates.Money}, {Name: "tax", Title: "Tax in it", Unit: aggregates.Money}, {Name: "ref", Title: "Reference", Unit: aggregates.Text},
+	}}
+	for _, l := range lines {
+		t.Rows = append(t.Rows, []any{l.At.UTC(), l.Seller.Name, l.Buyer.Name, l.Place, string(l.Direction), l.Quantity, l.Total, l.Tax, l.Ref})
+	}
+	return t
+}

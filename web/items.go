@@ -1,0 +1,74 @@
+package web
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// items declares the list of all items.
+func (s *server) items() *page {
+	items := readMemo(s.API.ItemList, byDays, views.DaysParam)
+	p := declare(views.PageInfo{
+		Path: "/market/items", Name: "Items", Group: "Trade", Heading: "Items",
+		Description: "What there is in {economy}, and what it costs.",
+	},
+		show(items, views.PanelInfo{
+			Name: "summary", Title: "Items", Width: views.Whole, Strip: true,
+			How: views.How{
+				Meaning: "How much there is to buy, and of how much the price is known.",
+				Formula: "In stock: an offer to sell stands now. A price is firm with 5 sales or more within 30 days by 3 traders, the last one within 7 days.",
+				Counted: "All items of the record.",
+				LeftOut: "Returns, gifts and corrections.",
+			},
+		}, views.ItemsSummary, (*aggregates.Items).SummaryTable).where(hasSales),
+	)
+	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
+		const longest = 512 // bytes of a ref
+		if len(text) > longest || !utf8.ValidString(text) {
+			return ""
+		}
+		return text
+	}}
+	p.lists(&listing{
+		PanelInfo: views.PanelInfo{
+			Name: "list", Title: "What is there, and what does it cost?", Width: views.Whole,
+			How: views.How{
+				Meaning: "A price is what a piece costs now, as the latest sales say. thin: few sales, or none for a week; guess: hardly any.",
+				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales; change = price / price at the end of the period before − 1.",
+				Counted: "All items; pieces and value sold in the period; the stock of offers that stand now, as far as it is known.",
+				LeftOut: "Sales whose price is far from those of the others; returns, gifts and corrections.",
+			},
+		},
+		after: after, begin: "first", further: "next",
+		filters: []*views.Param{
+			views.ItemTextParam, views.ItemSortParam, views.ItemPricedParam, views.ItemStockParam, views.ItemSoldParam, views.DaysParam,
+		},
+		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
+			res, err := s.API.ItemList.Get(ctx, byDays(params))
+			if err != nil {
+				return stretch{}, err
+			}
+			rows, matching, more := res.Value.Select(itemFilter(params), params.Get(after), limit)
+			read := stretch{table: aggregates.ItemsTable(rows), sub: views.ItemsSub(matching, res.Value)}
+			if more {
+				read.next = rows[len(rows)-1].ID
+			}
+			read.draw = func(s ledger.Settings) templ.Component { return views.ItemRows(rows, res.Value.End, s) }
+			return read, nil
+		},
+	})
+	return p
+}
+
+func itemFilter(p views.Params) aggregates.ItemFilter {
+	return aggregates.ItemFilter{
+		Text: p.Get(views.ItemTextParam), Sort: p.Get(views.ItemSortParam), Confidence: p.Get(views.ItemPricedParam),
+		Stocked: p.Checked(views.ItemStockParam), Sold: p.Checked(views.ItemSoldParam),
+	}
+}
