@@ -27,6 +27,7 @@ const mappings = "../../mappings/"
 // project, from the files.
 func TestCouncilSpendingGivesThePublishedFigures(t *testing.T) {
 	dir := testkit.Data(t, "manchester")
+	t.Parallel() // with the other real set: each keeps one processor busy
 	if raceDetector {
 		runWithoutRaceDetector(t)
 		return

@@ -11,6 +11,7 @@ import (
 // Money is in tenths of a penny.
 func TestOnlineRetailGivesItsKnownFigures(t *testing.T) {
 	file := testkit.Data(t, "online-retail", "online-retail.csv.gz")
+	t.Parallel() // with the other real set: each keeps one processor busy
 	if raceDetector {
 		runWithoutRaceDetector(t)
 		return
