@@ -128,7 +128,7 @@ func (i *Item) fillPrice(ctx context.Context, tx pgx.Tx, s span, id int64) error
 	if err != nil {
 		return err
 	}
-	i.Price, i.Before = now[id], past[id].Value
+	i.Price, i.Before = now[id], past[id]
 	return nil
 }
 

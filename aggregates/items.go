@@ -3,6 +3,7 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -110,7 +111,7 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		return err
 	}
 	for n, id := range ids {
-		v.Items[n].Price, v.Items[n].Before = now[id], past[id].Value
+		v.Items[n].Price, v.Items[n].Before = now[id], past[id]
 		if now[id].Confidence == Firm {
 			v.Firm++
 		}
@@ -118,14 +119,31 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// pricesBefore returns the prices of items at the end of the period before; none if
-// the ledger does not reach back to its start.
-func pricesBefore(ctx context.Context, tx pgx.Tx, s span, ids []int64) (map[int64]Price, error) {
+// pricesBefore returns the prices of items at the end of the period before, by the
+// rule of [Price], without who traded and when; none if the ledger does not reach
+// back to that period's start.
+func pricesBefore(ctx context.Context, tx pgx.Tx, s span, ids []int64) (map[int64]*float64, error) {
 	before, reaches := s.previous()
 	if !reaches {
 		return nil, nil
 	}
-	return readPrices(ctx, tx, before, ids)
+	prices := make(map[int64]*float64, len(ids))
+	missing := slices.Clone(ids)
+	for _, basis := range priceBases {
+		found, err := readQuotes(ctx, tx, before, basis, missing)
+		if err != nil {
+			return nil, fmt.Errorf("period before: %w", err)
+		}
+		missing = slices.DeleteFunc(missing, func(id int64) bool {
+			p := newPrice(basis, found[id])
+			if p.Sales < enoughSales && basis > 0 {
+				return false
+			}
+			prices[id] = p.Value
+			return true
+		})
+	}
+	return prices, nil
 }
 
 // Table has one row an item.
