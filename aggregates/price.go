@@ -24,6 +24,7 @@ type Price struct {
 	Excluded   int64      `json:"excluded" doc:"How many sales of these days do not count, because their prices are far from those of the others."`
 	Low        *float64   `json:"low" doc:"The lowest unit price that counts; a sale below it is excluded."`
 	High       *float64   `json:"high" doc:"The highest unit price that counts; a sale above it is excluded."`
+	Spread     *float64   `json:"spread" doc:"The factor from the median sale within which half of the sales that count are: 1.1 is up to a tenth dearer or cheaper."`
 	Confidence Confidence `json:"confidence" enum:"firm,thin,guess,none" doc:"firm: from 5 sales within 30 days by 3 traders, the last one within 7 days; thin: from 3 sales, the last one within 90 days; guess: any other; none: there is no price."`
 }
 
@@ -81,7 +82,9 @@ func newPrice(basis Days, quotes []quote) Price {
 	}
 	p.Excluded -= p.Sales
 	low, high := usual[0].float(), usual[len(usual)-1].float()
-	p.Value, p.Low, p.High = middlePiece(usual), &low, &high
+	c := newCourse(usual)
+	spread := math.Exp(c.spread(c.median()))
+	p.Value, p.Low, p.High, p.Spread = middlePiece(usual), &low, &high, &spread
 	return p
 }
 

@@ -57,7 +57,7 @@ func (ap *appender) names(ctx context.Context) error {
 // known is what the ledger has of the accounts and items that a batch writes.
 type known struct {
 	accounts map[string]knownAccount
-	items    map[string]string // names by ref
+	items    map[string]Item // by ref
 }
 
 type knownAccount struct {
@@ -68,7 +68,7 @@ type knownAccount struct {
 // find looks up every name in the batch, and locks out the writers of snapshots
 // until the end of the transaction.
 func (ap *appender) find(ctx context.Context) (known, error) {
-	found := known{accounts: map[string]knownAccount{}, items: map[string]string{}}
+	found := known{accounts: map[string]knownAccount{}, items: map[string]Item{}}
 	accounts, items, shops := ap.namedBy()
 	var batch pgx.Batch
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1)`, snapshotLock)
@@ -97,11 +97,11 @@ func (ap *appender) find(ctx context.Context) (known, error) {
 		})
 	}
 	if len(items) > 0 {
-		batch.Queue(`SELECT ref, id, name FROM items WHERE ref = ANY($1)`, items).Query(func(rows pgx.Rows) error {
-			var ref, name string
+		batch.Queue(`SELECT ref, id, name, grouping FROM items WHERE ref = ANY($1)`, items).Query(func(rows pgx.Rows) error {
+			var i Item
 			var id int64
-			_, err := pgx.ForEachRow(rows, []any{&ref, &id, &name}, func() error {
-				ap.items[ref], found.items[ref] = id, name
+			_, err := pgx.ForEachRow(rows, []any{&i.Ref, &id, &i.Name, &i.Group}, func() error {
+				ap.items[i.Ref], found.items[i.Ref] = id, i
 				return nil
 			})
 			return err
@@ -292,26 +292,27 @@ func (ap *appender) earliestTime() time.Time {
 
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-func (ap *appender) writeItems(ctx context.Context, known map[string]string) error {
-	var refs, names []string
+func (ap *appender) writeItems(ctx context.Context, known map[string]Item) error {
+	var refs, names, groups []string
 	for _, i := range slices.SortedFunc(slices.Values(ap.batch.Items), func(a, b Item) int { return cmp.Compare(a.Ref, b.Ref) }) {
-		if name, ok := known[i.Ref]; ok && (i.Name == "" || i.Name == i.Ref || i.Name == name) {
+		if k, ok := known[i.Ref]; ok && (i.Name == "" || i.Name == i.Ref || i.Name == k.Name) && (i.Group == "" || i.Group == k.Group) {
 			continue
 		}
-		refs, names = append(refs, i.Ref), append(names, cmp.Or(i.Name, i.Ref))
+		refs, names, groups = append(refs, i.Ref), append(names, cmp.Or(i.Name, i.Ref)), append(groups, i.Group)
 	}
 	if len(refs) == 0 {
 		return nil
 	}
 	const query = `
-		INSERT INTO items AS known (id, ref, name)
-		SELECT nextval('item_ids'), ref, name
-		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (ref, name, place)
+		INSERT INTO items AS known (id, ref, name, grouping)
+		SELECT nextval('item_ids'), ref, name, grouping
+		FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS new (ref, name, grouping, place)
 		ORDER BY place
 		ON CONFLICT (ref) DO UPDATE SET
-			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END
+			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END,
+			grouping = CASE WHEN excluded.grouping = '' THEN known.grouping ELSE excluded.grouping END
 		RETURNING ref, id`
-	rows, _ := ap.tx.Query(ctx, query, refs, names)
+	rows, _ := ap.tx.Query(ctx, query, refs, names, groups)
 	ap.changed[tagItems] = true
 	return collectIDs(rows, ap.items)
 }
