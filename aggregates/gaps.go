@@ -53,6 +53,20 @@ type Gap struct {
 	Price   Price      `json:"price"`
 }
 
+// Words returns what is missing of it: "sold out", "short", "wanted", "dear".
+func (of Gap) Words() []string {
+	var words []string
+	for _, w := range []struct {
+		is   bool
+		word string
+	}{{of.SoldOut, "sold out"}, {of.Short, "short"}, {of.Wanted, "wanted"}, {of.Dear, "dear"}} {
+		if w.is {
+			words = append(words, w.word)
+		}
+	}
+	return words
+}
+
 // ComputeGaps reads what is missing at w's start.
 func ComputeGaps(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Gaps, error) {
 	g := &Gaps{Items: []Gap{}}

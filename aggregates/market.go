@@ -50,7 +50,7 @@ type ItemMarket struct {
 	High     *float64   `json:"high" doc:"Of the unit prices, in minor units a piece."`
 	Low      *float64   `json:"low"`
 	Price    Price      `json:"price" doc:"What a piece costs at the end of the period."`
-	Earlier  *Price     `json:"earlier" nullable:"true" doc:"What it cost at the end of the day before the period; null where the ledger does not reach back to it."`
+	Earlier  *Price     `json:"earlier,omitempty" doc:"What it cost at the end of the day before the period; left out where the ledger does not reach back to it."`
 	Course   []float64  `json:"course" nullable:"false" doc:"Its mean price by day, week, month, year or decade, without times when it was not sold; minor units a piece."`
 }
 

@@ -87,7 +87,7 @@ func TestTheTownsMarketIsWhatScanningSays(t *testing.T) {
 			continue
 		}
 		checked++
-		if math.Abs(*item.Price.Value / *was.Value-1) > .01 || item.Price.Excluded != was.Excluded+1 {
+		if math.Abs(*item.Price.Value / *was.Value - 1) > .01 || item.Price.Excluded != was.Excluded+1 {
 			t.Errorf("one sale at 1,000 times the price made %s %+v of %+v", item.ID, item.Price, was)
 		}
 	}

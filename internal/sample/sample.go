@@ -26,6 +26,9 @@ type Economy struct {
 	Rhythm     *aggregates.Rhythm
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
+	Index      *aggregates.PriceIndex
+	Movers     *aggregates.Movers
+	Gaps       *aggregates.Gaps
 	Profile    aggregates.Profile
 }
 
@@ -85,12 +88,7 @@ func Town(days aggregates.Days) *Economy {
 		})
 	}
 	p.Richest = rich
-	p.Market = &aggregates.Market{Basis: basis(days, buckets[0], Noon), Items: 3,
-		Sales: aggregates.Compared[int64]{Now: 1241, Before: ptr(int64(1100))}, Quantity: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(41_003)}, Volume: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(990_000_00)},
-		Top: []aggregates.ItemMarket{
-			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
-			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
-		}}
+	p.sellGoods(days, buckets, unit)
 	return p
 }
 
@@ -224,6 +222,7 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }
