@@ -16,7 +16,7 @@ import (
 
 const (
 	mostGaps    = 200 // that are listed
-	shortDays   = 3   // of cover: less is a gap
+	shortDays   = 1   // of cover: less is a gap
 	dearSpreads = 2   // above the usual price, in spreads
 )
 
@@ -27,7 +27,7 @@ type Gaps struct {
 	Basis
 	Offered int64 `json:"offered" doc:"Items that shops have offered at some time."`
 	SoldOut int64 `json:"soldOut" doc:"Items that were sold in the last 7 days and that no shop has now."`
-	Short   int64 `json:"short" doc:"Items whose stock lasts less than 3 days."`
+	Short   int64 `json:"short" doc:"Items whose stock lasts less than a day."`
 	Wanted  int64 `json:"wanted" doc:"Items that shops buy and none sells."`
 	Dear    int64 `json:"dear" doc:"Items whose lowest ask is far above their price."`
 	Items   []Gap `json:"items" nullable:"false" doc:"Items of which something is missing, those first of which most was sold in the last 7 days, at most 200."`
@@ -38,7 +38,7 @@ type Gap struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name"`
 	SoldOut bool       `json:"soldOut" doc:"It was sold in the last 7 days, and no ask stands."`
-	Short   bool       `json:"short" doc:"Its stock lasts less than 3 days."`
+	Short   bool       `json:"short" doc:"Its stock lasts less than a day."`
 	Wanted  bool       `json:"wanted" doc:"A bid stands, and no ask."`
 	Dear    bool       `json:"dear" doc:"The lowest ask is more than 2 spreads above the price, a spread being a tenth at least. Only of firm and thin prices."`
 	Sales   int64      `json:"sales" doc:"In the last 7 days."`

@@ -60,10 +60,21 @@ func ComputeMovers(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 }
 
 func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	if _, m.Reaches = s.earlier(); !m.Reaches {
+	earlier, reaches := s.earlier()
+	if m.Reaches = reaches; !reaches {
 		return nil
 	}
-	now, before, err := pricesAround(ctx, tx, s, nil)
+	now, err := readPrices(ctx, tx, s, nil)
+	if err != nil {
+		return err
+	}
+	firm := []int64{} // the only ones whose earlier price matters
+	for id, p := range now {
+		if p.Confidence == Firm {
+			firm = append(firm, id)
+		}
+	}
+	before, err := readPrices(ctx, tx, earlier, firm)
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,7 @@ func checkGaps(t *testing.T, db *pgxpool.Pool, w cache.Window, sales []ledger.Sa
 		}
 		p := scannedPrice(s, of[ref])
 		dear := ask != nil && (p.Confidence == Firm || p.Confidence == Thin) && *ask > *p.Value*max(*p.Spread, 1.1)*max(*p.Spread, 1.1)
-		out, short, wanted := sold > 0 && asks == 0, asks > 0 && cover != nil && *cover < 3, bids > 0 && asks == 0
+		out, short, wanted := sold > 0 && asks == 0, asks > 0 && cover != nil && *cover < 1, bids > 0 && asks == 0
 		if out || short || wanted || dear {
 			want[ref] = line(out, short, wanted, dear, sold, cover, volume)
 		}

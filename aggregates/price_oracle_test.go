@@ -22,7 +22,7 @@ func scannedPrice(s span, sales []ledger.Sale) Price {
 	sales = slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return !real(s) })
 	var p Price
 	var usual, all []ledger.Sale
-	for _, days := range []Days{7, 30, 365, 0} {
+	for _, days := range []Days{7, 30, 90, 365, 0} {
 		from := s.First
 		if days > 0 {
 			from = plus(s.Today, 1-int(days))

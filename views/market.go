@@ -185,7 +185,7 @@ func Gaps(p Page, g *aggregates.Gaps) Content {
 	case g.Offered == 0:
 		return Content{Missing: "No shop has ever offered anything, as far as the ledger says."}
 	case len(g.Items) == 0:
-		return Content{Missing: "Nothing is missing: of each item that was sold in 7 days there is stock for 3 days or more, at its usual price."}
+		return Content{Missing: "Nothing is missing: of each item that was sold in 7 days there is stock for a day or more, at its usual price."}
 	}
 	return Content{
 		Sub: "Of " + Plural(g.Offered, "item", "items") + " that shops offer: " + Count(g.SoldOut) + " sold out, " + Count(g.Short) +

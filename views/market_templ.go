@@ -263,7 +263,7 @@ func groups(list []aggregates.GroupMarket, s ledger.Settings) templ.Component {
 			templ_7745c5c3_Var15 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<table class=\"kinds\"><thead><tr><th scope=\"col\">Group</th><th scope=\"col\" class=\"n\">Items</th><th scope=\"col\" class=\"n\">Value</th><th scope=\"col\" class=\"n\">Share</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<table class=\"kinds bars\"><thead><tr><th scope=\"col\">Group</th><th scope=\"col\" class=\"n\">Items</th><th scope=\"col\" class=\"n\">Value</th><th scope=\"col\" class=\"n\">Share</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

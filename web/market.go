@@ -8,7 +8,7 @@ import (
 func hasSales(p aggregates.Profile) bool { return p.Sales }
 
 // howPrice is what panels say of prices.
-const howPrice = "Price: the median of the sales of the last 7 days, or 30, 365, all, the fewest with 5 sales, weighted by pieces; prices far from the others are left out. Thin: few sales or traders, or older than 7 days; guess: fewer than 3 sales or older than 90 days."
+const howPrice = "Price: the median of the sales of the last 7 days, or 30, 90, 365, all, the fewest with 5 sales, weighted by pieces; prices far from the others are left out. Thin: few sales or traders, or older than 7 days; guess: fewer than 3 sales or older than 90 days."
 
 // market declares the page of what is traded.
 func (s *server) market() *page {
@@ -39,7 +39,7 @@ func (s *server) market() *page {
 			},
 		}, views.PriceIndex, (*aggregates.PriceIndex).Table).where(hasSales),
 		show(index, views.PanelInfo{
-			Name: "contributions", Title: "What moved prices", Width: views.Quarter,
+			Name: "contributions", Title: "Contributions", Width: views.Quarter,
 			How: views.How{
 				Meaning: "Which items made prices rise or fall. All parts add up to the change.",
 				Formula: "Van IJzeren's decomposition of each comparison of the index, added up by logarithms.",
@@ -86,7 +86,7 @@ func (s *server) market() *page {
 		show(gaps, views.PanelInfo{
 			Name: "gaps", Title: "What is missing", Width: views.Whole,
 			How: views.How{
-				Meaning: "What people want and cannot buy, or only dearly. Sold out: sold in 7 days, and no shop has it. Short: the stock lasts less than 3 days. Wanted: shops buy it and none sells it. Dear: the cheapest offer is far above the usual price.",
+				Meaning: "What people want and cannot buy, or only dearly. Sold out: sold in 7 days, and no shop has it. Short: the stock lasts less than a day. Wanted: shops buy it and none sells it. Dear: the cheapest offer is far above the usual price.",
 				Formula: "Days that stock lasts = stock / pieces sold a day in 7 days. Dear: lowest ask > price × spread², the spread being the factor within which half of the sales are, 1.1 at least. " + howPrice,
 				Counted: "Items that shops have offered at some time, those with the largest value of sales first.",
 				LeftOut: "Stock that is not known; barter; what no shop ever offered.",

@@ -58,7 +58,7 @@ func (p *Economy) sellGoods(days aggregates.Days, starts []time.Time, unit strin
 	p.Gaps = &aggregates.Gaps{
 		Basis: basis(7, Noon.AddDate(0, 0, -6), Noon), Offered: 60, SoldOut: 1, Short: 1, Wanted: 1, Dear: 1,
 		Items: []aggregates.Gap{
-			{ID: "diamond", Name: "Diamond", Short: true, Dear: true, Sales: 160, Sold: ledger.SumOf(700), Volume: ledger.SumOf(140_000_00), Stock: ledger.SumOf(120), Cover: ptr(1.2),
+			{ID: "diamond", Name: "Diamond", Short: true, Dear: true, Sales: 160, Sold: ledger.SumOf(700), Volume: ledger.SumOf(140_000_00), Stock: ledger.SumOf(80), Cover: ptr(0.8),
 				Asks: 3, Bids: 1, BestAsk: ptr(250_00.0), BestBid: ptr(170_00.0), Price: firm(201_00)},
 			{ID: "cake", Name: "Cake", SoldOut: true, Wanted: true, Sales: 30, Sold: ledger.SumOf(40), Volume: ledger.SumOf(244_00), Bids: 2, BestBid: ptr(5_00.0), Price: firm(6_10)},
 		},
