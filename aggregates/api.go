@@ -19,6 +19,9 @@ type API struct {
 	Health  *cache.Memo[Days, *Health]
 	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
 	Events  *cache.Memo[EventQuery, *Events]
+	Index   *cache.Memo[Days, *PriceIndex]
+	Movers  *cache.Memo[Days, *Movers]
+	Gaps    *cache.Memo[NoParams, *Gaps]
 	Prices  *cache.Memo[NoParams, *AllPrices]
 	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
 
@@ -41,6 +44,9 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Events:  NewEvents(c, db),
+		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(defaultDays),
+		Movers:  cache.NewMemo(c, spec("market.movers"), on(db, ComputeMovers)).Prewarm(defaultDays),
+		Gaps:    cache.NewMemo(c, spec("market.gaps"), on(db, ComputeGaps)).Prewarm(NoParams{}),
 		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
 		Price:   cache.NewMemo(c, oneOfMany("price"), on(db, ComputePrice)),
 

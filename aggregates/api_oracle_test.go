@@ -31,9 +31,11 @@ func TestTheAPIIsWhatScanningSays(t *testing.T) {
 			sales := r.randomSales(random, 200)
 			db := testkit.Postgres(t)
 			b := r.batch()
+			items := map[string]ledger.Item{}
 			for item := range 60 {
 				ref := fmt.Sprintf("i/%02d", item)
-				b.Items = append(b.Items, ledger.Item{Ref: ref, Name: itemName(ref)})
+				items[ref] = ledger.Item{Ref: ref, Name: itemName(ref), Group: []string{"", "Food", "Ores"}[item%3]}
+				b.Items = append(b.Items, items[ref])
 			}
 			b.Sales = sales
 			appendBatch(t, db, b)
@@ -45,9 +47,12 @@ func TestTheAPIIsWhatScanningSays(t *testing.T) {
 					r.checkAccount(t, db, w, days, ref)
 				}
 				s := r.span(w, days)
-				checkMarket(t, db, w, s, sales)
+				checkMarket(t, db, w, s, sales, items)
+				checkIndex(t, db, w, s, sales)
+				checkMovers(t, db, w, s, sales, itemName)
 				checkItem(t, db, w, s, sales, "i/03")
 			}
+			checkPrices(t, db, w, r.span(w, 0), sales, itemName)
 			for _, q := range []StatsQuery{{}, {Kind: ledger.Personal}, {Status: "archived"}, {Kind: ledger.Business, Status: "active"}} {
 				r.checkStats(t, db, w, q)
 			}

@@ -24,45 +24,12 @@ func onDays(sales []ledger.Sale, from, today time.Time) []ledger.Sale {
 // each is a unit price.
 func each(s ledger.Sale) float64 { return float64(s.Total) / float64(s.Quantity) }
 
-// scannedPrice is the price of an item by its sales one by one.
-func scannedPrice(sales []ledger.Sale, s span) Price {
-	for _, basis := range priceBases {
-		sold := onDays(sales, s.since(basis), s.Today)
-		usual := scannedUsual(sold)
-		if len(usual) < enoughSales && basis > 0 {
-			continue
-		}
-		p := Price{Basis: basis.Key(), Sales: int64(len(usual)), Excluded: int64(len(sold) - len(usual)), Confidence: None}
-		if len(usual) == 0 {
-			return p
-		}
-		low, high := each(usual[0]), each(usual[len(usual)-1])
-		p.Value, p.Low, p.High = scannedMedian(usual), &low, &high
-		_, _, p.Traders = traders(sold)
-		hours := map[time.Time][]ledger.Sale{}
-		for _, sale := range within(sales, time.Time{}, s.Through) {
-			if real(sale) {
-				hours[sale.At.Truncate(hour)] = append(hours[sale.At.Truncate(hour)], sale)
-			}
-		}
-		for _, inHour := range hours {
-			c, _ := traded(inHour)
-			if last := inHour[len(inHour)-1].At; *c.Prices.High >= low && *c.Prices.Low <= high && (p.LastAt == nil || last.After(*p.LastAt)) {
-				p.LastAt = &last
-			}
-		}
-		p.Confidence = p.confidence(s.End)
-		return p
-	}
-	panic("unreachable")
-}
-
 func scannedBefore(sales []ledger.Sale, s span) *float64 {
 	before, reaches := s.previous()
 	if !reaches {
 		return nil
 	}
-	return scannedPrice(sales, before).Value
+	return scannedPrice(before, sales).Value
 }
 
 // pieceByPiece is the median of prices laid out piece by piece.
@@ -205,7 +172,7 @@ func checkItems(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []
 		ref := fmt.Sprintf("i/%02d", n)
 		of := slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != ref })
 		sum, _ := traded(within(of, s.Start, s.End))
-		i := ListedItem{PricedItem: PricedItem{ID: ref, Name: itemName(ref), Price: scannedPrice(of, s)}, Before: scannedBefore(of, s), Sales: sum.Sales, Quantity: sum.Quantity, Volume: sum.Volume}
+		i := ListedItem{PricedItem: PricedItem{ID: ref, Name: itemName(ref), Price: scannedPrice(s, of)}, Before: scannedBefore(of, s), Sales: sum.Sales, Quantity: sum.Quantity, Volume: sum.Volume}
 		if stand := stood(t, db, ref, w.Start); stand != nil {
 			i.BestAsk, i.BestBid, i.Asks, i.Stock = stand.BestAsk, stand.BestBid, stand.Asks, stand.Stock
 		}

@@ -11,8 +11,10 @@ import (
 	"exchequer/ledger"
 )
 
-// mostItems is how many items the market lists.
-const mostItems = 50
+const (
+	mostItems  = 50 // that the market lists
+	mostGroups = 50
+)
 
 // Market is what was traded in a period. Lines with a quantity and a total
 // above zero are sales; returns, gifts and corrections are counted apart.
@@ -25,6 +27,7 @@ type Market struct {
 	Apart    ApartLines           `json:"apart" doc:"Returns, gifts and corrections, which are part of nothing else here."`
 	Top      []ItemMarket         `json:"top" nullable:"false" doc:"The items sold, largest volume first, at most 50."`
 	Others   OtherItems           `json:"others" doc:"The items sold that are not listed."`
+	Groups   []GroupMarket        `json:"groups" nullable:"false" doc:"The groups of items sold, largest volume first, at most 50; empty where items have no groups. Items without one are the group without a name."`
 }
 
 // ApartLines is the lines of trade that are no sales.
@@ -38,6 +41,7 @@ type ApartLines struct {
 type ItemMarket struct {
 	ID       string     `json:"id" doc:"As /items/{id} takes it."`
 	Name     string     `json:"name"`
+	Group    string     `json:"group" doc:"Of what sort it is; empty: not known."`
 	Sales    int64      `json:"sales"`
 	Quantity ledger.Sum `json:"quantity"`
 	Volume   ledger.Sum `json:"volume"`
@@ -45,6 +49,9 @@ type ItemMarket struct {
 	VWAP     float64    `json:"vwap" doc:"Minor units a piece: volume / quantity."`
 	High     *float64   `json:"high" doc:"Of the unit prices, in minor units a piece."`
 	Low      *float64   `json:"low"`
+	Price    Price      `json:"price" doc:"What a piece costs at the end of the period."`
+	Earlier  *Price     `json:"earlier,omitempty" doc:"What it cost at the end of the day before the period; left out where the ledger does not reach back to it."`
+	Course   []float64  `json:"course" nullable:"false" doc:"Its mean price by day, week, month, year or decade, without times when it was not sold; minor units a piece."`
 }
 
 // OtherItems is the sum of the items that are not listed.
@@ -55,9 +62,18 @@ type OtherItems struct {
 	Volume   ledger.Sum `json:"volume"`
 }
 
+// GroupMarket is the sales of a group's items.
+type GroupMarket struct {
+	Group  string     `json:"group" doc:"Empty: items without a group."`
+	Items  int64      `json:"items" doc:"How many different items of it were sold."`
+	Sales  int64      `json:"sales"`
+	Volume ledger.Sum `json:"volume"`
+	Share  float64    `json:"share" doc:"Of the whole volume; 1 is all of it."`
+}
+
 // ComputeMarket reads what was traded in the period that ends with w's start.
 func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Market, error) {
-	m := &Market{Top: []ItemMarket{}}
+	m := &Market{Top: []ItemMarket{}, Groups: []GroupMarket{}}
 	if err := m.read(ctx, db, w, days, m.fill); err != nil {
 		return nil, fmt.Errorf("market: %w", err)
 	}
@@ -68,26 +84,26 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	// One query reads the list and the sums over all items. Items that have only
 	// lines apart are part of the sums and come last.
 	const query = `
-		SELECT ref, name, sales, quantity, volume, high, low,
+		SELECT id, ref, name, grouping, sales, quantity, volume, high, low,
 			count(*) FILTER (WHERE sales > 0) OVER (), sum(sales) OVER ()::bigint, sum(quantity) OVER (), sum(volume) OVER (),
 			sum(lines) OVER ()::bigint, sum(lines_quantity) OVER (), sum(lines_volume) OVER ()
 		FROM (
 			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume,
 				max(high) AS high, min(low) AS low,
 				sum(other_lines) AS lines, sum(other_quantity) AS lines_quantity, sum(other_volume) AS lines_volume
-			FROM item_hours WHERE hour >= @start AND hour < @through GROUP BY item
+			FROM item_days WHERE day BETWEEN $1::date AND $2::date GROUP BY item
 		) AS traded JOIN items ON id = item
-		ORDER BY volume DESC, name, ref LIMIT @limit`
-	args := s.args()
-	args["limit"] = mostItems
-	rows, _ := tx.Query(ctx, query, args)
+		ORDER BY volume DESC, name, ref LIMIT $3`
+	rows, _ := tx.Query(ctx, query, s.Start, s.Today, mostItems)
+	var ids []int64
+	var id int64
 	var i ItemMarket
 	_, err := pgx.ForEachRow(rows, []any{
-		&i.ID, &i.Name, &i.Sales, &i.Quantity, &i.Volume, &i.High, &i.Low,
+		&id, &i.ID, &i.Name, &i.Group, &i.Sales, &i.Quantity, &i.Volume, &i.High, &i.Low,
 		&m.Items, &m.Sales.Now, &m.Quantity.Now, &m.Volume.Now, &m.Apart.Lines, &m.Apart.Quantity, &m.Apart.Volume,
 	}, func() error {
 		if i.Sales > 0 {
-			m.Top = append(m.Top, i)
+			m.Top, ids = append(m.Top, i), append(ids, id)
 		}
 		return nil
 	})
@@ -104,21 +120,97 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		m.Others.Quantity = m.Others.Quantity.Minus(of.Quantity)
 		m.Others.Volume = m.Others.Volume.Minus(of.Volume)
 	}
+	if err := m.fillPrices(ctx, tx, s, ids); err != nil {
+		return err
+	}
+	if err := m.fillGroups(ctx, tx, s); err != nil {
+		return err
+	}
 	return m.compare(ctx, tx, s)
 }
 
-// compare fills the sums of the period before s.
+// fillPrices sets the prices of the listed items, whose ids are given.
+func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64) error {
+	now, before, err := pricesAround(ctx, tx, s, ids)
+	if err != nil {
+		return err
+	}
+	courses, err := readCourses(ctx, tx, s, mostDrawn, ids)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		m.Top[i].Price = now[id]
+		if before != nil {
+			earlier := before[id]
+			m.Top[i].Earlier = &earlier
+		}
+		m.Top[i].Course = []float64{}
+		for _, t := range courses[id] {
+			m.Top[i].Course = append(m.Top[i].Course, t.price())
+		}
+	}
+	return nil
+}
+
+// pricesAround returns prices at the end of s and at the end of the day before it,
+// nil where the ledger has none.
+func pricesAround(ctx context.Context, tx pgx.Tx, s span, ids []int64) (now, before map[int64]Price, err error) {
+	if now, err = readPrices(ctx, tx, s, ids); err != nil {
+		return nil, nil, err
+	}
+	if earlier, ok := s.earlier(); ok {
+		before, err = readPrices(ctx, tx, earlier, ids)
+	}
+	return now, before, err
+}
+
+// fillGroups sets the sums by group, if any item has one.
+func (m *Market) fillGroups(ctx context.Context, tx pgx.Tx, s span) error {
+	const query = `
+		SELECT grouping, count(*), sum(sales)::bigint, sum(volume) FROM (
+			SELECT item, sum(sales) AS sales, sum(volume) AS volume
+			FROM item_days WHERE day BETWEEN $1::date AND $2::date AND sales > 0 GROUP BY item
+		) AS sold JOIN items ON id = item
+		GROUP BY grouping ORDER BY sum(volume) DESC, grouping LIMIT $3`
+	rows, _ := tx.Query(ctx, query, s.Start, s.Today, mostGroups)
+	var g GroupMarket
+	named := false
+	_, err := pgx.ForEachRow(rows, []any{&g.Group, &g.Items, &g.Sales, &g.Volume}, func() error {
+		g.Share = g.Volume.Float64() / m.Volume.Now.Float64()
+		named = named || g.Group != ""
+		m.Groups = append(m.Groups, g)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("groups: %w", err)
+	}
+	if !named {
+		m.Groups = []GroupMarket{}
+	}
+	return nil
+}
+
+// compare fills the sums of the period before s. Its last day counts up to the same
+// time of day.
 func (m *Market) compare(ctx context.Context, tx pgx.Tx, s span) error {
 	before, reaches := s.previous()
 	if !reaches {
 		return nil
 	}
 	query := `
-		SELECT ` + untilEnd("sales", "true") + `, ` + untilEnd("quantity", "true") + `, ` + untilEnd("volume", "true") + `
-		FROM item_hours WHERE hour >= @start AND hour < @end`
+		SELECT days.sales + hours.sales, days.quantity + hours.quantity, days.volume + hours.volume FROM (
+			SELECT coalesce(sum(sales), 0)::bigint AS sales, coalesce(sum(quantity), 0) AS quantity, coalesce(sum(volume), 0) AS volume
+			FROM item_days WHERE day >= @first::date AND day < @last::date
+		) AS days, (
+			SELECT ` + untilEnd("sales", "true") + `::bigint AS sales, ` + untilEnd("quantity", "true") + ` AS quantity, ` + untilEnd("volume", "true") + ` AS volume
+			FROM item_hours WHERE hour >= @today AND hour < @end
+		) AS hours`
+	args := before.args()
+	args["first"], args["last"] = before.Start, before.Today
 	var sales int64
 	var quantity, volume ledger.Sum
-	if err := tx.QueryRow(ctx, query, before.args()).Scan(&sales, &quantity, &volume); err != nil {
+	if err := tx.QueryRow(ctx, query, args).Scan(&sales, &quantity, &volume); err != nil {
 		return fmt.Errorf("period before: %w", err)
 	}
 	m.Sales.Before, m.Quantity.Before, m.Volume.Before = &sales, &quantity, &volume

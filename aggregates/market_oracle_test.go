@@ -67,7 +67,7 @@ func traders(sales []ledger.Sale) (sellers, buyers, all int64) {
 	return int64(len(s)), int64(len(b)), int64(len(a))
 }
 
-func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale) {
+func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale, items map[string]ledger.Item) {
 	t.Helper()
 	period := within(sales, s.Start, s.End)
 	sum, apart := traded(period)
@@ -79,20 +79,38 @@ func checkMarket(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales [
 		past, _ := traded(within(sales, before.Start, before.End))
 		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume
 	}
-	items := map[string][]ledger.Sale{}
-	for _, sale := range period {
-		if real(sale) {
-			items[sale.Item] = append(items[sale.Item], sale)
+	sold := byItem(slices.DeleteFunc(period, func(s ledger.Sale) bool { return !real(s) }))
+	want.Items = int64(len(sold))
+	groups := map[string]GroupMarket{}
+	before := s
+	before.Today, before.End, before.Through = plus(s.Start, -1), s.Start, s.Start
+	for ref, in := range sold {
+		of, _ := traded(in)
+		name, group := items[ref].Name, items[ref].Group
+		i := ItemMarket{
+			ID: ref, Name: name, Group: group, Sales: of.Sales, Quantity: of.Quantity, Volume: of.Volume,
+			Share: of.Volume.Float64() / sum.Volume.Float64(), VWAP: *of.Prices.VWAP, High: of.Prices.High, Low: of.Prices.Low,
+			Price: scannedPrice(s, byItem(sales)[ref]),
+		}
+		if s.Days > 0 && s.Start.After(s.First) {
+			i.Earlier = pointerTo(scannedPrice(before, byItem(sales)[ref]))
+		}
+		for _, b := range scannedCourse(s, mostDrawn, in) {
+			i.Course = append(i.Course, b.price())
+		}
+		want.Top = append(want.Top, i)
+		g := groups[group]
+		g.Group, g.Items, g.Sales, g.Volume = group, g.Items+1, g.Sales+of.Sales, g.Volume.Plus(of.Volume)
+		groups[group] = g
+	}
+	for _, g := range groups {
+		if g.Share = g.Volume.Float64() / sum.Volume.Float64(); len(groups) > 1 || g.Group != "" {
+			want.Groups = append(want.Groups, g)
 		}
 	}
-	want.Items = int64(len(items))
-	for ref, sales := range items {
-		of, _ := traded(sales)
-		want.Top = append(want.Top, ItemMarket{
-			ID: ref, Name: itemName(ref), Sales: of.Sales, Quantity: of.Quantity, Volume: of.Volume,
-			Share: of.Volume.Float64() / sum.Volume.Float64(), VWAP: *of.Prices.VWAP, High: of.Prices.High, Low: of.Prices.Low,
-		})
-	}
+	slices.SortFunc(want.Groups, func(a, b GroupMarket) int {
+		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Group, b.Group))
+	})
 	slices.SortFunc(want.Top, func(a, b ItemMarket) int {
 		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
@@ -122,7 +140,7 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 		past, _ := traded(within(sales, before.Start, before.End))
 		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume
 	}
-	want.Price, want.Before = scannedPrice(sales, s), scannedBefore(sales, s)
+	want.Price, want.Before = scannedPrice(s, sales), scannedBefore(sales, s)
 	want.Spread = scannedSpread(within(sales, s.Start, s.Through))
 	unit, buckets := s.divide(mostDays)
 	want.Bucket = unit

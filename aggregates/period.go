@@ -15,6 +15,9 @@ type Days int
 // AllDays returns the periods in the order in which they are shown.
 func AllDays() []Days { return []Days{7, 30, 90, 365, 0} }
 
+// defaultDays is the period of pages that are asked for without one.
+const defaultDays Days = 30
+
 // Key names the period in addresses and cache keys: "30", "all".
 func (d Days) Key() string {
 	if d == 0 {

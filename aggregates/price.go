@@ -11,19 +11,20 @@ import (
 // made of. All prices of items are made by this one rule; docs/numbers.md
 // explains it.
 //
-// The basis is the shortest of 7, 30 and 365 days and all time that has 5 sales
+// The basis is the shortest of 7, 30, 90 and 365 days and all time that has 5 sales
 // that count. A sale does not count if its unit price is far from those of the
 // others, see usualPrices. The price is the exact median of the unit prices of
 // those that count, weighted by quantity.
 type Price struct {
 	Value      *float64   `json:"value" doc:"Minor units a piece, the median of the sales that count, weighted by quantity; null: it was never sold."`
-	Basis      string     `json:"basis" enum:"7,30,365,all" doc:"The days whose sales it is made of, today included: the fewest of these with 5 sales that count."`
+	Basis      string     `json:"basis" enum:"7,30,90,365,all" doc:"The days whose sales it is made of, today included: the fewest of these with 5 sales that count."`
 	Sales      int64      `json:"sales" doc:"How many sales count."`
 	Traders    int64      `json:"traders" doc:"Different accounts that sold or bought on these days; 0: the ledger does not say who traded."`
 	LastAt     *time.Time `json:"lastAt" doc:"When it was last sold within the prices that count."`
 	Excluded   int64      `json:"excluded" doc:"How many sales of these days do not count, because their prices are far from those of the others."`
 	Low        *float64   `json:"low" doc:"The lowest unit price that counts; a sale below it is excluded."`
 	High       *float64   `json:"high" doc:"The highest unit price that counts; a sale above it is excluded."`
+	Spread     *float64   `json:"spread" doc:"The factor from the median sale within which half of the sales that count are: 1.1 is up to a tenth dearer or cheaper."`
 	Confidence Confidence `json:"confidence" enum:"firm,thin,guess,none" doc:"firm: from 5 sales within 30 days by 3 traders, the last one within 7 days; thin: from 3 sales, the last one within 90 days; guess: any other; none: there is no price."`
 }
 
@@ -48,7 +49,7 @@ const (
 )
 
 // priceBases are the bases in the order in which they are tried.
-var priceBases = []Days{7, 30, 365, 0}
+var priceBases = []Days{7, 30, 90, 365, 0}
 
 // confidence returns the confidence of a price at a time.
 func (p *Price) confidence(now time.Time) Confidence {
@@ -66,7 +67,7 @@ func (p *Price) confidence(now time.Time) Confidence {
 }
 
 // newPrice returns the price that quotes make, without what follows from other
-// tables. It sorts the quotes.
+// tables. It changes quotes.
 func newPrice(basis Days, quotes []quote) Price {
 	p := Price{Basis: basis.Key()}
 	for _, q := range quotes {
@@ -81,7 +82,9 @@ func newPrice(basis Days, quotes []quote) Price {
 	}
 	p.Excluded -= p.Sales
 	low, high := usual[0].float(), usual[len(usual)-1].float()
-	p.Value, p.Low, p.High = middlePiece(usual), &low, &high
+	c := newCourse(usual)
+	spread := math.Exp(c.spread(c.median()))
+	p.Value, p.Low, p.High, p.Spread = middlePiece(usual), &low, &high, &spread
 	return p
 }
 
@@ -93,8 +96,8 @@ const (
 	mostFactor  = 10 // however far the sales are apart
 )
 
-// usualPrices returns the quotes that count, in rising order: a part of quotes,
-// which it sorts. It leaves out the price that is farthest from the median, one
+// usualPrices returns the quotes that count, in rising order. It changes
+// quotes. It leaves out the price that is farthest from the median, one
 // after the other, as long as that one's distance is more than 5 times the median
 // distance (MAD), at least a factor of 1.1^5 and at most one of 10. Both medians
 // are of sales, not of pieces, so that a sale weighs the same whatever its size.
@@ -102,7 +105,7 @@ const (
 // It leaves out one at a time so that what is far away does not matter: when it
 // is out, all is as if it had never been there.
 func usualPrices(quotes []quote) []quote {
-	slices.SortFunc(quotes, func(a, b quote) int { return comparePrices(a.priced, b.priced) })
+	quotes = merged(quotes)
 	c := newCourse(quotes)
 	for len(c.logs) > 1 {
 		middle := c.median()
@@ -120,6 +123,21 @@ func usualPrices(quotes []quote) []quote {
 		}
 	}
 	return quotes
+}
+
+// merged returns the quotes in rising order, one a price. It changes quotes.
+func merged(quotes []quote) []quote {
+	slices.SortFunc(quotes, func(a, b quote) int { return comparePrices(a.priced, b.priced) })
+	all := quotes[:0]
+	for _, q := range quotes {
+		if last := len(all) - 1; last >= 0 && comparePrices(all[last].priced, q.priced) == 0 {
+			all[last].sales += q.sales
+			all[last].quantity = all[last].quantity.Plus(q.quantity)
+		} else {
+			all = append(all, q)
+		}
+	}
+	return all
 }
 
 // A course is the logarithms of prices in rising order, and the numbers of sales

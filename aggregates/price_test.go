@@ -90,7 +90,17 @@ func TestAPriceIsWhatItsSalesSayOneByOne(t *testing.T) {
 			pieces = pieces.Add(s.Quantity)
 		}
 		each := func(s ledger.Sale) *float64 { return pointerTo(float64(s.Total) / float64(s.Quantity)) }
-		want := Price{Basis: "30", Value: scannedMedian(usual), Sales: int64(len(usual)), Excluded: int64(len(sales) - len(usual)),
+		var distances []float64
+		c := newCourse(quotesOf(usual[len(usual)/2:][:1]))
+		middle := c.median()
+		if n := len(usual); n%2 == 0 {
+			middle = (middle + newCourse(quotesOf(usual[n/2-1:][:1])).median()) / 2
+		}
+		for _, s := range usual {
+			distances = append(distances, math.Abs(newCourse(quotesOf([]ledger.Sale{s})).median()-middle))
+		}
+		slices.Sort(distances)
+		want := Price{Basis: "30", Spread: pointerTo(math.Exp(distances[(len(usual)-1)/2])), Value: scannedMedian(usual), Sales: int64(len(usual)), Excluded: int64(len(sales) - len(usual)),
 			Low: each(usual[0]), High: each(usual[len(usual)-1])}
 		if diff := cmp.Diff(want, newPrice(30, quotesOf(sales)), nearly); diff != "" {
 			t.Fatalf("seed %d, %v (-one by one +got):\n%s", seed, sales, diff)

@@ -78,6 +78,14 @@ func (s span) previous() (span, bool) {
 	return p, s.Days > 0 && !p.Start.Before(s.First)
 }
 
+// earlier returns the state at the end of the day before the period, as a period
+// that ends there, and reports whether the ledger has such a day.
+func (s span) earlier() (span, bool) {
+	e := s
+	e.Today, e.End, e.Through = plus(s.Start, -1), s.Start.UTC(), s.Start.UTC()
+	return e, s.Days > 0 && s.Start.After(s.First)
+}
+
 // days returns the number of days, the last one included.
 func (s span) days() int { return s.index(s.Today) + 1 }
 

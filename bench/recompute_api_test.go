@@ -80,28 +80,51 @@ func BenchmarkRecomputeAPI(b *testing.B) {
 	}
 }
 
-// trade writes the rollup of that many sales of 1,000 items, of some much more
+// trade writes the rollups of that many sales of 1,000 items, of some much more
 // than of others, evenly over the 30 days that end with w's start. It returns
-// the number of its rows.
+// the number of rows by hour.
 func trade(b *testing.B, db *pgxpool.Pool, w cache.Window, sales int) (rows int) {
 	b.Helper()
-	start := w.Start.Truncate(24*time.Hour).AddDate(0, 0, -29)
+	return tradeOver(b, db, w, sales, 1000, 30)
+}
+
+// tradeOver writes the rollups of sales of that many items over that many days. An
+// item is sold at 20 prices, as by as many shops, by 300 accounts.
+func tradeOver(b *testing.B, db *pgxpool.Pool, w cache.Window, sales, items, days int) (rows int) {
+	b.Helper()
+	start := w.Start.Truncate(24*time.Hour).AddDate(0, 0, 1-days)
+	conn, err := db.Acquire(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Release()
 	for _, query := range []string{
-		`INSERT INTO items (id, ref, name) SELECT n, 'i' || n, 'Item ' || n FROM generate_series(1, 1000) AS n`,
+		`SET statement_timeout = 0`,
+		fmt.Sprintf(`INSERT INTO items (id, ref, name, grouping) SELECT n, 'i' || n, 'Item ' || n, 'Group ' || n %% 9 FROM generate_series(1, %d) AS n`, items),
 		fmt.Sprintf(`
-			INSERT INTO item_hours (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
+			CREATE TEMPORARY TABLE drawn AS
+			SELECT item, quantity, (10 + item %% 90) * (90 + floor(20 * random()))::bigint AS price, at, trader,
+				date_trunc('hour', at, 'UTC') AS hour, (at AT TIME ZONE 'UTC')::date AS day
+			FROM (
+				SELECT 1 + floor(%d * random() ^ 3)::bigint AS item, 1 + floor(10 * random())::bigint AS quantity,
+					2 + floor(300 * random())::bigint AS trader, timestamptz '%s' + random() * interval '%d seconds' AS at
+				FROM generate_series(1, %d)) AS drawn`, items, start.Format(time.RFC3339), int(w.Start.Sub(start).Seconds()), sales),
+		`INSERT INTO item_hours (item, hour, sales, quantity, volume, other_lines, other_quantity, other_volume,
 				open, high, low, close, open_at, open_sale, close_at, close_sale)
 			SELECT item, hour, count(*), sum(quantity), sum(price * quantity), 0, 0, 0,
 				min(price), max(price), min(price), max(price), hour, 1, hour, 2
-			FROM (
-				SELECT 1 + floor(1000 * random() ^ 3)::bigint AS item, 1 + floor(10 * random())::bigint AS quantity,
-					1 + floor(1000 * random())::bigint AS price,
-					date_trunc('hour', timestamptz '%s' + random() * interval '%d seconds', 'UTC') AS hour
-				FROM generate_series(1, %d)) AS drawn
-			GROUP BY item, hour`, start.Format(time.RFC3339), int(w.Start.Sub(start).Seconds()), sales),
-		`VACUUM (ANALYZE) item_hours`,
+			FROM drawn GROUP BY item, hour`,
+		`INSERT INTO item_days SELECT item, day, count(*), sum(quantity), sum(price * quantity), 0, 0, 0, max(price), min(price) FROM drawn GROUP BY item, day`,
+		`INSERT INTO price_days SELECT item, day, price, 1, count(*), sum(quantity), sum(price * quantity) FROM drawn GROUP BY item, day, price`,
+		`INSERT INTO trader_days SELECT item, day, trader, 'buyer', count(*), sum(quantity), sum(price * quantity) FROM drawn GROUP BY item, day, trader`,
+		fmt.Sprintf(`INSERT INTO item_offer_hours
+			SELECT item, timestamptz '%s' - n * interval '7 hours', 100, 90, 3, 2, 100 FROM generate_series(1, %d) AS item, generate_series(1, 20) AS n`,
+			w.Start.Truncate(time.Hour).Format(time.RFC3339), items),
+		`DROP TABLE drawn`,
+		`VACUUM (ANALYZE) item_hours, item_days, price_days, trader_days, item_offer_hours, items`,
+		`RESET ALL`,
 	} {
-		if _, err := db.Exec(b.Context(), query); err != nil {
+		if _, err := conn.Exec(b.Context(), query); err != nil {
 			b.Fatal(err)
 		}
 	}

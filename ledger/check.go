@@ -71,6 +71,7 @@ func (c checker) items(items []Item) {
 		report := reporter(c.problems, "item", "", i.Ref)
 		report("ref", required(i.Ref, maxRef))
 		report("name", optional(i.Name, maxName))
+		report("group", optional(i.Group, maxName))
 		report("ref", repeated(seen, i.Ref))
 	}
 }

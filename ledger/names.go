@@ -56,7 +56,7 @@ func (ap *appender) names(ctx context.Context) error {
 // known is what the ledger has of the accounts and items that a batch writes.
 type known struct {
 	accounts map[string]knownAccount
-	items    map[string]string // names by ref
+	items    map[string]Item // by ref
 }
 
 type knownAccount struct {
@@ -67,7 +67,7 @@ type knownAccount struct {
 // find looks up every name in the batch, and locks out the writers of snapshots
 // until the end of the transaction.
 func (ap *appender) find(ctx context.Context) (known, error) {
-	found := known{accounts: map[string]knownAccount{}, items: map[string]string{}}
+	found := known{accounts: map[string]knownAccount{}, items: map[string]Item{}}
 	accounts, items, shops := ap.namedBy()
 	var batch pgx.Batch
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1)`, snapshotLock)
@@ -96,11 +96,11 @@ func (ap *appender) find(ctx context.Context) (known, error) {
 		})
 	}
 	if len(items) > 0 {
-		batch.Queue(`SELECT ref, id, name FROM items WHERE ref = ANY($1)`, items).Query(func(rows pgx.Rows) error {
-			var ref, name string
+		batch.Queue(`SELECT ref, id, name, grouping FROM items WHERE ref = ANY($1)`, items).Query(func(rows pgx.Rows) error {
+			var i Item
 			var id int64
-			_, err := pgx.ForEachRow(rows, []any{&ref, &id, &name}, func() error {
-				ap.items[ref], found.items[ref] = id, name
+			_, err := pgx.ForEachRow(rows, []any{&i.Ref, &id, &i.Name, &i.Group}, func() error {
+				ap.items[i.Ref], found.items[i.Ref] = id, i
 				return nil
 			})
 			return err

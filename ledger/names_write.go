@@ -130,26 +130,27 @@ func (ap *appender) earliestTime() time.Time {
 
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-func (ap *appender) writeItems(ctx context.Context, known map[string]string) error {
-	var refs, names []string
+func (ap *appender) writeItems(ctx context.Context, known map[string]Item) error {
+	var refs, names, groups []string
 	for _, i := range slices.SortedFunc(slices.Values(ap.batch.Items), func(a, b Item) int { return cmp.Compare(a.Ref, b.Ref) }) {
-		if name, ok := known[i.Ref]; ok && (i.Name == "" || i.Name == i.Ref || i.Name == name) {
+		if k, ok := known[i.Ref]; ok && (i.Name == "" || i.Name == i.Ref || i.Name == k.Name) && (i.Group == "" || i.Group == k.Group) {
 			continue
 		}
-		refs, names = append(refs, i.Ref), append(names, cmp.Or(i.Name, i.Ref))
+		refs, names, groups = append(refs, i.Ref), append(names, cmp.Or(i.Name, i.Ref)), append(groups, i.Group)
 	}
 	if len(refs) == 0 {
 		return nil
 	}
 	const query = `
-		INSERT INTO items AS known (id, ref, name)
-		SELECT nextval('item_ids'), ref, name
-		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (ref, name, place)
+		INSERT INTO items AS known (id, ref, name, grouping)
+		SELECT nextval('item_ids'), ref, name, grouping
+		FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS new (ref, name, grouping, place)
 		ORDER BY place
 		ON CONFLICT (ref) DO UPDATE SET
-			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END
+			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END,
+			grouping = CASE WHEN excluded.grouping = '' THEN known.grouping ELSE excluded.grouping END
 		RETURNING ref, id`
-	rows, _ := ap.tx.Query(ctx, query, refs, names)
+	rows, _ := ap.tx.Query(ctx, query, refs, names, groups)
 	ap.changed[tagItems] = true
 	return collectIDs(rows, ap.items)
 }

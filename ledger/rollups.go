@@ -63,6 +63,14 @@ func rollups() []rollup {
 				(array_agg(id ORDER BY at DESC, id DESC) FILTER (WHERE price IS NOT NULL))[1]
 			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
 			GROUP BY item, hour`},
+		{"item_days", "item, day", (*deltas).queueItemDays, `
+			SELECT item, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
+				count(price), coalesce(sum(quantity) FILTER (WHERE price IS NOT NULL), 0),
+				coalesce(sum(total) FILTER (WHERE price IS NOT NULL), 0),
+				count(*) FILTER (WHERE price IS NULL), coalesce(sum(quantity) FILTER (WHERE price IS NULL), 0),
+				coalesce(sum(total) FILTER (WHERE price IS NULL), 0), max(price), min(price)
+			FROM (SELECT *, CASE WHEN quantity > 0 AND total > 0 THEN total::float8 / quantity END AS price FROM sales) AS priced
+			GROUP BY item, day`},
 		{"trader_days", "item, day, account, side", (*deltas).queueTraders, `
 			SELECT item, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, account, side, count(*), sum(quantity), sum(total)
 			FROM sales CROSS JOIN LATERAL (VALUES (seller, 'seller'), (buyer, 'buyer')) AS trader (account, side)

@@ -64,10 +64,12 @@ func (a Account) Issues() bool {
 	return a.Kind == System
 }
 
-// An Item is something that is traded.
+// An Item is something that is traded. A Name that is empty or equal to Ref, and an
+// empty Group, leave an existing item as it is.
 type Item struct {
-	Ref  string
-	Name string // Ref if empty
+	Ref   string
+	Name  string // Ref if empty
+	Group string // of what sort it is, such as Food; empty: not known
 }
 
 // A Shop is a place where items are offered. An existing shop is replaced unless

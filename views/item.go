@@ -53,10 +53,10 @@ func ItemFigures(p Page, i *aggregates.Item) Content {
 		if i.Price.Confidence != aggregates.Firm {
 			price.Name = "Price, " + string(i.Price.Confidence)
 		}
-		price.Value, price.Exact = unitPrice(*i.Price.Value, s), priceBasis(i.Price, i.End)
+		price.Value, price.Exact = UnitPrice(*i.Price.Value, s), priceBasis(i.Price, i.End)
 		if i.Before != nil {
 			price.Change = Change(*i.Price.Value, *i.Before)
-			price.Class, price.Since = direction(*i.Price.Value-*i.Before, price.Change), "against the price before the period, "+unitPrice(*i.Before, s)
+			price.Class, price.Since = direction(*i.Price.Value-*i.Before, price.Change), "against the price before the period, "+UnitPrice(*i.Before, s)
 		}
 	}
 	pieces := comparedTile("pieces", "Pieces sold", Count(i.Quantity.Now), i.Quantity)
@@ -88,10 +88,13 @@ func stockText(o aggregates.Offers) string {
 // figuresSub says what the price is made of, and what lies between buying and
 // selling.
 func figuresSub(i *aggregates.Item, s ledger.Settings) string {
-	sub := priceBasis(i.Price, i.End)
+	sub := "Never sold"
+	if i.Price.Value != nil {
+		sub = "Price: " + priceBasis(i.Price, i.End)
+	}
 	if i.Spread.Executed != nil {
-		sub += ". Of the latest " + Count(i.Spread.Sales) + ", customers paid " + unitPrice(*i.Spread.Paid, s) + " and got " +
-			unitPrice(*i.Spread.Got, s) + " after tax: " + Percent(*i.Spread.Executed) + " apart"
+		sub += ". Of the latest " + Count(i.Spread.Sales) + ", customers paid " + UnitPrice(*i.Spread.Paid, s) + " and got " +
+			UnitPrice(*i.Spread.Got, s) + " after tax: " + Percent(*i.Spread.Executed) + " apart"
 	}
 	if i.Apart.Lines > 0 {
 		sub += ". " + Plural(i.Apart.Lines, "return or correction", "returns and corrections") + " apart"
@@ -108,7 +111,7 @@ func sayItem(i *aggregates.Item, s ledger.Settings) Sentence {
 	if i.Price.Confidence != aggregates.Firm {
 		about = " costs about "
 	}
-	said := phrase(name+about, unitPrice(*i.Price.Value, s))
+	said := phrase(name+about, UnitPrice(*i.Price.Value, s))
 	if i.Before != nil && i.Price.Confidence == aggregates.Firm {
 		switch change := *i.Price.Value / *i.Before - 1; {
 		case math.Abs(change) < 0.0005:
@@ -128,7 +131,7 @@ func sayItem(i *aggregates.Item, s ledger.Settings) Sentence {
 		if o.Place != "" {
 			at += " in " + brief(readable(o.Place), mostName)
 		}
-		more = phrase(". It is cheapest at ", at, ": ", unitPrice(float64(*o.Ask)/float64(o.Batch), s))
+		more = phrase(". It is cheapest at ", at, ": ", UnitPrice(float64(*o.Ask)/float64(o.Batch), s))
 	}
 	return Sentence{Words: said, More: more}
 }
@@ -234,7 +237,7 @@ func WhatWasPaid(p Page, v *aggregates.ItemTrade) Content {
 	s := p.Settings
 	c := chart.Columns{
 		About: chart.About{ID: "paid", Title: "Pieces by unit price",
-			Desc: "Median " + unitPrice(*paid.Median, s) + "; half of all pieces between " + unitPrice(*paid.Quarter, s) + " and " + unitPrice(*paid.Quarter3, s) + "."},
+			Desc: "Median " + UnitPrice(*paid.Median, s) + "; half of all pieces between " + UnitPrice(*paid.Quarter, s) + " and " + UnitPrice(*paid.Quarter3, s) + "."},
 		Ticks: countTicks, Least: 1, Joined: true,
 	}
 	first, width := paid.Bins[0].Low, paid.Bins[0].High-paid.Bins[0].Low
@@ -242,7 +245,7 @@ func WhatWasPaid(p Page, v *aggregates.ItemTrade) Content {
 	for _, b := range paid.Bins {
 		c.Values = append(c.Values, chart.Column{
 			Value:   b.Quantity.Float64(),
-			Tip:     Count(b.Quantity) + nbsp + "pieces\n" + unitPrice(b.Low, s) + " to " + unitPrice(b.High, s) + ", " + Plural(b.Sales, "sale", "sales"),
+			Tip:     Count(b.Quantity) + nbsp + "pieces\n" + UnitPrice(b.Low, s) + " to " + UnitPrice(b.High, s) + ", " + Plural(b.Sales, "sale", "sales"),
 			Written: Count(b.Quantity),
 		})
 	}

@@ -122,5 +122,5 @@ func courseDesc(v *aggregates.ItemChart, s ledger.Settings) string {
 		low, high = min(low, *c.Prices.Low), max(high, *c.Prices.High)
 	}
 	return "From " + optionalPrice(sold[0].Prices.Open, s) + " to " + optionalPrice(sold[len(sold)-1].Prices.Close, s) +
-		", lowest " + unitPrice(low, s) + ", highest " + unitPrice(high, s) + "."
+		", lowest " + UnitPrice(low, s) + ", highest " + UnitPrice(high, s) + "."
 }

@@ -248,7 +248,7 @@ func whereToBuy(offers []aggregates.ShopOffer, price *float64, more, soldOut str
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var15 string
-			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(unitPrice(askOf(o), p.Settings))
+			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(UnitPrice(askOf(o), p.Settings))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `item.templ`, Line: 46, Col: 55}
 			}
@@ -364,7 +364,7 @@ func whereToSell(offers []aggregates.ShopOffer, more string, p Page) templ.Compo
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var21 string
-			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(unitPrice(bidOf(o), p.Settings))
+			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(UnitPrice(bidOf(o), p.Settings))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `item.templ`, Line: 76, Col: 55}
 			}
@@ -769,7 +769,7 @@ func leftOut(list []aggregates.DayPriced, s ledger.Settings) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var41 string
-			templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(unitPrice(o.Each, s))
+			templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(UnitPrice(o.Each, s))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `item.templ`, Line: 173, Col: 41}
 			}

@@ -12,7 +12,7 @@ func TestUnitPricesHaveThreeDigits(t *testing.T) {
 	for minor, want := range map[float64]string{
 		5.94: "£0.0594", 0.0594: "£0.000594", 38.2: "£0.382", 384.37: "£3.84", 3840: "£38.40", 1234567: "£12,345.67", 0: "£0.00", 50: "£0.50", -38.2: minus + "£0.382", 1e-12: "£0.00",
 	} {
-		if got := unitPrice(minor, pounds); got != want {
+		if got := UnitPrice(minor, pounds); got != want {
 			t.Errorf("%v minor units are written %s, want %s", minor, got, want)
 		}
 	}

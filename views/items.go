@@ -1,8 +1,6 @@
 package views
 
 import (
-	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -84,30 +82,10 @@ func ItemsSub(matching int, v *aggregates.Items) string {
 	return sub
 }
 
-// unitPrice writes the price of one piece in minor units. Below 100 of them it has
-// three significant digits: "₤0.0594".
-func unitPrice(minor float64, s ledger.Settings) string {
-	decimals := s.Decimals
-	for v := math.Abs(minor); v > 0 && v < 99.95 && decimals < s.Decimals+6; v *= 10 {
-		decimals++
-	}
-	text := strconv.FormatFloat(math.Abs(minor)/math.Pow10(s.Decimals), 'f', decimals, 64)
-	whole, fraction, found := strings.Cut(text, ".")
-	if found {
-		for len(fraction) > s.Decimals && strings.HasSuffix(fraction, "0") {
-			fraction = fraction[:len(fraction)-1]
-		}
-		if fraction != "" {
-			fraction = "." + fraction
-		}
-	}
-	return withSymbol(group(whole)+fraction, minor < 0, s)
-}
-
-// barePrice is unitPrice without the symbol, for columns whose head has it.
+// barePrice is UnitPrice without the symbol, for columns whose head has it.
 func barePrice(minor float64, s ledger.Settings) string {
 	s.Symbol = ""
-	return strings.TrimSpace(unitPrice(minor, s))
+	return strings.TrimSpace(UnitPrice(minor, s))
 }
 
 // optionalPrice writes a price that may be missing.
@@ -115,7 +93,7 @@ func optionalPrice(minor *float64, s ledger.Settings) string {
 	if minor == nil {
 		return "—"
 	}
-	return unitPrice(*minor, s)
+	return UnitPrice(*minor, s)
 }
 
 // ago writes how old a time is at another one: "3 h ago".
@@ -127,23 +105,6 @@ func ago(at *time.Time, now time.Time) string {
 		return Duration(d) + " ago"
 	}
 	return "just now"
-}
-
-// priceBasis says what a price is made of: "Median of 41 sales in 7 days, the last one
-// 3 h ago".
-func priceBasis(p aggregates.Price, now time.Time) string {
-	if p.Value == nil {
-		return "It was never sold"
-	}
-	days := "ever"
-	if n, err := strconv.ParseInt(p.Basis, 10, 64); err == nil {
-		days = "in " + Plural(n, "day", "days")
-	}
-	text := "Median of " + Plural(p.Sales, "sale", "sales") + " " + days + ", the last one " + ago(p.LastAt, now)
-	if p.Excluded > 0 {
-		text += "; " + Count(p.Excluded) + " far from the others left out"
-	}
-	return text
 }
 
 // changeOf writes the change of a price with its class.

@@ -316,6 +316,22 @@ func sayTurnover(m *aggregates.Market, s ledger.Settings) Sentence {
 	return Sentence{Words: said}
 }
 
+// sayPrices says how prices moved, if most of the turnover can be compared.
+func sayPrices(x *aggregates.PriceIndex, s ledger.Settings) Sentence {
+	if x.Change == nil || x.Items < 5 || *x.Coverage < 0.5 {
+		return Sentence{}
+	}
+	when := within(x.Period, s)
+	switch ratio := *x.Change; {
+	case math.Abs(ratio) < 0.0005:
+		return Sentence{Words: phrase("Prices neither rose nor fell " + when)}
+	case ratio > 0:
+		return Sentence{Words: phrase("Prices rose by ", Percent(ratio), " "+when)}
+	default:
+		return Sentence{Words: phrase("Prices fell by ", Percent(-ratio), " "+when)}
+	}
+}
+
 // sayLeader says which item had the largest value of sales, if one had.
 func sayLeader(m *aggregates.Market) Sentence {
 	switch {

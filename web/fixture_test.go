@@ -34,6 +34,9 @@ type town struct {
 	find       func(ctx context.Context, name string) ([]ledger.Found, error)
 	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
+	index      func(context.Context, cache.Window, aggregates.Days) (*aggregates.PriceIndex, error)
+	movers     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Movers, error)
+	gaps       func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Gaps, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	items      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Items, error)
 	item       func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.Item, error)
@@ -94,6 +97,15 @@ func newTown() *town {
 		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
 			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
 		},
+		index: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.PriceIndex, error) {
+			return &aggregates.PriceIndex{Basis: basis(d, w.Start, w.Start), Bucket: "day"}, nil
+		},
+		movers: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Movers, error) {
+			return &aggregates.Movers{Basis: basis(d, w.Start, w.Start)}, nil
+		},
+		gaps: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Gaps, error) {
+			return &aggregates.Gaps{Basis: basis(7, w.Start, w.Start)}, nil
+		},
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
@@ -151,6 +163,9 @@ func sampled(e *sample.Economy) *town {
 	tn.item = constant[aggregates.ItemQuery](e.Item)
 	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
 	tn.itemTrade = constant[aggregates.ItemQuery](e.ItemTrade)
+	tn.index = constant[aggregates.Days](e.Index)
+	tn.movers = constant[aggregates.Days](e.Movers)
+	tn.gaps = constant[aggregates.NoParams](e.Gaps)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
@@ -279,6 +294,9 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Stats:  cache.NewMemo(c, spec("stats"), tn.stats),
 			Flow:   cache.NewMemo(c, spec("flow"), tn.flow),
 			Market: cache.NewMemo(c, spec("market"), tn.market),
+			Index:  cache.NewMemo(c, spec("index"), tn.index),
+			Movers: cache.NewMemo(c, spec("movers"), tn.movers),
+			Gaps:   cache.NewMemo(c, spec("gaps"), tn.gaps),
 			Health: cache.NewMemo(c, spec("health"), func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Health, error) {
 				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),

@@ -31,6 +31,9 @@ type Economy struct {
 	Item       *aggregates.Item // its ref is ada, as are all refs in tests of pages
 	ItemChart  *aggregates.ItemChart
 	ItemTrade  *aggregates.ItemTrade
+	Index      *aggregates.PriceIndex
+	Movers     *aggregates.Movers
+	Gaps       *aggregates.Gaps
 	Profile    aggregates.Profile
 	Flow       *aggregates.Flow
 	Bridge     *aggregates.Bridge
@@ -95,12 +98,6 @@ func Town(days aggregates.Days) *Economy {
 		})
 	}
 	p.Richest = rich
-	p.Market = &aggregates.Market{Basis: basis(days, buckets[0], Noon), Items: 3,
-		Sales: aggregates.Compared[int64]{Now: 1241, Before: ptr(int64(1100))}, Quantity: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(41_003)}, Volume: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(990_000_00)},
-		Top: []aggregates.ItemMarket{
-			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
-			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
-		}}
 	p.flows(days, buckets, unit)
 	p.Events = &aggregates.Events{Events: []aggregates.Event{
 		{Ref: "opening", At: buckets[0].AddDate(-2, 0, 0), Title: "The harbour opens", Scope: ledger.ScopeAll},
@@ -110,6 +107,7 @@ func Town(days aggregates.Days) *Economy {
 	}}
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
+	p.sellGoods(days, buckets, unit)
 	return p
 }
 
@@ -256,6 +254,7 @@ func Empty() *Economy {
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
+	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }

@@ -20,6 +20,12 @@ type good struct {
 	season season
 }
 
+// groups are the names of the sorts, as the market shows them.
+var groups = map[string]string{
+	"field": "Farm goods", "forest": "Wood", "mine": "Stone and ores", "kitchen": "Food", "smithy": "Tools and arms",
+	"workshop": "Household", "arcane": "Potions and magic",
+}
+
 func goods() []good {
 	return []good{
 		{"Wheat", "field", 64, 820, 5, summer},

@@ -62,7 +62,7 @@ func (t *Town) foundMarket() {
 	for nr, g := range goods() {
 		ref := "item:" + slug(g.name)
 		t.items = append(t.items, item{good: g, nr: nr, ref: ref})
-		t.book.batch.Items = append(t.book.batch.Items, ledger.Item{Ref: ref, Name: g.name})
+		t.book.batch.Items = append(t.book.batch.Items, ledger.Item{Ref: ref, Name: g.name, Group: groups[g.sort]})
 	}
 	for i := range t.items {
 		t.items[i].expected = t.askedFor(&t.items[i], .43*.72*2400*t.scale)

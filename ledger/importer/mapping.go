@@ -88,6 +88,7 @@ type saleFile struct {
 	At        string `toml:"at"`
 	Item      string `toml:"item"`
 	ItemName  string `toml:"item_name"`
+	ItemGroup string `toml:"item_group"`
 	Quantity  string `toml:"quantity"`
 	UnitPrice string `toml:"unit_price"`
 	Total     string `toml:"total"`
@@ -139,6 +140,7 @@ type sale struct {
 	at            string
 	item          template
 	itemName      template
+	itemGroup     template
 	quantity      string
 	unitPrice     string // or total
 	total         string

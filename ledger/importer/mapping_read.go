@@ -254,6 +254,7 @@ func (r *mappingReader) sale(f *saleFile, t *transactionFile) {
 		at:        f.At,
 		item:      r.template("sale.item", f.Item),
 		itemName:  r.template("sale.item_name", f.ItemName),
+		itemGroup: r.template("sale.item_group", f.ItemGroup),
 		quantity:  f.Quantity,
 		unitPrice: f.UnitPrice,
 		total:     f.Total,

@@ -156,6 +156,7 @@ func (r *row) sale(out *mapped) *RowError {
 	}
 	out.item = ledger.Item{Ref: sale.Item}
 	out.item.Name, _ = s.itemName.fill(r)
+	out.item.Group, _ = s.itemGroup.fill(r)
 	if sale.Seller, err = r.account(out, s.seller, sale.At); err != nil {
 		return err
 	}

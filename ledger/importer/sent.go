@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"strings"
 
 	"exchequer/ledger"
@@ -11,15 +12,23 @@ import (
 // maxSent: sending one again is harmless.
 type sent struct {
 	accounts map[string]bool
-	items    map[string]bool // true: with its name
+	items    map[string]details
 }
+
+// details is what was sent of an item beside its ref.
+type details struct{ name, group bool }
+
+func detailsOf(i ledger.Item) details { return details{i.Name != "", i.Group != ""} }
+
+func (d details) with(e details) details { return details{d.name || e.name, d.group || e.group} }
 
 const maxSent = 200_000
 
-func newSent() *sent { return &sent{map[string]bool{}, map[string]bool{}} }
+func newSent() *sent { return &sent{map[string]bool{}, map[string]details{}} }
 
 // batch returns the batch of the entries. An account is opened at the earliest time
-// in the batch that names it; an item has the first name that is not empty.
+// in the batch that names it; an item has the first name and the
+// first group that are not empty.
 func (s *sent) batch(entries []*entry) ledger.Batch {
 	var b ledger.Batch
 	accounts, items := map[string]int{}, map[string]int{}
@@ -37,16 +46,17 @@ func (s *sent) batch(entries []*entry) ledger.Batch {
 			}
 		}
 		for _, item := range e.items {
-			if named, known := s.items[item.Ref]; named || known && item.Name == "" {
+			if before, known := s.items[item.Ref]; known && before.with(detailsOf(item)) == before {
 				continue
 			}
 			i, found := items[item.Ref]
 			if !found {
 				items[item.Ref] = len(b.Items)
 				b.Items = append(b.Items, item)
-			} else if b.Items[i].Name == "" {
-				b.Items[i].Name = item.Name
+				continue
 			}
+			b.Items[i].Name = cmp.Or(b.Items[i].Name, item.Name)
+			b.Items[i].Group = cmp.Or(b.Items[i].Group, item.Group)
 		}
 		if e.transaction != nil {
 			b.Transactions = append(b.Transactions, *e.transaction)
@@ -68,9 +78,9 @@ func (s *sent) remember(entries []*entry) {
 			}
 		}
 		for _, item := range e.items {
-			named := item.Name != ""
-			if before, known := s.items[item.Ref]; !known || named && !before {
-				s.items[strings.Clone(item.Ref)] = named
+			before, known := s.items[item.Ref]
+			if after := before.with(detailsOf(item)); !known || after != before {
+				s.items[strings.Clone(item.Ref)] = after
 			}
 		}
 	}

@@ -40,7 +40,7 @@ var files = []struct{ name, query string }{
 	{"labels", `SELECT ref AS account, label FROM accounts WHERE label <> '' ORDER BY ref COLLATE "C"`},
 	{"merges", `SELECT a.ref AS account, t.ref AS into FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target
 		ORDER BY a.ref COLLATE "C"`},
-	{"items", `SELECT ref, name FROM items ORDER BY ref COLLATE "C"`},
+	{"items", `SELECT ref, name, grouping AS "group" FROM items ORDER BY ref COLLATE "C"`},
 	{"events", `SELECT ref, to_char(at, ` + stamp + `) AS at, to_char(until, ` + stamp + `) AS until, title, text, link, scope
 		FROM events ORDER BY at, ref COLLATE "C"`},
 	{"shops", `SELECT s.ref, s.place, a.ref AS owner, s.world, s.x, s.y, s.z, s.active::text AS active, to_char(s.seen, ` + stamp + `) AS seen

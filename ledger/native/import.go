@@ -190,7 +190,7 @@ func (r *reader) batches(send func(batch) error) error {
 		{"holders", []string{"ref"}, []string{"name", "kind", "link", "label", "hidden"}, readHolder},
 		{"labels", []string{"account", "label"}, nil, readLabel},
 		{"merges", []string{"account", "into"}, nil, readMerge},
-		{"items", []string{"ref"}, []string{"name"}, readItem},
+		{"items", []string{"ref"}, []string{"name", "group"}, readItem},
 		{"events", []string{"ref", "at", "title"}, []string{"until", "text", "link", "scope"}, readEvent},
 		{"shops", []string{"ref", "owner", "active", "seen"},
 			[]string{"place", "world", "x", "y", "z", "item", "buy_price", "sell_price", "batch", "stock", "capacity"}, readShop},

@@ -42,7 +42,7 @@ func readEvent(t *table, b *ledger.Batch) {
 }
 
 func readItem(t *table, b *ledger.Batch) {
-	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name")})
+	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name"), Group: t.text("group")})
 }
 
 // readShop reads a shop. Sets of earlier versions have the shop's one offer in the
