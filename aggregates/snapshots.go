@@ -14,7 +14,7 @@ import (
 // chunkDays is how many days with postings get their snapshots in one database
 // transaction. Appends wait for it: well under a second with tens of thousands
 // of accounts.
-const chunkDays = 366
+const chunkDays = 122
 
 // UpdateSnapshots makes the missing snapshots and returns how many it made. The
 // days before now on which something was posted or a used account was

@@ -96,7 +96,7 @@ func bridgeBars(p Page, b *aggregates.Bridge) ([]bridgeBar, chart.Waterfall) {
 	other(others.Destroying, others.Destroyed.Neg(), "destroyed")
 	moved := bridgeBar{Key: "bridge.moved", Name: "Moved in or out"}
 	if b.Archived.Accounts > 0 {
-		moved.Note = Plural(b.Archived.Accounts, "archived account", "archived accounts") + " still count"
+		moved.Note = Plural(b.Archived.Accounts, "archived account", "archived accounts") + " count"
 	}
 	add(moved, b.Moved)
 	add(bridgeBar{Key: "bridge.unexplained", Name: "Unexplained", Warn: b.Unexplained.Sign() != 0}, b.Unexplained)
