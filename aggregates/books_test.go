@@ -136,7 +136,7 @@ func TestTheMemosHandOnWhatWasFound(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	m := NewSoundnessMemos(c, db, Thresholds{"money": {Watch: between(0, 0), Bad: between(0, 0)}}, t.Context())
+	m := NewSoundnessMemos(t.Context(), c, db, Thresholds{"money": {Watch: between(0, 0), Bad: between(0, 0)}})
 	if _, err := db.Exec(t.Context(), `DELETE FROM refs`); err != nil {
 		t.Fatal(err)
 	}

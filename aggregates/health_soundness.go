@@ -28,7 +28,7 @@ const soundWindow = time.Minute
 // NewSoundnessMemos registers the memos. The signs are judged by thresholds. Night
 // verifies the whole ledger, so it is not prewarmed: the caller gets it from time
 // to time, where that is wanted. It ends early when leaving ends.
-func NewSoundnessMemos(c *cache.Cache, db *pgxpool.Pool, thresholds Thresholds, leaving context.Context) *SoundnessMemos {
+func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool, thresholds Thresholds) *SoundnessMemos {
 	spec := func(name string, window time.Duration) cache.Spec {
 		return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
 	}

@@ -30,7 +30,9 @@ type SignUnit string
 const (
 	SignSeconds SignUnit = "seconds"
 	SignPercent SignUnit = "percent" // 0.25 is 25 %
+	SignGrowth  SignUnit = "growth"  // the same, with its sign
 	SignRatio   SignUnit = "ratio"
+	SignTimes   SignUnit = "times" // how often
 	SignCount   SignUnit = "count"
 )
 
@@ -38,7 +40,7 @@ const (
 type Sign struct {
 	Name    string   `json:"name"`
 	Title   string   `json:"title"`
-	Unit    SignUnit `json:"unit" enum:"seconds,percent,ratio,count"`
+	Unit    SignUnit `json:"unit" enum:"seconds,percent,growth,ratio,times,count"`
 	Of      string   `json:"of" doc:"What it is, in a few words."`
 	Now     *float64 `json:"now" nullable:"true"`
 	Before  *float64 `json:"before" nullable:"true" doc:"30 days earlier; null where the ledger does not reach back."`
@@ -99,9 +101,9 @@ func signKinds() []signKind {
 	return []signKind{
 		{"freshness", "Freshness", SignSeconds, "since the last transaction", JudgedValue, atMost(6 * 3600), atMost(24 * 3600), between(60, 366*86400), 0,
 			"All other numbers are as old as the newest transaction.", (*signReading).freshness},
-		{"money", "Money", SignPercent, "more money in 30 days", JudgedValue, between(-0.05, 0.05), between(-0.15, 0.15), changes, 0,
+		{"money", "Money", SignGrowth, "more money in 30 days", JudgedValue, between(-0.05, 0.05), between(-0.15, 0.15), changes, 0,
 			"Money that grows faster than what it buys loses value.", (*signReading).growth},
-		{"speed", "Speed of money", SignRatio, "times transferred in 30 days", JudgedChange, atLeast(-0.25), atLeast(-0.5), changes, 0,
+		{"speed", "Speed of money", SignTimes, "times transferred in 30 days", JudgedChange, atLeast(-0.25), atLeast(-0.5), changes, 0,
 			"Money that lies still buys nothing from anybody.", (*signReading).speed},
 		{"concentration", "Concentration", SignRatio, "Gini of personal holders", JudgedDifference, between(-0.02, 0.02), between(-0.05, 0.05), between(-1, 1), 0,
 			"Where few hold all, the others have nothing to trade with.", (*signReading).gini},

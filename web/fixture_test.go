@@ -33,6 +33,9 @@ type town struct {
 	statement  statement
 	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
+	soundness  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error)
+	cohorts    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Cohorts, error)
+	cacheState func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.CacheState, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
@@ -82,6 +85,9 @@ func newTown() *town {
 		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
 			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
 		},
+		soundness:  constant[aggregates.NoParams](sample.Town(30).Soundness),
+		cohorts:    constant[aggregates.NoParams](sample.Town(30).Cohorts),
+		cacheState: constant[aggregates.NoParams](sample.Town(30).Cache),
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
@@ -106,6 +112,9 @@ func sampled(e *sample.Economy) *town {
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
+	tn.soundness = constant[aggregates.NoParams](e.Soundness)
+	tn.cohorts = constant[aggregates.NoParams](e.Cohorts)
+	tn.cacheState = constant[aggregates.NoParams](e.Cache)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	return tn
 }
@@ -192,6 +201,11 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Rhythm:       cache.NewMemo(c, spec("rhythm"), tn.rhythm),
 			Richest:      cache.NewMemo(c, spec("richest"), tn.richest),
 			Profile:      cache.NewMemo(c, spec("profile"), tn.profile),
+		},
+		Soundness: &aggregates.SoundnessMemos{
+			Soundness: cache.NewMemo(c, spec("soundness"), tn.soundness),
+			Cohorts:   cache.NewMemo(c, spec("cohorts"), tn.cohorts),
+			Cache:     cache.NewMemo(c, spec("cachestate"), tn.cacheState),
 		},
 		API: &aggregates.API{
 			Stats: cache.NewMemo(c, spec("stats"), tn.stats),

@@ -21,6 +21,7 @@ import (
 func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
+		s.soundness(),
 		s.market(),
 		s.account(),
 	}

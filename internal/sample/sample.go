@@ -27,6 +27,9 @@ type Economy struct {
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
 	Profile    aggregates.Profile
+	Soundness  *aggregates.Soundness
+	Cohorts    *aggregates.Cohorts
+	Cache      *aggregates.CacheState
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -34,6 +37,7 @@ func Town(days aggregates.Days) *Economy {
 	r := rand.New(rand.NewPCG(1, 2))
 	buckets, unit := starts(days)
 	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}, Profile: aggregates.Full()}
+	p.Soundness, p.Cohorts, p.Cache = soundness(), cohorts(), cacheState()
 	a := &aggregates.Activity{Basis: basis(days, buckets[0], Noon), Bucket: unit}
 	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: ledger.SumOf(245_253_50), Destroyed: ledger.SumOf(100_000_00), Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
@@ -196,6 +200,7 @@ func Council() *Economy {
 		{Kind: ledger.System, Issuer: true, Accounts: 1, Total: ledger.SumOf(-10_000_000_000_00), Share: -1},
 	}}
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
+	broken(p, end)
 	return p
 }
 
@@ -224,6 +229,7 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }
