@@ -156,6 +156,21 @@ func TestTheMemosHandOnWhatWasFound(t *testing.T) {
 	}
 }
 
+// A process that shuts down does not wait for the night to end.
+func TestTheNightEndsWithTheProcess(t *testing.T) {
+	db, _ := village(t)
+	c := cache.New(cache.Deps{Store: cache.NewMemory()})
+	leaving, leave := context.WithCancel(t.Context())
+	m := NewSoundnessMemos(leaving, c, db, nil)
+	leave()
+	if _, err := m.Night.Get(t.Context(), NoParams{}); err == nil {
+		t.Error("the night went on")
+	}
+	if err := c.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestANightThatTakesTooLongSaysSo(t *testing.T) {
 	n := &Night{Checks: []NightCheck{{Name: "a", Book: ledger.BookRollups, First: []Finding{}}, {Name: "b", Book: ledger.BookRollups, Why: "it took longer than 5m0s"}}}
 	b := newBooks(n)
