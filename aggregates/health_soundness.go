@@ -154,7 +154,7 @@ func (v *Soundness) fill(r *signReading) {
 		v.PurseBefore = &before
 	}
 	for i := max(r.last-rangeDays+1, r.first); i <= r.last; i++ {
-		v.Days = append(v.Days, SoundDay{Day: plus(r.long.Start, i), Supply: r.daily.supply(i), Active: r.active.activeOn(i - r.offset), New: r.joined[i]})
+		v.Days = append(v.Days, SoundDay{Day: plus(r.long.Start, i), Supply: r.daily.supply(i), Active: r.active[i], New: r.joined[i]})
 	}
 }
 

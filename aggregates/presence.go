@@ -13,7 +13,6 @@ import (
 type presence struct {
 	first int     // the day with which weeks begins; not above 0
 	weeks []int64 // how many holders had a posting on the day or on one of the 6 before it
-	days  []int64 // how many had one on the day
 	last  []int   // the day of each holder's latest posting
 }
 
@@ -25,7 +24,6 @@ const never = -1 << 31
 // archived since count: they were active then.
 func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 	p := &presence{first: min(-6, s.days()-30)}
-	p.days = make([]int64, s.days()-p.first)
 	places := map[string]int{} // by holder
 	holders := map[int64]int{} // by account
 	rows, _ := tx.Query(ctx, `SELECT id, holder FROM account_holders WHERE NOT issuer`)
@@ -62,7 +60,6 @@ func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 			if !ok || p.last[place] == day {
 				continue
 			}
-			p.days[day-p.first]++
 			counts[max(day, p.last[place]+7)-p.first]++
 			counts[day+7-p.first]--
 			p.last[place] = day
@@ -82,9 +79,6 @@ func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 // activeInWeek returns how many holders had a posting on the day or on one of the
 // 6 days before it.
 func (p *presence) activeInWeek(day int) int64 { return p.weeks[day-p.first] }
-
-// activeOn returns how many holders had a posting on the day.
-func (p *presence) activeOn(day int) int64 { return p.days[day-p.first] }
 
 // activeSince returns how many holders had a posting on the day or later.
 func (p *presence) activeSince(day int) (n int64) {

@@ -90,10 +90,10 @@ func (r *signReading) activeHolders() signCourse {
 		if i-6 < r.first {
 			return nil
 		}
-		n := float64(r.active.activeInWeek(i - r.offset))
+		n := float64(r.week[i])
 		return &n
 	}
-	now := float64(r.active.activeInWeek(r.last - r.offset))
+	now := float64(r.week[r.last])
 	return signCourse{now: &now, before: at(r.last - signDays), past: r.pastOf(at)}
 }
 

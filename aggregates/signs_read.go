@@ -15,16 +15,15 @@ import (
 // A signReading is what signs follow from. Days are counted from the start of long,
 // which reaches signDays farther back than the range of the signs.
 type signReading struct {
-	span    // the range
-	long    span
-	offset  int // the index in long of the range's first day
-	first   int // of the ledger's first day; 0 if that is earlier
-	last    int // of the last day
-	newest  time.Time
-	health  *Health // of the last 30 days
-	daily   daily   // of long
-	active  *presence
-	joined  []int64 // new holders, by day of long
+	span   // the range
+	long   span
+	offset int // the index in long of the range's first day
+	first  int // of the ledger's first day; 0 if that is earlier
+	last   int // of the last day
+	newest time.Time
+	health *Health // of the last 30 days
+	daily  daily   // of long
+	turnout
 	now     DayMeasures
 	whyNot  string        // there are no measures of now
 	past    []DayMeasures // oldest first, today left out
@@ -46,7 +45,7 @@ func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
 		return nil, err
 	}
 	for _, read := range []func(context.Context, pgx.Tx) error{
-		r.readSupply, r.readActive, r.readJoined, r.readMeasures, r.readPurse,
+		r.readSupply, r.readTurnout, r.readMeasures, r.readPurse,
 		func(ctx context.Context, tx pgx.Tx) (err error) {
 			r.market, err = readBreadth(ctx, tx, month)
 			return err
@@ -73,40 +72,6 @@ func (r *signReading) readSupply(ctx context.Context, tx pgx.Tx) error {
 	var err error
 	r.daily, _, err = readDays(ctx, tx, r.long, current)
 	return err
-}
-
-func (r *signReading) readActive(ctx context.Context, tx pgx.Tx) (err error) {
-	r.active, err = readPresence(ctx, tx, r.span)
-	return err
-}
-
-// readJoined counts the holders by the day of their first posting. An account whose
-// postings since a day are all that it has has no earlier ones.
-func (r *signReading) readJoined(ctx context.Context, tx pgx.Tx) error {
-	r.joined = make([]int64, r.last+1)
-	const query = `
-		SELECT first, count(*) FROM (
-			SELECT min(first) AS first
-			FROM balances b JOIN account_holders ON id = b.account
-			LEFT JOIN (
-				SELECT account, min(day) AS first, sum(postings) AS postings FROM account_days WHERE day >= $1::date
-				GROUP BY account) AS since ON since.account = b.account
-			WHERE NOT issuer
-			GROUP BY holder HAVING bool_and(since.postings IS NOT DISTINCT FROM b.postings)) AS joined
-		GROUP BY first`
-	rows, _ := tx.Query(ctx, query, r.long.Start)
-	var at time.Time
-	var n int64
-	_, err := pgx.ForEachRow(rows, []any{&at, &n}, func() error {
-		if i := r.long.index(at); i <= r.last {
-			r.joined[i] = n
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("new holders: %w", err)
-	}
-	return nil
 }
 
 // readMeasures reads how unequal personal holders are. A sum that is too large ends
