@@ -29,8 +29,10 @@ const soundWindow = time.Minute
 // verifies the whole ledger, so it is not prewarmed: the caller gets it from time
 // to time, where that is wanted. It ends early when leaving ends.
 func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool, thresholds Thresholds) *SoundnessMemos {
-	spec := func(name string, window time.Duration) cache.Spec {
-		return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
+	// On a large ledger, and a machine with much else to do, they take longer than
+	// the panels of the home page.
+	spec := func(name string, window, timeout time.Duration) cache.Spec {
+		return cache.Spec{Name: name, Window: window, Timeout: timeout, Tags: []string{"economy"}}
 	}
 	m := &SoundnessMemos{}
 	night := cache.Spec{Name: "health.night", Window: day, Timeout: nightLasts + time.Minute}
@@ -40,7 +42,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		defer context.AfterFunc(leaving, cancel)()
 		return ComputeNight(ctx, db)
 	})
-	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow), func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
+	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
 		var earlier earlier
 		if res, err := m.Soundness.Load(ctx, NoParams{}); err == nil {
 			earlier.books = res.Value.Books
@@ -50,8 +52,8 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		}
 		return computeSoundness(ctx, db, w, thresholds, earlier)
 	}).Prewarm(NoParams{})
-	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour), on(db, ComputeCohorts)).Prewarm(NoParams{})
-	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
+	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), on(db, ComputeCohorts)).Prewarm(NoParams{})
+	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
 		return readCacheState(c, w), nil
 	})
 	return m
