@@ -30,15 +30,15 @@ func (f *Flow) EdgesTable() Table {
 
 // CreatedTable has one row a source that created money.
 func (f *Flow) CreatedTable() Table {
-	return bySource(f.CreatedBySource(), f.Others.Sources, f.Others.Created, f.Created.Now)
+	return sourcesOf(f.CreatedBySource(), f.Others.Sources, f.Others.Created, f.Created.Now)
 }
 
 // DestroyedTable has one row a source that destroyed money.
 func (f *Flow) DestroyedTable() Table {
-	return bySource(f.DestroyedBySource(), f.Others.Sources, f.Others.Destroyed, f.Destroyed.Now)
+	return sourcesOf(f.DestroyedBySource(), f.Others.Sources, f.Others.Destroyed, f.Destroyed.Now)
 }
 
-func bySource(list []SourceFlow, others int64, rest, whole ledger.Sum) Table {
+func sourcesOf(list []SourceFlow, others int64, rest, whole ledger.Sum) Table {
 	t := Table{Columns: []Column{{"source", "Source", Text}, {"amount", "Amount", Money}, {"share", "Share", Percent}}}
 	for _, of := range list {
 		t.Rows = append(t.Rows, []any{of.Source, of.Volume, share(of.Volume, whole)})

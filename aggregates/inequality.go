@@ -189,7 +189,7 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 			return err
 		}
 		if q.Population == PopulationPersonal && v.Counted == CountedAll {
-			v.Trend, err = pastMeasures(ctx, tx, s)
+			v.Trend, err = pastMeasures(ctx, tx, s, trendDays)
 		}
 		return err
 	})
@@ -245,10 +245,10 @@ func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, 
 	return balances, nil
 }
 
-// pastMeasures returns the measures at the end of the days before today, as far
-// as their snapshots are made, and an empty entry for today. A day without a
+// pastMeasures returns the measures at the end of the last days before today, as
+// far as their snapshots are made, and an empty entry for today. A day without a
 // snapshot ended like the day before.
-func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error) {
+func pastMeasures(ctx context.Context, tx pgx.Tx, s span, days int) ([]DayMeasures, error) {
 	missing, err := firstMissing(ctx, tx, s.Today)
 	if err != nil {
 		return nil, err
@@ -257,7 +257,7 @@ func pastMeasures(ctx context.Context, tx pgx.Tx, s span) ([]DayMeasures, error)
 		SELECT day, gini, top1, top10, palma FROM day_snapshots
 		WHERE day < @today::date AND day >= coalesce((SELECT max(day) FROM day_snapshots WHERE day <= @first::date), @first::date)
 		ORDER BY day`
-	first := plus(s.Today, 1-trendDays)
+	first := plus(s.Today, 1-days)
 	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"today": s.Today, "first": first})
 	kept, err := pgx.CollectRows(rows, pgx.RowToStructByName[DayMeasures])
 	if err != nil {

@@ -27,6 +27,7 @@ func policies(t *testing.T) []cache.NamedPolicy {
 	})
 	aggregates.NewEconomy(c, nil)
 	aggregates.NewAPI(c, nil)
+	aggregates.NewSoundnessMemos(context.Background(), c, nil, nil)
 	return c.Policies()
 }
 

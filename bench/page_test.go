@@ -35,12 +35,13 @@ func startSite(tb testing.TB) string {
 	registry := prometheus.NewRegistry()
 	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "bench:1", Log: slog.New(slog.DiscardHandler), Registerer: registry})
 	handler, err := web.New(web.Deps{
-		Economy:  madeEconomy(c),
-		API:      aggregates.NewAPI(c, nil),
-		Cache:    c,
-		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
-		Log:      slog.New(slog.NewJSONHandler(null, nil)),
-		Registry: registry, Version: "bench",
+		Economy:   madeEconomy(c),
+		API:       aggregates.NewAPI(c, nil),
+		Soundness: aggregates.NewSoundnessMemos(context.Background(), c, nil, nil),
+		Cache:     c,
+		Settings:  func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
+		Log:       slog.New(slog.NewJSONHandler(null, nil)),
+		Registry:  registry, Version: "bench",
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -123,15 +123,16 @@ func newSiteIn(t *testing.T, zone string) *site {
 	log := slog.New(slog.DiscardHandler)
 	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policies})
 	handler, err := web.New(web.Deps{
-		Economy:  aggregates.NewEconomy(memos, s.db),
-		API:      aggregates.NewAPI(memos, s.db),
-		Record:   record,
-		Cache:    memos,
-		Settings: func() ledger.Settings { return settings },
-		Log:      log,
-		Registry: prometheus.NewRegistry(),
-		Version:  "test",
-		BaseURL:  base,
+		Economy:   aggregates.NewEconomy(memos, s.db),
+		API:       aggregates.NewAPI(memos, s.db),
+		Soundness: aggregates.NewSoundnessMemos(context.Background(), memos, s.db, nil),
+		Record:    record,
+		Cache:     memos,
+		Settings:  func() ledger.Settings { return settings },
+		Log:       log,
+		Registry:  prometheus.NewRegistry(),
+		Version:   "test",
+		BaseURL:   base,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -21,10 +21,30 @@ func (r *Report) OK() bool { return len(r.Differences) == 0 }
 
 // A Check is one of the things that Verify checks.
 type Check struct {
-	Name  string // "every transaction sums to zero"
-	Done  bool
-	Found int // how many differences
-	Took  time.Duration
+	Name   string // "every transaction sums to zero"
+	Book   Book
+	Done   bool
+	Found  int          // how many differences
+	First  []Difference // of them, a few
+	Took   time.Duration
+	Undone string // why it was given up, if it was
+}
+
+// A Book is what a check is about.
+type Book string
+
+// The books.
+const (
+	BookSum          Book = "sum"          // all postings sum to zero
+	BookTransactions Book = "transactions" // so does every transaction
+	BookBalances     Book = "balances"     // balances are the sums of postings
+	BookRollups      Book = "rollups"      // rollups are what the record adds up to
+	BookOrphans      Book = "orphans"      // nothing belongs to what is not there
+)
+
+// Books returns all books, in their order.
+func Books() []Book {
+	return []Book{BookSum, BookTransactions, BookBalances, BookRollups, BookOrphans}
 }
 
 // A Difference is a row that is not what the record adds up to.
@@ -37,7 +57,18 @@ type Difference struct {
 // String returns the difference as one line.
 func (d Difference) String() string { return d.Table + " " + d.Key + ": " + d.Text }
 
-const maxDifferences = 100
+const (
+	maxDifferences = 100 // of a report
+	maxFirst       = 3   // of a check
+)
+
+// add counts a difference, and keeps it if it is one of the first.
+func (c *Check) add(d Difference) {
+	c.Found++
+	if len(c.First) < maxFirst {
+		c.First = append(c.First, d)
+	}
+}
 
 // Add adds a difference. Beyond the first ones, it only counts.
 func (r *Report) Add(d Difference) {
@@ -75,7 +106,7 @@ func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, 
 			return err
 		}
 		for _, v := range verifications() {
-			if err := v.run(ctx, tx, zone, &report, progress); err != nil {
+			if _, err := v.run(ctx, tx, zone, &report, progress); err != nil {
 				return fmt.Errorf("%s: %w", v.table, err)
 			}
 		}
@@ -89,14 +120,15 @@ func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, 
 
 // A verification is a query whose rows are what is wrong: key and text.
 type verification struct {
+	book    Book
 	name    string
 	table   string
 	query   string
 	prepare func(ctx context.Context, tx pgx.Tx, zone *time.Location) error // nil: nothing
 }
 
-func (v verification) run(ctx context.Context, tx pgx.Tx, zone *time.Location, report *Report, progress []func(Check)) error {
-	check := Check{Name: v.name}
+func (v verification) run(ctx context.Context, tx pgx.Tx, zone *time.Location, report *Report, progress []func(Check)) (Check, error) {
+	check := Check{Name: v.name, Book: v.book}
 	notify := func() {
 		for _, f := range progress {
 			f(check)
@@ -106,28 +138,32 @@ func (v verification) run(ctx context.Context, tx pgx.Tx, zone *time.Location, r
 	began := time.Now()
 	if v.prepare != nil {
 		if err := v.prepare(ctx, tx, zone); err != nil {
-			return err
+			return check, err
 		}
 	}
 	rows, _ := tx.Query(ctx, v.query, LocalTimeArgs(zone, time.Time{}, began))
 	d := Difference{Table: v.table}
 	_, err := pgx.ForEachRow(rows, []any{&d.Key, &d.Text}, func() error {
-		check.Found++
+		check.add(d)
 		report.Add(d)
 		return nil
 	})
-	check.Done, check.Took = true, time.Since(began)
+	check.Took = time.Since(began)
+	if err != nil {
+		return check, err
+	}
+	check.Done = true
 	report.Checks = append(report.Checks, check)
 	notify()
-	return err
+	return check, nil
 }
 
 // verifications returns all checks, in their order.
 func verifications() []verification {
 	all := []verification{
-		{"all postings sum to zero", "postings",
+		{BookSum, "all postings sum to zero", "postings",
 			`SELECT 'all', concat('sum to ', sum(amount)) FROM postings HAVING sum(amount) <> 0`, nil},
-		{"every transaction sums to zero", "transactions", `
+		{BookTransactions, "every transaction sums to zero", "transactions", `
 			SELECT t.ref, concat('sum ', coalesce(sum(amount), 0), ', ', count(amount), ' postings, ',
 				count(*) FILTER (WHERE p.at <> t.at), ' at another time')
 			FROM transactions t LEFT JOIN postings p ON p.transaction = t.id
@@ -141,7 +177,7 @@ func verifications() []verification {
 	return append(all,
 		// Only the supply: the other numbers of a snapshot are not the ledger's to
 		// compute.
-		verification{"day_snapshots have the supply of the record", "day_snapshots", `
+		verification{BookRollups, "day_snapshots have the supply of the record", "day_snapshots", `
 			SELECT day::text, concat('kept supply ', supply, ', scanned ', scanned)
 			FROM (
 				SELECT day, supply, sum(coalesce(net, 0)) OVER (ORDER BY day) AS scanned
@@ -150,11 +186,11 @@ func verifications() []verification {
 					FROM postings JOIN accounts ON id = account WHERE NOT issuer GROUP BY 1) AS moved USING (day)) AS days
 			WHERE supply <> scanned
 			ORDER BY day`, nil},
-		verification{"no posting without its account and transaction", "postings", `
+		verification{BookOrphans, "no posting without its account and transaction", "postings", `
 			SELECT transaction::text, concat('account ', p.account, ': the account or the transaction is missing')
 			FROM postings p LEFT JOIN transactions t ON t.id = transaction LEFT JOIN accounts a ON a.id = account
 			WHERE t.id IS NULL OR a.id IS NULL`, nil},
-		verification{"no sale without what it names", "sales", `
+		verification{BookOrphans, "no sale without what it names", "sales", `
 			SELECT s.ref, 'its transaction, item, shop, seller or buyer is missing'
 			FROM sales s
 			WHERE NOT EXISTS (SELECT FROM items WHERE id = item)
@@ -162,7 +198,7 @@ func verifications() []verification {
 				OR shop IS NOT NULL AND NOT EXISTS (SELECT FROM shops WHERE id = shop)
 				OR seller IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = seller)
 				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`, nil},
-		verification{"offers are what they changed to last", "offers", `
+		verification{BookOrphans, "offers are what they changed to last", "offers", `
 			SELECT concat(o.shop, ' ', o.ref, ' ', o.item), concat('kept ', o::text, ', changed last to ', c::text)
 			FROM offers o LEFT JOIN LATERAL (
 				SELECT * FROM offer_changes c WHERE c.item = o.item AND c.offer = o.id ORDER BY at DESC LIMIT 1) c ON true
@@ -170,10 +206,10 @@ func verifications() []verification {
 					IS DISTINCT FROM (c.ask, c.bid, c.priced_in, c.batch, c.stock, c.capacity, c.active)
 				OR c.at IS NULL OR c.at > o.seen
 				OR NOT EXISTS (SELECT FROM shops WHERE id = o.shop) OR NOT EXISTS (SELECT FROM items WHERE id = o.item)`, nil},
-		verification{"changes are those of an offer of their item", "offer_changes", `
+		verification{BookOrphans, "changes are those of an offer of their item", "offer_changes", `
 			SELECT concat(offer, ' ', at), 'its offer is missing, or is of another item'
 			FROM offer_changes c LEFT JOIN offers o ON o.id = offer WHERE o.item IS DISTINCT FROM c.item`, nil},
-		verification{"refs are those of transactions and sales", "refs", `
+		verification{BookOrphans, "refs are those of transactions and sales", "refs", `
 			SELECT concat(origin, ' ', ref), concat('kept id ', r.id, ', in the record ', n.id)
 			FROM (SELECT * FROM refs) r FULL JOIN (
 				SELECT ref, origin, 't'::"char" AS what, id FROM transactions
@@ -185,7 +221,10 @@ func verifications() []verification {
 // verification returns the check of a rollup: that it is what its scan computes, or
 // what the deltas of all of the record add up to.
 func (r rollup) verification() verification {
-	v := verification{name: r.table + " is what the record adds up to", table: r.table}
+	v := verification{book: BookRollups, name: r.table + " is what the record adds up to", table: r.table}
+	if r.table == "balances" {
+		v.book = BookBalances
+	}
 	scan := r.scan
 	if scan == "" {
 		scan = `SELECT * FROM pg_temp.scan_` + r.table

@@ -37,6 +37,9 @@ type town struct {
 	index      func(context.Context, cache.Window, aggregates.Days) (*aggregates.PriceIndex, error)
 	movers     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Movers, error)
 	gaps       func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Gaps, error)
+	soundness  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error)
+	cohorts    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Cohorts, error)
+	cacheState func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.CacheState, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	items      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Items, error)
 	item       func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.Item, error)
@@ -106,6 +109,9 @@ func newTown() *town {
 		gaps: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Gaps, error) {
 			return &aggregates.Gaps{Basis: basis(7, w.Start, w.Start)}, nil
 		},
+		soundness:  constant[aggregates.NoParams](sample.Town(30).Soundness),
+		cohorts:    constant[aggregates.NoParams](sample.Town(30).Cohorts),
+		cacheState: constant[aggregates.NoParams](sample.Town(30).Cache),
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
@@ -166,6 +172,9 @@ func sampled(e *sample.Economy) *town {
 	tn.index = constant[aggregates.Days](e.Index)
 	tn.movers = constant[aggregates.Days](e.Movers)
 	tn.gaps = constant[aggregates.NoParams](e.Gaps)
+	tn.soundness = constant[aggregates.NoParams](e.Soundness)
+	tn.cohorts = constant[aggregates.NoParams](e.Cohorts)
+	tn.cacheState = constant[aggregates.NoParams](e.Cache)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
@@ -289,6 +298,11 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			History:      cache.NewMemo(c, spec("history"), tn.history),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
 			Sources:      aggregates.NewExists(tn.known),
+		},
+		Soundness: &aggregates.SoundnessMemos{
+			Soundness: cache.NewMemo(c, spec("soundness"), tn.soundness),
+			Cohorts:   cache.NewMemo(c, spec("cohorts"), tn.cohorts),
+			Cache:     cache.NewMemo(c, spec("cachestate"), tn.cacheState),
 		},
 		API: &aggregates.API{
 			Stats:  cache.NewMemo(c, spec("stats"), tn.stats),

@@ -22,6 +22,7 @@ import (
 func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
+		s.soundness(),
 		s.flow(),
 		s.history(),
 		s.source(),

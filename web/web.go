@@ -22,6 +22,8 @@ import (
 type Deps struct {
 	Economy *aggregates.Economy
 	API     *aggregates.API
+	// Soundness is the memos of "/economy/health".
+	Soundness *aggregates.SoundnessMemos
 	// Record answers exact reads of single things.
 	Record Record
 	// Now returns the fleet's time, to which windows are aligned: cache.Cache.Now.

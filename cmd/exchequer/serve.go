@@ -39,8 +39,10 @@ type serverFlags struct {
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" group:"operators" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" group:"operators" help:"auto: text on a terminal, JSON otherwise."`
 	tokenFlags     `group:"operators"`
-	Policies       policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
-	Tenant         string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
+	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
+	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
+	Policies       policies   `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
+	Tenant         string     `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
 
 // defaultListen is the address of a server that is given none.
@@ -143,9 +145,11 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		defer cancel()
 		err = errors.Join(err, memos.close(ending))
 	}()
+	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
 	handler, err := web.New(web.Deps{
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
+		Soundness:      soundness,
 		Record:         ledger.New(r.db.Pool),
 		Now:            memos.Now,
 		Cache:          memos.Cache,
@@ -169,7 +173,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		return err
 	}
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
-		"policies", f.Policies.text(), "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
+		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
 	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 	web.LimitConnections(httpServer, f.MaxConnections)
@@ -182,6 +186,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	defer stopWork()
 	work.Go(func() { r.db.keepRunning(working, r.log) })
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
+	work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
 	work.Go(func() { settings.refresh(working, r.log) })
 	writes := newInvalidator(memos.Cache, r.log, registry)
 	work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })

@@ -40,6 +40,9 @@ type Economy struct {
 	Source     *aggregates.SourceDays
 	History    *aggregates.History
 	Ladder     *aggregates.Ladder
+	Soundness  *aggregates.Soundness
+	Cohorts    *aggregates.Cohorts
+	Cache      *aggregates.CacheState
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -47,6 +50,7 @@ func Town(days aggregates.Days) *Economy {
 	r := rand.New(rand.NewPCG(1, 2))
 	buckets, unit := starts(days)
 	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}, Profile: aggregates.Full()}
+	p.Soundness, p.Cohorts, p.Cache = soundness(), cohorts(), cacheState()
 	a := &aggregates.Activity{Basis: basis(days, buckets[0], Noon), Bucket: unit}
 	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: ledger.SumOf(245_253_50), Destroyed: ledger.SumOf(100_000_00), Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)
@@ -216,6 +220,7 @@ func Council() *Economy {
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
 	p.councilFlows(end)
 	p.History = councilHistory(end)
+	broken(p, end)
 	return p
 }
 
@@ -255,6 +260,7 @@ func Empty() *Economy {
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
 	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
+	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }

@@ -1,0 +1,202 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+// SoundnessMemos are the memos of the page that answers whether the money is sound.
+type SoundnessMemos struct {
+	Soundness *cache.Memo[NoParams, *Soundness]
+	Cohorts   *cache.Memo[NoParams, *Cohorts]
+	Cache     *cache.Memo[NoParams, *CacheState]
+	// Night is read by Soundness, and computed for whoever calls its Get: see
+	// [NewSoundnessMemos].
+	Night *cache.Memo[NoParams, *Night]
+}
+
+// soundWindow is how long one reading of the signs serves.
+const soundWindow = time.Minute
+
+// NewSoundnessMemos registers the memos. The signs are judged by thresholds. Night
+// verifies the whole ledger, so it is not prewarmed: the caller gets it from time
+// to time, where that is wanted. It ends early when leaving ends.
+func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool, thresholds Thresholds) *SoundnessMemos {
+	// On a large ledger, and a machine with much else to do, they take longer than
+	// the panels of the home page.
+	spec := func(name string, window, timeout time.Duration) cache.Spec {
+		return cache.Spec{Name: name, Window: window, Timeout: timeout, Tags: []string{"economy"}}
+	}
+	m := &SoundnessMemos{}
+	night := cache.Spec{Name: "health.night", Window: day, Timeout: nightLasts + time.Minute}
+	m.Night = cache.NewMemo(c, night, func(ctx context.Context, _ cache.Window, _ NoParams) (*Night, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(leaving, cancel)()
+		return ComputeNight(ctx, db)
+	})
+	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
+		var earlier earlier
+		if res, err := m.Soundness.Load(ctx, NoParams{}); err == nil {
+			earlier.books = res.Value.Books
+		}
+		if res, err := m.Night.Load(ctx, NoParams{}); err == nil {
+			earlier.night = res.Value
+		}
+		return computeSoundness(ctx, db, w, thresholds, earlier)
+	}).Prewarm(NoParams{})
+	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), on(db, ComputeCohorts)).Prewarm(NoParams{})
+	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
+		return readCacheState(c, w), nil
+	})
+	return m
+}
+
+// earlier is what is known of the books from earlier readings.
+type earlier struct {
+	books Books
+	night *Night // nil: none was made yet
+}
+
+// Soundness is whether the money is sound: signs with their thresholds, the books,
+// and the last 90 days by week and by day.
+type Soundness struct {
+	Basis
+	Signs []Sign `json:"signs" nullable:"false"`
+	Books Books  `json:"books"`
+
+	// What the signs' words say besides.
+	Newest        time.Time       `json:"newest" doc:"The latest posting, as far as it is before the period's end."`
+	Supply        SupplyAccount   `json:"supply" doc:"Of the last 30 days."`
+	GoodsVelocity Number[float64] `json:"goodsVelocity" doc:"Of the last 30 days."`
+	Holders       int64           `json:"holders" doc:"Of accounts that are not issuers, not archived, and were ever used."`
+	Leader        string          `json:"leader" doc:"The item with the largest value of sales; empty if nothing was sold."`
+	Purse         ledger.Sum      `json:"purse" doc:"What the accounts of the government hold, issuers left out."`
+	PurseBefore   *ledger.Sum     `json:"purseBefore" nullable:"true" doc:"30 days earlier; null where the ledger does not reach back."`
+
+	Weeks     []Week        `json:"weeks" nullable:"false" doc:"From Monday, oldest first."`
+	Created   []SourceWeeks `json:"created" nullable:"false" doc:"By source: the largest ones, and the others together."`
+	Destroyed []SourceWeeks `json:"destroyed" nullable:"false"`
+	Days      []SoundDay    `json:"days" nullable:"false" doc:"Oldest first, from the ledger's first day on."`
+}
+
+// A Week is the week that begins on a Monday.
+type Week struct {
+	Start   time.Time `json:"start"`
+	Partial bool      `json:"partial" doc:"It is not over, or the period or the ledger begins within it."`
+}
+
+// SourceWeeks is what one source created or destroyed, by week.
+type SourceWeeks struct {
+	Source  string       `json:"source" doc:"Empty: several, which are not listed."`
+	Sources int          `json:"sources" doc:"How many they are."`
+	Weeks   []ledger.Sum `json:"weeks" nullable:"false"`
+}
+
+// A SoundDay is one day of the holders and of the supply.
+type SoundDay struct {
+	Day    time.Time  `json:"day"`
+	Supply ledger.Sum `json:"supply" doc:"At its end."`
+	Active int64      `json:"active" doc:"Holders with a posting on it."`
+	New    int64      `json:"new" doc:"Of them, those whose first posting it is."`
+}
+
+const (
+	signDays  = 30 // that a sign describes
+	rangeDays = 90 // of which the range of a sign is
+	weeksOf   = 13 // that are drawn
+)
+
+// ComputeSoundness reads the signs and the books without what is known of earlier
+// readings.
+func ComputeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thresholds Thresholds) (*Soundness, error) {
+	return computeSoundness(ctx, db, w, thresholds, earlier{})
+}
+
+func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thresholds Thresholds, known earlier) (*Soundness, error) {
+	v := &Soundness{Signs: []Sign{}, Weeks: []Week{}, Created: []SourceWeeks{}, Destroyed: []SourceWeeks{}, Days: []SoundDay{}}
+	v.Books = newBooks(known.night)
+	err := v.read(ctx, db, w, rangeDays, func(ctx context.Context, tx pgx.Tx, s span) error {
+		r, err := readSigns(ctx, tx, s)
+		if err != nil {
+			return err
+		}
+		v.fill(r)
+		v.Signs = judge(r, thresholds)
+		if err := v.weeks(ctx, tx, s); err != nil {
+			return err
+		}
+		return v.Books.checkSums(ctx, tx, r.health.Supply)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("soundness: %w", err)
+	}
+	if v.Why == "" {
+		// In a transaction of its own: a sample that takes too long is given up, and
+		// the signs are shown all the same.
+		v.Books.checkSample(ctx, db, w, known.books)
+	}
+	v.Books.conclude()
+	return v, nil
+}
+
+func (v *Soundness) fill(r *signReading) {
+	v.Newest, v.Supply, v.GoodsVelocity, v.Holders = r.newest, r.health.Supply, r.health.GoodsVelocity, r.health.Holders
+	v.Leader = r.market.leader
+	v.Purse = r.purse(r.last)
+	if r.reaches(signDays) {
+		before := r.purse(r.last - signDays)
+		v.PurseBefore = &before
+	}
+	for i := max(r.last-rangeDays+1, r.first); i <= r.last; i++ {
+		v.Days = append(v.Days, SoundDay{Day: plus(r.long.Start, i), Supply: r.daily.supply(i), Active: r.active[i], New: r.joined[i]})
+	}
+}
+
+// weeks fills what was created and destroyed by week and source.
+func (v *Soundness) weeks(ctx context.Context, tx pgx.Tx, s span) error {
+	s.Start = s.day(units[0].start(dateOf(plus(s.Today, -7*(weeksOf-1)))))
+	s.Start = latest(s.Start, s.day(units[0].start(dateOf(s.First))))
+	_, all := s.divide(1)
+	if s.days() == 1 { // a ledger that began on this Monday
+		all[0].start = s.Start
+	}
+	for _, b := range all {
+		v.Weeks = append(v.Weeks, Week{Start: b.start, Partial: b.partial || b.start.Before(s.First)})
+	}
+	query := `
+		SELECT ` + localTime + `::date AS day, source,
+			coalesce(sum(volume) FILTER (WHERE from_issuer), 0), coalesce(sum(volume) FILTER (WHERE to_issuer), 0)
+		FROM flow_hours WHERE hour >= @start AND hour < @through AND from_issuer <> to_issuer
+		GROUP BY 1, 2`
+	rows, _ := tx.Query(ctx, query, s.args())
+	created, destroyed := bySource{weeks: len(all)}, bySource{weeks: len(all)}
+	var at time.Time
+	var source string
+	var in, out ledger.Sum
+	_, err := pgx.ForEachRow(rows, []any{&at, &source, &in, &out}, func() error {
+		week := bucketOf(all, s.index(at))
+		created.add(source, week, in)
+		destroyed.add(source, week, out)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("created and destroyed by week: %w", err)
+	}
+	v.Created, v.Destroyed = created.largest(), destroyed.largest()
+	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

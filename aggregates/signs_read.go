@@ -1,0 +1,174 @@
+package aggregates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"exchequer/ledger"
+)
+
+// A signReading is what signs follow from. Days are counted from the start of long,
+// which reaches signDays farther back than the range of the signs.
+type signReading struct {
+	span   // the range
+	long   span
+	offset int // the index in long of the range's first day
+	first  int // of the ledger's first day; 0 if that is earlier
+	last   int // of the last day
+	newest time.Time
+	health *Health // of the last 30 days
+	daily  daily   // of long
+	turnout
+	now     DayMeasures
+	whyNot  string        // there are no measures of now
+	past    []DayMeasures // oldest first, today left out
+	purses  []ledger.Sum  // by day of long, at its end
+	offices int64         // accounts of the government
+	market  marketBreadth
+}
+
+func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
+	r := &signReading{span: s, long: s, health: &Health{Active: []ActiveShare{}}}
+	r.long.Start, r.long.Days = plus(s.Today, 1-rangeDays-signDays), 0
+	r.offset = r.long.index(s.Start)
+	r.first = max(0, r.long.index(s.First))
+	r.last = r.long.days() - 1
+
+	month := s
+	month.Start, month.Days = plus(s.Today, 1-signDays), signDays
+	if err := r.health.fill(ctx, tx, month); err != nil {
+		return nil, err
+	}
+	for _, read := range []func(context.Context, pgx.Tx) error{
+		r.readSupply, r.readTurnout, r.readMeasures, r.readPurse,
+		func(ctx context.Context, tx pgx.Tx) (err error) {
+			r.market, err = readBreadth(ctx, tx, month)
+			return err
+		},
+	} {
+		if err := read(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// reaches reports whether the ledger has been there for so many days and longer.
+func (r *signReading) reaches(days int) bool { return !plus(r.Today, -days).Before(r.First) }
+
+func (r *signReading) readSupply(ctx context.Context, tx pgx.Tx) error {
+	const query = `
+		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0), least(max(last_at), $1)
+		FROM balances JOIN accounts ON id = account`
+	var current ledger.Sum
+	if err := tx.QueryRow(ctx, query, r.End).Scan(&current, &r.newest); err != nil {
+		return fmt.Errorf("supply and newest posting: %w", err)
+	}
+	var err error
+	r.daily, _, err = readDays(ctx, tx, r.long, current)
+	return err
+}
+
+// readMeasures reads how unequal personal holders are. A sum that is too large ends
+// a part of the transaction only.
+func (r *signReading) readMeasures(ctx context.Context, tx pgx.Tx) error {
+	var err error
+	if r.past, err = pastMeasures(ctx, tx, r.span, rangeDays); err != nil {
+		return err
+	}
+	r.past = r.past[:len(r.past)-1]
+	var balances []int64
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) {
+		balances, err = (&Inequality{Population: PopulationPersonal}).balances(ctx, tx, r.span)
+		return err
+	})
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && refused.Code == outOfRange:
+		r.whyNot = whyTooLarge
+		return nil
+	case err != nil:
+		return err
+	case len(balances) == 0:
+		r.whyNot = "not available, because nobody has a personal account"
+		return nil
+	}
+	r.now = dayMeasures(r.Today, NewDistribution(balances))
+	if r.now.Gini == nil {
+		r.whyNot = "not available, because personal holders together have nothing, or less"
+	}
+	return nil
+}
+
+func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
+	const now = `
+		SELECT count(*), coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account
+		WHERE kind = 'government' AND NOT issuer`
+	var purse ledger.Sum
+	if err := tx.QueryRow(ctx, now).Scan(&r.offices, &purse); err != nil {
+		return fmt.Errorf("public purse: %w", err)
+	}
+	const query = `
+		SELECT day, sum(received - sent) FROM account_days
+		WHERE day >= $1::date AND account IN (SELECT id FROM accounts WHERE kind = 'government' AND NOT issuer)
+		GROUP BY day`
+	rows, _ := tx.Query(ctx, query, r.long.Start)
+	gained := make([]ledger.Sum, r.last+1)
+	var at time.Time
+	var net ledger.Sum
+	_, err := pgx.ForEachRow(rows, []any{&at, &net}, func() error {
+		if i := r.long.index(at); i <= r.last {
+			gained[i] = net
+		} else {
+			purse = purse.Minus(net)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("public purse by day: %w", err)
+	}
+	r.purses = make([]ledger.Sum, r.last+1)
+	for i := r.last; i >= 0; i-- {
+		r.purses[i] = purse
+		purse = purse.Minus(gained[i])
+	}
+	return nil
+}
+
+func (r *signReading) purse(i int) ledger.Sum { return r.purses[i] }
+
+// A marketBreadth is how many items were sold, and what the largest one was.
+type marketBreadth struct {
+	items, itemsBefore     int64
+	volume, volumeBefore   ledger.Sum
+	largest, largestBefore ledger.Sum
+	leader                 string
+	reaches                bool // back to the start of the period before
+}
+
+// readBreadth reads the period and the one before, up to the hour in which that ends.
+func readBreadth(ctx context.Context, tx pgx.Tx, s span) (b marketBreadth, err error) {
+	const query = `
+		WITH traded AS (
+			SELECT item, sum(sales) FILTER (WHERE hour >= @start) AS now, sum(volume) FILTER (WHERE hour >= @start) AS volume,
+				sum(sales) FILTER (WHERE hour < @before_end) AS was, sum(volume) FILTER (WHERE hour < @before_end) AS volume_was
+			FROM item_hours WHERE hour >= @before AND hour < @through GROUP BY item)
+		SELECT count(*) FILTER (WHERE now > 0), count(*) FILTER (WHERE was > 0),
+			coalesce(sum(volume), 0), coalesce(sum(volume_was), 0), coalesce(max(volume), 0), coalesce(max(volume_was), 0),
+			coalesce((SELECT name FROM traded JOIN items ON id = item WHERE now > 0 ORDER BY volume DESC, name, ref LIMIT 1), '')
+		FROM traded`
+	before, reaches := s.previous()
+	args := s.args()
+	args["before"], args["before_end"] = before.Start, before.End
+	b.reaches = reaches
+	err = tx.QueryRow(ctx, query, args).Scan(&b.items, &b.itemsBefore, &b.volume, &b.volumeBefore, &b.largest, &b.largestBefore, &b.leader)
+	if err != nil {
+		return b, fmt.Errorf("items sold: %w", err)
+	}
+	return b, nil
+}
