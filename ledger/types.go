@@ -161,6 +161,7 @@ type Batch struct {
 	Merges       []Merge
 	FormerNames  []FormerName
 	Events       []Event
+	Places       []Place
 	Transactions []Transaction
 	Sales        []Sale
 }
