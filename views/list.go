@@ -1,31 +1,40 @@
 package views
 
 import (
-	"time"
+	"slices"
 
 	"github.com/a-h/templ"
 )
-
-// BeforeParam is a day, before which the rows of a list begin.
-var BeforeParam = &Param{Name: "before", Label: "Before the day", Nearest: func(text string) string {
-	if day, err := time.Parse(time.DateOnly, text); err == nil && day.Year() > 0 {
-		return text
-	}
-	return ""
-}}
 
 // A List is some rows that were read exactly.
 type List struct {
 	Page
 	PanelInfo
-	Filters []*Param
+	Filters []*Param // those with a field are asked for by a form
 	After   *Param
+	Sub     string          // what the rows are; may be empty
 	Empty   bool            // there are no rows
 	Rows    templ.Component // the rows, drawn
 	Next    string          // the value of After for the rows that follow; empty if there are none
+	Begin   string          // the text of the link to the first rows: "newest"
+	Further string          // the text of the link to the rows that follow: "older"
 }
 
 func (l List) declared() []*Param { return append([]*Param{l.After}, l.Filters...) }
+
+// asked returns the filters that the form asks for.
+func (l List) asked() []*Param {
+	return slices.DeleteFunc(slices.Clone(l.Filters), func(d *Param) bool { return d.Field == NoField })
+}
+
+// carried returns the parameters of the page that the form carries as they are,
+// except where the rows begin.
+func (l List) carried() []*Param {
+	asked := l.asked()
+	return slices.DeleteFunc(slices.Clone(l.Info.Params), func(d *Param) bool {
+		return d == l.After || slices.Contains(asked, d) || l.Page.Params.Get(d) == d.Default
+	})
+}
 
 // href returns the address of the list's file.
 func (l List) href(suffix string) templ.SafeURL {

@@ -17,7 +17,8 @@ type Param struct {
 	Default string // left out of addresses
 	// Nearest returns the legal value nearest to any text.
 	Nearest func(string) string
-	Options []Option // that are offered as links
+	Options []Option // that are offered as links, or by a form
+	Field   Field    // by which a form asks for it
 }
 
 // An Option is a value of a parameter, as a link.

@@ -34,7 +34,13 @@ func (s *server) account() *page {
 	)
 	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Accounts, ref, "account") }
 	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
-	p.list = &listing{
+	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
+		if c, err := ledger.ParseCursor(text); err == nil {
+			return c.String()
+		}
+		return ""
+	}}
+	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
 			Name: "statement", Title: "Statement", Width: views.Whole,
 			How: views.How{
@@ -44,36 +50,30 @@ func (s *server) account() *page {
 				LeftOut: "Nothing.",
 			},
 		},
-		after: &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-			if c, err := ledger.ParseCursor(text); err == nil {
-				return c.String()
-			}
-			return ""
-		}},
+		after: after, begin: "newest", further: "older",
 		filters: []*views.Param{views.BeforeParam},
-	}
-	p.list.read = func(ctx context.Context, params views.Params, limit int) (stretch, error) {
-		from := ledger.End()
-		if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
-			from = ledger.Before(ledger.DayStart(ledger.DayNumber(day), s.Settings().Zone()))
-		}
-		if c, err := ledger.ParseCursor(params.Get(p.list.after)); err == nil {
-			from = c
-		}
-		lines, err := s.Record.Statement(ctx, params.Ref, from, limit+1)
-		if err != nil {
-			return stretch{}, err
-		}
-		var rows stretch
-		if len(lines) > limit {
-			lines = lines[:limit]
-			rows.next = lines[limit-1].String()
-		}
-		rows.table = statementTable(lines)
-		rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(lines, s) }
-		return rows, nil
-	}
-	p.Params = append(p.Params, p.list.declared()...)
+		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
+			from := ledger.End()
+			if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
+				from = ledger.Before(ledger.DayStart(ledger.DayNumber(day), s.Settings().Zone()))
+			}
+			if c, err := ledger.ParseCursor(params.Get(after)); err == nil {
+				from = c
+			}
+			lines, err := s.Record.Statement(ctx, params.Ref, from, limit+1)
+			if err != nil {
+				return stretch{}, err
+			}
+			var rows stretch
+			if len(lines) > limit {
+				lines = lines[:limit]
+				rows.next = lines[limit-1].String()
+			}
+			rows.table = statementTable(lines)
+			rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(lines, s) }
+			return rows, nil
+		},
+	})
 	return p
 }
 

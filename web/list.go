@@ -37,8 +37,11 @@ var errBusy = errors.New("too many lists are being read")
 // by indexes only, so that the last page costs what the first one does.
 type listing struct {
 	views.PanelInfo
-	after   *views.Param // where the rows begin: a cursor, that of the newest by default
-	filters []*views.Param
+	after   *views.Param   // where the rows begin: a cursor, that of the first rows by default
+	filters []*views.Param // what else the rows depend on; see [views.Field]
+	// begin and further are the texts of the links to the first rows and to those
+	// that follow.
+	begin, further string
 	// read returns rows, at most limit.
 	read func(ctx context.Context, p views.Params, limit int) (stretch, error)
 }
@@ -47,6 +50,7 @@ type listing struct {
 type stretch struct {
 	table aggregates.Table
 	draw  func(ledger.Settings) templ.Component
+	sub   string // what the rows are; may be empty
 	next  string // the cursor of the rows that follow; empty if there are none
 }
 
@@ -119,7 +123,8 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		var b bytes.Buffer
 		l := views.List{
 			Page: view, PanelInfo: p.list.PanelInfo, Filters: p.list.filters, After: p.list.after,
-			Empty: len(rows.table.Rows) == 0, Rows: rows.draw(view.Settings), Next: rows.next,
+			Sub: rows.sub, Empty: len(rows.table.Rows) == 0, Rows: rows.draw(view.Settings),
+			Next: rows.next, Begin: p.list.begin, Further: p.list.further,
 		}
 		if err := s.drawWhole(ctx, &b, view, p, sources, views.ListPanel(l)); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
@@ -230,6 +235,16 @@ func (s *server) listCSV(p *page) handler {
 				w.Header().Set(incomplete, "the rows that follow could not be read")
 				return nil
 			}
+		}
+	}
+}
+
+// lists adds a list to the page, which then depends on the list's parameters.
+func (p *page) lists(l *listing) {
+	p.list = l
+	for _, d := range l.declared() {
+		if !slices.Contains(p.Params, d) {
+			p.Params = append(p.Params, d)
 		}
 	}
 }
