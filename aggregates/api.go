@@ -10,7 +10,7 @@ import (
 )
 
 // API is the memos behind the public API, beside those of the home page. Items
-// and Accounts are to be consulted before Item and Account: each ref is a key.
+// and Accounts are to be consulted before Item, Price and Account: each ref is a key.
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
@@ -19,6 +19,8 @@ type API struct {
 	Health  *cache.Memo[Days, *Health]
 	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
 	Events  *cache.Memo[EventQuery, *Events]
+	Prices  *cache.Memo[NoParams, *AllPrices]
+	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
 
 	Items    *Exists
 	Accounts *Exists
@@ -41,6 +43,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account:  cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
 		Events:   NewEvents(c, db),
+		Prices:   cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
+		Price:    cache.NewMemo(c, one("price"), on(db, ComputePrice)),
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}

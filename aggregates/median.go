@@ -25,32 +25,62 @@ func comparePrices(a, b priced) int {
 	return 1
 }
 
+// float returns the price of a piece, rounded once.
+func (p priced) float() float64 {
+	const exact = 1 << 53
+	if p.money <= exact && p.pieces <= exact {
+		return float64(p.money) / float64(p.pieces)
+	}
+	f, _ := big.NewRat(p.money, p.pieces).Float64()
+	return f
+}
+
+// A quote is what was sold of an item at one unit price.
+type quote struct {
+	priced
+	sales    int64
+	quantity ledger.Sum
+}
+
 // medianPrice returns the price of the piece in the middle, if all are laid out
 // by their price, or the mean of the two in the middle; nil for no pieces.
 func medianPrice(quantities map[priced]ledger.Sum) *float64 {
-	prices := slices.SortedFunc(maps.Keys(quantities), comparePrices)
+	var quotes []quote
+	for _, p := range slices.SortedFunc(maps.Keys(quantities), comparePrices) {
+		quotes = append(quotes, quote{priced: p, quantity: quantities[p]})
+	}
+	return middlePiece(quotes)
+}
+
+// middlePiece is medianPrice of quotes in rising order. It is exact, and rounded
+// once.
+func middlePiece(quotes []quote) *float64 {
 	var total ledger.Sum
-	for _, p := range prices {
-		total = total.Plus(quantities[p])
+	for _, q := range quotes {
+		total = total.Plus(q.quantity)
 	}
 	if total.Sign() == 0 {
 		return nil
 	}
-	// The pieces with the numbers (n−1)/2 and n/2, from 0.
-	n := total.Big()
-	low := new(big.Int).Rsh(new(big.Int).Sub(n, big.NewInt(1)), 1)
-	high := new(big.Int).Rsh(n, 1)
-	at := func(number *big.Int) *big.Rat {
-		var upTo ledger.Sum
-		for _, p := range prices {
-			upTo = upTo.Plus(quantities[p])
-			if upTo.Big().Cmp(number) > 0 {
-				return big.NewRat(p.money, p.pieces)
-			}
+	// Of n pieces, the lower of the two in the middle is the first with half of
+	// all up to it, the higher one the first with more than half.
+	var low priced
+	var upTo ledger.Sum // twice the pieces
+	for _, q := range quotes {
+		upTo = upTo.Plus(q.quantity).Plus(q.quantity)
+		side := upTo.Compare(total)
+		if side >= 0 && low.pieces == 0 {
+			low = q.priced
 		}
-		return new(big.Rat)
+		if side <= 0 {
+			continue
+		}
+		median := q.float()
+		if low != q.priced {
+			sum := new(big.Rat).Add(big.NewRat(low.money, low.pieces), big.NewRat(q.money, q.pieces))
+			median, _ = sum.Mul(sum, big.NewRat(1, 2)).Float64()
+		}
+		return &median
 	}
-	sum := new(big.Rat).Add(at(low), at(high))
-	median, _ := sum.Mul(sum, big.NewRat(1, 2)).Float64()
-	return &median
+	return nil // unreachable: the last one has more than half
 }
