@@ -21,6 +21,7 @@ type API struct {
 	Events  *cache.Memo[EventQuery, *Events]
 	Prices  *cache.Memo[NoParams, *AllPrices]
 	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
+	Trade   *Trade
 
 	Items    *Exists
 	Accounts *Exists
@@ -45,6 +46,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Events:   NewEvents(c, db),
 		Prices:   cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
 		Price:    cache.NewMemo(c, one("price"), on(db, ComputePrice)),
+		Trade:    newTrade(c, db),
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}

@@ -35,6 +35,8 @@ type town struct {
 	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
+	trade      aggregates.Trade // what it does not read from memos
+	shops      func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Shops, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -89,6 +91,10 @@ func newTown() *town {
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
+		shops: constant[aggregates.NoParams](&aggregates.Shops{Shops: 1}),
+		trade: aggregates.Trade{Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
+			return &aggregates.Found{}, nil
+		}},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -107,6 +113,10 @@ func sampled(e *sample.Economy) *town {
 	tn.richest = constant[aggregates.NoParams](e.Richest)
 	tn.market = constant[aggregates.Days](e.Market)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
+	tn.shops = constant[aggregates.NoParams](e.Shops)
+	tn.trade.Find = func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
+		return e.Found, nil
+	}
 	return tn
 }
 
@@ -206,6 +216,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 				return &aggregates.Item{ID: q.Item, Name: "Diamond", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 			}),
 			Account:  cache.NewMemo(c, spec("account"), tn.account),
+			Trade:    tn.tradeOf(c, spec),
 			Items:    aggregates.NewExists(tn.known),
 			Accounts: aggregates.NewExists(tn.known),
 		},
@@ -215,6 +226,13 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 		Version:  "test", Budget: tn.budget,
 		BaseURL: "https://economy.test",
 	}
+}
+
+// tradeOf returns what is known of shops, with memos in c.
+func (tn *town) tradeOf(c *cache.Cache, spec func(string) cache.Spec) *aggregates.Trade {
+	t := tn.trade
+	t.Shops = cache.NewMemo(c, spec("shops"), tn.shops)
+	return &t
 }
 
 // ask sends one request with headers given as pairs. It follows no redirect

@@ -22,6 +22,7 @@ func (s *server) declarePages() []*page {
 	return []*page{
 		s.economy(),
 		s.market(),
+		s.shops(),
 		s.account(),
 	}
 }

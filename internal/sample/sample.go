@@ -27,6 +27,8 @@ type Economy struct {
 	Richest    *aggregates.Richest
 	Market     *aggregates.Market
 	Profile    aggregates.Profile
+	Shops      *aggregates.Shops
+	Found      *aggregates.Found
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -91,6 +93,7 @@ func Town(days aggregates.Days) *Economy {
 			{ID: "diamond", Name: "Diamond", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00},
 			{ID: "oak_log", Name: "Oak log", Sales: 541, Quantity: ledger.SumOf(38_003), Volume: ledger.SumOf(390_000_00), Share: 0.394, VWAP: 1026},
 		}}
+	p.trade()
 	return p
 }
 
@@ -224,6 +227,7 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
+	p.Shops, p.Found = &aggregates.Shops{Basis: why}, &aggregates.Found{}
 	p.Profile = aggregates.Profile{}
 	return p
 }

@@ -40,7 +40,7 @@ func (f *firm) shopRef() string { return "shop:" + slug(f.account.Name) }
 func (f *firm) shop() ledger.Shop {
 	const around = 60 // blocks
 	x, z := whereIs(f.place)
-	x, z = x+scatter(f.account.Name+" x", around), z+scatter(f.account.Name+" z", around)
+	x, z = x+scatter("x of "+f.account.Name, around), z+scatter("z of "+f.account.Name, around)
 	y := 64 + scatter(f.account.Name+" y", 8)
 	return ledger.Shop{
 		Ref: f.shopRef(), Place: f.place, Owner: f.account.Ref, World: world, X: &x, Y: &y, Z: &z,

@@ -41,7 +41,7 @@ const world = "harbour"
 // nothing from the town's chance.
 func whereIs(quarter string) (x, z int64) {
 	const apart = 600 // blocks
-	return scatter(quarter+" x", apart), scatter(quarter+" z", apart)
+	return scatter("x of "+quarter, apart), scatter("z of "+quarter, apart)
 }
 
 // placesOf returns the places by which people of these quarters find their way.
