@@ -29,25 +29,27 @@ type API struct {
 
 // NewAPI registers the memos of the public API, which read db.
 func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
-	// Items and accounts are many, and mostly read by programs that go through
-	// all of them. They are a minute old at most, and leave the shared level
-	// after an hour without a reader, so that they do not fill it.
-	one := func(name string) cache.Spec {
-		return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}, ManyKeys: true}
-	}
 	places := semaphore.NewWeighted(lookupsAtOnce)
 	return &API{
 		Stats:    NewStats(c, db),
 		Flow:     cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
 		Market:   cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
-		Item:     cache.NewMemo(c, one("item"), on(db, ComputeItem)),
+		Item:     cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
 		Health:   cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
-		Account:  cache.NewMemo(c, one("account"), on(db, ComputeAccount)),
+		Account:  cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Events:   NewEvents(c, db),
 		Prices:   cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
-		Price:    cache.NewMemo(c, one("price"), on(db, ComputePrice)),
-		Trade:    newTrade(c, db),
+		Price:    cache.NewMemo(c, oneOfMany("price"), on(db, ComputePrice)),
+		Trade:    newTrade(c, db, places),
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
 	}
+}
+
+// oneOfMany is the policy of a memo with a key for each item, account or shop. They
+// are many, and mostly read by programs that go through all of them. They are a
+// minute old at most, and leave the shared level after an hour without a reader, so
+// that they do not fill it.
+func oneOfMany(name string) cache.Spec {
+	return cache.Spec{Name: name, Window: time.Minute, Hard: time.Hour, Tags: []string{"economy"}, ManyKeys: true}
 }

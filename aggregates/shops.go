@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"exchequer/cache"
 )
@@ -14,17 +15,26 @@ import (
 // Trade is what is known of shops: the memos, and what is read exactly.
 type Trade struct {
 	Shops *cache.Memo[NoParams, *Shops]
+	Shop  *cache.Memo[ShopQuery, *Shop] // nil: no such shop
+	Refs  *Exists                       // of shops; to be consulted before Shop
 
 	// Find reads what is asked for, at most so many rows: see [Find].
 	Find func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error)
+	// Sales reads sales of a shop: see [ShopSales].
+	Sales func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error)
 }
 
 // newTrade registers the memos of the shops' pages, which read db.
-func newTrade(c *cache.Cache, db *pgxpool.Pool) *Trade {
+func newTrade(c *cache.Cache, db *pgxpool.Pool, places *semaphore.Weighted) *Trade {
 	return &Trade{
 		Shops: cache.NewMemo(c, spec("shops"), on(db, ComputeShops)).Prewarm(NoParams{}),
+		Shop:  cache.NewMemo(c, oneOfMany("shop"), on(db, ComputeShop)),
+		Refs:  existsIn(db, places, `SELECT EXISTS (SELECT FROM shops WHERE ref = $1)`),
 		Find: func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error) {
 			return Find(ctx, db, shops, q, limit)
+		},
+		Sales: func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error) {
+			return ShopSales(ctx, db, shop, before, limit)
 		},
 	}
 }

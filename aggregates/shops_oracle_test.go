@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/cache"
 	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
@@ -35,6 +36,8 @@ func randomStreet(random *rand.Rand, end time.Time) ledger.Batch {
 		b.Transactions = append(b.Transactions, ledger.Transaction{Origin: "test", Ref: ref, At: opened, Source: "opening",
 			Postings: []ledger.Posting{{Account: "mint", Amount: -1 - 300*int64(i)}, {Account: ref, Amount: 1 + 300*int64(i)}}})
 	}
+	b.Transactions = append(b.Transactions, ledger.Transaction{Origin: "test", Ref: "last", At: end.Add(-hour), Source: "gift",
+		Postings: []ledger.Posting{{Account: "mint", Amount: -1}, {Account: "owner0", Amount: 1}}})
 	for _, item := range []string{"bread", "iron", "iron bar", "Iron door"} {
 		b.Items = append(b.Items, ledger.Item{Ref: "i:" + item, Name: item})
 	}
@@ -315,5 +318,106 @@ func checkShops(t *testing.T, db *pgxpool.Pool, got *Shops, signs []sign) {
 	}
 	if said := fmt.Sprintf("%s%d %s%d", got.Worlds[0].World, got.Worlds[0].Shops, got.Worlds[1].World, got.Worlds[1].Shops); said != worlds || len(got.Places) != 3 || got.Places[0].Name != "Spawn" {
 		t.Errorf("worlds %s, want %s; places %+v", said, worlds, got.Places)
+	}
+}
+
+func TestAShopIsWhatScanningItsChangesAndSalesSays(t *testing.T) {
+	for seed := range uint64(3) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		now := at(t, "03-11 15:00")
+		db := testkit.Postgres(t)
+		b := randomStreet(random, now)
+		appendBatch(t, db, b)
+		w := windowAt(now)
+		for i, days := range AllDays() {
+			checkShop(t, db, w, days, b, fmt.Sprintf("s%02d", (i*5+int(seed))%14))
+		}
+		if s, err := ComputeShop(t.Context(), db, w, ShopQuery{"nowhere", 7}); s != nil || err != nil {
+			t.Errorf("an unknown shop is %+v, %v", s, err)
+		}
+	}
+}
+
+func checkShop(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days, b ledger.Batch, ref string) {
+	t.Helper()
+	s, err := ComputeShop(t.Context(), db, w, ShopQuery{ref, days})
+	if err != nil || s == nil {
+		t.Fatalf("%s: %+v, %v", ref, s, err)
+	}
+	var sold, bought ShopTrade
+	var latest []string
+	for _, sale := range b.Sales {
+		if sale.Shop != ref {
+			continue
+		}
+		latest = append(latest, fmt.Sprintf("%s %s %d %d", sale.At.Format(time.RFC3339), sale.Ref, sale.Quantity, sale.Total))
+		if sale.At.Before(s.Start) || !sale.At.Before(s.End) || !real(sale) {
+			continue
+		}
+		to := &sold
+		if sale.Direction == ledger.DirectionPurchase {
+			to = &bought
+		}
+		to.Sales++
+		to.Quantity, to.Volume, to.Tax = to.Quantity.Add(sale.Quantity), to.Volume.Add(sale.Total), to.Tax.Add(sale.Tax)
+	}
+	if s.Sold != sold || s.Bought != bought || s.Uncounted != "" {
+		t.Errorf("%s in %s days: sold %+v bought %+v, want %+v %+v", ref, days.Key(), s.Sold, s.Bought, sold, bought)
+	}
+	for _, o := range s.Offers {
+		const scan = `
+			SELECT c.at, c.ask, c.bid, c.batch, c.stock, c.capacity, c.active FROM offer_changes c JOIN offers o ON o.id = c.offer JOIN shops s ON s.id = o.shop
+			JOIN items i ON i.id = o.item WHERE s.ref = $1 AND o.ref = $2 AND i.ref = $3 ORDER BY c.at`
+		rows, _ := db.Query(t.Context(), scan, ref, o.Ref, o.Item)
+		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[SignState])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var history []SignState
+		var out *time.Time
+		for i, c := range all {
+			if i+1 == len(all) || !all[i+1].At.Before(s.Start) {
+				history = append(history, c)
+			}
+			switch {
+			case c.stands():
+				out = nil
+			case out == nil:
+				out = &all[i].At
+			}
+		}
+		if last := all[len(all)-1]; !last.Active || last.Ask == nil {
+			out = nil
+		}
+		if diff := gocmp.Diff(history, o.History); diff != "" {
+			t.Errorf("history of %s %s (-scanned +computed):\n%s", ref, o.Ref, diff)
+		}
+		if diff := gocmp.Diff(out, o.Out); diff != "" {
+			t.Errorf("%s %s is out since (-scanned +computed):\n%s", ref, o.Ref, diff)
+		}
+		if price, err := ComputePrice(t.Context(), db, w, ItemRef(o.Item)); err != nil || gocmp.Diff(price.Price, o.Price) != "" {
+			t.Errorf("%s: price %+v, want %+v, %v", o.Item, o.Price, price.Price, err)
+		}
+	}
+	slices.Sort(latest)
+	slices.Reverse(latest)
+	var got []string
+	for from := LatestSale(); ; {
+		sales, err := ShopSales(t.Context(), db, ref, from, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range sales {
+			got = append(got, fmt.Sprintf("%s %s %d %d", x.At.UTC().Format(time.RFC3339), x.Ref, x.Quantity, x.Total))
+			from, _ = ParseSaleCursor(x.String())
+		}
+		if len(sales) < 3 {
+			break
+		}
+	}
+	slices.Sort(got)
+	slices.Reverse(got)
+	if diff := gocmp.Diff(latest, got); diff != "" {
+		t.Errorf("sales of %s (-scanned +listed):\n%s", ref, diff)
 	}
 }

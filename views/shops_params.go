@@ -16,9 +16,9 @@ var (
 	NearParam   = &Param{Name: "near", Label: "Near a place, or x and z", Nearest: verbatim}
 	WorldParam  = &Param{Name: "world", Label: "World", Nearest: verbatim}
 	WithinParam = &Param{Name: "within", Label: "Within", Nearest: nearestWithin, Options: distances}
-	OwnerParam = &Param{Name: "owner", Label: "Owner", Nearest: verbatim}
-	StockParam = ChoiceParam("stock", "Stock", Option{"some", "in stock", ""}, Option{"enough", "enough for all", ""}, Option{"any", "sold out too", ""})
-	SortParam  = ChoiceParam("sort", "Order", Option{"price", "best price", "by the price of a piece"},
+	OwnerParam  = &Param{Name: "owner", Label: "Owner", Nearest: verbatim}
+	StockParam  = ChoiceParam("stock", "Stock", Option{"some", "in stock", ""}, Option{"enough", "enough for all", ""}, Option{"any", "sold out too", ""})
+	SortParam   = ChoiceParam("sort", "Order", Option{"price", "best price", "by the price of a piece"},
 		Option{"distance", "nearest", "by the distance"}, Option{"both", "price and way", "by the price with what the way is worth"})
 	WalkParam  = &Param{Name: "walk", Label: "What 100 blocks are worth", Nearest: nearestDecimal}
 	AfterParam = &Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: verbatim}

@@ -37,6 +37,7 @@ type town struct {
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	trade      aggregates.Trade // what it does not read from memos
 	shops      func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Shops, error)
+	shop       func(context.Context, cache.Window, aggregates.ShopQuery) (*aggregates.Shop, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -92,7 +93,10 @@ func newTown() *town {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
 		shops: constant[aggregates.NoParams](&aggregates.Shops{Shops: 1}),
-		trade: aggregates.Trade{Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
+		shop:  constant[aggregates.ShopQuery](&aggregates.Shop{OwnerName: "Ada"}),
+		trade: aggregates.Trade{Sales: func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
+			return nil, nil
+		}, Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
 			return &aggregates.Found{}, nil
 		}},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
@@ -114,6 +118,10 @@ func sampled(e *sample.Economy) *town {
 	tn.market = constant[aggregates.Days](e.Market)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.shops = constant[aggregates.NoParams](e.Shops)
+	tn.shop = constant[aggregates.ShopQuery](e.Shop)
+	tn.trade.Sales = func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
+		return e.ShopSales, nil
+	}
 	tn.trade.Find = func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
 		return e.Found, nil
 	}
@@ -232,6 +240,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 func (tn *town) tradeOf(c *cache.Cache, spec func(string) cache.Spec) *aggregates.Trade {
 	t := tn.trade
 	t.Shops = cache.NewMemo(c, spec("shops"), tn.shops)
+	t.Shop = cache.NewMemo(c, spec("shop"), tn.shop)
+	t.Refs = aggregates.NewExists(tn.known)
 	return &t
 }
 

@@ -23,6 +23,7 @@ func (s *server) declarePages() []*page {
 		s.economy(),
 		s.market(),
 		s.shops(),
+		s.shop(),
 		s.account(),
 	}
 }

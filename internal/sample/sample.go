@@ -29,6 +29,8 @@ type Economy struct {
 	Profile    aggregates.Profile
 	Shops      *aggregates.Shops
 	Found      *aggregates.Found
+	Shop       *aggregates.Shop
+	ShopSales  []aggregates.ShopSale
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -227,7 +229,7 @@ func Empty() *Economy {
 	p.Rhythm = &aggregates.Rhythm{Basis: why}
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
-	p.Shops, p.Found = &aggregates.Shops{Basis: why}, &aggregates.Found{}
+	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil
 	p.Profile = aggregates.Profile{}
 	return p
 }

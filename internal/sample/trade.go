@@ -35,7 +35,37 @@ func (p *Economy) trade() {
 	o[0].Pieces, o[1].Pieces, o[2].Pieces = 14, 16, 16
 	o[1].Total, o[2].Total = ptr(ledger.SumOf(592_00)), ptr(ledger.SumOf(672_00))
 	p.Found.Best = &aggregates.Deal{Offer: &o[1], Pieces: 16, Total: ledger.SumOf(592_00)}
+	p.shop()
 	p.Found.Split = []aggregates.Deal{{Offer: &o[0], Pieces: 14, Total: ledger.SumOf(490_00)}, {Offer: &o[1], Pieces: 2, Total: ledger.SumOf(74_00)}}
+}
+
+// shop sets what one of them has.
+func (p *Economy) shop() {
+	start := Noon.Truncate(24*time.Hour).AddDate(0, 0, -29)
+	s := &aggregates.Shop{
+		ID: "seam", Place: "Pinnacle Green", Owner: "deep-seam", OwnerName: "The Deep Seam", OwnerKind: ledger.Business, World: "harbour",
+		X: ptr(int64(-84)), Y: ptr(int64(71)), Z: ptr(int64(-130)), Bearing: &aggregates.Bearing{Place: "Spawn", Blocks: 155, Direction: "NW"},
+		Active: true, Seen: Noon, Basis: basis(30, start, Noon), Signs: 3,
+		Sold:   aggregates.ShopTrade{Sales: 214, Quantity: ledger.SumOf(1902), Volume: ledger.SumOf(41_204_50), Tax: ledger.SumOf(2_884_31)},
+		Bought: aggregates.ShopTrade{Sales: 31, Quantity: ledger.SumOf(210), Volume: ledger.SumOf(4_100_00)},
+	}
+	usual := aggregates.Price{Value: ptr(38_40.0), Basis: "7", Sales: 41, Traders: 18, LastAt: ptr(Noon.Add(-3 * time.Hour)), Confidence: aggregates.Firm}
+	state := func(days int, ask, stock int64) aggregates.SignState {
+		return aggregates.SignState{At: start.AddDate(0, 0, days), Ask: &ask, Batch: 1, Stock: &stock, Capacity: ptr(int64(256)), Active: true}
+	}
+	s.Offers = []aggregates.ShopSign{
+		{Ref: "1", Item: "diamond", ItemName: "Diamond", Batch: 1, Now: state(29, 37_00, 128), Stands: true, Room: true, Seen: Noon.Add(-time.Minute), Price: usual,
+			History: []aggregates.SignState{state(-1, 35_00, 20), state(4, 36_00, 200), state(15, 39_00, 30), state(29, 37_00, 128)}},
+		{Ref: "2", Item: "iron", ItemName: "Iron ingot", Batch: 1, Now: state(21, 4_00, 0), Room: true, Seen: Noon.Add(-2 * time.Hour), Out: ptr(start.AddDate(0, 0, 21)),
+			History: []aggregates.SignState{state(-3, 4_00, 60), state(12, 4_00, 9), state(21, 4_00, 0)}, Price: aggregates.Price{Confidence: aggregates.None}},
+		{Ref: "3", Item: "diamond", ItemName: "Diamond", PricedIn: ptr("emerald"), Batch: 1, Now: state(0, 3, 128), Stands: true, Room: true, Seen: Noon, Price: usual, History: []aggregates.SignState{}},
+	}
+	s.Offers[0].Now.Bid = ptr(int64(33_00))
+	p.Shop = s
+	p.ShopSales = []aggregates.ShopSale{
+		{SaleCursor: aggregates.SaleCursor{At: Noon.Add(-time.Hour), ID: 9}, Item: "diamond", ItemName: "Diamond", Direction: ledger.DirectionSale, Quantity: 3, Total: 111_00, Tax: 7_77, Customer: "ada", CustomerName: "Ada", CustomerKind: ledger.Personal, Ref: "s9"},
+		{SaleCursor: aggregates.SaleCursor{At: Noon.Add(-2 * time.Hour), ID: 8}, Item: "diamond", ItemName: "Diamond", Direction: ledger.DirectionPurchase, Quantity: 1, Total: 33_00, CustomerName: "hidden holder", Ref: "s8"},
+	}
 }
 
 func offer(shop, owner string, kind ledger.Kind, x, z, price, stock int64, seen time.Time) aggregates.FoundOffer {
