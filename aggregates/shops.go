@@ -14,9 +14,11 @@ import (
 
 // Trade is what is known of shops: the memos, and what is read exactly.
 type Trade struct {
-	Shops *cache.Memo[NoParams, *Shops]
-	Shop  *cache.Memo[ShopQuery, *Shop] // nil: no such shop
-	Refs  *Exists                       // of shops; to be consulted before Shop
+	Shops     *cache.Memo[NoParams, *Shops]
+	Shop      *cache.Memo[ShopQuery, *Shop] // nil: no such shop
+	Arbitrage *cache.Memo[NoParams, *Arbitrage]
+	Markers   *cache.Memo[NoParams, *Markers]
+	Refs      *Exists // of shops; to be consulted before Shop
 
 	// Find reads what is asked for, at most so many rows: see [Find].
 	Find func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error)
@@ -27,9 +29,11 @@ type Trade struct {
 // newTrade registers the memos of the shops' pages, which read db.
 func newTrade(c *cache.Cache, db *pgxpool.Pool, places *semaphore.Weighted) *Trade {
 	return &Trade{
-		Shops: cache.NewMemo(c, spec("shops"), on(db, ComputeShops)).Prewarm(NoParams{}),
-		Shop:  cache.NewMemo(c, oneOfMany("shop"), on(db, ComputeShop)),
-		Refs:  existsIn(db, places, `SELECT EXISTS (SELECT FROM shops WHERE ref = $1)`),
+		Shops:     cache.NewMemo(c, spec("shops"), on(db, ComputeShops)).Prewarm(NoParams{}),
+		Shop:      cache.NewMemo(c, oneOfMany("shop"), on(db, ComputeShop)),
+		Arbitrage: cache.NewMemo(c, spec("arbitrage"), on(db, ComputeArbitrage)).Prewarm(NoParams{}),
+		Markers:   cache.NewMemo(c, spec("markers"), on(db, ComputeMarkers)),
+		Refs:      existsIn(db, places, `SELECT EXISTS (SELECT FROM shops WHERE ref = $1)`),
 		Find: func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error) {
 			return Find(ctx, db, shops, q, limit)
 		},

@@ -126,22 +126,8 @@ type FoundShop struct {
 func Find(ctx context.Context, db *pgxpool.Pool, shops *Shops, q FindQuery, limit int) (*Found, error) {
 	f := &Found{Query: q, Walk: q.Walk}
 	f.locate(shops)
-	var owners []int64
-	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
-		if q.Owner != "" {
-			if owners, err = ownersBy(ctx, tx, q.Owner); err != nil {
-				return err
-			}
-			f.NoOwner = len(owners) == 0
-		}
-		if q.Item == "" {
-			return f.readShops(ctx, tx, owners, limit)
-		}
-		item, err := f.findItem(ctx, tx)
-		if err != nil || item == 0 {
-			return err
-		}
-		return f.readOffers(ctx, tx, item, owners)
+	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		return f.read(ctx, tx, limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find shops: %w", err)
@@ -151,6 +137,24 @@ func Find(ctx context.Context, db *pgxpool.Pool, shops *Shops, q FindQuery, limi
 		f.choose(limit)
 	}
 	return f, nil
+}
+
+func (f *Found) read(ctx context.Context, tx pgx.Tx, limit int) (err error) {
+	var owners []int64
+	if f.Query.Owner != "" {
+		if owners, err = ownersBy(ctx, tx, f.Query.Owner); err != nil {
+			return err
+		}
+		f.NoOwner = len(owners) == 0
+	}
+	if f.Query.Item == "" {
+		return f.readShops(ctx, tx, owners, limit)
+	}
+	item, err := f.findItem(ctx, tx)
+	if err != nil || item == 0 {
+		return err
+	}
+	return f.readOffers(ctx, tx, item, owners)
 }
 
 // locate sets where distances begin.

@@ -18,6 +18,12 @@ const (
 	siteJoins = `LEFT JOIN merges m ON m.account = s.owner
 			JOIN accounts owner ON owner.id = s.owner JOIN accounts a ON a.id = coalesce(m.target, s.owner)
 			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (owner.holder, a.holder)) AS hidden) h`
+	// siteLookups are the joins of a bounded number of rows, each of which looks up its
+	// own: OFFSET 0 keeps the planner from reading whole tables instead.
+	siteLookups = `LEFT JOIN LATERAL (SELECT target FROM merges WHERE account = s.owner OFFSET 0) m ON true
+			CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = s.owner OFFSET 0) owner
+			CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = coalesce(m.target, s.owner) OFFSET 0) a
+			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (owner.holder, a.holder)) AS hidden) h`
 )
 
 func (s *Site) columns() []any {
@@ -43,7 +49,8 @@ func (f *Found) readOffers(ctx context.Context, tx pgx.Tx, item int64, owners []
 		FROM (
 			SELECT o.id, o.shop, o.` + price + ` AS price, o.batch, o.stock, o.capacity, ` + stands + ` AS stands, o.seen
 			FROM ` + from + ` WHERE o.item = @item AND ` + counts + ` ORDER BY ` + order + ` LIMIT @limit) AS o
-		JOIN shops s ON s.id = o.shop ` + siteJoins + ` LEFT JOIN balances b ON b.account = s.owner
+		CROSS JOIN LATERAL (SELECT * FROM shops WHERE id = o.shop OFFSET 0) s ` + siteLookups + `
+		LEFT JOIN LATERAL (SELECT balance FROM balances WHERE account = s.owner OFFSET 0) b ON true
 		WHERE ` + ofOwner
 	args := pgx.NamedArgs{"item": item, "owners": owners, "anybody": f.Query.Owner == "", "limit": MostFound + 1}
 	rows, _ := tx.Query(ctx, query, args)
@@ -67,7 +74,7 @@ func (f *Found) readShops(ctx context.Context, tx pgx.Tx, owners []int64, limit 
 	const columns = `
 		SELECT ` + siteColumns + `, n.offers, n.stand, coalesce(n.seen, s.seen) FROM `
 	const count = `
-		JOIN shops s ON s.id = chosen.id ` + siteJoins + `
+		CROSS JOIN LATERAL (SELECT * FROM shops WHERE id = chosen.id OFFSET 0) s ` + siteLookups + `
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS offers, count(*) FILTER (WHERE ` + askStands + ` OR o.ask IS NULL) AS stand, max(o.seen) AS seen
 			FROM offers o WHERE o.shop = s.id AND o.active) n`

@@ -14,8 +14,8 @@ import (
 	"exchequer/ledger"
 )
 
-// shopAddress returns the address of a shop's page.
-func shopAddress(ref string) templ.SafeURL {
+// ShopAddress returns the address of a shop's page.
+func ShopAddress(ref string) templ.SafeURL {
 	return templ.SafeURL(PageInfo{Path: "/market/shops/{ref}"}.at(ref))
 }
 

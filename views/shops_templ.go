@@ -769,7 +769,7 @@ func foundRows(f Finder) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var40 templ.SafeURL
-				templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinURLErrs(shopAddress(o.Shop))
+				templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinURLErrs(ShopAddress(o.Shop))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `shops.templ`, Line: 119, Col: 33}
 				}
@@ -1444,7 +1444,7 @@ func shopName(s aggregates.Site) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var78 templ.SafeURL
-		templ_7745c5c3_Var78, templ_7745c5c3_Err = templ.JoinURLErrs(shopAddress(s.Shop))
+		templ_7745c5c3_Var78, templ_7745c5c3_Err = templ.JoinURLErrs(ShopAddress(s.Shop))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shops.templ`, Line: 226, Col: 68}
 		}

@@ -38,6 +38,8 @@ type town struct {
 	trade      aggregates.Trade // what it does not read from memos
 	shops      func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Shops, error)
 	shop       func(context.Context, cache.Window, aggregates.ShopQuery) (*aggregates.Shop, error)
+	arbitrage  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Arbitrage, error)
+	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -92,8 +94,10 @@ func newTown() *town {
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
-		shops: constant[aggregates.NoParams](&aggregates.Shops{Shops: 1}),
-		shop:  constant[aggregates.ShopQuery](&aggregates.Shop{OwnerName: "Ada"}),
+		shops:     constant[aggregates.NoParams](&aggregates.Shops{Shops: 1}),
+		shop:      constant[aggregates.ShopQuery](&aggregates.Shop{OwnerName: "Ada"}),
+		arbitrage: constant[aggregates.NoParams](&aggregates.Arbitrage{}),
+		markers:   constant[aggregates.NoParams](&aggregates.Markers{}),
 		trade: aggregates.Trade{Sales: func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
 			return nil, nil
 		}, Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
@@ -119,6 +123,7 @@ func sampled(e *sample.Economy) *town {
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.shops = constant[aggregates.NoParams](e.Shops)
 	tn.shop = constant[aggregates.ShopQuery](e.Shop)
+	tn.arbitrage, tn.markers = constant[aggregates.NoParams](e.Arbitrage), constant[aggregates.NoParams](e.Markers)
 	tn.trade.Sales = func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
 		return e.ShopSales, nil
 	}
@@ -241,6 +246,8 @@ func (tn *town) tradeOf(c *cache.Cache, spec func(string) cache.Spec) *aggregate
 	t := tn.trade
 	t.Shops = cache.NewMemo(c, spec("shops"), tn.shops)
 	t.Shop = cache.NewMemo(c, spec("shop"), tn.shop)
+	t.Arbitrage = cache.NewMemo(c, spec("arbitrage"), tn.arbitrage)
+	t.Markers = cache.NewMemo(c, spec("markers"), tn.markers)
 	t.Refs = aggregates.NewExists(tn.known)
 	return &t
 }

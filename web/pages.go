@@ -24,6 +24,7 @@ func (s *server) declarePages() []*page {
 		s.market(),
 		s.shops(),
 		s.shop(),
+		s.arbitrage(),
 		s.account(),
 	}
 }

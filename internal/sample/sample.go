@@ -31,6 +31,8 @@ type Economy struct {
 	Found      *aggregates.Found
 	Shop       *aggregates.Shop
 	ShopSales  []aggregates.ShopSale
+	Arbitrage  *aggregates.Arbitrage
+	Markers    *aggregates.Markers
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -230,6 +232,7 @@ func Empty() *Economy {
 	p.Richest = &aggregates.Richest{Basis: why}
 	p.Market = &aggregates.Market{Basis: why}
 	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil
+	p.Arbitrage, p.Markers = &aggregates.Arbitrage{Basis: why}, &aggregates.Markers{}
 	p.Profile = aggregates.Profile{}
 	return p
 }

@@ -36,6 +36,7 @@ func (p *Economy) trade() {
 	o[1].Total, o[2].Total = ptr(ledger.SumOf(592_00)), ptr(ledger.SumOf(672_00))
 	p.Found.Best = &aggregates.Deal{Offer: &o[1], Pieces: 16, Total: ledger.SumOf(592_00)}
 	p.shop()
+	p.arbitrage()
 	p.Found.Split = []aggregates.Deal{{Offer: &o[0], Pieces: 14, Total: ledger.SumOf(490_00)}, {Offer: &o[1], Pieces: 2, Total: ledger.SumOf(74_00)}}
 }
 
@@ -66,6 +67,19 @@ func (p *Economy) shop() {
 		{SaleCursor: aggregates.SaleCursor{At: Noon.Add(-time.Hour), ID: 9}, Item: "diamond", ItemName: "Diamond", Direction: ledger.DirectionSale, Quantity: 3, Total: 111_00, Tax: 7_77, Customer: "ada", CustomerName: "Ada", CustomerKind: ledger.Personal, Ref: "s9"},
 		{SaleCursor: aggregates.SaleCursor{At: Noon.Add(-2 * time.Hour), ID: 8}, Item: "diamond", ItemName: "Diamond", Direction: ledger.DirectionPurchase, Quantity: 1, Total: 33_00, CustomerName: "hidden holder", Ref: "s8"},
 	}
+}
+
+// arbitrage sets one trip, and what is marked on maps.
+func (p *Economy) arbitrage() {
+	end := func(shop, owner string, price int64, x int64) aggregates.TripEnd {
+		return aggregates.TripEnd{Shop: shop, Owner: shop, OwnerName: owner, OwnerKind: ledger.Business, World: "harbour", X: &x, Z: ptr(int64(10)), Price: price, Batch: 1, Seen: Noon.Add(-time.Hour)}
+	}
+	p.Arbitrage = &aggregates.Arbitrage{Basis: basis(0, Noon, Noon), TaxRate: 0.05, TaxSales: 812, Items: 1, Trips: []aggregates.Trip{{
+		Item: "iron", ItemName: "Iron ingot", From: end("seam", "The Deep Seam", 4_00, -84), To: end("works", "Ashdale Works", 4_60, 120), Pieces: 32, Bounded: "room",
+		Cost: ledger.SumOf(128_00), Tax: ledger.SumOf(7_36), Profit: ledger.SumOf(11_84), Distance: ptr(int64(204)),
+	}}}
+	p.Markers = &aggregates.Markers{Shops: []aggregates.MarkedShop{{Shop: "seam", Name: "The Deep Seam", World: "harbour", X: -84, Y: ptr(int64(71)), Z: -130, Offers: 3, Stand: 2},
+		{Shop: "gate", Name: "<Gate> & Co", World: "nether", X: 1, Z: 2, Offers: 1}}}
 }
 
 func offer(shop, owner string, kind ledger.Kind, x, z, price, stock int64, seen time.Time) aggregates.FoundOffer {
