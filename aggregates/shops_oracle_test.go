@@ -183,7 +183,7 @@ func checkFind(t *testing.T, db *pgxpool.Pool, shops *Shops, signs []sign, q Fin
 		piece, blocks  float64
 		stands, known  bool
 		shop           string
-		pieces, amount int64
+		pieces         int64
 	}
 	origin := map[string][3]any{"quay": {"main", 300, -200}, "Gate": {"nether", 10, 10}, "10 −20": {"main", 10, -20}}[q.Near]
 	var want []row
