@@ -179,11 +179,11 @@ func checkFind(t *testing.T, db *pgxpool.Pool, shops *Shops, signs []sign, q Fin
 		t.Fatalf("%+v: %+v, %v", q, f, err)
 	}
 	type row struct {
-		text           string
-		piece, blocks  float64
-		stands, known  bool
-		shop           string
-		pieces         int64
+		text          string
+		piece, blocks float64
+		stands, known bool
+		shop          string
+		pieces        int64
 	}
 	origin := map[string][3]any{"quay": {"main", 300, -200}, "Gate": {"nether", 10, 10}, "10 −20": {"main", 10, -20}}[q.Near]
 	var want []row
