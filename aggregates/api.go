@@ -28,6 +28,7 @@ type API struct {
 	ItemList  *cache.Memo[Days, *Items]
 	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
 	ItemTrade *cache.Memo[ItemQuery, *ItemTrade]      // nil: no such item
+	Trade     *Trade
 
 	Items    *Exists
 	Accounts *Exists
@@ -53,6 +54,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
 		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
+		Trade:     newTrade(c, db, places),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),

@@ -15,26 +15,32 @@ import (
 type Profile struct {
 	Transactions bool
 	Sales        bool
+	Shops        bool
 }
 
 // Full is the profile of a ledger that has everything.
-func Full() Profile { return Profile{Transactions: true, Sales: true} }
+func Full() Profile { return Profile{Transactions: true, Sales: true, Shops: true} }
 
 // Profiles returns every profile that there can be.
 func Profiles() []Profile {
-	return []Profile{{}, {Sales: true}, {Transactions: true}, Full()}
+	var all []Profile
+	for i := range 1 << 3 {
+		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0})
+	}
+	return all
 }
 
 // newProfile registers the memo of the profile, which a first write of any kind
 // makes new.
 func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile] {
-	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales"}}
+	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales", "shops"}}
 	return cache.NewMemo(c, spec, on(db, computeProfile)).Prewarm(NoParams{})
 }
 
 func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (Profile, error) {
 	const query = `
-		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales`
+		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
+			EXISTS (SELECT FROM shops) AS shops`
 	rows, _ := db.Query(ctx, query)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Profile])
 	if err != nil {

@@ -33,9 +33,9 @@ type Rung struct {
 	Balance int64 `json:"balance"`
 }
 
-// A Place is where a balance stands among the holders. With many holders, Poorer
+// A Stand is where a balance stands among the holders. With many holders, Poorer
 // and Richer are exact to a thousandth of them.
-type Place struct {
+type Stand struct {
 	Poorer, Richer int64
 	Exact          bool
 	Tenth          int // 1 to 10
@@ -87,8 +87,8 @@ func (l *Ladder) fill(balances []int64) {
 }
 
 // Find returns the place of a balance. There must be holders.
-func (l *Ladder) Find(balance int64) Place {
-	var p Place
+func (l *Ladder) Find(balance int64) Stand {
+	var p Stand
 	// Those with less end between the rung before the first one that has as much
 	// and that one; those with more begin likewise.
 	poorer, exactBelow := l.before(func(r Rung) bool { return r.Balance >= balance })

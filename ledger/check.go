@@ -35,6 +35,7 @@ func check(b Batch, now time.Time) *problems {
 	c.offers(b.Offers)
 	c.holders(b)
 	c.events(b.Events)
+	c.places(b.Places)
 	c.transactions(b.Transactions)
 	c.sales(b.Sales)
 	return c.problems

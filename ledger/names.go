@@ -37,6 +37,9 @@ func (ap *appender) names(ctx context.Context) error {
 	if err := ap.writeEvents(ctx); err != nil {
 		return err
 	}
+	if err := ap.writePlaces(ctx); err != nil {
+		return err
+	}
 	if len(ap.batch.Shops)+len(ap.batch.Offers) == 0 {
 		return nil
 	}

@@ -107,7 +107,7 @@ func (ap *appender) writeShops(ctx context.Context) (closed map[int64]time.Time,
 	if err != nil {
 		return nil, err
 	}
-	ap.changed[tagShops] = tag.RowsAffected() > 0
+	ap.changed[tagShops] = ap.changed[tagShops] || tag.RowsAffected() > 0
 	rows, _ = ap.tx.Query(ctx, `SELECT ref, id FROM shops WHERE ref = ANY($1)`, refs)
 	return closed, collectIDs(rows, ap.shops)
 }

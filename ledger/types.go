@@ -163,6 +163,7 @@ type Batch struct {
 	Merges       []Merge
 	FormerNames  []FormerName
 	Events       []Event
+	Places       []Place
 	Transactions []Transaction
 	Sales        []Sale
 }

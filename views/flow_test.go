@@ -11,7 +11,7 @@ import (
 )
 
 // total returns what flows through the nodes of a column.
-func total(nodes []flowNode) (sum ledger.Sum) {
+func totalOf(nodes []flowNode) (sum ledger.Sum) {
 	for _, n := range nodes {
 		sum = sum.Plus(n.Volume)
 	}
@@ -31,8 +31,8 @@ func TestTheDrawnFlowsAreAllThatMovedBetweenKinds(t *testing.T) {
 		for _, threshold := range []float64{0.01, 0.02, 0.05} {
 			g := newFlowGraph(e.Flow, threshold)
 			for c, nodes := range g.columns {
-				if total(nodes) != between || len(nodes) > mostNodes {
-					t.Errorf("%s, %v: column %d has %d nodes with %s, want %s", name, threshold, c, len(nodes), total(nodes), between)
+				if totalOf(nodes) != between || len(nodes) > mostNodes {
+					t.Errorf("%s, %v: column %d has %d nodes with %s, want %s", name, threshold, c, len(nodes), totalOf(nodes), between)
 				}
 			}
 			for c, links := range g.links {
@@ -44,8 +44,8 @@ func TestTheDrawnFlowsAreAllThatMovedBetweenKinds(t *testing.T) {
 					t.Errorf("%s, %v: the links of column %d are %s, want %s", name, threshold, c, sum, between)
 				}
 			}
-			if total(g.self) != within {
-				t.Errorf("%s: within a kind %s, want %s", name, total(g.self), within)
+			if totalOf(g.self) != within {
+				t.Errorf("%s: within a kind %s, want %s", name, totalOf(g.self), within)
 			}
 		}
 	}

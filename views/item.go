@@ -187,8 +187,8 @@ func standing(offers []aggregates.ShopOffer) []aggregates.ShopOffer {
 	return offers
 }
 
-// whereabouts returns where a shop is: its place, else its coordinates.
-func whereabouts(o aggregates.ShopOffer) string {
+// offerAt returns where a shop is: its place, else its coordinates.
+func offerAt(o aggregates.ShopOffer) string {
 	switch {
 	case o.Place != "":
 		return o.Place

@@ -28,6 +28,7 @@ type Site struct {
 	Search   string // address of the page that finds things by "q"; none if empty
 	BaseURL  string // of absolute addresses: "https://economy.example.org"; empty if not known
 	Version  string // of the program, for the foot of the page
+	MapURL   MapURL // of the operator's map; empty if there is none
 }
 
 // Assets are the addresses of static files, with the hash in the name.

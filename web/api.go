@@ -37,6 +37,7 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
 	}
 	get(apiRoot+"/openapi.json", s.description("application/openapi+json", text))
 	get(apiRoot+"/openapi.yaml", s.description("application/openapi+yaml", yaml))
+	get(apiRoot+"/markers.json", s.markers)
 	return nil
 }
 

@@ -52,6 +52,11 @@ type town struct {
 	ladder     func(context.Context, cache.Window, aggregates.Population) (*aggregates.Ladder, error)
 	source     func(context.Context, cache.Window, aggregates.SourceQuery) (*aggregates.SourceDays, error)
 	events     func(context.Context, cache.Window, aggregates.EventQuery) (*aggregates.Events, error)
+	trade      aggregates.Trade // what it does not read from memos
+	shops      func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Shops, error)
+	shop       func(context.Context, cache.Window, aggregates.ShopQuery) (*aggregates.Shop, error)
+	arbitrage  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Arbitrage, error)
+	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	window     time.Duration
 	budget     time.Duration
@@ -147,6 +152,15 @@ func newTown() *town {
 		itemTrade: func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.ItemTrade, error) {
 			return &aggregates.ItemTrade{ID: q.Item, Name: "Diamond"}, nil
 		},
+		shops:     constant[aggregates.NoParams](&aggregates.Shops{Shops: 1}),
+		shop:      constant[aggregates.ShopQuery](&aggregates.Shop{OwnerName: "Ada"}),
+		arbitrage: constant[aggregates.NoParams](&aggregates.Arbitrage{}),
+		markers:   constant[aggregates.NoParams](&aggregates.Markers{}),
+		trade: aggregates.Trade{Sales: func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
+			return nil, nil
+		}, Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
+			return &aggregates.Found{}, nil
+		}},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
@@ -181,6 +195,15 @@ func sampled(e *sample.Economy) *town {
 	tn.ladder = constant[aggregates.Population](e.Ladder)
 	tn.history = constant[aggregates.Population](e.History)
 	tn.source = constant[aggregates.SourceQuery](e.Source)
+	tn.shops = constant[aggregates.NoParams](e.Shops)
+	tn.shop = constant[aggregates.ShopQuery](e.Shop)
+	tn.arbitrage, tn.markers = constant[aggregates.NoParams](e.Arbitrage), constant[aggregates.NoParams](e.Markers)
+	tn.trade.Sales = func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
+		return e.ShopSales, nil
+	}
+	tn.trade.Find = func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
+		return e.Found, nil
+	}
 	return tn
 }
 
@@ -322,6 +345,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			ItemList:  cache.NewMemo(c, spec("items"), tn.items),
 			ItemChart: cache.NewMemo(c, spec("item.chart"), tn.itemChart),
 			ItemTrade: cache.NewMemo(c, spec("item.trade"), tn.itemTrade),
+			Trade:     tn.tradeOf(c, spec),
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
@@ -329,6 +353,17 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 		Version:  "test", Budget: tn.budget,
 		BaseURL: "https://economy.test",
 	}
+}
+
+// tradeOf returns what is known of shops, with memos in c.
+func (tn *town) tradeOf(c *cache.Cache, spec func(string) cache.Spec) *aggregates.Trade {
+	t := tn.trade
+	t.Shops = cache.NewMemo(c, spec("shops"), tn.shops)
+	t.Shop = cache.NewMemo(c, spec("shop"), tn.shop)
+	t.Arbitrage = cache.NewMemo(c, spec("arbitrage"), tn.arbitrage)
+	t.Markers = cache.NewMemo(c, spec("markers"), tn.markers)
+	t.Refs = aggregates.NewExists(tn.known)
+	return &t
 }
 
 // ask sends one request with headers given as pairs. It follows no redirect

@@ -42,6 +42,7 @@ type listing struct {
 	// begin and further are the texts of the links to the first rows and to those
 	// that follow.
 	begin, further string
+	leads          bool // it comes before the panels
 	// read returns rows, at most limit.
 	read func(ctx context.Context, p views.Params, limit int) (stretch, error)
 }
@@ -51,6 +52,9 @@ type stretch struct {
 	table aggregates.Table
 	draw  func(ledger.Settings) templ.Component
 	sub   string // what the rows are; may be empty
+	// panel draws the list in its own way, and returns what the page may say of it.
+	// Nil: as all lists.
+	panel func(views.List) (templ.Component, []views.Sentence)
 	next  string // the cursor of the rows that follow; empty if there are none
 }
 
@@ -127,7 +131,11 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 			Sub: rows.sub, Empty: len(rows.table.Rows) == 0, Rows: rows.draw(view.Settings),
 			Next: rows.next, Begin: p.list.begin, Further: p.list.further,
 		}
-		if err := s.drawWhole(ctx, &b, view, p, sources, views.ListPanel(l)); err != nil {
+		drawn := drawnList{panel: views.ListPanel(l), leads: p.list.leads}
+		if rows.panel != nil {
+			drawn.panel, drawn.says = rows.panel(l)
+		}
+		if err := s.drawWhole(ctx, &b, view, p, sources, drawn); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
 		rendered := newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag))

@@ -193,17 +193,30 @@ func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, para
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
 		view.Note = p.noteOf(sources, params.Ref)
 		var b bytes.Buffer
-		if err := s.drawWhole(context.WithoutCancel(r.Context()), &b, view, p, sources, templ.NopComponent); err != nil {
+		if err := s.drawWhole(context.WithoutCancel(r.Context()), &b, view, p, sources, drawnList{panel: templ.NopComponent}); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
 		return newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag)), nil
 	})
 }
 
-// drawWhole draws a page whose sources have their results, and after its panels
-// what is not a panel.
-func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p *page, sources []source, after templ.Component) error {
+// A drawnList is the list of a page, ready to be drawn.
+type drawnList struct {
+	panel templ.Component
+	leads bool // it comes before the panels
+	says  []views.Sentence
+}
+
+// drawWhole draws a page whose sources have their results, and its list.
+func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p *page, sources []source, list drawnList) error {
 	var panels bytes.Buffer
+	after := list.panel
+	if list.leads {
+		if err := list.panel.Render(ctx, &panels); err != nil {
+			return fmt.Errorf("list %s: %w", p.list.Name, err)
+		}
+		after = templ.NopComponent
+	}
 	said := make([]views.Sentence, len(p.panels))
 	for i, panel := range p.panels {
 		var err error
@@ -212,7 +225,7 @@ func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p 
 			return fmt.Errorf("panel %s: %w", panel.Name, err)
 		}
 	}
-	view.Lede = views.Lede(said, view.Description())
+	view.Lede = views.Lede(append(list.says, said...), view.Description())
 	return views.Frame(view, false, templ.Raw(panels.String()), after).Render(ctx, w)
 }
 

@@ -29,6 +29,9 @@ func (s *server) declarePages() []*page {
 		s.market(),
 		s.items(),
 		s.item(),
+		s.shops(),
+		s.shop(),
+		s.arbitrage(),
 		s.account(),
 	}
 }

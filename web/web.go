@@ -47,6 +47,10 @@ type Deps struct {
 	// Licence is that of the data: "CC BY 4.0". It is stated with the numbers.
 	Licence string
 
+	// MapURL is the address of the operator's map, to which shops link; may be
+	// empty.
+	MapURL views.MapURL
+
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
 	// SharedCache lets a cache in front of this server keep a page until its next
@@ -149,7 +153,7 @@ func New(d Deps) (http.Handler, error) {
 
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
-	return views.Site{Settings: s.Settings(), Assets: s.assets, BaseURL: s.BaseURL, Version: s.Version}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL}
 }
 
 // pageKey returns the key of an address. The site's part of a page's bytes is part

@@ -22,6 +22,7 @@ import (
 	"exchequer/internal/postgres"
 	"exchequer/internal/telemetry"
 	"exchequer/ledger"
+	"exchequer/views"
 	"exchequer/web"
 )
 
@@ -30,6 +31,7 @@ type serverFlags struct {
 	Listen         string         `default:"${listen}" placeholder:"ADDRESS" env:"EXCHEQUER_LISTEN" group:"serving" help:"Address to serve on (default: ${default})."`
 	URL            baseURL        `env:"EXCHEQUER_URL" placeholder:"URL" group:"serving" help:"How visitors reach the site, such as https://economy.example.org, for canonical addresses and the site map."`
 	Licence        string         `env:"EXCHEQUER_LICENCE" placeholder:"TEXT" group:"serving" help:"Licence of the data, such as CC BY 4.0, stated with the numbers."`
+	Map            mapURL         `name:"map-url" env:"EXCHEQUER_MAP_URL" placeholder:"URL" group:"serving" help:"Address of a map to which shops link, with {world}, {x}, {y} and {z}, such as https://map.example.org/#{world}:{x}:{y}:{z}."`
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" group:"serving" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
 	CDN            bool           `env:"EXCHEQUER_CDN" group:"serving" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
 	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" group:"serving" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
@@ -59,6 +61,16 @@ func (b *baseURL) UnmarshalText(text []byte) error {
 	}
 	*b = baseURL(u.Scheme + "://" + u.Host)
 	return nil
+}
+
+// A mapURL is the address of a map.
+type mapURL views.MapURL
+
+// UnmarshalText returns an error unless text is an address with the place in it.
+func (m *mapURL) UnmarshalText(text []byte) error {
+	parsed, err := views.ParseMapURL(string(text))
+	*m = mapURL(parsed)
+	return err
 }
 
 type serveCommand struct {
@@ -164,6 +176,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		SharedCache:    f.CDN,
 		BaseURL:        string(f.URL),
 		Licence:        f.Licence,
+		MapURL:         views.MapURL(f.Map),
 		TrustedProxies: addresses(f.TrustedProxies),
 	})
 	if err != nil {

@@ -43,6 +43,12 @@ type Economy struct {
 	Soundness  *aggregates.Soundness
 	Cohorts    *aggregates.Cohorts
 	Cache      *aggregates.CacheState
+	Shops      *aggregates.Shops
+	Found      *aggregates.Found
+	Shop       *aggregates.Shop
+	ShopSales  []aggregates.ShopSale
+	Arbitrage  *aggregates.Arbitrage
+	Markers    *aggregates.Markers
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -112,6 +118,7 @@ func Town(days aggregates.Days) *Economy {
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
 	p.sellGoods(days, buckets, unit)
+	p.trade()
 	return p
 }
 
@@ -261,6 +268,8 @@ func Empty() *Economy {
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
 	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
+	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil
+	p.Arbitrage, p.Markers = &aggregates.Arbitrage{Basis: why}, &aggregates.Markers{}
 	p.Profile = aggregates.Profile{}
 	return p
 }

@@ -38,12 +38,12 @@ func (f *firm) shopRef() string { return "shop:" + slug(f.account.Name) }
 // shop is where the firm sells, somewhere in its village. The place is made of the
 // names, so that it takes nothing from the town's chance.
 func (f *firm) shop() ledger.Shop {
-	const apart, around = 4000, 150 // blocks
-	x := scatter(f.place+" x", apart) + scatter(f.account.Name+" x", around)
-	z := scatter(f.place+" z", apart) + scatter(f.account.Name+" z", around)
+	const around = 60 // blocks
+	x, z := whereIs(f.place)
+	x, z = x+scatter("x of "+f.account.Name, around), z+scatter("z of "+f.account.Name, around)
 	y := 64 + scatter(f.account.Name+" y", 8)
 	return ledger.Shop{
-		Ref: f.shopRef(), Place: f.place, Owner: f.account.Ref, World: "harbour", X: &x, Y: &y, Z: &z,
+		Ref: f.shopRef(), Place: f.place, Owner: f.account.Ref, World: world, X: &x, Y: &y, Z: &z,
 		Active: !f.closed, Seen: f.seen,
 	}
 }

@@ -28,9 +28,31 @@ func (t *Town) foundPublic() {
 		market:   open("gov:market", "Market Office", ledger.Government),
 		places:   placeNames(),
 	}
+	t.book.batch.Places = placesOf(t.public.places)
 	for _, place := range t.public.places {
 		t.public.villages = append(t.public.villages, open("gov:"+slug(place), "Village of "+place, ledger.Government))
 	}
+}
+
+// world is the name of the world in which the town lies.
+const world = "harbour"
+
+// whereIs returns the middle of a quarter. It is made of the name, so that it takes
+// nothing from the town's chance.
+func whereIs(quarter string) (x, z int64) {
+	const apart = 600 // blocks
+	return scatter("x of "+quarter, apart), scatter("z of "+quarter, apart)
+}
+
+// placesOf returns the places by which people of these quarters find their way.
+func placesOf(quarters []string) []ledger.Place {
+	var x, z int64
+	places := []ledger.Place{{World: world, Name: "Spawn", X: &x, Z: &z, Kind: "spawn"}}
+	for _, quarter := range quarters {
+		x, z := whereIs(quarter)
+		places = append(places, ledger.Place{World: world, Name: quarter, X: &x, Z: &z, Kind: "quarter"})
+	}
+	return places
 }
 
 // The hours of the week at which the offices do their rounds.

@@ -43,6 +43,7 @@ var files = []struct{ name, query string }{
 	{"items", `SELECT ref, name, grouping AS "group" FROM items ORDER BY ref COLLATE "C"`},
 	{"events", `SELECT ref, to_char(at, ` + stamp + `) AS at, to_char(until, ` + stamp + `) AS until, title, text, link, scope
 		FROM events ORDER BY at, ref COLLATE "C"`},
+	{"places", `SELECT world, name, x, z, kind FROM places ORDER BY world COLLATE "C", name COLLATE "C"`},
 	{"shops", `SELECT s.ref, s.place, a.ref AS owner, s.world, s.x, s.y, s.z, s.active::text AS active, to_char(s.seen, ` + stamp + `) AS seen
 		FROM shops s JOIN accounts a ON a.id = s.owner ORDER BY s.ref COLLATE "C"`},
 	// Every change, and the latest sighting of an offer that changed nothing.

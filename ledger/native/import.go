@@ -192,6 +192,7 @@ func (r *reader) batches(send func(batch) error) error {
 		{"merges", []string{"account", "into"}, nil, readMerge},
 		{"items", []string{"ref"}, []string{"name", "group"}, readItem},
 		{"events", []string{"ref", "at", "title"}, []string{"until", "text", "link", "scope"}, readEvent},
+		{"places", []string{"name", "x", "z"}, []string{"world", "kind"}, readPlace},
 		{"shops", []string{"ref", "owner", "active", "seen"},
 			[]string{"place", "world", "x", "y", "z", "item", "buy_price", "sell_price", "batch", "stock", "capacity"}, readShop},
 		{"offers", []string{"shop", "item", "batch", "active", "seen"},

@@ -30,6 +30,7 @@ var tables = map[string]string{
 	"merges":        `SELECT a.ref AS account, t.ref AS target FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target`,
 	"events":        `SELECT * FROM events`,
 	"items":         `SELECT ref, name FROM items`,
+	"places":        `SELECT * FROM places`,
 	"shops":         `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
 	"offers": `SELECT s.ref AS shop, o.ref, i.ref AS item, ask, bid, p.ref AS priced_in, batch, stock, capacity, o.active, o.seen
 		FROM offers o JOIN shops s ON s.id = shop JOIN items i ON i.id = item LEFT JOIN items p ON p.id = priced_in`,
@@ -272,8 +273,8 @@ func dump(t *testing.T, db *pgxpool.Pool, query string) []string {
 func sameFiles(t *testing.T, a, b string) {
 	t.Helper()
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 13 {
-		t.Fatalf("the export has %v, %v, want thirteen files", entries, err)
+	if err != nil || len(entries) != 14 {
+		t.Fatalf("the export has %v, %v, want fourteen files", entries, err)
 	}
 	for _, entry := range entries {
 		x, _ := os.ReadFile(filepath.Join(a, entry.Name()))
@@ -307,6 +308,7 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 	for i := range 9 {
 		b.Items = append(b.Items, ledger.Item{Ref: fmt.Sprint("i", i), Name: names[i]})
 		x, y, z := int64(i), int64(64), int64(-i)
+		b.Places = append(b.Places, ledger.Place{World: names[i%2], Name: names[i], X: &x, Z: &z, Kind: names[8-i]})
 		b.Shops = append(b.Shops, ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, World: names[i%2],
 			X: &x, Y: &y, Z: &z, Active: i%2 == 0, Seen: start})
 		for n := range 2 * i {

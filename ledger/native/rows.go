@@ -45,6 +45,12 @@ func readItem(t *table, b *ledger.Batch) {
 	b.Items = append(b.Items, ledger.Item{Ref: t.needed("ref"), Name: t.text("name"), Group: t.text("group")})
 }
 
+func readPlace(t *table, b *ledger.Batch) {
+	b.Places = append(b.Places, ledger.Place{
+		World: t.text("world"), Name: t.needed("name"), X: t.optionalInteger("x"), Z: t.optionalInteger("z"), Kind: t.text("kind"),
+	})
+}
+
 // readShop reads a shop. Sets of earlier versions have the shop's one offer in the
 // same row.
 func readShop(t *table, b *ledger.Batch) {

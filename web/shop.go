@@ -1,0 +1,90 @@
+package web
+
+import (
+	"context"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// shop declares the page of a shop: what it traded, its offers as they are and as
+// they were, and its sales.
+func (s *server) shop() *page {
+	shop := readMemo(s.API.Trade.Shop, func(p views.Params) aggregates.ShopQuery {
+		return aggregates.ShopQuery{Shop: p.Ref, Days: byDays(p)}
+	}, views.DaysParam)
+	p := declare(views.PageInfo{
+		Path: "/market/shops/{ref}", Name: "Shop",
+		Description: "What this shop of {economy} offers, offered and sold.",
+	},
+		show(shop, views.PanelInfo{
+			Name: "trade", Title: "Turnover", Width: views.Whole, Strip: true,
+			How: views.How{
+				Meaning: "What the shop sold to customers, and what it paid to those who sold to it.",
+				Formula: "Sums of the totals of its sales, tax included.",
+				Counted: "Lines of trade that name the shop, with a quantity and a total above zero, if the period has at most 20,000 lines.",
+				LeftOut: "Returns, gifts and corrections; sales that name no shop.",
+			},
+		}, views.ShopTrade, (*aggregates.Shop).Table),
+		show(shop, views.PanelInfo{
+			Name: "offers", Title: "Offers now", Width: views.Whole,
+			How: views.How{
+				Meaning: "What can be bought and sold here, and how that compares with what the item usually costs.",
+				Formula: "To usual = price of a piece / median price of the item − 1; the median is that of all sales everywhere, as on the item's page. Sold out since: when the stock fell below a batch and was not filled up since.",
+				Counted: "At most 30 offers, active ones first, as they were last seen.",
+				LeftOut: "Nothing. Barter is priced in pieces of another item, and compared with nothing.",
+			},
+		}, views.ShopOffers, (*aggregates.Shop).OffersTable),
+		show(shop, views.PanelInfo{
+			Name: "history", Title: "Prices and stock", Width: views.Whole,
+			How: views.How{
+				Meaning: "How prices and stocks went. A line is flat until the next change, and has a gap while the offer was not active.",
+				Formula: "None: what the offers were seen to be. Each line goes from its lowest to its highest value, which are named.",
+				Counted: "The latest 200 changes of each offer, in the period, and what stood when it began. The drawing has 120 parts, and shows the last change in each; the table has all.",
+				LeftOut: "Sightings that changed nothing.",
+			},
+		}, views.ShopHistory, (*aggregates.Shop).HistoryTable),
+	)
+	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Trade.Refs, ref, "shop") }
+	p.subject = func(value any) string { return views.ShopName(value.(*aggregates.Shop)) }
+	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
+		if c, err := aggregates.ParseSaleCursor(text); err == nil {
+			return c.String()
+		}
+		return ""
+	}}
+	p.lists(&listing{
+		PanelInfo: views.PanelInfo{
+			Name: "sales", Title: "Sales", Width: views.Whole,
+			How: views.How{
+				Meaning: "Every line of trade of the shop, newest first.",
+				Formula: "None: these are the lines of the record.",
+				Counted: "All lines that name the shop, returns among them.",
+				LeftOut: "Nothing.",
+			},
+		},
+		after: after, begin: "newest", further: "older",
+		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
+			from := aggregates.LatestSale()
+			if c, err := aggregates.ParseSaleCursor(params.Get(after)); err == nil {
+				from = c
+			}
+			sales, err := s.API.Trade.Sales(ctx, params.Ref, from, limit+1)
+			if err != nil {
+				return stretch{}, err
+			}
+			var rows stretch
+			if len(sales) > limit {
+				sales = sales[:limit]
+				rows.next = sales[limit-1].String()
+			}
+			rows.table = aggregates.ShopSalesTable(sales)
+			rows.draw = func(s ledger.Settings) templ.Component { return views.ShopSales(sales, s) }
+			return rows, nil
+		},
+	})
+	return p
+}
