@@ -13,16 +13,16 @@ import (
 // UnitPrice writes the price of one piece, in minor units, which may be a fraction
 // of one: with at least three digits, "₤12.34", "₤0.0594".
 func UnitPrice(minor float64, s ledger.Settings) string {
-	if minor >= 99.5 || minor <= 0 {
+	if math.Abs(minor) >= 99.5 || minor == 0 {
 		return Money(int64(math.Round(minor)), s)
 	}
-	major := minor / math.Pow10(s.Decimals)
+	major := math.Abs(minor) / math.Pow10(s.Decimals)
 	decimals := min(2-int(math.Floor(math.Log10(major))), 12)
 	text := strconv.FormatFloat(major, 'f', max(decimals, s.Decimals), 64)
 	for strings.HasSuffix(text, "0") && len(text)-strings.IndexByte(text, '.')-1 > s.Decimals {
 		text = text[:len(text)-1]
 	}
-	return withSymbol(strings.TrimSuffix(text, "."), false, s)
+	return withSymbol(strings.TrimSuffix(text, "."), minor < 0, s)
 }
 
 // priceBasis says what a price is made of: "median of 41 sales by 12 traders in
