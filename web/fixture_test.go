@@ -107,7 +107,7 @@ func newTown() *town {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
 		ladder: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Ladder, error) {
-			return &aggregates.Ladder{Basis: basis(0, w.Start, w.Start), Population: p}, nil
+			return &aggregates.Ladder{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 1, Tenths: make([]int64, 10), Rungs: []aggregates.Rung{{}}}, nil
 		},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
