@@ -138,7 +138,7 @@ func newTown() *town {
 		},
 		events: constant[aggregates.EventQuery](&aggregates.Events{}),
 		ladder: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.Ladder, error) {
-			return &aggregates.Ladder{Basis: basis(0, w.Start, w.Start), Population: p}, nil
+			return &aggregates.Ladder{Basis: basis(0, w.Start, w.Start), Population: p, Holders: 1, Tenths: make([]int64, 10), Rungs: []aggregates.Rung{{}}}, nil
 		},
 		items: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Items, error) {
 			return &aggregates.Items{Basis: basis(d, w.Start, w.Start)}, nil

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,11 +8,12 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/internal/sample"
+	"exchequer/internal/testkit"
 )
 
 func TestABalanceFindsItsPlaceAndIsKeptNowhere(t *testing.T) {
 	tn := sampled(sample.Town(30))
-	var log bytes.Buffer
+	var log testkit.Buffer
 	tn.log = &log
 	site := tn.start(t)
 	ask := func(balance, origin string) (*http.Response, string) {
