@@ -53,10 +53,8 @@ func sideOf(side string) string {
 		WHERE a.id = s.` + side + `) AS ` + side + ` ON true`
 }
 
-// ItemSales returns the lines of trade of an item before a place, newest first, at
-// most limit. It reads indexes only, so its cost follows the limit.
-func (l *Ledger) ItemSales(ctx context.Context, item string, before SaleCursor, limit int) ([]SaleLine, error) {
-	query := `
+// itemSalesQuery reads the lines of an item before a place, newest first.
+var itemSalesQuery = `
 		SELECT s.at, s.id, s.direction, s.quantity, s.total, s.tax, s.ref, coalesce(shops.place, ''),
 			coalesce(seller.ref, ''), coalesce(seller.name, ''), coalesce(seller.kind, ''),
 			coalesce(buyer.ref, ''), coalesce(buyer.name, ''), coalesce(buyer.kind, '')
@@ -67,7 +65,15 @@ func (l *Ledger) ItemSales(ctx context.Context, item string, before SaleCursor, 
 		LEFT JOIN shops ON shops.id = s.shop
 		` + sideOf("seller") + ` ` + sideOf("buyer") + `
 		ORDER BY s.at DESC, s.id DESC`
-	rows, _ := l.db.Query(ctx, query, pgx.NamedArgs{"item": item, "at": before.At, "sale": before.Sale, "limit": limit})
+
+func itemSalesArgs(item string, before SaleCursor, limit int) pgx.NamedArgs {
+	return pgx.NamedArgs{"item": item, "at": before.At, "sale": before.Sale, "limit": limit}
+}
+
+// ItemSales returns the lines of trade of an item before a place, newest first, at
+// most limit. It reads indexes only, so its cost follows the limit.
+func (l *Ledger) ItemSales(ctx context.Context, item string, before SaleCursor, limit int) ([]SaleLine, error) {
+	rows, _ := l.db.Query(ctx, itemSalesQuery, itemSalesArgs(item, before, limit))
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SaleLine, error) {
 		var s SaleLine
 		err := row.Scan(&s.At, &s.Sale, &s.Direction, &s.Quantity, &s.Total, &s.Tax, &s.Ref, &s.Place,

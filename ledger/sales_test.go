@@ -67,33 +67,3 @@ func TestAnItemsSalesAreReadToTheirEnd(t *testing.T) {
 		}
 	}
 }
-
-// A page of sales must cost the same however many an item has.
-func TestAnItemsSalesAreReadByTheirIndex(t *testing.T) {
-	db := testkit.Postgres(t)
-	l := ledger.New(db)
-	b := village()
-
-	for n := range 3000 {
-		b.Sales = append(b.Sales, ledger.Sale{Origin: "test", Ref: fmt.Sprint(n), At: noon.Add(time.Duration(n) * time.Second), Item: "bread", Direction: ledger.DirectionSale, Quantity: 1, Total: 1})
-	}
-	appended(t, l, b)
-	if _, err := db.Exec(t.Context(), "ANALYZE"); err != nil {
-		t.Fatal(err)
-	}
-	scans := func() (n int64) {
-		if err := db.QueryRow(t.Context(), `SELECT pg_stat_force_next_flush(), coalesce(sum(seq_tup_read), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'sales'`).Scan(nil, &n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	before := scans()
-	for range 3 {
-		if sales, err := l.ItemSales(t.Context(), "bread", ledger.SaleCursor{At: noon.Add(time.Hour)}, 50); err != nil || len(sales) != 50 {
-			t.Fatalf("%d sales, %v", len(sales), err)
-		}
-	}
-	if after := scans(); after-before > 0 {
-		t.Errorf("three pages read %d rows of the sales without their index", after-before)
-	}
-}
