@@ -29,7 +29,7 @@ var tables = map[string]string{
 	"labels":        `SELECT ref, label FROM accounts`,
 	"merges":        `SELECT a.ref AS account, t.ref AS target FROM merges JOIN accounts a ON a.id = account JOIN accounts t ON t.id = target`,
 	"events":        `SELECT * FROM events`,
-	"items":         `SELECT ref, name FROM items`,
+	"items":         `SELECT ref, name, grouping FROM items`,
 	"places":        `SELECT * FROM places`,
 	"shops":         `SELECT s.ref, place, a.ref AS owner, world, x, y, z, active, seen FROM shops s JOIN accounts a ON a.id = owner`,
 	"offers": `SELECT s.ref AS shop, o.ref, i.ref AS item, ask, bid, p.ref AS priced_in, batch, stock, capacity, o.active, o.seen
@@ -53,6 +53,7 @@ var tables = map[string]string{
 	"price_days": `SELECT ref, day, price, pieces, sales, quantity, volume FROM price_days JOIN items ON id = item`,
 	"counterparties": `SELECT a.ref AS account, day, o.ref AS other, received, sent, transactions
 		FROM counterparties c JOIN accounts a ON a.id = c.account LEFT JOIN accounts o ON o.id = c.other`,
+	"item_days": `SELECT ref, day, sales, quantity, volume, other_lines, other_quantity, other_volume, high, low FROM item_days JOIN items ON id = item`,
 	"item_hours": `SELECT i.ref, hour, sales, h.quantity, volume, other_lines, other_quantity, other_volume, open, high, low, close,
 			open_at, o.ref AS open_sale, close_at, c.ref AS close_sale
 		FROM item_hours h JOIN items i ON i.id = h.item
@@ -306,7 +307,7 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 		b.Accounts = append(b.Accounts, a)
 	}
 	for i := range 9 {
-		b.Items = append(b.Items, ledger.Item{Ref: fmt.Sprint("i", i), Name: names[i]})
+		b.Items = append(b.Items, ledger.Item{Ref: fmt.Sprint("i", i), Name: names[i], Group: names[(i+2)%9]})
 		x, y, z := int64(i), int64(64), int64(-i)
 		b.Places = append(b.Places, ledger.Place{World: names[i%2], Name: names[i], X: &x, Z: &z, Kind: names[8-i]})
 		b.Shops = append(b.Shops, ledger.Shop{Ref: fmt.Sprint("s", i), Place: names[i], Owner: b.Accounts[i].Ref, World: names[i%2],
