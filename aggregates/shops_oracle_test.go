@@ -15,6 +15,7 @@ import (
 
 	"exchequer/cache"
 	"exchequer/internal/testkit"
+	"exchequer/internal/town"
 	"exchequer/ledger"
 )
 
@@ -419,5 +420,40 @@ func checkShop(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days, b ledg
 	slices.Reverse(got)
 	if diff := gocmp.Diff(latest, got); diff != "" {
 		t.Errorf("sales of %s (-scanned +listed):\n%s", ref, diff)
+	}
+}
+
+func TestTheTownsShopsAreWhatScanningSays(t *testing.T) {
+	db := testkit.Postgres(t)
+	now := at(t, "03-11 15:00")
+	var all ledger.Batch
+	err := town.New(town.Config{Seed: 3, Players: 60, Days: 6, End: now}).History(t.Context(), func(b ledger.Batch) error {
+		appendBatch(t, db, b)
+		all.Sales = append(all.Sales, b.Sales...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := windowAt(now)
+	shops, err := ComputeShops(t.Context(), db, w, NoParams{})
+	if err != nil || len(shops.Places) < 9 {
+		t.Fatalf("shops %+v, %v", shops, err)
+	}
+	signs := scannedSigns(t, db)
+	for _, item := range []string{"diamond", "bread", "glass", "arrow"} {
+		for _, sell := range []bool{false, true} {
+			checkFind(t, db, shops, signs, FindQuery{Item: item, Amount: 40, Sell: sell})
+			checkFind(t, db, shops, signs, FindQuery{Item: item, Amount: 7, Sell: sell, Stock: AnyStock, Sort: ByDistance})
+		}
+	}
+	found, err := Find(t.Context(), db, shops, FindQuery{Amount: 1}, 1000)
+	if err != nil || int64(len(found.Shops)) != shops.Shops {
+		t.Fatalf("%d shops are listed, %v, want %d", len(found.Shops), err, shops.Shops)
+	}
+	for i, s := range found.Shops {
+		if i%3 == 0 {
+			checkShop(t, db, w, 7, all, s.Shop)
+		}
 	}
 }
