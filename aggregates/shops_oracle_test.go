@@ -440,7 +440,7 @@ func TestTheTownsShopsAreWhatScanningSays(t *testing.T) {
 	if err != nil || len(shops.Places) < 9 {
 		t.Fatalf("shops %+v, %v", shops, err)
 	}
-	signs := scannedSigns(t, db)
+	signs := scannedOffers(t, db)
 	for _, item := range []string{"diamond", "bread", "glass", "arrow"} {
 		for _, sell := range []bool{false, true} {
 			checkFind(t, db, shops, signs, FindQuery{Item: item, Amount: 40, Sell: sell})
