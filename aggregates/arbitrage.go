@@ -101,7 +101,7 @@ func (a *Arbitrage) fill(ctx context.Context, tx pgx.Tx, _ span) error {
 		), ranked AS (
 			SELECT *, row_number() OVER (PARTITION BY item, side ORDER BY piece, seen DESC, shop) AS nr FROM standing JOIN crossing USING (item)
 		)
-		SELECT i.ref, i.name, r.side, ` + siteColumns + `, r.price, r.batch, r.seen, r.most, s.owner, a.holder, CASE WHEN NOT owner.issuer THEN coalesce(b.balance, 0) END
+		SELECT i.ref, i.name, r.side, ` + siteColumns + `, r.price, r.batch, r.seen, r.most, s.owner, a.holder, CASE WHEN NOT owner.issuer AND NOT hidden THEN coalesce(b.balance, 0) END
 		FROM ranked r JOIN items i ON i.id = r.item JOIN shops s ON s.id = r.shop ` + siteJoins + ` LEFT JOIN balances b ON b.account = s.owner
 		WHERE r.nr <= $1 ORDER BY i.ref, r.side, r.piece, s.ref`
 	rows, _ := tx.Query(ctx, query, comparedSides)

@@ -160,9 +160,10 @@ func gains(sell bool, a, b ledger.Sum) bool {
 // rows, and the cursor of the rows that follow.
 func pageAt(after string, n, limit int) (from, to int, next string) {
 	from, err := strconv.Atoi(after)
-	if err != nil || from < 0 || from > n {
+	if err != nil || from < 0 {
 		from = 0
 	}
+	from = min(from, n)
 	to = n
 	if n-from > limit {
 		to = from + limit

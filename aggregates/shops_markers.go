@@ -38,7 +38,7 @@ func ComputeMarkers(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoP
 		FROM (SELECT * FROM shops WHERE active AND x IS NOT NULL ORDER BY seen DESC, id LIMIT $1) AS s ` + siteJoins + `
 		LEFT JOIN (
 			SELECT shop, count(*) AS offers,
-				count(*) FILTER (WHERE o.ask IS NOT NULL AND ` + askStands + ` OR o.bid IS NOT NULL AND ` + bidStands + `) AS stand
+				count(*) FILTER (WHERE ` + askStands + ` OR o.ask IS NULL) AS stand
 			FROM offers o WHERE active GROUP BY shop) AS n ON n.shop = s.id
 		ORDER BY s.ref`
 	rows, _ := db.Query(ctx, query, mostMarkers+1)

@@ -45,7 +45,7 @@ func (f *Found) readOffers(ctx context.Context, tx pgx.Tx, item int64, owners []
 	}
 	query := `
 		SELECT ` + siteColumns + `, o.price, o.batch, o.stock, o.capacity, o.stands, o.seen,
-			CASE WHEN NOT owner.issuer THEN coalesce(b.balance, 0) END
+			CASE WHEN NOT owner.issuer AND NOT hidden THEN coalesce(b.balance, 0) END
 		FROM (
 			SELECT o.id, o.shop, o.` + price + ` AS price, o.batch, o.stock, o.capacity, ` + stands + ` AS stands, o.seen
 			FROM ` + from + ` WHERE o.item = @item AND ` + counts + ` ORDER BY ` + order + ` LIMIT @limit) AS o

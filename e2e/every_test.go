@@ -52,12 +52,14 @@ func TestEveryPageSaysThatItsNumbersCouldNotBeComputed(t *testing.T) {
 	s := newSite(t)
 	addresses := s.addresses(t)
 	s.db.Close()
+	// Of the cache, the numbers are those of the process.
+	without := []string{"/economy/health/cache", "/economy/stand"}
 	for _, address := range addresses {
 		for _, suffix := range []string{"", ".json"} {
-			if suffix != "" && strings.Count(address, "/") < 2 {
-				continue // no file
-			}
 			path, query, _ := strings.Cut(address, "?")
+			if slices.Contains(without, path) {
+				continue
+			}
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path+suffix+"?"+query, http.NoBody)
 			if err != nil {
 				t.Fatal(err)
@@ -74,6 +76,9 @@ func TestEveryPageSaysThatItsNumbersCouldNotBeComputed(t *testing.T) {
 			}
 			if strings.HasPrefix(path, "/about/") {
 				continue
+			}
+			if suffix != "" && response.StatusCode == http.StatusNotFound && !bytes.Contains(body, []byte("could not be computed")) {
+				continue // a page has no file
 			}
 			if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusServiceUnavailable && response.StatusCode != http.StatusInternalServerError {
 				t.Errorf("%s%s: status %d", path, suffix, response.StatusCode)

@@ -117,7 +117,7 @@ func newSiteIn(t *testing.T, zone string) *site {
 	}
 
 	policies := map[string]cache.Policy{}
-	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest"} {
+	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest", "bridge", "ladder", "history"} {
 		policies["economy."+name] = cache.Policy{Window: window}
 	}
 	log := slog.New(slog.DiscardHandler)

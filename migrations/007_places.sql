@@ -16,7 +16,7 @@ CREATE INDEX offers_asks ON offers (item, (ask::float8 / batch), id) WHERE activ
 CREATE INDEX offers_bids ON offers (item, (bid::float8 / batch), id) WHERE active AND bid IS NOT NULL AND priced_in IS NULL;
 
 CREATE INDEX shops_owner ON shops (owner);
-CREATE INDEX shops_at ON shops (world, x) WHERE active;
+CREATE INDEX shops_at ON shops (world, x, z) WHERE active;
 CREATE INDEX items_lower_name ON items (lower(name) text_pattern_ops);
 
 -- The sales of a shop, newest first.

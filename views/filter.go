@@ -30,7 +30,7 @@ const checked = "yes"
 var BeforeParam = &Param{Name: "before", Label: "Before the day", Field: DayField, Nearest: nearestDay}
 
 // SearchParam returns a parameter that is a text to search for: words with single
-// spaces, without control characters, at most 60 characters.
+// spaces, without control and format characters, at most 60 characters.
 func SearchParam(name, label string) *Param {
 	return &Param{Name: name, Label: label, Field: SearchField, Nearest: searched}
 }
@@ -65,7 +65,7 @@ func (p Params) Checked(d *Param) bool { return p.Get(d) == checked }
 
 func searched(text string) string {
 	clean := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // also what turns the direction of texts
 			return ' '
 		}
 		return r

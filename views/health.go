@@ -150,9 +150,7 @@ func signWords(sign aggregates.Sign, v *aggregates.Soundness, s ledger.Settings)
 			parts = append(parts, "Goods alone: "+Decimal(*v.GoodsVelocity.Now, 2)+" times")
 		}
 	case "activity":
-		if v.Holders > 0 {
-			parts = append(parts, Percent(min(*sign.Now/float64(v.Holders), 1))+" of "+Plural(v.Holders, "holder", "holders"))
-		}
+		parts = append(parts, "There are "+Plural(v.Holders, "holder", "holders"))
 	case "leader":
 		parts = append(parts, brief(v.Leader, mostName))
 	case "purse":

@@ -2,6 +2,7 @@ package views
 
 import (
 	"strconv"
+	"time"
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
@@ -92,6 +93,9 @@ func sayBooks(b aggregates.Books) string {
 func monthTo(v *aggregates.Soundness, s ledger.Settings) string {
 	month := v.Period
 	month.Days = "30"
+	if month.Since.Before(month.End.AddDate(0, 0, -30)) {
+		month.Since = time.Time{} // it is younger than the 90 days only
+	}
 	return within(month, s)
 }
 

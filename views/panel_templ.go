@@ -517,7 +517,7 @@ func sub(d Drawing) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if links := d.choices(s); links != nil {
-				templ_7745c5c3_Err = choices("group", s.Param.Label, links).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = choices("group", s.Param.Label+": "+d.Title, links).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -163,7 +163,7 @@ func shopOffers(p Page, s *aggregates.Shop) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<table class=\"signs stack\"><thead><tr><th scope=\"col\">Item</th><th scope=\"col\" class=\"n\">Customers pay</th><th scope=\"col\" class=\"n\">to usual</th><th scope=\"col\" class=\"n\">Customers get</th><th scope=\"col\" class=\"n\">to usual</th><th scope=\"col\" class=\"n\">Pieces</th><th scope=\"col\" class=\"n\">Stock</th><th scope=\"col\" class=\"n\">Seen</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<table class=\"goods stack\"><thead><tr><th scope=\"col\">Item</th><th scope=\"col\" class=\"n\">Customers pay</th><th scope=\"col\" class=\"n\">to usual</th><th scope=\"col\" class=\"n\">Customers get</th><th scope=\"col\" class=\"n\">to usual</th><th scope=\"col\" class=\"n\">Pieces</th><th scope=\"col\" class=\"n\">Stock</th><th scope=\"col\" class=\"n\">Seen</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -13,10 +13,15 @@ import (
 	"exchequer/ledger"
 )
 
-// ShopAddress returns the address of a shop's page.
-func ShopAddress(ref string) templ.SafeURL {
-	return templ.SafeURL(PageInfo{Path: "/market/shops/{ref}"}.at(ref))
+// ShopInfo is where a shop's page is. At the addresses of the reserved refs is
+// something of the search for shops.
+var ShopInfo = PageInfo{
+	Path:     "/market/shops/{ref}",
+	Reserved: []string{"overview", "overview.csv", "overview.json", "overview.meta.json", "found.csv", "found.json"},
 }
+
+// ShopAddress returns the address of a shop's page.
+func ShopAddress(ref string) templ.SafeURL { return templ.SafeURL(ShopInfo.at(ref)) }
 
 // findAddress returns the address of the search for an item.
 func findAddress(item string, sell bool) templ.SafeURL {

@@ -25,6 +25,9 @@ func StandAnswer(p Page, l *aggregates.Ladder, text string) Content {
 	if l.Holders == 0 {
 		return Stand(p, l)
 	}
+	if r := []rune(text); len(r) > mostTyped {
+		text = string(r[:mostTyped])
+	}
 	balance, ok := parseMoney(text, p.Settings)
 	if !ok {
 		return standContent(p, l, text, phrase("This is not an amount that can be read. Write it like ", Money(int64(123456), p.Settings), "."))
@@ -48,8 +51,11 @@ func sayPlace(l *aggregates.Ladder, balance int64, s ledger.Settings) []Words {
 	if !place.HasNext {
 		return append(said, phrase(" That is the richest tenth.")...)
 	}
-	return append(said, phrase(" The next tenth begins with "+Money(place.Next, s)+": ", Money(ledger.SumOf(place.Next).Add(-balance), s), " more.")...)
+	return append(said, phrase(" The next tenth begins with "+Money(place.Next, s)+": ", Money(ledger.SumOf(place.Next).Minus(ledger.SumOf(balance)), s), " more.")...)
 }
+
+// mostTyped is how many characters of an amount are read.
+const mostTyped = 40
 
 // parseMoney reads an amount as people write it: "1,234.50", "₤ 12". It reports
 // whether it is one, with no more decimals than the ledger has.
@@ -57,7 +63,7 @@ func parseMoney(text string, s ledger.Settings) (minor int64, ok bool) {
 	text = strings.TrimSpace(strings.Replace(text, s.Symbol, "", 1))
 	text = strings.NewReplacer(",", "", " ", "", nbsp, "", "'", "", "_", "", minus, "-").Replace(text)
 	whole, fraction, _ := strings.Cut(text, ".")
-	if len(whole)+len(fraction) > 24 || len(fraction) > s.Decimals || whole == "" && fraction == "" {
+	if len(whole)+len(fraction) > 24 || len(fraction) > s.Decimals || strings.TrimPrefix(whole, "-") == "" && fraction == "" {
 		return 0, false
 	}
 	digits := whole + fraction + strings.Repeat("0", s.Decimals-len(fraction))

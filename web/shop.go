@@ -17,7 +17,7 @@ func (s *server) shop() *page {
 		return aggregates.ShopQuery{Shop: p.Ref, Days: byDays(p)}
 	}, views.DaysParam)
 	p := declare(views.PageInfo{
-		Path: "/market/shops/{ref}", Name: "Shop",
+		Path: views.ShopInfo.Path, Reserved: views.ShopInfo.Reserved, Name: "Shop",
 		Description: "What this shop of {economy} offers, offered and sold.",
 	},
 		show(shop, views.PanelInfo{
@@ -33,7 +33,7 @@ func (s *server) shop() *page {
 			Name: "offers", Title: "Offers now", Width: views.Whole,
 			How: views.How{
 				Meaning: "What can be bought and sold here, and how that compares with what the item usually costs.",
-				Formula: "To usual = price of a piece / median price of the item − 1; the median is that of all sales everywhere, as on the item's page. Sold out since: when the stock fell below a batch and was not filled up since.",
+				Formula: "To usual = price of a piece / price of the item − 1; the item's price is that of its own page, from all sales. Sold out since: when the stock fell below a batch and was not filled up since.",
 				Counted: "At most 30 offers, active ones first, as they were last seen.",
 				LeftOut: "Nothing. Barter is priced in pieces of another item, and compared with nothing.",
 			},

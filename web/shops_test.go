@@ -26,13 +26,13 @@ func TestTheSearchForAShopIsBounded(t *testing.T) {
 	server := tn.start(t)
 	long := strings.Repeat("x", 513)
 	for query, want := range map[string]aggregates.FindQuery{
-		"":                                      {Amount: 1, Stock: "some", Sort: "price"},
-		"?side=steal&n=-5&within=7&sort=luck":   {Amount: 1, Within: 100, Stock: "some", Sort: "price"},
-		"?n=99999999999999999999&within=900":    {Amount: 1_000_000, Within: 1000, Stock: "some", Sort: "price"},
-		"?side=sell&n=1,000&stock=any&walk=2.5": {Sell: true, Amount: 1000, Stock: "any", Sort: "price", Walk: 250},
-		"?item=" + long + "&owner=%ff&near=%00": {Amount: 1, Stock: "some", Sort: "price"},
-		"?item=%0A%E2%80%AE%3Cb%3E%22&walk=-3":  {Amount: 1, Item: "\n\u202e<b>\"", Stock: "some", Sort: "price"},
-		"?walk=999999999.999999999&sort=both":   {Amount: 1, Stock: "some", Sort: "both", Walk: 99_999_999_999},
+		"":                                          {Amount: 1, Stock: "some", Sort: "price"},
+		"?side=steal&n=-5&within=7&sort=luck":       {Amount: 1, Within: 100, Stock: "some", Sort: "price"},
+		"?n=99999999999999999999&within=900":        {Amount: 1_000_000, Within: 1000, Stock: "some", Sort: "price"},
+		"?side=sell&n=1,000&stock=any&walk=2.5":     {Sell: true, Amount: 1000, Stock: "any", Sort: "price", Walk: 250},
+		"?n=2&item=" + long + "&owner=%ff&near=%00": {Amount: 2, Stock: "some", Sort: "price"},
+		"?item=%0A%E2%80%AE%3Cb%3E%22&walk=-3":      {Amount: 1, Item: "\n\u202e<b>\"", Stock: "some", Sort: "price"},
+		"?walk=999999999.999999999&sort=both":       {Amount: 1, Stock: "some", Sort: "both", Walk: 99_999_999_999},
 	} {
 		response, body := ask(t, "GET", server.URL+"/market/shops"+query)
 		if response.StatusCode != http.StatusOK || asked != want {
