@@ -107,11 +107,14 @@ func sayItem(i *aggregates.Item, s ledger.Settings) Sentence {
 	if i.Price.Value == nil || i.Historical {
 		return Sentence{}
 	}
-	name, about := brief(readable(i.Name), mostName), " costs "
+	name, about := brief(readable(i.Name), mostName), " sells for "
 	if i.Price.Confidence != aggregates.Firm {
-		about = " costs about "
+		about = " sells for about "
 	}
 	said := phrase(name+about, UnitPrice(*i.Price.Value, s))
+	if days := aggregates.ParseDays(i.Price.Basis); days > 0 {
+		said = append(said, phrase(", the median of "+Plural(int64(days), "day", "days"))...)
+	}
 	if i.Before != nil && i.Price.Confidence == aggregates.Firm {
 		switch change := *i.Price.Value / *i.Before - 1; {
 		case math.Abs(change) < 0.0005:
@@ -131,7 +134,11 @@ func sayItem(i *aggregates.Item, s ledger.Settings) Sentence {
 		if o.Place != "" {
 			at += " in " + brief(readable(o.Place), mostName)
 		}
-		more = phrase(". It is cheapest at ", at, ": ", UnitPrice(float64(*o.Ask)/float64(o.Batch), s))
+		ask := float64(*o.Ask) / float64(o.Batch)
+		more = phrase(". It is cheapest at ", at, ": ", UnitPrice(ask, s))
+		if beyond := ask / *i.Price.Value - 1; math.Abs(beyond) >= 0.1 {
+			more = append(more, phrase(", "+Change(ask, *i.Price.Value)+" against the median")...)
+		}
 	}
 	return Sentence{Words: said, More: more}
 }

@@ -29,11 +29,11 @@ func TestAnItemSaysWhatItCostsAndWhere(t *testing.T) {
 		return strings.ReplaceAll(b.String(), nbsp, " ")
 	}
 	i := *e.Item
-	if got, want := said(i), "Diamond costs £38.40, 4.2 % more than 30 days ago. It is cheapest at Gilda’s Gems in Lantern Quay: £35.00."; got != want {
+	if got, want := said(i), "Diamond sells for £38.40, the median of 7 days, 4.2 % more than 30 days ago. It is cheapest at Gilda’s Gems in Lantern Quay: £35.00."; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	i.Price.Confidence, i.Offers.Selling = aggregates.Guess, nil
-	if got, want := said(i), "Diamond costs about £38.40."; got != want {
+	if got, want := said(i), "Diamond sells for about £38.40, the median of 7 days."; got != want {
 		t.Errorf("a guess: %q, want %q", got, want)
 	}
 	i.Price = aggregates.Price{Confidence: aggregates.None}

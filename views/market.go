@@ -121,7 +121,7 @@ func Contributions(p Page, x *aggregates.PriceIndex) Content {
 	case len(x.Contributions) == 0:
 		return Content{Missing: "No price moved in this period."}
 	}
-	return Content{Sub: "Percentage points of the " + Signed(*x.Change*100, 1) + " %", Body: contributions(x)}
+	return Content{Sub: "Percentage points of the " + Signed(*x.Change*100, 1) + " %, by the mean prices of each " + x.Bucket, Body: contributions(x)}
 }
 
 // contributionRows lists the largest contributions, and all others as one.
