@@ -72,7 +72,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Profile:      newProfile(c, db),
 		Bridge:       cache.NewMemo(c, spec("economy.bridge"), on(db, ComputeBridge)).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
-		History:      cache.NewMemo(c, spec("economy.history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
+		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
 		Ladder:       cache.NewMemo(c, spec("economy.ladder"), on(db, ComputeLadder)).Prewarm(PopulationPersonal),
 		Sources:      existsIn(db, semaphore.NewWeighted(lookupsAtOnce), `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`),
 		db:           db,

@@ -117,7 +117,7 @@ func newSiteIn(t *testing.T, zone string) *site {
 	}
 
 	policies := map[string]cache.Policy{}
-	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest", "bridge", "ladder", "history"} {
+	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest", "bridge", "ladder"} {
 		policies["economy."+name] = cache.Policy{Window: window}
 	}
 	log := slog.New(slog.DiscardHandler)
