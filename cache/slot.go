@@ -242,7 +242,11 @@ func (s *slot[P, T]) wake() {
 	}
 	s.mu.Lock()
 	s.deferUntil = time.Time{}
+	flying := s.flight != nil
 	s.mu.Unlock()
+	if flying {
+		return // this process's own message among others, which is no request
+	}
 	now := s.memo.cache.now()
 	s.memo.refresh(s, s.memo.judge(s, s.entry.Load(), now), now)
 }
