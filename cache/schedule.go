@@ -142,6 +142,10 @@ func (m *memo) remember(key string, s anySlot) {
 func (m *memo) forget(key string, s anySlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forgetLocked(key, s)
+}
+
+func (m *memo) forgetLocked(key string, s anySlot) {
 	if m.active[key] == s {
 		delete(m.active, key)
 		delete(m.failing, key)

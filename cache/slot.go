@@ -274,5 +274,13 @@ func (s *slot[P, T]) fails() bool {
 	return e != nil && e.reason != ""
 }
 
-// evicted removes a slot that has left the process level from the active ones.
-func (s *slot[P, T]) evicted() { s.memo.forget(s.key, s) }
+// evicted removes a slot that has left the process level from the active ones. It
+// is called some time after that; the slot may have been put back.
+func (s *slot[P, T]) evicted() {
+	m := s.memo
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.held(s.p) != s {
+		m.forgetLocked(s.key, s)
+	}
+}

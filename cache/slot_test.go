@@ -49,6 +49,7 @@ func TestAReaderWhoComesBackToADesertedKeyGetsIt(t *testing.T) {
 		s.set(time.Second, nil, nil)
 		items := s.items(open(t, cache.Deps{Producers: 2}))
 		go items.Get(t.Context(), "occupies the place")
+		synctest.Wait()
 		var readers sync.WaitGroup
 		for range 50 {
 			readers.Go(func() {
