@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,23 +23,14 @@ import (
 const apiRoot = "/api/v1"
 
 // api registers the operations of the JSON API and its OpenAPI document.
-func (s *server) api(r chi.Router, get func(pattern string, h handler)) error {
+func (s *server) api(r chi.Router, get func(pattern string, h handler)) {
 	api := s.emptyAPI(r)
 	s.publicAPI(api)
 	s.operatorsAPI(api)
 
-	text, err := json.Marshal(api.OpenAPI())
-	if err != nil {
-		return fmt.Errorf("describe the API as JSON: %w", err)
-	}
-	yaml, err := api.OpenAPI().YAML()
-	if err != nil {
-		return fmt.Errorf("describe the API as YAML: %w", err)
-	}
-	get(apiRoot+"/openapi.json", s.description("application/openapi+json", text))
-	get(apiRoot+"/openapi.yaml", s.description("application/openapi+yaml", yaml))
+	get(apiRoot+"/openapi.json", s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(api.OpenAPI()) }))
+	get(apiRoot+"/openapi.yaml", s.description("application/openapi+yaml", api.OpenAPI().YAML))
 	get(apiRoot+"/markers.json", s.markers)
-	return nil
 }
 
 // emptyAPI returns an API without operations.
@@ -55,12 +47,23 @@ func (s *server) emptyAPI(r chi.Router) huma.API {
 	return huma.NewAPI(config, apiAdapter{s, r})
 }
 
-// description serves a text that does not change while the program runs.
-func (s *server) description(contentType string, text []byte) handler {
-	header := anyOriginHeaders.Clone()
-	header.Set("Content-Type", contentType)
-	p := newRendering(header, text, time.Time{})
+// description serves a text that does not change while the program runs. It is
+// made for its first reader, since it takes as long as all else at the start.
+func (s *server) description(contentType string, text func() ([]byte, error)) handler {
+	rendered := sync.OnceValues(func() (*rendering, error) {
+		b, err := text()
+		if err != nil {
+			return nil, fmt.Errorf("describe the API: %w", err)
+		}
+		header := anyOriginHeaders.Clone()
+		header.Set("Content-Type", contentType)
+		return newRendering(header, b, time.Time{}), nil
+	})
 	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := rendered()
+		if err != nil {
+			return err
+		}
 		s.serve(w, r, p, false)
 		return nil
 	}
