@@ -123,7 +123,7 @@ func start(settings ...string) (*server, error) {
 	for _, setting := range append([]string{
 		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
 		"shared_buffers=256MB", "max_connections=200", "timezone=UTC", "jit=off",
-		"autovacuum_naptime=10min", "max_wal_size=2GB",
+		"autovacuum_naptime=10min", "max_wal_size=512MB",
 	}, settings...) {
 		cmd.Args = append(cmd.Args, "-c", setting)
 	}
