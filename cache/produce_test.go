@@ -38,19 +38,20 @@ func TestAFailedRefreshKeepsTheLastKnownGoodAndSaysWhy(t *testing.T) {
 	})
 }
 
-func TestALastKnownGoodIsShownForDaysButNotPastTheHardLimit(t *testing.T) {
+func TestALastKnownGoodIsShownUpToTheHardLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		m := s.memo(open(t, cache.Deps{}))
+		m := cache.NewMemo(open(t, cache.Deps{}), cache.Spec{Name: "number", Window: window, Hard: 7 * time.Hour},
+			func(ctx context.Context, _ cache.Window, _ One) (int, error) { return s.produce(ctx) })
 		get(t, m, One{})
 		s.set(0, errDown, nil)
-		time.Sleep(6*24*time.Hour + 23*time.Hour)
+		time.Sleep(6*time.Hour + 57*time.Minute)
 		get(t, m, One{})
 		synctest.Wait()
-		wantResult(t, get(t, m, One{}), 1, cache.Degraded, "after almost seven days")
-		time.Sleep(2 * time.Hour)
+		wantResult(t, get(t, m, One{}), 1, cache.Degraded, "after almost seven hours")
+		time.Sleep(6 * time.Minute)
 		if _, err := m.Get(t.Context(), One{}); !errors.Is(err, errDown) {
-			t.Errorf("after more than seven days: %v, want %v", err, errDown)
+			t.Errorf("after more than seven hours: %v, want %v", err, errDown)
 		}
 	})
 }

@@ -25,7 +25,7 @@ func TestALedgerIsVerifiedAndRepaired(t *testing.T) {
 	if err := record.SetSettings(t.Context(), ledger.Settings{Name: "Test", Symbol: "£", Decimals: 2}); err != nil {
 		t.Fatal(err)
 	}
-	at := time.Now().Add(-48 * time.Hour)
+	at := time.Now().Truncate(24 * time.Hour).Add(-28 * time.Hour) // 20:00 UTC, when it is the next day in Kiritimati
 	_, err = record.Append(t.Context(), ledger.Batch{
 		Accounts: []ledger.Account{{Ref: "a=b", Kind: ledger.Government}, {Ref: "ann", Kind: ledger.Personal}},
 		Transactions: []ledger.Transaction{{Origin: "o", Ref: "1", At: at, Source: "grant",
