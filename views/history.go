@@ -101,7 +101,7 @@ func HistoryOfTop(p Page, h *aggregates.History) Content {
 	l.Desc, l.Ticks, l.Zero = "Top 1 %, top 10 %: "+desc(h, p.Settings, write), percentTicks, true
 	l.Series = []chart.Series{
 		{Name: "top 10" + nbsp + "%", Values: seriesOf(h, func(at aggregates.HistoryPoint) *float64 { return at.Top10 })},
-		{Name: "top 1" + nbsp + "%", Class: "second", Values: seriesOf(h, func(at aggregates.HistoryPoint) *float64 { return at.Top1 })},
+		{Name: "top 1" + nbsp + "%", Class: "s2", Values: seriesOf(h, func(at aggregates.HistoryPoint) *float64 { return at.Top1 })},
 	}
 	return historyContent(h, "Share of the money among", l)
 }
