@@ -193,6 +193,20 @@ func (s *ComparedSeries) divide(heads []*float64) {
 	}
 }
 
+// Ends returns the index of the first value and of the last one, -1 if there is none.
+func (s ComparedSeries) Ends() (first, last int) {
+	first, last = -1, -1
+	for i, v := range s.Values {
+		if v == nil {
+			continue
+		}
+		if last = i; first < 0 {
+			first = i
+		}
+	}
+	return first, last
+}
+
 // Together reports whether all series have one unit, so that they may share an
 // axis.
 func (c *Comparison) Together() bool {
