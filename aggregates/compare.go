@@ -84,6 +84,7 @@ type ComparedSeries struct {
 // A ReadyComparison is series that are worth comparing.
 type ReadyComparison struct {
 	As     Form        `json:"as" enum:"value,index,head"`
+	Text   string      `json:"series" doc:"As in the address."`
 	Series []SeriesRef `json:"-"`
 	Names  []string    `json:"-"` // of the items and sources, empty for the others
 }
@@ -207,6 +208,24 @@ func (s ComparedSeries) Ends() (first, last int) {
 	return first, last
 }
 
+// Extremes returns the index of the lowest value and of the highest one, -1 if there
+// is none.
+func (s ComparedSeries) Extremes() (low, high int) {
+	low, high = -1, -1
+	for i, v := range s.Values {
+		if v == nil {
+			continue
+		}
+		if low < 0 || *v < *s.Values[low] {
+			low = i
+		}
+		if high < 0 || *v > *s.Values[high] {
+			high = i
+		}
+	}
+	return low, high
+}
+
 // Together reports whether all series have one unit, so that they may share an
 // axis.
 func (c *Comparison) Together() bool {
@@ -288,7 +307,7 @@ func ReadyComparisons(m *Market, f *Flow) *Comparison {
 	c := &Comparison{Basis: f.Basis, As: AsValue, Bucket: "day", Days: []ComparedDays{}, Series: []ComparedSeries{}}
 	add := func(as Form, refs []SeriesRef, names []string) {
 		if len(refs) > 1 && len(c.Ready) < 3 {
-			c.Ready = append(c.Ready, ReadyComparison{as, refs, names})
+			c.Ready = append(c.Ready, ReadyComparison{as, JoinSeries(refs), refs, names})
 		}
 	}
 	var items, sources []SeriesRef

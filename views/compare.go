@@ -134,7 +134,10 @@ func (c comparison) charts() (wide, narrow []comparedChart) {
 	}
 	one := comparedChart{}
 	one.lines, one.Note = c.lines(all, nil)
-	one.lines.ID = "chart"
+	one.lines.ID, one.lines.Tall = "chart", true
+	if len(all) > 1 {
+		one.lines.Room = len(c.Days)/6 + 1
+	}
 	one.Note = c.unitNote(c.Series[0].Unit, one.Note)
 	if len(all) == 1 {
 		return []comparedChart{one}, nil
@@ -152,18 +155,17 @@ type comparedChart struct {
 
 func (c comparison) class(i int) string { return fmt.Sprint("s", i+1) }
 
-// unitNote says what an axis measures.
+// unitNote says what an axis measures, as far as the title does not.
 func (c comparison) unitNote(unit aggregates.SeriesUnit, note string) string {
 	money := orElse(c.Settings.Symbol, "money")
 	text := map[aggregates.SeriesUnit]string{
 		aggregates.UnitMoney: money, aggregates.UnitPiece: money + " a piece", aggregates.UnitDay: money + " a day", aggregates.UnitHead: money + " a head",
-		aggregates.UnitHeadDay: money + " a head and day", aggregates.UnitHolders: "holders", aggregates.UnitGini: "Gini", aggregates.UnitShare: "share of the money",
-		aggregates.UnitIndex: "index",
+		aggregates.UnitHeadDay: money + " a head and day", aggregates.UnitShare: "of the money",
 	}[unit]
-	if note != "" {
-		text += ". " + note
+	if text != "" && note != "" {
+		text += ". "
 	}
-	return text
+	return text + note
 }
 
 // lines returns the drawing of some of the series, on an axis that is also that of
@@ -293,7 +295,11 @@ func (c comparison) list() []comparedLine {
 		line := comparedLine{Class: c.class(i), Title: readable(s.Title()), Course: s.Why, Page: c.pageOf(s)}
 		if first, last := s.Ends(); last >= 0 {
 			line.Course = c.write(s, last)
-			if first < last {
+			switch low, high := s.Extremes(); {
+			case s.Kind == aggregates.SeriesSold || s.Kind == aggregates.SeriesSource:
+				// What moved on one day says nothing of another.
+				line.Course = "from " + c.write(s, low) + " to " + c.write(s, high)
+			case first < last:
 				line.Course = c.write(s, first) + " → " + line.Course
 				if change := Change(*s.Values[last], *s.Values[first]); s.Unit != aggregates.UnitGini && s.Unit != aggregates.UnitShare {
 					line.Course += ", " + change

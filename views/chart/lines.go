@@ -21,6 +21,8 @@ type Lines struct {
 	Zero   bool      // the axis begins at zero
 	Log    bool      // the axis is logarithmic, if all values are above zero
 	Beside []float64 // values of other drawings, which have the same axis
+	Room   int       // places that are left free at the right, for the names
+	Tall   bool      // for a panel that stands in no row
 	Empty  string    // why there are no values
 }
 
@@ -44,6 +46,9 @@ func (l Lines) Draw() templ.Component {
 
 func (l Lines) draw(s *svg) {
 	f := ordinary
+	if l.Tall {
+		f = tall
+	}
 	sc := l.scale(f)
 	labels := l.Ticks(sc.ticks)
 	s.open(f, l.About, axisRoom(labels))
@@ -56,7 +61,7 @@ func (l Lines) draw(s *svg) {
 	l.ends(s, f, sc)
 	s.labelled(func(width float64) []placed {
 		var all []placed
-		for _, label := range l.Labels(width) {
+		for _, label := range l.Labels(width * l.step() * float64(len(l.Tips)) / 100) {
 			all = append(all, place(label.At*l.step(), f.height-5, width, "", label.Text))
 		}
 		return all
@@ -70,7 +75,7 @@ func (l Lines) draw(s *svg) {
 }
 
 // step is the width of a place along x, in percent.
-func (l Lines) step() float64 { return 100 / float64(max(len(l.Tips), 1)) }
+func (l Lines) step() float64 { return 100 / float64(max(len(l.Tips)+l.Room, 1)) }
 
 // scale returns the scale of all lines.
 func (l Lines) scale(f frame) scale {
@@ -133,8 +138,8 @@ func (l Lines) path(series Series, sc scale) string {
 // nameHeight is how far apart the names of lines are.
 const nameHeight = 14
 
-// ends marks the last value of each line and writes its name over it. Names that
-// would touch are moved apart.
+// ends marks the last value of each line and writes its name over it, or beside it
+// if there is room. Names that would touch are moved apart.
 func (l Lines) ends(s *svg, f frame, sc scale) {
 	var names []placed
 	for _, series := range l.Series {
@@ -145,7 +150,11 @@ func (l Lines) ends(s *svg, f frame, sc scale) {
 			}
 			x, y := (float64(i)+0.5)*l.step(), sc.y(finite(v))
 			s.put(`<circle class="`, escape(strings.TrimSpace("dot "+series.Class)), `" cx="`, percent(x), `" cy="`, num(y), `" r="3"/>`)
-			names = append(names, placed{x: 100, y: max(y-8, f.top-8), class: "e b halo", text: series.Name})
+			above := 8.0
+			if l.Room > 0 {
+				above = -4 // beside it
+			}
+			names = append(names, placed{x: 100, y: max(y-above, f.top-8), class: "e b halo", text: series.Name})
 			break
 		}
 	}

@@ -32,6 +32,7 @@ func TestAnyLinesAreDrawnWithinTheFrame(t *testing.T) {
 			all = append(all, rapid.SliceOfN(value(), n, n).Draw(t, "values"))
 		}
 		l := lines(rapid.Bool().Draw(t, "log"), all...)
+		l.Room, l.Tall = rapid.IntRange(0, 6).Draw(t, "room"), rapid.Bool().Draw(t, "tall")
 		l.Zero, l.Beside = rapid.Bool().Draw(t, "zero"), rapid.SliceOfN(value(), 0, 3).Draw(t, "beside")
 		drawn := draw(t, l.Draw())
 		if bad := faults(drawn); bad != "" {
