@@ -10,7 +10,8 @@ import (
 )
 
 // API is the memos behind the public API, beside those of the home page. Items
-// and Accounts are to be consulted before Item, Price and Account: each ref is a key.
+// and Accounts are to be consulted before Item, Price, Account and Series: each ref is
+// a key.
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
@@ -29,6 +30,7 @@ type API struct {
 	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
 	ItemTrade *cache.Memo[ItemQuery, *ItemTrade]      // nil: no such item
 	Trade     *Trade
+	Series    *cache.Memo[SeriesQuery, *Series] // nil: no such item or account
 
 	Items    *Exists
 	Accounts *Exists
@@ -55,6 +57,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
 		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
 		Trade:     newTrade(c, db, places),
+		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),

@@ -66,18 +66,8 @@ func (h *History) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if missing != nil && !missing.After(last) {
 		last = dateOf(plus(*missing, -1))
 	}
-	if h.Population == PopulationPersonal {
-		const none = `
-			SELECT coalesce(bool_and(population_holders[1] = 0), false) FROM (
-				SELECT population_holders FROM day_snapshots WHERE day <= $1 ORDER BY day DESC LIMIT 1) AS last
-			WHERE NOT EXISTS (SELECT FROM balances JOIN accounts ON id = account WHERE kind = 'personal' AND NOT issuer)`
-		var noPersons bool
-		if err := tx.QueryRow(ctx, none, last).Scan(&noPersons); err != nil {
-			return fmt.Errorf("whether there are persons: %w", err)
-		}
-		if noPersons { // a ledger of firms or of a public body
-			h.Population = PopulationPrivate
-		}
+	if h.Population, err = populationInForce(ctx, tx, h.Population, last); err != nil {
+		return err
 	}
 	var buckets []bucket
 	h.Bucket, buckets = s.buckets()
@@ -86,6 +76,27 @@ func (h *History) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	h.CurveEvery, buckets = s.fewBuckets(mostCurves)
 	return h.curves(ctx, tx, s, buckets, last)
+}
+
+// populationInForce returns the population of which the snapshots up to a day are
+// shown: in a ledger of firms or of a public body, where there are no persons, the
+// private one instead of theirs.
+func populationInForce(ctx context.Context, tx pgx.Tx, p Population, last time.Time) (Population, error) {
+	if p != PopulationPersonal {
+		return p, nil
+	}
+	const none = `
+		SELECT coalesce(bool_and(population_holders[1] = 0), false) FROM (
+			SELECT population_holders FROM day_snapshots WHERE day <= $1 ORDER BY day DESC LIMIT 1) AS last
+		WHERE NOT EXISTS (SELECT FROM balances JOIN accounts ON id = account WHERE kind = 'personal' AND NOT issuer)`
+	var noPersons bool
+	if err := tx.QueryRow(ctx, none, last).Scan(&noPersons); err != nil {
+		return p, fmt.Errorf("whether there are persons: %w", err)
+	}
+	if noPersons {
+		return PopulationPrivate, nil
+	}
+	return p, nil
 }
 
 // fewBuckets divides the span into the shortest units of which there are no more
@@ -129,7 +140,7 @@ func (h *History) points(ctx context.Context, tx pgx.Tx, s span, buckets []bucke
 	days, buckets := s.ends(buckets, last)
 	const query = `
 		SELECT nr, supply, population_holders[@p], population_totals[@p], population_ginis[@p], population_top1s[@p], population_top10s[@p]` + atEnds
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"days": days, "p": h.index()})
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"days": days, "p": h.Population.index()})
 	var nr int
 	var p HistoryPoint
 	_, err := pgx.ForEachRow(rows, []any{&nr, &p.Supply, &p.Holders, &p.Total, &p.Gini, &p.Top1, &p.Top10}, func() error {
@@ -148,7 +159,7 @@ func (h *History) curves(ctx context.Context, tx pgx.Tx, s span, buckets []bucke
 	days, buckets := s.ends(buckets, last)
 	const query = `SELECT nr, population_ginis[@p], population_curves[@from:@to]` + atEnds
 	n := len(curveShares)
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"days": days, "p": h.index(), "from": (h.index()-1)*n + 1, "to": h.index() * n})
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"days": days, "p": h.Population.index(), "from": (h.Population.index()-1)*n + 1, "to": h.Population.index() * n})
 	var nr int
 	var gini *float64
 	var kept []*float32
@@ -172,7 +183,7 @@ func (h *History) curves(ctx context.Context, tx pgx.Tx, s span, buckets []bucke
 }
 
 // index returns the place of the population in the arrays of a snapshot.
-func (h *History) index() int { return slices.Index(Populations(), h.Population) + 1 }
+func (p Population) index() int { return slices.Index(Populations(), p) + 1 }
 
 // Table has one row a point.
 func (h *History) Table() Table {

@@ -104,8 +104,8 @@ func sourceKey(v *aggregates.Soundness) (parts []keyPart) {
 // MoneyCourse shows the money of 90 days, where that of the first is 100.
 func MoneyCourse(p Page, v *aggregates.Soundness) Content {
 	s := p.Settings
-	c := chart.Course{About: chart.About{ID: "money", Title: "Money in circulation, the first day is 100"}, Ticks: countTicks}
-	line := chart.Line{}
+	c := chart.Lines{About: chart.About{ID: "money", Title: "Money in circulation, the first day is 100"}, Ticks: countTicks}
+	line := chart.Series{}
 	var starts []time.Time
 	for _, d := range v.Days {
 		index := v.Index(d)
@@ -121,7 +121,7 @@ func MoneyCourse(p Page, v *aggregates.Soundness) Content {
 	}
 	last := line.Values[len(line.Values)-1]
 	line.Name = "money " + Decimal(last, 1)
-	c.Lines = []chart.Line{line}
+	c.Series = []chart.Series{line}
 	c.Desc = "Money went from 100 to " + Decimal(last, 1) + "."
 	c.Labels = chart.DateLabels(starts, "day")
 	return Content{Sub: Date(v.Days[0].Day, s) + " = 100", Body: c.Draw()}

@@ -38,7 +38,8 @@ func ItemCourse(p Page, v *aggregates.ItemChart) Content {
 		middle, chosen = "mean", v.Step
 	}
 	legend := strings.TrimSpace(p.Settings.Symbol+" a piece.") + " Outlined: rose; filled: fell; dotted: under 5 sales. Line: " + middle + " by pieces. Band: from the best offer to the cheapest"
-	c := Content{Body: itemChart(v, p.Settings)}
+	address := p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesPrice, Ref: v.ID})
+	c := Content{Body: compareWith(itemChart(v, p.Settings), address, "the price of "+ItemName(v.Name, v.ID))}
 	if chosen == "" {
 		c.Sub = "Candles of a " + v.Step + "; a period this long has no shorter ones. " + legend
 	} else {

@@ -100,6 +100,7 @@ type severalError struct{ found []ledger.Found }
 
 func (*severalError) Error() string        { return "several accounts have this name" }
 func (*severalError) Is(target error) bool { return target == errNotFound }
+func (*severalError) text() string         { return textSeveral }
 
 // choices returns links to the accounts.
 func (e *severalError) choices() []views.Choice {
@@ -133,7 +134,7 @@ func (s *server) accountCalled(ctx context.Context, name string) error {
 	case len(found) == 0:
 		return unknownAccount
 	case len(found) == 1:
-		return &movedError{found[0].Ref, http.StatusFound}
+		return &movedError{ref: found[0].Ref, code: http.StatusFound}
 	}
 	return &severalError{found}
 }

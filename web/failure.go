@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/views"
 )
@@ -28,10 +29,21 @@ var (
 	errPanic    = errors.New("panic")
 	errUnmade   = errors.New("the file could not be made")
 	errUndrawn  = errors.New("the numbers cannot be shown")
+	errTooMany  = errors.New("too many series")
 )
 
 // textSeveral is what visitors read where one name stands for several accounts.
 const textSeveral = "Several accounts have or had this name."
+
+// textTooMany is what visitors read of too long a comparison.
+var textTooMany = fmt.Sprintf("At most %d series can be compared.", aggregates.MostSeries)
+
+// A choosing error offers things that a visitor may have meant.
+type choosing interface {
+	error
+	text() string // what visitors read
+	choices() []views.Choice
+}
 
 // messages are what visitors read of a failure, by status.
 var messages = map[int]string{
@@ -54,7 +66,7 @@ func status(err error) int {
 		return http.StatusForbidden
 	case errors.Is(err, errMethod):
 		return http.StatusMethodNotAllowed
-	case errors.As(err, &tooLarge), errors.Is(err, errForm):
+	case errors.As(err, &tooLarge), errors.Is(err, errForm), errors.Is(err, errTooMany):
 		return http.StatusBadRequest
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, errBusy), errors.Is(err, errUnmade), errors.Is(err, errUndrawn), errors.Is(err, errUncertain):
@@ -69,8 +81,11 @@ func message(code int, err error) string {
 	if errors.Is(err, errUndrawn) {
 		return textFailed
 	}
-	if several := (*severalError)(nil); errors.As(err, &several) {
-		return textSeveral
+	if errors.Is(err, errTooMany) {
+		return textTooMany
+	}
+	if several := choosing(nil); errors.As(err, &several) {
+		return several.text()
 	}
 	return messages[code]
 }
@@ -168,12 +183,13 @@ func detail(code int, err error) string {
 // is known at once.
 func (s *server) errorPage(ctx context.Context, code int, text string, err error) []byte {
 	e := s.knownEdition()
-	if several := (*severalError)(nil); errors.As(err, &several) {
+	if several := choosing(nil); errors.As(err, &several) {
 		page, err := drawErrorPage(s.site(), e, code, text, several.choices()...)
 		if err == nil {
 			return page
 		}
 		s.Log.ErrorContext(ctx, "error page cannot be drawn", "error", err)
+		text = messages[code]
 	}
 	return e.failed[text]
 }
@@ -195,7 +211,11 @@ func (s *server) drawErrorPages() error {
 		if err != nil {
 			return err
 		}
-		e.failed[textFailed], e.failed[textSeveral] = page, e.failed[messages[http.StatusNotFound]]
+		e.failed[textFailed] = page
+		if page, err = drawErrorPage(site, e, http.StatusBadRequest, textTooMany); err != nil {
+			return err
+		}
+		e.failed[textTooMany] = page
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type town struct {
 	arbitrage  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Arbitrage, error)
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
+	series     func(context.Context, cache.Window, aggregates.SeriesQuery) (*aggregates.Series, error)
 	window     time.Duration
 	budget     time.Duration
 	log        io.Writer
@@ -161,7 +162,10 @@ func newTown() *town {
 		}, Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
 			return &aggregates.Found{}, nil
 		}},
-		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
+		known: func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
+		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
+			return sample.Series(q), nil
+		},
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
 	}
@@ -346,6 +350,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			ItemChart: cache.NewMemo(c, spec("item.chart"), tn.itemChart),
 			ItemTrade: cache.NewMemo(c, spec("item.trade"), tn.itemTrade),
 			Trade:     tn.tradeOf(c, spec),
+			Series:    cache.NewMemo(c, spec("series"), tn.series),
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),

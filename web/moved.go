@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"strings"
@@ -10,29 +11,33 @@ import (
 
 // A movedError means that what was asked for is at the address of another ref.
 type movedError struct {
-	ref  string
-	code int // http.StatusMovedPermanently or http.StatusFound
+	ref     string
+	code    int    // http.StatusMovedPermanently or http.StatusFound
+	address string // instead of the same address with the ref, if not empty
 }
 
-func (e *movedError) Error() string { return "it is under the ref " + e.ref }
+func (e *movedError) Error() string { return "it is at " + cmp.Or(e.address, "the ref "+e.ref) }
 
 // mergedInto returns a *movedError if what has a ref is shown under another one.
 func mergedInto(ref, shown string) error {
 	if ref == shown {
 		return nil
 	}
-	return &movedError{shown, http.StatusMovedPermanently}
+	return &movedError{ref: shown, code: http.StatusMovedPermanently}
 }
 
 // movedFor is the Cache-Control of a redirect. It is short, since a merge may be
 // undone, and a name may become that of another account.
 const movedFor = "public, max-age=60"
 
-// redirect answers with the same address for another ref.
+// redirect answers with the same address for another ref, or with another address.
 func redirect(w *responseWriter, r *http.Request, to *movedError) {
 	address := at(strings.Replace(w.route, "{id}", "{ref}", 1), to.ref)
 	if r.URL.RawQuery != "" {
 		address += "?" + r.URL.RawQuery
+	}
+	if to.address != "" {
+		address = to.address
 	}
 	h := w.Header()
 	if strings.HasSuffix(w.route, ".json") {

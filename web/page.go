@@ -30,6 +30,9 @@ type page struct {
 	// exists returns an error unless there is a thing by this ref, a *movedError if
 	// it is the name of one. It is nil for pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
+	// check returns an error unless there are the things that the parameters name. It
+	// is nil for pages whose parameters name none.
+	check func(ctx context.Context, params views.Params) error
 	// subject returns the name of the thing, from the value of the first reading.
 	subject func(value any) string
 	// shown returns the ref under which the thing is shown, from the value of the
@@ -123,7 +126,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.subject, part.shown, part.list = p.exists, p.subject, p.shown, p.list
+	part.exists, part.check, part.subject, part.shown, part.list = p.exists, p.check, p.subject, p.shown, p.list
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
@@ -131,12 +134,20 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	return part
 }
 
-// params returns the parameters of a request, and an error if the page has a ref
-// and there is nothing by this one.
+// params returns the parameters of a request, and an error if there is nothing by
+// the ref in its path or by those that its parameters name.
 func (p *page) params(r *http.Request) (views.Params, error) {
 	ref, err := p.ref(r)
-	return views.ParseParams(p.Params, ref, r.URL.RawQuery), err
+	params := views.ParseParams(p.Params, ref, r.URL.RawQuery)
+	if err == nil && p.check != nil {
+		err = p.check(r.Context(), params)
+	}
+	return params, err
 }
+
+// ofThings reports whether the page is about things that an address names, so that
+// there may be none by their refs.
+func (p *page) ofThings() bool { return p.exists != nil || p.check != nil }
 
 // at returns the address of the page for a ref, without a query.
 func (p *page) at(ref string) string { return at(p.Path, ref) }
@@ -162,13 +173,13 @@ func (s *server) page(i int) handler {
 		}
 		sources := p.open(params)
 		isWarm := warm(sources)
-		if !isWarm && (p.exists != nil || p.list != nil) { // its name is not known before its values are
+		if !isWarm && (p.ofThings() || p.list != nil) { // its name is not known before its values are
 			if err := s.gather(r, sources); err != nil {
 				return err
 			}
 			isWarm = true
 		}
-		if p.exists != nil && sources[0].empty() {
+		if p.ofThings() && sources[0].empty() {
 			return errNotFound // hidden since
 		}
 		if err := p.moved(params, sources[0]); err != nil {

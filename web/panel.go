@@ -38,6 +38,12 @@ type described interface{ About() aggregates.Basis }
 // show declares a panel.
 func show[P cache.Params, T described](from *reading[P, T], info views.PanelInfo, draw func(views.Page, T) views.Content, table func(T) aggregates.Table) panel {
 	info.Params = from.declared
+	return showOf(from, info, draw, table)
+}
+
+// showOf declares a panel of a reading whose values are of type T. It depends on the
+// parameters that info names.
+func showOf[T described](from opener, info views.PanelInfo, draw func(views.Page, T) views.Content, table func(T) aggregates.Table) panel {
 	return panel{
 		PanelInfo: info,
 		from:      from,
@@ -196,7 +202,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 				return err
 			}
 		}
-		if p.exists != nil && one[0].empty() {
+		if p.ofThings() && one[0].empty() {
 			return errNotFound
 		}
 		if panel.from == p.readings[0] {

@@ -39,6 +39,7 @@ func (s *server) routes() (http.Handler, error) {
 		}
 	}
 	get("/about/numbers", s.aboutNumbers)
+	get(views.ComparePath+"/add", s.addSeries)
 	get("/badges/books.svg", s.booksBadge)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)

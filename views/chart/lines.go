@@ -1,7 +1,9 @@
 package chart
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -15,15 +17,19 @@ type Lines struct {
 	Tips   []string                    // one a place along x
 	Labels func(width float64) []Label // below the plot, for its width in pixels
 	Ticks  Ticks
-	Least  float64 // smallest step between ticks: 1 for what is counted
-	Zero   bool    // the axis begins at zero
-	Empty  string  // why there are no values
+	Least  float64   // smallest step between ticks: 1 for what is counted
+	Zero   bool      // the axis begins at zero
+	Log    bool      // the axis is logarithmic, if all values are above zero
+	Beside []float64 // values of other drawings, which have the same axis
+	Room   int       // places that are left free at the right, for the names
+	Tall   bool      // for a panel that stands in no row
+	Empty  string    // why there are no values
 }
 
 // A Series is one line. Its values are evenly spaced; NaN: not available.
 type Series struct {
 	Name   string // written at its end
-	Class  string // its colour
+	Class  string // its colour: "s1" to "s6"
 	Values []float64
 }
 
@@ -40,21 +46,22 @@ func (l Lines) Draw() templ.Component {
 
 func (l Lines) draw(s *svg) {
 	f := ordinary
+	if l.Tall {
+		f = tall
+	}
 	sc := l.scale(f)
 	labels := l.Ticks(sc.ticks)
 	s.open(f, l.About, axisRoom(labels))
 	s.axis(sc, labels)
 	s.put(`<svg width="100%" height="`, num(f.height), `" viewBox="0 0 1000 `, num(f.height), `" preserveAspectRatio="none">`)
 	for _, series := range l.Series {
-		s.put(`<path class="line `, escape(series.Class), `" d="`, l.path(series, sc), `"/>`)
+		s.put(`<path class="`, escape(strings.TrimSpace("line "+series.Class)), `" d="`, l.path(series, sc), `"/>`)
 	}
 	s.put(`</svg>`)
-	for _, series := range l.Series {
-		l.end(s, f, sc, series)
-	}
+	l.ends(s, f, sc)
 	s.labelled(func(width float64) []placed {
 		var all []placed
-		for _, label := range l.Labels(width) {
+		for _, label := range l.Labels(width * l.step() * float64(len(l.Tips)) / 100) {
 			all = append(all, place(label.At*l.step(), f.height-5, width, "", label.Text))
 		}
 		return all
@@ -68,27 +75,40 @@ func (l Lines) draw(s *svg) {
 }
 
 // step is the width of a place along x, in percent.
-func (l Lines) step() float64 { return 100 / float64(max(len(l.Tips), 1)) }
+func (l Lines) step() float64 { return 100 / float64(max(len(l.Tips)+l.Room, 1)) }
 
 // scale returns the scale of all lines.
 func (l Lines) scale(f frame) scale {
 	low, high := math.Inf(1), math.Inf(-1)
-	for _, series := range l.Series {
-		for _, v := range series.Values {
+	cover := func(values []float64) {
+		for _, v := range values {
 			if !math.IsNaN(v) {
 				low, high = min(low, finite(v)), max(high, finite(v))
 			}
 		}
 	}
-	if l.Zero {
+	for _, series := range l.Series {
+		cover(series.Values)
+	}
+	cover(l.Beside)
+	sc := scale{bottom: f.floor(), height: f.plotHeight(), log: l.Log && low > 0}
+	if l.Zero && !sc.log {
 		low, high = min(low, 0), max(high, 0)
 	}
 	if low == high { // a level line in the middle
 		room := max(math.Abs(high)*0.1, l.Least, 1e-9)
+		if sc.log {
+			room = high * 0.1
+		}
 		low, high = low-room, high+room
 	}
-	ticks := niceTicks(low, high, 4, l.Least)
-	return scale{ticks: ticks, low: ticks[0], top: ticks[len(ticks)-1], bottom: f.floor(), height: f.plotHeight()}
+	if sc.log {
+		sc.ticks = logTicks(low, high)
+	} else {
+		sc.ticks = niceTicks(low, high, 4, l.Least)
+	}
+	sc.low, sc.top = sc.ticks[0], sc.ticks[len(sc.ticks)-1]
+	return sc
 }
 
 // path returns the line, with gaps where values are not available. A value with a
@@ -115,17 +135,39 @@ func (l Lines) path(series Series, sc scale) string {
 	return d.String()
 }
 
-// end marks the last value and writes the name of the line over it.
-func (l Lines) end(s *svg, f frame, sc scale, series Series) {
-	for i := len(series.Values) - 1; i >= 0; i-- {
-		v := series.Values[i]
-		if math.IsNaN(v) {
-			continue
+// nameHeight is how far apart the names of lines are.
+const nameHeight = 14
+
+// ends marks the last value of each line and writes its name over it, or beside it
+// if there is room. Names that would touch are moved apart.
+func (l Lines) ends(s *svg, f frame, sc scale) {
+	var names []placed
+	for _, series := range l.Series {
+		for i := len(series.Values) - 1; i >= 0; i-- {
+			v := series.Values[i]
+			if math.IsNaN(v) {
+				continue
+			}
+			x, y := (float64(i)+0.5)*l.step(), sc.y(finite(v))
+			s.put(`<circle class="`, escape(strings.TrimSpace("dot "+series.Class)), `" cx="`, percent(x), `" cy="`, num(y), `" r="3"/>`)
+			above := 8.0
+			if l.Room > 0 {
+				above = -4 // beside it
+			}
+			names = append(names, placed{x: 100, y: max(y-above, f.top-8), class: "e b halo", text: series.Name})
+			break
 		}
-		x, y := (float64(i)+0.5)*l.step(), sc.y(finite(v))
-		s.put(`<circle class="dot `, escape(series.Class), `" cx="`, percent(x), `" cy="`, num(y), `" r="3"/>`)
-		s.text(100, max(y-8, f.top-8), 0, "e b halo", series.Name)
-		return
+	}
+	slices.SortStableFunc(names, func(a, b placed) int { return cmp.Compare(a.y, b.y) })
+	for i := 1; i < len(names); i++ {
+		names[i].y = max(names[i].y, names[i-1].y+nameHeight)
+	}
+	for i, below := len(names)-1, f.floor()-4; i >= 0; i-- { // none below the plot
+		names[i].y = min(names[i].y, below)
+		below = names[i].y - nameHeight
+	}
+	for _, name := range names {
+		s.text(name.x, name.y, 0, name.class, name.text)
 	}
 }
 

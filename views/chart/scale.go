@@ -9,18 +9,65 @@ import (
 // Ticks formats the labels of a value axis, all in one unit.
 type Ticks func(values []float64) []string
 
-// A scale maps values to heights. Its ticks cover all values and contain zero.
+// A scale maps values to heights. Its ticks cover all values.
 type scale struct {
 	ticks    []float64
 	low, top float64
 	bottom   float64 // the height of low
 	height   float64
+	log      bool // equal factors are equally high; all ticks are above zero
 }
 
 // y returns the height of a value. A value beyond the ticks is at their end.
 func (s scale) y(v float64) float64 {
 	v = min(max(v, s.low), s.top)
+	if s.log {
+		return s.bottom - math.Log(v/s.low)/math.Log(s.top/s.low)*s.height
+	}
 	return s.bottom - (v/(s.top-s.low)-s.low/(s.top-s.low))*s.height
+}
+
+// mostTicks is how many ticks a logarithmic axis has at most.
+const mostTicks = 7
+
+// logTicks returns ticks above zero that cover the values from low to high: equal
+// steps where they differ little, else 1, 2 and 5 times powers of ten, or the powers
+// alone, or some of them. It returns nil unless low is above zero.
+func logTicks(low, high float64) []float64 {
+	if low <= 0 {
+		return nil
+	}
+	if high < 5*low {
+		if ticks := niceTicks(low, high, 4, 0); ticks[0] > 0 {
+			return ticks
+		}
+	}
+	first, last := int(math.Floor(math.Log10(low))), int(math.Floor(math.Log10(high)))
+	for _, steps := range [][]float64{{1, 2, 5}, {1}} {
+		var ticks []float64
+		for power := first; power <= last+1 && len(ticks) <= 2*mostTicks; power++ {
+			for _, step := range steps {
+				ticks = append(ticks, step*math.Pow10(power))
+			}
+		}
+		for len(ticks) > 2 && ticks[1] <= low {
+			ticks = ticks[1:]
+		}
+		for len(ticks) > 2 && ticks[len(ticks)-2] >= high {
+			ticks = ticks[:len(ticks)-1]
+		}
+		if len(ticks) <= mostTicks {
+			return ticks
+		}
+	}
+	every := (last + 1 - first + mostTicks - 2) / (mostTicks - 1)
+	var ticks []float64
+	for power := first; ; power += every {
+		ticks = append(ticks, math.Pow10(power))
+		if power > last {
+			return ticks
+		}
+	}
 }
 
 // newScale returns a scale that covers zero and all values with about n steps of

@@ -38,8 +38,11 @@ type frame struct{ height, top, bottom float64 }
 func (f frame) plotHeight() float64 { return f.height - f.top - f.bottom }
 func (f frame) floor() float64      { return f.height - f.bottom }
 
-// ordinary is the frame of all charts, so that those in a row end level.
+// ordinary is the frame of all charts in rows, so that these end level.
 var ordinary = frame{height: 210, top: 22, bottom: 22}
+
+// tall is the frame of a chart that stands in no row.
+var tall = frame{height: 320, top: 22, bottom: 22}
 
 // drawn returns the component that writes what draw does, or, if there is
 // nothing to draw, the reason.
