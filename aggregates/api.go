@@ -10,7 +10,7 @@ import (
 )
 
 // API is the memos behind the public API, beside those of the home page. Items
-// and Accounts are to be consulted before Item, Price and Account: each ref is a key.
+// and Accounts are to be consulted before Item and Account: each ref is a key.
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
@@ -23,7 +23,6 @@ type API struct {
 	Movers  *cache.Memo[Days, *Movers]
 	Gaps    *cache.Memo[NoParams, *Gaps]
 	Prices  *cache.Memo[NoParams, *AllPrices]
-	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
 
 	ItemList  *cache.Memo[Days, *Items]
 	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
@@ -49,7 +48,6 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Movers:  cache.NewMemo(c, spec("market.movers"), on(db, ComputeMovers)).Prewarm(defaultDays),
 		Gaps:    cache.NewMemo(c, spec("market.gaps"), on(db, ComputeGaps)).Prewarm(NoParams{}),
 		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
-		Price:   cache.NewMemo(c, oneOfMany("price"), on(db, ComputePrice)),
 
 		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
