@@ -26,6 +26,8 @@ type Appraisal struct {
 	Text string `json:"-"`
 	// Example is a list of the items that are traded most.
 	Example []Wanted `json:"-"`
+	// Unaddressed reports whether the list is too long for an address.
+	Unaddressed bool `json:"-"`
 	// Known is how many items there are.
 	Known int64 `json:"-"`
 }

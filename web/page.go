@@ -39,6 +39,8 @@ type page struct {
 	// reading, which no panel shows. It is nil for pages without one.
 	note func(value any, ref string) string
 	list *listing // the part that is read exactly, or nil
+	// refuses returns why a query is not answered, a *refusal. It may be nil.
+	refuses func(rawQuery string) error
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -123,7 +125,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.subject, part.shown, part.list = p.exists, p.subject, p.shown, p.list
+	part.exists, part.subject, part.shown, part.list, part.refuses = p.exists, p.subject, p.shown, p.list, p.refuses
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
@@ -132,8 +134,13 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 }
 
 // params returns the parameters of a request, and an error if the page has a ref
-// and there is nothing by this one.
+// and there is nothing by this one, or refuses the query.
 func (p *page) params(r *http.Request) (views.Params, error) {
+	if p.refuses != nil {
+		if err := p.refuses(r.URL.RawQuery); err != nil {
+			return views.Params{}, err
+		}
+	}
 	ref, err := p.ref(r)
 	return views.ParseParams(p.Params, ref, r.URL.RawQuery), err
 }

@@ -35,9 +35,15 @@ type panel struct {
 // A described value says what it describes.
 type described interface{ About() aggregates.Basis }
 
-// show declares a panel.
+// show declares a panel of a memo.
 func show[P cache.Params, T described](from *reading[P, T], info views.PanelInfo, draw func(views.Page, T) views.Content, table func(T) aggregates.Table) panel {
-	info.Params = from.declared
+	return showOf(from, from.declared, info, draw, table)
+}
+
+// showOf declares a panel of a reading whose values are Ts, and which depends on the
+// declared parameters.
+func showOf[T described](from opener, declared []*views.Param, info views.PanelInfo, draw func(views.Page, T) views.Content, table func(T) aggregates.Table) panel {
+	info.Params = declared
 	return panel{
 		PanelInfo: info,
 		from:      from,
