@@ -47,7 +47,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(defaultDays),
 		Movers:  cache.NewMemo(c, spec("market.movers"), on(db, ComputeMovers)).Prewarm(defaultDays),
 		Gaps:    cache.NewMemo(c, spec("market.gaps"), on(db, ComputeGaps)).Prewarm(NoParams{}),
-		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
+		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)).Prewarm(NoParams{}),
 
 		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
