@@ -10,8 +10,7 @@ import (
 )
 
 // API is the memos behind the public API, beside those of the home page. Items
-// and Accounts are to be consulted before Item, Price, Account and Series: each ref is
-// a key.
+// and Accounts are to be consulted before Item, Account and Series: each ref is a key.
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
@@ -24,7 +23,6 @@ type API struct {
 	Movers  *cache.Memo[Days, *Movers]
 	Gaps    *cache.Memo[NoParams, *Gaps]
 	Prices  *cache.Memo[NoParams, *AllPrices]
-	Price   *cache.Memo[ItemRef, *ItemPrice] // nil: no such item
 
 	ItemList  *cache.Memo[Days, *Items]
 	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
@@ -50,8 +48,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(defaultDays),
 		Movers:  cache.NewMemo(c, spec("market.movers"), on(db, ComputeMovers)).Prewarm(defaultDays),
 		Gaps:    cache.NewMemo(c, spec("market.gaps"), on(db, ComputeGaps)).Prewarm(NoParams{}),
-		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)),
-		Price:   cache.NewMemo(c, oneOfMany("price"), on(db, ComputePrice)),
+		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)).Prewarm(NoParams{}),
 
 		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),

@@ -43,6 +43,9 @@ type DayPriced struct {
 	Quantity ledger.Sum `json:"quantity"`
 }
 
+// mostExcluded is how many excluded prices are listed.
+const mostExcluded = 100
+
 func (v *Paid) fill(ctx context.Context, tx pgx.Tx, s span, item int64) error {
 	const query = `
 		SELECT price, pieces, sum(sales)::bigint, sum(quantity) FROM price_days

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
@@ -84,33 +85,29 @@ func byItem(sales []ledger.Sale) map[string][]ledger.Sale {
 	return items
 }
 
-// checkPrices compares the prices of all items, and of each by itself.
+// checkPrices compares the prices of all items that were ever sold.
 func checkPrices(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale, name func(string) string) {
 	t.Helper()
-	want := &AllPrices{Basis: basisOf(s)}
+	var want []PricedItem
 	for _, ref := range slices.Sorted(maps.Keys(byItem(sales))) {
 		if p := scannedPrice(s, byItem(sales)[ref]); p.Value != nil {
-			want.Items = append(want.Items, PricedItem{ID: ref, Name: name(ref), Price: p})
+			want = append(want, PricedItem{ID: ref, Name: name(ref), Price: p})
 		}
 	}
-	got, err := ComputePrices(t.Context(), db, w, NoParams{})
-	compare(t, "prices", s.Days, want, got, err)
-	for _, i := range want.Items[:min(3, len(want.Items))] {
-		one := &ItemPrice{PricedItem: i, Basis: basisOf(s)}
-		from := s.First
-		if days := ParseDays(i.Price.Basis); days > 0 {
-			from = plus(s.Today, 1-int(days))
-		}
-		out := slices.DeleteFunc(within(byItem(sales)[i.ID], from, s.Through), func(s ledger.Sale) bool {
-			return !real(s) || unitPrice(s) >= *i.Price.Low && unitPrice(s) <= *i.Price.High
-		})
-		slices.SortStableFunc(out, func(a, b ledger.Sale) int { return b.At.Compare(a.At) })
-		for _, s := range out {
-			one.Excluded = append(one.Excluded, ExcludedSale{At: s.At, Quantity: s.Quantity, Total: s.Total, Each: unitPrice(s)})
-		}
-		got, err := ComputePrice(t.Context(), db, w, ItemRef(i.ID))
-		compare(t, "price of "+i.ID, s.Days, one, got, err)
+	all, err := ComputePrices(t.Context(), db, w, NoParams{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if diff := gocmp.Diff(basisOf(s), all.Basis); diff != "" {
+		t.Errorf("basis of the prices (-scanned +got):\n%s", diff)
+	}
+	var got []PricedItem
+	for _, i := range all.Items {
+		if i.Price.Value != nil {
+			got = append(got, i.PricedItem)
+		}
+	}
+	compare(t, "prices", s.Days, want, got, nil)
 }
 
 // scannedCourse is what was sold of an item in each bucket, without prices far from

@@ -2,9 +2,7 @@ package aggregates
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -14,10 +12,12 @@ import (
 	"exchequer/cache"
 )
 
-// AllPrices is the prices of all items at the end of the period.
+// AllPrices is what all items cost at the end of the period, and what shops offer of
+// them.
 type AllPrices struct {
 	Basis
-	Items []PricedItem `json:"items" nullable:"false" doc:"All items that were ever sold, by their ids."`
+	Count int64        `json:"count" doc:"All items that there are."`
+	Items []QuotedItem `json:"items" nullable:"false" doc:"By their ids; at most 20,000. With more, those that were never sold and that nobody offers are left out first."`
 }
 
 // PricedItem is an item with its price.
@@ -27,80 +27,38 @@ type PricedItem struct {
 	Price Price  `json:"price"`
 }
 
-// ComputePrices reads the prices of all items at w's start.
+// ComputePrices reads the prices of all items at w's start, and their best offers.
 func ComputePrices(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*AllPrices, error) {
-	all := &AllPrices{Items: []PricedItem{}}
-	err := all.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) error {
-		prices, err := readPrices(ctx, tx, s, nil)
-		if err != nil {
-			return err
-		}
-		rows, _ := tx.Query(ctx, `SELECT id, ref, name FROM items ORDER BY ref`)
-		var id int64
-		var i PricedItem
-		_, err = pgx.ForEachRow(rows, []any{&id, &i.ID, &i.Name}, func() error {
-			if i.Price = prices[id]; i.Price.Value != nil {
-				all.Items = append(all.Items, i)
-			}
-			return nil
-		})
-		return err
-	})
-	if err != nil {
+	all := &AllPrices{Items: []QuotedItem{}}
+	if err := all.read(ctx, db, w, 0, all.fill); err != nil {
 		return nil, fmt.Errorf("prices: %w", err)
 	}
 	return all, nil
 }
 
-// ItemPrice is the price of one item, and what does not count for it.
-type ItemPrice struct {
-	PricedItem
-	Basis
-	Excluded []ExcludedSale `json:"excluded" nullable:"false" doc:"The sales that do not count, latest first, at most 100."`
-}
-
-// ExcludedSale is a sale that does not count for a price.
-type ExcludedSale struct {
-	At       time.Time `json:"at"`
-	Quantity int64     `json:"quantity" doc:"Pieces."`
-	Total    int64     `json:"total" doc:"Minor units."`
-	Each     float64   `json:"each" doc:"Minor units a piece."`
-}
-
-// mostExcluded is how many excluded sales are listed.
-const mostExcluded = 100
-
-// ItemRef is the parameter of memos of one item: its ref.
-type ItemRef string
-
-// Key is the ref, escaped.
-func (r ItemRef) Key() string { return url.QueryEscape(string(r)) }
-
-// ComputePrice reads the price of an item at w's start. It returns nil if there is
-// no such item.
-func ComputePrice(ctx context.Context, db *pgxpool.Pool, w cache.Window, ref ItemRef) (*ItemPrice, error) {
-	i := &ItemPrice{PricedItem: PricedItem{ID: string(ref), Price: Price{Confidence: None}}, Excluded: []ExcludedSale{}}
-	var id int64
-	err := db.QueryRow(ctx, `SELECT id, name FROM items WHERE ref = $1`, string(ref)).Scan(&id, &i.Name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
+func (all *AllPrices) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	prices, err := readPrices(ctx, tx, s, nil)
 	if err != nil {
-		return nil, fmt.Errorf("price: find the item: %w", err)
-	}
-	err = i.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) error {
-		prices, err := readPrices(ctx, tx, s, []int64{id})
-		if err != nil {
-			return err
-		}
-		i.Price = prices[id]
-		i.Excluded, err = readExcluded(ctx, tx, s, id, i.Price)
 		return err
+	}
+	asks, bids, err := readBestOffers(ctx, tx)
+	if err != nil {
+		return err
+	}
+	rows, _ := tx.Query(ctx, `SELECT id, ref, name, grouping FROM items ORDER BY ref`)
+	var id int64
+	var i QuotedItem
+	_, err = pgx.ForEachRow(rows, []any{&id, &i.ID, &i.Name, &i.Group}, func() error {
+		i.Price, i.Ask, i.Bid = prices[id], asks[id], bids[id]
+		all.Items = append(all.Items, i)
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("price of an item: %w", err)
+		return fmt.Errorf("items: %w", err)
 	}
-	return i, nil
+	all.Count = int64(len(all.Items))
+	all.bound(mostListed)
+	return nil
 }
 
 // readPrices returns the prices of these items at the end of s, nil for all items.
@@ -234,22 +192,4 @@ func readLast(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) er
 		return fmt.Errorf("last sales: %w", err)
 	}
 	return nil
-}
-
-// readExcluded lists the sales of an item that do not count for its price.
-func readExcluded(ctx context.Context, tx pgx.Tx, s span, item int64, p Price) ([]ExcludedSale, error) {
-	if p.Excluded == 0 {
-		return []ExcludedSale{}, nil
-	}
-	const query = `
-		SELECT at, quantity, total, total::float8 / quantity FROM sales
-		WHERE item = $1 AND at >= $2 AND at < $3 AND quantity > 0 AND total > 0
-			AND NOT total::float8 / quantity BETWEEN $4 AND $5
-		ORDER BY at DESC, id DESC LIMIT $6`
-	rows, _ := tx.Query(ctx, query, item, s.since(ParseDays(p.Basis)), s.Through, p.Low, p.High, mostExcluded)
-	excluded, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ExcludedSale])
-	if err != nil {
-		return nil, fmt.Errorf("excluded sales: %w", err)
-	}
-	return excluded, nil
 }

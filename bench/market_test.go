@@ -44,9 +44,6 @@ func BenchmarkMarket(b *testing.B) {
 		{"prices", func(ctx context.Context, db *pgxpool.Pool) error {
 			return last(aggregates.ComputePrices(ctx, db, w, none))
 		}},
-		{"price", func(ctx context.Context, db *pgxpool.Pool) error {
-			return last(aggregates.ComputePrice(ctx, db, w, "i17"))
-		}},
 	}
 	onPage := 4 // of panels
 	measure := func(b *testing.B, run func() error) {

@@ -68,7 +68,7 @@ func (s *site) addresses(t *testing.T) []string {
 	if err := s.db.QueryRow(t.Context(), `SELECT ref FROM accounts JOIN balances ON account = id ORDER BY postings DESC LIMIT 1`).Scan(&account); err != nil {
 		t.Fatal(err)
 	}
-	return append(all, "/economy?days=all", "/accounts/"+url.PathEscape(account))
+	return append(all, "/economy?days=all", "/accounts/"+url.PathEscape(account), "/appraise?i=diamond:64~bread:2000~dimond:3~wheat:0")
 }
 
 // A site is the whole program, served by the test process.

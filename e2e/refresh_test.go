@@ -168,3 +168,16 @@ func TestALostConnectionIsAnnouncedOnceAndCanBeTriedAgain(t *testing.T) {
 	b.script(again + ".click()")
 	b.within(window, `said.join() === "Connection lost,Connected again"`, "the end of the outage is announced")
 }
+
+func TestWhatIsBeingTypedOutlivesARefresh(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	b.open(s.URL + "/economy")
+	b.newWindow(b.asOf(), 3*window) // the first one may have been cold
+	b.script(`document.getElementById("balance").value = "1,234"; document.activeElement.blur()`)
+	for range 2 {
+		b.newWindow(b.asOf(), 3*window)
+	}
+	if got := value(b, chromedp.Evaluate[string](`document.getElementById("balance").value`)); got != "1,234" {
+		t.Errorf("after a refresh the field has %q, want what was typed", got)
+	}
+}

@@ -115,7 +115,9 @@ function merge(html) {
     morphStyle: "outerHTML",
     callbacks: {
       beforeNodeMorphed: (old) => ![ring, next, pause, retry, news].includes(old), // these are ours
-      beforeAttributeUpdated: (name, node) => !(name === "open" && node.localName === "details"),
+      beforeAttributeUpdated: (name, node) =>
+        !(name === "open" && node.localName === "details") &&
+        !(name === "value" && node.matches("input, textarea") && node.value !== node.defaultValue), // what is being typed stays
     },
   };
   if (fresh.querySelector("template[shadowrootmode]")) {

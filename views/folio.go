@@ -65,10 +65,10 @@ func fullDate(t time.Time, s ledger.Settings) string {
 }
 
 // switches returns the parameters that are chosen in the page's head: of a page
-// of several panels the period, and of one panel all that it depends on.
+// of several panels the period, and of one panel all that it depends on and that have options.
 func (p Page) switches() []*Param {
 	if p.Only != nil {
-		return p.Only.Params
+		return slices.DeleteFunc(slices.Clone(p.Only.Params), func(d *Param) bool { return d.Free })
 	}
 	return slices.DeleteFunc(slices.Clone(p.Info.Params), func(d *Param) bool { return d != DaysParam })
 }

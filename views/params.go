@@ -19,6 +19,7 @@ type Param struct {
 	Nearest func(string) string
 	Options []Option // that are offered as links, or by a form
 	Field   Field    // by which a form asks for it
+	Free    bool     // its values are what readers write: see [Params.Free]
 }
 
 // An Option is a value of a parameter, as a link.
@@ -64,6 +65,7 @@ var (
 type Params struct {
 	Ref   string
 	query string // "days=7&population=all": in the page's order, without defaults
+	free  bool
 }
 
 // ParseParams returns the values nearest to those of a query.
@@ -88,9 +90,14 @@ func (p Params) add(d *Param, value string) Params {
 	if p.query != "" {
 		p.query += "&"
 	}
-	p.query += d.Name + "=" + url.QueryEscape(value)
+	p.query += d.Name + "=" + strings.ReplaceAll(url.QueryEscape(value), "%3A", ":") // which a query may have
+	p.free = p.free || d.Free
 	return p
 }
+
+// Free reports whether a value is what a reader wrote, so that there are as many
+// addresses as readers make.
+func (p Params) Free() bool { return p.free }
 
 // Get returns the value of a parameter.
 func (p Params) Get(d *Param) string {

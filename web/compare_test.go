@@ -60,13 +60,13 @@ func TestComparisonsAreAsApproved(t *testing.T) {
 func TestTheAddressOfAComparisonIsItsWholeState(t *testing.T) {
 	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, _ []*page) {
 		doc := parse(t, open("/compare?days=90&as=index&s=supply~nonsense~item:ada~supply~source:tax&scale=log").Body.String())
-		if got, want := doc.Find("link[rel=canonical]").AttrOr("href", ""), "https://economy.test/compare?s=supply~item%3Aada~source%3Atax&as=index&scale=log&days=90"; got != want {
+		if got, want := doc.Find("link[rel=canonical]").AttrOr("href", ""), "https://economy.test/compare?s=supply~item:ada~source:tax&as=index&scale=log&days=90"; got != want {
 			t.Errorf("canonical %q, want %q", got, want)
 		}
-		if got, want := doc.Find("a.remove").Eq(1).AttrOr("href", ""), "/compare?s=supply~source%3Atax&as=index&scale=log&days=90"; got != want {
+		if got, want := doc.Find("a.remove").Eq(1).AttrOr("href", ""), "/compare?s=supply~source:tax&as=index&scale=log&days=90"; got != want {
 			t.Errorf("the item is removed by %q, want %q", got, want)
 		}
-		if got, want := doc.Find("#chart .tools a").Eq(1).AttrOr("href", ""), "/compare/chart.csv?s=supply~item%3Aada~source%3Atax&as=index&scale=log&days=90"; got != want {
+		if got, want := doc.Find("#chart .tools a").Eq(1).AttrOr("href", ""), "/compare/chart.csv?s=supply~item:ada~source:tax&as=index&scale=log&days=90"; got != want {
 			t.Errorf("the file is at %q, want %q", got, want)
 		}
 		hidden := map[string]string{}
@@ -208,13 +208,13 @@ func TestTheFormAddsASeries(t *testing.T) {
 	}
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, _ []*page) {
 		for query, want := range map[string]string{
-			"kind=item&name=ada&s=supply&as=index&days=7":                            "/compare?s=supply~item%3Aada&as=index&days=7",
-			"kind=sold&name=+ada+":                                                   "/compare?s=sold%3Aada",
+			"kind=item&name=ada&s=supply&as=index&days=7":                            "/compare?s=supply~item:ada&as=index&days=7",
+			"kind=sold&name=+ada+":                                                   "/compare?s=sold:ada",
 			"kind=holders&s=supply":                                                  "/compare?s=supply~holders",
-			"kind=source&name=" + url.QueryEscape("tax~%&"):                          "/compare?s=source%3Atax%257E%2525%26",
-			"kind=account&name=ben":                                                  "/compare?s=account%3Aa1",
+			"kind=source&name=" + url.QueryEscape("tax~%&"):                          "/compare?s=source:tax%257E%2525%26",
+			"kind=account&name=ben":                                                  "/compare?s=account:a1",
 			"kind=supply&name=whatever&s=supply":                                     "/compare?s=supply",
-			"kind=item&name=" + url.QueryEscape(sample.Town(30).Items.Items[0].Name): "/compare?s=item%3A" + url.QueryEscape(sample.Town(30).Items.Items[0].ID),
+			"kind=item&name=" + url.QueryEscape(sample.Town(30).Items.Items[0].Name): "/compare?s=item:" + url.QueryEscape(sample.Town(30).Items.Items[0].ID),
 		} {
 			if w := open("/compare/add?" + query); w.Code != http.StatusSeeOther || w.Header().Get("Location") != want {
 				t.Errorf("%s: status %d to %q, want %q", query, w.Code, w.Header().Get("Location"), want)
@@ -226,7 +226,7 @@ func TestTheFormAddsASeries(t *testing.T) {
 			if w.Code != http.StatusNotFound || links.Length() != want {
 				t.Errorf("%s: status %d, %d choices, want %d", query, w.Code, links.Length(), want)
 			}
-			if href := links.First().AttrOr("href", ""); want == 2 && href != "/compare?s=supply~account%3Aa1" {
+			if href := links.First().AttrOr("href", ""); want == 2 && href != "/compare?s=supply~account:a1" {
 				t.Errorf("the first choice leads to %q", href)
 			}
 		}

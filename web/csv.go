@@ -44,7 +44,9 @@ func csvHeader(name string) http.Header {
 func csvName(p views.Page, asOf time.Time) string {
 	parts := []string{strings.TrimPrefix(p.Path(), "/")}
 	for _, d := range p.Only.Params {
-		parts = append(parts, p.Params.Get(d))
+		if !d.Free {
+			parts = append(parts, p.Params.Get(d))
+		}
 	}
 	parts = append(parts, asOf.In(p.Settings.Zone()).Format(time.DateOnly))
 	const most = 60 // bytes of the address

@@ -32,6 +32,14 @@ var (
 	errTooMany  = errors.New("too many series")
 )
 
+// A refusal is an error that the reader can do something about.
+type refusal struct {
+	status int
+	text   string // for the reader
+}
+
+func (r *refusal) Error() string { return r.text }
+
 // textSeveral is what visitors read where one name stands for several accounts.
 const textSeveral = "Several accounts have or had this name."
 
@@ -59,7 +67,10 @@ var messages = map[int]string{
 func status(err error) int {
 	var unavailable *cache.UnavailableError
 	var tooLarge *http.MaxBytesError
+	var refused *refusal
 	switch {
+	case errors.As(err, &refused):
+		return refused.status
 	case errors.Is(err, errNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, errForeign):
@@ -86,6 +97,9 @@ func message(code int, err error) string {
 	}
 	if several := choosing(nil); errors.As(err, &several) {
 		return several.text()
+	}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		return refused.text
 	}
 	return messages[code]
 }
@@ -206,6 +220,13 @@ func (s *server) drawErrorPages() error {
 				return err
 			}
 			e.failed[message] = page
+		}
+		for _, refused := range refusals {
+			page, err := drawErrorPage(site, e, refused.status, refused.text)
+			if err != nil {
+				return err
+			}
+			e.failed[refused.text] = page
 		}
 		page, err := drawErrorPage(site, e, http.StatusServiceUnavailable, textFailed)
 		if err != nil {

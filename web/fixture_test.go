@@ -45,6 +45,7 @@ type town struct {
 	item       func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.Item, error)
 	itemChart  func(context.Context, cache.Window, aggregates.ItemChartQuery) (*aggregates.ItemChart, error)
 	itemTrade  func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.ItemTrade, error)
+	prices     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.AllPrices, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
@@ -162,7 +163,8 @@ func newTown() *town {
 		}, Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
 			return &aggregates.Found{}, nil
 		}},
-		known: func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
+		prices: constant[aggregates.NoParams](sample.Town(30).Prices),
+		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
 			return sample.Series(q), nil
 		},
@@ -200,6 +202,7 @@ func sampled(e *sample.Economy) *town {
 	tn.history = constant[aggregates.Population](e.History)
 	tn.source = constant[aggregates.SourceQuery](e.Source)
 	tn.shops = constant[aggregates.NoParams](e.Shops)
+	tn.prices = constant[aggregates.NoParams](e.Prices)
 	tn.shop = constant[aggregates.ShopQuery](e.Shop)
 	tn.arbitrage, tn.markers = constant[aggregates.NoParams](e.Arbitrage), constant[aggregates.NoParams](e.Markers)
 	tn.trade.Sales = func(context.Context, string, aggregates.SaleCursor, int) ([]aggregates.ShopSale, error) {
@@ -349,6 +352,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			ItemList:  cache.NewMemo(c, spec("items"), tn.items),
 			ItemChart: cache.NewMemo(c, spec("item.chart"), tn.itemChart),
 			ItemTrade: cache.NewMemo(c, spec("item.trade"), tn.itemTrade),
+			Prices:    cache.NewMemo(c, spec("prices"), tn.prices),
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 		},

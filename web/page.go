@@ -42,6 +42,8 @@ type page struct {
 	// reading, which no panel shows. It is nil for pages without one.
 	note func(value any, ref string) string
 	list *listing // the part that is read exactly, or nil
+	// refuses returns why a query is not answered, a *refusal. It may be nil.
+	refuses func(rawQuery string) error
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -126,7 +128,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.check, part.subject, part.shown, part.list = p.exists, p.check, p.subject, p.shown, p.list
+	part.exists, part.check, part.subject, part.shown, part.list, part.refuses = p.exists, p.check, p.subject, p.shown, p.list, p.refuses
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
@@ -134,9 +136,15 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	return part
 }
 
-// params returns the parameters of a request, and an error if there is nothing by
-// the ref in its path or by those that its parameters name.
+// params returns the parameters of a request, and an error if the page refuses its
+// query, or there is nothing by the ref in its path or by those that its parameters
+// name.
 func (p *page) params(r *http.Request) (views.Params, error) {
+	if p.refuses != nil {
+		if err := p.refuses(r.URL.RawQuery); err != nil {
+			return views.Params{}, err
+		}
+	}
 	ref, err := p.ref(r)
 	params := views.ParseParams(p.Params, ref, r.URL.RawQuery)
 	if err == nil && p.check != nil {

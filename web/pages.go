@@ -33,6 +33,7 @@ func (s *server) declarePages() []*page {
 		s.shop(),
 		s.arbitrage(),
 		s.account(),
+		s.appraise(),
 		s.compare(),
 	}
 }

@@ -35,7 +35,7 @@ type panel struct {
 // A described value says what it describes.
 type described interface{ About() aggregates.Basis }
 
-// show declares a panel.
+// show declares a panel of a memo.
 func show[P cache.Params, T described](from *reading[P, T], info views.PanelInfo, draw func(views.Page, T) views.Content, table func(T) aggregates.Table) panel {
 	info.Params = from.declared
 	return showOf(from, info, draw, table)

@@ -61,7 +61,8 @@ func newRendering(header http.Header, plain []byte, due time.Time) *rendering {
 }
 
 // respondCached answers with the page of a key and of its sources' versions,
-// which draw makes if it is not in memory. While a source is still being
+// which draw makes if it is not in memory. One of what a reader wrote is kept with the
+// documents, so that it evicts no page that many read. While a source is still being
 // computed, the page is drawn for this reader alone. If no panel has a value, the
 // status is 503.
 func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageKey, sources []source, draw func() (*rendering, error)) error {
@@ -77,7 +78,11 @@ func (s *server) respondCached(w http.ResponseWriter, r *http.Request, key pageK
 		}
 		return s.respondUncached(w, r, p, valued)
 	}
-	p, drawn, err := s.rendered.get(key, versionOf(sources), draw)
+	kept := s.rendered
+	if key.params.Free() {
+		kept = s.documents
+	}
+	p, drawn, err := kept.get(key, versionOf(sources), draw)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ func (s *server) routes() (http.Handler, error) {
 	s.api(r, get)
 	get("/theme.css", s.themeCSS)
 	r.Method(http.MethodPost, views.StandPath, s.instrument(views.StandPath, s.standAnswer))
+	r.Method(http.MethodPost, views.AppraisePath, s.instrument(views.AppraisePath, s.appraisePosted))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", s.chooseTheme))
 
 	embedded := static.Handler()

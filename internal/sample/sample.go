@@ -49,6 +49,7 @@ type Economy struct {
 	ShopSales  []aggregates.ShopSale
 	Arbitrage  *aggregates.Arbitrage
 	Markers    *aggregates.Markers
+	Prices     *aggregates.AllPrices
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -117,6 +118,7 @@ func Town(days aggregates.Days) *Economy {
 	}}
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
+	p.addPrices()
 	p.sellGoods(days, buckets, unit)
 	p.trade()
 	return p
@@ -270,6 +272,7 @@ func Empty() *Economy {
 	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil
 	p.Arbitrage, p.Markers = &aggregates.Arbitrage{Basis: why}, &aggregates.Markers{}
+	p.Prices = &aggregates.AllPrices{Basis: why}
 	p.Profile = aggregates.Profile{}
 	return p
 }
