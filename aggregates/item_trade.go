@@ -33,7 +33,7 @@ func ComputeItemTrade(ctx context.Context, db *pgxpool.Pool, w cache.Window, q I
 	}
 	v.Name = name
 	err = v.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
-		if err := v.Paid.fill(ctx, tx, s, id); err != nil {
+		if err := v.Paid.fill(ctx, tx, s, id, q.With); err != nil {
 			return err
 		}
 		recent, err := readRecent(ctx, tx, s, id)
@@ -41,7 +41,7 @@ func ComputeItemTrade(ctx context.Context, db *pgxpool.Pool, w cache.Window, q I
 			return err
 		}
 		v.Sizes = newSizes(recent)
-		v.Sellers, v.Buyers, err = readSides(ctx, tx, s, id)
+		v.Sellers, v.Buyers, err = readSides(ctx, tx, s, id, q.With)
 		return err
 	})
 	if err != nil {

@@ -80,8 +80,8 @@ func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	const query = `
 		SELECT id, ref, name, first, last FROM items
-		CROSS JOIN LATERAL (SELECT day AS first FROM item_days WHERE item = id AND sales > 0 ORDER BY day LIMIT 1) AS first
-		CROSS JOIN LATERAL (SELECT day AS last FROM item_days WHERE item = id AND sales > 0 ORDER BY day DESC LIMIT 1) AS last`
+		CROSS JOIN LATERAL (SELECT day AS first FROM item_days_without WHERE item = id AND sales > 0 ORDER BY day LIMIT 1) AS first
+		CROSS JOIN LATERAL (SELECT day AS last FROM item_days_without WHERE item = id AND sales > 0 ORDER BY day DESC LIMIT 1) AS last`
 	rows, _ := tx.Query(ctx, query)
 	var all []Mover
 	var id int64

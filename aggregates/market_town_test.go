@@ -65,7 +65,7 @@ func TestTheTownsMarketIsWhatScanningSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := ComputePriceIndex(t.Context(), db, w, 30)
+	index, err := ComputePriceIndex(t.Context(), db, w, MarketQuery{Days: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestTheTownsMarketIsWhatScanningSays(t *testing.T) {
 	if checked < 50 {
 		t.Errorf("%d items with 5 sales or more, want 50 at least", checked)
 	}
-	moved, err := ComputePriceIndex(t.Context(), db, w, 30)
+	moved, err := ComputePriceIndex(t.Context(), db, w, MarketQuery{Days: 30})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // AllPrices is the prices of all items at the end of the period.
@@ -158,8 +160,8 @@ func (s span) since(basis Days) time.Time {
 func readQuotes(ctx context.Context, tx pgx.Tx, s span, basis Days, items []int64) (map[int64][]quote, error) {
 	const query = `
 		SELECT item, price, pieces, sales, quantity FROM unnest($1::bigint[]) AS item CROSS JOIN LATERAL (
-			SELECT price, pieces, sales, quantity FROM price_days
-			WHERE price_days.item = item.item AND day BETWEEN $2::date AND $3::date OFFSET 0) AS sold`
+			SELECT price, pieces, sales, quantity FROM price_days_without AS p
+			WHERE p.item = item.item AND day BETWEEN $2::date AND $3::date OFFSET 0) AS sold`
 	quotes := make(map[int64][]quote, len(items))
 	if len(items) == 0 {
 		return quotes, nil
@@ -181,8 +183,8 @@ func readQuotes(ctx context.Context, tx pgx.Tx, s span, basis Days, items []int6
 func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
 	const query = `
 		SELECT item, traders FROM unnest($1::bigint[], $2::date[]) AS of (item, since) CROSS JOIN LATERAL (
-			SELECT count(DISTINCT account) AS traders FROM trader_days
-			WHERE trader_days.item = of.item AND day BETWEEN since AND $3::date) AS traded`
+			SELECT count(DISTINCT account) AS traders FROM trader_days_without AS t
+			WHERE t.item = of.item AND day BETWEEN since AND $3::date) AS traded`
 	var items []int64
 	var since []time.Time
 	for id, p := range prices {
@@ -210,8 +212,8 @@ func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price)
 func readLast(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
 	const query = `
 		SELECT item, close_at FROM unnest($1::bigint[], $2::float8[], $3::float8[]) AS of (item, lowest, highest) CROSS JOIN LATERAL (
-			SELECT close_at FROM item_hours
-			WHERE item_hours.item = of.item AND hour < $4 AND high >= lowest AND low <= highest
+			SELECT close_at FROM item_hours_without AS h
+			WHERE h.item = of.item AND hour < $4 AND high >= lowest AND low <= highest
 			ORDER BY hour DESC LIMIT 1) AS last`
 	var items []int64
 	var low, high []float64
@@ -241,12 +243,19 @@ func readExcluded(ctx context.Context, tx pgx.Tx, s span, item int64, p Price) (
 	if p.Excluded == 0 {
 		return []ExcludedSale{}, nil
 	}
-	const query = `
+	query := `
 		SELECT at, quantity, total, total::float8 / quantity FROM sales
-		WHERE item = $1 AND at >= $2 AND at < $3 AND quantity > 0 AND total > 0
-			AND NOT total::float8 / quantity BETWEEN $4 AND $5
-		ORDER BY at DESC, id DESC LIMIT $6`
-	rows, _ := tx.Query(ctx, query, item, s.since(ParseDays(p.Basis)), s.Through, p.Low, p.High, mostExcluded)
+		WHERE item = @item AND at >= @since AND at < @through AND quantity > 0 AND total > 0
+			AND NOT total::float8 / quantity BETWEEN @low AND @high
+			AND NOT EXISTS (
+				SELECT FROM offsetting_pairs p
+				WHERE p.item = @item AND p.day = ` + saleDay + ` AND p.seller = sales.seller AND p.buyer = sales.buyer)
+		ORDER BY at DESC, id DESC LIMIT @limit`
+	args := s.args()
+	since := s.since(ParseDays(p.Basis))
+	maps.Copy(args, ledger.LocalTimeArgs(s.zone(), since, s.Through))
+	maps.Copy(args, pgx.NamedArgs{"item": item, "since": since, "low": p.Low, "high": p.High, "limit": mostExcluded})
+	rows, _ := tx.Query(ctx, query, args)
 	excluded, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ExcludedSale])
 	if err != nil {
 		return nil, fmt.Errorf("excluded sales: %w", err)

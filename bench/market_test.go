@@ -30,10 +30,10 @@ func BenchmarkMarket(b *testing.B) {
 		compute func(context.Context, *pgxpool.Pool) error
 	}{
 		{"market", func(ctx context.Context, db *pgxpool.Pool) error {
-			return last(aggregates.ComputeMarket(ctx, db, w, 30))
+			return last(aggregates.ComputeMarket(ctx, db, w, aggregates.MarketQuery{Days: 30}))
 		}},
 		{"index", func(ctx context.Context, db *pgxpool.Pool) error {
-			return last(aggregates.ComputePriceIndex(ctx, db, w, 30))
+			return last(aggregates.ComputePriceIndex(ctx, db, w, aggregates.MarketQuery{Days: 30}))
 		}},
 		{"movers", func(ctx context.Context, db *pgxpool.Pool) error {
 			return last(aggregates.ComputeMovers(ctx, db, w, 30))

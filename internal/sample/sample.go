@@ -49,6 +49,7 @@ type Economy struct {
 	ShopSales  []aggregates.ShopSale
 	Arbitrage  *aggregates.Arbitrage
 	Markers    *aggregates.Markers
+	ItemRoutes *aggregates.ItemRoutes
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -117,6 +118,7 @@ func Town(days aggregates.Days) *Economy {
 	}}
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
+	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
 	return p
@@ -266,6 +268,7 @@ func Empty() *Economy {
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
+	p.ItemRoutes = &aggregates.ItemRoutes{ID: "ada", Name: "Diamond", Basis: why}
 	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil
