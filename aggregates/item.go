@@ -116,7 +116,7 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	if err := i.Offers.fill(ctx, tx, id); err != nil {
 		return err
 	}
-	recent, err := readRecent(ctx, tx, s, id)
+	recent, err := readRecent(ctx, tx, s, id, i.Offsetting.Included)
 	if err != nil {
 		return err
 	}

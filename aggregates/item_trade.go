@@ -36,7 +36,7 @@ func ComputeItemTrade(ctx context.Context, db *pgxpool.Pool, w cache.Window, q I
 		if err := v.Paid.fill(ctx, tx, s, id, q.With); err != nil {
 			return err
 		}
-		recent, err := readRecent(ctx, tx, s, id)
+		recent, err := readRecent(ctx, tx, s, id, q.With)
 		if err != nil {
 			return err
 		}

@@ -292,7 +292,7 @@ func findOffsetting(ctx context.Context, tx pgx.Tx, zone *time.Location, ranges 
 // markedSales is SQL for the sales of days with marks, and whether each is marked.
 const markedSales = `
 	WITH sold AS (
-		SELECT due.item, due.day, date_trunc('hour', at, 'UTC') AS hour, at, id, quantity, total, total::float8 / quantity AS price, rule IS NOT NULL AS marked
+		SELECT due.item, due.day, date_trunc('hour', at, 'UTC') AS hour, at, id, s.quantity, total, total::float8 / s.quantity AS price, rule IS NOT NULL AS marked
 		FROM unnest(@items::bigint[], @days::date[], @starts::timestamptz[], @ends::timestamptz[]) AS due (item, day, first, until)
 		CROSS JOIN LATERAL (
 			SELECT * FROM sales WHERE sales.item = due.item AND at >= first AND at < until AND quantity > 0 AND total > 0) AS s

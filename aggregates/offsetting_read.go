@@ -46,6 +46,12 @@ func salesOf(rollup string, with bool) string {
 	return rollup + "_without"
 }
 
+// isOffsetting is SQL for whether a row of sales is marked, with the arguments of
+// [span.args].
+var isOffsetting = `EXISTS (
+				SELECT FROM offsetting_pairs p
+				WHERE p.item = sales.item AND p.day = ` + saleDay + ` AND p.seller = sales.seller AND p.buyer = sales.buyer)`
+
 // Offsetting is the sales of a period that offset each other.
 type Offsetting struct {
 	Included bool       `json:"included" doc:"Whether the sums have them: they do with circular=with."`

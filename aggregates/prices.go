@@ -247,9 +247,7 @@ func readExcluded(ctx context.Context, tx pgx.Tx, s span, item int64, p Price) (
 		SELECT at, quantity, total, total::float8 / quantity FROM sales
 		WHERE item = @item AND at >= @since AND at < @through AND quantity > 0 AND total > 0
 			AND NOT total::float8 / quantity BETWEEN @low AND @high
-			AND NOT EXISTS (
-				SELECT FROM offsetting_pairs p
-				WHERE p.item = @item AND p.day = ` + saleDay + ` AND p.seller = sales.seller AND p.buyer = sales.buyer)
+			AND NOT ` + isOffsetting + `
 		ORDER BY at DESC, id DESC LIMIT @limit`
 	args := s.args()
 	since := s.since(ParseDays(p.Basis))
