@@ -142,7 +142,7 @@ func TestOffsettingTradeIsWhatScanningSays(t *testing.T) {
 						checkItemChart(t, db, w, s, of, ref, ParseStep(string(step), days))
 					}
 				}
-				checkWithOffsetting(t, db, w, s, sales, without)
+				checkWithOffsetting(t, db, w, s, sales, without, "i/00")
 			}
 			checkPrices(t, db, w, r.span(w, 0), without, itemName)
 		})
@@ -192,7 +192,7 @@ func rounds(random *rand.Rand, r record, now time.Time, days int) (sales []ledge
 }
 
 // checkWithOffsetting compares sums with offsetting trade, and the difference.
-func checkWithOffsetting(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales, without []ledger.Sale) {
+func checkWithOffsetting(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales, without []ledger.Sale, ref string) {
 	t.Helper()
 	all, _ := traded(within(sales, s.Start, s.End))
 	rest, _ := traded(within(without, s.Start, s.End))
@@ -213,8 +213,8 @@ func checkWithOffsetting(t *testing.T, db *pgxpool.Pool, w cache.Window, s span,
 			t.Errorf("%s days, with: %t: %d sales for %s, want %d for %s", s.Days.Key(), with, m.Sales.Now, m.Volume.Now, sum.Sales, sum.Volume)
 		}
 	}
-	of := slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != "i/00" })
-	i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "i/00", Days: s.Days, With: true})
+	of := slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != ref })
+	i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: ref, Days: s.Days, With: true})
 	if err != nil {
 		t.Fatal(err)
 	}
