@@ -26,11 +26,10 @@ func Turnover(p Page, m *aggregates.Market) Content {
 		comparedTile("pieces", "Pieces", Count(m.Quantity.Now), m.Quantity),
 		{Key: "mean", Name: "A sale, on average", Value: moneyTile(int64(math.Round(m.Volume.Now.Float64()/float64(m.Sales.Now))), p.Settings)},
 	})}
-	c.Switches = offsettingSwitch(m.Offsetting, p.Settings)
 	if m.Apart.Lines > 0 {
 		c.Sub += " · " + Plural(m.Apart.Lines, "return or correction", "returns and corrections") + " apart"
 	}
-	return c
+	return c.switchOffsetting(m.Offsetting, p.Settings)
 }
 
 func comparedTile[N int64 | ledger.Sum](key, name, value string, c aggregates.Compared[N]) tile {

@@ -20,13 +20,16 @@ var CircularParam = &Param{
 	},
 }
 
-// offsettingSwitch leads to the numbers with and without what is marked, and says how
-// much it is; nothing where nothing is.
-func offsettingSwitch(o aggregates.Offsetting, s ledger.Settings) []Switch {
-	if o.Sales == 0 {
-		return nil
+// switchOffsetting returns c with links to the numbers with and without what is marked,
+// and how much that is; c as it is where nothing is.
+func (c Content) switchOffsetting(o aggregates.Offsetting, s ledger.Settings) Content {
+	if o.Sales > 0 {
+		c.Sub += " ·"
+		c.Switches = append(c.Switches, Switch{
+			Param: CircularParam, After: " (" + Plural(o.Sales, "sale", "sales") + ", " + Money(o.Volume, s) + ", " + Percent(o.Share) + " of the value)",
+		})
 	}
-	return []Switch{{Param: CircularParam, After: " (" + Plural(o.Sales, "sale", "sales") + ", " + Money(o.Volume, s) + ", " + Percent(o.Share) + " of the value)"}}
+	return c
 }
 
 // routesShown is the number of rows on an item's page.

@@ -113,7 +113,7 @@ func (s *server) item() *page {
 			},
 		}, views.LeftOut, (*aggregates.ItemTrade).OutliersTable),
 		show(routes, views.PanelInfo{
-			Name: "offsetting", Title: "Offsetting trade", Width: views.TwoThirds, How: howOffsetting,
+			Name: "offsetting", Title: "Offsetting trade", Width: views.Whole, How: howOffsetting,
 		}, views.OffsettingTrade, (*aggregates.ItemRoutes).Table),
 	)
 	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Items, ref, "item") }
