@@ -231,3 +231,71 @@ func TestAnItemsRoutesAreListed(t *testing.T) {
 		t.Errorf("with: %d sales, price %v, %+v, %v", i.Sales.Now, i.Price.Value, i.Offsetting, err)
 	}
 }
+
+// A change of the time zone leaves no marks by the old days, and all days are judged
+// anew.
+func TestDaysOfMarksAreThoseOfTheCommunity(t *testing.T) {
+	f := newFair(t)
+	record := ledger.New(f.db)
+	if err := record.SetSettings(t.Context(), ledger.Settings{Name: "Fair", Decimals: 2, Timezone: ledger.UTC}); err != nil {
+		t.Fatal(err)
+	}
+	f.sell(5, 3, "a", "b")
+	f.sell(6, 3, "b", "a")
+	f.want("03-05 a>b pair 3", "03-06 b>a pair 3")
+	if _, err := record.Repair(t.Context(), ledger.Repair{Timezone: "Pacific/Honolulu"}); err != nil { // 8 o'clock is the evening before
+		t.Fatal(err)
+	}
+	if n := countRows(t, f.db, "offsetting_days"); n != 0 {
+		t.Errorf("%d days have marks right after the change, want none", n)
+	}
+	f.want("03-04 a>b pair 3", "03-05 b>a pair 3")
+	i, err := ComputeItem(t.Context(), f.db, f.w, ItemQuery{Item: "bread", Days: 30})
+	if err != nil || i.Sales.Now != 0 || i.Offsetting.Sales != 6 {
+		t.Errorf("without: %d sales, %+v, %v", i.Sales.Now, i.Offsetting, err)
+	}
+}
+
+// Several processes may judge at once, while sales are written.
+func TestJudgingAtOnceMarksOnce(t *testing.T) {
+	f := newFair(t)
+	f.sell(5, 3, "a", "b")
+	f.sell(6, 3, "b", "a")
+	errs := make(chan error)
+	for range 4 {
+		go func() { _, err := UpdateOffsetting(t.Context(), f.db); errs <- err }()
+	}
+	f.trade("cake", 5, 3, "c", "d", 1, 10)
+	f.trade("cake", 5, 3, "d", "c", 1, 10)
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	f.want("03-05 a>b pair 3", "03-05 c>d pair 3", "03-05 d>c pair 3", "03-06 b>a pair 3")
+}
+
+// A sale that was not there when its hour was judged counts at once, and its hour has
+// the prices of all sales until the next pass.
+func TestANewSaleCountsBeforeItIsJudged(t *testing.T) {
+	f := newFair(t)
+	f.sell(18, 3, "a", "b")
+	f.sell(18, 3, "b", "a")
+	f.marks()
+	f.trade("bread", 18, 1, "c", "d", 1, 25)
+	for _, pass := range []bool{false, true} {
+		low := 10.0
+		if pass {
+			f.marks()
+			low = 25
+		}
+		i, err := ComputeItemChart(t.Context(), f.db, f.w, ItemChartQuery{Item: "bread", Days: 7, Step: "1d"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := i.Candles[len(i.Candles)-3]
+		if c.Sales != 1 || *c.Prices.High != 25 || *c.Prices.Low != low || *c.Prices.VWAP != 25 {
+			t.Errorf("after a pass: %t; %d sales, from %g to %g, mean %g; want 1, from %g to 25, mean 25", pass, c.Sales, *c.Prices.Low, *c.Prices.High, *c.Prices.VWAP, low)
+		}
+	}
+}

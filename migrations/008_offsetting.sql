@@ -93,15 +93,15 @@ CREATE TABLE offsetting_cleared (
 -- The rollups of sales without the marked ones, with the same columns. A row stays
 -- where nothing is left, except of prices and traders.
 CREATE VIEW item_days_without AS
-SELECT d.item, d.day, d.sales - coalesce(o.sales, 0) AS sales, d.quantity - coalesce(o.quantity, 0) AS quantity,
-    d.volume - coalesce(o.volume, 0) AS volume, d.other_lines, d.other_quantity, d.other_volume,
+SELECT d.item, d.day, d.sales - coalesce(o.sales, 0) AS sales, CASE WHEN o.item IS NULL THEN d.quantity ELSE d.quantity - o.quantity END AS quantity,
+    CASE WHEN o.item IS NULL THEN d.volume ELSE d.volume - o.volume END AS volume, d.other_lines, d.other_quantity, d.other_volume,
     CASE WHEN o.all_sales = d.sales THEN o.high ELSE d.high END AS high,
     CASE WHEN o.all_sales = d.sales THEN o.low ELSE d.low END AS low
 FROM item_days d LEFT JOIN offsetting_days o ON o.item = d.item AND o.day = d.day;
 
 CREATE VIEW item_hours_without AS
-SELECT h.item, h.hour, h.sales - coalesce(o.sales, 0) AS sales, h.quantity - coalesce(o.quantity, 0) AS quantity,
-    h.volume - coalesce(o.volume, 0) AS volume, h.other_lines, h.other_quantity, h.other_volume,
+SELECT h.item, h.hour, h.sales - coalesce(o.sales, 0) AS sales, CASE WHEN o.item IS NULL THEN h.quantity ELSE h.quantity - o.quantity END AS quantity,
+    CASE WHEN o.item IS NULL THEN h.volume ELSE h.volume - o.volume END AS volume, h.other_lines, h.other_quantity, h.other_volume,
     CASE WHEN o.all_sales = h.sales THEN o.open ELSE h.open END AS open,
     CASE WHEN o.all_sales = h.sales THEN o.high ELSE h.high END AS high,
     CASE WHEN o.all_sales = h.sales THEN o.low ELSE h.low END AS low,
@@ -111,15 +111,15 @@ FROM item_hours h LEFT JOIN offsetting_hours o ON o.item = h.item AND o.hour = h
 
 CREATE VIEW price_days_without AS
 SELECT p.item, p.day, p.price, p.pieces, p.sales - coalesce(o.sales, 0) AS sales,
-    p.quantity - coalesce(o.quantity, 0) AS quantity, p.volume - coalesce(o.volume, 0) AS volume
+    CASE WHEN o.item IS NULL THEN p.quantity ELSE p.quantity - o.quantity END AS quantity, CASE WHEN o.item IS NULL THEN p.volume ELSE p.volume - o.volume END AS volume
 FROM price_days p LEFT JOIN offsetting_prices o ON o.item = p.item AND o.day = p.day AND o.price = p.price AND o.pieces = p.pieces
-WHERE p.sales > coalesce(o.sales, 0);
+WHERE o.item IS NULL OR p.sales > o.sales;
 
 CREATE VIEW trader_days_without AS
 SELECT t.item, t.day, t.account, t.side, t.sales - coalesce(o.sales, 0) AS sales,
-    t.quantity - coalesce(o.quantity, 0) AS quantity, t.volume - coalesce(o.volume, 0) AS volume
+    CASE WHEN o.item IS NULL THEN t.quantity ELSE t.quantity - o.quantity END AS quantity, CASE WHEN o.item IS NULL THEN t.volume ELSE t.volume - o.volume END AS volume
 FROM trader_days t LEFT JOIN offsetting_traders o ON o.item = t.item AND o.day = t.day AND o.account = t.account AND o.side = t.side
-WHERE t.sales > coalesce(o.sales, 0);
+WHERE o.item IS NULL OR t.sales > o.sales;
 ---- create above / drop below ----
 DROP VIEW trader_days_without, price_days_without, item_hours_without, item_days_without;
 DROP TABLE offsetting_cleared, offsetting_traders, offsetting_prices, offsetting_hours, offsetting_days, offsetting_pairs, offsetting_state;
