@@ -14,12 +14,12 @@ import (
 type API struct {
 	Stats   *cache.Memo[StatsQuery, *Stats]
 	Flow    *cache.Memo[Days, *Flow]
-	Market  *cache.Memo[Days, *Market]
+	Market  *cache.Memo[MarketQuery, *Market]
 	Item    *cache.Memo[ItemQuery, *Item] // nil: no such item
 	Health  *cache.Memo[Days, *Health]
 	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
 	Events  *cache.Memo[EventQuery, *Events]
-	Index   *cache.Memo[Days, *PriceIndex]
+	Index   *cache.Memo[MarketQuery, *PriceIndex]
 	Movers  *cache.Memo[Days, *Movers]
 	Gaps    *cache.Memo[NoParams, *Gaps]
 	Prices  *cache.Memo[NoParams, *AllPrices]
@@ -29,6 +29,8 @@ type API struct {
 	ItemTrade *cache.Memo[ItemQuery, *ItemTrade]      // nil: no such item
 	Trade     *Trade
 	Series    *cache.Memo[SeriesQuery, *Series] // nil: no such item or account
+
+	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
 	Items    *Exists
 	Accounts *Exists
@@ -40,12 +42,12 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	return &API{
 		Stats:   NewStats(c, db),
 		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(AllDays()...),
+		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(MarketWithout(AllDays()...)...),
 		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
 		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Events:  NewEvents(c, db),
-		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(defaultDays),
+		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(MarketQuery{Days: defaultDays}),
 		Movers:  cache.NewMemo(c, spec("market.movers"), on(db, ComputeMovers)).Prewarm(defaultDays),
 		Gaps:    cache.NewMemo(c, spec("market.gaps"), on(db, ComputeGaps)).Prewarm(NoParams{}),
 		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)).Prewarm(NoParams{}),
@@ -55,6 +57,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
 		Trade:     newTrade(c, db, places),
 		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
+
+		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),

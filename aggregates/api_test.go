@@ -36,14 +36,14 @@ func TestAPeriodBeforeEndsAtTheSameTimeOfDay(t *testing.T) {
 	if diff := cmp.Diff([]any{half(210, 320), half(0, 0), half(20, 0), half(180, 320)}, []any{f.Volume, f.Created, f.Destroyed, f.Transfers}); diff != "" {
 		t.Errorf("flow (-want +got):\n%s", diff)
 	}
-	m, err := ComputeMarket(t.Context(), db, w, 7)
+	m, err := ComputeMarket(t.Context(), db, w, MarketQuery{Days: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]any{counted(1, 2), half(5, 12), half(50, 320)}, []any{m.Sales, m.Quantity, m.Volume}); diff != "" {
 		t.Errorf("market (-want +got):\n%s", diff)
 	}
-	i, err := ComputeItem(t.Context(), db, w, ItemQuery{"apple", 7})
+	i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "apple", Days: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestALedgerWithoutTransactionsHasAReason(t *testing.T) {
 	if err != nil || f.Why != whyNoLedger || f.Period.Days != "30" {
 		t.Errorf("flow: %+v, %v", f, err)
 	}
-	m, err := ComputeMarket(t.Context(), db, w, 0)
+	m, err := ComputeMarket(t.Context(), db, w, MarketQuery{Days: 0})
 	if err != nil || m.Why != whyNoLedger {
 		t.Errorf("market: %+v, %v", m, err)
 	}
@@ -77,7 +77,7 @@ func TestALedgerWithoutTransactionsHasAReason(t *testing.T) {
 	if err != nil || h.Why != whyNoLedger || h.TransferVelocity.Why != whyNoLedger {
 		t.Errorf("health: %+v, %v", h, err)
 	}
-	i, err := ComputeItem(t.Context(), db, w, ItemQuery{"apple", 7})
+	i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "apple", Days: 7})
 	if err != nil || i.Why != whyNoLedger || i.Name != "apple" {
 		t.Errorf("item: %+v, %v", i, err)
 	}
@@ -93,7 +93,7 @@ func TestALedgerWithoutTransactionsHasAReason(t *testing.T) {
 
 func TestAnUnknownItemOrAccountIsNil(t *testing.T) {
 	db, w := village(t)
-	if i, err := ComputeItem(t.Context(), db, w, ItemQuery{"nothing", 7}); i != nil || err != nil {
+	if i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "nothing", Days: 7}); i != nil || err != nil {
 		t.Errorf("item: %+v, %v", i, err)
 	}
 	if a, err := ComputeAccount(t.Context(), db, w, AccountQuery{"nobody", 7}); a != nil || err != nil {
@@ -120,7 +120,7 @@ func TestKeysOfItemsAndAccountsAreUniqueAndPlain(t *testing.T) {
 	seen := map[string]string{}
 	for _, ref := range []string{"a", "a:7", "a:30", "a b", "a+b", "a%20b", "{x}", "é\n"} {
 		for _, days := range AllDays() {
-			key := ItemQuery{ref, days}.Key()
+			key := ItemQuery{Item: ref, Days: days}.Key()
 			if key != (AccountQuery{ref, days}).Key() {
 				t.Errorf("%q of %s days has two keys", ref, days.Key())
 			}

@@ -135,9 +135,9 @@ func everyPanel(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) panel
 	p.rhythm, errs[2] = ComputeRhythm(t.Context(), db, w, days)
 	p.shares, errs[3] = ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
 	p.flow, errs[4] = ComputeFlow(t.Context(), db, w, days)
-	p.market, errs[5] = ComputeMarket(t.Context(), db, w, days)
+	p.market, errs[5] = ComputeMarket(t.Context(), db, w, MarketQuery{Days: days})
 	p.health, errs[6] = ComputeHealth(t.Context(), db, w, days)
-	p.item, errs[7] = ComputeItem(t.Context(), db, w, ItemQuery{"bread", days})
+	p.item, errs[7] = ComputeItem(t.Context(), db, w, ItemQuery{Item: "bread", Days: days})
 	p.account, errs[8] = ComputeAccount(t.Context(), db, w, AccountQuery{"ann", days})
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)

@@ -149,7 +149,7 @@ func (s scan) checkDays(days Days) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	item, err := ComputeItem(s.Context(), s.db, w, ItemQuery{"bread", days})
+	item, err := ComputeItem(s.Context(), s.db, w, ItemQuery{Item: "bread", Days: days})
 	if err != nil {
 		s.Fatal(err)
 	}

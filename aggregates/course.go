@@ -21,13 +21,13 @@ func (t bucketSales) price() float64 { return t.volume / t.quantity }
 
 // readCourses returns what was sold of items in each bucket of s, in order, without
 // buckets in which they were not sold. Nil means all items. Days are put together
-// past mostDays of them. Sales at prices more than a factor of 10 from the item's
+// past mostDays of them. With offsetting trade or without it. Sales at prices more than a factor of 10 from the item's
 // usual one in the period, which is the median of its means by bucket, do not count:
 // their buckets are read again, price by price.
-func readCourses(ctx context.Context, tx pgx.Tx, s span, mostDays int, items []int64) (map[int64][]bucketSales, error) {
+func readCourses(ctx context.Context, tx pgx.Tx, s span, mostDays int, items []int64, with bool) (map[int64][]bucketSales, error) {
 	query := `
 		SELECT item, width_bucket(day, $1::date[]) - 1 AS bucket, sum(quantity)::float8, sum(volume)::float8, min(low), max(high)
-		FROM item_days WHERE day BETWEEN $2::date AND $3::date AND sales > 0 %s
+		FROM ` + salesOf("item_days", with) + ` WHERE day BETWEEN $2::date AND $3::date AND sales > 0 %s
 		GROUP BY item, bucket ORDER BY item, bucket`
 	_, buckets := s.divide(mostDays)
 	var starts []time.Time
@@ -51,18 +51,18 @@ func readCourses(ctx context.Context, tx pgx.Tx, s span, mostDays int, items []i
 	if err != nil {
 		return nil, fmt.Errorf("sales by item and bucket: %w", err)
 	}
-	return courses, leaveOut(ctx, tx, s, buckets, courses)
+	return courses, leaveOut(ctx, tx, s, buckets, courses, with)
 }
 
 // leaveOut takes sales that are far from the usual prices out of courses.
-func leaveOut(ctx context.Context, tx pgx.Tx, s span, buckets []bucket, courses map[int64][]bucketSales) error {
-	const query = `
+func leaveOut(ctx context.Context, tx pgx.Tx, s span, buckets []bucket, courses map[int64][]bucketSales, with bool) error {
+	query := `
 		SELECT nr, coalesce(quantity, 0), coalesce(volume, 0)
 		FROM unnest($1::bigint[], $2::date[], $3::date[], $4::float8[], $5::float8[])
 			WITH ORDINALITY AS of (item, first, last, lowest, highest, nr)
 		CROSS JOIN LATERAL (
-			SELECT sum(quantity)::float8 AS quantity, sum(volume)::float8 AS volume FROM price_days
-			WHERE price_days.item = of.item AND day BETWEEN first AND last AND price::float8 / pieces BETWEEN lowest AND highest
+			SELECT sum(quantity)::float8 AS quantity, sum(volume)::float8 AS volume FROM ` + salesOf("price_days", with) + ` AS p
+			WHERE p.item = of.item AND day BETWEEN first AND last AND price::float8 / pieces BETWEEN lowest AND highest
 		) AS usual`
 	var items []int64
 	var first, last []time.Time

@@ -135,7 +135,7 @@ func TestTheQueriesThatReadersMayRunGiveWhatIsShown(t *testing.T) {
 		same("richest", listed[nr], map[string]any{"balance": account.Balance})
 	}
 
-	market := value(t, ComputeMarket, db, w, Days(30))
+	market := value(t, ComputeMarket, db, w, MarketQuery{Days: 30})
 	same("turnover", rows(market.Period, TurnoverSQL)[0], map[string]any{
 		"sales": market.Sales.Now, "pieces": market.Quantity.Now, "value": market.Volume.Now,
 	})

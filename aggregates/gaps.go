@@ -84,7 +84,7 @@ func (g *Gaps) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			WHERE item = id AND hour < $3 ORDER BY hour DESC LIMIT 1) AS offered
 		CROSS JOIN LATERAL (
 			SELECT coalesce(sum(sales), 0)::bigint AS sales, coalesce(sum(quantity), 0) AS sold, coalesce(sum(volume), 0) AS volume
-			FROM item_days WHERE item = id AND day BETWEEN $1::date AND $2::date) AS week`
+			FROM item_days_without WHERE item = id AND day BETWEEN $1::date AND $2::date) AS week`
 	prices, err := readPrices(ctx, tx, s, nil)
 	if err != nil {
 		return err

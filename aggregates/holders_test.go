@@ -88,7 +88,7 @@ func TestAHiddenHolderIsCountedAndNamedNowhere(t *testing.T) {
 	if a := after.Accounts[1]; a.Ref != "" || a.Name != ledger.HiddenName || a.Holder != "" {
 		t.Errorf("a hidden holder's account is shown as %+v", a)
 	}
-	i, err := ComputeItem(t.Context(), db, w, ItemQuery{"bread", 7})
+	i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "bread", Days: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,14 @@ import (
 type ItemQuery struct {
 	Item string // its ref
 	Days Days
+	With bool // with offsetting trade
 }
 
-// Key is "minecraft%3Adiamond:30". The ref is escaped, so it contains no colon.
-func (q ItemQuery) Key() string { return url.QueryEscape(q.Item) + ":" + q.Days.Key() }
+// Key is "minecraft%3Adiamond:30", or "minecraft%3Adiamond:30:with". The ref is escaped, so it
+// contains no colon.
+func (q ItemQuery) Key() string {
+	return url.QueryEscape(q.Item) + ":" + q.Days.Key() + withKey(q.With)
+}
 
 // thinSales is the number of sales below which a price says little.
 const thinSales = 5
@@ -46,6 +50,8 @@ type Item struct {
 	Spread   Spread               `json:"spread"`
 	Bucket   string               `json:"bucket" enum:"day,week,month,year,decade" doc:"What a candle stands for: a day in periods up to a year."`
 	Candles  []Candle             `json:"candles" nullable:"false" doc:"Oldest first; without a sale: zero, and no prices."`
+
+	Offsetting Offsetting `json:"offsetting" doc:"Sales that offset each other. All else here is without them, unless they are included; the price always is."`
 }
 
 // Prices are the first, highest, lowest and last unit price in a time, and the
@@ -74,7 +80,7 @@ type Candle struct {
 // ComputeItem reads what was traded of an item in the period that ends with
 // w's start. It returns nil if there is no such item.
 func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*Item, error) {
-	i := &Item{ID: q.Item, Bucket: "day", Price: Price{Basis: Days(0).Key(), Confidence: None}, Thin: true, Offers: newOffers(), Candles: []Candle{}}
+	i := &Item{ID: q.Item, Bucket: "day", Price: Price{Basis: Days(0).Key(), Confidence: None}, Thin: true, Offers: newOffers(), Candles: []Candle{}, Offsetting: Offsetting{Included: q.With}}
 	id, name, err := findItem(ctx, db, q.Item)
 	if err != nil || id == 0 {
 		return nil, err
@@ -89,13 +95,16 @@ func ComputeItem(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQu
 
 func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	d := s.byDays(mostDays)
-	whole, apart, err := d.readSales(ctx, tx, s, id)
+	whole, apart, err := d.readSales(ctx, tx, s, id, i.Offsetting.Included)
 	if err != nil {
 		return err
 	}
 	i.Bucket, i.Candles, i.Apart = d.unit, d.candles, apart
 	i.Sales.Now, i.Quantity.Now, i.Volume.Now, i.Prices = whole.Sales, whole.Quantity, whole.Volume, whole.Prices
-	if i.Prices.Median, err = d.readMedians(ctx, tx, s, id); err != nil {
+	if i.Prices.Median, err = d.readMedians(ctx, tx, s, id, i.Offsetting.Included); err != nil {
+		return err
+	}
+	if err := i.Offsetting.read(ctx, tx, s, id, i.Volume.Now); err != nil {
 		return err
 	}
 	if err := i.fillTraders(ctx, tx, s, id); err != nil {
@@ -107,7 +116,7 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	if err := i.Offers.fill(ctx, tx, id); err != nil {
 		return err
 	}
-	recent, err := readRecent(ctx, tx, s, id)
+	recent, err := readRecent(ctx, tx, s, id, i.Offsetting.Included)
 	if err != nil {
 		return err
 	}
@@ -165,7 +174,7 @@ func (i *Item) compare(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	}
 	query := `
 		SELECT ` + untilEnd("sales", "true") + `, ` + untilEnd("quantity", "true") + `, ` + untilEnd("volume", "true") + `
-		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @end`
+		FROM ` + salesOf("item_hours", i.Offsetting.Included) + ` WHERE item = @item AND hour >= @start AND hour < @end`
 	args := before.args()
 	args["item"] = id
 	var sales int64

@@ -38,11 +38,12 @@ type ItemChartQuery struct {
 	Item string
 	Days Days
 	Step Step
+	With bool // with offsetting trade
 }
 
 // Key is "minecraft%3Adiamond:30:1d".
 func (q ItemChartQuery) Key() string {
-	return url.QueryEscape(q.Item) + ":" + q.Days.Key() + ":" + string(q.Step)
+	return url.QueryEscape(q.Item) + ":" + q.Days.Key() + ":" + string(q.Step) + withKey(q.With)
 }
 
 // ItemChart is the course of an item's price in a period.
@@ -65,11 +66,11 @@ func ComputeItemChart(ctx context.Context, db *pgxpool.Pool, w cache.Window, q I
 	v.Name = name
 	err = v.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
 		d := s.by(q.Step)
-		if _, _, err := d.readSales(ctx, tx, s, id); err != nil {
+		if _, _, err := d.readSales(ctx, tx, s, id, q.With); err != nil {
 			return err
 		}
 		if !d.hours {
-			if _, err := d.readMedians(ctx, tx, s, id); err != nil {
+			if _, err := d.readMedians(ctx, tx, s, id, q.With); err != nil {
 				return err
 			}
 		}

@@ -64,15 +64,15 @@ func (s span) byHours(n int) division {
 	return d
 }
 
-// readSales adds an item's sales to the candles, and returns their sum and what was
-// traded beside them.
-func (d division) readSales(ctx context.Context, tx pgx.Tx, s span, item int64) (whole Candle, apart ApartLines, err error) {
+// readSales adds an item's sales to the candles, with offsetting trade or without it,
+// and returns their sum and what was traded beside them.
+func (d division) readSales(ctx context.Context, tx pgx.Tx, s span, item int64, with bool) (whole Candle, apart ApartLines, err error) {
 	query := `
 		SELECT ` + d.group + `, sum(sales)::bigint, sum(quantity), sum(volume),
 			sum(other_lines)::bigint, sum(other_quantity), sum(other_volume),
 			(array_agg(open ORDER BY hour) FILTER (WHERE sales > 0))[1], max(high), min(low),
 			(array_agg(close ORDER BY hour DESC) FILTER (WHERE sales > 0))[1]
-		FROM item_hours WHERE item = @item AND hour >= @start AND hour < @through
+		FROM ` + salesOf("item_hours", with) + ` WHERE item = @item AND hour >= @start AND hour < @through
 		GROUP BY 1 ORDER BY 1`
 	args := s.args()
 	args["item"] = item
@@ -139,9 +139,9 @@ func (d division) readStanding(ctx context.Context, tx pgx.Tx, s span, item int6
 
 // readMedians sets the median price of each candle of a day or longer, and returns
 // that of the whole span.
-func (d division) readMedians(ctx context.Context, tx pgx.Tx, s span, item int64) (*float64, error) {
-	const query = `
-		SELECT day, price, pieces, quantity FROM price_days
+func (d division) readMedians(ctx context.Context, tx pgx.Tx, s span, item int64, with bool) (*float64, error) {
+	query := `
+		SELECT day, price, pieces, quantity FROM ` + salesOf("price_days", with) + `
 		WHERE item = $1 AND day BETWEEN $2::date AND $3::date`
 	whole := map[priced]ledger.Sum{} // quantities by price
 	parts := make([]map[priced]ledger.Sum, len(d.candles))

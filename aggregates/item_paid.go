@@ -46,9 +46,9 @@ type DayPriced struct {
 // mostExcluded is how many excluded prices are listed.
 const mostExcluded = 100
 
-func (v *Paid) fill(ctx context.Context, tx pgx.Tx, s span, item int64) error {
-	const query = `
-		SELECT price, pieces, sum(sales)::bigint, sum(quantity) FROM price_days
+func (v *Paid) fill(ctx context.Context, tx pgx.Tx, s span, item int64, with bool) error {
+	query := `
+		SELECT price, pieces, sum(sales)::bigint, sum(quantity) FROM ` + salesOf("price_days", with) + `
 		WHERE item = $1 AND day BETWEEN $2::date AND $3::date GROUP BY price, pieces`
 	rows, _ := tx.Query(ctx, query, item, s.Start, s.Today)
 	var quotes []quote
@@ -64,8 +64,8 @@ func (v *Paid) fill(ctx context.Context, tx pgx.Tx, s span, item int64) error {
 	if v.Excluded == 0 {
 		return nil
 	}
-	const outliers = `
-		SELECT day, price::float8 / pieces AS each, sales, quantity FROM price_days
+	outliers := `
+		SELECT day, price::float8 / pieces AS each, sales, quantity FROM ` + salesOf("price_days", with) + `
 		WHERE item = $1 AND day BETWEEN $2::date AND $3::date AND NOT price::float8 / pieces BETWEEN $4 AND $5
 		ORDER BY day DESC, each DESC LIMIT $6`
 	rows, _ = tx.Query(ctx, outliers, item, s.Start, s.Today, v.Low, v.High, mostExcluded)

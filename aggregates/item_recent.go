@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -21,13 +22,16 @@ type recentSale struct {
 	Quantity, Total, Tax int64
 }
 
-// readRecent returns the latest sales of an item in the period, at most mostRecent.
-func readRecent(ctx context.Context, tx pgx.Tx, s span, item int64) ([]recentSale, error) {
-	const query = `
+// readRecent returns the latest sales of an item in the period, at most mostRecent,
+// with offsetting trade or without it.
+func readRecent(ctx context.Context, tx pgx.Tx, s span, item int64, with bool) ([]recentSale, error) {
+	query := `
 		SELECT direction, quantity, total, tax FROM sales
-		WHERE item = $1 AND at >= $2 AND at < $3 AND quantity > 0 AND total > 0
-		ORDER BY at DESC, id DESC LIMIT $4`
-	rows, _ := tx.Query(ctx, query, item, s.Start, s.Through, mostRecent)
+		WHERE item = @item AND at >= @start AND at < @through AND quantity > 0 AND total > 0 AND (@with OR NOT ` + isOffsetting + `)
+		ORDER BY at DESC, id DESC LIMIT @limit`
+	args := s.args()
+	maps.Copy(args, pgx.NamedArgs{"item": item, "with": with, "limit": mostRecent})
+	rows, _ := tx.Query(ctx, query, args)
 	sales, err := pgx.CollectRows(rows, pgx.RowToStructByPos[recentSale])
 	if err != nil {
 		return nil, fmt.Errorf("latest sales: %w", err)

@@ -33,15 +33,15 @@ func ComputeItemTrade(ctx context.Context, db *pgxpool.Pool, w cache.Window, q I
 	}
 	v.Name = name
 	err = v.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
-		if err := v.Paid.fill(ctx, tx, s, id); err != nil {
+		if err := v.Paid.fill(ctx, tx, s, id, q.With); err != nil {
 			return err
 		}
-		recent, err := readRecent(ctx, tx, s, id)
+		recent, err := readRecent(ctx, tx, s, id, q.With)
 		if err != nil {
 			return err
 		}
 		v.Sizes = newSizes(recent)
-		v.Sellers, v.Buyers, err = readSides(ctx, tx, s, id)
+		v.Sellers, v.Buyers, err = readSides(ctx, tx, s, id, q.With)
 		return err
 	})
 	if err != nil {

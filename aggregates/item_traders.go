@@ -38,10 +38,10 @@ type Trader struct {
 func newSide() Side { return Side{Top: []Trader{}} }
 
 // readSides returns who sold and who bought an item on the days of a period.
-func readSides(ctx context.Context, tx pgx.Tx, s span, item int64) (sellers, buyers Side, err error) {
-	const query = `
+func readSides(ctx context.Context, tx pgx.Tx, s span, item int64, with bool) (sellers, buyers Side, err error) {
+	query := `
 		SELECT side, coalesce(target, account) AS trader, sum(sales)::bigint, sum(quantity), sum(volume) AS volume
-		FROM trader_days LEFT JOIN merges USING (account)
+		FROM ` + salesOf("trader_days", with) + ` LEFT JOIN merges USING (account)
 		WHERE item = $1 AND day BETWEEN $2::date AND $3::date
 		GROUP BY side, trader ORDER BY volume DESC, trader`
 	sellers, buyers = newSide(), newSide()

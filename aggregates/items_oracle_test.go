@@ -191,7 +191,7 @@ func checkItems(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []
 
 func checkItemChart(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale, ref string, step Step) {
 	t.Helper()
-	got, err := ComputeItemChart(t.Context(), db, w, ItemChartQuery{ref, s.Days, step})
+	got, err := ComputeItemChart(t.Context(), db, w, ItemChartQuery{Item: ref, Days: s.Days, Step: step})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func checkItemChart(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sale
 
 func checkItemTrade(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale, ref string) {
 	t.Helper()
-	got, err := ComputeItemTrade(t.Context(), db, w, ItemQuery{ref, s.Days})
+	got, err := ComputeItemTrade(t.Context(), db, w, ItemQuery{Item: ref, Days: s.Days})
 	if err != nil {
 		t.Fatal(err)
 	}

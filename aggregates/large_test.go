@@ -59,7 +59,7 @@ func TestSumsBeyond64BitsAreExactInEveryPanel(t *testing.T) {
 	if err != nil || h.Supply.Closing != of(3) || !h.Supply.Holds {
 		t.Errorf("health: %+v, %v", h, err)
 	}
-	m, err := ComputeMarket(t.Context(), db, w, 30)
+	m, err := ComputeMarket(t.Context(), db, w, MarketQuery{Days: 30})
 	if err != nil || m.Volume.Now != of(9) || m.Quantity.Now != of(9) || m.Top[0].VWAP != 1 {
 		t.Errorf("market: %+v, %v", m, err)
 	}

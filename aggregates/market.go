@@ -28,6 +28,8 @@ type Market struct {
 	Top      []ItemMarket         `json:"top" nullable:"false" doc:"The items sold, largest volume first, at most 50."`
 	Others   OtherItems           `json:"others" doc:"The items sold that are not listed."`
 	Groups   []GroupMarket        `json:"groups" nullable:"false" doc:"The groups of items sold, largest volume first, at most 50; empty where items have no groups. Items without one are the group without a name."`
+
+	Offsetting Offsetting `json:"offsetting" doc:"Sales that offset each other. All else here is without them, unless they are included; prices always are."`
 }
 
 // ApartLines is the lines of trade that are no sales.
@@ -72,9 +74,9 @@ type GroupMarket struct {
 }
 
 // ComputeMarket reads what was traded in the period that ends with w's start.
-func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Market, error) {
-	m := &Market{Top: []ItemMarket{}, Groups: []GroupMarket{}}
-	if err := m.read(ctx, db, w, days, m.fill); err != nil {
+func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, q MarketQuery) (*Market, error) {
+	m := &Market{Top: []ItemMarket{}, Groups: []GroupMarket{}, Offsetting: Offsetting{Included: q.With}}
+	if err := m.read(ctx, db, w, q.Days, m.fill); err != nil {
 		return nil, fmt.Errorf("market: %w", err)
 	}
 	return m, nil
@@ -83,7 +85,7 @@ func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	// One query reads the list and the sums over all items. Items that have only
 	// lines apart are part of the sums and come last.
-	const query = `
+	query := `
 		SELECT id, ref, name, grouping, sales, quantity, volume, high, low,
 			count(*) FILTER (WHERE sales > 0) OVER (), sum(sales) OVER ()::bigint, sum(quantity) OVER (), sum(volume) OVER (),
 			sum(lines) OVER ()::bigint, sum(lines_quantity) OVER (), sum(lines_volume) OVER ()
@@ -91,7 +93,7 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume,
 				max(high) AS high, min(low) AS low,
 				sum(other_lines) AS lines, sum(other_quantity) AS lines_quantity, sum(other_volume) AS lines_volume
-			FROM item_days WHERE day BETWEEN $1::date AND $2::date GROUP BY item
+			FROM ` + salesOf("item_days", m.Offsetting.Included) + ` WHERE day BETWEEN $1::date AND $2::date GROUP BY item
 		) AS traded JOIN items ON id = item
 		ORDER BY volume DESC, name, ref LIMIT $3`
 	rows, _ := tx.Query(ctx, query, s.Start, s.Today, mostItems)
@@ -126,6 +128,9 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := m.fillGroups(ctx, tx, s); err != nil {
 		return err
 	}
+	if err := m.Offsetting.read(ctx, tx, s, 0, m.Volume.Now); err != nil {
+		return err
+	}
 	return m.compare(ctx, tx, s)
 }
 
@@ -135,7 +140,7 @@ func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64)
 	if err != nil {
 		return err
 	}
-	courses, err := readCourses(ctx, tx, s, mostDrawn, ids)
+	courses, err := readCourses(ctx, tx, s, mostDrawn, ids, m.Offsetting.Included)
 	if err != nil {
 		return err
 	}
@@ -167,10 +172,10 @@ func pricesAround(ctx context.Context, tx pgx.Tx, s span, ids []int64) (now, bef
 
 // fillGroups sets the sums by group, if any item has one.
 func (m *Market) fillGroups(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
+	query := `
 		SELECT grouping, count(*), sum(sales)::bigint, sum(volume) FROM (
 			SELECT item, sum(sales) AS sales, sum(volume) AS volume
-			FROM item_days WHERE day BETWEEN $1::date AND $2::date AND sales > 0 GROUP BY item
+			FROM ` + salesOf("item_days", m.Offsetting.Included) + ` WHERE day BETWEEN $1::date AND $2::date AND sales > 0 GROUP BY item
 		) AS sold JOIN items ON id = item
 		GROUP BY grouping ORDER BY sum(volume) DESC, grouping LIMIT $3`
 	rows, _ := tx.Query(ctx, query, s.Start, s.Today, mostGroups)
@@ -201,10 +206,10 @@ func (m *Market) compare(ctx context.Context, tx pgx.Tx, s span) error {
 	query := `
 		SELECT days.sales + hours.sales, days.quantity + hours.quantity, days.volume + hours.volume FROM (
 			SELECT coalesce(sum(sales), 0)::bigint AS sales, coalesce(sum(quantity), 0) AS quantity, coalesce(sum(volume), 0) AS volume
-			FROM item_days WHERE day >= @first::date AND day < @last::date
+			FROM ` + salesOf("item_days", m.Offsetting.Included) + ` WHERE day >= @first::date AND day < @last::date
 		) AS days, (
 			SELECT ` + untilEnd("sales", "true") + `::bigint AS sales, ` + untilEnd("quantity", "true") + ` AS quantity, ` + untilEnd("volume", "true") + ` AS volume
-			FROM item_hours WHERE hour >= @today AND hour < @end
+			FROM ` + salesOf("item_hours", m.Offsetting.Included) + ` WHERE hour >= @today AND hour < @end
 		) AS hours`
 	args := before.args()
 	args["first"], args["last"] = before.Start, before.Today

@@ -53,16 +53,17 @@ const mostContributions = 20
 const monthDays = 31
 
 // ComputePriceIndex reads how prices moved in the period that ends with w's start.
-func ComputePriceIndex(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*PriceIndex, error) {
+func ComputePriceIndex(ctx context.Context, db *pgxpool.Pool, w cache.Window, q MarketQuery) (*PriceIndex, error) {
 	x := &PriceIndex{Bucket: "day", Points: []IndexPoint{}, Contributions: []Contribution{}}
-	if err := x.read(ctx, db, w, days, x.fill); err != nil {
+	err := x.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return x.fill(ctx, tx, s, q.With) })
+	if err != nil {
 		return nil, fmt.Errorf("price index: %w", err)
 	}
 	return x, nil
 }
 
-func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	courses, err := readCourses(ctx, tx, s, monthDays, nil)
+func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span, with bool) error {
+	courses, err := readCourses(ctx, tx, s, monthDays, nil, with)
 	if err != nil {
 		return err
 	}

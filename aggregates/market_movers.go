@@ -59,6 +59,9 @@ func ComputeMovers(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 	return m, nil
 }
 
+// markedOn is SQL for how many sales of d, a row of item_days, are marked.
+const markedOn = `coalesce((SELECT o.sales FROM offsetting_days o WHERE o.item = d.item AND o.day = d.day), 0)`
+
 func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	earlier, reaches := s.earlier()
 	if m.Reaches = reaches; !reaches {
@@ -78,10 +81,12 @@ func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
+	// Days on which nothing but offsetting trade was sold are passed over one by one: the
+	// view without it would be read from its first day.
 	const query = `
 		SELECT id, ref, name, first, last FROM items
-		CROSS JOIN LATERAL (SELECT day AS first FROM item_days WHERE item = id AND sales > 0 ORDER BY day LIMIT 1) AS first
-		CROSS JOIN LATERAL (SELECT day AS last FROM item_days WHERE item = id AND sales > 0 ORDER BY day DESC LIMIT 1) AS last`
+		CROSS JOIN LATERAL (SELECT day AS first FROM item_days d WHERE item = id AND sales > ` + markedOn + ` ORDER BY day LIMIT 1) AS first
+		CROSS JOIN LATERAL (SELECT day AS last FROM item_days d WHERE item = id AND sales > ` + markedOn + ` ORDER BY day DESC LIMIT 1) AS last`
 	rows, _ := tx.Query(ctx, query)
 	var all []Mover
 	var id int64

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -65,7 +67,7 @@ func TestTheTownsMarketIsWhatScanningSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := ComputePriceIndex(t.Context(), db, w, 30)
+	index, err := ComputePriceIndex(t.Context(), db, w, MarketQuery{Days: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestTheTownsMarketIsWhatScanningSays(t *testing.T) {
 	if checked < 50 {
 		t.Errorf("%d items with 5 sales or more, want 50 at least", checked)
 	}
-	moved, err := ComputePriceIndex(t.Context(), db, w, 30)
+	moved, err := ComputePriceIndex(t.Context(), db, w, MarketQuery{Days: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,4 +172,34 @@ func checkGaps(t *testing.T, db *pgxpool.Pool, w cache.Window, sales []ledger.Sa
 		t.Errorf("%d items offered, want %d", got.Offered, offered)
 	}
 	compare(t, "gaps", 7, want, found, nil)
+}
+
+// The town has a pair and a triangle who pass goods round. Nobody else is marked.
+func TestTheTownsCirclesAreMarked(t *testing.T) {
+	db, w, sales, items := townMarket(t)
+	if _, err := UpdateOffsetting(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	marks := marked(t, db, keptMarks)
+	routes := map[string]int{}
+	for of, rule := range marks {
+		routes[of[0]+" "+of[2]+" "+of[3]+" "+rule]++
+	}
+	for _, route := range []string{"item:painting player:bess-tarn player:cob-marl pair", "item:honeycomb player:wat-rill player:tib-loam cycle"} {
+		if routes[route] < 40 {
+			t.Errorf("%s is marked on %d days, want nearly all", route, routes[route])
+		}
+	}
+	if len(routes) != 5 {
+		t.Errorf("%d routes are marked, want those of the five: %v", len(routes), routes)
+	}
+	without := slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool {
+		return marks[[4]string{s.Item, s.At.Format(time.DateOnly), s.Seller, s.Buyer}] != ""
+	})
+	for _, days := range []Days{7, 30} {
+		s := townSpan(t, db, w, days)
+		checkMarket(t, db, w, s, without, items)
+		checkIndex(t, db, w, s, without)
+		checkWithOffsetting(t, db, w, s, sales, without, "item:painting")
+	}
 }

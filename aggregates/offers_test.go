@@ -30,7 +30,7 @@ func TestAnItemHasTheOffersThatStandAndThoseThatStood(t *testing.T) {
 		},
 		Offers: []ledger.Offer{offer("stall", "03-04 08:00", 100, 8), offer("stall", "03-09 08:00", 90, 8), offer("stall", "03-09 20:00", 90, 1), inn, barter},
 	})
-	i, err := ComputeItem(t.Context(), db, w, ItemQuery{"bread", 7})
+	i, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "bread", Days: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func checkIndex(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []
 	if want.Items > 0 {
 		want.Change = pointerTo(value/100 - 1)
 	}
-	got, err := ComputePriceIndex(t.Context(), db, w, s.Days)
+	got, err := ComputePriceIndex(t.Context(), db, w, MarketQuery{Days: s.Days})
 	if err != nil {
 		t.Fatal(err)
 	}

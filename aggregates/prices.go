@@ -116,8 +116,8 @@ func (s span) since(basis Days) time.Time {
 func readQuotes(ctx context.Context, tx pgx.Tx, s span, basis Days, items []int64) (map[int64][]quote, error) {
 	const query = `
 		SELECT item, price, pieces, sales, quantity FROM unnest($1::bigint[]) AS item CROSS JOIN LATERAL (
-			SELECT price, pieces, sales, quantity FROM price_days
-			WHERE price_days.item = item.item AND day BETWEEN $2::date AND $3::date OFFSET 0) AS sold`
+			SELECT price, pieces, sales, quantity FROM price_days_without AS p
+			WHERE p.item = item.item AND day BETWEEN $2::date AND $3::date OFFSET 0) AS sold`
 	quotes := make(map[int64][]quote, len(items))
 	if len(items) == 0 {
 		return quotes, nil
@@ -139,8 +139,8 @@ func readQuotes(ctx context.Context, tx pgx.Tx, s span, basis Days, items []int6
 func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
 	const query = `
 		SELECT item, traders FROM unnest($1::bigint[], $2::date[]) AS of (item, since) CROSS JOIN LATERAL (
-			SELECT count(DISTINCT account) AS traders FROM trader_days
-			WHERE trader_days.item = of.item AND day BETWEEN since AND $3::date) AS traded`
+			SELECT count(DISTINCT account) AS traders FROM trader_days_without AS t
+			WHERE t.item = of.item AND day BETWEEN since AND $3::date) AS traded`
 	var items []int64
 	var since []time.Time
 	for id, p := range prices {
@@ -168,8 +168,8 @@ func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price)
 func readLast(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
 	const query = `
 		SELECT item, close_at FROM unnest($1::bigint[], $2::float8[], $3::float8[]) AS of (item, lowest, highest) CROSS JOIN LATERAL (
-			SELECT close_at FROM item_hours
-			WHERE item_hours.item = of.item AND hour < $4 AND high >= lowest AND low <= highest
+			SELECT close_at FROM item_hours_without AS h
+			WHERE h.item = of.item AND hour < $4 AND high >= lowest AND low <= highest
 			ORDER BY hour DESC LIMIT 1) AS last`
 	var items []int64
 	var low, high []float64

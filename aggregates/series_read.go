@@ -71,7 +71,7 @@ func (v *Series) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	case SeriesPrice:
 		return v.readPrices(ctx, tx, s, id)
 	case SeriesSold:
-		const query = `SELECT day, volume FROM item_days WHERE item = @id AND day BETWEEN @first::date AND @last::date`
+		const query = `SELECT day, volume FROM item_days_without WHERE item = @id AND day BETWEEN @first::date AND @last::date`
 		return v.readFlows(ctx, tx, s, buckets, query, pgx.NamedArgs{"id": id, "first": s.Start, "last": s.Today})
 	case SeriesSource:
 		query := `
@@ -130,7 +130,7 @@ func (v *Series) readStates(ctx context.Context, tx pgx.Tx, s span) error {
 // readPrices reads the mean price of what was sold of an item, without sales that
 // are far from the usual prices.
 func (v *Series) readPrices(ctx context.Context, tx pgx.Tx, s span, item int64) error {
-	courses, err := readCourses(ctx, tx, s, mostDrawn, []int64{item})
+	courses, err := readCourses(ctx, tx, s, mostDrawn, []int64{item}, false)
 	if err != nil {
 		return err
 	}

@@ -13,10 +13,10 @@ const thinTraders = 3
 
 // fillTraders counts who sold and who bought.
 func (i *Item) fillTraders(ctx context.Context, tx pgx.Tx, s span, id int64) error {
-	const query = `
+	query := `
 		SELECT count(DISTINCT account) FILTER (WHERE side = 'seller'), count(DISTINCT account) FILTER (WHERE side = 'buyer'),
 			count(DISTINCT account)
-		FROM trader_days WHERE item = $1 AND day BETWEEN $2::date AND $3::date`
+		FROM ` + salesOf("trader_days", i.Offsetting.Included) + ` WHERE item = $1 AND day BETWEEN $2::date AND $3::date`
 	var traders int64
 	if err := tx.QueryRow(ctx, query, id, s.Start, s.Today).Scan(&i.Sellers, &i.Buyers, &traders); err != nil {
 		return fmt.Errorf("traders: %w", err)

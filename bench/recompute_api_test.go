@@ -39,7 +39,7 @@ func BenchmarkRecomputeAPI(b *testing.B) {
 			return err
 		}},
 		{"market", func(ctx context.Context, db *pgxpool.Pool) error {
-			_, err := aggregates.ComputeMarket(ctx, db, w, 30)
+			_, err := aggregates.ComputeMarket(ctx, db, w, aggregates.MarketQuery{Days: 30})
 			return err
 		}},
 		{"health", func(ctx context.Context, db *pgxpool.Pool) error {

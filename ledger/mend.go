@@ -101,6 +101,12 @@ func (m *mender) change(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE settings SET timezone = $1`, m.Timezone); err != nil {
 			return fmt.Errorf("change the time zone: %w", err)
 		}
+		// These are of the old days. They are made anew as after a first migration.
+		for _, table := range []string{"offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders"} {
+			if _, err := tx.Exec(ctx, `DELETE FROM `+table); err != nil {
+				return fmt.Errorf("delete marks of offsetting trade: %w", err)
+			}
+		}
 	}
 	return m.record(ctx, tx)
 }

@@ -70,7 +70,8 @@ func ItemFigures(p Page, i *aggregates.Item) Content {
 	case i.Spread.Offered != nil:
 		offer.Change, offer.Class, offer.Since = Percent(*i.Spread.Offered)+" apart", "flat", "of their mean, after tax"
 	}
-	return Content{Sub: figuresSub(i, s), Says: sayItem(i, s), Body: tiles([]tile{price, pieces, value, shops, offer})}
+	c := Content{Sub: figuresSub(i, s), Says: sayItem(i, s), Body: tiles([]tile{price, pieces, value, shops, offer})}
+	return c.switchOffsetting(i.Offsetting, s)
 }
 
 func stockText(o aggregates.Offers) string {

@@ -29,7 +29,7 @@ func Turnover(p Page, m *aggregates.Market) Content {
 	if m.Apart.Lines > 0 {
 		c.Sub += " · " + Plural(m.Apart.Lines, "return or correction", "returns and corrections") + " apart"
 	}
-	return c
+	return c.switchOffsetting(m.Offsetting, p.Settings)
 }
 
 func comparedTile[N int64 | ledger.Sum](key, name, value string, c aggregates.Compared[N]) tile {

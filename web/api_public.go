@@ -33,9 +33,11 @@ func (s *server) publicAPI(api huma.API) {
 	registerDays(s, api, huma.Operation{
 		OperationID: "flow", Path: "/flow", Summary: "Where money came from and where it went",
 	}, s.API.Flow)
-	registerDays(s, api, huma.Operation{
+	registerMemo(s, api, huma.Operation{
 		OperationID: "market", Path: "/market", Summary: "What was traded",
-	}, s.API.Market)
+	}, s.API.Market, func(_ context.Context, in *marketInput) (aggregates.MarketQuery, error) {
+		return aggregates.MarketQuery{Days: in.Days.days(), With: in.Circular == "with"}, nil
+	})
 	registerDays(s, api, huma.Operation{
 		OperationID: "health", Path: "/health", Summary: "The health of the economy",
 		Description: "Of the economy, not of this program: for that see /healthz and /readyz.",
@@ -43,8 +45,8 @@ func (s *server) publicAPI(api huma.API) {
 	registerMemo(s, api, huma.Operation{
 		OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
 		Errors: []int{http.StatusNotFound},
-	}, s.API.Item, func(ctx context.Context, in *oneInput) (aggregates.ItemQuery, error) {
-		return aggregates.ItemQuery{Item: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Items, in.ID, "item")
+	}, s.API.Item, func(ctx context.Context, in *itemInput) (aggregates.ItemQuery, error) {
+		return aggregates.ItemQuery{Item: in.ID, Days: in.Days.days(), With: in.Circular == "with"}, checkExists(ctx, s.API.Items, in.ID, "item")
 	})
 	registerMemo(s, api, huma.Operation{
 		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
@@ -74,6 +76,17 @@ func (p period) days() aggregates.Days { return aggregates.ParseDays(string(p)) 
 
 type daysInput struct {
 	Days period `query:"days" default:"30" doc:"The period: 7, 30, 90, 365 or all days. Any other number is taken as the nearest of these, anything else as 30."`
+}
+
+type marketInput struct {
+	Days     period `query:"days" default:"30" doc:"The period, as elsewhere."`
+	Circular string `query:"circular" default:"without" doc:"with: the sums have the sales that offset each other. Anything else is without."`
+}
+
+type itemInput struct {
+	Days     period `query:"days" default:"30" doc:"The period, as elsewhere."`
+	Circular string `query:"circular" default:"without" doc:"with: the sums have the sales that offset each other. Anything else is without."`
+	ID       string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
 }
 
 type oneInput struct {

@@ -26,7 +26,7 @@ func (s *server) compare() *page {
 				Meaning: "Whether numbers moved together. Numbers of one unit share an axis; others have a chart each.",
 				Formula: "Money, holders, Gini, share, balance: at the end of the last day. Price: value / pieces of what was sold. Sold, moved: the sum of the days / their number. Index: value / the first one above zero × 100. Per head: money supply, sold and moved / holders; all others as they are.",
 				Counted: "Days, in long periods weeks from Monday, months, years or decades, from the ledger's first day on. Holders of the chosen kind, all their accounts summed.",
-				LeftOut: "The current day. Of prices: days without a sale, and sales at prices more than 10 times above or below the usual one.",
+				LeftOut: "The current day. Of prices: days without a sale, sales at prices more than 10 times above or below the usual one. Of prices and of what was sold: offsetting trade.",
 			},
 		}, views.Comparison, (*aggregates.Comparison).Table),
 	)

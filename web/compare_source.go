@@ -18,7 +18,7 @@ type comparing struct {
 }
 
 func (s *server) newComparing() *comparing {
-	return &comparing{s.API.Series, readMemo(s.API.Market, byDays, views.DaysParam), readMemo(s.API.Flow, byDays, views.DaysParam)}
+	return &comparing{s.API.Series, readMemo(s.API.Market, byTrade, views.DaysParam), readMemo(s.API.Flow, byDays, views.DaysParam)}
 }
 
 func (c *comparing) open(p views.Params) source {

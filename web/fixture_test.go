@@ -33,8 +33,8 @@ type town struct {
 	statement  statement
 	find       func(ctx context.Context, name string) ([]ledger.Found, error)
 	profile    func(context.Context, cache.Window, aggregates.NoParams) (aggregates.Profile, error)
-	market     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Market, error)
-	index      func(context.Context, cache.Window, aggregates.Days) (*aggregates.PriceIndex, error)
+	market     func(context.Context, cache.Window, aggregates.MarketQuery) (*aggregates.Market, error)
+	index      func(context.Context, cache.Window, aggregates.MarketQuery) (*aggregates.PriceIndex, error)
 	movers     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Movers, error)
 	gaps       func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Gaps, error)
 	soundness  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error)
@@ -46,6 +46,7 @@ type town struct {
 	itemChart  func(context.Context, cache.Window, aggregates.ItemChartQuery) (*aggregates.ItemChart, error)
 	itemTrade  func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.ItemTrade, error)
 	prices     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.AllPrices, error)
+	itemRoutes func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemRoutes, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
@@ -104,11 +105,11 @@ func newTown() *town {
 		statement: lines(3),
 		find:      func(context.Context, string) ([]ledger.Found, error) { return nil, nil },
 		profile:   constant[aggregates.NoParams](aggregates.Full()),
-		market: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Market, error) {
-			return &aggregates.Market{Basis: basis(d, w.Start, w.Start)}, nil
+		market: func(_ context.Context, w cache.Window, d aggregates.MarketQuery) (*aggregates.Market, error) {
+			return &aggregates.Market{Basis: basis(d.Days, w.Start, w.Start)}, nil
 		},
-		index: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.PriceIndex, error) {
-			return &aggregates.PriceIndex{Basis: basis(d, w.Start, w.Start), Bucket: "day"}, nil
+		index: func(_ context.Context, w cache.Window, d aggregates.MarketQuery) (*aggregates.PriceIndex, error) {
+			return &aggregates.PriceIndex{Basis: basis(d.Days, w.Start, w.Start), Bucket: "day"}, nil
 		},
 		movers: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Movers, error) {
 			return &aggregates.Movers{Basis: basis(d, w.Start, w.Start)}, nil
@@ -151,6 +152,9 @@ func newTown() *town {
 		itemChart: func(_ context.Context, _ cache.Window, q aggregates.ItemChartQuery) (*aggregates.ItemChart, error) {
 			return &aggregates.ItemChart{ID: q.Item, Name: "Diamond", Step: string(q.Step)}, nil
 		},
+		itemRoutes: func(_ context.Context, _ cache.Window, q aggregates.RoutesQuery) (*aggregates.ItemRoutes, error) {
+			return &aggregates.ItemRoutes{ID: q.Item, Name: "Diamond"}, nil
+		},
 		itemTrade: func(_ context.Context, _ cache.Window, q aggregates.ItemQuery) (*aggregates.ItemTrade, error) {
 			return &aggregates.ItemTrade{ID: q.Item, Name: "Diamond"}, nil
 		},
@@ -183,13 +187,14 @@ func sampled(e *sample.Economy) *town {
 	tn.rhythm = constant[aggregates.Days](e.Rhythm)
 	tn.wealth = constant[aggregates.NoParams](e.Wealth)
 	tn.richest = constant[aggregates.NoParams](e.Richest)
-	tn.market = constant[aggregates.Days](e.Market)
+	tn.market = constant[aggregates.MarketQuery](e.Market)
 	tn.events = constant[aggregates.EventQuery](e.Events)
 	tn.items = constant[aggregates.Days](e.Items)
 	tn.item = constant[aggregates.ItemQuery](e.Item)
 	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
 	tn.itemTrade = constant[aggregates.ItemQuery](e.ItemTrade)
-	tn.index = constant[aggregates.Days](e.Index)
+	tn.itemRoutes = constant[aggregates.RoutesQuery](e.ItemRoutes)
+	tn.index = constant[aggregates.MarketQuery](e.Index)
 	tn.movers = constant[aggregates.Days](e.Movers)
 	tn.gaps = constant[aggregates.NoParams](e.Gaps)
 	tn.soundness = constant[aggregates.NoParams](e.Soundness)
@@ -355,6 +360,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Prices:    cache.NewMemo(c, spec("prices"), tn.prices),
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
+
+			ItemRoutes: cache.NewMemo(c, spec("item.offsetting"), tn.itemRoutes),
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),

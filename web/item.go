@@ -14,14 +14,17 @@ import (
 // item declares the page of an item: what it costs, where, and who trades it.
 func (s *server) item() *page {
 	byItem := func(p views.Params) aggregates.ItemQuery {
-		return aggregates.ItemQuery{Item: p.Ref, Days: byDays(p)}
+		return aggregates.ItemQuery{Item: p.Ref, Days: byDays(p), With: withOffsetting(p)}
 	}
 	byStep := func(p views.Params) aggregates.ItemChartQuery {
-		return aggregates.ItemChartQuery{Item: p.Ref, Days: byDays(p), Step: aggregates.ParseStep(p.Get(views.StepParam), byDays(p))}
+		return aggregates.ItemChartQuery{Item: p.Ref, Days: byDays(p), Step: aggregates.ParseStep(p.Get(views.StepParam), byDays(p)), With: withOffsetting(p)}
 	}
-	item := readMemo(s.API.Item, byItem, views.DaysParam)
-	course := readMemo(s.API.ItemChart, byStep, views.DaysParam, views.StepParam)
-	trade := readMemo(s.API.ItemTrade, byItem, views.DaysParam)
+	item := readMemo(s.API.Item, byItem, views.DaysParam, views.CircularParam)
+	course := readMemo(s.API.ItemChart, byStep, views.DaysParam, views.StepParam, views.CircularParam)
+	trade := readMemo(s.API.ItemTrade, byItem, views.DaysParam, views.CircularParam)
+	routes := readMemo(s.API.ItemRoutes, func(p views.Params) aggregates.RoutesQuery {
+		return aggregates.RoutesQuery{Item: p.Ref, Days: byDays(p)}
+	}, views.DaysParam)
 
 	info := views.ItemInfo
 	info.Name = "Item"
@@ -34,7 +37,7 @@ func (s *server) item() *page {
 				Meaning: "What a piece costs now, how much was sold in the period, and what is lost by buying it and selling it again at once.",
 				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales. Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales.",
 				Counted: "Sales of the period; offers that stand now; of the latest sales, 1,000 at most.",
-				LeftOut: "Of the price: sales far from the others. Of all: returns, gifts and corrections, barter.",
+				LeftOut: "Of the price: sales far from the others. Of all: returns, gifts and corrections, barter; " + leftOffsetting,
 			},
 		}, views.ItemFigures, (*aggregates.Item).Table),
 		show(course, views.PanelInfo{
@@ -43,7 +46,7 @@ func (s *server) item() *page {
 				Meaning: "How the price moved, what it was offered for, and how much was sold and in stock.",
 				Formula: "A candle: first, highest, lowest and last unit price; dotted with fewer than 5 sales. The line: the median by pieces, for hours the mean. The band: the lowest ask and the highest bid at the candle's end.",
 				Counted: "Sales by the hour in which they happened; offers as they stood.",
-				LeftOut: "Returns, gifts and corrections; barter. A price far above the others is cut and labelled.",
+				LeftOut: "Returns, gifts and corrections; barter; sales that offset each other, unless chosen. A price far above the others is cut and labelled.",
 			},
 		}, views.ItemCourse, (*aggregates.ItemChart).Table),
 		show(item, views.PanelInfo{
@@ -61,7 +64,7 @@ func (s *server) item() *page {
 				Meaning: "At which prices the pieces were sold. Half of them lie in the shaded range.",
 				Formula: "Pieces by unit price = total / pieces, in ranges of the same width.",
 				Counted: "Sales of the period, by whole days.",
-				LeftOut: "Sales far from the others, which are listed apart; returns, gifts and corrections.",
+				LeftOut: "Sales far from the others, which are listed apart; returns, gifts and corrections; " + leftOffsetting,
 			},
 		}, views.WhatWasPaid, (*aggregates.ItemTrade).PaidTable),
 		show(trade, views.PanelInfo{
@@ -70,7 +73,7 @@ func (s *server) item() *page {
 				Meaning: "Whether many sell it, or a few.",
 				Formula: "Share of the value of all sales whose seller is known. HHI = sum of the squares of the shares in percent; above 1,500 counts as concentrated.",
 				Counted: "Accounts, each with those merged into it, by whole days.",
-				LeftOut: "Sales whose seller is not known.",
+				LeftOut: "Sales whose seller is not known; " + leftOffsetting,
 			},
 		}, views.WhoSells, (*aggregates.ItemTrade).SellersTable),
 		show(item, views.PanelInfo{
@@ -88,7 +91,7 @@ func (s *server) item() *page {
 				Meaning: "Whether many buy it, or a few.",
 				Formula: "Share of the value of all sales whose buyer is known. HHI = sum of the squares of the shares in percent; above 1,500 counts as concentrated.",
 				Counted: "Accounts, each with those merged into it, by whole days.",
-				LeftOut: "Sales whose buyer is not known.",
+				LeftOut: "Sales whose buyer is not known; " + leftOffsetting,
 			},
 		}, views.WhoBuys, (*aggregates.ItemTrade).BuyersTable),
 		show(trade, views.PanelInfo{
@@ -109,6 +112,9 @@ func (s *server) item() *page {
 				LeftOut: "Sales that count.",
 			},
 		}, views.LeftOut, (*aggregates.ItemTrade).OutliersTable),
+		show(routes, views.PanelInfo{
+			Name: "offsetting", Title: "Offsetting trade", Width: views.Whole, How: howOffsetting,
+		}, views.OffsettingTrade, (*aggregates.ItemRoutes).Table),
 	)
 	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Items, ref, "item") }
 	p.subject = func(value any) string {

@@ -24,7 +24,7 @@ func (s *server) items() *page {
 				Meaning: "How much there is to buy, and of how much the price is known.",
 				Formula: "In stock: an offer to sell stands now. A price is firm with 5 sales or more within 30 days by 3 traders, the last one within 7 days.",
 				Counted: "All items of the record.",
-				LeftOut: "Returns, gifts and corrections.",
+				LeftOut: "Returns, gifts and corrections; sales that offset each other.",
 			},
 		}, views.ItemsSummary, (*aggregates.Items).SummaryTable).where(hasSales),
 	)
@@ -42,7 +42,7 @@ func (s *server) items() *page {
 				Meaning: "A price is what a piece costs now, as the latest sales say. thin: few sales, or none for a week; guess: hardly any.",
 				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales; change = price / price at the end of the period before − 1.",
 				Counted: "All items; pieces and value sold in the period; the stock of offers that stand now, as far as it is known.",
-				LeftOut: "Sales whose price is far from those of the others; returns, gifts and corrections.",
+				LeftOut: "Sales whose price is far from those of the others; returns, gifts and corrections; sales that offset each other.",
 			},
 		},
 		after: after, begin: "first", further: "next",

@@ -12,8 +12,8 @@ const howPrice = "Price: the median of the sales of the last 7 days, or 30, 90, 
 
 // market declares the page of what is traded.
 func (s *server) market() *page {
-	market := readMemo(s.API.Market, byDays, views.DaysParam)
-	index := readMemo(s.API.Index, byDays, views.DaysParam)
+	market := readMemo(s.API.Market, byTrade, views.DaysParam, views.CircularParam)
+	index := readMemo(s.API.Index, byTrade, views.DaysParam, views.CircularParam)
 	movers := readMemo(s.API.Movers, byDays, views.DaysParam)
 	gaps := readMemo(s.API.Gaps, once)
 	return declare(views.PageInfo{
@@ -26,7 +26,7 @@ func (s *server) market() *page {
 				Meaning: "How much was sold, and whether that is more than in the period before.",
 				Formula: "Sums over the lines of trade; the period before has the same length, up to the same time of day.",
 				Counted: "Lines with a quantity and a total above zero, tax included.",
-				LeftOut: "Returns, gifts and corrections, which are counted apart.",
+				LeftOut: "Returns, gifts and corrections, which are counted apart; " + leftOffsetting,
 			},
 		}, views.Turnover, (*aggregates.Market).Table).where(hasSales),
 		show(index, views.PanelInfo{
@@ -35,7 +35,7 @@ func (s *server) market() *page {
 				Meaning: "Whether all prices together rise or fall, each by how much is spent on it. 2 %: what cost 100 at the start costs 102.",
 				Formula: "Chained Fisher index: from one day (week, month) with sales to the next, √(Σp₁q₀/Σp₀q₀ · Σp₁q₁/Σp₀q₁), multiplied up.",
 				Counted: "Items sold in both; p is the mean price of a piece.",
-				LeftOut: "Items sold in only one of two; sales at more than ten times the item's usual price in the period, or less than a tenth.",
+				LeftOut: "Items sold in only one of two; sales at more than ten times the item's usual price in the period, or less than a tenth; " + leftOffsetting,
 			},
 		}, views.PriceIndex, (*aggregates.PriceIndex).Table).where(hasSales),
 		show(index, views.PanelInfo{
@@ -53,7 +53,7 @@ func (s *server) market() *page {
 				Meaning: "What sorts of goods people spend on.",
 				Formula: "Value = sum of the totals of the group's items; share = value / value of all items.",
 				Counted: "The group that the ledger has for each item; items without one are other items.",
-				LeftOut: "Returns, gifts and corrections.",
+				LeftOut: "Returns, gifts and corrections; " + leftOffsetting,
 			},
 		}, views.Groups, (*aggregates.Market).GroupsTable).where(hasSales),
 		show(market, views.PanelInfo{
@@ -62,7 +62,7 @@ func (s *server) market() *page {
 				Meaning: "What people spend most on.",
 				Formula: "Value = sum of the totals; share = value / value of all items. " + howPrice,
 				Counted: "The 50 items with the largest value of sales in the period. The small chart is the mean price by day, week or month.",
-				LeftOut: "Returns, gifts and corrections; all smaller items.",
+				LeftOut: "Returns, gifts and corrections; all smaller items; " + leftOffsetting,
 			},
 		}, views.Items, (*aggregates.Market).ItemsTable).where(hasSales),
 		show(movers, views.PanelInfo{

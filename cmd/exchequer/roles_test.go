@@ -81,6 +81,11 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		}
 	}
 	until(t, "the day snapshots are made", func() bool { return strings.Contains(s.said.String(), "day snapshots made") })
+	until(t, "the sales are judged", func() bool {
+		var due bool
+		err := superuser.QueryRow(t.Context(), `SELECT sale < (SELECT max(id) FROM sales) FROM offsetting_state`).Scan(&due)
+		return err == nil && !due
+	})
 	until(t, "writes are listened to", func() bool { return listeners(t, superuser) == 1 })
 	dir := t.TempDir() + "/record"
 	if code, _, said := exchequer(t, "export", dir); code != 0 {
@@ -108,6 +113,10 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		want := "SELECT"
 		switch table {
 		case "day_snapshots":
+			want = "SELECT, INSERT, DELETE"
+		case "offsetting_state":
+			want = "SELECT, UPDATE"
+		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":
 			want = "SELECT, INSERT, DELETE"
 		case "invalidations":
 			want = "SELECT, INSERT, UPDATE, DELETE"

@@ -22,8 +22,8 @@ func snapshots(ctx context.Context, s streams, db *database) error {
 	return nil
 }
 
-// keepSnapshots makes missing day snapshots, at once and then every few minutes,
-// which is soon enough after midnight and after an append into the past.
+// keepSnapshots makes missing day snapshots and judges new sales, at once and then every
+// few minutes, which is soon enough after midnight and after an append into the past.
 func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
 	const every = 5 * time.Minute
 	for {
@@ -36,6 +36,7 @@ func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
 		case made > 0:
 			log.InfoContext(ctx, "day snapshots made", "days", made)
 		}
+		judgeOffsetting(ctx, db, log)
 		select {
 		case <-ctx.Done():
 			return

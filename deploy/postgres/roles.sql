@@ -1,7 +1,8 @@
 -- The two roles of Exchequer in a database of its own:
 --
---   exchequer_owner  owns the tables: migrate, import, verify, repair
---   exchequer_serve  reads them and keeps the day snapshots: serve, export
+--   exchequer_owner  owns the tables: migrate, import, verify, repair, offsetting
+--   exchequer_serve  reads them, keeps the day snapshots and judges offsetting
+--                    trade: serve, export
 --
 -- Run it as a superuser before the first `exchequer migrate`, so that there is
 -- an owner, and after it, when there are tables. It may be run at any time:
@@ -42,6 +43,11 @@ BEGIN
     END IF;
     IF to_regclass('public.invalidations') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.invalidations TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.offsetting_state') IS NOT NULL THEN
+        GRANT UPDATE ON public.offsetting_state TO exchequer_serve;
+        GRANT INSERT, DELETE ON public.offsetting_pairs, public.offsetting_days, public.offsetting_hours,
+            public.offsetting_prices, public.offsetting_traders TO exchequer_serve;
     END IF;
 END
 $$;

@@ -29,6 +29,7 @@ func (p *Economy) sellGoods(days aggregates.Days, starts []time.Time, unit strin
 	p.Market = &aggregates.Market{
 		Basis: basis(days, starts[0], Noon), Items: 3,
 		Sales: aggregates.Compared[int64]{Now: 1241, Before: ptr(int64(1100))}, Quantity: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(41_003)}, Volume: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(990_000_00)},
+		Offsetting: aggregates.Offsetting{Sales: 61, Quantity: ledger.SumOf(1204), Volume: ledger.SumOf(31_000_00), Share: 0.0304},
 		Top: []aggregates.ItemMarket{
 			{ID: "diamond", Name: "Diamond", Group: "Ores", Sales: 700, Quantity: ledger.SumOf(3000), Volume: ledger.SumOf(600_000_00), Share: 0.606, VWAP: 200_00,
 				Price: firm(201_00), Earlier: ptr(firm(190_00)), Course: []float64{190_00, 195_00, 193_00, 201_00}},

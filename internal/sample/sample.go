@@ -50,6 +50,7 @@ type Economy struct {
 	Arbitrage  *aggregates.Arbitrage
 	Markers    *aggregates.Markers
 	Prices     *aggregates.AllPrices
+	ItemRoutes *aggregates.ItemRoutes
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -119,6 +120,7 @@ func Town(days aggregates.Days) *Economy {
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
 	p.addPrices()
+	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
 	return p
@@ -268,6 +270,7 @@ func Empty() *Economy {
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
+	p.ItemRoutes = &aggregates.ItemRoutes{ID: "ada", Name: "Diamond", Basis: why}
 	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil

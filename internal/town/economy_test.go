@@ -91,7 +91,7 @@ func TestTheSupplyGrowsALittle(t *testing.T) {
 
 func TestEverySourceOccurs(t *testing.T) {
 	counts := endOf(sixtyDays()).counts
-	for _, source := range strings.Fields(`opening bonus reward grant salary tax fine shop purchase return transfer
+	for _, source := range strings.Fields(`opening stall bonus reward grant salary tax fine shop purchase return transfer
 		rent fee repair listing auction dividend commission wholesale works remittance escheat closing capital`) {
 		if counts[source] < 3 {
 			t.Errorf("%s occurs %d times", source, counts[source])

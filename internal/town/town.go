@@ -60,6 +60,7 @@ type Town struct {
 	society  society
 	firms    []*firm
 	public   public
+	circles  []circle
 	today    conditions
 	receipts []receipt // of late, for returns
 }
@@ -91,6 +92,7 @@ func New(c Config) *Town {
 	t.foundMarket()
 	t.foundSociety(c.Players)
 	t.foundFirms()
+	t.foundCircles()
 	return t
 }
 
@@ -168,6 +170,7 @@ func (t *Town) planHour(hour time.Time) {
 		t.planSociety(hour, slot)
 		t.planFirms(hour, slot)
 		t.planPublic(slot)
+		t.planCircles(hour)
 	}
 	slices.SortStableFunc(t.errands, func(a, b errand) int { return a.at.Compare(b.at) })
 }
@@ -197,5 +200,10 @@ func (t *Town) openingBalances(at time.Time) {
 	}
 	for _, p := range t.society.players {
 		give(p.account, 70_000*lognormal(t.rng, 1.2))
+	}
+	for _, c := range t.circles {
+		for _, person := range c.people {
+			give(person, 20_000)
+		}
 	}
 }

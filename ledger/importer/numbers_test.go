@@ -89,7 +89,7 @@ func councilNumbers(t *testing.T, db *pgxpool.Pool) {
 func retailNumbers(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	w := cache.WindowAt(time.Now(), time.Minute)
-	m, err := aggregates.ComputeMarket(t.Context(), db, w, 0)
+	m, err := aggregates.ComputeMarket(t.Context(), db, w, aggregates.MarketQuery{Days: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
