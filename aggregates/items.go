@@ -82,7 +82,7 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			count(*) OVER (), count(*) FILTER (WHERE sales > 0) OVER (), count(*) FILTER (WHERE asks > 0) OVER (), coalesce(sum(volume) OVER (), 0)
 		FROM items LEFT JOIN (
 			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume
-			FROM item_hours WHERE hour >= @start AND hour < @through GROUP BY item) AS sold ON sold.item = id
+			FROM item_days WHERE day BETWEEN @start::date AND @today::date GROUP BY item) AS sold ON sold.item = id
 		LEFT JOIN LATERAL (
 			SELECT best_ask, best_bid, asks, stock FROM item_offer_hours WHERE item_offer_hours.item = id ORDER BY hour DESC LIMIT 1) AS offered ON true
 		ORDER BY coalesce(volume, 0) DESC, name, ref LIMIT @limit`
