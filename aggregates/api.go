@@ -39,6 +39,7 @@ type API struct {
 // NewAPI registers the memos of the public API, which read db.
 func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	places := semaphore.NewWeighted(lookupsAtOnce)
+	prices := &priceShare{}
 	return &API{
 		Stats:   NewStats(c, db),
 		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
@@ -48,11 +49,11 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Events:  NewEvents(c, db),
 		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(MarketQuery{Days: defaultDays}),
-		Movers:  cache.NewMemo(c, spec("market.movers"), on(db, ComputeMovers)).Prewarm(defaultDays),
-		Gaps:    cache.NewMemo(c, spec("market.gaps"), on(db, ComputeGaps)).Prewarm(NoParams{}),
-		Prices:  cache.NewMemo(c, spec("prices"), on(db, ComputePrices)).Prewarm(NoParams{}),
+		Movers:  cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
+		Gaps:    cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),
+		Prices:  cache.NewMemo(c, spec("prices"), sharing(prices, on(db, ComputePrices))).Prewarm(NoParams{}),
 
-		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItems)).Prewarm(30),
+		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, sharing(prices, on(db, ComputeItems))).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
 		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
 		Trade:     newTrade(c, db, places),

@@ -78,13 +78,13 @@ func ComputeGaps(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoPara
 
 func (g *Gaps) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const query = `
-		SELECT id, ref, name, sales, sold, volume, best_ask, best_bid, asks, bids, stock FROM items
+		SELECT id, ref, name, coalesce(sales, 0), coalesce(sold, 0), coalesce(volume, 0), best_ask, best_bid, asks, bids, stock FROM items
 		CROSS JOIN LATERAL (
 			SELECT best_ask, best_bid, asks, bids, stock FROM item_offer_hours
 			WHERE item = id AND hour < $3 ORDER BY hour DESC LIMIT 1) AS offered
-		CROSS JOIN LATERAL (
-			SELECT coalesce(sum(sales), 0)::bigint AS sales, coalesce(sum(quantity), 0) AS sold, coalesce(sum(volume), 0) AS volume
-			FROM item_days_without WHERE item = id AND day BETWEEN $1::date AND $2::date) AS week`
+		LEFT JOIN (
+			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS sold, sum(volume) AS volume
+			FROM item_days_without WHERE day BETWEEN $1::date AND $2::date GROUP BY item) AS week ON item = id`
 	prices, err := readPrices(ctx, tx, s, nil)
 	if err != nil {
 		return err

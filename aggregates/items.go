@@ -3,7 +3,6 @@ package aggregates
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,7 +82,7 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			count(*) OVER (), count(*) FILTER (WHERE sales > 0) OVER (), count(*) FILTER (WHERE asks > 0) OVER (), coalesce(sum(volume) OVER (), 0)
 		FROM items LEFT JOIN (
 			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume
-			FROM item_hours_without WHERE hour >= @start AND hour < @through GROUP BY item) AS sold ON sold.item = id
+			FROM item_days_without WHERE day BETWEEN @start::date AND @today::date GROUP BY item) AS sold ON sold.item = id
 		LEFT JOIN LATERAL (
 			SELECT best_ask, best_bid, asks, stock FROM item_offer_hours WHERE item_offer_hours.item = id ORDER BY hour DESC LIMIT 1) AS offered ON true
 		ORDER BY coalesce(volume, 0) DESC, name, ref LIMIT @limit`
@@ -102,7 +101,11 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return fmt.Errorf("what was sold and is offered: %w", err)
 	}
-	now, err := readPrices(ctx, tx, s, ids)
+	of := ids
+	if len(ids) < mostListed {
+		of = nil // these are all
+	}
+	now, err := readPrices(ctx, tx, s, of)
 	if err != nil {
 		return err
 	}
@@ -127,21 +130,13 @@ func pricesBefore(ctx context.Context, tx pgx.Tx, s span, ids []int64) (map[int6
 	if !reaches {
 		return nil, nil
 	}
+	values, err := readValues(ctx, tx, before, ids)
+	if err != nil {
+		return nil, fmt.Errorf("period before: %w", err)
+	}
 	prices := make(map[int64]*float64, len(ids))
-	missing := slices.Clone(ids)
-	for _, basis := range priceBases {
-		found, err := readQuotes(ctx, tx, before, basis, missing)
-		if err != nil {
-			return nil, fmt.Errorf("period before: %w", err)
-		}
-		missing = slices.DeleteFunc(missing, func(id int64) bool {
-			p := newPrice(basis, found[id])
-			if p.Sales < enoughSales && basis > 0 {
-				return false
-			}
-			prices[id] = p.Value
-			return true
-		})
+	for id, p := range values {
+		prices[id] = p.Value
 	}
 	return prices, nil
 }

@@ -3,6 +3,7 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,33 +62,21 @@ func (all *AllPrices) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// readPrices returns the prices of these items at the end of s, nil for all items.
-// Those that were never sold have no value. It reads the last days of each item,
+// readPrices returns the prices of these items at the end of s, nil for all items;
+// those may be shared, see priceShare, and the caller does not change them. Items
+// that were never sold have no value. It reads the last days of each item,
 // as few as make a price, so its cost follows the items and not their sales.
 func readPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
 	if items == nil {
-		rows, _ := tx.Query(ctx, `SELECT id FROM items`)
-		all, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if err != nil {
-			return nil, fmt.Errorf("items: %w", err)
-		}
-		items = all
+		return readAllPrices(ctx, tx, s)
 	}
-	prices := make(map[int64]Price, len(items))
-	missing := slices.Clone(items)
-	for _, basis := range priceBases {
-		found, err := readQuotes(ctx, tx, s, basis, missing)
-		if err != nil {
-			return nil, err
-		}
-		missing = slices.DeleteFunc(missing, func(id int64) bool {
-			p := newPrice(basis, found[id])
-			if p.Sales < enoughSales && basis > 0 {
-				return false
-			}
-			prices[id] = p
-			return true
-		})
+	return readPricesOf(ctx, tx, s, items)
+}
+
+func readPricesOf(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
+	prices, err := readValues(ctx, tx, s, items)
+	if err != nil {
+		return nil, err
 	}
 	if err := readTraders(ctx, tx, s, prices); err != nil {
 		return nil, err
@@ -102,6 +91,38 @@ func readPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int6
 	return prices, nil
 }
 
+// readValues is readPrices without who traded and when, and so without the
+// confidence. An item that has no price yet is tried with the next basis: of that
+// only the days before those that are already known are read.
+func readValues(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
+	prices := make(map[int64]Price, len(items))
+	missing := slices.Sorted(slices.Values(items)) // the order of the rows, which are found faster so
+	var quotes map[int64][]quote
+	var known time.Time // the first day of quotes
+	for _, basis := range priceBases {
+		from, through := s.since(basis), s.Today
+		if quotes != nil && from.Before(known) {
+			through = plus(known, -1)
+		} else {
+			quotes = make(map[int64][]quote, len(missing))
+		}
+		known = from
+		if err := readQuotes(ctx, tx, from, through, missing, quotes); err != nil {
+			return nil, err
+		}
+		missing = slices.DeleteFunc(missing, func(id int64) bool {
+			quotes[id] = merged(quotes[id])
+			p := newPrice(basis, quotes[id])
+			if p.Sales < enoughSales && basis > 0 {
+				return false
+			}
+			prices[id] = p
+			return true
+		})
+	}
+	return prices, nil
+}
+
 // since returns the first day of a basis that ends with s.
 func (s span) since(basis Days) time.Time {
 	if basis == 0 {
@@ -110,19 +131,18 @@ func (s span) since(basis Days) time.Time {
 	return plus(s.Today, 1-int(basis))
 }
 
-// readQuotes returns what was sold of items on the days of a basis. The query
-// goes from item to item, so that it reads nothing of the days before: without its
+// readQuotes adds to quotes what was sold of items from a day through another. The
+// query goes from item to item, so that it reads nothing of other days: without its
 // OFFSET, the database may read all days of all items.
-func readQuotes(ctx context.Context, tx pgx.Tx, s span, basis Days, items []int64) (map[int64][]quote, error) {
+func readQuotes(ctx context.Context, tx pgx.Tx, from, through time.Time, items []int64, quotes map[int64][]quote) error {
 	const query = `
 		SELECT item, price, pieces, sales, quantity FROM unnest($1::bigint[]) AS item CROSS JOIN LATERAL (
 			SELECT price, pieces, sales, quantity FROM price_days_without AS p
 			WHERE p.item = item.item AND day BETWEEN $2::date AND $3::date OFFSET 0) AS sold`
-	quotes := make(map[int64][]quote, len(items))
 	if len(items) == 0 {
-		return quotes, nil
+		return nil
 	}
-	rows, _ := tx.Query(ctx, query, items, s.since(basis), s.Today)
+	rows, _ := tx.Query(ctx, query, items, from, through)
 	var item int64
 	var q quote
 	_, err := pgx.ForEachRow(rows, []any{&item, &q.money, &q.pieces, &q.sales, &q.quantity}, func() error {
@@ -130,9 +150,9 @@ func readQuotes(ctx context.Context, tx pgx.Tx, s span, basis Days, items []int6
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("prices of the last days: %w", err)
+		return fmt.Errorf("prices of the last days: %w", err)
 	}
-	return quotes, nil
+	return nil
 }
 
 // readTraders sets how many traded on the days of each price's basis.
@@ -143,8 +163,8 @@ func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price)
 			WHERE t.item = of.item AND day BETWEEN since AND $3::date) AS traded`
 	var items []int64
 	var since []time.Time
-	for id, p := range prices {
-		if p.Value != nil {
+	for _, id := range slices.Sorted(maps.Keys(prices)) {
+		if p := prices[id]; p.Value != nil {
 			items, since = append(items, id), append(since, s.since(ParseDays(p.Basis)))
 		}
 	}
@@ -173,8 +193,8 @@ func readLast(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) er
 			ORDER BY hour DESC LIMIT 1) AS last`
 	var items []int64
 	var low, high []float64
-	for id, p := range prices {
-		if p.Value != nil {
+	for _, id := range slices.Sorted(maps.Keys(prices)) {
+		if p := prices[id]; p.Value != nil {
 			items, low, high = append(items, id), append(low, *p.Low), append(high, *p.High)
 		}
 	}

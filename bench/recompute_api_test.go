@@ -89,7 +89,8 @@ func trade(b *testing.B, db *pgxpool.Pool, w cache.Window, sales int) (rows int)
 }
 
 // tradeOver writes the rollups of sales of that many items over that many days. An
-// item is sold at 20 prices, as by as many shops, by 300 accounts.
+// item is sold at 20 prices, as by as many shops, by 300 accounts. Rows lie in the order
+// of time, as appends write them.
 func tradeOver(b *testing.B, db *pgxpool.Pool, w cache.Window, sales, items, days int) (rows int) {
 	b.Helper()
 	start := w.Start.Truncate(24*time.Hour).AddDate(0, 0, 1-days)
@@ -113,10 +114,10 @@ func tradeOver(b *testing.B, db *pgxpool.Pool, w cache.Window, sales, items, day
 				open, high, low, close, open_at, open_sale, close_at, close_sale)
 			SELECT item, hour, count(*), sum(quantity), sum(price * quantity), 0, 0, 0,
 				min(price), max(price), min(price), max(price), hour, 1, hour, 2
-			FROM drawn GROUP BY item, hour`,
-		`INSERT INTO item_days SELECT item, day, count(*), sum(quantity), sum(price * quantity), 0, 0, 0, max(price), min(price) FROM drawn GROUP BY item, day`,
-		`INSERT INTO price_days SELECT item, day, price, 1, count(*), sum(quantity), sum(price * quantity) FROM drawn GROUP BY item, day, price`,
-		`INSERT INTO trader_days SELECT item, day, trader, 'buyer', count(*), sum(quantity), sum(price * quantity) FROM drawn GROUP BY item, day, trader`,
+			FROM drawn GROUP BY item, hour ORDER BY hour`,
+		`INSERT INTO item_days SELECT item, day, count(*), sum(quantity), sum(price * quantity), 0, 0, 0, max(price), min(price) FROM drawn GROUP BY item, day ORDER BY day`,
+		`INSERT INTO price_days SELECT item, day, price, 1, count(*), sum(quantity), sum(price * quantity) FROM drawn GROUP BY item, day, price ORDER BY day`,
+		`INSERT INTO trader_days SELECT item, day, trader, 'buyer', count(*), sum(quantity), sum(price * quantity) FROM drawn GROUP BY item, day, trader ORDER BY day`,
 		fmt.Sprintf(`INSERT INTO item_offer_hours
 			SELECT item, timestamptz '%s' - n * interval '7 hours', 100, 90, 3, 2, 100 FROM generate_series(1, %d) AS item, generate_series(1, 20) AS n`,
 			w.Start.Truncate(time.Hour).Format(time.RFC3339), items),
