@@ -43,7 +43,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	return &API{
 		Stats:   NewStats(c, db),
 		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(MarketWithout(AllDays()...)...),
+		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(marketWithout(AllDays()...)...),
 		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
 		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),

@@ -20,11 +20,11 @@ type bucketSales struct {
 // price returns the mean price of a piece.
 func (t bucketSales) price() float64 { return t.volume / t.quantity }
 
-// readCourses returns what was sold of items in each bucket of s, in order, without
-// buckets in which they were not sold. Nil means all items. Days are put together
-// past mostDays of them. With offsetting trade or without it. Sales at prices more than a factor of 10 from the item's
-// usual one in the period, which is the median of its means by bucket, do not count:
-// their buckets are read again, price by price.
+// readCourses returns what was sold of items in each bucket of s, with offsetting
+// trade or without it, in order, without buckets in which they were not sold. Nil
+// means all items. Days are put together past mostDays of them. Sales at prices more
+// than a factor of 10 from the item's usual one in the period, which is the median of
+// its means by bucket, do not count: their buckets are read again, price by price.
 func readCourses(ctx context.Context, tx pgx.Tx, s span, mostDays int, items []int64, with bool) (map[int64][]bucketSales, error) {
 	unit, buckets := s.divide(mostDays)
 	// A day has one row an item, so that there is nothing to add up.

@@ -55,7 +55,9 @@ WHERE NOT issuer AND (archived IS NULL OR archived > @end)
 GROUP BY id, name ORDER BY balance DESC, name LIMIT 20`
 
 	TurnoverSQL = `SELECT count(*) AS sales, coalesce(sum(quantity), 0) AS pieces, coalesce(sum(total), 0) AS value
-FROM sales WHERE quantity > 0 AND total > 0 AND at >= @start AND at < @end`
+FROM sales s WHERE quantity > 0 AND total > 0 AND at >= @start AND at < @end
+  AND NOT EXISTS (SELECT FROM offsetting_pairs p WHERE p.item = s.item
+    AND p.day = (s.at AT TIME ZONE @zone)::date AND p.seller = s.seller AND p.buyer = s.buyer)`
 )
 
 // Query returns one of these queries with the bounds of a period in place of their

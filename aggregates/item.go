@@ -27,9 +27,6 @@ func (q ItemQuery) Key() string {
 	return url.QueryEscape(q.Item) + ":" + q.Days.Key() + withKey(q.With)
 }
 
-// thinSales is the number of sales below which a price says little.
-const thinSales = 5
-
 // Item is the price of an item and what was traded of it in a period. Prices
 // are minor units a piece.
 type Item struct {

@@ -42,17 +42,10 @@ func offersTable(offers []ShopOffer, title string, of func(ShopOffer) *int64) Ta
 		if o.Stands {
 			stands = "yes"
 		}
-		t.Rows = append(t.Rows, []any{o.OwnerName, o.Place, o.World, wholeOrNil(o.X), wholeOrNil(o.Y), wholeOrNil(o.Z),
-			float64(*of(o)) / float64(o.Batch), o.Batch, wholeOrNil(o.Stock), wholeOrNil(o.Capacity), stands, o.Seen, o.Shop})
+		t.Rows = append(t.Rows, []any{o.OwnerName, o.Place, o.World, orNil(o.X), orNil(o.Y), orNil(o.Z),
+			float64(*of(o)) / float64(o.Batch), o.Batch, orNil(o.Stock), orNil(o.Capacity), stands, o.Seen, o.Shop})
 	}
 	return t
-}
-
-func wholeOrNil(v *int64) any {
-	if v == nil {
-		return nil
-	}
-	return *v
 }
 
 // PaidTable has one row a range of prices.

@@ -117,7 +117,7 @@ func (g *Gaps) Table() Table {
 	return t
 }
 
-func orNil(v *float64) any {
+func orNil[N int64 | float64](v *N) any {
 	if v == nil {
 		return nil
 	}

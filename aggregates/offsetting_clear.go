@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ClearOffsetting sees to it that the trade of two accounts in an item is not marked,
+// ClearOffsetting makes sure that the trade of two accounts in an item is not marked,
 // now and later. All are refs; the accounts may be the same.
 func ClearOffsetting(ctx context.Context, db *pgxpool.Pool, item, a, b string) error {
 	err := offsettingTx(ctx, db, func(tx pgx.Tx) error {

@@ -65,7 +65,7 @@ func offsettingDue(ctx context.Context, db *pgxpool.Pool) (newest int64, due boo
 	}
 	// A sale with a lower id may be in an append that is not committed.
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if err := ledger.LockSnapshots(ctx, tx); err != nil {
+		if err := ledger.LockAppends(ctx, tx); err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM sales`).Scan(&newest)

@@ -29,8 +29,8 @@ func withKey(with bool) string {
 	return ""
 }
 
-// MarketWithout returns the queries of periods, without offsetting trade.
-func MarketWithout(periods ...Days) (queries []MarketQuery) {
+// marketWithout returns the queries of periods, without offsetting trade.
+func marketWithout(periods ...Days) (queries []MarketQuery) {
 	for _, days := range periods {
 		queries = append(queries, MarketQuery{Days: days})
 	}

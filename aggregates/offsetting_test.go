@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +68,12 @@ func (f *fair) marks() []string {
 	if _, err := UpdateOffsetting(f.Context(), f.db); err != nil {
 		f.Fatal(err)
 	}
+	return f.kept()
+}
+
+// kept returns the marks that were made before.
+func (f *fair) kept() []string {
+	f.Helper()
 	const query = `
 		SELECT to_char(day, 'MM-DD') || ' ' || s.ref || '>' || b.ref || ' ' || rule || ' ' || sales
 		FROM offsetting_pairs JOIN accounts s ON s.id = seller JOIN accounts b ON b.id = buyer ORDER BY 1`
@@ -271,6 +278,9 @@ func TestJudgingAtOnceMarksOnce(t *testing.T) {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
+	}
+	if got := f.kept(); !slices.Contains(got, "03-05 a>b pair 3") || !slices.Contains(got, "03-06 b>a pair 3") {
+		t.Errorf("those who judged at once marked %q", got)
 	}
 	f.want("03-05 a>b pair 3", "03-05 c>d pair 3", "03-05 d>c pair 3", "03-06 b>a pair 3")
 }

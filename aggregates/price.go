@@ -41,7 +41,7 @@ const (
 
 // The rule of prices.
 const (
-	enoughSales = 5  // that count, for a basis
+	enoughSales = 5  // that count, for a basis and a firm price
 	firmDays    = 30 // the longest basis of a firm price
 	firmAge     = 7 * day
 	thinLeast   = 3 // sales
@@ -58,7 +58,7 @@ func (p *Price) confidence(now time.Time) Confidence {
 	}
 	age := now.Sub(*p.LastAt)
 	switch days := ParseDays(p.Basis); {
-	case p.Sales >= thinSales && (p.Traders == 0 || p.Traders >= thinTraders) && days > 0 && days <= firmDays && age <= firmAge:
+	case p.Sales >= enoughSales && (p.Traders == 0 || p.Traders >= firmTraders) && days > 0 && days <= firmDays && age <= firmAge:
 		return Firm
 	case p.Sales >= thinLeast && age <= thinAge:
 		return Thin
@@ -82,7 +82,7 @@ func newPrice(basis Days, quotes []quote) Price {
 	}
 	p.Excluded -= p.Sales
 	low, high := usual[0].float(), usual[len(usual)-1].float()
-	c := newCourse(usual)
+	c := newLogPrices(usual)
 	spread := math.Exp(c.spread(c.median()))
 	p.Value, p.Low, p.High, p.Spread = middlePiece(usual), &low, &high, &spread
 	return p
@@ -106,7 +106,7 @@ const (
 // is out, all is as if it had never been there.
 func usualPrices(quotes []quote) []quote {
 	quotes = merged(quotes)
-	c := newCourse(quotes)
+	c := newLogPrices(quotes)
 	for len(c.logs) > 1 {
 		middle := c.median()
 		limit := min(max(mostSpreads*c.spread(middle), mostSpreads*math.Log(leastSpread)), math.Log(mostFactor))
@@ -140,15 +140,15 @@ func merged(quotes []quote) []quote {
 	return all
 }
 
-// A course is the logarithms of prices in rising order, and the numbers of sales
+// logPrices are the logarithms of prices in rising order, and the numbers of sales
 // before each of them and after the last.
-type course struct {
+type logPrices struct {
 	logs []float64
 	upTo []int64
 }
 
-func newCourse(quotes []quote) course {
-	c := course{make([]float64, len(quotes)), make([]int64, len(quotes)+1)}
+func newLogPrices(quotes []quote) logPrices {
+	c := logPrices{make([]float64, len(quotes)), make([]int64, len(quotes)+1)}
 	for i, q := range quotes {
 		c.logs[i] = math.Log(q.float())
 		c.upTo[i+1] = c.upTo[i] + q.sales
@@ -156,14 +156,16 @@ func newCourse(quotes []quote) course {
 	return c
 }
 
-func (c course) part(from, to int) course { return course{c.logs[from:to], c.upTo[from : to+1]} }
+func (c logPrices) part(from, to int) logPrices {
+	return logPrices{c.logs[from:to], c.upTo[from : to+1]}
+}
 
 // sales returns the number of sales from a price to the one before another.
-func (c course) sales(from, to int) int64 { return c.upTo[to] - c.upTo[from] }
+func (c logPrices) sales(from, to int) int64 { return c.upTo[to] - c.upTo[from] }
 
 // median returns the price of the sale in the middle, or the mean of the two in
 // the middle.
-func (c course) median() float64 {
+func (c logPrices) median() float64 {
 	n := len(c.logs)
 	all := c.sales(0, n)
 	low := sort.Search(n, func(i int) bool { return 2*c.sales(0, i+1) >= all })
@@ -175,7 +177,7 @@ func (c course) median() float64 {
 
 // spread returns the least distance from the middle within which at least half
 // of the sales are.
-func (c course) spread(middle float64) float64 {
+func (c logPrices) spread(middle float64) float64 {
 	n := len(c.logs)
 	first := sort.Search(n, func(i int) bool { return c.logs[i] >= middle }) // that is not below
 	below := func(i int) float64 { return middle - c.logs[i] }

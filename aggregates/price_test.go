@@ -91,13 +91,13 @@ func TestAPriceIsWhatItsSalesSayOneByOne(t *testing.T) {
 		}
 		each := func(s ledger.Sale) *float64 { return pointerTo(float64(s.Total) / float64(s.Quantity)) }
 		var distances []float64
-		c := newCourse(quotesOf(usual[len(usual)/2:][:1]))
+		c := newLogPrices(quotesOf(usual[len(usual)/2:][:1]))
 		middle := c.median()
 		if n := len(usual); n%2 == 0 {
-			middle = (middle + newCourse(quotesOf(usual[n/2-1:][:1])).median()) / 2
+			middle = (middle + newLogPrices(quotesOf(usual[n/2-1:][:1])).median()) / 2
 		}
 		for _, s := range usual {
-			distances = append(distances, math.Abs(newCourse(quotesOf([]ledger.Sale{s})).median()-middle))
+			distances = append(distances, math.Abs(newLogPrices(quotesOf([]ledger.Sale{s})).median()-middle))
 		}
 		slices.Sort(distances)
 		want := Price{Basis: "30", Spread: pointerTo(math.Exp(distances[(len(usual)-1)/2])), Value: scannedMedian(usual), Sales: int64(len(usual)), Excluded: int64(len(sales) - len(usual)),

@@ -280,8 +280,8 @@ func (s *Shop) OffersTable() Table {
 		if o.PricedIn != nil {
 			pricedIn = *o.PricedIn
 		}
-		t.Rows = append(t.Rows, []any{o.ItemName, o.Item, o.Ref, valueOrNil(o.Now.Ask), valueOrNil(o.Now.Bid), pricedIn, o.Batch, valueOrNil(o.Now.Stock),
-			valueOrNil(o.Now.Capacity), yesNo(o.Now.Active), yesNo(o.Stands), out, orNil(o.Price.Value), o.Seen.UTC()})
+		t.Rows = append(t.Rows, []any{o.ItemName, o.Item, o.Ref, orNil(o.Now.Ask), orNil(o.Now.Bid), pricedIn, o.Batch, orNil(o.Now.Stock),
+			orNil(o.Now.Capacity), yesNo(o.Now.Active), yesNo(o.Stands), out, orNil(o.Price.Value), o.Seen.UTC()})
 	}
 	return t
 }
@@ -294,7 +294,7 @@ func (s *Shop) HistoryTable() Table {
 	}}
 	for _, o := range s.Offers {
 		for _, c := range o.History {
-			t.Rows = append(t.Rows, []any{c.At.UTC(), o.ItemName, o.Ref, valueOrNil(c.Ask), valueOrNil(c.Bid), c.Batch, valueOrNil(c.Stock), valueOrNil(c.Capacity), yesNo(c.Active)})
+			t.Rows = append(t.Rows, []any{c.At.UTC(), o.ItemName, o.Ref, orNil(c.Ask), orNil(c.Bid), c.Batch, orNil(c.Stock), orNil(c.Capacity), yesNo(c.Active)})
 		}
 	}
 	slices.SortStableFunc(t.Rows, func(a, b []any) int { return b[0].(time.Time).Compare(a[0].(time.Time)) })

@@ -64,16 +64,9 @@ func better(sell bool, a, b *FoundOffer) int {
 // nearer compares distances, unknown ones last.
 func nearer(a, b *FoundOffer) int {
 	if a.Distance == nil || b.Distance == nil {
-		return cmp.Compare(boolean(a.Distance == nil), boolean(b.Distance == nil))
+		return cmp.Compare(one(a.Distance == nil), one(b.Distance == nil))
 	}
 	return cmp.Compare(*a.Distance, *b.Distance)
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // order returns the order of what is found.

@@ -231,7 +231,7 @@ func checkFind(t *testing.T, db *pgxpool.Pool, shops *Shops, signs []sign, q Fin
 	}
 	slices.SortFunc(want, func(a, b row) int {
 		far := func(r row) bool { return !r.known && (q.Sort == ByDistance || q.Sort == ByBoth) }
-		return cmp.Or(cmp.Compare(boolean(!a.stands), boolean(!b.stands)), cmp.Compare(boolean(far(a)), boolean(far(b))), cmp.Compare(value(a), value(b)), cmp.Compare(a.text, b.text))
+		return cmp.Or(cmp.Compare(one(!a.stands), one(!b.stands)), cmp.Compare(one(far(a)), one(far(b))), cmp.Compare(value(a), value(b)), cmp.Compare(a.text, b.text))
 	})
 	texts := func(rows []row) (all []string) {
 		for _, r := range rows {
@@ -302,12 +302,12 @@ func checkShops(t *testing.T, db *pgxpool.Pool, got *Shops, signs []sign) {
 		_, asks, _, _, _ := s.deal(false, s.batch)
 		_, bids, _, _, _ := s.deal(true, s.batch)
 		money := s.active && s.pricedIn == ""
-		want.Offers += int64(boolean(s.active))
-		want.Barter += int64(boolean(s.active && s.pricedIn != ""))
-		want.Selling.Offers += int64(boolean(money && s.ask != nil))
-		want.Buying.Offers += int64(boolean(money && s.bid != nil))
-		want.Selling.Stand += int64(boolean(asks))
-		want.Buying.Stand += int64(boolean(bids))
+		want.Offers += int64(one(s.active))
+		want.Barter += int64(one(s.active && s.pricedIn != ""))
+		want.Selling.Offers += int64(one(money && s.ask != nil))
+		want.Buying.Offers += int64(one(money && s.bid != nil))
+		want.Selling.Stand += int64(one(asks))
+		want.Buying.Stand += int64(one(bids))
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("shops (-scanned +computed):\n%s", diff)

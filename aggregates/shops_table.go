@@ -17,7 +17,7 @@ func (f *Found) Table() Table {
 			total = *o.Total
 		}
 		t.Rows = append(t.Rows, append(o.row(), f.Item.Ref, o.Price, o.Batch, o.Piece, total, o.Pieces,
-			valueOrNil(o.Stock), valueOrNil(o.Capacity), yesNo(o.Stands), o.Seen.UTC()))
+			orNil(o.Stock), orNil(o.Capacity), yesNo(o.Stands), o.Seen.UTC()))
 	}
 	return t
 }
@@ -41,14 +41,7 @@ func siteTable() []Column {
 }
 
 func (s *Site) row() []any {
-	return []any{s.Shop, s.OwnerName, s.Owner, s.Place, s.World, valueOrNil(s.X), valueOrNil(s.Y), valueOrNil(s.Z), valueOrNil(s.Distance)}
-}
-
-func valueOrNil(n *int64) any {
-	if n == nil {
-		return nil
-	}
-	return *n
+	return []any{s.Shop, s.OwnerName, s.Owner, s.Place, s.World, orNil(s.X), orNil(s.Y), orNil(s.Z), orNil(s.Distance)}
 }
 
 func yesNo(b bool) string {

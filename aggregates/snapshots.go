@@ -95,7 +95,7 @@ func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time,
 // snapshot.
 func makeSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (made int, err error) {
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if err := ledger.LockSnapshots(ctx, tx); err != nil {
+		if err := ledger.LockAppends(ctx, tx); err != nil {
 			return err
 		}
 		// Those of the release before have no populations.

@@ -14,7 +14,7 @@ import (
 
 // RemakeSnapshots makes the snapshots of some days from one day on anew, right or
 // not. It returns the day with which to go on, zero after the last one. In tx, no
-// append may run, see [ledger.LockSnapshots]. Each call takes as long as a chunk.
+// append may run, see [ledger.LockAppends]. Each call takes as long as a chunk.
 func RemakeSnapshots(ctx context.Context, tx pgx.Tx, from, now time.Time) (next time.Time, err error) {
 	today, err := today(ctx, tx, now)
 	if err != nil {

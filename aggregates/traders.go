@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// thinTraders is the number of traders below which a price says little, where
+// firmTraders is the least number of traders of a firm price, where
 // the ledger knows who traded.
-const thinTraders = 3
+const firmTraders = 3
 
 // fillTraders counts who sold and who bought.
 func (i *Item) fillTraders(ctx context.Context, tx pgx.Tx, s span, id int64) error {
@@ -21,6 +21,6 @@ func (i *Item) fillTraders(ctx context.Context, tx pgx.Tx, s span, id int64) err
 	if err := tx.QueryRow(ctx, query, id, s.Start, s.Today).Scan(&i.Sellers, &i.Buyers, &traders); err != nil {
 		return fmt.Errorf("traders: %w", err)
 	}
-	i.Thin = i.Sales.Now < thinSales || traders > 0 && traders < thinTraders
+	i.Thin = i.Sales.Now < enoughSales || traders > 0 && traders < firmTraders
 	return nil
 }

@@ -34,7 +34,7 @@ func (m *mender) mendInParts(ctx context.Context) error {
 	for {
 		next := time.Time{}
 		err := m.tx(ctx, func(tx pgx.Tx) (err error) {
-			if err := LockSnapshots(ctx, tx); err != nil {
+			if err := LockAppends(ctx, tx); err != nil {
 				return err
 			}
 			next, err = m.snapshots(ctx, tx, day)

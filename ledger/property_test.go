@@ -142,7 +142,7 @@ func kill(ctx context.Context, db *pgxpool.Pool, random *rand.Rand) {
 func snapshot(ctx context.Context, t *testing.T, db *pgxpool.Pool, midnight time.Time) {
 	for ctx.Err() == nil {
 		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			if err := ledger.LockSnapshots(ctx, tx); err != nil {
+			if err := ledger.LockAppends(ctx, tx); err != nil {
 				return err
 			}
 			_, err := tx.Exec(ctx, `

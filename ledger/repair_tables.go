@@ -102,7 +102,7 @@ func (m *mender) read(ctx context.Context) error {
 // for the appends that run.
 func (m *mender) settled(ctx context.Context) (to position, err error) {
 	err = m.tx(ctx, func(tx pgx.Tx) error {
-		if err := LockSnapshots(ctx, tx); err != nil {
+		if err := LockAppends(ctx, tx); err != nil {
 			return err
 		}
 		to, err = end(ctx, tx)
@@ -132,7 +132,7 @@ func (m *mender) readPart(ctx context.Context, tx pgx.Tx, to position) error {
 
 // catchUp locks out appends until the end of tx, and reads what is still missing.
 func (m *mender) catchUp(ctx context.Context, tx pgx.Tx) error {
-	if err := LockSnapshots(ctx, tx); err != nil {
+	if err := LockAppends(ctx, tx); err != nil {
 		return err
 	}
 	to, err := end(ctx, tx)
@@ -155,7 +155,7 @@ func (m *mender) compare(ctx context.Context) error {
 	if _, err := lock.Exec(ctx, unbounded); err != nil {
 		return err
 	}
-	if err := LockSnapshots(ctx, lock); err != nil {
+	if err := LockAppends(ctx, lock); err != nil {
 		return err
 	}
 	to, err := end(ctx, lock)

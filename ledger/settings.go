@@ -69,7 +69,7 @@ func (l *Ledger) setSettings(ctx context.Context, s Settings) error {
 	}
 	return pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		// No append may run between the check for transactions and the write.
-		if err := LockSnapshots(ctx, tx); err != nil {
+		if err := LockAppends(ctx, tx); err != nil {
 			return err
 		}
 		old, known, err := readSettings(ctx, tx)

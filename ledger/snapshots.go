@@ -12,22 +12,22 @@ import (
 // writer of day snapshots holds exclusively.
 const snapshotLock int64 = 0x6578636865717565 // "exchequer", as far as it fits
 
-// LockSnapshots waits until no append runs and locks out new ones until tx ends.
+// LockAppends waits until no append runs and locks out new ones until tx ends.
 // So tx reads the whole record, and the next append that makes a snapshot of tx
 // wrong sees and deletes it.
 //
 // tx must be read committed. Other transactions would read the record as it was
 // when they began to wait.
-func LockSnapshots(ctx context.Context, tx pgx.Tx) error {
+func LockAppends(ctx context.Context, tx pgx.Tx) error {
 	var isolation string
 	if err := tx.QueryRow(ctx, `SHOW transaction_isolation`).Scan(&isolation); err != nil {
-		return fmt.Errorf("lock snapshots: %w", err)
+		return fmt.Errorf("lock out appends: %w", err)
 	}
 	if isolation != string(pgx.ReadCommitted) {
-		return errors.New("lock snapshots: the transaction is " + isolation + ", not read committed")
+		return errors.New("lock out appends: the transaction is " + isolation + ", not read committed")
 	}
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, snapshotLock); err != nil {
-		return fmt.Errorf("lock snapshots: %w", err)
+		return fmt.Errorf("lock out appends: %w", err)
 	}
 	return nil
 }

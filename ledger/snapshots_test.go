@@ -38,7 +38,7 @@ func TestASnapshotIsWrittenOnlyBetweenAppends(t *testing.T) {
 	snapshots := open(t, url, "snapshots")
 	both.Go(func() {
 		err := pgx.BeginFunc(t.Context(), snapshots, func(tx pgx.Tx) error {
-			if err := ledger.LockSnapshots(t.Context(), tx); err != nil {
+			if err := ledger.LockAppends(t.Context(), tx); err != nil {
 				return err
 			}
 			var days, transactions int
@@ -61,10 +61,10 @@ func TestASnapshotIsWrittenOnlyBetweenAppends(t *testing.T) {
 	wantRows(t, control, `SELECT day::text FROM day_snapshots`, "2026-03-03")
 
 	err = pgx.BeginTxFunc(t.Context(), control, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		return ledger.LockSnapshots(t.Context(), tx)
+		return ledger.LockAppends(t.Context(), tx)
 	})
 	if err == nil {
-		t.Error("LockSnapshots accepted a repeatable read transaction")
+		t.Error("LockAppends accepted a repeatable read transaction")
 	}
 }
 

@@ -27,6 +27,7 @@ func (s *server) market() *page {
 				Formula: "Sums over the lines of trade; the period before has the same length, up to the same time of day.",
 				Counted: "Lines with a quantity and a total above zero, tax included.",
 				LeftOut: "Returns, gifts and corrections, which are counted apart; " + leftOffsetting,
+				SQL:     aggregates.TurnoverSQL,
 			},
 		}, views.Turnover, (*aggregates.Market).Table).where(hasSales),
 		show(index, views.PanelInfo{
