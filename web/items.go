@@ -45,7 +45,7 @@ func (s *server) items() *page {
 				LeftOut: "Sales whose price is far from those of the others; returns, gifts and corrections.",
 			},
 		},
-		after: after, begin: "first", further: "next",
+		after: after, begin: "first", further: "next", memo: items,
 		filters: []*views.Param{
 			views.ItemTextParam, views.ItemSortParam, views.ItemPricedParam, views.ItemStockParam, views.ItemSoldParam, views.DaysParam,
 		},
