@@ -17,7 +17,7 @@ import (
 // The limits of a search.
 const (
 	MostFound       = 1000 // offers of an item that are read, the best ones by price
-	MostNear        = 2000 // shops that are read of an area
+	MostNear        = 2000 // shops that are read of an area, the nearest ones
 	mostSuggestions = 12
 	mostSoldOut     = 12
 )

@@ -40,10 +40,11 @@ type MapURL string
 func ParseMapURL(text string) (MapURL, error) {
 	plain := MapURL(text).fill("world", "0", "0", "0")
 	u, err := url.Parse(plain)
+	elsewhere, _ := url.Parse(MapURL(text).fill("other", "1", "1", "1"))
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(plain, "{} \t\r\n\"'<>"):
 		return "", fmt.Errorf("%q: want the address of a map with {x} and {z}, such as https://map.example.org/#{world}:{x}:{y}:{z}", text)
-	case strings.Contains(strings.SplitAfterN(text, "/", 4)[2], "{"):
+	case elsewhere == nil || elsewhere.Host != u.Host:
 		return "", fmt.Errorf("%q: the host of a map does not depend on the place", text)
 	case !strings.Contains(text, "{x}") || !strings.Contains(text, "{z}"):
 		return "", fmt.Errorf("%q: {x} or {z} is missing", text)
@@ -181,7 +182,7 @@ func (f Finder) notes() []string {
 	if found.Cut && found.Item != nil {
 		notes = append(notes, "There are more; only the "+Count(aggregates.MostFound)+" best by price were looked at.")
 	} else if found.Cut {
-		notes = append(notes, "There are more; only "+Plural(aggregates.MostNear, "shop", "shops")+" of this area were looked at. Choose a smaller distance.")
+		notes = append(notes, "There are more; only the "+Count(aggregates.MostNear)+" nearest of this area are listed.")
 	}
 	if found.Item != nil && found.Total > 0 && found.Lacks > 0 {
 		what := "have"

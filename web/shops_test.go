@@ -136,12 +136,12 @@ func TestAnUnknownShopIsNotFound(t *testing.T) {
 }
 
 func TestAMapIsOnTheWeb(t *testing.T) {
-	for _, good := range []string{"https://map.test/#{world}:{x}:{y}:{z}", "http://127.0.0.1:8100/?w={world}&x={x}&z={z}"} {
+	for _, good := range []string{"https://map.test/#{world}:{x}:{y}:{z}", "http://127.0.0.1:8100/?w={world}&x={x}&z={z}", "https://map.test#{world}:{x}:{z}", "https://map.test?x={x}&z={z}", "http://127.0.0.1:8100?x={x}&z={z}"} {
 		if _, err := views.ParseMapURL(good); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, bad := range []string{"", "javascript:alert({x}{z})", "https://{world}.test/{x}/{z}", "https://map.test/{x}", "https://map.test/{x}{z}{evil}", "//map.test/{x}/{z}", "https://u:p@map.test/{x}{z}", "https://map.test/{x}\"{z}"} {
+	for _, bad := range []string{"", "javascript:alert({x}{z})", "https://{world}.test/{x}/{z}", "https://{world}.test?{x}#{z}", "https://map.test:{x}?{z}", "https://map.test{x}#{z}", "https://map.test/{x}", "https://map.test/{x}{z}{evil}", "//map.test/{x}/{z}", "https://u:p@map.test/{x}{z}", "https://map.test/{x}\"{z}"} {
 		if _, err := views.ParseMapURL(bad); err == nil {
 			t.Errorf("%q is taken for a map", bad)
 		}
