@@ -108,7 +108,7 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 	defer cancel()
 	done := s.readings.DoChan(fmt.Sprint(key), func() (any, error) {
 		ctx := context.WithoutCancel(r.Context())
-		rendered, _, err := s.documents.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (drawn *rendering, err error) {
+		rendered, _, err := s.listPages.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (drawn *rendering, err error) {
 			err = s.fetch(ctx, listWait, p.list, params, listRows, func(rows stretch) (err error) {
 				drawn, err = draw(ctx, rows)
 				return err
