@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/views"
 )
@@ -30,15 +31,22 @@ var (
 	errUndrawn  = errors.New("the numbers cannot be shown")
 )
 
-// textSeveral is what visitors read where one name stands for several accounts.
-const textSeveral = "Several accounts have or had this name."
+// What visitors read instead of the text of the status.
+const (
+	textSeveral = "Several accounts have or had this name." // one name stands for them
+	textCursor  = "There is no such row after which the list could go on. Begin with its first rows."
+)
 
 // messages are what visitors read of a failure, by status.
 var messages = map[int]string{
-	http.StatusBadRequest:          "This request could not be understood.",
-	http.StatusForbidden:           "This request came from another site.",
-	http.StatusNotFound:            "There is nothing at this address.",
-	http.StatusMethodNotAllowed:    "This address does not answer to that kind of request.",
+	http.StatusBadRequest:       "This request could not be understood.",
+	http.StatusForbidden:        "This request came from another site.",
+	http.StatusNotFound:         "There is nothing at this address.",
+	http.StatusMethodNotAllowed: "This address does not answer to that kind of request.",
+
+	http.StatusRequestEntityTooLarge: "This form is larger than any that is asked for here.",
+	http.StatusUnsupportedMediaType:  "This address reads forms only: application/x-www-form-urlencoded.",
+
 	http.StatusInternalServerError: "Something went wrong on our side. It has been logged.",
 	http.StatusServiceUnavailable:  "These numbers are not there yet. Try again in a moment.",
 }
@@ -48,13 +56,17 @@ func status(err error) int {
 	var unavailable *cache.UnavailableError
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, errNotFound):
+	case errors.Is(err, errNotFound), errors.Is(err, aggregates.ErrUnknownCursor):
 		return http.StatusNotFound
 	case errors.Is(err, errForeign):
 		return http.StatusForbidden
 	case errors.Is(err, errMethod):
 		return http.StatusMethodNotAllowed
-	case errors.As(err, &tooLarge), errors.Is(err, errForm):
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errMedia):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, errForm):
 		return http.StatusBadRequest
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, errBusy), errors.Is(err, errUnmade), errors.Is(err, errUndrawn), errors.Is(err, errUncertain):
@@ -68,6 +80,9 @@ func status(err error) int {
 func message(code int, err error) string {
 	if errors.Is(err, errUndrawn) {
 		return textFailed
+	}
+	if errors.Is(err, aggregates.ErrUnknownCursor) {
+		return textCursor
 	}
 	if several := (*severalError)(nil); errors.As(err, &several) {
 		return textSeveral
@@ -191,11 +206,14 @@ func (s *server) drawErrorPages() error {
 			}
 			e.failed[message] = page
 		}
-		page, err := drawErrorPage(site, e, http.StatusServiceUnavailable, textFailed)
-		if err != nil {
-			return err
+		for text, code := range map[string]int{textFailed: http.StatusServiceUnavailable, textCursor: http.StatusNotFound} {
+			page, err := drawErrorPage(site, e, code, text)
+			if err != nil {
+				return err
+			}
+			e.failed[text] = page
 		}
-		e.failed[textFailed], e.failed[textSeveral] = page, e.failed[messages[http.StatusNotFound]]
+		e.failed[textSeveral] = e.failed[messages[http.StatusNotFound]]
 	}
 	return nil
 }

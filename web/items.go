@@ -54,7 +54,10 @@ func (s *server) items() *page {
 			if err != nil {
 				return stretch{}, err
 			}
-			rows, matching, more := res.Value.Select(itemFilter(params), params.Get(after), limit)
+			rows, matching, more, err := res.Value.Select(itemFilter(params), params.Get(after), limit)
+			if err != nil {
+				return stretch{}, err
+			}
 			read := stretch{table: aggregates.ItemsTable(rows), sub: views.ItemsSub(matching, res.Value)}
 			if more {
 				read.next = rows[len(rows)-1].ID
