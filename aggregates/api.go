@@ -32,6 +32,7 @@ type API struct {
 
 	Items    *Exists
 	Accounts *Exists
+	Sources  *Sources // of Economy.Source
 }
 
 // NewAPI registers the memos of the public API, which read db.
@@ -58,6 +59,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
+		Sources:  sourcesIn(db, places),
 	}
 }
 

@@ -58,6 +58,7 @@ type town struct {
 	arbitrage  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Arbitrage, error)
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
+	moved      func(ctx context.Context, q aggregates.SourceQuery) (bool, error)
 	window     time.Duration
 	budget     time.Duration
 	log        io.Writer
@@ -162,6 +163,7 @@ func newTown() *town {
 			return &aggregates.Found{}, nil
 		}},
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
+		moved:  func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
 	}
@@ -320,7 +322,6 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Ladder:       cache.NewMemo(c, spec("ladder"), tn.ladder),
 			History:      cache.NewMemo(c, spec("history"), tn.history),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
-			Sources:      aggregates.NewExists(tn.known),
 		},
 		Soundness: &aggregates.SoundnessMemos{
 			Soundness: cache.NewMemo(c, spec("soundness"), tn.soundness),
@@ -341,6 +342,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Events:    cache.NewMemo(c, spec("events"), tn.events),
 			Items:     aggregates.NewExists(tn.known),
 			Accounts:  aggregates.NewExists(tn.known),
+			Sources:   aggregates.NewSources(aggregates.NewExists(tn.known), tn.moved),
 			Item:      cache.NewMemo(c, spec("item"), tn.item),
 			ItemList:  cache.NewMemo(c, spec("items"), tn.items),
 			ItemChart: cache.NewMemo(c, spec("item.chart"), tn.itemChart),

@@ -39,7 +39,12 @@ func (s *server) source() *page {
 			},
 		}, views.SourceMoves, (*aggregates.SourceDays).Table),
 	)
-	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.Economy.Sources, ref, "source") }
+	p.exists = func(ctx context.Context, ref string) error {
+		return checkExists(ctx, s.API.Sources.Exists, ref, "source")
+	}
+	p.occurs = func(ctx context.Context, params views.Params) error {
+		return check(ctx, errNotFound, func(ctx context.Context) (bool, error) { return s.API.Sources.Moved(ctx, bySource(params)) })
+	}
 	p.subject = func(value any) string { return value.(*aggregates.SourceDays).Source }
 	return p
 }

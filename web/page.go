@@ -30,6 +30,9 @@ type page struct {
 	// exists returns an error unless there is a thing by this ref, a *movedError if
 	// it is the name of one. It is nil for pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
+	// occurs returns an error unless the thing has what the other parameters select.
+	// It is nil for pages whose parameters have few values.
+	occurs func(ctx context.Context, params views.Params) error
 	// subject returns the name of the thing, from the value of the first reading.
 	subject func(value any) string
 	// shown returns the ref under which the thing is shown, from the value of the
@@ -123,7 +126,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.subject, part.shown, part.list = p.exists, p.subject, p.shown, p.list
+	part.exists, part.occurs, part.subject, part.shown, part.list = p.exists, p.occurs, p.subject, p.shown, p.list
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
@@ -132,10 +135,14 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 }
 
 // params returns the parameters of a request, and an error if the page has a ref
-// and there is nothing by this one.
+// and there is nothing by this one, or not what the others select.
 func (p *page) params(r *http.Request) (views.Params, error) {
 	ref, err := p.ref(r)
-	return views.ParseParams(p.Params, ref, r.URL.RawQuery), err
+	params := views.ParseParams(p.Params, ref, r.URL.RawQuery)
+	if err == nil && p.occurs != nil {
+		err = p.occurs(r.Context(), params)
+	}
+	return params, err
 }
 
 // at returns the address of the page for a ref, without a query.
@@ -295,5 +302,6 @@ func (p *page) ref(r *http.Request) (string, error) {
 		}
 		ref = unescaped
 	}
+	ref = views.RefIn(ref)
 	return ref, p.exists(r.Context(), ref)
 }
