@@ -34,6 +34,7 @@ type API struct {
 
 	Items    *Exists
 	Accounts *Exists
+	Sources  *Sources // of Economy.Source
 }
 
 // NewAPI registers the memos of the public API, which read db.
@@ -63,6 +64,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
+		Sources:  sourcesIn(db, places),
 	}
 }
 

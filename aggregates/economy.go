@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/semaphore"
 
 	"exchequer/cache"
 )
@@ -20,11 +19,9 @@ type Economy struct {
 	Richest      *cache.Memo[NoParams, *Richest]
 	Profile      *cache.Memo[NoParams, Profile]
 	Bridge       *cache.Memo[Days, *Bridge]
-	Source       *cache.Memo[SourceQuery, *SourceDays]
+	Source       *cache.Memo[SourceQuery, *SourceDays] // API.Sources is to be consulted before
 	History      *cache.Memo[Population, *History]
 	Ladder       *cache.Memo[Population, *Ladder]
-
-	Sources *Exists // to be consulted before Source: each source is a key
 
 	db  *pgxpool.Pool
 	now func() time.Time
@@ -74,7 +71,6 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
 		Ladder:       cache.NewMemo(c, spec("economy.ladder"), on(db, ComputeLadder)).Prewarm(PopulationPersonal),
-		Sources:      existsIn(db, semaphore.NewWeighted(lookupsAtOnce), `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`),
 		db:           db,
 		now:          c.Now,
 	}

@@ -51,16 +51,21 @@ func (e *Exists) Has(ctx context.Context, ref string) (bool, error) {
 	if len(ref) > longestRef || !utf8.ValidString(ref) || strings.ContainsRune(ref, 0) {
 		return false, nil // the database would refuse to compare it
 	}
-	if _, ok := e.refs.GetIfPresent(ref); ok {
+	return e.remember(ctx, ref, func(ctx context.Context) (bool, error) { return e.lookup(ctx, ref) })
+}
+
+// remember calls lookup for a key that it does not remember, and remembers it if
+// lookup returns true.
+func (e *Exists) remember(ctx context.Context, key string, lookup func(context.Context) (bool, error)) (exists bool, err error) {
+	if _, ok := e.refs.GetIfPresent(key); ok {
 		return true, nil
 	}
-	var exists bool
-	err := e.LookUp(ctx, func(ctx context.Context) (err error) {
-		exists, err = e.lookup(ctx, ref)
+	err = e.LookUp(ctx, func(ctx context.Context) (err error) {
+		exists, err = lookup(ctx)
 		return err
 	})
 	if exists {
-		e.refs.Set(ref, struct{}{})
+		e.refs.Set(key, struct{}{})
 	}
 	return exists, err
 }

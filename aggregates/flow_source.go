@@ -3,11 +3,13 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"exchequer/cache"
 	"exchequer/ledger"
@@ -52,8 +54,8 @@ func ParseParty(s string) Party {
 }
 
 // SourceQuery selects what moved by the transactions of one source, and between
-// whom. Each source is a key, so the caller checks first that it exists, see
-// [Exists].
+// whom. Each source is a key with each two parties, so the caller checks first that
+// there is such a source, and such a flow: see [Sources].
 type SourceQuery struct {
 	Source   string
 	From, To Party
@@ -63,6 +65,39 @@ type SourceQuery struct {
 // Key is "shop:personal:any:30". The source is escaped, so it contains no colon.
 func (q SourceQuery) Key() string {
 	return url.QueryEscape(q.Source) + ":" + q.From.Key() + ":" + q.To.Key() + ":" + q.Days.Key()
+}
+
+// Sources reports which sources there are, and between whom each moved anything.
+type Sources struct {
+	*Exists
+	moved func(ctx context.Context, q SourceQuery) (bool, error)
+}
+
+// NewSources returns a Sources that calls moved for flows between two parties that
+// it does not remember.
+func NewSources(refs *Exists, moved func(ctx context.Context, q SourceQuery) (bool, error)) *Sources {
+	return &Sources{refs, moved}
+}
+
+func sourcesIn(db *pgxpool.Pool, places *semaphore.Weighted) *Sources {
+	refs := existsIn(db, places, `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`)
+	return NewSources(refs, func(ctx context.Context, q SourceQuery) (moved bool, err error) {
+		const query = `SELECT EXISTS (SELECT FROM flow_hours WHERE ` + ofSource + `)`
+		if err := db.QueryRow(ctx, query, q.parties()).Scan(&moved); err != nil {
+			return false, fmt.Errorf("look up a flow: %w", err)
+		}
+		return moved, nil
+	})
+}
+
+// Moved reports whether a source that exists ever moved anything between the parties
+// of the query, as [Exists.Has] does for refs.
+func (s *Sources) Moved(ctx context.Context, q SourceQuery) (bool, error) {
+	if q.From == (Party{}) && q.To == (Party{}) {
+		return true, nil
+	}
+	key := q.From.Key() + "\x00" + q.To.Key() + "\x00" + q.Source // no ref has such a byte
+	return s.remember(ctx, key, func(ctx context.Context) (bool, error) { return s.moved(ctx, q) })
 }
 
 // SourceDays is what moved by the transactions of one source in a period, day by
@@ -104,11 +139,16 @@ func ComputeSource(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Sour
 const ofSource = `source = @source AND (@from_kind = '' OR from_kind = @from_kind AND from_issuer = @from_issuer)
 	AND (@to_kind = '' OR to_kind = @to_kind AND to_issuer = @to_issuer)`
 
+// parties returns the arguments of ofSource.
+func (q SourceQuery) parties() pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"source": q.Source, "from_kind": string(q.From.Kind), "from_issuer": q.From.Issuer, "to_kind": string(q.To.Kind), "to_issuer": q.To.Issuer,
+	}
+}
+
 func (q SourceQuery) args(s span) pgx.NamedArgs {
 	args := s.args()
-	args["source"] = q.Source
-	args["from_kind"], args["from_issuer"] = string(q.From.Kind), q.From.Issuer
-	args["to_kind"], args["to_issuer"] = string(q.To.Kind), q.To.Issuer
+	maps.Copy(args, q.parties())
 	return args
 }
 

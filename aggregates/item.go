@@ -117,7 +117,7 @@ func (i *Item) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	if err != nil {
 		return err
 	}
-	i.Spread = newSpread(recent, i.Offers)
+	i.Spread = newSpread(recent, i.Offers, s.zone())
 	if err := i.fillPrice(ctx, tx, s, id); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,13 +21,15 @@ const mostRecent = 1000
 type recentSale struct {
 	Direction            ledger.Direction
 	Quantity, Total, Tax int64
+	Shop                 bool // it names one
+	At                   time.Time
 }
 
 // readRecent returns the latest sales of an item in the period, at most mostRecent,
 // with offsetting trade or without it.
 func readRecent(ctx context.Context, tx pgx.Tx, s span, item int64, with bool) ([]recentSale, error) {
 	query := `
-		SELECT direction, quantity, total, tax FROM sales
+		SELECT direction, quantity, total, tax, shop IS NOT NULL, at FROM sales
 		WHERE item = @item AND at >= @start AND at < @through AND quantity > 0 AND total > 0 AND (@with OR NOT ` + isOffsetting + `)
 		ORDER BY at DESC, id DESC LIMIT @limit`
 	args := s.args()
@@ -45,30 +48,62 @@ type Spread struct {
 	Sales    int64    `json:"sales" doc:"Of how many latest sales in the period taxes and executed are, at most 1,000."`
 	Tax      float64  `json:"tax" doc:"The part of what shops paid for it that was tax; 1 is all."`
 	Offered  *float64 `json:"offered" doc:"(best ask − best bid after tax) / their mean; null where one of them is missing."`
-	Paid     *float64 `json:"paid" doc:"The median price that customers paid, in minor units a piece, tax included, by pieces; null: shops sold nothing."`
-	Got      *float64 `json:"got" doc:"The median price that customers got after tax; null: shops bought nothing."`
-	Executed *float64 `json:"executed" doc:"(paid − got) / their mean; null where one of them is missing."`
+	Days     int64    `json:"days" doc:"On how many days of these sales shops both sold and bought it: paid, got and executed are of them."`
+	Paid     *float64 `json:"paid" doc:"What customers paid to shops, in minor units a piece, tax included: the mean of the days' medians by pieces, each day by the pieces that shops sold or bought, whichever are fewer; null without such a day."`
+	Got      *float64 `json:"got" doc:"What customers got from shops after tax, likewise."`
+	Executed *float64 `json:"executed" doc:"(paid − got) / their mean; negative where shops paid more than shops took on the same days; null without such a day."`
 }
 
-func newSpread(sales []recentSale, o Offers) Spread {
+// A tradedDay is what shops sold and bought of an item on a day.
+type tradedDay struct {
+	paid, got    map[priced]ledger.Sum // pieces by price
+	sold, bought ledger.Sum            // pieces
+}
+
+// newSpread compares what shops sold with what shops bought on the same days, since
+// prices move.
+func newSpread(sales []recentSale, o Offers, zone *time.Location) Spread {
 	v := Spread{Sales: int64(len(sales))}
-	paid, got := map[priced]ledger.Sum{}, map[priced]ledger.Sum{}
+	days := map[int]*tradedDay{}
 	var tax, total ledger.Sum
 	for _, s := range sales {
-		switch {
+		if s.Direction == ledger.DirectionPurchase && s.Total > s.Tax {
+			tax, total = tax.Add(s.Tax), total.Add(s.Total)
+		}
+		if !s.Shop {
+			continue
+		}
+		nr := ledger.DayNumber(s.At.In(zone))
+		if days[nr] == nil {
+			days[nr] = &tradedDay{paid: map[priced]ledger.Sum{}, got: map[priced]ledger.Sum{}}
+		}
+		switch d := days[nr]; {
 		case s.Direction == ledger.DirectionSale:
 			p := priced{s.Total, s.Quantity}
-			paid[p] = paid[p].Add(s.Quantity)
+			d.paid[p], d.sold = d.paid[p].Add(s.Quantity), d.sold.Add(s.Quantity)
 		case s.Total > s.Tax:
 			p := priced{s.Total - s.Tax, s.Quantity}
-			got[p] = got[p].Add(s.Quantity)
-			tax, total = tax.Add(s.Tax), total.Add(s.Total)
+			d.got[p], d.bought = d.got[p].Add(s.Quantity), d.bought.Add(s.Quantity)
 		}
 	}
 	if total.Sign() > 0 {
 		v.Tax = tax.Float64() / total.Float64()
 	}
-	v.Paid, v.Got = medianPrice(paid), medianPrice(got)
+	var paid, got, weights float64
+	for _, nr := range slices.Sorted(maps.Keys(days)) {
+		d := days[nr]
+		p, g := medianPrice(d.paid), medianPrice(d.got)
+		if p == nil || g == nil {
+			continue
+		}
+		weight := min(d.sold.Float64(), d.bought.Float64())
+		paid, got, weights = paid+weight**p, got+weight**g, weights+weight
+		v.Days++
+	}
+	if weights > 0 {
+		paid, got = paid/weights, got/weights
+		v.Paid, v.Got = &paid, &got
+	}
 	v.Executed = apart(v.Paid, v.Got)
 	if o.BestBid != nil {
 		after := *o.BestBid * (1 - v.Tax)

@@ -15,9 +15,9 @@ func (i *Item) Table() Table {
 	row("Cheapest, minor units a piece", i.Offers.BestAsk, nil)
 	row("Best offer, minor units a piece", i.Offers.BestBid, nil)
 	row("Offered spread after tax, share of the mean", i.Spread.Offered, nil)
-	row("Median paid by customers, minor units a piece", i.Spread.Paid, nil)
-	row("Median got by customers after tax, minor units a piece", i.Spread.Got, nil)
-	row("Executed spread after tax, share of the mean", i.Spread.Executed, nil)
+	row("Paid by customers of shops, minor units a piece", i.Spread.Paid, nil)
+	row("Got by customers of shops after tax, minor units a piece", i.Spread.Got, nil)
+	row("Executed spread after tax on the same days, share of the mean", i.Spread.Executed, nil)
 	return t
 }
 

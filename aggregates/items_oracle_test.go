@@ -48,29 +48,48 @@ func pieceByPiece(sales []ledger.Sale, price func(ledger.Sale) float64) *float64
 }
 
 // scannedSpread is of at most mostRecent sales and no offers.
-func scannedSpread(sales []ledger.Sale) Spread {
+func scannedSpread(sales []ledger.Sale, zone *time.Location) Spread {
 	var v Spread
-	var sold, bought []ledger.Sale
+	sold, bought := map[string][]ledger.Sale{}, map[string][]ledger.Sale{}
 	var tax, total int64
 	for _, s := range sales {
 		if !real(s) {
 			continue
 		}
 		v.Sales++
+		date := s.At.In(zone).Format(time.DateOnly)
 		switch {
-		case s.Direction == ledger.DirectionSale:
-			sold = append(sold, s)
-		case s.Total > s.Tax:
-			bought = append(bought, s)
+		case s.Direction == ledger.DirectionSale && s.Shop != "":
+			sold[date] = append(sold[date], s)
+		case s.Direction == ledger.DirectionPurchase && s.Total > s.Tax:
 			tax, total = tax+s.Tax, total+s.Total
+			if s.Shop != "" {
+				bought[date] = append(bought[date], s)
+			}
 		}
 	}
 	if total > 0 {
 		v.Tax = float64(tax) / float64(total)
 	}
-	v.Paid = pieceByPiece(sold, each)
-	v.Got = pieceByPiece(bought, func(s ledger.Sale) float64 { return float64(s.Total-s.Tax) / float64(s.Quantity) })
-	if v.Paid != nil && v.Got != nil {
+	pieces := func(sales []ledger.Sale) (n int64) {
+		for _, s := range sales {
+			n += s.Quantity
+		}
+		return n
+	}
+	var paid, got, weights float64
+	for date := range sold {
+		if bought[date] == nil {
+			continue
+		}
+		v.Days++
+		weight := float64(min(pieces(sold[date]), pieces(bought[date])))
+		weights += weight
+		paid += weight * *pieceByPiece(sold[date], each)
+		got += weight * *pieceByPiece(bought[date], func(s ledger.Sale) float64 { return float64(s.Total-s.Tax) / float64(s.Quantity) })
+	}
+	if v.Days > 0 {
+		v.Paid, v.Got = pointerTo(paid/weights), pointerTo(got/weights)
 		v.Executed = pointerTo((*v.Paid - *v.Got) / ((*v.Paid + *v.Got) / 2))
 	}
 	return v
@@ -134,6 +153,9 @@ func TestItemsAreWhatScanningSays(t *testing.T) {
 				if random.IntN(25) == 0 && real(sales[i]) {
 					sales[i].Total *= 1000 // planted
 				}
+				if i%4 > 0 {
+					sales[i].Shop = fmt.Sprint("shop", i%4)
+				}
 				when := sales[i].At
 				o := ledger.Offer{
 					Shop: fmt.Sprint("shop", random.IntN(4)), Item: fmt.Sprintf("i/%02d", random.IntN(6)), Batch: 1 + random.Int64N(3), Active: random.IntN(5) > 0, Seen: when,
@@ -156,6 +178,7 @@ func TestItemsAreWhatScanningSays(t *testing.T) {
 				for _, ref := range []string{"i/00", "i/03", "i/59"} {
 					of := slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != ref })
 					checkItemTrade(t, db, w, s, of, ref)
+					checkSpread(t, db, w, s, of, ref)
 					for _, step := range Steps() {
 						checkItemChart(t, db, w, s, of, ref, ParseStep(string(step), days))
 					}
@@ -163,6 +186,17 @@ func TestItemsAreWhatScanningSays(t *testing.T) {
 			}
 		})
 	}
+}
+
+func checkSpread(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale, ref string) {
+	t.Helper()
+	got, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: ref, Days: s.Days})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := scannedSpread(within(sales, s.Start, s.Through), s.zone())
+	want.Offered = got.Spread.Offered // of the offers
+	compare(t, "spread of "+ref, s.Days, want, got.Spread, nil)
 }
 
 func checkItems(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale) {

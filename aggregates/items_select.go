@@ -2,9 +2,13 @@ package aggregates
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 )
+
+// ErrUnknownCursor means that a list cannot go on after a row that is not there.
+var ErrUnknownCursor = errors.New("unknown cursor")
 
 // ItemFilter is which items of the list are wanted, and in which order.
 type ItemFilter struct {
@@ -50,9 +54,10 @@ func known(a, b *float64, sign int) int {
 }
 
 // Select returns the items that pass a filter, in its order: at most limit of those
-// that follow the item with the ref after, or of the first ones if it is empty or
-// not known. Matching is how many pass in all, and more whether others follow.
-func (v *Items) Select(f ItemFilter, after string, limit int) (rows []ListedItem, matching int, more bool) {
+// that follow the item with the ref after, or of the first ones if it is empty.
+// Matching is how many pass in all, and more whether others follow. The error is
+// ErrUnknownCursor if there is no item with that ref.
+func (v *Items) Select(f ItemFilter, after string, limit int) (rows []ListedItem, matching int, more bool, err error) {
 	order := itemOrders[f.Sort]
 	compare := func(a, b *ListedItem) int {
 		first := 0
@@ -76,6 +81,9 @@ func (v *Items) Select(f ItemFilter, after string, limit int) (rows []ListedItem
 		}
 	}
 	matching = len(found)
+	if last == nil && after != "" {
+		return nil, 0, false, ErrUnknownCursor
+	}
 	if last != nil {
 		found = slices.DeleteFunc(found, func(i *ListedItem) bool { return compare(i, last) <= 0 })
 	}
@@ -84,7 +92,7 @@ func (v *Items) Select(f ItemFilter, after string, limit int) (rows []ListedItem
 	for _, i := range found[:min(len(found), limit)] {
 		rows = append(rows, *i)
 	}
-	return rows, matching, more
+	return rows, matching, more, nil
 }
 
 func (f ItemFilter) passes(i *ListedItem, words []string) bool {

@@ -144,7 +144,7 @@ func checkItem(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []l
 		want.Sales.Before, want.Quantity.Before, want.Volume.Before = &past.Sales, &past.Quantity, &past.Volume
 	}
 	want.Price, want.Before = scannedPrice(s, sales), scannedBefore(sales, s)
-	want.Spread = scannedSpread(within(sales, s.Start, s.Through))
+	want.Spread = scannedSpread(within(sales, s.Start, s.Through), s.zone())
 	unit, buckets := s.divide(mostDays)
 	want.Bucket = unit
 	for _, b := range buckets {

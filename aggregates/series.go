@@ -82,6 +82,16 @@ func ParseSeries(text string) []SeriesRef {
 	return refs
 }
 
+// AreSeries reports whether each part of a text can be a series.
+func AreSeries(text string) bool {
+	for part := range strings.SplitSeq(text, "~") {
+		if _, ok := parseSeries(part); !ok && part != "" {
+			return false
+		}
+	}
+	return true
+}
+
 func parseSeries(text string) (SeriesRef, bool) {
 	kind, ref, _ := strings.Cut(text, ":")
 	r := SeriesRef{Kind: SeriesKind(kind)}

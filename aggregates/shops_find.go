@@ -17,7 +17,7 @@ import (
 // The limits of a search.
 const (
 	MostFound       = 1000 // offers of an item that are read, the best ones by price
-	MostNear        = 2000 // shops that are read of an area
+	MostNear        = 2000 // shops that are read of an area, the nearest ones
 	mostSuggestions = 12
 	mostSoldOut     = 12
 )
@@ -53,7 +53,10 @@ type FindQuery struct {
 }
 
 // A Named thing is one of several that a text may mean.
-type Named struct{ Ref, Name string }
+type Named struct {
+	Ref  string `json:"id"`
+	Name string `json:"name"`
+}
 
 // Found is what a search has found.
 type Found struct {

@@ -114,7 +114,8 @@ func (f *Found) readShops(ctx context.Context, tx pgx.Tx, owners []int64, limit 
 	return nil
 }
 
-// nearest returns the shops of a page in the order of their distance.
+// nearest returns the shops of a page in the order of their distance. The database
+// sorts those of the area, so that however many there are, the nearest are read.
 func (f *Found) nearest(ctx context.Context, tx pgx.Tx, owners []int64, limit int) ([]int64, error) {
 	within := f.Query.Within
 	if within == 0 {
@@ -124,9 +125,9 @@ func (f *Found) nearest(ctx context.Context, tx pgx.Tx, owners []int64, limit in
 	if f.Query.Owner != "" {
 		query += ` AND owner = ANY(@owners)`
 	}
-	query += ` LIMIT @limit`
+	query += ` ORDER BY (x - @x)::float8 ^ 2 + (z - @z)::float8 ^ 2, id LIMIT @limit`
 	args := pgx.NamedArgs{
-		"world": f.From.World, "owners": owners, "limit": MostNear + 1,
+		"x": f.From.X, "z": f.From.Z, "world": f.From.World, "owners": owners, "limit": MostNear + 1,
 		"west": f.From.X - within, "east": f.From.X + within, "north": f.From.Z - within, "south": f.From.Z + within,
 	}
 	type spot struct{ id, distance int64 }

@@ -97,9 +97,11 @@ func (r *signReading) activeHolders() signCourse {
 	return signCourse{now: &now, before: at(r.last - signDays), past: r.pastOf(at)}
 }
 
+// newHolders leaves the ledger's first day out of the past: on that day all holders
+// are new.
 func (r *signReading) newHolders() signCourse {
 	at := func(i int) *float64 {
-		if i-signDays+1 < r.first {
+		if from := i - signDays + 1; from < 0 || from <= r.long.index(r.First) {
 			return nil
 		}
 		n := float64(r.joinedUntil(i))

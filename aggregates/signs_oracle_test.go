@@ -168,7 +168,7 @@ func (o scannedSigns) signs() map[string]signNumbers {
 		}
 		return &n
 	}
-	all["joining"] = course(joined(0), func(ago int) bool { return o.there(ago + 29) }, joined)
+	all["joining"] = course(joined(0), func(ago int) bool { return o.there(ago + 30) }, joined) // the first day left out
 
 	sold := func(from, to time.Time) (items float64, leader *float64) {
 		volumes, total := map[string]int64{}, int64(0)

@@ -222,20 +222,23 @@ func (d *deltas) queue(batch *pgx.Batch, prefix string, into []rollup) {
 	}
 }
 
+// queueBalances queues what accounts gained, which need not fit in 64 bits as their
+// balances do. In the copy that Repair makes, balances need not fit either, where a
+// part of the record ends.
 func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
 	if len(d.moves) == 0 {
 		return
 	}
-	var accounts, amounts, postings []int64
+	var accounts, postings []int64
+	var amounts []Sum
 	var last []time.Time
 	for account, same := range d.byAccount() {
-		amount, _ := sumOf(same).Int64()
-		accounts, amounts = append(accounts, account), append(amounts, amount)
+		accounts, amounts = append(accounts, account), append(amounts, sumOf(same))
 		last, postings = append(last, lastOf(same)), append(postings, int64(len(same)))
 	}
 	query := `
 		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[])
+		SELECT * FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[], $4::bigint[])
 			AS new (account, balance, last_at, postings)
 		ORDER BY account
 		ON CONFLICT (account) DO UPDATE SET

@@ -80,7 +80,7 @@ func (l *Ledger) Repair(ctx context.Context, r Repair) (Repaired, error) {
 		return Repaired{}, fmt.Errorf("repair: %w", err)
 	}
 	defer lock.release()
-	m := &mender{Repair: r, db: l.db, rollups: wideRollups(), done: Repaired{Rows: map[string]int{}}}
+	m := &mender{Repair: r, db: l.db, rollups: rollups(), done: Repaired{Rows: map[string]int{}}}
 	if err := m.run(ctx); err != nil {
 		return m.done, fmt.Errorf("repair: %w", err)
 	}

@@ -56,7 +56,7 @@ func (m *mender) begin(ctx context.Context) error {
 		for _, r := range m.rollups {
 			fmt.Fprintf(&create, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s));", prefix+r.table, r.table, r.keys)
 		}
-		create.WriteString("ALTER TABLE " + prefix + "balances ALTER balance TYPE numeric;") // see queueWideBalances
+		create.WriteString("ALTER TABLE " + prefix + "balances ALTER balance TYPE numeric;") // see queueBalances
 		if _, err := tx.Exec(ctx, create.String()); err != nil {
 			return err
 		}

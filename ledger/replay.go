@@ -107,19 +107,6 @@ func replaySales(ctx context.Context, tx pgx.Tx, d *deltas, from, to int64) erro
 	return err
 }
 
-// wideRollups returns the rollups for a replay of the record in parts. A balance
-// fits in 64 bits once all is read. Where a part of the record ends it need not,
-// nor does what an account gains in a part.
-func wideRollups() []rollup {
-	all := rollups()
-	for i := range all {
-		if all[i].table == balances {
-			all[i].queue = (*deltas).queueWideBalances
-		}
-	}
-	return all
-}
-
 const balances = "balances"
 
 // made returns the table beside a rollup, by the name made, with the rollup's types.
@@ -128,25 +115,4 @@ func made(r rollup) string {
 		return `(SELECT account, balance::bigint, last_at, postings FROM ` + prefix + balances + `) AS made`
 	}
 	return prefix + r.table + ` AS made`
-}
-
-// queueWideBalances is queueBalances for a table of balances of any size.
-func (d *deltas) queueWideBalances(batch *pgx.Batch, table string) {
-	var accounts, postings []int64
-	var amounts []Sum
-	var last []time.Time
-	for account, same := range d.byAccount() {
-		accounts, amounts, postings = append(accounts, account), append(amounts, sumOf(same)), append(postings, int64(len(same)))
-		last = append(last, lastOf(same))
-	}
-	query := `
-		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)
-		SELECT * FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[], $4::bigint[])
-			AS new (account, balance, last_at, postings)
-		ORDER BY account
-		ON CONFLICT (account) DO UPDATE SET
-			balance = known.balance + excluded.balance,
-			last_at = greatest(known.last_at, excluded.last_at),
-			postings = known.postings + excluded.postings`
-	batch.Queue(query, accounts, amounts, last, postings)
 }

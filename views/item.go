@@ -94,7 +94,7 @@ func figuresSub(i *aggregates.Item, s ledger.Settings) string {
 		sub = "Price: " + priceBasis(i.Price, i.End)
 	}
 	if i.Spread.Executed != nil {
-		sub += ". Of the latest " + Count(i.Spread.Sales) + ", customers paid " + UnitPrice(*i.Spread.Paid, s) + " and got " +
+		sub += ". On " + Plural(i.Spread.Days, "day", "days") + " with both, customers of shops paid " + UnitPrice(*i.Spread.Paid, s) + " and got " +
 			UnitPrice(*i.Spread.Got, s) + " after tax: " + Percent(*i.Spread.Executed) + " apart"
 	}
 	if i.Apart.Lines > 0 {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/a-h/templ"
 
@@ -350,8 +351,15 @@ func sayLeader(m *aggregates.Market) Sentence {
 // mostName is how many characters of a name a sentence has.
 const mostName = 60
 
-// brief cuts a text that is longer than most characters.
+// brief cuts a text that is longer than most characters. It leaves out those that
+// turn the writing of what follows around.
 func brief(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
 	if r := []rune(text); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}

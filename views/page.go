@@ -66,12 +66,28 @@ type PageInfo struct {
 func (i PageInfo) at(ref string) string {
 	escaped := url.PathEscape(ref)
 	switch {
-	case ref == "." || ref == "..": // which browsers would resolve
-		escaped = strings.ReplaceAll(ref, ".", "%2E")
+	case dots(ref):
+		escaped = "~" + ref
 	case slices.Contains(i.Reserved, ref):
 		escaped = fmt.Sprintf("%%%02X", ref[0]) + ref[1:]
 	}
 	return strings.Replace(i.Path, "{ref}", escaped, 1)
+}
+
+// dots reports whether a ref is "." or "..", or one of these after tildes. Browsers
+// and many programs resolve the two, however they are escaped, so that in addresses
+// each of these refs has one tilde more.
+func dots(ref string) bool {
+	rest := strings.TrimLeft(ref, "~")
+	return rest == "." || rest == ".."
+}
+
+// RefIn returns the ref that stands in an address, where it is unescaped.
+func RefIn(address string) string {
+	if rest, tilde := strings.CutPrefix(address, "~"); tilde && dots(rest) {
+		return rest
+	}
+	return address
 }
 
 // A Page is one address: a declared page with its parameters, and what is known

@@ -9,8 +9,9 @@ import (
 	"exchequer/aggregates"
 )
 
-// A Param is a parameter of addresses. Its values are bounded, so that visitors
-// cannot create keys of caches at will.
+// A Param is a parameter of addresses. It has few values, or those that a text of
+// bounded length may have. Only lists depend on such texts, and no key of a memo
+// does, so that visitors cannot create keys of memos at will.
 type Param struct {
 	Name    string
 	Label   string // of its links: "Period"

@@ -40,10 +40,11 @@ type MapURL string
 func ParseMapURL(text string) (MapURL, error) {
 	plain := MapURL(text).fill("world", "0", "0", "0")
 	u, err := url.Parse(plain)
+	elsewhere, _ := url.Parse(MapURL(text).fill("other", "1", "1", "1"))
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(plain, "{} \t\r\n\"'<>"):
 		return "", fmt.Errorf("%q: want the address of a map with {x} and {z}, such as https://map.example.org/#{world}:{x}:{y}:{z}", text)
-	case strings.Contains(strings.SplitAfterN(text, "/", 4)[2], "{"):
+	case elsewhere == nil || elsewhere.Host != u.Host:
 		return "", fmt.Errorf("%q: the host of a map does not depend on the place", text)
 	case !strings.Contains(text, "{x}") || !strings.Contains(text, "{z}"):
 		return "", fmt.Errorf("%q: {x} or {z} is missing", text)
@@ -144,8 +145,15 @@ type Finder struct {
 	Now    time.Time
 }
 
+// An echo is a text with one name in it, which may be written from the right. The
+// name may be empty.
+type echo struct{ before, name, after string }
+
+// echoOf returns an echo whose name is not too long.
+func echoOf(before, name, after string) echo { return echo{before, brief(name, mostName), after} }
+
 // title says what was found.
-func (f Finder) title() string {
+func (f Finder) title() echo {
 	q, found := f.Found.Query, f.Found
 	within := ""
 	if found.From != nil && q.Within > 0 {
@@ -153,61 +161,61 @@ func (f Finder) title() string {
 	}
 	switch {
 	case found.Item != nil && q.Sell:
-		return Plural(int64(found.Total), "offer", "offers") + " for " + brief(found.Item.Name, mostName) + within
+		return echoOf(Plural(int64(found.Total), "offer", "offers")+" for ", found.Item.Name, within)
 	case found.Item != nil:
-		return Plural(int64(found.Total), "offer", "offers") + " of " + brief(found.Item.Name, mostName) + within
+		return echoOf(Plural(int64(found.Total), "offer", "offers")+" of ", found.Item.Name, within)
 	case q.Item != "" && len(found.Suggestions) > 0:
-		return "Which item?"
+		return echo{before: "Which item?"}
 	case q.Item != "":
-		return "No such item"
+		return echo{before: "No such item"}
 	case found.From != nil && found.From.Name != "":
-		return "Shops near " + brief(found.From.Name, mostName)
+		return echoOf("Shops near ", found.From.Name, "")
 	case found.From != nil:
-		return "Shops nearby"
+		return echo{before: "Shops nearby"}
 	}
-	return "All shops"
+	return echo{before: "All shops"}
 }
 
 // notes say what of the question could not be answered.
-func (f Finder) notes() []string {
-	var notes []string
+func (f Finder) notes() []echo {
+	var notes []echo
 	q, found := f.Found.Query, f.Found
 	if found.NoPlace {
-		notes = append(notes, "No place is called “"+brief(q.Near, mostName)+"”. Coordinates are written x, z: 150, −10.")
+		notes = append(notes, echoOf("No place is called “", q.Near, "”. Coordinates are written x, z: 150, −10."))
 	}
 	if found.NoOwner {
-		notes = append(notes, "No account is called “"+brief(q.Owner, mostName)+"”.")
+		notes = append(notes, echoOf("No account is called “", q.Owner, "”."))
 	}
 	if found.Cut && found.Item != nil {
-		notes = append(notes, "There are more; only the "+Count(aggregates.MostFound)+" best by price were looked at.")
+		notes = append(notes, echo{before: "There are more; only the " + Count(aggregates.MostFound) + " best by price were looked at."})
 	} else if found.Cut {
-		notes = append(notes, "There are more; only "+Plural(aggregates.MostNear, "shop", "shops")+" of this area were looked at. Choose a smaller distance.")
+		notes = append(notes, echo{before: "There are more; only the " + Count(aggregates.MostNear) + " nearest of this area are listed."})
 	}
 	if found.Item != nil && found.Total > 0 && found.Lacks > 0 {
 		what := "have"
 		if q.Sell {
 			what = "take"
 		}
-		notes = append(notes, "All together they "+what+" "+Plural(q.Amount-found.Lacks, "piece", "pieces")+" of the "+Count(q.Amount)+".")
+		notes = append(notes, echo{before: "All together they " + what + " " + Plural(q.Amount-found.Lacks, "piece", "pieces") + " of the " + Count(q.Amount) + "."})
 	}
 	if q.Sort == aggregates.ByBoth && found.From != nil && found.Item != nil {
-		notes = append(notes, "100 blocks of way count as "+Money(found.Walk, f.Settings)+".")
+		notes = append(notes, echo{before: "100 blocks of way count as " + Money(found.Walk, f.Settings) + "."})
 	}
 	return notes
 }
 
 // nothing says why there are no rows.
-func (f Finder) nothing() string {
+func (f Finder) nothing() echo {
 	q, found := f.Found.Query, f.Found
 	switch {
 	case found.Item == nil && q.Item != "" && len(found.Suggestions) == 0:
-		return "No item is called “" + brief(q.Item, mostName) + "”. Its name, the beginning of it, or its id finds it."
+		return echoOf("No item is called “", q.Item, "”. Its name, the beginning of it, or its id finds it.")
 	case found.Item == nil:
-		return "No shop is here."
+		return echo{before: "No shop is here."}
 	case q.Sell:
-		return "Nobody buys it here now."
+		return echo{before: "Nobody buys it here now."}
 	}
-	return "Nobody sells it here now."
+	return echo{before: "Nobody sells it here now."}
 }
 
 // orders are the links that sort the offers.

@@ -58,11 +58,19 @@ func sayPlace(l *aggregates.Ladder, balance int64, s ledger.Settings) []Words {
 const mostTyped = 40
 
 // parseMoney reads an amount as people write it: "1,234.50", "₤ 12". It reports
-// whether it is one, with no more decimals than the ledger has.
+// whether it is one, with no more decimals than the ledger has. Separators stand
+// between groups of three digits, all of one kind, so that "1,2" is not 12.
 func parseMoney(text string, s ledger.Settings) (minor int64, ok bool) {
-	text = strings.TrimSpace(strings.Replace(text, s.Symbol, "", 1))
-	text = strings.NewReplacer(",", "", " ", "", nbsp, "", "'", "", "_", "", minus, "-").Replace(text)
+	text = strings.NewReplacer(nbsp, " ", narrowSpace, " ", minus, "-").Replace(strings.Replace(text, s.Symbol, "", 1))
+	sign, text := "", strings.TrimSpace(text)
+	if rest, negative := strings.CutPrefix(text, "-"); negative {
+		sign, text = "-", strings.TrimSpace(rest)
+	}
 	whole, fraction, _ := strings.Cut(text, ".")
+	if whole, ok = ungrouped(whole); !ok {
+		return 0, false
+	}
+	whole = sign + whole
 	if len(whole)+len(fraction) > 24 || len(fraction) > s.Decimals || strings.TrimPrefix(whole, "-") == "" && fraction == "" {
 		return 0, false
 	}
@@ -75,6 +83,25 @@ func parseMoney(text string, s ledger.Settings) (minor int64, ok bool) {
 		return 0, false
 	}
 	return n.Int64(), true
+}
+
+// narrowSpace groups digits in some languages.
+const narrowSpace = "\u202f"
+
+// ungrouped returns the digits of a whole number without what separates its
+// thousands, and reports whether that stands where it may.
+func ungrouped(whole string) (digits string, ok bool) {
+	at := strings.IndexAny(whole, ",' _")
+	if at < 0 {
+		return whole, true
+	}
+	groups := strings.Split(whole, whole[at:at+1])
+	for i, g := range groups {
+		if len(g) != 3 && (i > 0 || len(g) == 0 || len(g) > 3) {
+			return "", false
+		}
+	}
+	return strings.Join(groups, ""), true
 }
 
 // tenthRows are what the tenths begin with, the richest first.

@@ -12,6 +12,7 @@ import (
 	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/ledger"
+	"exchequer/views"
 )
 
 // An unknownError means that the ledger has no thing of this kind, such as "item",
@@ -46,7 +47,8 @@ func (s *server) publicAPI(api huma.API) {
 		OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
 		Errors: []int{http.StatusNotFound},
 	}, s.API.Item, func(ctx context.Context, in *itemInput) (aggregates.ItemQuery, error) {
-		return aggregates.ItemQuery{Item: in.ID, Days: in.Days.days(), With: in.Circular == "with"}, checkExists(ctx, s.API.Items, in.ID, "item")
+		ref := views.RefIn(in.ID)
+		return aggregates.ItemQuery{Item: ref, Days: in.Days.days(), With: in.Circular == "with"}, checkExists(ctx, s.API.Items, ref, "item")
 	})
 	registerMemo(s, api, huma.Operation{
 		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
@@ -55,7 +57,8 @@ func (s *server) publicAPI(api huma.API) {
 			"301": {Description: "The account is merged into another one, whose address is the Location."},
 		},
 	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
-		return aggregates.AccountQuery{Account: in.ID, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, in.ID, unknownAccount)
+		ref := views.RefIn(in.ID)
+		return aggregates.AccountQuery{Account: ref, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, ref, unknownAccount)
 	}, func(q aggregates.AccountQuery, a *aggregates.Account) error { return mergedInto(q.Account, a.ID) })
 	s.describePanels(api)
 	// Later versions may add fields, which validating clients must not refuse.
@@ -91,7 +94,7 @@ type itemInput struct {
 
 type oneInput struct {
 	Days period `query:"days" default:"30" doc:"The period, as elsewhere."`
-	ID   string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
+	ID   string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded; ~. and ~.. for the names . and .., which clients would resolve."`
 }
 
 // registerDays registers an operation whose only parameter is the period.
@@ -105,9 +108,14 @@ var errUncertain = errors.New("not known whether it exists")
 // checkExists returns unknown if ref does not exist, and an error that wraps
 // errUncertain if the database does not answer. Then the memo may still hold it.
 func checkExists(ctx context.Context, refs *aggregates.Exists, ref string, unknown unknownError) error {
+	return check(ctx, unknown, func(ctx context.Context) (bool, error) { return refs.Has(ctx, ref) })
+}
+
+// check is checkExists for whatever a look-up finds.
+func check(ctx context.Context, unknown error, lookUp func(context.Context) (bool, error)) error {
 	looking, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	switch exists, err := refs.Has(looking, ref); {
+	switch exists, err := lookUp(looking); {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:

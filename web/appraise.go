@@ -16,7 +16,7 @@ import (
 	"exchequer/views"
 )
 
-// mostAddress is how many bytes the query of a list may have.
+// mostAddress is how many bytes a list may have in an address.
 const mostAddress = 8 << 10
 
 // What is wrong with a list that is not appraised.
@@ -24,8 +24,6 @@ var (
 	errListLines   = &refusal{http.StatusUnprocessableEntity, "This list has more than 500 lines. Appraise it in parts."}
 	errListForm    = &refusal{http.StatusRequestEntityTooLarge, "This list is longer than 64 KB. Appraise it in parts."}
 	errListAddress = &refusal{http.StatusRequestURITooLong, "This address has a list of more than 8 KB. Paste the list into the form instead."}
-
-	refusals = []*refusal{errListLines, errListForm, errListAddress}
 )
 
 // appraise declares the page that says what a list of items is worth. The list is in
@@ -45,17 +43,17 @@ func (s *server) appraise() *page {
 				LeftOut: "Of each sum, items without such an offer, or that were never sold. It is not asked whether one offer has the whole amount, or its owner the money, nor what is a batch. Taxes; barter.",
 			},
 		}, views.Appraisal, (*aggregates.Appraisal).Table).where(func(p aggregates.Profile) bool { return p.Sales || p.Shops }))
-	p.refuses = refusesList
+	p.check = checkList
 	return p
 }
 
-// refusesList returns why the list of a query is not appraised.
-func refusesList(rawQuery string) error {
-	if len(rawQuery) > mostAddress {
+// checkList returns why the list of a query is not appraised.
+func checkList(_ context.Context, _ views.Params, query url.Values) error {
+	text := query.Get(views.ListParam.Name)
+	if len(text) > mostAddress {
 		return errListAddress
 	}
-	query, _ := url.ParseQuery(rawQuery) // what cannot be read counts as not given
-	list, err := aggregates.ReadAddress(query.Get(views.ListParam.Name))
+	list, err := aggregates.ReadAddress(text)
 	if err != nil {
 		return errListLines
 	}

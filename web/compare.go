@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -34,9 +35,18 @@ func (s *server) compare() *page {
 	return p
 }
 
+// What is wrong with a comparison that is not shown.
+var (
+	errTooMany = &refusal{http.StatusBadRequest, fmt.Sprintf("At most %d series can be compared.", aggregates.MostSeries)}
+	errSeries  = &refusal{http.StatusBadRequest, "This comparison names a series that there cannot be. Series are supply, holders, gini, top10, and item:, sold:, source: or account: with a ref."}
+)
+
 // checkSeries returns an error unless there are the items, sources and accounts that
 // a comparison names. Only then they become keys.
-func (s *server) checkSeries(ctx context.Context, params views.Params) error {
+func (s *server) checkSeries(ctx context.Context, params views.Params, query url.Values) error {
+	if !aggregates.AreSeries(query.Get(views.SeriesParam.Name)) {
+		return errSeries
+	}
 	refs := aggregates.ParseSeries(params.Get(views.SeriesParam))
 	if len(refs) > aggregates.MostSeries {
 		return errTooMany
@@ -47,7 +57,7 @@ func (s *server) checkSeries(ctx context.Context, params views.Params) error {
 		case aggregates.SeriesPrice, aggregates.SeriesSold:
 			err = checkExists(ctx, s.API.Items, r.Ref, unknownItem)
 		case aggregates.SeriesSource:
-			err = checkExists(ctx, s.Economy.Sources, r.Ref, unknownSource)
+			err = checkExists(ctx, s.API.Sources.Exists, r.Ref, unknownSource)
 		case aggregates.SeriesBalance:
 			err = checkExists(ctx, s.API.Accounts, r.Ref, unknownAccount)
 		}
@@ -135,7 +145,10 @@ func (s *server) findItems(ctx context.Context, kind aggregates.SeriesKind, name
 	if err != nil {
 		return nil, err
 	}
-	rows, _, _ := items.Value.Select(aggregates.ItemFilter{Text: name}, "", mostListedItems)
+	rows, _, _, err := items.Value.Select(aggregates.ItemFilter{Text: name}, "", mostListedItems)
+	if err != nil {
+		return nil, err
+	}
 	var called, like []foundSeries
 	for _, i := range rows {
 		f := foundSeries{aggregates.SeriesRef{Kind: kind, Ref: i.ID}, views.ItemName(i.Name, i.ID), i.ID}
@@ -156,7 +169,7 @@ const mostListedItems = 1000
 // findSources looks among the largest sources.
 func (s *server) findSources(ctx context.Context, name string) ([]foundSeries, error) {
 	exact := []foundSeries{{SeriesRef: aggregates.SeriesRef{Kind: aggregates.SeriesSource, Ref: name}}}
-	if err := checkExists(ctx, s.Economy.Sources, name, unknownSource); name != "" && !errors.Is(err, errNotFound) {
+	if err := checkExists(ctx, s.API.Sources.Exists, name, unknownSource); name != "" && !errors.Is(err, errNotFound) {
 		return exact, err
 	}
 	flow, err := s.API.Flow.Get(ctx, listedDays)

@@ -59,7 +59,7 @@ func TestComparisonsAreAsApproved(t *testing.T) {
 
 func TestTheAddressOfAComparisonIsItsWholeState(t *testing.T) {
 	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, _ []*page) {
-		doc := parse(t, open("/compare?days=90&as=index&s=supply~nonsense~item:ada~supply~source:tax&scale=log").Body.String())
+		doc := parse(t, open("/compare?days=90&as=index&s=supply~item:ada~supply~source:tax&scale=log").Body.String())
 		if got, want := doc.Find("link[rel=canonical]").AttrOr("href", ""), "https://economy.test/compare?s=supply~item:ada~source:tax&as=index&scale=log&days=90"; got != want {
 			t.Errorf("canonical %q, want %q", got, want)
 		}
@@ -289,5 +289,17 @@ func FuzzCompare(f *testing.F) {
 			}
 			return true
 		})
+	})
+}
+
+func TestASeriesThatThereCannotBeIsRefused(t *testing.T) {
+	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, _ []*page) {
+		for _, query := range []string{"s=supply~nonsense", "s=item:%FF", "s=item:", "s=supply~item:" + strings.Repeat("a", 600)} {
+			for _, path := range []string{"/compare?", "/compare/chart.json?", "/compare/chart.csv?"} {
+				if w := open(path + query); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "a series that there cannot be") {
+					t.Errorf("%s%.40s: %d %.300s", path, query, w.Code, w.Body)
+				}
+			}
+		}
 	})
 }

@@ -29,7 +29,6 @@ var (
 	errPanic    = errors.New("panic")
 	errUnmade   = errors.New("the file could not be made")
 	errUndrawn  = errors.New("the numbers cannot be shown")
-	errTooMany  = errors.New("too many series")
 )
 
 // A refusal is an error that the reader can do something about.
@@ -40,11 +39,14 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// textSeveral is what visitors read where one name stands for several accounts.
-const textSeveral = "Several accounts have or had this name."
+// refusals are all of them: their pages are drawn ahead.
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries}
 
-// textTooMany is what visitors read of too long a comparison.
-var textTooMany = fmt.Sprintf("At most %d series can be compared.", aggregates.MostSeries)
+// What visitors read instead of the text of the status.
+const (
+	textSeveral = "Several accounts have or had this name." // one name stands for them
+	textCursor  = "There is no such row after which the list could go on. Begin with its first rows."
+)
 
 // A choosing error offers things that a visitor may have meant.
 type choosing interface {
@@ -55,10 +57,14 @@ type choosing interface {
 
 // messages are what visitors read of a failure, by status.
 var messages = map[int]string{
-	http.StatusBadRequest:          "This request could not be understood.",
-	http.StatusForbidden:           "This request came from another site.",
-	http.StatusNotFound:            "There is nothing at this address.",
-	http.StatusMethodNotAllowed:    "This address does not answer to that kind of request.",
+	http.StatusBadRequest:       "This request could not be understood.",
+	http.StatusForbidden:        "This request came from another site.",
+	http.StatusNotFound:         "There is nothing at this address.",
+	http.StatusMethodNotAllowed: "This address does not answer to that kind of request.",
+
+	http.StatusRequestEntityTooLarge: "This form is larger than any that is asked for here.",
+	http.StatusUnsupportedMediaType:  "This address reads forms only: application/x-www-form-urlencoded.",
+
 	http.StatusInternalServerError: "Something went wrong on our side. It has been logged.",
 	http.StatusServiceUnavailable:  "These numbers are not there yet. Try again in a moment.",
 }
@@ -71,13 +77,17 @@ func status(err error) int {
 	switch {
 	case errors.As(err, &refused):
 		return refused.status
-	case errors.Is(err, errNotFound):
+	case errors.Is(err, errNotFound), errors.Is(err, aggregates.ErrUnknownCursor):
 		return http.StatusNotFound
 	case errors.Is(err, errForeign):
 		return http.StatusForbidden
 	case errors.Is(err, errMethod):
 		return http.StatusMethodNotAllowed
-	case errors.As(err, &tooLarge), errors.Is(err, errForm), errors.Is(err, errTooMany):
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errMedia):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, errForm):
 		return http.StatusBadRequest
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, errBusy), errors.Is(err, errUnmade), errors.Is(err, errUndrawn), errors.Is(err, errUncertain):
@@ -92,8 +102,8 @@ func message(code int, err error) string {
 	if errors.Is(err, errUndrawn) {
 		return textFailed
 	}
-	if errors.Is(err, errTooMany) {
-		return textTooMany
+	if errors.Is(err, aggregates.ErrUnknownCursor) {
+		return textCursor
 	}
 	if several := choosing(nil); errors.As(err, &several) {
 		return several.text()
@@ -221,22 +231,13 @@ func (s *server) drawErrorPages() error {
 			}
 			e.failed[message] = page
 		}
-		for _, refused := range refusals {
+		for _, refused := range append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, refusals...) {
 			page, err := drawErrorPage(site, e, refused.status, refused.text)
 			if err != nil {
 				return err
 			}
 			e.failed[refused.text] = page
 		}
-		page, err := drawErrorPage(site, e, http.StatusServiceUnavailable, textFailed)
-		if err != nil {
-			return err
-		}
-		e.failed[textFailed] = page
-		if page, err = drawErrorPage(site, e, http.StatusBadRequest, textTooMany); err != nil {
-			return err
-		}
-		e.failed[textTooMany] = page
 	}
 	return nil
 }

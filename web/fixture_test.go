@@ -61,6 +61,7 @@ type town struct {
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	series     func(context.Context, cache.Window, aggregates.SeriesQuery) (*aggregates.Series, error)
+	moved      func(ctx context.Context, q aggregates.SourceQuery) (bool, error)
 	window     time.Duration
 	budget     time.Duration
 	log        io.Writer
@@ -172,6 +173,7 @@ func newTown() *town {
 		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
 			return sample.Series(q), nil
 		},
+		moved:  func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
 	}
@@ -332,7 +334,6 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Ladder:       cache.NewMemo(c, spec("ladder"), tn.ladder),
 			History:      cache.NewMemo(c, spec("history"), tn.history),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
-			Sources:      aggregates.NewExists(tn.known),
 		},
 		Soundness: &aggregates.SoundnessMemos{
 			Soundness: cache.NewMemo(c, spec("soundness"), tn.soundness),
@@ -353,6 +354,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Events:    cache.NewMemo(c, spec("events"), tn.events),
 			Items:     aggregates.NewExists(tn.known),
 			Accounts:  aggregates.NewExists(tn.known),
+			Sources:   aggregates.NewSources(aggregates.NewExists(tn.known), tn.moved),
 			Item:      cache.NewMemo(c, spec("item"), tn.item),
 			ItemList:  cache.NewMemo(c, spec("items"), tn.items),
 			ItemChart: cache.NewMemo(c, spec("item.chart"), tn.itemChart),

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/url"
 
 	"exchequer/aggregates"
 	"exchequer/views"
@@ -39,7 +40,12 @@ func (s *server) source() *page {
 			},
 		}, views.SourceMoves, (*aggregates.SourceDays).Table),
 	)
-	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.Economy.Sources, ref, "source") }
+	p.exists = func(ctx context.Context, ref string) error {
+		return checkExists(ctx, s.API.Sources.Exists, ref, "source")
+	}
+	p.check = func(ctx context.Context, params views.Params, _ url.Values) error {
+		return check(ctx, errNotFound, func(ctx context.Context) (bool, error) { return s.API.Sources.Moved(ctx, bySource(params)) })
+	}
 	p.subject = func(value any) string { return value.(*aggregates.SourceDays).Source }
 	return p
 }

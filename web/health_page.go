@@ -19,7 +19,7 @@ func (s *server) soundness() *page {
 				Meaning: "What a healthy economy shows. Good: within the thresholds. Watch and bad: beyond the nearer or the farther one. A sign is no cause: it says where to look.",
 				Formula: "Each number is of the last 30 days, beside the same up to the same time of day 30 days earlier. The range is that of the whole days of the last 90, and now. The number itself is compared with the thresholds, or its change in 30 days, as each row says.",
 				Counted: "Money: supply now / supply 30 days ago − 1. Speed: transfers between holders / average supply. Concentration and richest tenth: holders of personal accounts. Breadth: items with a sale. Purse: accounts of the government.",
-				LeftOut: "Issuers, everywhere. Counts below 20 are not judged by their change, and no sign is judged before there is something to compare it with. Operators can set the thresholds.",
+				LeftOut: "Issuers, everywhere. Of earlier days of joining, those whose 30 days have the ledger's first day, on which all are new. Counts below 20 are not judged by their change, and no sign is judged before there is something to compare it with. Operators can set the thresholds.",
 			},
 		}, views.Signs, (*aggregates.Soundness).SignsTable),
 		show(sound, views.PanelInfo{

@@ -121,8 +121,11 @@ func (s *server) item() *page {
 		i := value.(*aggregates.Item)
 		return views.ItemName(i.Name, i.ID)
 	}
-	p.beside(readMemo(s.API.ItemList, byDays, views.DaysParam), func(value any, ref string) string {
-		return views.ItemNote(value.(*aggregates.Items), ref)
+	p.beside(readMemo(s.API.ItemList, byDays, views.DaysParam), func(value any, params views.Params) string {
+		if withOffsetting(params) {
+			return "" // the list is without it
+		}
+		return views.ItemNote(value.(*aggregates.Items), params.Ref)
 	})
 	p.lists(s.itemSales())
 	return p

@@ -45,7 +45,7 @@ func (s *server) items() *page {
 				LeftOut: "Sales whose price is far from those of the others; returns, gifts and corrections; sales that offset each other.",
 			},
 		},
-		after: after, begin: "first", further: "next",
+		after: after, begin: "first", further: "next", memo: items,
 		filters: []*views.Param{
 			views.ItemTextParam, views.ItemSortParam, views.ItemPricedParam, views.ItemStockParam, views.ItemSoldParam, views.DaysParam,
 		},
@@ -54,7 +54,10 @@ func (s *server) items() *page {
 			if err != nil {
 				return stretch{}, err
 			}
-			rows, matching, more := res.Value.Select(itemFilter(params), params.Get(after), limit)
+			rows, matching, more, err := res.Value.Select(itemFilter(params), params.Get(after), limit)
+			if err != nil {
+				return stretch{}, err
+			}
 			read := stretch{table: aggregates.ItemsTable(rows), sub: views.ItemsSub(matching, res.Value)}
 			if more {
 				read.next = rows[len(rows)-1].ID

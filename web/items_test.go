@@ -19,7 +19,7 @@ import (
 
 // hostile are names and refs that must not become anything else.
 var hostile = []string{
-	"a/b/c", "..", ".", "summary", "list.csv", "summary.json", "<script>alert(1)</script>", `"><svg onload=x>`, "شارع\u202egnp.exe", "two\nlines\r\n", "=HYPERLINK(1)", "%2F%00", "?a=b#c", "emoji 🪵", strings.Repeat("long ", 100),
+	"a/b/c", "..", ".", "~.", "~~..", "~", "~x", "...", "summary", "list.csv", "summary.json", "<script>alert(1)</script>", `"><svg onload=x>`, "شارع\u202egnp.exe", "two\nlines\r\n", "=HYPERLINK(1)", "%2F%00", "?a=b#c", "emoji 🪵", strings.Repeat("long ", 100),
 }
 
 func hostileItems() (*town, map[string]bool) {
@@ -59,6 +59,11 @@ func TestHostileItemsAreFoundAndAreText(t *testing.T) {
 			href := links[name]
 			if href == "" {
 				href = links[strings.ReplaceAll(name, "\r\n", "\n")] // as HTML reads it
+			}
+			for part := range strings.SplitSeq(href, "/") {
+				if plain, _ := url.PathUnescape(part); plain == "." || plain == ".." {
+					t.Errorf("%.40q: browsers resolve %s", name, href)
+				}
 			}
 			for _, suffix := range []string{"", "/price", "/figures.json", "/buy.csv", "/sellers.json", "/latest.json", "/latest.csv"} {
 				w := open(href + suffix)
@@ -151,6 +156,11 @@ func TestTheListOfItemsIsFilteredSortedAndFollowed(t *testing.T) {
 		second, end := rows(next)
 		if len(first) != listRows || len(second) != 12 || end != "" {
 			t.Errorf("%d items and %d, then %q, want 50 and 12, and nothing", len(first), len(second), end)
+		}
+		for suffix, want := range map[string]string{"?after=gone": "Begin with its first rows", "/list.json?after=gone": "Begin with its first rows", "/list.csv?after=gone": "Begin with its first rows"} {
+			if w := open("/market/items" + suffix); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: status %d, want one that ends the loop of a program, and what to do", suffix, w.Code)
+			}
 		}
 		if found, _ := rows("/market/items?q=DIAM"); len(found) != 1 || found[0] != "Diamond" {
 			t.Errorf("searching for diam finds %q", found)

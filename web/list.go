@@ -43,6 +43,9 @@ type listing struct {
 	// that follow.
 	begin, further string
 	leads          bool // it comes before the panels
+	// memo is what read gets from memory, or nil. It is waited for before the list
+	// takes a place, since computing it for the first time takes longer than reading.
+	memo opener
 	// read returns rows, at most limit.
 	read func(ctx context.Context, p views.Params, limit int) (stretch, error)
 }
@@ -56,6 +59,20 @@ type stretch struct {
 	// Nil: as all lists.
 	panel func(views.List) (templ.Component, []views.Sentence)
 	next  string // the cursor of the rows that follow; empty if there are none
+}
+
+// ready waits within the budget until the memo of a list has a value.
+func (s *server) ready(r *http.Request, l *listing, p views.Params) error {
+	if l.memo == nil {
+		return nil
+	}
+	one := []source{l.memo.open(p)}
+	if !warm(one) {
+		if err := s.gather(r, one); err != nil {
+			return err
+		}
+	}
+	return one[0].failure()
 }
 
 // fetch reads rows of a list and calls use with them, both while it has a place,
@@ -91,7 +108,7 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 	defer cancel()
 	done := s.readings.DoChan(fmt.Sprint(key), func() (any, error) {
 		ctx := context.WithoutCancel(r.Context())
-		rendered, _, err := s.documents.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (drawn *rendering, err error) {
+		rendered, _, err := s.listPages.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (drawn *rendering, err error) {
 			err = s.fetch(ctx, listWait, p.list, params, listRows, func(rows stretch) (err error) {
 				drawn, err = draw(ctx, rows)
 				return err
@@ -117,11 +134,14 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 
 // listPage answers with a page of panels, which have what they have, and a list.
 func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
+	if i := slices.Index(p.readings, p.list.memo); i >= 0 && sources[i].failure() != nil {
+		return sources[i].failure()
+	}
 	version := versionOf(sources)
 	return s.listed(w, r, p, params, fmt.Sprint("page ", version), func(ctx context.Context, rows stretch) (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
-		view.Note = p.noteOf(sources, params.Ref)
+		view.Note = p.noteOf(sources, params)
 		if params.Get(p.list.after) != "" {
 			view.Clock = views.Clock{} // older rows do not change, so the page need not be asked for again
 		}
@@ -167,6 +187,9 @@ func (s *server) listJSON(p *page) handler {
 			return err
 		}
 		params = params.Of(p.list.declared())
+		if err := s.ready(r, p.list, params); err != nil {
+			return err
+		}
 		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
 			settings := s.Settings()
 			d := listDocument{
@@ -199,11 +222,14 @@ func (s *server) listCSV(p *page) handler {
 		if err := s.stays(r, p, params); err != nil {
 			return err
 		}
+		params = params.Of(p.list.declared())
+		if err := s.ready(r, p.list, params); err != nil {
+			return err
+		}
 		if !s.files.TryAcquire(1) {
 			return errBusy
 		}
 		defer s.files.Release(1)
-		params = params.Of(p.list.declared())
 		view := s.viewOf(p, params, &p.list.PanelInfo)
 		var rows bytes.Buffer // as CSV
 		out := newCSV(&rows, view.Settings)

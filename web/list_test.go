@@ -193,3 +193,53 @@ func TestListsLeaveTheDatabaseToTheProducers(t *testing.T) {
 		t.Error("nobody was told to come again")
 	}
 }
+
+// What a list reads from memory may take long to be computed for the first time.
+// Meanwhile the other lists are read.
+func TestAListThatWaitsForItsNumbersHoldsNoPlace(t *testing.T) {
+	for name, files := range map[string][]string{
+		"items": {"/market/items/list.json", "/market/items/list.csv", "/market/items"},
+		"shops": {"/market/shops/found.json", "/market/shops/found.csv", "/market/shops"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			computed := make(chan struct{})
+			tn := newTown()
+			tn.budget = 20 * time.Second
+			items, shops := tn.items, tn.shops
+			tn.items = func(ctx context.Context, w cache.Window, d aggregates.Days) (*aggregates.Items, error) {
+				<-computed
+				return items(ctx, w, d)
+			}
+			tn.shops = func(ctx context.Context, w cache.Window, n aggregates.NoParams) (*aggregates.Shops, error) {
+				<-computed
+				return shops(ctx, w, n)
+			}
+			server := tn.start(t)
+			var waiting sync.WaitGroup
+			for i, file := range files {
+				for j := range max(listPlaces, listFiles) {
+					waiting.Go(func() {
+						// Each its own address.
+						response, err := http.Get(server.URL + file + "?q=" + string(rune('a'+j)) + "&owner=" + string(rune('a'+j)))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						response.Body.Close()
+						if response.StatusCode != http.StatusOK {
+							t.Errorf("reader %d of %s: status %d after its numbers were computed", j, files[i], response.StatusCode)
+						}
+					})
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			for _, file := range []string{"/accounts/ada/statement.json", "/accounts/ada/statement.csv"} {
+				if response, _ := ask(t, "GET", server.URL+file); response.StatusCode != http.StatusOK {
+					t.Errorf("%s meanwhile: status %d", file, response.StatusCode)
+				}
+			}
+			close(computed)
+			waiting.Wait()
+		})
+	}
+}

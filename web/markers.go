@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"exchequer/aggregates"
 	"exchequer/views"
@@ -53,8 +54,11 @@ func (s *server) markers(w http.ResponseWriter, r *http.Request) error {
 // markerSet is the name of our markers among those of others.
 const markerSet = "exchequer-shops"
 
+// mostLabel is how many characters the label of a marker has.
+const mostLabel = 60
+
 // markerLabel returns the name of a shop. A map may write it as markup, so it has
-// none of its characters.
+// none of its characters, nor those that turn the writing of what follows around.
 func markerLabel(m aggregates.MarkedShop) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -64,13 +68,18 @@ func markerLabel(m aggregates.MarkedShop) string {
 			return '›'
 		case r == '&':
 			return '+'
-		case r < ' ':
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 			return ' '
 		}
 		return r
 	}, m.Name)
-	if name == "" {
+	if strings.TrimSpace(name) == "" {
 		return "Shop"
+	}
+	if r := []rune(name); len(r) > mostLabel {
+		name = string(r[:mostLabel-1]) + "…"
 	}
 	return name
 }
@@ -78,7 +87,7 @@ func markerLabel(m aggregates.MarkedShop) string {
 // markerDetail returns markup that says what a shop has, with a link to its page if
 // the site's address is known.
 func (s *server) markerDetail(m aggregates.MarkedShop) string {
-	text := html.EscapeString(markerLabel(m)) + "<br>" + html.EscapeString(fmt.Sprintf("%d of %d offers in stock", m.Stand, m.Offers))
+	text := "<bdi>" + html.EscapeString(markerLabel(m)) + "</bdi><br>" + html.EscapeString(fmt.Sprintf("%d of %d offers in stock", m.Stand, m.Offers))
 	if s.BaseURL == "" {
 		return text
 	}

@@ -124,7 +124,7 @@ func TestOnlyOneWarmsAndItMayLast(t *testing.T) {
 			return nil, ctx.Err()
 		}
 	}
-	tn.limit = func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = time.Second, time.Second }
+	tn.limit = func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 3*time.Second, 3*time.Second }
 	server := tn.start(t)
 	began := time.Now()
 	whole, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/api/v1/cache/warm", nil)

@@ -30,9 +30,9 @@ type page struct {
 	// exists returns an error unless there is a thing by this ref, a *movedError if
 	// it is the name of one. It is nil for pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
-	// check returns an error unless there are the things that the parameters name. It
-	// is nil for pages whose parameters name none.
-	check func(ctx context.Context, params views.Params) error
+	// check returns an error unless the query is answered: a *refusal, or one that
+	// says that there is nothing by the refs in it. It is nil for pages that answer all.
+	check func(ctx context.Context, params views.Params, query url.Values) error
 	// subject returns the name of the thing, from the value of the first reading.
 	subject func(value any) string
 	// shown returns the ref under which the thing is shown, from the value of the
@@ -40,10 +40,8 @@ type page struct {
 	shown func(value any) string
 	// note returns what the thing is among others, from the value of the last
 	// reading, which no panel shows. It is nil for pages without one.
-	note func(value any, ref string) string
+	note func(value any, params views.Params) string
 	list *listing // the part that is read exactly, or nil
-	// refuses returns why a query is not answered, a *refusal. It may be nil.
-	refuses func(rawQuery string) error
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -88,18 +86,18 @@ func (p *page) events(panel int, sources []source) *aggregates.Events {
 
 // beside adds a reading to the page that no panel shows, and what the page says of
 // its value beside its heading.
-func (p *page) beside(reading opener, note func(value any, ref string) string) {
+func (p *page) beside(reading opener, note func(value any, params views.Params) string) {
 	p.readings = append(p.readings, reading)
 	p.note = note
 }
 
 // noteOf returns what is said beside the heading, empty without a value.
-func (p *page) noteOf(sources []source, ref string) (note string) {
+func (p *page) noteOf(sources []source, params views.Params) (note string) {
 	if p.note == nil {
 		return ""
 	}
 	if last := sources[len(sources)-1]; last.failure() == nil {
-		_ = safely(func() error { note = p.note(last.result().value, ref); return nil })
+		_ = safely(func() error { note = p.note(last.result().value, params); return nil })
 	}
 	return note
 }
@@ -128,7 +126,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.check, part.subject, part.shown, part.list, part.refuses = p.exists, p.check, p.subject, p.shown, p.list, p.refuses
+	part.exists, part.check, part.subject, part.shown, part.list = p.exists, p.check, p.subject, p.shown, p.list
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
@@ -136,19 +134,13 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	return part
 }
 
-// params returns the parameters of a request, and an error if the page refuses its
-// query, or there is nothing by the ref in its path or by those that its parameters
-// name.
+// params returns the parameters of a request, and an error if there is nothing by the
+// ref in its path, or the page does not answer its query.
 func (p *page) params(r *http.Request) (views.Params, error) {
-	if p.refuses != nil {
-		if err := p.refuses(r.URL.RawQuery); err != nil {
-			return views.Params{}, err
-		}
-	}
 	ref, err := p.ref(r)
 	params := views.ParseParams(p.Params, ref, r.URL.RawQuery)
 	if err == nil && p.check != nil {
-		err = p.check(r.Context(), params)
+		err = p.check(r.Context(), params, r.URL.Query())
 	}
 	return params, err
 }
@@ -210,7 +202,7 @@ func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, para
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
-		view.Note = p.noteOf(sources, params.Ref)
+		view.Note = p.noteOf(sources, params)
 		var b bytes.Buffer
 		if err := s.drawWhole(context.WithoutCancel(r.Context()), &b, view, p, sources, drawnList{panel: templ.NopComponent}); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
@@ -295,10 +287,18 @@ func (s *server) drawPanel(ctx context.Context, w io.Writer, view views.Page, p 
 	return d.Says, err
 }
 
+// mostLocation is how many bytes of an address a header has: proxies refuse answers
+// whose headers are longer than a few thousand.
+const mostLocation = 1 << 10
+
 // pageHeader returns the header of a page. It names the address without a host
 // only, unless that is known.
 func pageHeader(p views.Page) http.Header {
-	return http.Header{"Content-Type": textHTML, "Content-Location": {p.Address()}}
+	header := http.Header{"Content-Type": textHTML}
+	if address := p.Address(); len(address) <= mostLocation {
+		header.Set("Content-Location", address)
+	}
+	return header
 }
 
 // ref returns the ref in a request's path, unescaped.
@@ -314,5 +314,6 @@ func (p *page) ref(r *http.Request) (string, error) {
 		}
 		ref = unescaped
 	}
+	ref = views.RefIn(ref)
 	return ref, p.exists(r.Context(), ref)
 }

@@ -10,21 +10,26 @@ import (
 	"exchequer/views"
 )
 
-// Bytes of memory for pages, and for documents of the API. Documents have many
-// more addresses, so they have a cache of their own: a program that reads all of
-// them evicts no page.
+// Bytes of memory for pages, for documents of the API, and for lists. Documents have
+// many more addresses, so they have a cache of their own: a program that reads all of
+// them evicts no page. Lists have one address for each text that somebody searches
+// for. They are kept for a second, and evict nothing else.
 const (
 	pageCacheBytes     = 16 << 20
 	documentCacheBytes = 8 << 20
+	listCacheBytes     = 4 << 20
 )
 
-// A pageKey identifies a page. Its parameters have few values each, so that
-// visitors cannot create keys at will.
+// A pageKey identifies a page. Those of lists have texts of visitors as parameters,
+// of bounded length; the parameters of all others have few values each.
 type pageKey struct {
 	name     string // the pattern of its address
 	params   views.Params
 	settings ledger.Settings
 }
+
+// bytes returns about how many bytes the key takes.
+func (k pageKey) bytes() int { return len(k.name) + len(k.params.Ref) + len(k.params.Query()) }
 
 // A renderCache holds the newest page of each key, within a number of bytes.
 type renderCache struct{ slots *otter.Cache[pageKey, *slot] }
@@ -38,7 +43,7 @@ type slot struct {
 func newRenderCache(bytes uint64) *renderCache {
 	return &renderCache{otter.Must(&otter.Options[pageKey, *slot]{
 		MaximumWeight: bytes,
-		Weigher:       func(_ pageKey, s *slot) uint32 { return s.weight() },
+		Weigher:       func(k pageKey, s *slot) uint32 { return uint32(k.bytes()) + s.weight() },
 		Executor:      func(f func()) { f() }, // in the caller's goroutine
 	})}
 }
@@ -47,7 +52,7 @@ func newRenderCache(bytes uint64) *renderCache {
 // The compressed bodies are made later. Together they take at most half of the
 // plain one, unless that is so small that the rest outweighs it.
 func (s *slot) weight() uint32 {
-	const rest = 2 << 10 // key, header, tag
+	const rest = 2 << 10 // header, tag, settings
 	if p := s.newest.Load(); p != nil {
 		return uint32(rest + cap(p.plain.bytes) + len(p.plain.bytes)/2)
 	}

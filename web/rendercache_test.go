@@ -1,6 +1,8 @@
 package web
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,5 +81,40 @@ func TestAWarmHitRendersNothing(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("metrics lack %q", missing)
 		}
+	}
+}
+
+// Somebody who searches for many long texts makes many keys, and takes neither more
+// memory than the bound nor anything from the documents of the API.
+func TestTheTextsOfSearchesAreBounded(t *testing.T) {
+	m := newRenderCache(1 << 20)
+	keys := 0
+	for i := range 2000 {
+		key := pageKey{name: "list"}
+		key.params = views.ParseParams([]*views.Param{views.ItemParam}, "", "item="+strings.Repeat("%3C", 500)+strconv.Itoa(i))
+		if _, _, err := m.get(key, 1, func() (*rendering, error) {
+			return newRendering(pageHeader(views.Page{}), []byte("x"), time.Time{}), nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key := range m.slots.Keys() {
+		keys += len(key.params.Query())
+	}
+	if keys > 1<<19 {
+		t.Errorf("keys of %d bytes are remembered, more than what they are the keys of", keys)
+	}
+	handler, leave := newTown().handler(t)
+	defer leave()
+	for _, address := range []string{"/api/v1/stats", "/market/shops/found.json?item=x", "/market/items?q=x", "/market/items"} {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", address, http.NoBody))
+	}
+	for key := range handler.(*server).documents.slots.Keys() {
+		if !strings.HasPrefix(key.name, apiRoot) {
+			t.Errorf("%s%s is among the documents of the API", key.name, key.params.Query())
+		}
+	}
+	for key := range handler.(*server).rendered.slots.Keys() {
+		t.Errorf("%s%s is among the pages", key.name, key.params.Query())
 	}
 }

@@ -40,7 +40,7 @@ func (s *server) shops() *page {
 				LeftOut: "Barter; offers of inactive shops. What is sold out is named below.",
 			},
 		},
-		after: views.AfterParam, begin: "first", further: "next", leads: true,
+		after: views.AfterParam, begin: "first", further: "next", leads: true, memo: shops,
 		filters: views.ShopFilters(),
 		read:    s.findShops,
 	})

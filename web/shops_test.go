@@ -100,7 +100,7 @@ func TestMarkersHaveTheShapesThatMapsRead(t *testing.T) {
 	server := sampled(sample.Town(30)).start(t)
 	response, body := ask(t, "GET", server.URL+"/api/v1/markers.json?world=harbour")
 	want := `{"exchequer-shops":{"label":"Shops","toggleable":true,"defaultHidden":false,"sorting":0,"markers":{` +
-		`"seam":{"type":"poi","label":"The Deep Seam","detail":"The Deep Seam\u003cbr\u003e2 of 3 offers in stock\u003cbr\u003e\u003ca href=\"https://economy.test/market/shops/seam\"\u003ePrices\u003c/a\u003e",` +
+		`"seam":{"type":"poi","label":"The Deep Seam","detail":"\u003cbdi\u003eThe Deep Seam\u003c/bdi\u003e\u003cbr\u003e2 of 3 offers in stock\u003cbr\u003e\u003ca href=\"https://economy.test/market/shops/seam\"\u003ePrices\u003c/a\u003e",` +
 		`"position":{"x":-84,"y":71,"z":-130},"icon":"assets/poi.svg","anchor":{"x":25,"y":45},"minDistance":0,"maxDistance":10000000}}}}`
 	if strings.TrimSpace(body) != want || response.Header.Get("Access-Control-Allow-Origin") != "*" || response.Header.Get("ETag") == "" {
 		t.Errorf("BlueMap reads %s\nwant %s\n%v", body, want, response.Header)
@@ -136,14 +136,55 @@ func TestAnUnknownShopIsNotFound(t *testing.T) {
 }
 
 func TestAMapIsOnTheWeb(t *testing.T) {
-	for _, good := range []string{"https://map.test/#{world}:{x}:{y}:{z}", "http://127.0.0.1:8100/?w={world}&x={x}&z={z}"} {
+	for _, good := range []string{"https://map.test/#{world}:{x}:{y}:{z}", "http://127.0.0.1:8100/?w={world}&x={x}&z={z}", "https://map.test#{world}:{x}:{z}", "https://map.test?x={x}&z={z}", "http://127.0.0.1:8100?x={x}&z={z}"} {
 		if _, err := views.ParseMapURL(good); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, bad := range []string{"", "javascript:alert({x}{z})", "https://{world}.test/{x}/{z}", "https://map.test/{x}", "https://map.test/{x}{z}{evil}", "//map.test/{x}/{z}", "https://u:p@map.test/{x}{z}", "https://map.test/{x}\"{z}"} {
+	for _, bad := range []string{"", "javascript:alert({x}{z})", "https://{world}.test/{x}/{z}", "https://{world}.test?{x}#{z}", "https://map.test:{x}?{z}", "https://map.test{x}#{z}", "https://map.test/{x}", "https://map.test/{x}{z}{evil}", "//map.test/{x}/{z}", "https://u:p@map.test/{x}{z}", "https://map.test/{x}\"{z}"} {
 		if _, err := views.ParseMapURL(bad); err == nil {
 			t.Errorf("%q is taken for a map", bad)
+		}
+	}
+}
+
+// Names of the other direction, and of any length, leave what stands beside them as
+// it is.
+func TestNamesDoNotTurnTheWritingAround(t *testing.T) {
+	e := sample.Town(30)
+	name := "שלום\u202e\u2066" + strings.Repeat("ד", 10_000)
+	e.Found.From.Name, e.Found.Item.Name, e.Found.Query.Near, e.Found.Query.Owner = name, name, name, name
+	e.Found.NoPlace, e.Found.NoOwner = true, true
+	for i := range e.Found.Offers {
+		o := &e.Found.Offers[i]
+		o.OwnerName, o.Place = name, name
+		o.Bearing = &aggregates.Bearing{Place: name, Direction: "N", Blocks: 1}
+	}
+	for i := range e.Markers.Shops {
+		e.Markers.Shops[i].Name = name
+	}
+	server := sampled(e).start(t)
+	_, body := ask(t, "GET", server.URL+"/market/shops")
+	found := parse(t, body).Find("#found")
+	if text := found.Text(); strings.ContainsAny(text, "\u202e\u2066") || strings.Contains(text, strings.Repeat("ד", 61)) {
+		t.Errorf("a name is too long, or turns the writing around: %.300s", text)
+	}
+	for _, places := range []string{"h2", ".note", "tbody th", "tbody td"} {
+		inside, isolated := found.Find(places).Text(), found.Find(places).Find("bdi").Text()
+		if n := strings.Count(inside, "ש"); n == 0 || n != strings.Count(isolated, "ש") {
+			t.Errorf("%s: %d names, of which %d are isolated", places, n, strings.Count(isolated, "ש"))
+		}
+	}
+	for _, format := range []string{"bluemap", "dynmap"} {
+		_, body := ask(t, "GET", server.URL+"/api/v1/markers.json?format="+format)
+		if !json.Valid([]byte(body)) || strings.ContainsAny(body, "\u202e\u2066") || strings.Contains(body, strings.Repeat("ד", 61)) || !strings.Contains(body, "\\u003cbdi\\u003eשלום") {
+			t.Errorf("%s: a label is too long, or turns the writing around: %.600s", format, body)
+		}
+	}
+	// A whole link that somebody may follow.
+	for query, want := range map[string]int{"?near=" + url.QueryEscape("שלום\u202e") + "&item=%E2%80%AE%D7%A9": 200, "?owner=" + strings.Repeat("%D7%A9", 250): 200, "?near=" + strings.Repeat("x", 10_000): 200} {
+		if response, _ := ask(t, "GET", server.URL+"/market/shops"+query); response.StatusCode != want {
+			t.Errorf("%.40s: status %d", query, response.StatusCode)
 		}
 	}
 }

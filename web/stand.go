@@ -3,7 +3,9 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 
 	"github.com/a-h/templ"
@@ -11,6 +13,9 @@ import (
 	"exchequer/aggregates"
 	"exchequer/views"
 )
+
+// errMedia means that a body is of another type than the address reads.
+var errMedia = errors.New("not a form")
 
 // standPanel declares the panel in which a visitor finds the place of a balance.
 func (s *server) standPanel() panel {
@@ -29,6 +34,10 @@ func (s *server) standPanel() panel {
 // the body of the request, so that it is in no address, log or key of a cache, and
 // the answer is kept by nobody.
 func (s *server) standAnswer(w http.ResponseWriter, r *http.Request) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		drain(r.Body)
+		return fmt.Errorf("where do I stand: %w", errMedia)
+	}
 	if err := r.ParseForm(); err != nil {
 		drain(r.Body)
 		return fmt.Errorf("where do I stand: %w: %w", errForm, err)
@@ -54,7 +63,8 @@ func (s *server) standAnswer(w http.ResponseWriter, r *http.Request) error {
 		return views.Frame(view, false, views.Panel(d), templ.NopComponent).Render(context.WithoutCancel(r.Context()), &b)
 	})
 	if err != nil {
-		return fmt.Errorf("where do I stand: %w: %w", errUndrawn, err)
+		// What was thrown, and the arguments in the stack, may hold the balance.
+		return fmt.Errorf("where do I stand: %w", errUndrawn)
 	}
 	return s.respondUncached(w, r, newRendering(http.Header{"Content-Type": textHTML}, b.Bytes(), view.Clock.Next), true)
 }

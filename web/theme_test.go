@@ -57,8 +57,8 @@ func TestTheThemeIsKeptInACookieAndNotInThePages(t *testing.T) {
 	if response := post("dark", "/", "Sec-Fetch-Site", "cross-site"); response.StatusCode != http.StatusForbidden {
 		t.Errorf("a form of another site: status %d, want 403", response.StatusCode)
 	}
-	if response := post(strings.Repeat("x", bodyLimit), "/"); response.StatusCode != http.StatusBadRequest {
-		t.Errorf("a form over the limit: status %d, want 400", response.StatusCode)
+	if response := post(strings.Repeat("x", bodyLimit), "/"); response.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("a form over the limit: status %d, want 413", response.StatusCode)
 	}
 }
 

@@ -91,6 +91,7 @@ type server struct {
 	editions  map[aggregates.Profile]*edition
 	rendered  *renderCache
 	documents *renderCache // of the API
+	listPages *renderCache // pages with lists, and documents of lists
 	streams   streams
 	gzip      *encoder
 	brotli    *encoder
@@ -123,6 +124,7 @@ func New(d Deps) (http.Handler, error) {
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")},
 		rendered:  newRenderCache(pageCacheBytes),
 		documents: newRenderCache(documentCacheBytes),
+		listPages: newRenderCache(listCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming: semaphore.NewWeighted(1),

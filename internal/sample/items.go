@@ -58,7 +58,7 @@ func (p *Economy) addItems(days aggregates.Days) {
 		Volume: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(43_466_00), Before: ptr(ledger.SumOf(44_800_00))}, Apart: aggregates.ApartLines{Lines: 2, Quantity: ledger.SumOf(-2), Volume: ledger.SumOf(-76_00)},
 		Sellers: 23, Buyers: 118,
 		Offers: aggregates.Offers{BestAsk: ptr(3500.0), BestBid: ptr(3300.0), Asks: 4, Bids: 3, Stock: ledger.SumOf(657), Shops: 5, Stocked: 4, Buyers: 2, Selling: selling, Buying: selling[1:3]},
-		Spread: aggregates.Spread{Sales: 402, Tax: 0.07, Offered: ptr(0.131), Paid: ptr(3838.0), Got: ptr(3150.0), Executed: ptr(0.197)},
+		Spread: aggregates.Spread{Sales: 402, Tax: 0.07, Offered: ptr(0.131), Days: 12, Paid: ptr(3838.0), Got: ptr(3150.0), Executed: ptr(0.197)},
 	}
 
 	paid := aggregates.Paid{Sales: 401, Quantity: ledger.SumOf(1134), Median: ptr(3840.0), Quarter: ptr(3710.0), Quarter3: ptr(3920.0), Low: ptr(3300.0), High: ptr(4480.0), Excluded: 1,
