@@ -85,6 +85,9 @@ func Appraise(all *AllPrices, m *Matcher, list []Wanted) *Appraisal {
 	at := map[*QuotedItem]int{}
 	for n, w := range list {
 		line, item := readWanted(w, n, m)
+		if all.Count > int64(len(all.Items)) && line.Problem == LineUnknown {
+			line.Why = "None of the " + strconv.Itoa(len(all.Items)) + " items that are looked through has this name; this ledger has more."
+		}
 		if item == nil {
 			a.Lines = append(a.Lines, line)
 			continue

@@ -197,3 +197,11 @@ func FuzzLists(f *testing.F) {
 		}
 	})
 }
+
+func TestAnItemThatMayBeAmongThoseLeftOutIsNotSaidToBeMissing(t *testing.T) {
+	all := &AllPrices{Count: 20_001, Items: []QuotedItem{{PricedItem: PricedItem{ID: "diamond", Name: "Diamond"}}}}
+	a := Appraise(all, NewMatcher(all.Items), []Wanted{{Name: "ruby", Amount: "1"}})
+	if want := "None of the 1 items that are looked through has this name; this ledger has more."; a.Lines[0].Why != want {
+		t.Errorf("%q, want %q", a.Lines[0].Why, want)
+	}
+}

@@ -172,7 +172,11 @@ func copied(p Page, a *aggregates.Appraisal) string {
 	}
 	for _, l := range a.Lines {
 		if l.Problem != "" {
-			b.WriteString(readable(l.Name) + ": " + l.Why + "\n")
+			b.WriteString(readable(l.Name))
+			if l.Amount > 0 {
+				b.WriteString(" × " + Count(l.Amount))
+			}
+			b.WriteString(": " + l.Why + "\n")
 			continue
 		}
 		b.WriteString(Count(l.Amount) + " × " + readable(l.Name) + ": " + sums(l.AtBuy, l.AtSell, l.AtMedian) + "\n")

@@ -79,7 +79,7 @@ func TestAPastedListLeadsToItsAddressAndIsValuedThere(t *testing.T) {
 	if len(sums) != 4 || sums[1] != "without Diamond, Diamnod, item 7 and 1 more" || sums[3] != "without Diamnod, item 7, Item 3" {
 		t.Errorf("what the sums leave out: %q", sums)
 	}
-	if text := doc.Find("textarea#copy[readonly]").Text(); !strings.Contains(text, "64 × Diamond: buy —, sell —, median ₤819.20\n") || !strings.Contains(text, "Diamnod: No item has this name.") {
+	if text := doc.Find("textarea#copy[readonly]").Text(); !strings.Contains(text, "64 × Diamond: buy —, sell —, median ₤819.20\n") || !strings.Contains(text, "Diamnod × 3: No item has this name.") {
 		t.Errorf("the text to copy is %q", text)
 	}
 	again, _ := paste(t, site, doc.Find("textarea#list").Text())
