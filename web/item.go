@@ -27,6 +27,10 @@ func (s *server) item() *page {
 		return aggregates.RoutesQuery{Item: p.Ref, Days: byDays(p)}
 	}, views.DaysParam)
 
+	events := readMemo(s.API.Events, func(p views.Params) aggregates.EventQuery {
+		return aggregates.EventQuery{Scope: "item:" + p.Ref}
+	})
+
 	info := views.ItemInfo
 	info.Name = "Item"
 	info.Description = "What this item costs in {economy}, where it is sold, and who trades it."
@@ -49,7 +53,7 @@ func (s *server) item() *page {
 				Counted: "Sales by the hour in which they happened; offers as they stood.",
 				LeftOut: "Returns, gifts and corrections; barter; sales that offset each other, unless chosen. A price far above the others is cut and labelled.",
 			},
-		}, views.ItemCourse, (*aggregates.ItemChart).Table),
+		}, views.ItemCourse, (*aggregates.ItemChart).Table).flagged(events),
 		show(item, views.PanelInfo{
 			Name: "buy", Title: "Where to buy", Width: views.Third,
 			How: views.How{
