@@ -21,12 +21,14 @@ type ItemTrade struct {
 	Sellers Side  `json:"sellers"`
 	Buyers  Side  `json:"buyers"`
 	Sizes   Sizes `json:"sizes"`
+
+	Together Together `json:"together" doc:"Of the last 30 days, whatever the period."`
 }
 
 // ComputeItemTrade reads how an item was traded in the period that ends with w's
 // start. It returns nil if there is no such item.
 func ComputeItemTrade(ctx context.Context, db *pgxpool.Pool, w cache.Window, q ItemQuery) (*ItemTrade, error) {
-	v := &ItemTrade{ID: q.Item, Paid: newPaid(nil), Sellers: newSide(), Buyers: newSide(), Sizes: newSizes(nil)}
+	v := &ItemTrade{ID: q.Item, Paid: newPaid(nil), Sellers: newSide(), Buyers: newSide(), Sizes: newSizes(nil), Together: newTogether()}
 	id, name, err := findItem(ctx, db, q.Item)
 	if err != nil || id == 0 {
 		return nil, err
@@ -41,8 +43,10 @@ func ComputeItemTrade(ctx context.Context, db *pgxpool.Pool, w cache.Window, q I
 			return err
 		}
 		v.Sizes = newSizes(recent)
-		v.Sellers, v.Buyers, err = readSides(ctx, tx, s, id, q.With)
-		return err
+		if v.Sellers, v.Buyers, err = readSides(ctx, tx, s, id, q.With); err != nil {
+			return err
+		}
+		return v.Together.fill(ctx, tx, s, id, q.With)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("trade of an item: %w", err)

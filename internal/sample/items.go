@@ -80,9 +80,17 @@ func (p *Economy) addItems(days aggregates.Days) {
 		Common: []aggregates.Size{{Pieces: 1, Sales: 180, Quantity: ledger.SumOf(180)}, {Pieces: 2, Sales: 120, Quantity: ledger.SumOf(240)}, {Pieces: 16, Sales: 93, Quantity: ledger.SumOf(1488)}},
 	}}
 
+	p.ItemTrade.Together = aggregates.Together{Start: Noon.Truncate(24*time.Hour).AddDate(0, 0, -29), Buyers: 118}
+	for n, name := range []string{"Iron Pickaxe", "Torch", "Oak Log"} {
+		buyers := int64(41 - 13*n)
+		p.ItemTrade.Together.Items = append(p.ItemTrade.Together.Items, aggregates.TogetherItem{
+			ID: fmt.Sprint("with", n), Name: name, Buyers: buyers, Days: 2 * buyers, Share: float64(buyers) / 118})
+	}
+
 	list := &aggregates.Items{Basis: of, Count: 62, Sold: 60, Stocked: 41, Firm: 20, Volume: ledger.SumOf(990_000_00)}
 	for n := range 62 {
 		i := aggregates.ListedItem{PricedItem: aggregates.PricedItem{ID: fmt.Sprint("item", n), Name: fmt.Sprint("Item ", n), Price: price}, Sales: int64(62 - n), Quantity: ledger.SumOf(int64(700 - 10*n)), Volume: ledger.SumOf(int64(60_000_00 - 1_000_00*n))}
+		i.Group = []string{"Ores", "Food"}[n%2]
 		i.Price.Confidence = []aggregates.Confidence{aggregates.Firm, aggregates.Thin, aggregates.Guess}[n%3]
 		i.Price.Value, i.Before = ptr(3840/float64(n+1)), ptr(3700/float64(n+1))
 		if n%3 != 2 {

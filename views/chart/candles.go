@@ -19,6 +19,7 @@ type Candles struct {
 	Write  func(price float64) string  // a price over the plot
 	Sold   string                      // the name of the plot of what was sold
 	Stock  string                      // the name of the plot of what was in stock
+	Flags  []Flag                      // events, in the order of their candles
 	Empty  string                      // why there is nothing to draw
 }
 
@@ -74,7 +75,7 @@ func (c Candles) draw(s *svg) {
 	if c.stocked() {
 		floor = stockFloor
 	}
-	f := frame{height: floor + footHeight, top: candlesTop, bottom: footHeight}
+	f := frame{height: floor + footHeight, top: c.top(), bottom: footHeight}
 	low, high := c.limits()
 	prices := c.priceScale(low, high)
 	labels := c.Ticks(prices.ticks)
@@ -88,7 +89,11 @@ func (c Candles) draw(s *svg) {
 	most := outliers(pieces)
 	sold := plotScale(soldTop, soldFloor, pieces, most)
 	stocks := plotScale(stockTop, stockFloor, stock, math.Inf(1))
+	if len(c.Flags) > 0 {
+		c.Desc += flagKeys
+	}
 	s.open(f, c.About, axisRoom(append(append(c.Counts(sold.ticks), c.Counts(stocks.ticks)...), labels...)))
+	s.flags(f, c.Flags, len(c.Values))
 	for i, t := range prices.ticks {
 		class := "grid"
 		if i == 0 {
@@ -116,12 +121,19 @@ func (c Candles) draw(s *svg) {
 	}
 	s.labelled(func(width float64) []placed { return c.columns().foot(f, width) })
 	s.put(`<g class="hit">`)
+	top := c.top()
+	if len(c.Flags) > 0 {
+		top = 0 // the numbers show the tips of their candles too
+	}
 	for i, v := range c.Values {
-		s.rect("", float64(i)*c.step(), candlesTop, c.step(), floor-candlesTop, v.Tip)
+		s.rect("", float64(i)*c.step(), top, c.step(), floor-top, flagTip(v.Tip, c.Flags, i, len(c.Values)))
 	}
 	s.put(`</g>`)
 	s.close()
 }
+
+// top returns where the plot of prices begins: flags are above it.
+func (c Candles) top() float64 { return candlesTop + flagRoom(c.Flags) }
 
 // step returns the width of a candle and its gap.
 func (c Candles) step() float64 { return 100 / float64(len(c.Values)) }
@@ -167,7 +179,7 @@ func (c Candles) priceScale(low, high float64) scale {
 	room := max((to-from)*0.06, math.Abs(to)*0.005, 1e-6)
 	from, to = max(0, from-room), to+room
 	ticks := niceTicks(from, to, 4, 0)
-	return scale{ticks: ticks, low: ticks[0], top: ticks[len(ticks)-1], bottom: candlesFloor, height: candlesFloor - candlesTop}
+	return scale{ticks: ticks, low: ticks[0], top: ticks[len(ticks)-1], bottom: candlesFloor, height: candlesFloor - c.top()}
 }
 
 // plotScale returns the scale of a plot below the candles. What is above most is as
@@ -267,7 +279,7 @@ func (c Candles) notes(width float64, sc scale, low, high float64) []placed {
 		case !v.Traded:
 			continue
 		case v.High > high:
-			n := place((float64(i)+0.5)*c.step(), candlesTop-6, width, "b halo", c.Write(v.High))
+			n := place((float64(i)+0.5)*c.step(), c.top()-6, width, "b halo", c.Write(v.High))
 			if len(notes) == 0 || !n.touches(notes[len(notes)-1]) {
 				notes = append(notes, n)
 			}
@@ -280,7 +292,7 @@ func (c Candles) notes(width float64, sc scale, low, high float64) []placed {
 	}
 	if highest >= 0 {
 		v := c.Values[highest].High
-		notes = append(notes, place((float64(highest)+0.5)*c.step(), max(sc.y(v)-6, candlesTop+8), width, "b halo", c.Write(v)))
+		notes = append(notes, place((float64(highest)+0.5)*c.step(), max(sc.y(v)-6, c.top()+8), width, "b halo", c.Write(v)))
 	}
 	if lowest >= 0 && highest >= 0 && c.Values[lowest].Low < c.Values[highest].High {
 		v := c.Values[lowest].Low

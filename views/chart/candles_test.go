@@ -74,3 +74,24 @@ func TestHoursAreLabelledByTheirDays(t *testing.T) {
 		}
 	}
 }
+
+func TestCandlesHaveFlagsAboveTheirPlot(t *testing.T) {
+	c := candles(30)
+	c.Desc = "Prices."
+	c.Flags = []Flag{{1, 3, 9, true, "A fair & a feast"}, {2, 20, 20, false, "A tax"}}
+	var s svg
+	c.draw(&s)
+	drawn := s.String()
+	for what, want := range map[string]int{`class="span"`: 1, `class="pole"`: 2, `class="nr"`: 2, "tip\n1 A fair &amp; a feast": 7, "tip\n2 A tax": 1, flagKeys: 1} {
+		if got := strings.Count(drawn, what); got != want {
+			t.Errorf("%d of %q, want %d", got, what, want)
+		}
+	}
+	low, high := c.limits()
+	if sc := c.priceScale(low, high); sc.y(sc.top) != candlesTop+flagRow || sc.y(sc.low) != candlesFloor {
+		t.Errorf("the prices are drawn from %v to %v", sc.y(sc.top), sc.y(sc.low))
+	}
+	if bad := faults(drawn); bad != "" {
+		t.Error(bad)
+	}
+}
