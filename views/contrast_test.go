@@ -12,7 +12,7 @@ import (
 
 // colours reads the pairs of the style sheet: name to light and dark.
 func colours(t testing.TB) map[string][2]string {
-	css, err := os.ReadFile("../static/app.css")
+	css, err := os.ReadFile("../static/css/frame.css")
 	if err != nil {
 		t.Fatal(err)
 	}
