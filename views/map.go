@@ -190,7 +190,7 @@ func (m shopMap) svg() string {
 		put(`<path class="ruler" d="M10 `, num(mapSize-12), `v4h`, num(length), `v-4"/>`)
 		text("scale", 14+length, mapSize-7, Plural(step, "block", "blocks"))
 	}
-	m.names(at, text)
+	m.names(at, put, num, text)
 	if m.here != nil {
 		x, y := at.x(m.here.X), at.y(m.here.Z)
 		put(`<path class="here" d="M`, num(x-6), ` `, num(y-6), `l12 12m0-12l-12 12"/>`)
@@ -225,7 +225,7 @@ func (b box) meets(o box) bool {
 // names writes the names of places that the map shows, beside their points: above,
 // below, right or left of them, wherever a name covers no pin and no other name. A
 // place for whose name there is no room has none.
-func (m shopMap) names(at projection, text func(class string, x, y float64, label string)) {
+func (m shopMap) names(at projection, put func(...string), num func(float64) string, text func(class string, x, y float64, label string)) {
 	var taken []box
 	for _, p := range m.pins {
 		x, y, r := at.x(p.x), at.y(p.z), p.radius()+1
@@ -242,6 +242,7 @@ func (m shopMap) names(at projection, text func(class string, x, y float64, labe
 				continue
 			}
 			taken = append(taken, b)
+			put(`<path class="spot" d="M`, num(x-3), ` `, num(y), `h6m-3-3v6"/>`)
 			text("place", x+d[0], y+d[1], name)
 			written++
 			break

@@ -458,9 +458,9 @@ func offered(v *int64, o aggregates.ShopSign, s ledger.Settings) templ.Component
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var27 string
-			templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(offerPrice(v, o, s) + " for " + Count(o.Batch))
+			templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs("(" + offerPrice(v, o, s) + " for " + Count(o.Batch) + ")")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `shop.templ`, Line: 78, Col: 104}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `shop.templ`, Line: 78, Col: 116}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 			if templ_7745c5c3_Err != nil {
