@@ -16,13 +16,20 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-//go:embed *.js *.css icons vendor/*.js
+//go:embed *.js css icons vendor/*.js
 var files embed.FS
+
+// sheet is the one style sheet that pages link, and parts the files of which it
+// is made. Rules of a later part override those of an earlier one.
+const sheet = "app.css"
+
+var parts = []string{"css/frame.css", "css/charts.css", "css/tables.css", "css/pages.css", "css/media.css"}
 
 // prefix is where the files are found on the site.
 const prefix = "/static/"
@@ -108,7 +115,7 @@ func load(fsys fs.FS) map[string]*file {
 		if f := loaded[name]; f != nil {
 			return f
 		}
-		body, err := fs.ReadFile(fsys, name)
+		body, err := read(fsys, name)
 		if err != nil {
 			return nil
 		}
@@ -137,15 +144,32 @@ func load(fsys fs.FS) map[string]*file {
 		return loaded[name]
 	}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+		if err == nil && !d.IsDir() && !slices.Contains(parts, name) {
 			add(name)
 		}
 		return err
 	})
+	add(sheet)
 	if err != nil {
 		panic(fmt.Sprintf("read the embedded files: %v", err)) // they are in the binary
 	}
 	return loaded
+}
+
+// read returns the content of a file. That of the style sheet is its parts.
+func read(fsys fs.FS, name string) ([]byte, error) {
+	if name != sheet {
+		return fs.ReadFile(fsys, name)
+	}
+	var whole []byte
+	for _, part := range parts {
+		body, err := fs.ReadFile(fsys, part)
+		if err != nil {
+			return nil, err
+		}
+		whole = append(whole, body...)
+	}
+	return whole, nil
 }
 
 // contentType does not ask the machine's own tables, which differ.

@@ -1,6 +1,8 @@
 package static
 
 import (
+	"bytes"
+	"io/fs"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -21,6 +23,22 @@ func TestAHashedFileMayBeKeptForever(t *testing.T) {
 		if w.Code != 200 || h.Get("Cache-Control") != "public, max-age=31536000, immutable" ||
 			h.Get("Content-Encoding") != encoding || h.Get("Content-Type") != "text/css; charset=utf-8" || h.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("%q: %d %v", accept, w.Code, h)
+		}
+	}
+}
+
+func TestTheStyleSheetHasAllItsParts(t *testing.T) {
+	found, err := fs.Glob(files, "css/*.css")
+	if err != nil || len(found) != len(parts) {
+		t.Fatalf("%d files, %d parts: %v %v", len(found), len(parts), found, err)
+	}
+	for _, name := range parts {
+		part, err := files.ReadFile(name)
+		if err != nil || !bytes.Contains(all()["app.css"].bodies.plain, part) {
+			t.Errorf("app.css lacks %s: %v", name, err)
+		}
+		if all()[name] != nil {
+			t.Errorf("%s is served by itself", name)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 // Arbitrage shows what could be bought in one shop and sold in another for more.
 func Arbitrage(p Page, a *aggregates.Arbitrage) Content {
 	if len(a.Trips) == 0 {
-		return Content{Missing: "No shop pays more than another one asks, after tax."}
+		return Content{Missing: "No shop pays more than another one asks, after tax. There is a trip once a shop with room and money pays more for an item than another one, which has it in stock, asks for it, by more than the tax."}
 	}
 	c := Content{Says: sayTrip(a, p.Settings), Body: trips(p, a)}
 	c.Sub = "All that can be moved at once; " + taxed(a)

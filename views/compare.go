@@ -69,10 +69,9 @@ func Comparison(p Page, c *aggregates.Comparison) Content {
 		return Content{Sub: "The first day is not over. Look again tomorrow", Body: compared(v)}
 	}
 	content := Content{Sub: v.sub(), Says: v.says(), Body: compared(v)}
-	content.Switches = []Switch{{FormParam, "", v.base() + " · scale:"}, {AxisParam, "", ""}}
+	content.Switches = []Switch{{Param: FormParam, After: v.base()}, {Param: AxisParam, Before: "Scale"}}
 	if population := v.population(); population != "" {
-		content.Switches[1].After = "· among"
-		content.Switches = append(content.Switches, Switch{PopulationParam, population, "holders"})
+		content.Switches = append(content.Switches, Switch{Param: PopulationParam, Chosen: population, Before: "Among", After: "holders"})
 	}
 	return content
 }

@@ -12,7 +12,7 @@ import (
 
 // colours reads the pairs of the style sheet: name to light and dark.
 func colours(t testing.TB) map[string][2]string {
-	css, err := os.ReadFile("../static/app.css")
+	css, err := os.ReadFile("../static/css/frame.css")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +42,43 @@ func luminance(hex string) float64 {
 func contrast(a, b string) float64 {
 	x, y := luminance(a), luminance(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+// over returns the colour of one that covers a part of another.
+func over(colour, ground string, part float64) string {
+	mixed := ""
+	for i := 0; i < 6; i += 2 {
+		a, _ := strconv.ParseUint(colour[i:i+2], 16, 8)
+		b, _ := strconv.ParseUint(ground[i:i+2], 16, 8)
+		mixed += fmt.Sprintf("%02x", int(math.Round(part*float64(a)+(1-part)*float64(b))))
+	}
+	return mixed
+}
+
+// TestNamesOverFlowsAreLegible holds the names in the diagram of flows to 4.5 where
+// two flows cross below them.
+func TestNamesOverFlowsAreLegible(t *testing.T) {
+	css, err := os.ReadFile("../static/css/tables.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ink := regexp.MustCompile(`\.flows text { fill: var\(--([a-z0-9-]+)\) }`).FindSubmatch(css)
+	opacity := regexp.MustCompile(`\.ribbon {[^}]* fill-opacity: ([0-9.]+) }`).FindSubmatch(css)
+	if ink == nil || opacity == nil {
+		t.Fatal("the style sheet does not colour names and flows")
+	}
+	part, _ := strconv.ParseFloat(string(opacity[1]), 64)
+	all := colours(t)
+	for _, a := range []string{"personal", "business", "government", "system", "ink-3"} {
+		for _, b := range []string{"personal", "business", "government", "system", "ink-3"} {
+			for theme, name := range []string{"light", "dark"} {
+				ground := over(all[a][theme], over(all[b][theme], all["paper"][theme], part), part)
+				if got := contrast(all[string(ink[1])][theme], ground); got < 4.5 {
+					t.Errorf("%s over %s, %s: %.2f, at least 4.5", a, b, name, got)
+				}
+			}
+		}
+	}
 }
 
 // TestContrast holds every colour that stands on another to WCAG AA, 4.5 for

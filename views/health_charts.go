@@ -218,9 +218,8 @@ func cohortTip(c *aggregates.Cohorts, of aggregates.Cohort, i, j int) string {
 }
 
 // Cache shows how the cache does, for operators.
-func Cache(_ Page, c *aggregates.CacheState) Content {
-	sub := "For operators, as one process has it. Shared by " + c.Shared
-	content := Content{Sub: sub, Body: cacheState(c)}
+func Cache(p Page, c *aggregates.CacheState) Content {
+	content := Content{Sub: "As one process has it. Shared by " + c.Shared, Body: cacheState(c, p.Only != nil)}
 	switch {
 	case c.Down:
 		content.Alarm = "Redis is down; the process goes on alone"
@@ -228,6 +227,22 @@ func Cache(_ Page, c *aggregates.CacheState) Content {
 		content.Alarm = "degraded"
 	}
 	return content
+}
+
+// memosLine says how many memos there are, and how many of them are not as they
+// should be.
+func memosLine(c *aggregates.CacheState) string {
+	bad := int64(0)
+	for _, m := range c.Memos {
+		if memoMark(m).Class != "good" {
+			bad++
+		}
+	}
+	line := Plural(int64(len(c.Memos)), "memo", "memos")
+	if bad > 0 {
+		return line + ", " + Count(bad) + " not fresh"
+	}
+	return line + ", all fresh"
 }
 
 func memoMark(m aggregates.MemoState) stateMark {

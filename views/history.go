@@ -108,7 +108,7 @@ func HistoryOfTop(p Page, h *aggregates.History) Content {
 
 // historyContent is a chart of a population, with the links to the others.
 func historyContent(h *aggregates.History, of string, l chart.Lines) Content {
-	return Content{Sub: of, Switches: []Switch{{PopulationParam, h.Population.Key(), "holders"}}, Body: l.Draw()}
+	return Content{Sub: of, Switches: []Switch{{Param: PopulationParam, Chosen: h.Population.Key(), After: "holders"}}, Body: l.Draw()}
 }
 
 func measured3(v *float64) string {
@@ -173,7 +173,7 @@ func Replay(p Page, h *aggregates.History) Content {
 	if len(h.Curves) == 0 {
 		return Content{Missing: whyNoHistory}
 	}
-	return Content{Sub: "At the end of each " + h.CurveEvery + ", among", Switches: []Switch{{PopulationParam, h.Population.Key(), "holders"}}, Body: replay(h, p.Settings)}
+	return Content{Sub: "At the end of each " + h.CurveEvery + ", among", Switches: []Switch{{Param: PopulationParam, Chosen: h.Population.Key(), After: "holders"}}, Body: replay(h, p.Settings)}
 }
 
 // curveName is what a curve is called: "2019", "Mar 2026", "16 Nov".

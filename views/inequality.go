@@ -6,11 +6,11 @@ import "exchequer/aggregates"
 // another. The population that was measured is the private one if the ledger has
 // no personal accounts.
 func Inequality(p Page, v *aggregates.Inequality) Content {
-	who := Switch{Param: PopulationParam, After: "holders, counting"}
+	who := Switch{Param: PopulationParam, After: "holders"}
 	if v.Population == aggregates.PopulationPrivate {
 		who.Chosen = v.Population.Key()
 	}
-	counted := Switch{Param: CountedParam, After: "(" + Count(v.Holders) + ")"}
+	counted := Switch{Param: CountedParam, Before: "Counting", After: "(" + Count(v.Holders) + ")"}
 	if v.Apart.Holders > 0 {
 		counted.After = "(" + Count(v.Holders) + " of " + Count(v.Holders+v.Apart.Holders) + ")"
 	}

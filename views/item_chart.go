@@ -48,7 +48,7 @@ func ItemCourse(p Page, v *aggregates.ItemChart) Content {
 	if chosen == "" {
 		c.Sub = "Candles of a " + v.Step + "; a period this long has no shorter ones. " + legend
 	} else {
-		c.Sub, c.Switches = "Candles:", []Switch{{StepParam, chosen, legend}}
+		c.Sub, c.Switches = "Candles:", []Switch{{Param: StepParam, Chosen: chosen, After: legend}}
 	}
 	return c
 }

@@ -22,6 +22,14 @@ type pin struct {
 	best  bool
 }
 
+// radius is that of its disc: a number needs more room.
+func (p pin) radius() float64 {
+	if p.label == "" || p.label == "·" {
+		return 5
+	}
+	return 10
+}
+
 // A shopMap is a world from above: north is up.
 type shopMap struct {
 	world  string
@@ -182,20 +190,18 @@ func (m shopMap) svg() string {
 		put(`<path class="ruler" d="M10 `, num(mapSize-12), `v4h`, num(length), `v-4"/>`)
 		text("scale", 14+length, mapSize-7, Plural(step, "block", "blocks"))
 	}
-	m.names(at, text)
+	m.names(at, put, num, text)
 	if m.here != nil {
 		x, y := at.x(m.here.X), at.y(m.here.Z)
 		put(`<path class="here" d="M`, num(x-6), ` `, num(y-6), `l12 12m0-12l-12 12"/>`)
 		text("you", x+9, y+16, "you")
 	}
 	for _, p := range slices.Backward(m.pins) { // the first lie above the others
-		x, y, r := num(at.x(p.x)), at.y(p.z), "10"
+		x, y, r := num(at.x(p.x)), at.y(p.z), num(p.radius())
 		class := "pin"
 		switch {
 		case p.label == "":
-			class, r = "pin gone", "5"
-		case p.label == "·":
-			r = "5"
+			class = "pin gone"
 		case p.best:
 			class = "pin best"
 		}
@@ -209,23 +215,40 @@ func (m shopMap) svg() string {
 	return s.String()
 }
 
-// names writes the names of places that the map shows, above their points, as far as
-// they do not cover each other.
-func (m shopMap) names(at projection, text func(class string, x, y float64, label string)) {
-	type box struct{ left, right, y float64 }
+// A box is the place of a name or of a pin.
+type box struct{ left, right, top, bottom float64 }
+
+func (b box) meets(o box) bool {
+	return b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom
+}
+
+// names writes the names of places that the map shows, beside their points: above,
+// below, right or left of them, wherever a name covers no pin and no other name. A
+// place for whose name there is no room has none.
+func (m shopMap) names(at projection, put func(...string), num func(float64) string, text func(class string, x, y float64, label string)) {
 	var taken []box
+	for _, p := range m.pins {
+		x, y, r := at.x(p.x), at.y(p.z), p.radius()+1
+		taken = append(taken, box{x - r, x + r, y - r, y + r})
+	}
+	written := 0
 	for _, p := range m.places {
-		x, y := at.x(p.X), at.y(p.Z)-14
 		name := brief(p.Name, 24)
-		half := float64(len([]rune(name))) * mapLetters * 0.29
-		b := box{x - half, x + half, y}
-		covered := slices.ContainsFunc(taken, func(o box) bool {
-			return math.Abs(o.y-b.y) < mapLetters && o.left < b.right && b.left < o.right
-		})
-		if covered || b.left < 0 || b.right > mapSize || y < mapLetters || y > mapSize-4 || len(taken) >= mostNames {
-			continue
+		half := float64(len([]rune(name))) * mapLetters * 0.27
+		x, y := at.x(p.X), at.y(p.Z)
+		for _, d := range [][2]float64{{0, -10}, {0, 18}, {half + 8, 4}, {-half - 8, 4}, {0, -24}, {0, 32}, {half + 8, -16}, {-half - 8, -16}, {half + 8, 24}, {-half - 8, 24}, {0, -38}, {0, 46}} {
+			b := box{x + d[0] - half, x + d[0] + half, y + d[1] - mapLetters + 2, y + d[1] + 3}
+			if b.left < 2 || b.right > mapSize-2 || b.top < 2 || b.bottom > mapSize-2 || slices.ContainsFunc(taken, b.meets) {
+				continue
+			}
+			taken = append(taken, b)
+			put(`<path class="spot" d="M`, num(x-3), ` `, num(y), `h6m-3-3v6"/>`)
+			text("place", x+d[0], y+d[1], name)
+			written++
+			break
 		}
-		taken = append(taken, b)
-		text("place", x, y, name)
+		if written == mostNames {
+			return
+		}
 	}
 }

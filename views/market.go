@@ -121,7 +121,7 @@ func Contributions(p Page, x *aggregates.PriceIndex) Content {
 	case len(x.Contributions) == 0:
 		return Content{Missing: "No price moved in this period."}
 	}
-	return Content{Sub: "Percentage points of the " + Signed(*x.Change*100, 1) + " %, by the mean prices of each " + x.Bucket, Body: contributions(x)}
+	return Content{Sub: "Points of the " + Signed(*x.Change*100, 1) + " %, summed by " + x.Bucket, Body: contributions(x)}
 }
 
 // contributionRows lists the largest contributions, and all others as one.
@@ -151,15 +151,9 @@ func Movers(p Page, m *aggregates.Movers) Content {
 	}
 }
 
-// moverRows are those that rose most and those that fell most, as one list from the
-// largest rise to the largest fall.
-func moverRows(m *aggregates.Movers) []aggregates.Mover {
-	rows := append([]aggregates.Mover{}, m.Rose[:min(len(m.Rose), moversShown)]...)
-	fell := m.Fell[:min(len(m.Fell), moversShown)]
-	for i := range fell {
-		rows = append(rows, fell[len(fell)-1-i])
-	}
-	return rows
+// most returns the largest moves of a list.
+func most(list []aggregates.Mover) []aggregates.Mover {
+	return list[:min(len(list), moversShown)]
 }
 
 // Turns shows items that are new on the market and those that are gone.

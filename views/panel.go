@@ -42,6 +42,7 @@ const (
 	Half      Width = "c6"
 	Beside    Width = "c6 beside" // the other half of a strip
 	TwoThirds Width = "c8"
+	Rest      Width = "c4 rest" // beside two thirds; below 1280 px the whole width
 	Whole     Width = "c12"
 )
 
@@ -77,11 +78,12 @@ type Content struct {
 }
 
 // A Switch is links to the values of a parameter, in the sub-title, and the words
-// that follow.
+// around them.
 type Switch struct {
 	Param  *Param
 	Chosen string // the value that was used, if another than chosen
 	After  string
+	Before string // the words that come first
 }
 
 // A Drawing is a panel, ready to be drawn.

@@ -19,7 +19,7 @@ import (
 func words(s *goquery.Selection) string {
 	var all []string
 	s.Contents().Each(func(_ int, c *goquery.Selection) {
-		if c.Is("tr, nav, td, th") {
+		if c.Is("tr, nav, td, th, .switch") {
 			all = append(all, words(c))
 		} else {
 			all = append(all, strings.Fields(c.Text())...)
@@ -128,8 +128,8 @@ func TestThePopulationReadsAsASentence(t *testing.T) {
 		only *PanelInfo
 		want string
 	}{
-		{"among other panels", nil, "Inequality among personal personal and business all holders, counting all of them those who moved active in 90 d 30 d (2,317), 12 in debt; Gini allowing for debt 0.710"},
-		{"alone", &info, "Inequality among personal holders, counting all of them (2,317), 12 in debt; Gini allowing for debt 0.710"},
+		{"among other panels", nil, "Inequality among personal personal and business all holders Counting all of them those who moved active in 90 d 30 d (2,317), 12 in debt; Gini allowing for debt 0.710"},
+		{"alone", &info, "Inequality among personal holders Counting all of them (2,317), 12 in debt; Gini allowing for debt 0.710"},
 	} {
 		p := Page{Info: PageInfo{Params: info.Params}, Only: c.only}
 		d := Draw(p, info, Status{}, aggregates.Basis{}, func() Content { return Inequality(p, v) })

@@ -75,7 +75,7 @@ func sayShop(s *aggregates.Shop, settings ledger.Settings) Sentence {
 
 // ShopOffers shows what a shop offers now.
 func ShopOffers(p Page, s *aggregates.Shop) Content {
-	c := Content{Sub: "For a batch; what it was when it was last seen", Body: shopOffers(p, s)}
+	c := Content{Sub: "For a piece, in small for a batch; as last seen", Body: shopOffers(p, s)}
 	if int64(len(s.Offers)) < s.Signs {
 		c.Sub += " · " + Count(len(s.Offers)) + " of " + Plural(s.Signs, "offer", "offers")
 	}

@@ -36,7 +36,7 @@ func StandAnswer(p Page, l *aggregates.Ladder, text string) Content {
 }
 
 func standContent(p Page, l *aggregates.Ladder, text string, answer []Words) Content {
-	return Content{Sub: "Among", Switches: []Switch{{PopulationParam, l.Population.Key(), "holders (" + Count(l.Holders) + ")"}}, Body: stand(p, l, text, answer)}
+	return Content{Sub: "Among", Switches: []Switch{{Param: PopulationParam, Chosen: l.Population.Key(), After: "holders (" + Count(l.Holders) + ")"}}, Body: stand(p, l, text, answer)}
 }
 
 // sayPlace says where a balance stands, and what the next tenth takes.

@@ -42,7 +42,7 @@ func (s *server) flow() *page {
 			},
 		}, views.LargestFlows, (*aggregates.Flow).EdgesTable),
 		show(flow, views.PanelInfo{
-			Name: "created", Title: "Where money begins", Width: views.Quarter,
+			Name: "created", Title: "Where it begins", Width: views.Quarter,
 			How: views.How{
 				Meaning: "By which sources money comes into the economy.",
 				Formula: "Sum of the flows from issuers to all others; share = sum / all that was created.",

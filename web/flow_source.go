@@ -19,6 +19,7 @@ func (s *server) source() *page {
 	source := readMemo(s.Economy.Source, bySource, views.DaysParam, views.FromParam, views.ToParam)
 	p := declare(views.PageInfo{
 		Path: views.SourcePath, Name: "Source",
+		Above:       []views.MenuEntry{{Name: "Money flow", Path: "/economy/flow"}},
 		Description: "What moved in {economy} by the transactions of one source.",
 	},
 		show(source, views.PanelInfo{

@@ -68,7 +68,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.Cohorts, (*aggregates.Cohorts).Table),
 		show(readMemo(s.Soundness.Cache, once), views.PanelInfo{
-			Name: "cache", Title: "State of the numbers", Width: views.Whole,
+			Name: "cache", Title: "For operators: state of the numbers", Width: views.Whole,
 			How: views.How{
 				Meaning: "How old the numbers of all pages are, and whether their refresh works.",
 				Formula: "Oldest: how long ago the window began that the oldest of up to 50 values describes.",

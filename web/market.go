@@ -67,7 +67,7 @@ func (s *server) market() *page {
 			},
 		}, views.Items, (*aggregates.Market).ItemsTable).where(hasSales),
 		show(movers, views.PanelInfo{
-			Name: "movers", Title: "Rose and fell", Width: views.Half,
+			Name: "movers", Title: "Rose and fell", Width: views.TwoThirds,
 			How: views.How{
 				Meaning: "Which prices changed most.",
 				Formula: "Price at the end of the period / price at the end of the day before it. " + howPrice,
@@ -76,7 +76,7 @@ func (s *server) market() *page {
 			},
 		}, views.Movers, (*aggregates.Movers).Table).where(hasSales),
 		show(movers, views.PanelInfo{
-			Name: "turns", Title: "New and gone", Width: views.Half,
+			Name: "turns", Title: "New and gone", Width: views.Rest,
 			How: views.How{
 				Meaning: "What came to the market, and what is no longer sold.",
 				Formula: "New: first sold in the period. Gone: sold before it, and not in it. " + howPrice,

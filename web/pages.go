@@ -135,6 +135,7 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 	p, drawn, err := s.rendered.get(key, versionOf(known), func() (*rendering, error) {
 		view := views.Page{Site: s.site(), Info: views.PageInfo{
 			Path: "/about/numbers", Name: "How the numbers are made", Heading: "How the numbers are made",
+			Above:       []views.MenuEntry{{Name: "Economy", Path: "/economy"}},
 			Description: "What each number of {economy} means, how it is computed, and what it leaves out.",
 		}}
 		view.Menu = e.menu

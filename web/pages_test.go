@@ -212,13 +212,6 @@ func TestPagesAreLight(t *testing.T) {
 			}
 		}
 	})
-	css, err := os.ReadFile("../static/app.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := zipped(t, css); n > 10<<10 {
-		t.Errorf("app.css: %d bytes of gzip, at most 10 KB", n)
-	}
 }
 
 func zipped(t *testing.T, text []byte) int {

@@ -18,6 +18,7 @@ func (s *server) shop() *page {
 	}, views.DaysParam)
 	p := declare(views.PageInfo{
 		Path: views.ShopInfo.Path, Reserved: views.ShopInfo.Reserved, Name: "Shop",
+		Above:       []views.MenuEntry{{Name: "Shops", Path: "/market/shops"}},
 		Description: "What this shop of {economy} offers, offered and sold.",
 	},
 		show(shop, views.PanelInfo{

@@ -53,11 +53,17 @@ func (l Lines) draw(s *svg) {
 	labels := l.Ticks(sc.ticks)
 	s.open(f, l.About, axisRoom(labels))
 	s.axis(sc, labels)
+	if !sc.log && sc.low > 0 {
+		s.text(0, f.top-8, 0, "cut-off", "axis from "+labels[0])
+	}
 	s.put(`<svg width="100%" height="`, num(f.height), `" viewBox="0 0 1000 `, num(f.height), `" preserveAspectRatio="none">`)
 	for _, series := range l.Series {
 		s.put(`<path class="`, escape(strings.TrimSpace("line "+series.Class)), `" d="`, l.path(series, sc), `"/>`)
 	}
 	s.put(`</svg>`)
+	for _, series := range l.Series {
+		l.alone(s, series, sc)
+	}
 	l.ends(s, f, sc)
 	s.labelled(func(width float64) []placed {
 		var all []placed
@@ -91,6 +97,9 @@ func (l Lines) scale(f frame) scale {
 		cover(series.Values)
 	}
 	cover(l.Beside)
+	if low > high { // no value
+		low, high = 0, 1
+	}
 	sc := scale{bottom: f.floor(), height: f.plotHeight(), log: l.Log && low > 0}
 	if l.Zero && !sc.log {
 		low, high = min(low, 0), max(high, 0)
@@ -111,28 +120,30 @@ func (l Lines) scale(f frame) scale {
 	return sc
 }
 
-// path returns the line, with gaps where values are not available. A value with a
-// gap on both sides is a short line.
+// path returns the line, with gaps where values are not available.
 func (l Lines) path(series Series, sc scale) string {
 	var d strings.Builder
-	on := false
+	command := "M"
 	for i, v := range series.Values {
 		if math.IsNaN(v) {
-			on = false
+			command = "M"
 			continue
 		}
-		x := (float64(i) + 0.5) * l.step() * 10
-		if on {
-			d.WriteString("L" + point(x, sc.y(finite(v))))
-		} else {
-			d.WriteString("M" + point(x, sc.y(finite(v))))
-			if i+1 == len(series.Values) || math.IsNaN(series.Values[i+1]) {
-				d.WriteString("h2")
-			}
-		}
-		on = true
+		d.WriteString(command + point((float64(i)+0.5)*l.step()*10, sc.y(finite(v))))
+		command = "L"
 	}
 	return d.String()
+}
+
+// alone draws a point for each value with a gap on both sides, of which a line
+// would show nothing.
+func (l Lines) alone(s *svg, series Series, sc scale) {
+	none := func(i int) bool { return i < 0 || i >= len(series.Values) || math.IsNaN(series.Values[i]) }
+	for i, v := range series.Values {
+		if !none(i) && none(i-1) && none(i+1) {
+			s.put(`<circle class="`, escape(strings.TrimSpace("dot "+series.Class)), `" cx="`, percent((float64(i)+0.5)*l.step()), `" cy="`, num(sc.y(finite(v))), `" r="1"/>`)
+		}
+	}
 }
 
 // nameHeight is how far apart the names of lines are.
@@ -154,7 +165,7 @@ func (l Lines) ends(s *svg, f frame, sc scale) {
 			if l.Room > 0 {
 				above = -4 // beside it
 			}
-			names = append(names, placed{x: 100, y: max(y-above, f.top-8), class: "e b halo", text: series.Name})
+			names = append(names, placed{x: 100, y: max(y-above, f.top-8), class: "e b halo", text: series.Name, from: x, to: y})
 			break
 		}
 	}
@@ -167,6 +178,9 @@ func (l Lines) ends(s *svg, f frame, sc scale) {
 		below = names[i].y - nameHeight
 	}
 	for _, name := range names {
+		if l.Room > 0 { // a line leads from the mark to its name
+			s.line("pole", name.from, name.to, name.x, name.y-4)
+		}
 		s.text(name.x, name.y, 0, name.class, name.text)
 	}
 }

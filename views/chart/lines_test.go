@@ -115,10 +115,23 @@ func TestNamesOfLinesDoNotTouch(t *testing.T) {
 func TestAGapInALineStaysAGap(t *testing.T) {
 	nan := math.NaN()
 	drawn := draw(t, lines(false, []float64{nan, 1, 2, nan, 3, nan}).Draw())
-	if moves := strings.Count(drawn, "M"); moves != 2 || !strings.Contains(drawn, "h2") {
+	if moves := strings.Count(drawn, "M"); moves != 2 || !strings.Contains(drawn, `cx="75%" cy="22" r="1"`) {
 		t.Errorf("%d parts of a line with a gap and a single value: %s", moves, drawn)
 	}
 	if got := draw(t, lines(false, []float64{nan, nan}).Draw()); got != `<p class="nothing">nothing</p>` {
 		t.Errorf("lines without values are %s", got)
+	}
+}
+
+// TestACutAxisSaysSo: a difference looks larger than it is where the axis does not
+// begin at zero.
+func TestACutAxisSaysSo(t *testing.T) {
+	l := lines(false, []float64{60, 61, 62})
+	if got := draw(t, l.Draw()); !strings.Contains(got, ">axis from 60<") {
+		t.Errorf("an axis that begins at 60 does not say so: %s", got)
+	}
+	l.Zero = true
+	if got := draw(t, l.Draw()); strings.Contains(got, "axis from") {
+		t.Errorf("an axis that begins at zero says more: %s", got)
 	}
 }
