@@ -135,7 +135,7 @@ func (c comparison) charts() (wide, narrow []comparedChart) {
 	one.lines, one.Note = c.lines(all, nil)
 	one.lines.ID, one.lines.Tall = "chart", true
 	if len(all) > 1 {
-		one.lines.Room = len(c.Days)/6 + 1
+		one.lines.Room = len(c.Days)/5 + 1
 	}
 	one.Note = c.unitNote(c.Series[0].Unit, one.Note)
 	if len(all) == 1 {
