@@ -18,7 +18,13 @@ var ItemInfo = PageInfo{
 }
 
 // itemAddress returns the address of an item's page.
-func itemAddress(ref string) templ.SafeURL { return templ.SafeURL(ItemInfo.at(ref)) }
+func itemAddress(ref string) templ.SafeURL { return itemAddressIn(Params{}, ref) }
+
+// itemAddressIn returns the address of an item's page for the period of another page,
+// and its choice of offsetting trade.
+func itemAddressIn(in Params, ref string) templ.SafeURL {
+	return templ.SafeURL(ItemInfo.at(ref) + in.Of([]*Param{DaysParam, CircularParam}).Query())
+}
 
 // The filters of the list of items.
 var (

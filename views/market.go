@@ -48,7 +48,7 @@ func Items(p Page, m *aggregates.Market) Content {
 	if len(m.Top) > 0 && m.Top[0].Earlier != nil {
 		sub += ", against the day before it"
 	}
-	return Content{Sub: sub, Says: sayLeader(m), Body: items(m.Top[:min(len(m.Top), itemsShown)], m.End, p.Settings)}
+	return Content{Sub: sub, Says: sayLeader(m), Body: items(p.Params, m.Top[:min(len(m.Top), itemsShown)], m.End, p.Settings)}
 }
 
 // Groups shows the sales of each group of items.
@@ -121,7 +121,7 @@ func Contributions(p Page, x *aggregates.PriceIndex) Content {
 	case len(x.Contributions) == 0:
 		return Content{Missing: "No price moved in this period."}
 	}
-	return Content{Sub: "Points of the " + Signed(*x.Change*100, 1) + " %, summed by " + x.Bucket, Body: contributions(x)}
+	return Content{Sub: "Points of the " + Signed(*x.Change*100, 1) + " %, summed by " + x.Bucket, Body: contributions(p.Params, x)}
 }
 
 // contributionRows lists the largest contributions, and all others as one.

@@ -17,7 +17,7 @@ import (
 	"exchequer/views/chart"
 )
 
-func items(list []aggregates.ItemMarket, end time.Time, s ledger.Settings) templ.Component {
+func items(in Params, list []aggregates.ItemMarket, end time.Time, s ledger.Settings) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -48,7 +48,7 @@ func items(list []aggregates.ItemMarket, end time.Time, s ledger.Settings) templ
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = itemName(i.ID, i.Name).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = itemNameIn(in, i.ID, i.Name).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -354,7 +354,7 @@ func groups(list []aggregates.GroupMarket, s ledger.Settings) templ.Component {
 	})
 }
 
-func contributions(x *aggregates.PriceIndex) templ.Component {
+func contributions(in Params, x *aggregates.PriceIndex) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -386,7 +386,7 @@ func contributions(x *aggregates.PriceIndex) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if c.ID != "" {
-				templ_7745c5c3_Err = itemName(c.ID, c.Name).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = itemNameIn(in, c.ID, c.Name).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
