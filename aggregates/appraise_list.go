@@ -107,7 +107,7 @@ func addUp(all []Wanted, m *Matcher) []Wanted {
 		}
 		sum, _ := added[i].pieces()
 		if sum += n; sum > MostPieces {
-			added = append(added, w) // [Appraise] says why
+			added = append(added, w) // for [Appraise] to explain
 			continue
 		}
 		added[i].Amount = strconv.FormatInt(sum, 10)

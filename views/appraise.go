@@ -46,7 +46,8 @@ func Appraisal(p Page, a *aggregates.Appraisal) Content {
 	return c
 }
 
-// sayAppraisal says what the list is worth, if that is known of each line.
+// sayAppraisal returns the sentence of what the list is worth, empty unless that is
+// known of each line.
 func sayAppraisal(a *aggregates.Appraisal, s ledger.Settings) Sentence {
 	if len(a.Median.LeftOut) > 0 {
 		return Sentence{}
@@ -81,7 +82,7 @@ func wrongLines(a *aggregates.Appraisal) (lines []aggregates.AppraisedLine) {
 // leftOutNamed is how many of the lines that are left out of a sum are named.
 const leftOutNamed = 3
 
-// sumWithout says what a sum leaves out.
+// sumWithout returns what a sum leaves out.
 func sumWithout(sum aggregates.AppraisedSum) string {
 	if len(sum.LeftOut) == 0 {
 		return "of all lines"
@@ -115,7 +116,7 @@ func atValue(sum *ledger.Sum, s ledger.Settings) string {
 	return Money(*sum, s)
 }
 
-// offerNote says how old an offer is, and how much it has if that is less than is
+// offerNote returns how old an offer is, and how much it has if that is less than is
 // wanted.
 func offerNote(o *aggregates.BestOffer, amount int64, has string, end time.Time) (age, short string) {
 	age = ago(&o.Seen, end)
