@@ -133,3 +133,29 @@ func TestTheTabKeyGoesThroughAPageInReadingOrder(t *testing.T) {
 		t.Errorf("the tab key goes to %v, the eye to %v", parts, want)
 	}
 }
+
+// TestTheKeyboardFollowsTheEyeOnEveryPage compares the order in which the keyboard
+// reaches the panels of each page with the order in which they stand there.
+func TestTheKeyboardFollowsTheEyeOnEveryPage(t *testing.T) {
+	s, b := newSite(t), newTab(t)
+	for _, address := range s.pages(t) {
+		b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.URL+address))
+		type order struct{ Keyboard, Eye []string }
+		got := value(b, chromedp.Evaluate[order](`(() => {
+			const reached = [...document.querySelectorAll("main :is(a[href], button, input, select, textarea, summary, [tabindex])")]
+				.filter((e) => e.tabIndex >= 0 && e.checkVisibility());
+			const keyboard = [];
+			for (const e of reached.sort((a, b) => b.tabIndex - a.tabIndex)) {
+				const id = e.closest("main section")?.id;
+				if (id && keyboard.at(-1) !== id) keyboard.push(id);
+			}
+			const eye = [...document.querySelectorAll("main section")].filter((e) => keyboard.includes(e.id))
+				.map((e) => ({id: e.id, at: e.getBoundingClientRect()}))
+				.sort((a, b) => Math.abs(a.at.top - b.at.top) > 20 ? a.at.top - b.at.top : a.at.left - b.at.left).map((e) => e.id);
+			return {Keyboard: keyboard, Eye: eye};
+		})()`))
+		if len(got.Keyboard) == 0 || !slices.Equal(got.Keyboard, got.Eye) {
+			t.Errorf("%s: the keyboard goes to %v, the eye to %v", address, got.Keyboard, got.Eye)
+		}
+	}
+}

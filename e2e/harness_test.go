@@ -13,12 +13,14 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -64,11 +66,56 @@ func (s *site) addresses(t *testing.T) []string {
 	for _, loc := range m.Locs {
 		all = append(all, strings.TrimPrefix(loc, base))
 	}
-	var account string
-	if err := s.db.QueryRow(t.Context(), `SELECT ref FROM accounts JOIN balances ON account = id ORDER BY postings DESC LIMIT 1`).Scan(&account); err != nil {
+	return append(all, s.things(t)...)
+}
+
+// things returns the addresses of things that have pages, and of pages that were asked
+// for something.
+func (s *site) things(t *testing.T) []string {
+	t.Helper()
+	all := []string{
+		"/economy?days=all", "/appraise?i=diamond:64~bread:2000~dimond:3~wheat:0",
+	}
+	for path, query := range map[string]string{
+		"/accounts/":        `SELECT ref FROM accounts JOIN balances ON account = id ORDER BY postings DESC LIMIT 1`,
+		"/market/items/":    `SELECT ref FROM items JOIN item_days ON item = id GROUP BY ref ORDER BY sum(sales) DESC LIMIT 1`,
+		"/market/shops/":    `SELECT shops.ref FROM shops JOIN sales ON shop = shops.id GROUP BY shops.ref ORDER BY count(*) DESC LIMIT 1`,
+		"/economy/sources/": `SELECT source FROM flow_hours GROUP BY source ORDER BY sum(volume) DESC LIMIT 1`,
+	} {
+		var ref string
+		if err := s.db.QueryRow(t.Context(), query).Scan(&ref); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, path+url.PathEscape(ref))
+		if path == "/market/items/" {
+			all = append(all, "/compare?s=supply~item:"+url.QueryEscape(ref), "/market/shops?item="+url.QueryEscape(ref))
+		}
+	}
+	return all
+}
+
+// pages returns the pages of the menu, and those that addresses adds to the site map.
+func (s *site) pages(t *testing.T) []string {
+	t.Helper()
+	response, err := http.Get(s.URL + "/")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return append(all, "/economy?days=all", "/accounts/"+url.PathEscape(account), "/appraise?i=diamond:64~bread:2000~dimond:3~wheat:0")
+	defer response.Body.Close()
+	doc, err := goquery.NewDocumentFromReader(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	doc.Find("nav.pages a[href]").Each(func(_ int, link *goquery.Selection) {
+		if address, _ := link.Attr("href"); !slices.Contains(all, address) {
+			all = append(all, address)
+		}
+	})
+	if len(all) < 8 {
+		t.Fatalf("the menu has %v", all)
+	}
+	return append(all, s.things(t)...)
 }
 
 // A site is the whole program, served by the test process.
@@ -89,11 +136,15 @@ type visit struct {
 // newSite serves a small town with short windows.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	return newSiteIn(t, "UTC")
+	return newSiteIn(t, "UTC", ofHome)
 }
 
-// newSiteIn serves a small town in a time zone.
-func newSiteIn(t *testing.T, zone string) *site {
+// ofHome reports whether a memo is of the home page.
+func ofHome(memo string) bool { return strings.HasPrefix(memo, "economy.") }
+
+// newSiteIn serves a small town in a time zone, with short windows of the memos whose
+// names are quick.
+func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), testkit.PostgresURL(t), postgres.Options{MaxConns: 12})
 	if err != nil {
@@ -116,12 +167,8 @@ func newSiteIn(t *testing.T, zone string) *site {
 		t.Fatal(err)
 	}
 
-	policies := map[string]cache.Policy{}
-	for _, name := range []string{"overview", "inequality", "activity", "wealth", "rhythm", "richest", "bridge", "ladder"} {
-		policies["economy."+name] = cache.Policy{Window: window}
-	}
 	log := slog.New(slog.DiscardHandler)
-	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policies})
+	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policiesOf(s.db, quick)})
 	handler, err := web.New(web.Deps{
 		Economy:   aggregates.NewEconomy(memos, s.db),
 		API:       aggregates.NewAPI(memos, s.db),
@@ -151,6 +198,22 @@ func newSiteIn(t *testing.T, zone string) *site {
 		}
 	})
 	return s
+}
+
+// policiesOf returns the short windows of the memos whose names are quick.
+func policiesOf(db *pgxpool.Pool, quick func(memo string) bool) map[string]cache.Policy {
+	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: slog.New(slog.DiscardHandler)})
+	defer memos.Close(context.Background())
+	aggregates.NewEconomy(memos, db)
+	aggregates.NewAPI(memos, db)
+	aggregates.NewSoundnessMemos(context.Background(), memos, db, nil)
+	policies := map[string]cache.Policy{}
+	for _, p := range memos.Policies() {
+		if quick(p.Memo) {
+			policies[p.Memo] = cache.Policy{Window: window}
+		}
+	}
+	return policies
 }
 
 // watch records the requests for the page, and cuts all connections while the site
@@ -236,10 +299,24 @@ func newTab(t *testing.T) *tab {
 		cancel()
 		stop()
 	})
+	return listening(t, ctx)
+}
+
+// another opens another tab in the same browser.
+func (b *tab) another() *tab {
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	return listening(b.t, ctx)
+}
+
+// listening returns the tab of a context, which fails the test when the page
+// complains.
+func listening(t *testing.T, ctx context.Context) *tab {
+	t.Helper()
 	b := &tab{t: t, ctx: ctx}
 	// The first call starts the browser, so it must not have a deadline.
 	if err := chromedp.Listen(ctx, b.complaints); err != nil {
-		t.Fatalf("start %s: %v", browser, err)
+		t.Fatalf("start the browser: %v", err)
 	}
 	call(b, network.Enable, network.EnableParams{})
 	call(b, runtime.Enable, cdp.Empty{})

@@ -20,7 +20,7 @@ func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
 	for _, path := range append(s.addresses(t), "/nothing-here") {
 		b.offline.Store(path == "/nothing-here") // the browser reports its 404
 		b.open(s.URL + path)
-		for _, width := range []int64{320, 360, 768, 1440, 2560} {
+		for _, width := range []int64{320, 360, 390, 640, 768, 1440, 2560} { // 640 px: a window of 1280 px, zoomed to 200 %
 			b.do(chromedp.EmulateViewport(width, 900))
 			if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
 				t.Errorf("%s at %d px is %d px wide", path, width, wide)

@@ -42,7 +42,7 @@ func TestTheClockOfAPageIsThatOfTheCommunity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, b := newSiteIn(t, zone.String()), newTab(t)
+	s, b := newSiteIn(t, zone.String(), ofHome), newTab(t)
 	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
 	b.newWindow(b.asOf(), 2*window) // a refresh brings the time with the numbers
@@ -179,5 +179,43 @@ func TestWhatIsBeingTypedOutlivesARefresh(t *testing.T) {
 	}
 	if got := value(b, chromedp.Evaluate[string](`document.getElementById("balance").value`)); got != "1,234" {
 		t.Errorf("after a refresh the field has %q, want what was typed", got)
+	}
+}
+
+// TestEveryPageKeepsStillWhenItIsRefreshed opens each page in a tab of its own, each
+// second one on a phone, reads down to its middle, opens an explanation, and waits for new numbers.
+func TestEveryPageKeepsStillWhenItIsRefreshed(t *testing.T) {
+	s := newSiteIn(t, "UTC", func(string) bool { return true })
+	first := newTab(t)
+	var tabs []*tab
+	var shown []string // the windows that they show
+	addresses := s.pages(t)
+	for i, address := range addresses {
+		b := first.another()
+		call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchShifts})
+		b.do(chromedp.EmulateViewport([]int64{390, 1440}[i%2], 800), chromedp.Navigate(s.URL+address))
+		tabs, shown = append(tabs, b), append(shown, b.asOf())
+	}
+	for i, b := range tabs {
+		b.newWindow(shown[i], 5*window) // the first one may have been cold
+		b.script(`{
+			const all = [...document.querySelectorAll("main details.how")], one = all[all.length >> 1];
+				one.open = true;
+				one.querySelector("summary").focus();
+				window.read = () => [document.activeElement === one.querySelector("summary") && one.isConnected, one.open, window.scrollY].join();
+				window.left = window.read();
+				window.shifted = 0;
+				window.movers = [];
+			}`)
+		shown[i] = b.asOf()
+	}
+	for i, b := range tabs {
+		b.newWindow(shown[i], 5*window)
+		if got, want := value(b, chromedp.Evaluate[string](`window.read()`)), value(b, chromedp.Evaluate[string](`window.left`)); got != want {
+			t.Errorf("%s: focus, open and scroll are %s after a refresh, were %s", addresses[i], got, want)
+		}
+		if got := value(b, chromedp.Evaluate[float64](`window.shifted`)); got > 0 {
+			t.Errorf("%s shifts by %.3f: %v", addresses[i], got, value(b, chromedp.Evaluate[[]string](`window.movers`)))
+		}
 	}
 }
