@@ -131,7 +131,7 @@ func pricesBefore(ctx context.Context, tx pgx.Tx, s span, ids []int64) (map[int6
 	if !reaches {
 		return nil, nil
 	}
-	values, err := readValues(ctx, tx, before, ids)
+	values, err := readValues(ctx, tx, before, ids, priceBases)
 	if err != nil {
 		return nil, fmt.Errorf("period before: %w", err)
 	}

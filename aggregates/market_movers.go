@@ -67,17 +67,17 @@ func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if m.Reaches = reaches; !reaches {
 		return nil
 	}
-	now, err := readPrices(ctx, tx, s, nil)
+	items, err := allItems(ctx, tx)
 	if err != nil {
 		return err
 	}
-	firm := []int64{} // the only ones whose earlier price matters
-	for id, p := range now {
-		if p.Confidence == Firm {
-			firm = append(firm, id)
-		}
+	// Only firm prices are compared. The earlier ones are read first, since meanwhile another
+	// panel of the page reads those of now, which are shared.
+	before, err := readFirmPrices(ctx, tx, earlier, items)
+	if err != nil {
+		return err
 	}
-	before, err := readPrices(ctx, tx, earlier, firm)
+	now, err := readPrices(ctx, tx, s, nil)
 	if err != nil {
 		return err
 	}

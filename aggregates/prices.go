@@ -70,11 +70,20 @@ func readPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int6
 	if items == nil {
 		return readAllPrices(ctx, tx, s)
 	}
-	return readPricesOf(ctx, tx, s, items)
+	return readPricesBy(ctx, tx, s, items, priceBases)
 }
 
-func readPricesOf(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
-	prices, err := readValues(ctx, tx, s, items)
+// readFirmPrices is readPrices of the items that have a firm price then, and of no
+// others: it tries the bases of a firm price alone.
+func readFirmPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
+	bases := slices.DeleteFunc(slices.Clone(priceBases), func(b Days) bool { return b == 0 || b > firmDays })
+	prices, err := readPricesBy(ctx, tx, s, items, bases)
+	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return p.Confidence != Firm })
+	return prices, err
+}
+
+func readPricesBy(ctx context.Context, tx pgx.Tx, s span, items []int64, bases []Days) (map[int64]Price, error) {
+	prices, err := readValues(ctx, tx, s, items, bases)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +102,14 @@ func readPricesOf(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[in
 
 // readValues is readPrices without who traded and when, and so without the
 // confidence. An item that has no price yet is tried with the next basis: of that
-// only the days before those that are already known are read.
-func readValues(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
+// only the days before those that are already known are read. Bases are the first of
+// priceBases, or all.
+func readValues(ctx context.Context, tx pgx.Tx, s span, items []int64, bases []Days) (map[int64]Price, error) {
 	prices := make(map[int64]Price, len(items))
 	missing := slices.Sorted(slices.Values(items)) // the order of the rows, which are found faster so
 	var quotes map[int64][]quote
 	var known time.Time // the first day of quotes
-	for _, basis := range priceBases {
+	for _, basis := range bases {
 		from, through := s.since(basis), s.Today
 		if quotes != nil && from.Before(known) {
 			through = plus(known, -1)
@@ -131,18 +141,36 @@ func (s span) since(basis Days) time.Time {
 	return plus(s.Today, 1-int(basis))
 }
 
-// readQuotes adds to quotes what was sold of items from a day through another. The
-// query goes from item to item, so that it reads nothing of other days: without its
-// OFFSET, the database may read all days of all items.
+// soldOf is SQL for the rows of a rollup of sales by item and day, without offsetting
+// trade: those of the item of.item from a day through another. Few items have any
+// such trade, and only theirs is looked up, row by row. The rows are found from item to
+// item, so that nothing of other days is read: without the OFFSET, the database may
+// read all days of all items.
+func soldOf(rollup, columns, from, through string) string {
+	return fmt.Sprintf(`
+		(SELECT EXISTS (SELECT FROM offsetting_days o WHERE o.item = of.item AND day BETWEEN %[3]s AND %[4]s) AS marked OFFSET 0) AS apart
+		CROSS JOIN LATERAL (
+			SELECT %[2]s FROM %[1]s AS d WHERE NOT marked AND d.item = of.item AND day BETWEEN %[3]s AND %[4]s
+			UNION ALL
+			SELECT %[2]s FROM %[1]s_without AS d WHERE marked AND d.item = of.item AND day BETWEEN %[3]s AND %[4]s OFFSET 0) AS sold`,
+		rollup, columns, from, through)
+}
+
+var (
+	quotesQuery = `
+		SELECT of.item, price, pieces, sales, quantity FROM unnest($1::bigint[]) AS of (item)
+		CROSS JOIN LATERAL ` + soldOf("price_days", "price, pieces, sales, quantity", "$2::date", "$3::date")
+	tradersQuery = `
+		SELECT of.item, traders FROM unnest($1::bigint[], $2::date[]) AS of (item, since)
+		CROSS JOIN LATERAL (SELECT count(DISTINCT account) AS traders FROM ` + soldOf("trader_days", "account", "since", "$3::date") + `) AS traded`
+)
+
+// readQuotes adds to quotes what was sold of items from a day through another.
 func readQuotes(ctx context.Context, tx pgx.Tx, from, through time.Time, items []int64, quotes map[int64][]quote) error {
-	const query = `
-		SELECT item, price, pieces, sales, quantity FROM unnest($1::bigint[]) AS item CROSS JOIN LATERAL (
-			SELECT price, pieces, sales, quantity FROM price_days_without AS p
-			WHERE p.item = item.item AND day BETWEEN $2::date AND $3::date OFFSET 0) AS sold`
 	if len(items) == 0 {
 		return nil
 	}
-	rows, _ := tx.Query(ctx, query, items, from, through)
+	rows, _ := tx.Query(ctx, quotesQuery, items, from, through)
 	var item int64
 	var q quote
 	_, err := pgx.ForEachRow(rows, []any{&item, &q.money, &q.pieces, &q.sales, &q.quantity}, func() error {
@@ -157,10 +185,6 @@ func readQuotes(ctx context.Context, tx pgx.Tx, from, through time.Time, items [
 
 // readTraders sets how many traded on the days of each price's basis.
 func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
-	const query = `
-		SELECT item, traders FROM unnest($1::bigint[], $2::date[]) AS of (item, since) CROSS JOIN LATERAL (
-			SELECT count(DISTINCT account) AS traders FROM trader_days_without AS t
-			WHERE t.item = of.item AND day BETWEEN since AND $3::date) AS traded`
 	var items []int64
 	var since []time.Time
 	for _, id := range slices.Sorted(maps.Keys(prices)) {
@@ -168,7 +192,7 @@ func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price)
 			items, since = append(items, id), append(since, s.since(ParseDays(p.Basis)))
 		}
 	}
-	rows, _ := tx.Query(ctx, query, items, since, s.Today)
+	rows, _ := tx.Query(ctx, tradersQuery, items, since, s.Today)
 	var item, traders int64
 	_, err := pgx.ForEachRow(rows, []any{&item, &traders}, func() error {
 		p := prices[item]

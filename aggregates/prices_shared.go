@@ -47,12 +47,11 @@ func sharing[P, T any](share *priceShare, produce func(context.Context, cache.Wi
 // caller does not change what it returns.
 func readAllPrices(ctx context.Context, tx pgx.Tx, s span) (map[int64]Price, error) {
 	read := func() (map[int64]Price, error) {
-		rows, _ := tx.Query(ctx, `SELECT id FROM items`)
-		items, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		items, err := allItems(ctx, tx)
 		if err != nil {
-			return nil, fmt.Errorf("items: %w", err)
+			return nil, err
 		}
-		return readPricesOf(ctx, tx, s, items)
+		return readPricesBy(ctx, tx, s, items, priceBases)
 	}
 	share, ok := ctx.Value(priceShareKey{}).(*priceShare)
 	if !ok {
@@ -63,6 +62,15 @@ func readAllPrices(ctx context.Context, tx pgx.Tx, s span) (map[int64]Price, err
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	return share.get(ctx, of, read)
+}
+
+func allItems(ctx context.Context, tx pgx.Tx) ([]int64, error) {
+	rows, _ := tx.Query(ctx, `SELECT id FROM items`)
+	items, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("items: %w", err)
+	}
+	return items, nil
 }
 
 // get returns the prices of a moment. Of producers that ask at the same time one

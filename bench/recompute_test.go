@@ -68,6 +68,12 @@ func median(took []time.Duration) time.Duration {
 // Some accounts are busier than others.
 func build(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions int) {
 	b.Helper()
+	buildOf(b, db, w, transactions, 8630)
+}
+
+// buildOf is build with that many accounts.
+func buildOf(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions, accounts int) {
+	b.Helper()
 	start := w.Start.Truncate(24*time.Hour).AddDate(0, 0, -29)
 	conn, err := db.Acquire(b.Context())
 	if err != nil {
@@ -85,23 +91,23 @@ func build(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions int) {
 		{"seed", `SELECT setseed(0.5)`},
 		{"drop keys", `ALTER TABLE postings DROP CONSTRAINT postings_pkey; DROP INDEX postings_transaction; ALTER TABLE refs DROP CONSTRAINT refs_pkey`},
 		// One mint, 30 offices, 600 businesses of which half are owned by one of the players.
-		{"accounts", `
+		{"accounts", fmt.Sprintf(`
 			INSERT INTO accounts (id, ref, kind, issuer, name, holder, opened)
 			SELECT n, 'a' || n, k.kind, n = 1, 'Account ' || n,
-				CASE WHEN k.kind = 'business' AND n % 2 = 0 THEN 'a' || n + 1000 ELSE 'a' || n END, '` + start.Format(time.RFC3339) + `'
-			FROM generate_series(1, 8630) AS n, LATERAL (
-				SELECT CASE WHEN n = 1 THEN 'system' WHEN n <= 31 THEN 'government' WHEN n <= 631 THEN 'business' ELSE 'personal' END AS kind) AS k`},
+				CASE WHEN k.kind = 'business' AND n %% 2 = 0 THEN 'a' || n + 1000 ELSE 'a' || n END, '%s'
+			FROM generate_series(1, %d) AS n, LATERAL (
+				SELECT CASE WHEN n = 1 THEN 'system' WHEN n <= 31 THEN 'government' WHEN n <= 631 THEN 'business' ELSE 'personal' END AS kind) AS k`, start.Format(time.RFC3339), accounts)},
 		{"moves", fmt.Sprintf(`
 			CREATE TEMPORARY TABLE moves AS
-			SELECT id, at, payer, CASE WHEN payee = payer THEN payee %% 8630 + 1 ELSE payee END AS payee, amount,
+			SELECT id, at, payer, CASE WHEN payee = payer THEN payee %% %[4]d + 1 ELSE payee END AS payee, amount,
 				(ARRAY['shop', 'salary', 'tax', 'rent', 'gift', 'grant'])[1 + id %% 6] AS source
 			FROM (
-				SELECT id, date_trunc('milliseconds', timestamptz '%s' + random() * interval '%d seconds') AS at,
-					CASE WHEN id %% 10 = 0 THEN 1 ELSE 2 + floor(8629 * random() ^ 1.5)::bigint END AS payer,
-					CASE WHEN id %% 50 = 1 THEN 1 ELSE 2 + floor(8629 * random() ^ 1.5)::bigint END AS payee,
+				SELECT id, date_trunc('milliseconds', timestamptz '%[1]s' + random() * interval '%[2]d seconds') AS at,
+					CASE WHEN id %% 10 = 0 THEN 1 ELSE 2 + floor((%[4]d - 1) * random() ^ 1.5)::bigint END AS payer,
+					CASE WHEN id %% 50 = 1 THEN 1 ELSE 2 + floor((%[4]d - 1) * random() ^ 1.5)::bigint END AS payee,
 					(1 + floor(100000 * random() ^ 3) * CASE WHEN id %% 10 = 0 THEN 20 ELSE 1 END)::bigint AS amount
-				FROM generate_series(1, %d) AS id) AS drawn`,
-			start.Format(time.RFC3339), int(w.Start.Sub(start).Seconds()), transactions)},
+				FROM generate_series(1, %[3]d) AS id) AS drawn`,
+			start.Format(time.RFC3339), int(w.Start.Sub(start).Seconds()), transactions, accounts)},
 		{"transactions", `INSERT INTO transactions SELECT id, at, source, '', 'bench', id::text FROM moves`},
 		{"refs", `INSERT INTO refs (ref, origin, what, id) SELECT id::text, 'bench', 't', id FROM moves`},
 		{"postings", `

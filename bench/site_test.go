@@ -28,6 +28,8 @@ func TestServe(t *testing.T) {
 	switch name, from, _ := strings.Cut(os.Getenv("BENCH_SERVE"), " "); name {
 	case "site":
 		url = startSite(t)
+	case "ledger":
+		url = startLedgerSite(t, from)
 	case "bare":
 		url = listen(t, bare(t, from, false))
 	case "fields":
@@ -41,7 +43,8 @@ func TestServe(t *testing.T) {
 
 var servingAt = regexp.MustCompile(`^serving (\S+)`)
 
-// startProcess serves by name: "site" is the site, "bare" the bytes of a page, and
+// startProcess serves by name: "site" is the site, "ledger" the site of the ledger at a
+// database's address, "bare" the bytes of a page, and
 // "fields" these bytes with all header fields of the site. With BENCH_PROFILE=FOLDER
 // each writes a CPU profile there.
 func startProcess(b *testing.B, name, page string) process {

@@ -104,6 +104,10 @@ func (a *Sum) UnmarshalJSON(text []byte) error {
 
 // set fails for a number that does not fit.
 func (a *Sum) set(n *big.Int) error {
+	if n.IsInt64() { // nearly all, and without the allocations
+		*a = SumOf(n.Int64())
+		return nil
+	}
 	low := new(big.Int).And(n, new(big.Int).SetUint64(1<<64-1))
 	high := new(big.Int).Rsh(n, 64)
 	if !high.IsInt64() {
