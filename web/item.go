@@ -40,7 +40,7 @@ func (s *server) item() *page {
 			Name: "figures", Title: "Price and trade", Width: views.Whole, Strip: true,
 			How: views.How{
 				Meaning: "What a piece costs now, how much was sold in the period, and what is lost by buying it and selling it again at once.",
-				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales. Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales.",
+				Formula: "Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales. " + howPrice,
 				Counted: "Sales of the period; offers that stand now; of the latest sales, 1,000 at most.",
 				LeftOut: "Of the price: sales far from the others. Of all: returns, gifts and corrections, barter; " + leftOffsetting,
 			},
