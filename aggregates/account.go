@@ -45,10 +45,11 @@ type Account struct {
 	LastActive  *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
 	Postings    int64       `json:"postings" doc:"All there are, whatever the period."`
 	Basis
-	Received ledger.Sum `json:"received" doc:"In the period."`
-	Sent     ledger.Sum `json:"sent" doc:"In the period; positive."`
-	Bucket   string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
-	Moves    []Moves    `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
+	Received ledger.Sum  `json:"received" doc:"In the period."`
+	Sent     ledger.Sum  `json:"sent" doc:"In the period; positive."`
+	Bucket   string      `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
+	Marked   MarkedTrade `json:"offsetting" doc:"Its sales and purchases in the period that are part of offsetting trade."`
+	Moves    []Moves     `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
 }
 
 // Moves is what an account received and sent on one day, or in one week (from
@@ -129,7 +130,7 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
 	if err != nil {
 		return fmt.Errorf("moves by day: %w", err)
 	}
-	return nil
+	return a.Marked.read(ctx, tx, s, id)
 }
 
 // fillNames sets the other names under which an account is or was known.

@@ -36,6 +36,17 @@ type Event struct {
 	Scope string     `json:"scope" doc:"all, item:… with an id, source:… or kind:…"`
 }
 
+// In returns the events that began in a period, or lasted into it.
+func (v *Events) In(p Period) []Event {
+	in := []Event{}
+	for _, e := range v.Events {
+		if e.At.Before(p.End) && (!e.At.Before(p.Start) || e.Until != nil && e.Until.After(p.Start)) {
+			in = append(in, e)
+		}
+	}
+	return in
+}
+
 // NewEvents registers the memo "events". It is cheap, so every write of events
 // invalidates it.
 func NewEvents(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[EventQuery, *Events] {

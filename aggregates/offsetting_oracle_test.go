@@ -128,6 +128,7 @@ func TestOffsettingTradeIsWhatScanningSays(t *testing.T) {
 				return real(s) && marks[[4]string{s.Item, s.At.Format(time.DateOnly), s.Seller, s.Buyer}] != ""
 			})
 			w := windowAt(now)
+			checkMarkedSales(t, db, w)
 			for _, days := range AllDays() {
 				s := r.span(w, days)
 				checkMarket(t, db, w, s, without, items)

@@ -58,6 +58,7 @@ type ShopSale struct {
 	CustomerName     string
 	CustomerKind     ledger.Kind
 	Transaction, Ref string
+	Marked           bool // it is part of offsetting trade
 }
 
 // ShopSales returns the sales of a shop before a place, newest first, at most limit.
@@ -92,10 +93,10 @@ func ShopSalesTable(sales []ShopSale) Table {
 	t := Table{Columns: []Column{
 		{"at", "Time", Instant}, {"item", "Item", Text}, {"id", "Item's id", Text}, {"direction", "Direction", Text}, {"quantity", "Pieces", Count},
 		{"total", "Total", Money}, {"tax", "Tax in it", Money}, {"customer", "Customer", Text}, {"customer_id", "Customer's id", Text},
-		{"ref", "Reference", Text}, {"transaction", "Transaction", Text},
+		{"ref", "Reference", Text}, {"transaction", "Transaction", Text}, {"offsetting", "Offsetting trade", Text},
 	}}
 	for _, s := range sales {
-		t.Rows = append(t.Rows, []any{s.At.UTC(), s.ItemName, s.Item, string(s.Direction), s.Quantity, s.Total, s.Tax, s.CustomerName, s.Customer, s.Ref, s.Transaction})
+		t.Rows = append(t.Rows, []any{s.At.UTC(), s.ItemName, s.Item, string(s.Direction), s.Quantity, s.Total, s.Tax, s.CustomerName, s.Customer, s.Ref, s.Transaction, yesNo(s.Marked)})
 	}
 	return t
 }

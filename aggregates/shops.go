@@ -24,6 +24,8 @@ type Trade struct {
 	Find func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error)
 	// Sales reads sales of a shop: see [ShopSales].
 	Sales func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error)
+	// Marked returns which sales are part of offsetting trade: see [MarkedSales].
+	Marked func(ctx context.Context, zone *time.Location, sales []SaleKey) (map[int64]bool, error)
 }
 
 // newTrade registers the memos of the shops' pages, which read db.
@@ -39,6 +41,9 @@ func newTrade(c *cache.Cache, db *pgxpool.Pool, places *semaphore.Weighted) *Tra
 		},
 		Sales: func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error) {
 			return ShopSales(ctx, db, shop, before, limit)
+		},
+		Marked: func(ctx context.Context, zone *time.Location, sales []SaleKey) (map[int64]bool, error) {
+			return MarkedSales(ctx, db, zone, sales)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -78,6 +79,9 @@ type Found struct {
 	Gone    int          // how many of these there are
 	Cut     bool         // there are others that were not read
 
+	Standing []AskedPrice // all offers that were read and stand, wherever they are, in the order of their prices
+	Middle   *float64     // the median of these, each counted once
+
 	Best  *Deal  // the best single offer for the whole amount
 	Split []Deal // several offers that together are better than Best, or the only way
 	Lacks int64  // pieces that all offers together lack
@@ -115,6 +119,12 @@ type FoundOffer struct {
 	Pieces          int64       // of the amount that can be had, or brought
 	Total           *ledger.Sum // for the whole amount, or as much of it as whole batches make; nil if that cannot be had
 	funds           *int64      // of the owner; nil: without a limit
+}
+
+// An AskedPrice is what one standing offer asks for a piece, or pays.
+type AskedPrice struct {
+	Piece     float64 // minor units
+	OwnerName string
 }
 
 // A FoundShop is a shop.
@@ -226,6 +236,7 @@ func (f *Found) place(places []Place) {
 func (f *Found) choose(limit int) {
 	q := f.Query
 	var stand, gone []FoundOffer
+	f.setStanding()
 	for _, o := range f.Offers {
 		if q.Within > 0 && f.From != nil && (o.Distance == nil || *o.Distance > q.Within) {
 			continue
@@ -251,6 +262,34 @@ func (f *Found) choose(limit int) {
 	f.Total = len(stand)
 	from, to, next := pageAt(q.After, len(stand), limit)
 	f.Offers, f.First, f.Next = stand[from:to], from+1, next
+}
+
+// setStanding sets what all offers ask that stand, before any is left out.
+func (f *Found) setStanding() {
+	var prices []priced
+	standing := slices.DeleteFunc(slices.Clone(f.Offers), func(o FoundOffer) bool { return !o.Stands })
+	slices.SortStableFunc(standing, func(a, b FoundOffer) int {
+		return cmp.Or(better(false, &a, &b), cmp.Compare(a.OwnerName, b.OwnerName))
+	})
+	for _, o := range standing {
+		f.Standing = append(f.Standing, AskedPrice{o.Piece, o.OwnerName})
+		prices = append(prices, priced{o.Price, o.Batch})
+	}
+	f.Middle = middlePrice(prices)
+}
+
+// middlePrice returns the price in the middle of rising ones, or the mean of the two
+// in the middle; nil if there is none.
+func middlePrice(rising []priced) *float64 {
+	n := len(rising)
+	if n == 0 {
+		return nil
+	}
+	middle := rising[n/2].float()
+	if n%2 == 0 {
+		middle = (rising[n/2-1].float() + middle) / 2
+	}
+	return &middle
 }
 
 // ownersBy returns the accounts with this ref or name, and those merged into them,

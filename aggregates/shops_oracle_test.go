@@ -189,10 +189,14 @@ func checkFind(t *testing.T, db *pgxpool.Pool, shops *Shops, signs []sign, q Fin
 	origin := map[string][3]any{"quay": {"main", 300, -200}, "Gate": {"nether", 10, 10}, "10 −20": {"main", 10, -20}}[q.Near]
 	var want []row
 	var best *int64
+	var standing []float64
 	for _, s := range signs {
 		price, stands, pieces, total, whole := s.deal(q.Sell, q.Amount)
 		if price == nil || s.item != f.Item.Ref || q.Owner != "" && s.owner != "owner2" {
 			continue
+		}
+		if stands {
+			standing = append(standing, float64(*price)/float64(s.batch))
 		}
 		r := row{piece: float64(*price) / float64(s.batch), stands: stands, shop: s.shop, pieces: pieces}
 		distance := "?"
@@ -267,6 +271,30 @@ func checkFind(t *testing.T, db *pgxpool.Pool, shops *Shops, signs []sign, q Fin
 		t.Errorf("%+v: best is %s, want %d", q, f.Best.Total, *best)
 	}
 	checkSplit(t, signs, f)
+	checkStanding(t, f, standing)
+	if part, err := Find(t.Context(), db, shops, q, 1); err != nil || !slices.Equal(part.Standing, f.Standing) {
+		t.Errorf("%+v: a page of one row knows %d offers that stand, want %d: %v", q, len(part.Standing), len(f.Standing), err)
+	}
+}
+
+// checkStanding checks what all offers ask that stand, wherever they are.
+func checkStanding(t *testing.T, f *Found, scanned []float64) {
+	t.Helper()
+	slices.Sort(scanned)
+	var got []float64
+	for _, a := range f.Standing {
+		got = append(got, a.Piece)
+	}
+	if !slices.Equal(got, scanned) {
+		t.Errorf("%+v: offers ask %v, want %v", f.Query, got, scanned)
+	}
+	n := len(scanned)
+	switch {
+	case (f.Middle == nil) != (n == 0):
+		t.Errorf("%+v: median %v of %d offers", f.Query, f.Middle, n)
+	case n > 0 && math.Abs(*f.Middle-(scanned[(n-1)/2]+scanned[n/2])/2) > 1e-9:
+		t.Errorf("%+v: median %v of %v", f.Query, *f.Middle, scanned)
+	}
 }
 
 // checkSplit checks that what is said to be better together is, and can be had.

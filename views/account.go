@@ -19,8 +19,13 @@ const mostMessage = 200
 
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {
+	sub := kindName(a.Kind) + " account since " + Date(a.Opened, p.Settings)
+	if a.Marked.Sales > 0 {
+		sub += ". " + Plural(a.Marked.Sales, "sale or purchase", "sales and purchases") + " of the period, " + Money(a.Marked.Volume, p.Settings) +
+			", offset each other; sums of trade are without them unless chosen"
+	}
 	return Content{
-		Sub: kindName(a.Kind) + " account since " + Date(a.Opened, p.Settings),
+		Sub: sub,
 		Body: tiles([]tile{
 			{Key: "balance", Name: "Balance", Value: moneyTile(a.Balance, p.Settings), Exact: Money(a.Balance, p.Settings)},
 			{Key: "received", Name: "Received", Value: moneyTile(a.Received, p.Settings), Exact: Money(a.Received, p.Settings)},

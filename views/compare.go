@@ -57,18 +57,29 @@ var seriesOptions = options(
 type comparison struct {
 	Page
 	*aggregates.Comparison
+	flags Flags // of all its charts
+}
+
+// events returns the flags of the charts.
+func (c comparison) events() Flags {
+	var starts []time.Time
+	for _, d := range c.Days {
+		starts = append(starts, d.Start)
+	}
+	return c.FlagsOn(starts, c.Days[len(c.Days)-1].Day.AddDate(0, 0, 1))
 }
 
 // Comparison shows series in one chart if they have one unit, else in one each.
 func Comparison(p Page, c *aggregates.Comparison) Content {
-	v := comparison{p, c}
+	v := comparison{Page: p, Comparison: c}
 	if len(c.Series) == 0 {
 		return Content{Sub: "Up to six series of the economy, its items, sources and accounts", Body: compareStart(v)}
 	}
 	if len(c.Days) == 0 {
 		return Content{Sub: "The first day is not over. Look again tomorrow", Body: compared(v)}
 	}
-	content := Content{Sub: v.sub(), Says: v.says(), Body: compared(v)}
+	v.flags = v.events()
+	content := Content{Sub: v.sub(), Says: v.says(), Body: compared(v), Flags: v.flags}
 	content.Switches = []Switch{{Param: FormParam, After: v.base()}, {Param: AxisParam, Before: "Scale"}}
 	if population := v.population(); population != "" {
 		content.Switches = append(content.Switches, Switch{Param: PopulationParam, Chosen: population, Before: "Among", After: "holders"})
@@ -173,6 +184,7 @@ func (c comparison) lines(drawn, beside []int) (l chart.Lines, note string) {
 	l = chart.Lines{
 		About: chart.About{Title: c.Series[drawn[0]].Title()}, Log: c.Params.Get(AxisParam) == "log",
 		Ticks: c.ticks(c.Series[drawn[0]].Unit), Empty: "No values in this period.",
+		Flags: c.flags.Flags,
 	}
 	var below []string
 	cover := func(i int) []float64 {

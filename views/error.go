@@ -7,6 +7,8 @@ type Choice struct{ Name, Note, Path string }
 
 func errorTitle(status int) string {
 	switch status {
+	case http.StatusMultipleChoices:
+		return "Which one?"
 	case http.StatusNotFound:
 		return "Page not found"
 	case http.StatusMethodNotAllowed:

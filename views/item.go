@@ -317,8 +317,26 @@ func LeftOut(p Page, v *aggregates.ItemTrade) Content {
 	return Content{Sub: Plural(v.Paid.Excluded, "sale", "sales") + " far from the others; the latest", Body: leftOut(v.Paid.Outliers[:min(len(v.Paid.Outliers), offersShown)], p.Settings)}
 }
 
+// An ItemSale is a line of trade of an item, and what is said of it.
+type ItemSale struct {
+	ledger.SaleLine
+	Offsetting bool // it is part of offsetting trade
+	LeftOut    bool // it is far from the others, so that the price now does not count it
+}
+
+// Mark returns what is said of the line; empty if nothing.
+func (x ItemSale) Mark() string {
+	switch {
+	case x.Offsetting:
+		return "offsetting"
+	case x.LeftOut:
+		return "left out of the price"
+	}
+	return ""
+}
+
 // ItemSales returns the rows of the list of an item's sales.
-func ItemSales(lines []ledger.SaleLine, s ledger.Settings) templ.Component {
+func ItemSales(lines []ItemSale, s ledger.Settings) templ.Component {
 	return itemSales(lines, s)
 }
 

@@ -142,6 +142,7 @@ type Finder struct {
 	Found  *aggregates.Found
 	Places []aggregates.Place
 	Worlds []aggregates.WorldShops
+	Usual  *float64 // what a piece of the item usually costs; nil: not known
 	Now    time.Time
 }
 

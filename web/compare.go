@@ -29,10 +29,25 @@ func (s *server) compare() *page {
 				Counted: "Days, in long periods weeks from Monday, months, years or decades, from the ledger's first day on. Holders of the chosen kind, all their accounts summed.",
 				LeftOut: "The current day. Of prices: days without a sale, sales at prices more than 10 times above or below the usual one. Of prices and of what was sold: offsetting trade.",
 			},
-		}, views.Comparison, (*aggregates.Comparison).Table),
+		}, views.Comparison, (*aggregates.Comparison).Table).flagged(readMemo(s.API.Events, eventsBeside, views.SeriesParam)),
 	)
 	p.check = s.checkSeries
 	return p
+}
+
+// eventsBeside selects the events of a comparison: those of an item if all of it is of
+// that item, else those that concern the whole economy.
+func eventsBeside(p views.Params) aggregates.EventQuery {
+	refs := aggregates.ParseSeries(p.Get(views.SeriesParam))
+	for _, r := range refs {
+		if r.Kind != aggregates.SeriesPrice && r.Kind != aggregates.SeriesSold || r.Ref != refs[0].Ref {
+			return everywhere(p)
+		}
+	}
+	if len(refs) == 0 || len(refs) > aggregates.MostSeries {
+		return everywhere(p)
+	}
+	return aggregates.EventQuery{Scope: "item:" + refs[0].Ref}
 }
 
 // What is wrong with a comparison that is not shown.
@@ -73,7 +88,9 @@ const (
 	unknownSource = unknownError("source")
 )
 
-// A seriesError means that no series, or several ones, are meant by a name.
+// A seriesError means that no series, or several ones, are meant by a name. With
+// several it is answered with 300 Multiple Choices: browsers show its page, since it
+// prefers none, and programs do not take it for a failure.
 type seriesError struct {
 	about string
 	found []views.Choice

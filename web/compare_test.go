@@ -223,8 +223,15 @@ func TestTheFormAddsASeries(t *testing.T) {
 		for query, want := range map[string]int{"kind=account&name=both&s=supply": 2, "kind=account&name=nobody": 0, "kind=item&name=zzzz": 0, "kind=nonsense&name=ada": 0, "kind=account&name=": 0, "kind=item&name=": 10, "": 0} {
 			w := open("/compare/add?" + query)
 			links := parse(t, w.Body.String()).Find("main .choices a")
-			if w.Code != http.StatusNotFound || links.Length() != want {
-				t.Errorf("%s: status %d, %d choices, want %d", query, w.Code, links.Length(), want)
+			code, title := http.StatusNotFound, "Page not found"
+			if want > 0 {
+				code, title = http.StatusMultipleChoices, "Which one?"
+			}
+			if got := parse(t, w.Body.String()).Find("h1").Text(); w.Code != code || got != title || w.Header().Get("Location") != "" {
+				t.Errorf("%s: status %d, titled %q, want %d, %q", query, w.Code, got, code, title)
+			}
+			if links.Length() != want {
+				t.Errorf("%s: %d choices, want %d", query, links.Length(), want)
 			}
 			if href := links.First().AttrOr("href", ""); want == 2 && href != "/compare?s=supply~account:a1" {
 				t.Errorf("the first choice leads to %q", href)

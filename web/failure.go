@@ -74,7 +74,10 @@ func status(err error) int {
 	var unavailable *cache.UnavailableError
 	var tooLarge *http.MaxBytesError
 	var refused *refusal
+	var several *seriesError
 	switch {
+	case errors.As(err, &several) && len(several.found) > 0:
+		return http.StatusMultipleChoices
 	case errors.As(err, &refused):
 		return refused.status
 	case errors.Is(err, errNotFound), errors.Is(err, aggregates.ErrUnknownCursor):

@@ -376,6 +376,9 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 // tradeOf returns what is known of shops, with memos in c.
 func (tn *town) tradeOf(c *cache.Cache, spec func(string) cache.Spec) *aggregates.Trade {
 	t := tn.trade
+	if t.Marked == nil {
+		t.Marked = func(context.Context, *time.Location, []aggregates.SaleKey) (map[int64]bool, error) { return nil, nil }
+	}
 	t.Shops = cache.NewMemo(c, spec("shops"), tn.shops)
 	t.Shop = cache.NewMemo(c, spec("shop"), tn.shop)
 	t.Arbitrage = cache.NewMemo(c, spec("arbitrage"), tn.arbitrage)

@@ -40,7 +40,7 @@ func (s *server) item() *page {
 			Name: "figures", Title: "Price and trade", Width: views.Whole, Strip: true,
 			How: views.How{
 				Meaning: "What a piece costs now, how much was sold in the period, and what is lost by buying it and selling it again at once.",
-				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales. Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales.",
+				Formula: "Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales. " + howPrice,
 				Counted: "Sales of the period; offers that stand now; of the latest sales, 1,000 at most.",
 				LeftOut: "Of the price: sales far from the others. Of all: returns, gifts and corrections, barter; " + leftOffsetting,
 			},
@@ -169,7 +169,7 @@ func (s *server) itemSales() *listing {
 				Meaning: "Every line of trade of the item, newest first.",
 				Formula: "None: these are the lines of the record.",
 				Counted: "All lines: sales, returns, gifts and corrections.",
-				LeftOut: "Nothing. Hidden holders are not named.",
+				LeftOut: "Nothing: what no price counts is marked, and listed all the same. It is offsetting trade, or of the days of the price now and far from the others. Hidden holders are not named.",
 			},
 		},
 		after: after, begin: "newest", further: "older",
@@ -191,21 +191,48 @@ func (s *server) itemSales() *listing {
 				lines = lines[:limit]
 				rows.next = lines[limit-1].String()
 			}
-			rows.table = salesTable(lines)
-			rows.draw = func(s ledger.Settings) templ.Component { return views.ItemSales(lines, s) }
+			sales, err := s.judged(ctx, params.Ref, lines)
+			if err != nil {
+				return stretch{}, err
+			}
+			rows.table = salesTable(sales)
+			rows.draw = func(s ledger.Settings) templ.Component { return views.ItemSales(sales, s) }
 			return rows, nil
 		},
 	}
 }
 
-func salesTable(lines []ledger.SaleLine) aggregates.Table {
+// judged returns lines of trade of an item with what is said of each: whether it is
+// part of offsetting trade, and whether the price leaves it out, as far as that is
+// known already.
+func (s *server) judged(ctx context.Context, item string, lines []ledger.SaleLine) ([]views.ItemSale, error) {
+	zone := s.Settings().Zone()
+	keys := make([]aggregates.SaleKey, len(lines))
+	for i, l := range lines {
+		keys[i] = aggregates.SaleKey{ID: l.Sale, At: l.At}
+	}
+	marked, err := s.API.Trade.Marked(ctx, zone, keys)
+	if err != nil {
+		return nil, err
+	}
+	price, of := s.priceOf(ctx, item)
+	sales := make([]views.ItemSale, len(lines))
+	for i, l := range lines {
+		sales[i] = views.ItemSale{SaleLine: l, Offsetting: marked[l.Sale]}
+		sales[i].LeftOut = price != nil && !sales[i].Offsetting && price.LeavesOut(l.At, l.Quantity, l.Total, of, zone)
+	}
+	return sales, nil
+}
+
+func salesTable(lines []views.ItemSale) aggregates.Table {
 	t := aggregates.Table{Columns: []aggregates.Column{
 		{Name: "at", Title: "Time", Unit: aggregates.Instant}, {Name: "seller", Title: "Seller", Unit: aggregates.Text}, {Name: "buyer", Title: "Buyer", Unit: aggregates.Text},
 		{Name: "place", Title: "Place", Unit: aggregates.Text}, {Name: "direction", Title: "Direction", Unit: aggregates.Text}, {Name: "quantity", Title: "Pieces", Unit: aggregates.Count},
 		{Name: "total", Title: "Total", Unit: aggregates.Money}, {Name: "tax", Title: "Tax in it", Unit: aggregates.Money}, {Name: "ref", Title: "Reference", Unit: aggregates.Text},
+		{Name: "mark", Title: "Offsetting, or left out of the price", Unit: aggregates.Text},
 	}}
 	for _, l := range lines {
-		t.Rows = append(t.Rows, []any{l.At.UTC(), l.Seller.Name, l.Buyer.Name, l.Place, string(l.Direction), l.Quantity, l.Total, l.Tax, l.Ref})
+		t.Rows = append(t.Rows, []any{l.At.UTC(), l.Seller.Name, l.Buyer.Name, l.Place, string(l.Direction), l.Quantity, l.Total, l.Tax, l.Ref, l.Mark()})
 	}
 	return t
 }

@@ -40,7 +40,7 @@ func (s *server) items() *page {
 			Name: "list", Title: "What is there, and what does it cost?", Width: views.Whole,
 			How: views.How{
 				Meaning: "A price is what a piece costs now, as the latest sales say. thin: few sales, or none for a week; guess: hardly any.",
-				Formula: "Price = median of the unit prices by pieces, of the shortest of 7, 30, 365 days and all time with 5 sales; change = price / price at the end of the period before − 1.",
+				Formula: "Change = price / price at the end of the period before − 1. " + howPrice,
 				Counted: "All items; pieces and value sold in the period; the stock of offers that stand now, as far as it is known.",
 				LeftOut: "Sales whose price is far from those of the others; returns, gifts and corrections; sales that offset each other.",
 			},

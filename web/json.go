@@ -23,6 +23,8 @@ type panelDocument[T any] struct {
 	Columns    []column          `json:"columns" nullable:"false"`
 	Rows       [][]any           `json:"rows" nullable:"false" doc:"The table behind the panel; null is not available."`
 	Value      T                 `json:"value"`
+	// Events are nil where the chart shows none, whatever happened.
+	Events *[]aggregates.Event `json:"events,omitempty" doc:"Only of panels whose chart shows events: those of its period and scope, oldest first, at most 200. Missing too while they cannot be read."`
 }
 
 type money struct {
@@ -71,6 +73,10 @@ func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocumen
 	}
 	if d.Rows == nil {
 		d.Rows = [][]any{}
+	}
+	if v.Events != nil && v.panel.events != nil {
+		events := v.Events.In(v.panel.about(v.result.value).Period)
+		d.Events = &events
 	}
 	return d
 }

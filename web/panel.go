@@ -181,7 +181,8 @@ func (s *server) panelFile(p *page, i int, suffix string, encode func(panelView,
 	})
 }
 
-// panel answers from the source behind a panel, and, as a page, from its events.
+// panel answers from the source behind a panel, and, as a page or a document, from its
+// events.
 // Nothing can be sent before their results, so the reader of a cold panel waits, within the budget.
 func (s *server) panel(p *page, i int, suffix string, draw func(context.Context, panelView, source) (http.Header, []byte, error)) handler {
 	panel := p.panels[i]
@@ -194,7 +195,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		whole := params
 		params = params.Of(panel.Params)
 		one := []source{panel.from.open(params)}
-		if panel.events != nil && suffix == "" {
+		if panel.events != nil && (suffix == "" || suffix == ".json") {
 			one = append(one, panel.events.open(params))
 		}
 		if !warm(one) {

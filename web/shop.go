@@ -64,7 +64,7 @@ func (s *server) shop() *page {
 				Meaning: "Every line of trade of the shop, newest first.",
 				Formula: "None: these are the lines of the record.",
 				Counted: "All lines that name the shop, returns among them.",
-				LeftOut: "Nothing.",
+				LeftOut: "Nothing. What is part of offsetting trade is marked, and listed all the same.",
 			},
 		},
 		after: after, begin: "newest", further: "older",
@@ -81,6 +81,17 @@ func (s *server) shop() *page {
 			if len(sales) > limit {
 				sales = sales[:limit]
 				rows.next = sales[limit-1].String()
+			}
+			keys := make([]aggregates.SaleKey, len(sales))
+			for i, x := range sales {
+				keys[i] = aggregates.SaleKey{ID: x.ID, At: x.At}
+			}
+			marked, err := s.API.Trade.Marked(ctx, s.Settings().Zone(), keys)
+			if err != nil {
+				return stretch{}, err
+			}
+			for i := range sales {
+				sales[i].Marked = marked[sales[i].ID]
 			}
 			rows.table = aggregates.ShopSalesTable(sales)
 			rows.draw = func(s ledger.Settings) templ.Component { return views.ShopSales(sales, s) }

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -67,9 +69,9 @@ func (s *server) findShops(ctx context.Context, params views.Params, limit int) 
 	if err != nil {
 		return stretch{}, err
 	}
-	now := s.Now()
+	now, usual := s.Now(), s.usualPrice(ctx, found.Item)
 	finder := func(l views.List) views.Finder {
-		return views.Finder{List: l, Found: found, Places: shops.Value.Places, Worlds: shops.Value.Worlds, Now: now}
+		return views.Finder{List: l, Found: found, Places: shops.Value.Places, Worlds: shops.Value.Worlds, Usual: usual, Now: now}
 	}
 	return stretch{
 		table: found.Table(), next: found.Next,
@@ -79,4 +81,36 @@ func (s *server) findShops(ctx context.Context, params views.Params, limit int) 
 			return views.FinderPanels(f), f.Says()
 		},
 	}, nil
+}
+
+// usualWait is how long a list waits for the prices of all items, if nobody has
+// asked for them yet: the next one has them.
+const usualWait = 200 * time.Millisecond
+
+// usualPrice returns what a piece of an item usually costs; nil if that is not known.
+func (s *server) usualPrice(ctx context.Context, item *aggregates.Named) *float64 {
+	if item == nil {
+		return nil
+	}
+	price, _ := s.priceOf(ctx, item.Ref)
+	if price == nil {
+		return nil
+	}
+	return price.Value
+}
+
+// priceOf returns the price of an item, and the period at whose end it is; nil if that
+// is not known, or not yet.
+func (s *server) priceOf(ctx context.Context, item string) (*aggregates.Price, aggregates.Period) {
+	ctx, cancel := context.WithTimeout(ctx, usualWait)
+	defer cancel()
+	prices, err := s.API.Prices.Get(ctx, aggregates.NoParams{})
+	if err != nil {
+		return nil, aggregates.Period{}
+	}
+	all := prices.Value.Items
+	if i := slices.IndexFunc(all, func(q aggregates.QuotedItem) bool { return q.ID == item }); i >= 0 {
+		return &all[i].Price, prices.Value.Period
+	}
+	return nil, aggregates.Period{}
 }

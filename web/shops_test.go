@@ -188,3 +188,45 @@ func TestNamesDoNotTurnTheWritingAround(t *testing.T) {
 		}
 	}
 }
+
+// The drawing has all offers that stand, also those that the list leaves out, and
+// leads to them as rows.
+func TestAllAsksAreDrawn(t *testing.T) {
+	e := sample.Town(30)
+	e.Found.Item.Ref = e.Prices.Items[0].ID
+	e.Prices.Items[0].Price.Value = new(float64)
+	*e.Prices.Items[0].Price.Value = 38_40
+	e.Found.Standing[0].OwnerName = "<b>Gilda"
+	tn := sampled(e)
+	var asked aggregates.FindQuery
+	tn.trade.Find = func(_ context.Context, _ *aggregates.Shops, q aggregates.FindQuery, _ int) (*aggregates.Found, error) {
+		asked = q
+		return e.Found, nil
+	}
+	server := tn.start(t)
+	_, body := ask(t, "GET", server.URL+"/market/shops?item=diamond&n=16&near=Spawn&within=500&stock=enough")
+	panel := parse(t, body).Find("#asked")
+	if title := panel.Find("h2").Text(); title != "What all 17\u00a0offers ask" {
+		t.Errorf("the title is %q", title)
+	}
+	for _, text := range []string{"median of offers ₤39.00", "usually sold at ₤38.40", "1 more above ₤44.00"} {
+		if !strings.Contains(panel.Text(), text) {
+			t.Errorf("%q is not said", text)
+		}
+	}
+	if tip := panel.Find("[data-tip]").First().AttrOr("data-tip", ""); tip != "₤35.00  <b>Gilda" {
+		t.Errorf("the first tip is %q", tip)
+	}
+	if n := panel.Find(".if-wide .full").Length(); n != 1 {
+		t.Errorf("%d rings are filled", n)
+	}
+	table := panel.Find("#asked-table").AttrOr("href", "")
+	if response, _ := ask(t, "GET", server.URL+table); response.StatusCode != http.StatusOK || asked.Within != 0 || asked.Stock != aggregates.InStock || asked.Amount != 16 {
+		t.Errorf("%s asks for %+v", table, asked)
+	}
+	e.Found.Standing = e.Found.Standing[:1]
+	_, body = ask(t, "GET", server.URL+"/market/shops?item=diamond&n=17")
+	if parse(t, body).Find("#asked").Length() != 0 {
+		t.Error("a single offer is drawn")
+	}
+}

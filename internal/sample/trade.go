@@ -35,6 +35,14 @@ func (p *Economy) trade() {
 	o[0].Pieces, o[1].Pieces, o[2].Pieces = 14, 16, 16
 	o[1].Total, o[2].Total = ptr(ledger.SumOf(592_00)), ptr(ledger.SumOf(672_00))
 	p.Found.Best = &aggregates.Deal{Offer: &o[1], Pieces: 16, Total: ledger.SumOf(592_00)}
+	for i, piece := range []float64{35_00, 36_50, 37_00, 37_50, 38_00, 38_00, 38_50, 39_00, 39_00, 39_50, 40_00, 40_00, 41_00, 42_00, 43_00, 44_00, 190_00} {
+		owner := "Ferry & Oak"
+		if i == 0 {
+			owner = "Gilda’s Gems"
+		}
+		p.Found.Standing = append(p.Found.Standing, aggregates.AskedPrice{Piece: piece, OwnerName: owner})
+	}
+	p.Found.Middle = ptr(39_00.0)
 	p.shop()
 	p.arbitrage()
 	p.Found.Split = []aggregates.Deal{{Offer: &o[0], Pieces: 14, Total: ledger.SumOf(490_00)}, {Offer: &o[1], Pieces: 2, Total: ledger.SumOf(74_00)}}

@@ -22,6 +22,7 @@ type Lines struct {
 	Log    bool      // the axis is logarithmic, if all values are above zero
 	Beside []float64 // values of other drawings, which have the same axis
 	Room   int       // places that are left free at the right, for the names
+	Flags  []Flag    // events, in the order of their places
 	Tall   bool      // for a panel that stands in no row
 	Empty  string    // why there are no values
 }
@@ -49,9 +50,15 @@ func (l Lines) draw(s *svg) {
 	if l.Tall {
 		f = tall
 	}
+	room, across := flagRoom(l.Flags), len(l.Tips)+l.Room
+	f.height, f.top = f.height+room, f.top+room
+	if len(l.Flags) > 0 {
+		l.Desc += flagKeys
+	}
 	sc := l.scale(f)
 	labels := l.Ticks(sc.ticks)
 	s.open(f, l.About, axisRoom(labels))
+	s.flags(f, l.Flags, across)
 	s.axis(sc, labels)
 	if !sc.log && sc.low > 0 {
 		s.text(0, f.top-8, 0, "cut-off", "axis from "+labels[0])
@@ -73,8 +80,12 @@ func (l Lines) draw(s *svg) {
 		return all
 	})
 	s.put(`<g class="hit">`)
+	top := f.top
+	if len(l.Flags) > 0 {
+		top = 0 // the numbers show the tips of their places too
+	}
 	for i, tip := range l.Tips {
-		s.rect("", float64(i)*l.step(), f.top, l.step(), f.plotHeight(), tip)
+		s.rect("", float64(i)*l.step(), top, l.step(), f.floor()-top, flagTip(tip, l.Flags, i, across))
 	}
 	s.put(`</g>`)
 	s.close()
