@@ -172,6 +172,7 @@ func checkSource(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, q Sourc
 		n := three(start, end)
 		want.Moves = append(want.Moves, SourceMoves{Start: b.start, Volume: n[0], Created: n[1], Destroyed: n[2], Partial: b.partial})
 	}
+	want.Largest = scannedLargest(t, db, s, q)
 	got, err := ComputeSource(t.Context(), db, w, q)
 	compare(t, "source "+q.Source, s.Days, want, got, err)
 }

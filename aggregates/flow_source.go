@@ -112,6 +112,7 @@ type SourceDays struct {
 	Destroyed Compared[ledger.Sum] `json:"destroyed" doc:"Of it, from all others to issuers."`
 	Bucket    string               `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for."`
 	Moves     []SourceMoves        `json:"moves" nullable:"false" doc:"Oldest first; where nothing moved: zero."`
+	Largest   []LargeMove          `json:"largest" nullable:"false" doc:"The 10 transactions that moved most between the two, largest first, of equal ones the one that was written first. The last day is that so far."`
 }
 
 // SourceMoves is what moved on one day, or in one week (from Monday), month, year
@@ -127,7 +128,7 @@ type SourceMoves struct {
 // ComputeSource reads what moved by one source in the period that ends with w's
 // start.
 func ComputeSource(ctx context.Context, db *pgxpool.Pool, w cache.Window, q SourceQuery) (*SourceDays, error) {
-	v := &SourceDays{Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day", Moves: []SourceMoves{}}
+	v := &SourceDays{Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day", Moves: []SourceMoves{}, Largest: []LargeMove{}}
 	fill := func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, q) }
 	if err := v.read(ctx, db, w, q.Days, fill); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
@@ -175,6 +176,9 @@ func (v *SourceDays) fill(ctx context.Context, tx pgx.Tx, s span, q SourceQuery)
 	})
 	if err != nil {
 		return fmt.Errorf("flows by day: %w", err)
+	}
+	if v.Largest, err = readLargest(ctx, tx, s, q); err != nil {
+		return err
 	}
 	before, reaches := s.previous()
 	if !reaches {

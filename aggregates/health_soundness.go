@@ -77,6 +77,9 @@ type Soundness struct {
 	Supply        SupplyAccount   `json:"supply" doc:"Of the last 30 days."`
 	GoodsVelocity Number[float64] `json:"goodsVelocity" doc:"Of the last 30 days."`
 	Holders       int64           `json:"holders" doc:"Of accounts that are not issuers, not archived, and were ever used."`
+	PricedItems   int64           `json:"pricedItems" doc:"Different items that the price index of 30 days compares."`
+	PriceCoverage *float64        `json:"priceCoverage" nullable:"true" doc:"The share of turnover that is of these items where they are compared; null where there is none."`
+	Unexplained   ledger.Sum      `json:"unexplained" doc:"Of the change in supply of 30 days, what no source created or destroyed: 0 if the books are right."`
 	Leader        string          `json:"leader" doc:"The item with the largest value of sales; empty if nothing was sold."`
 	Purse         ledger.Sum      `json:"purse" doc:"What the accounts of the government hold, issuers left out."`
 	PurseBefore   *ledger.Sum     `json:"purseBefore" nullable:"true" doc:"30 days earlier; null where the ledger does not reach back."`
@@ -149,6 +152,7 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 
 func (v *Soundness) fill(r *signReading) {
 	v.Newest, v.Supply, v.GoodsVelocity, v.Holders = r.newest, r.health.Supply, r.health.GoodsVelocity, r.health.Holders
+	v.PricedItems, v.PriceCoverage, v.Unexplained = r.indexes[0].Items, r.indexes[0].Coverage, r.bridges[0].unexplained
 	v.Leader = r.market.leader
 	v.Purse = r.purse(r.last)
 	if r.reaches(signDays) {

@@ -143,11 +143,10 @@ func scannedCourse(s span, mostDays int, sales []ledger.Sale) (course []bucketSa
 	return course
 }
 
-// checkIndex compares the price index, by maps of prices and quantities.
-func checkIndex(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale) {
-	t.Helper()
+// scannedIndex is the price index, by maps of prices and quantities.
+func scannedIndex(s span, sales []ledger.Sale) *PriceIndex {
 	unit, buckets := s.divide(31)
-	want := &PriceIndex{Basis: basisOf(s), Bucket: unit}
+	want := &PriceIndex{Bucket: unit}
 	sold := make([]map[string]bucketSales, len(buckets))
 	for ref, of := range byItem(sales) {
 		for _, b := range scannedCourse(s, 31, of) {
@@ -203,6 +202,14 @@ func checkIndex(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []
 	if want.Items > 0 {
 		want.Change = pointerTo(value/100 - 1)
 	}
+	return want
+}
+
+// checkIndex compares the price index with the scanned one.
+func checkIndex(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, sales []ledger.Sale) {
+	t.Helper()
+	want := scannedIndex(s, sales)
+	want.Basis = basisOf(s)
 	got, err := ComputePriceIndex(t.Context(), db, w, MarketQuery{Days: s.Days})
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ type signKind struct {
 type signCourse struct {
 	now, before *float64
 	past        []float64
-	why         string // there is none, because
+	why         string // there is none, or it is not judged, because
 }
 
 const fewHolders = 20
@@ -103,6 +103,10 @@ func signKinds() []signKind {
 			"All other numbers are as old as the newest transaction.", (*signReading).freshness},
 		{"money", "Money", SignGrowth, "more money in 30 days", JudgedValue, between(-0.05, 0.05), between(-0.15, 0.15), changes, 0,
 			"Money that grows faster than what it buys loses value.", (*signReading).growth},
+		{"prices", "Prices", SignGrowth, "dearer in 30 days", JudgedValue, between(-0.1, 0.1), between(-0.25, 0.25), changes, 0,
+			"What money is worth is what it buys.", (*signReading).prices},
+		{"explained", "Explained change", SignPercent, "of the change in supply", JudgedValue, atLeast(1), atLeast(0.99), between(0, 1), 0,
+			"Money that nobody created and nobody destroyed is an error of the books.", (*signReading).explainedChange},
 		{"speed", "Speed of money", SignTimes, "times transferred in 30 days", JudgedChange, atLeast(-0.25), atLeast(-0.5), changes, 0,
 			"Money that lies still buys nothing from anybody.", (*signReading).speed},
 		{"concentration", "Concentration", SignRatio, "Gini of personal holders", JudgedDifference, between(-0.02, 0.02), between(-0.05, 0.05), between(-1, 1), 0,
@@ -148,7 +152,7 @@ func judge(r *signReading, thresholds Thresholds) []Sign {
 func (s *Sign) judge(least float64) {
 	var judged float64
 	switch {
-	case s.Now == nil:
+	case s.Now == nil || s.Why != "":
 		return
 	case s.By == JudgedValue:
 		judged = *s.Now

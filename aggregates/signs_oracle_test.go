@@ -138,6 +138,24 @@ func (o scannedSigns) signs() map[string]signNumbers {
 		all["money"] = signNumbers{}
 	}
 
+	for name, of := range map[string]func(span) *float64{
+		"prices": func(s span) *float64 { return scannedIndex(s, o.sales).Change },
+		// Of sound books all is explained.
+		"explained": func(s span) *float64 {
+			_, in, out := o.moved(s.Start, s.End)
+			gross := in.Plus(out).Float64()
+			return ratio(gross, gross)
+		},
+	} {
+		n := signNumbers{Now: of(month)}
+		if n.Now != nil && reaches {
+			whole := before
+			whole.End = month.Start
+			n.Before = of(whole)
+		}
+		all[name] = n
+	}
+
 	fast := course(speed(month.Start, o.End), func(ago int) bool { return ago > 0 && o.there(ago+29) }, func(ago int) *float64 { return speed(o.ago(ago+30), o.ago(ago)) })
 	fast.Before = nil
 	if reaches {

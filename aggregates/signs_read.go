@@ -30,6 +30,8 @@ type signReading struct {
 	purses  []ledger.Sum  // by day of long, at its end
 	offices int64         // accounts of the government
 	market  marketBreadth
+	indexes [2]*PriceIndex // of the last 30 days, and of those before; nil where the ledger does not reach back
+	bridges [2]bridged     // likewise; the zero value where it does not
 }
 
 func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
@@ -50,6 +52,8 @@ func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
 			r.market, err = readBreadth(ctx, tx, month)
 			return err
 		},
+		func(ctx context.Context, tx pgx.Tx) error { return r.readIndex(ctx, tx, month) },
+		func(ctx context.Context, tx pgx.Tx) error { return r.readBridges(ctx, tx, month) },
 	} {
 		if err := read(ctx, tx); err != nil {
 			return nil, err

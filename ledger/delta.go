@@ -17,6 +17,7 @@ type deltas struct {
 	moves    []movedAmount
 	activity map[int64]activityDelta // by hour
 	flows    map[flowKey]flowDelta
+	largest  map[largestKey][]large // the largest first
 	items    map[itemKey]itemDelta
 	dealings
 }
@@ -66,6 +67,7 @@ func newDeltas(zone *time.Location) *deltas {
 		zone:     zone,
 		activity: map[int64]activityDelta{},
 		flows:    map[flowKey]flowDelta{},
+		largest:  map[largestKey][]large{},
 		items:    map[itemKey]itemDelta{},
 		dealings: newDealings(),
 	}
@@ -86,7 +88,7 @@ func (ap *appender) deltas() *deltas {
 			a := ap.accounts[p.Account]
 			legs = append(legs, leg{a.id, a.holder, a.party, p.Amount})
 		}
-		d.addTransaction(t.At.UnixMicro(), t.Source, legs)
+		d.addTransaction(id, t.At.UnixMicro(), t.Source, legs)
 	}
 	for i, id := range ap.sales {
 		if id == 0 {
@@ -101,7 +103,7 @@ func (ap *appender) deltas() *deltas {
 
 // addTransaction counts a transaction at a time in Unix microseconds. It reorders
 // the legs.
-func (d *deltas) addTransaction(at int64, source string, legs []leg) {
+func (d *deltas) addTransaction(id, at int64, source string, legs []leg) {
 	hour := floor(at, hourMicros)
 	day := dayOfHour(hour, d.zone)
 	for _, l := range legs {
@@ -125,6 +127,7 @@ func (d *deltas) addTransaction(at int64, source string, legs []leg) {
 			f.transactions++
 			f.volume = f.volume.Add(volume)
 			d.flows[key] = f
+			d.addLargest(largestKey{day, party(from), party(to), source}, large{volume, id})
 		}
 	}
 }

@@ -54,7 +54,7 @@ func dump(t testing.TB, db *pgxpool.Pool) map[string][]string {
 	t.Helper()
 	tables := map[string][]string{}
 	for _, table := range []string{"settings", "accounts", "items", "holders", "account_names", "merges", "events", "shops", "offers", "offer_changes", "item_offer_hours", "transactions", "refs", "postings", "sales",
-		"balances", "activity_hours", "flow_hours", "account_days", "item_hours", "trader_days", "price_days", "counterparty_days", "day_snapshots"} {
+		"balances", "activity_hours", "flow_hours", "flow_largest", "account_days", "item_hours", "trader_days", "price_days", "counterparty_days", "day_snapshots"} {
 		tables[table] = rowsOf(t, db, "SELECT r::text FROM "+table+" r ORDER BY r::text")
 	}
 	return tables

@@ -71,7 +71,7 @@ func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int6
 	var legs []leg
 	add := func() {
 		if len(legs) > 1 && sum(legs) == 0 {
-			d.addTransaction(lastAt.UnixMicro(), lastSource, legs)
+			d.addTransaction(last, lastAt.UnixMicro(), lastSource, legs)
 		} else if len(legs) > 0 {
 			broken++
 		}

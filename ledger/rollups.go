@@ -49,6 +49,7 @@ func rollups() []rollup {
 			GROUP BY hour`},
 		// How the value of a transaction is shared out, SQL cannot well say.
 		{"flow_hours", "hour, from_kind, from_issuer, to_kind, to_issuer, source", (*deltas).queueFlows, ""},
+		{"flow_largest", "source, day, from_kind, from_issuer, to_kind, to_issuer", (*deltas).queueLargest, ""},
 		{"item_hours", "item, hour", (*deltas).queueItems, `
 			SELECT item, date_trunc('hour', at, 'UTC') AS hour,
 				count(price), coalesce(sum(quantity) FILTER (WHERE price IS NOT NULL), 0),

@@ -24,6 +24,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		"account_days":      `DELETE FROM account_days WHERE received > 0`,
 		"activity_hours":    `UPDATE activity_hours SET transfers = transfers + 1`,
 		"flow_hours":        `UPDATE flow_hours SET from_kind = 'business'`,
+		"flow_largest":      `UPDATE flow_largest SET volumes[1] = volumes[1] - 1`,
 		"item_hours":        `UPDATE item_hours SET open = 1`,
 		"trader_days":       `INSERT INTO trader_days SELECT item, day, 1, 'seller', 1, 1, 1 FROM price_days`,
 		"price_days":        `UPDATE price_days SET quantity = quantity + 1`,

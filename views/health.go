@@ -145,6 +145,16 @@ func signWords(sign aggregates.Sign, v *aggregates.Soundness, s ledger.Settings)
 		parts = append(parts, "The newest is of "+Time(v.Newest, s)+", "+Date(v.Newest, s))
 	case "money":
 		parts = append(parts, moneyTile(v.Supply.Created, s)+" created, "+moneyTile(v.Supply.Destroyed, s)+" destroyed")
+	case "prices":
+		if v.PriceCoverage != nil {
+			parts = append(parts, Plural(v.PricedItems, "item", "items")+" compared, "+Percent(*v.PriceCoverage)+" of turnover")
+		}
+	case "explained":
+		if v.Unexplained.Sign() != 0 {
+			parts = append(parts, moneyTile(v.Unexplained, s)+" is unexplained")
+		} else {
+			parts = append(parts, "Nothing is unexplained")
+		}
 	case "speed":
 		if v.GoodsVelocity.Now != nil {
 			parts = append(parts, "Goods alone: "+Decimal(*v.GoodsVelocity.Now, 2)+" times")

@@ -130,6 +130,10 @@ func sayWatched(sign aggregates.Sign) []Words {
 		return phrase("there was no transaction for ", number)
 	case "money":
 		return phrase(choose("money grew by ", "money shrank by "), Percent(abs(judged)), " in 30 days")
+	case "prices":
+		return phrase(choose("prices rose by ", "prices fell by "), Percent(abs(judged)), " in 30 days")
+	case "explained":
+		return phrase("a part of the change in supply is unexplained")
 	case "speed":
 		return phrase("money moves ", Percent(abs(judged)), choose(" faster", " slower")+" than 30 days ago")
 	case "concentration":

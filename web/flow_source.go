@@ -40,6 +40,15 @@ func (s *server) source() *page {
 				LeftOut: "Other sources.",
 			},
 		}, views.SourceMoves, (*aggregates.SourceDays).Table),
+		show(source, views.PanelInfo{
+			Name: "largest", Title: "Largest transactions", Width: views.Whole,
+			How: views.How{
+				Meaning: "Which single transactions moved most, who paid and who received.",
+				Formula: "What a transaction moved from one kind of account to another. Where several kinds pay and several receive, each pays each in proportion. The 10 largest of the period; of equal ones, those that were written first.",
+				Counted: "All transactions of the source, or what of them moved between the chosen kinds of account.",
+				LeftOut: "Other sources, and the names of hidden holders.",
+			},
+		}, views.SourceLargest, (*aggregates.SourceDays).LargestTable),
 	)
 	p.exists = func(ctx context.Context, ref string) error {
 		return checkExists(ctx, s.API.Sources.Exists, ref, "source")

@@ -3,6 +3,7 @@ package sample
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"exchequer/aggregates"
@@ -25,10 +26,23 @@ func (e *Economy) flows(days aggregates.Days, buckets []time.Time, unit string) 
 	e.Flow = townFlow(about)
 	e.Source = &aggregates.SourceDays{Basis: about, Source: "state wage", From: "any", To: "any", Bucket: unit,
 		Volume: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(151_200_00), Before: ptr(ledger.SumOf(140_000_00))}, Created: aggregates.Compared[ledger.Sum]{Now: ledger.SumOf(151_200_00), Before: ptr(ledger.SumOf(140_000_00))},
-		Destroyed: aggregates.Compared[ledger.Sum]{Before: &ledger.Sum{}}}
+		Destroyed: aggregates.Compared[ledger.Sum]{Before: &ledger.Sum{}}, Largest: largestMoves(about.Period.End)}
 	for i, at := range buckets {
 		moved := ledger.SumOf(int64(5_040_00 + i%7*10_00))
 		e.Source.Moves = append(e.Source.Moves, aggregates.SourceMoves{Start: at, Volume: moved, Created: moved, Partial: i == len(buckets)-1})
+	}
+}
+
+// largestMoves are paid by one account, by several and by a hidden holder.
+func largestMoves(end time.Time) []aggregates.LargeMove {
+	mint, person, firm := aggregates.Party{Kind: ledger.System, Issuer: true}, aggregates.Party{Kind: ledger.Personal}, aggregates.Party{Kind: ledger.Business}
+	return []aggregates.LargeMove{
+		{At: end.Add(-26 * time.Hour), Payer: aggregates.MoveSide{Party: mint, ID: "mint", Name: "Mint"}, Receiver: aggregates.MoveSide{Party: person, Several: true},
+			Volume: ledger.SumOf(24_000_00), Message: "Wages of the week", Origin: "town", Ref: "w/46"},
+		{At: end.Add(-51 * time.Hour), Payer: aggregates.MoveSide{Party: person, Name: ledger.HiddenName}, Receiver: aggregates.MoveSide{Party: firm, ID: "f", Name: "Ferry & Oak"},
+			Volume: ledger.SumOf(9_120_50), Message: "a boat, and <everything> in it; " + strings.Repeat("rope and tar, ", 20), Origin: "town", Ref: "b/7"},
+		{At: end.Add(-80 * time.Hour), Payer: aggregates.MoveSide{Party: person, ID: "ada", Name: "Ada"}, Receiver: aggregates.MoveSide{Party: person, ID: "bob", Name: "Bob"},
+			Volume: ledger.SumOf(9_120_50), Origin: "town", Ref: "p/1"},
 	}
 }
 
@@ -53,6 +67,7 @@ func (e *Economy) councilFlows(end time.Time) {
 	e.Flow = councilFlow(about)
 	source := *e.Source
 	source.Basis, source.Moves = about, nil
+	source.Largest = []aggregates.LargeMove{}
 	source.Volume, source.Created = aggregates.Compared[ledger.Sum]{}, aggregates.Compared[ledger.Sum]{}
 	for i := range 30 {
 		source.Moves = append(source.Moves, aggregates.SourceMoves{Start: end.AddDate(0, 0, i-30)})

@@ -18,6 +18,8 @@ func soundness() *aggregates.Soundness {
 	v.Signs = []aggregates.Sign{
 		{Name: "freshness", Title: "Freshness", Unit: aggregates.SignSeconds, Of: "since the last transaction", Now: ptr(9.0), By: aggregates.JudgedValue, Judged: ptr(9.0), Watch: most(6 * 3600), Bad: most(24 * 3600), State: aggregates.StateGood, Matters: "All other numbers are as old as the newest transaction."},
 		{Name: "money", Title: "Money", Unit: aggregates.SignGrowth, Of: "more money in 30 days", Now: ptr(0.018), Before: ptr(0.017), Low: ptr(0.012), High: ptr(0.021), By: aggregates.JudgedValue, Judged: ptr(0.018), Watch: bounds(-0.05, 0.05), Bad: bounds(-0.15, 0.15), State: aggregates.StateGood, Matters: "Money that grows faster than what it buys loses value."},
+		{Name: "prices", Title: "Prices", Unit: aggregates.SignGrowth, Of: "dearer in 30 days", Now: ptr(0.024), Before: ptr(-0.011), By: aggregates.JudgedValue, Judged: ptr(0.024), Watch: bounds(-0.1, 0.1), Bad: bounds(-0.25, 0.25), State: aggregates.StateGood, Matters: "What money is worth is what it buys."},
+		{Name: "explained", Title: "Explained change", Unit: aggregates.SignPercent, Of: "of the change in supply", Now: ptr(1.0), Before: ptr(1.0), By: aggregates.JudgedValue, Judged: ptr(1.0), Watch: least(1), Bad: least(0.99), State: aggregates.StateGood, Matters: "Money that nobody created and nobody destroyed is an error of the books."},
 		{Name: "speed", Title: "Speed of money", Unit: aggregates.SignTimes, Of: "times transferred in 30 days", Now: ptr(1.92), Before: ptr(1.81), Low: ptr(1.58), High: ptr(1.94), By: aggregates.JudgedChange, Judged: ptr(0.061), Watch: least(-0.25), Bad: least(-0.5), State: aggregates.StateGood, Matters: "Money that lies still buys nothing from anybody."},
 		{Name: "concentration", Title: "Concentration", Unit: aggregates.SignRatio, Of: "Gini of personal holders", Now: ptr(0.654), Before: ptr(0.633), Low: ptr(0.624), High: ptr(0.662), By: aggregates.JudgedDifference, Judged: ptr(0.021), Watch: bounds(-0.02, 0.02), Bad: bounds(-0.05, 0.05), State: aggregates.StateWatch, Matters: "Where few hold all, the others have nothing to trade with."},
 		{Name: "top", Title: "Richest tenth", Unit: aggregates.SignPercent, Of: "of what holders have", Now: ptr(0.499), Before: ptr(0.489), Low: ptr(0.48), High: ptr(0.503), By: aggregates.JudgedDifference, Judged: ptr(0.01), Watch: bounds(-0.02, 0.02), Bad: bounds(-0.05, 0.05), State: aggregates.StateGood, Matters: "The same from above: whether the richest draw away."},
@@ -29,6 +31,7 @@ func soundness() *aggregates.Soundness {
 	v.Newest = Noon.Add(-9 * time.Second)
 	v.Supply = aggregates.SupplyAccount{Opening: ledger.SumOf(8_069_653_00), Created: ledger.SumOf(245_253_50), Destroyed: ledger.SumOf(100_000_00), Closing: ledger.SumOf(8_214_906_50), Holds: true}
 	v.GoodsVelocity.Now = ptr(0.41)
+	v.PricedItems, v.PriceCoverage = 214, ptr(0.93)
 	v.Holders, v.Leader = 2317, "Diamond"
 	v.Purse, v.PurseBefore = ledger.SumOf(1_082_000_00), ptr(ledger.SumOf(1_033_000_00))
 	for _, book := range ledger.Books() {

@@ -47,6 +47,7 @@ var tables = map[string]string{
 	"balances":       `SELECT ref, balance, last_at, postings FROM balances JOIN accounts ON id = account`,
 	"activity_hours": `SELECT * FROM activity_hours`,
 	"flow_hours":     `SELECT * FROM flow_hours`,
+	"flow_largest":   `SELECT source, day, from_kind, from_issuer, to_kind, to_issuer, volumes FROM flow_largest`,
 	"account_days":   `SELECT ref, day, received, sent, postings FROM account_days JOIN accounts ON id = account`,
 	"trader_days": `SELECT i.ref AS item, day, a.ref AS account, side, sales, quantity, volume
 		FROM trader_days JOIN items i ON i.id = item JOIN accounts a ON a.id = account`,

@@ -1,0 +1,97 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/ledger"
+)
+
+// fewIndexed is how many items the index has to compare to be judged. The price of
+// a single one says little of what money is worth.
+const fewIndexed = 5
+
+// readIndex reads the price index of the month and of the one before, as the market
+// shows them.
+func (r *signReading) readIndex(ctx context.Context, tx pgx.Tx, month span) error {
+	r.indexes[0] = &PriceIndex{}
+	if err := r.indexes[0].fill(ctx, tx, month, false); err != nil {
+		return fmt.Errorf("price index: %w", err)
+	}
+	before, reaches := month.previous()
+	if !reaches {
+		return nil
+	}
+	r.indexes[1] = &PriceIndex{}
+	if err := r.indexes[1].fill(ctx, tx, before, false); err != nil {
+		return fmt.Errorf("price index before: %w", err)
+	}
+	return nil
+}
+
+func (r *signReading) prices() signCourse {
+	now := r.indexes[0]
+	c := signCourse{now: now.Change}
+	switch {
+	case c.now == nil:
+		return signCourse{why: "not available, because no item was sold on two days of 30 that can be compared"}
+	case now.Items < fewIndexed:
+		c.why = "not judged, because fewer than " + number(fewIndexed) + " items can be compared"
+	}
+	if before := r.indexes[1]; before != nil {
+		c.before = before.Change
+	}
+	return c
+}
+
+// bridged is what the bridge says of a period.
+type bridged struct {
+	gross       ledger.Sum // all that sources created and all that they destroyed
+	unexplained ledger.Sum // of the change of the supply
+}
+
+// explained returns the part of what came into the supply and left it that sources
+// created or destroyed; nil if nothing did.
+func (b bridged) explained() *float64 {
+	return part(b.gross, b.gross.Plus(magnitude(b.unexplained)))
+}
+
+// readBridges reads the bridge of the month and of the one before. That begins and
+// ends with whole days, and its change is what the issuers gave away by their days.
+// What is wrong with a balance is found in the month that ends now.
+func (r *signReading) readBridges(ctx context.Context, tx pgx.Tx, month span) error {
+	b := &Bridge{}
+	if err := b.fill(ctx, tx, month); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	r.bridges[0] = bridged{b.Others.Created.Plus(b.Others.Destroyed), b.Unexplained}
+	for _, step := range b.Steps {
+		r.bridges[0].gross = r.bridges[0].gross.Plus(magnitude(step.Change))
+	}
+	start := plus(month.Start, -signDays)
+	if start.Before(r.First) {
+		return nil
+	}
+	const query = `
+		SELECT coalesce(sum(volume), 0), coalesce(sum(CASE WHEN from_issuer THEN volume ELSE -volume END), 0), (
+			SELECT coalesce(sum(sent - received), 0) FROM account_days
+			WHERE day >= @from::date AND day < @to::date AND account IN (SELECT id FROM accounts WHERE issuer))
+		FROM flow_hours WHERE hour >= @start AND hour < @end AND from_issuer <> to_issuer`
+	args := pgx.NamedArgs{"start": start, "end": month.Start, "from": start, "to": month.Start}
+	var steps, change ledger.Sum
+	if err := tx.QueryRow(ctx, query, args).Scan(&r.bridges[1].gross, &steps, &change); err != nil {
+		return fmt.Errorf("bridge before: %w", err)
+	}
+	r.bridges[1].unexplained = change.Minus(steps)
+	return nil
+}
+
+func (r *signReading) explainedChange() signCourse {
+	c := signCourse{now: r.bridges[0].explained(), before: r.bridges[1].explained()}
+	if c.now == nil {
+		return signCourse{why: "not available, because nothing was created or destroyed in 30 days"}
+	}
+	return c
+}
