@@ -3,7 +3,6 @@ package views
 import (
 	"github.com/a-h/templ"
 
-	"exchequer/aggregates"
 	"exchequer/ledger"
 )
 
@@ -19,7 +18,7 @@ func SayTransaction(t *ledger.Posted, s ledger.Settings) []Sentence {
 		return nil
 	}
 	main := t.Between[0]
-	from, to := partyName(aggregates.Party{Kind: main.From.Kind, Issuer: main.From.Issuer}), partyName(aggregates.Party{Kind: main.To.Kind, Issuer: main.To.Issuer})
+	from, to := sideName(main.From), sideName(main.To)
 	words := phrase("", Money(t.Volume, s), " moved from "+from+" to "+to+" accounts")
 	if len(t.Between) > 1 {
 		words = phrase("", Money(t.Volume, s), " moved, of which "+Money(main.Volume, s)+" from "+from+" to "+to+" accounts")
@@ -29,7 +28,14 @@ func SayTransaction(t *ledger.Posted, s ledger.Settings) []Sentence {
 
 // betweenText writes the sides between which money moved.
 func betweenText(b ledger.Between) string {
-	return partyName(aggregates.Party{Kind: b.From.Kind, Issuer: b.From.Issuer}) + " → " + partyName(aggregates.Party{Kind: b.To.Kind, Issuer: b.To.Issuer})
+	return sideName(b.From) + " → " + sideName(b.To)
+}
+
+func sideName(s ledger.Side) string {
+	if s.Issuer {
+		return "issuing " + string(s.Kind)
+	}
+	return string(s.Kind)
 }
 
 // restText sums the postings that are not shown.
