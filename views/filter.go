@@ -18,6 +18,7 @@ const (
 	ChoiceField // one of the parameter's options
 	DayField
 	CheckField
+	AmountField // of money
 )
 
 // mostSearched is how many characters of a text are searched for.

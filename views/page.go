@@ -51,7 +51,7 @@ type MenuEntry struct{ Name, Path string }
 
 // A PageInfo is what a page is, whatever its numbers.
 type PageInfo struct {
-	Path        string // "/market"; "/items/{ref}" if it has a ref
+	Path        string // "/market"; "/items/{ref}" if it has a ref, "/transactions/{origin}/{ref}" if that has two parts
 	Name        string // in the menu, and in the title of the window
 	Group       string // of the menu; not in the menu if empty
 	Heading     string // the name of the economy if empty
@@ -64,14 +64,35 @@ type PageInfo struct {
 
 // at returns the address for a ref, without a query.
 func (i PageInfo) at(ref string) string {
-	escaped := url.PathEscape(ref)
+	path := i.Path
+	if origin, rest, two := strings.Cut(ref, betweenParts); two {
+		path, ref = strings.Replace(path, "{origin}", i.segment(origin), 1), rest
+	}
+	return strings.Replace(path, "{ref}", i.segment(ref), 1)
+}
+
+// segment returns a ref as a part of an address.
+func (i PageInfo) segment(ref string) string {
 	switch {
 	case dots(ref):
-		escaped = "~" + ref
+		return "~" + ref
 	case slices.Contains(i.Reserved, ref):
-		escaped = fmt.Sprintf("%%%02X", ref[0]) + ref[1:]
+		return fmt.Sprintf("%%%02X", ref[0]) + ref[1:]
 	}
-	return strings.Replace(i.Path, "{ref}", escaped, 1)
+	return url.PathEscape(ref)
+}
+
+// betweenParts separates the parts of a ref that has two. No ref of the ledger has a
+// NUL character.
+const betweenParts = "\x00"
+
+// TwoParts returns the ref of a page whose address has an origin and a ref.
+func TwoParts(origin, ref string) string { return origin + betweenParts + ref }
+
+// Parts returns what TwoParts was given.
+func Parts(ref string) (origin, rest string) {
+	origin, rest, _ = strings.Cut(ref, betweenParts)
+	return origin, rest
 }
 
 // dots reports whether a ref is "." or "..", or one of these after tildes. Browsers

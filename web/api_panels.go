@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -49,6 +50,9 @@ func describe(p *page, panel panel, summary string, schema *huma.Schema) *huma.P
 
 func parameters(p *page, panel panel) []*huma.Param {
 	var all []*huma.Param
+	if strings.Contains(p.Path, "{origin}") {
+		all = append(all, &huma.Param{Name: "origin", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+	}
 	if p.exists != nil {
 		all = append(all, &huma.Param{Name: "ref", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
 	}

@@ -255,6 +255,19 @@ func (f statement) ItemSales(_ context.Context, _ string, before ledger.SaleCurs
 	return all, nil
 }
 
+// Transaction knows those of the town.
+func (f statement) Transaction(_ context.Context, origin, ref string, after int32, _ int) (*ledger.Posted, error) {
+	t := sample.Posted()
+	if t.Ref = ref; origin != t.Origin || ref == "nobody" {
+		return nil, nil
+	}
+	return t, nil
+}
+
+func (f statement) Transactions(_ context.Context, _ ledger.EntryFilter, before ledger.Cursor, limit int) (*ledger.Entries, error) {
+	return sample.Entries(before, limit), nil
+}
+
 // lines is an account of n postings, a minute apart.
 func lines(n int) statement {
 	return func(_ context.Context, _ string, before ledger.Cursor, limit int) ([]ledger.Line, error) {

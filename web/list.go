@@ -59,6 +59,10 @@ type stretch struct {
 	// Nil: as all lists.
 	panel func(views.List) (templ.Component, []views.Sentence)
 	next  string // the cursor of the rows that follow; empty if there are none
+	// subject and note are the name of what the page is about, and what stands beside
+	// it, if only the list knows them.
+	subject, note string
+	value         any // what the rows are of, for programs; may be nil
 }
 
 // ready waits within the budget until the memo of a list has a value.
@@ -142,6 +146,9 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
 		view.Note = p.noteOf(sources, params)
+		if rows.subject != "" {
+			view.Subject, view.Note = rows.subject, rows.note
+		}
 		if params.Get(p.list.after) != "" {
 			view.Clock = views.Clock{} // older rows do not change, so the page need not be asked for again
 		}
@@ -173,6 +180,7 @@ type listDocument struct {
 	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
 	Rows       [][]any           `json:"rows" nullable:"false"`
+	Value      any               `json:"value,omitempty" doc:"What the rows are of, where that is more than its address says."`
 	Next       string            `json:"next,omitempty" doc:"The value of the parameter by which the next rows are asked for; missing at the end."`
 }
 
@@ -194,7 +202,7 @@ func (s *server) listJSON(p *page) handler {
 			settings := s.Settings()
 			d := listDocument{
 				Page: p.at(params.Ref), List: p.list.Name, Parameters: params.Values(p.list.declared()),
-				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Columns: columnsOf(rows.table), Rows: rows.table.Rows, Next: rows.next,
+				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Columns: columnsOf(rows.table), Rows: rows.table.Rows, Value: rows.value, Next: rows.next,
 			}
 			if d.Rows == nil {
 				d.Rows = [][]any{}

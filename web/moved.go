@@ -55,11 +55,11 @@ func at(pattern, ref string) string {
 
 // moved returns a *movedError if the first reading of the page says that the thing
 // is shown under another ref.
-func (p *page) moved(params views.Params, first source) error {
-	if p.shown == nil || first.failure() != nil || first.empty() {
+func (p *page) moved(params views.Params, sources []source) error {
+	if p.shown == nil || sources[0].failure() != nil || sources[0].empty() {
 		return nil
 	}
-	return mergedInto(params.Ref, p.shown(first.result().value))
+	return mergedInto(params.Ref, p.shown(sources[0].result().value))
 }
 
 // stays is moved for an address that has no need of the first reading otherwise. It
@@ -74,5 +74,5 @@ func (s *server) stays(r *http.Request, p *page, params views.Params) error {
 			return err
 		}
 	}
-	return p.moved(params, first[0])
+	return p.moved(params, first)
 }

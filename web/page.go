@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
@@ -179,10 +180,10 @@ func (s *server) page(i int) handler {
 			}
 			isWarm = true
 		}
-		if p.ofThings() && sources[0].empty() {
+		if p.ofThings() && len(sources) > 0 && sources[0].empty() {
 			return errNotFound // hidden since
 		}
-		if err := p.moved(params, sources[0]); err != nil {
+		if err := p.moved(params, sources); err != nil {
 			return err
 		}
 		switch {
@@ -243,7 +244,7 @@ func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p 
 // subjectOf returns the name of what a page is about, empty if it has no ref or
 // its value is missing.
 func (p *page) subjectOf(sources []source) (name string) {
-	if p.subject == nil || sources[0].failure() != nil {
+	if p.subject == nil || len(sources) == 0 || sources[0].failure() != nil {
 		return ""
 	}
 	_ = safely(func() error { name = p.subject(sources[0].result().value); return nil }) // else the ref is shown
@@ -306,7 +307,23 @@ func (p *page) ref(r *http.Request) (string, error) {
 	if p.exists == nil {
 		return "", nil
 	}
-	ref := chi.URLParam(r, "ref")
+	ref, err := refIn(r, "ref")
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(p.Path, "{origin}") {
+		origin, err := refIn(r, "origin")
+		if err != nil || strings.ContainsRune(origin+ref, 0) {
+			return "", errNotFound
+		}
+		ref = views.TwoParts(origin, ref)
+	}
+	return ref, p.exists(r.Context(), ref)
+}
+
+// refIn returns the ref in a part of a request's path.
+func refIn(r *http.Request, name string) (string, error) {
+	ref := chi.URLParam(r, name)
 	if r.URL.RawPath != "" {
 		unescaped, err := url.PathUnescape(ref)
 		if err != nil {
@@ -314,6 +331,5 @@ func (p *page) ref(r *http.Request) (string, error) {
 		}
 		ref = unescaped
 	}
-	ref = views.RefIn(ref)
-	return ref, p.exists(r.Context(), ref)
+	return views.RefIn(ref), nil
 }

@@ -33,6 +33,8 @@ func (s *server) declarePages() []*page {
 		s.shop(),
 		s.arbitrage(),
 		s.account(),
+		s.transactions(),
+		s.transaction(),
 		s.appraise(),
 		s.compare(),
 	}

@@ -62,7 +62,9 @@ func (tn *town) declared(t testing.TB) []*page {
 }
 
 // address returns the address of a page, of some thing if it has a ref.
-func (p *page) address() string { return strings.Replace(p.Path, "{ref}", "ada", 1) }
+func (p *page) address() string {
+	return strings.NewReplacer("{ref}", "ada", "{origin}", "town").Replace(p.Path)
+}
 
 func samples() map[string]*town {
 	return map[string]*town{"town": sampled(sample.Town(30)), "council": sampled(sample.Council()), "empty": sampled(sample.Empty())}
@@ -346,7 +348,7 @@ func TestAnEmptyLedgerGreetsUntilThereIsSomethingToShow(t *testing.T) {
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, pages []*page) {
 		for _, p := range pages {
 			doc := parse(t, open(p.address()).Body.String())
-			if p.exists == nil && (doc.Find("#begin").Length() != 1 || doc.Find(".panels > section").Length() != 1) || doc.Find("#folio").AttrOr("data-next", "") == "" {
+			if p.exists == nil && (doc.Find("#begin").Length() != 1 || doc.Find(".panels > section").Length() != 1) || len(p.readings) > 0 && doc.Find("#folio").AttrOr("data-next", "") == "" {
 				t.Errorf("%s of an empty ledger does not greet, or not alone, or does not ask again", p.Path)
 			}
 		}

@@ -207,7 +207,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			return errNotFound
 		}
 		if panel.from == p.readings[0] {
-			err = p.moved(params, one[0])
+			err = p.moved(params, one)
 		} else {
 			err = s.stays(r, p, whole)
 		}

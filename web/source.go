@@ -216,6 +216,9 @@ func getAll(ctx context.Context, running *sync.WaitGroup, sources []source) <-ch
 // have their result. Its window is the shortest, so that browsers ask for the page
 // again whenever one of its sources is due.
 func (s *server) pageClock(sources, ready []source) views.Clock {
+	if len(sources) == 0 {
+		return views.Clock{} // the page is of what never changes
+	}
 	c := views.Clock{Window: sources[0].window()}
 	for _, src := range sources {
 		c.Window = min(c.Window, src.window())

@@ -71,6 +71,8 @@ type Record interface {
 	Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
 	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
+	Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*ledger.Posted, error)
+	Transactions(ctx context.Context, f ledger.EntryFilter, before ledger.Cursor, limit int) (*ledger.Entries, error)
 }
 
 // A Check is a condition of being ready for requests.

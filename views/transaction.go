@@ -1,0 +1,55 @@
+package views
+
+import (
+	"github.com/a-h/templ"
+
+	"exchequer/ledger"
+)
+
+// TransactionNote is what stands beside the heading: the transaction's ref.
+func TransactionNote(t *ledger.Posted) string {
+	const most = 40
+	return brief(t.Ref, most)
+}
+
+// SayTransaction says what moved.
+func SayTransaction(t *ledger.Posted, s ledger.Settings) []Sentence {
+	if t.Postings == 0 || t.Volume == 0 || len(t.Between) == 0 {
+		return nil
+	}
+	main := t.Between[0]
+	from, to := sideName(main.From), sideName(main.To)
+	words := phrase("", Money(t.Volume, s), " moved from "+from+" to "+to+" accounts")
+	if len(t.Between) > 1 {
+		words = phrase("", Money(t.Volume, s), " moved, of which "+Money(main.Volume, s)+" from "+from+" to "+to+" accounts")
+	}
+	return []Sentence{{Words: words}}
+}
+
+// betweenText writes the sides between which money moved.
+func betweenText(b ledger.Between) string {
+	return sideName(b.From) + " → " + sideName(b.To)
+}
+
+func sideName(s ledger.Side) string {
+	if s.Issuer {
+		return "issuing " + string(s.Kind)
+	}
+	return string(s.Kind)
+}
+
+// restText sums the postings that are not shown.
+func restText(r ledger.Rest) string { return Plural(r.Postings, "further posting", "further postings") }
+
+// balance writes a balance, and a dash where it is not known.
+func balance(v *int64, s ledger.Settings) string {
+	if v == nil {
+		return "–"
+	}
+	return Money(*v, s)
+}
+
+// aboutSource returns the address of the source's own page.
+func aboutSource(source string) templ.SafeURL {
+	return templ.SafeURL(PageInfo{Path: SourcePath}.at(source))
+}

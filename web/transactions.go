@@ -1,0 +1,114 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// transactions declares the page of all transactions.
+func (s *server) transactions() *page {
+	activity := readMemo(s.Economy.Activity, byDays, views.DaysParam)
+	flow := readMemo(s.API.Flow, byDays, views.DaysParam)
+	p := declare(views.PageInfo{
+		Path: views.TransactionsPath, Name: "Transactions", Group: "Record", Heading: "Transactions",
+		Description: "Every transaction of {economy}, newest first.",
+	},
+		show(activity, views.PanelInfo{
+			Name: "days", Title: "By day", Width: views.TwoThirds,
+			How: views.How{
+				Meaning: "How many transactions there were. The current day is pale.",
+				Formula: "Count of the transactions a day, or of longer periods a week, month, year or decade.",
+				Counted: "All transactions.",
+				LeftOut: "Nothing.",
+			},
+		}, views.TransactionsByDay, (*aggregates.Activity).Table),
+		show(flow, views.PanelInfo{
+			Name: "sources", Title: "By source", Width: views.Rest,
+			How: views.How{
+				Meaning: "Why money moved. Each leads to the transactions of its source.",
+				Formula: "Sum of what accounts gained on balance by the transactions of the source; share = sum / volume.",
+				Counted: "All transactions of the period.",
+				LeftOut: "Nothing: smaller sources are summed.",
+			},
+		}, views.TransactionsBySource, (*aggregates.Flow).Table),
+	)
+	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
+		if c, err := ledger.ParseCursor(text); err == nil {
+			return c.String()
+		}
+		return ""
+	}}
+	p.lists(&listing{
+		PanelInfo: views.PanelInfo{
+			Name: "list", Title: "The record", Width: views.Whole,
+			How: views.How{
+				Meaning: "Every transaction, newest first. A mistake is not changed, but reversed by another transaction.",
+				Formula: "Amount = what accounts gained on balance. Of several who paid or received, the one with the most is named.",
+				Counted: "All transactions; the amounts and names of those with at most 5,000 postings.",
+				LeftOut: "Nothing. Hidden holders are not named, and not found as accounts.",
+			},
+		},
+		after: after, begin: "newest", further: "older",
+		filters: views.TransactionFilters(),
+		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
+			from := ledger.End()
+			if c, err := ledger.ParseCursor(params.Get(after)); err == nil {
+				from = c
+			}
+			settings := s.Settings()
+			found, err := s.Record.Transactions(ctx, entryFilter(params, settings), from, limit)
+			if err != nil {
+				return stretch{}, err
+			}
+			rows := stretch{table: entriesTable(found.Entries), sub: views.EntriesSub(found, params, settings)}
+			if found.Next != nil {
+				rows.next = found.Next.String()
+			}
+			rows.draw = func(s ledger.Settings) templ.Component { return views.Entries(found.Entries, s) }
+			return rows, nil
+		},
+	})
+	return p
+}
+
+// entryFilter returns what a reader asks for. The days are those of the community.
+func entryFilter(p views.Params, s ledger.Settings) ledger.EntryFilter {
+	from, to := aggregates.ParseParty(p.Get(views.PaidByParam)), aggregates.ParseParty(p.Get(views.ReceivedByParam))
+	f := ledger.EntryFilter{
+		Source: p.Get(views.SourceParam), Text: p.Get(views.MessageParam), Account: p.Get(views.AccountParam),
+		Least: views.Minor(p.Get(views.LeastParam), s.Decimals),
+		From:  ledger.Side{Kind: from.Kind, Issuer: from.Issuer}, To: ledger.Side{Kind: to.Kind, Issuer: to.Issuer},
+	}
+	day := func(d *views.Param, later int) (start time.Time) {
+		if day, err := time.Parse(time.DateOnly, p.Get(d)); err == nil {
+			start = ledger.DayStart(ledger.DayNumber(day)+later, s.Zone())
+		}
+		return start
+	}
+	f.Since, f.Until = day(views.SinceParam, 0), day(views.UntilParam, 1)
+	return f
+}
+
+func entriesTable(entries []ledger.Entry) aggregates.Table {
+	t := aggregates.Table{Columns: []aggregates.Column{
+		{Name: "at", Title: "Time", Unit: aggregates.Instant}, {Name: "source", Title: "Source", Unit: aggregates.Text},
+		{Name: "from", Title: "Paid the most", Unit: aggregates.Text}, {Name: "from_id", Title: "Its id", Unit: aggregates.Text}, {Name: "payers", Title: "Payers", Unit: aggregates.Count},
+		{Name: "to", Title: "Received the most", Unit: aggregates.Text}, {Name: "to_id", Title: "Its id", Unit: aggregates.Text}, {Name: "receivers", Title: "Receivers", Unit: aggregates.Count},
+		{Name: "amount", Title: "Amount", Unit: aggregates.Money}, {Name: "message", Title: "Message", Unit: aggregates.Text},
+		{Name: "origin", Title: "Origin", Unit: aggregates.Text}, {Name: "ref", Title: "Reference", Unit: aggregates.Text},
+	}}
+	for _, e := range entries {
+		row := []any{e.At.UTC(), e.Source, e.From.Name, e.From.Ref, int64(e.Payers), e.To.Name, e.To.Ref, int64(e.Receivers), e.Volume, e.Message, e.Origin, e.Ref}
+		if e.Large {
+			row[2], row[3], row[4], row[5], row[6], row[7], row[8] = nil, nil, nil, nil, nil, nil, nil
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
