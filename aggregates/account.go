@@ -158,6 +158,7 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 	if err != nil {
 		return nil, fmt.Errorf("account: find it: %w", err)
 	}
+	a.Population = populationOf(a.Kind)
 	if err := a.fillNames(ctx, db, id); err != nil {
 		return nil, fmt.Errorf("account: %w", err)
 	}

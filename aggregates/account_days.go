@@ -107,7 +107,6 @@ func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
-	a.Population = populationOf(a.Kind)
 	if a.Issuer || a.Archived != nil && !a.Archived.After(s.End) {
 		return nil
 	}

@@ -21,6 +21,7 @@ type Lines struct {
 	Zero   bool      // the axis begins at zero
 	Log    bool      // the axis is logarithmic, if all values are above zero
 	Beside []float64 // values of other drawings, which have the same axis
+	Flags  []Flag    // events, in the order of their places
 	Room   int       // places that are left free at the right, for the names
 	Tall   bool      // for a panel that stands in no row
 	Empty  string    // why there are no values
@@ -49,9 +50,14 @@ func (l Lines) draw(s *svg) {
 	if l.Tall {
 		f = tall
 	}
+	f.top += flagRoom(l.Flags)
 	sc := l.scale(f)
 	labels := l.Ticks(sc.ticks)
+	if len(l.Flags) > 0 {
+		l.Desc += flagKeys
+	}
 	s.open(f, l.About, axisRoom(labels))
+	s.flags(f, l.Flags, len(l.Tips)+l.Room)
 	s.axis(sc, labels)
 	if !sc.log && sc.low > 0 {
 		s.text(0, f.top-8, 0, "cut-off", "axis from "+labels[0])
@@ -74,7 +80,8 @@ func (l Lines) draw(s *svg) {
 	})
 	s.put(`<g class="hit">`)
 	for i, tip := range l.Tips {
-		s.rect("", float64(i)*l.step(), f.top, l.step(), f.plotHeight(), tip)
+		top := f.top - flagRoom(l.Flags) // the numbers show the tips of their places too
+		s.rect("", float64(i)*l.step(), top, l.step(), f.floor()-top, flagTip(tip, l.Flags, i, len(l.Tips)+l.Room))
 	}
 	s.put(`</g>`)
 	s.close()
