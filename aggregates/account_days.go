@@ -113,7 +113,7 @@ func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) error {
 	// As in [Inequality]: accounts count by their own kind, with the holder of the
 	// account into which they are merged.
 	const held = `
-		SELECT sum(balance)::bigint FROM (
+		SELECT CASE WHEN abs(sum(balance)) < 9223372036854775807 THEN sum(balance)::bigint END FROM (
 			SELECT a.id FROM accounts a WHERE holder = $1 AND ` + notMerged + `
 			UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1) AS own
 		JOIN accounts USING (id) JOIN balances ON account = id

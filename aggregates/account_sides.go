@@ -147,10 +147,12 @@ const partiesQuery = `
 		SELECT other, sum(received) AS received, sum(sent) AS sent, sum(transactions)::bigint AS number
 		FROM counterparties WHERE account = ANY(@own) AND day BETWEEN @start::date AND @today::date AND other <> ALL(@own)
 		GROUP BY other
+	), unnamed AS MATERIALIZED (
+		SELECT a.id FROM accounts a JOIN holders h ON h.ref = a.holder WHERE hidden
+		UNION SELECT m.account FROM accounts t JOIN holders h ON h.ref = t.holder JOIN merges m ON m.target = t.id WHERE hidden
 	), shown AS (
-		SELECT sums.*, coalesce(m.target, other) AS party,
-			coalesce(a.holder IN (SELECT ref FROM holders WHERE hidden) OR t.holder IN (SELECT ref FROM holders WHERE hidden), false) AS hidden
-		FROM sums LEFT JOIN merges m ON m.account = other LEFT JOIN accounts a ON a.id = other LEFT JOIN accounts t ON t.id = m.target
+		SELECT sums.*, coalesce(target, other) AS party, other IN (SELECT id FROM unnamed) AS hidden
+		FROM sums LEFT JOIN merges ON account = other
 	)
 	SELECT hidden, CASE WHEN hidden THEN -1 ELSE party END AS party, sum(received), sum(sent), sum(number)::bigint, count(DISTINCT party)
 	FROM shown GROUP BY 1, 2 ORDER BY sum(received) + sum(sent) DESC, 2`

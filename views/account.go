@@ -159,7 +159,7 @@ func AccountPlace(p Page, v *aggregates.AccountPlace) Content {
 	}
 	s := p.Settings
 	c := chart.Columns{
-		About: chart.About{ID: "place", Title: "Holders by balance", Desc: "This holder has " + Money(*v.Held, s) + "."},
+		About: chart.About{ID: "rank", Title: "Holders by balance", Desc: "This holder has " + Money(*v.Held, s) + "."},
 		Ticks: countTicks, Least: 1, Joined: true,
 		Labels: func(width float64) []chart.Label { return binLabels(v.Bins, s, width) },
 	}
@@ -188,7 +188,10 @@ func AccountHolder(p Page, a *aggregates.Account) Content {
 	if a.HolderAccounts <= 1 {
 		return Content{Missing: "The holder has no other account."}
 	}
-	sub := "All accounts of " + brief(readable(a.HolderName), mostName)
+	sub := "All accounts of the same holder"
+	if a.HolderName != a.Holder {
+		sub = "All accounts of " + brief(readable(a.HolderName), mostName)
+	}
 	left := a.HolderAccounts - int64(min(len(a.SameHolder), holderShown))
 	return Content{Sub: sub, Body: accountHolder(a, a.SameHolder[:min(len(a.SameHolder), holderShown)], left, p.Settings)}
 }

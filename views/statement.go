@@ -51,7 +51,7 @@ func StatementSub(q ledger.StatementQuery, s *ledger.Statement, settings ledger.
 	}
 	sub := Count(int64(len(s.Lines))) + " found in " + Plural(int64(s.Looked), "posting", "postings") + ", back to " + Date(s.Back, settings)
 	if s.Next == nil {
-		return sub + ", the first one here"
+		return sub + "; there are no older ones"
 	}
 	return sub + "; older ones are not looked through yet"
 }
@@ -59,4 +59,12 @@ func StatementSub(q ledger.StatementQuery, s *ledger.Statement, settings ledger.
 // sortBy sorts by an amount, the largest first.
 func sortBy[E any](list []E, amount func(E) ledger.Sum) {
 	slices.SortStableFunc(list, func(a, b E) int { return amount(b).Compare(amount(a)) })
+}
+
+// comma returns what follows the name of another account of a line.
+func comma(l ledger.Line, i int) string {
+	if i < len(l.Others)-1 {
+		return ","
+	}
+	return ""
 }

@@ -46,7 +46,7 @@ func (s *server) account() *page {
 			},
 		}, views.AccountBalance, (*aggregates.Account).Table).flagged(events),
 		showOf(placing{s, account}, views.PanelInfo{
-			Name: "place", Title: "Among all holders", Width: views.Rest, Params: account.declared,
+			Name: "rank", Title: "Among all holders", Width: views.Rest, Params: account.declared,
 			How: views.How{
 				Meaning: "How rich the holder is, with all accounts together.",
 				Formula: "Rank: holders with more, plus one. Richer than: holders with less / all holders. With more than 1,000 holders, both are right to a thousandth of them.",
@@ -140,8 +140,14 @@ func (r placing) open(p views.Params) source {
 			&memoSource[aggregates.Population, *aggregates.Ladder]{memo: r.s.Economy.Ladder, p: population},
 			&memoSource[aggregates.InequalityQuery, *aggregates.Inequality]{memo: r.s.Economy.Inequality, p: aggregates.InequalityQuery{Population: population}})
 	}
-	return joined
+	return placedSource{joined}
 }
+
+// A placedSource has the times of its account, since the populations are newer at
+// most.
+type placedSource struct{ *joinedSource }
+
+func (p placedSource) clock(c *views.Clock) { p.parts[0].clock(c) }
 
 const unknownAccount = unknownError("account")
 
