@@ -20,8 +20,8 @@ func TestAStatementIsAskedForByItsAddress(t *testing.T) {
 		"": {Before: ledger.End()},
 		"from=2026-03-03&to=2026-03-05&source=shop+sale&with=p%3Aann&least=12.5&text=+two++words": {
 			From: midnight(2), Before: ledger.Before(midnight(5)), Source: "shop sale", With: "p:ann", Least: 1250, Text: "two words"},
-		"to=2026-03-05&before=2026-03-04": {Before: ledger.Before(midnight(3))},
-		"before=2026-03-04":               {Before: ledger.Before(midnight(3))},
+		"to=2026-03-05&before=2026-03-04":                             {Before: ledger.Before(midnight(3))},
+		"before=2026-03-04":                                           {Before: ledger.Before(midnight(3))},
 		"from=yesterday&to=2026-02-30&least=-5&with=a%00b&source=%ff": {Before: ledger.End()},
 	} {
 		want.Account, want.Limit = "ada", 50
@@ -41,8 +41,8 @@ func TestAFilteredStatementSaysHowFarItLooked(t *testing.T) {
 		want string
 	}{
 		{ledger.StatementQuery{}, ledger.Statement{Lines: two, Looked: 2, Back: back}, ""},
-		{ledger.StatementQuery{Source: "x"}, ledger.Statement{Lines: two, Looked: 5000, Back: back, Next: &next}, "2 found in 5,000 postings, back to 12 Mar 2026; older ones are not looked through yet"},
-		{ledger.StatementQuery{Least: 1}, ledger.Statement{Looked: 1, Back: back}, "0 found in 1 posting, back to 12 Mar 2026; there are no older ones"},
+		{ledger.StatementQuery{Source: "x"}, ledger.Statement{Lines: two, Looked: 5000, Back: back, Next: &next}, "2 found in 5,000\u00a0postings, back to 12 Mar 2026; older ones are not looked through yet"},
+		{ledger.StatementQuery{Least: 1}, ledger.Statement{Looked: 1, Back: back}, "0 found in 1\u00a0posting, back to 12 Mar 2026; there are no older ones"},
 		{ledger.StatementQuery{With: "<nobody>"}, ledger.Statement{Unknown: true}, "No account that is shown here has this name or id: <nobody>"},
 	} {
 		if got := views.StatementSub(c.q, &c.s, ledger.Settings{}); got != c.want {
