@@ -44,12 +44,39 @@ type Account struct {
 	Balance     int64       `json:"balance" doc:"Now, whatever the period."`
 	LastActive  *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
 	Postings    int64       `json:"postings" doc:"All there are, whatever the period."`
+	FirstActive *time.Time  `json:"firstActive" doc:"Its first posting; null: it was never used."`
+
+	HolderAccounts int64           `json:"holderAccounts" doc:"How many accounts the holder has, this one among them."`
+	HolderBalance  ledger.Sum      `json:"holderBalance" doc:"What they hold together, without issuers."`
+	SameHolder     []HolderAccount `json:"sameHolder" nullable:"false" doc:"The holder's accounts with the largest balances, at most 20, this one perhaps among them."`
+	Population     Population      `json:"population" enum:"personal,private,all" doc:"The holders among whom the account's holder is ranked: the smallest population with accounts of its kind."`
+	Held           *int64          `json:"held" doc:"What the holder has in accounts of that population; null: the account is not part of any, or was never used."`
+
 	Basis
 	Received ledger.Sum  `json:"received" doc:"In the period."`
 	Sent     ledger.Sum  `json:"sent" doc:"In the period; positive."`
 	Bucket   string      `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of moves stands for: a day in periods up to a year."`
 	Marked   MarkedTrade `json:"offsetting" doc:"Its sales and purchases in the period that are part of offsetting trade."`
+	Opening  ledger.Sum  `json:"opening" doc:"The balance when the period began."`
 	Moves    []Moves     `json:"moves" nullable:"false" doc:"Oldest first; without a posting: zero."`
+
+	Calendar []ActiveDay `json:"calendar" nullable:"false" doc:"The days with postings, of the 53 weeks from Monday that end with the period's last day, oldest first."`
+}
+
+// HolderAccount is one of the accounts of a holder.
+type HolderAccount struct {
+	ID       string      `json:"id"`
+	Name     string      `json:"name"`
+	Kind     ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Issuer   bool        `json:"issuer"`
+	Archived bool        `json:"archived"`
+	Balance  int64       `json:"balance" doc:"Now."`
+}
+
+// An ActiveDay is a day on which an account has postings.
+type ActiveDay struct {
+	Day      time.Time `json:"day"`
+	Postings int64     `json:"postings"`
 }
 
 // Moves is what an account received and sent on one day, or in one week (from
@@ -58,6 +85,7 @@ type Moves struct {
 	Start    time.Time  `json:"start"`
 	Received ledger.Sum `json:"received"`
 	Sent     ledger.Sum `json:"sent"`
+	Balance  ledger.Sum `json:"balance" doc:"At the end of it, or of the period."`
 	Postings int64      `json:"postings"`
 	Partial  bool       `json:"partial" doc:"It is not over, or the period begins within it."`
 }
@@ -65,10 +93,40 @@ type Moves struct {
 // Table has one row a day or longer.
 func (a *Account) Table() Table {
 	t := Table{Columns: []Column{
-		{"start", "First day", Day}, {"received", "Received", Money}, {"sent", "Sent", Money}, {"postings", "Postings", Count},
+		{"start", "First day", Day}, {"received", "Received", Money}, {"sent", "Sent", Money}, {"postings", "Postings", Count}, {"balance", "Balance at the end", Money},
 	}}
 	for _, m := range a.Moves {
-		t.Rows = append(t.Rows, []any{m.Start, m.Received, m.Sent, m.Postings})
+		t.Rows = append(t.Rows, []any{m.Start, m.Received, m.Sent, m.Postings, m.Balance})
+	}
+	return t
+}
+
+// FiguresTable has one row a figure.
+func (a *Account) FiguresTable() Table {
+	t := Table{Columns: []Column{{"figure", "Figure", Text}, {"amount", "Amount", Money}}}
+	t.Rows = [][]any{
+		{"Balance", a.Balance}, {"Balance when the period began", a.Opening}, {"Received", a.Received}, {"Sent", a.Sent},
+		{"All accounts of the holder", a.HolderBalance},
+	}
+	return t
+}
+
+// HolderTable has one row an account of the same holder.
+func (a *Account) HolderTable() Table {
+	t := Table{Columns: []Column{
+		{"name", "Account", Text}, {"id", "Id", Text}, {"kind", "Kind", Text}, {"issuer", "Issuer", Text}, {"archived", "Archived", Text}, {"balance", "Balance", Money},
+	}}
+	for _, o := range a.SameHolder {
+		t.Rows = append(t.Rows, []any{o.Name, o.ID, string(o.Kind), yesNo(o.Issuer), yesNo(o.Archived), o.Balance})
+	}
+	return t
+}
+
+// CalendarTable has one row a day with postings.
+func (a *Account) CalendarTable() Table {
+	t := Table{Columns: []Column{{"day", "Day", Day}, {"postings", "Postings", Count}}}
+	for _, d := range a.Calendar {
+		t.Rows = append(t.Rows, []any{d.Day, d.Postings})
 	}
 	return t
 }
@@ -80,7 +138,8 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 	const query = `
 		SELECT t.id, t.ref, t.name, t.kind, t.issuer, t.holder, t.opened, t.archived, t.label,
 			coalesce(h.name, t.holder), coalesce(h.kind, ''), coalesce(h.link, ''), coalesce(h.label, ''),
-			coalesce(b.balance, 0), b.last_at, coalesce(b.postings, 0)
+			coalesce(b.balance, 0), b.last_at, coalesce(b.postings, 0),
+			t.id || ARRAY(SELECT account FROM merges WHERE target = t.id)
 		FROM accounts a LEFT JOIN merges m ON m.account = a.id
 		JOIN accounts t ON t.id = coalesce(m.target, a.id)
 		LEFT JOIN holders h ON h.ref = t.holder
@@ -88,49 +147,32 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 			SELECT sum(balance)::bigint AS balance, max(last_at) AS last_at, sum(postings)::bigint AS postings
 			FROM balances WHERE account = ANY(t.id || ARRAY(SELECT account FROM merges WHERE target = t.id))) b ON true
 		WHERE a.ref = $1 AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))`
-	a := &Account{Bucket: "day", FormerNames: []string{}, Merged: []string{}, Moves: []Moves{}}
+	a := &Account{Bucket: "day", FormerNames: []string{}, Merged: []string{}, Moves: []Moves{}, SameHolder: []HolderAccount{}, Calendar: []ActiveDay{}}
 	var id int64
+	var own []int64 // with those merged into it
 	err := db.QueryRow(ctx, query, q.Account).
 		Scan(&id, &a.ID, &a.Name, &a.Kind, &a.Issuer, &a.Holder, &a.Opened, &a.Archived, &a.Label,
-			&a.HolderName, &a.HolderKind, &a.HolderLink, &a.HolderLabel, &a.Balance, &a.LastActive, &a.Postings)
+			&a.HolderName, &a.HolderKind, &a.HolderLink, &a.HolderLabel, &a.Balance, &a.LastActive, &a.Postings, &own)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("account: find it: %w", err)
 	}
+	a.Population = populationOf(a.Kind)
 	if err := a.fillNames(ctx, db, id); err != nil {
 		return nil, fmt.Errorf("account: %w", err)
 	}
-	err = a.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return a.fill(ctx, tx, s, id) })
+	err = a.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
+		if err := a.Marked.read(ctx, tx, s, id); err != nil {
+			return err
+		}
+		return a.fill(ctx, tx, s, own)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("account: %w", err)
 	}
 	return a, nil
-}
-
-func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
-	const query = `
-		SELECT day, received, sent, postings FROM account_days
-		WHERE account = ANY($1::bigint || ARRAY(SELECT account FROM merges WHERE target = $1)) AND day BETWEEN $2::date AND $3::date`
-	unit, buckets := s.divide(mostDays)
-	a.Bucket = unit
-	for _, b := range buckets {
-		a.Moves = append(a.Moves, Moves{Start: b.start, Partial: b.partial})
-	}
-	rows, _ := tx.Query(ctx, query, id, s.Start, s.Today)
-	var m Moves
-	_, err := pgx.ForEachRow(rows, []any{&m.Start, &m.Received, &m.Sent, &m.Postings}, func() error {
-		sum := &a.Moves[bucketOf(buckets, s.index(m.Start))]
-		sum.Received, sum.Sent = sum.Received.Plus(m.Received), sum.Sent.Plus(m.Sent)
-		sum.Postings += m.Postings
-		a.Received, a.Sent = a.Received.Plus(m.Received), a.Sent.Plus(m.Sent)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("moves by day: %w", err)
-	}
-	return a.Marked.read(ctx, tx, s, id)
 }
 
 // fillNames sets the other names under which an account is or was known.

@@ -18,6 +18,7 @@ type API struct {
 	Item    *cache.Memo[ItemQuery, *Item] // nil: no such item
 	Health  *cache.Memo[Days, *Health]
 	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
+	Sides   *cache.Memo[AccountQuery, *AccountSides]
 	Events  *cache.Memo[EventQuery, *Events]
 	Index   *cache.Memo[MarketQuery, *PriceIndex]
 	Movers  *cache.Memo[Days, *Movers]
@@ -48,6 +49,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
 		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
+		Sides:   cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
 		Events:  NewEvents(c, db),
 		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(MarketQuery{Days: defaultDays}),
 		Movers:  cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),

@@ -11,6 +11,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
@@ -360,9 +361,149 @@ func (r record) checkAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 			want.Received, want.Sent = want.Received.Add(received), want.Sent.Add(sent)
 		}
 	}
+	r.fillHeld(want, s, buckets, all)
 	for _, ref := range all {
 		got, err := ComputeAccount(t.Context(), db, w, AccountQuery{ref, days})
 		compare(t, "account "+ref, days, want, got, err)
+		r.checkSides(t, db, w, s, days, ref, want, all)
+	}
+}
+
+// fillHeld adds to an account what it held, when it was used, and what else its
+// holder has.
+func (r record) fillHeld(want *Account, s span, buckets []bucket, own []string) {
+	byDay := map[int]int64{}
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			if !slices.Contains(own, p.Account) {
+				continue
+			}
+			if want.FirstActive == nil || tx.At.Before(*want.FirstActive) {
+				want.FirstActive = pointerTo(tx.At)
+			}
+			if tx.At.Before(s.Start) {
+				want.Opening = want.Opening.Add(p.Amount)
+			}
+			for i, b := range buckets {
+				if s.index(tx.At) <= b.to {
+					want.Moves[i].Balance = want.Moves[i].Balance.Add(p.Amount)
+				}
+			}
+			byDay[ledger.DayNumber(tx.At)]++
+		}
+	}
+	monday := s.Today
+	for monday.Weekday() != time.Monday {
+		monday = plus(monday, -1)
+	}
+	for day := ledger.DayNumber(monday) - 52*7; day <= ledger.DayNumber(s.Today); day++ {
+		if n := byDay[day]; n > 0 {
+			want.Calendar = append(want.Calendar, ActiveDay{ledger.DayStart(day, time.UTC), n})
+		}
+	}
+	want.Population = map[ledger.Kind]Population{ledger.Personal: PopulationPersonal, ledger.Business: PopulationPrivate}[want.Kind]
+	want.Population = cmp.Or(want.Population, PopulationAll)
+	balances, used := r.balances(plus(s.End, 1)), map[string]bool{}
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			used[p.Account] = true
+		}
+	}
+	archived := func(a ledger.Account) bool { return !a.Archived.IsZero() && !a.Archived.After(s.End) }
+	var held int64
+	counts := false
+	for ref, a := range r.accounts {
+		merged := slices.Contains(own[1:], ref)
+		if !merged && a.Holder != want.Holder {
+			continue
+		}
+		if used[ref] && !r.issues(ref) && !archived(a) && slices.Contains(want.Population.kinds(), a.Kind) {
+			held, counts = held+balances[ref], true
+		}
+		if merged {
+			continue
+		}
+		o := HolderAccount{ID: ref, Name: ref, Kind: a.Kind, Issuer: r.issues(ref), Archived: archived(a), Balance: balances[ref]}
+		if ref == own[0] {
+			o.Balance = want.Balance
+		}
+		want.HolderAccounts++
+		if !o.Issuer {
+			want.HolderBalance = want.HolderBalance.Add(o.Balance)
+		}
+		want.SameHolder = append(want.SameHolder, o)
+	}
+	slices.SortFunc(want.SameHolder, func(a, b HolderAccount) int {
+		return cmp.Or(cmp.Compare(b.Balance, a.Balance), cmp.Compare(a.ID, b.ID))
+	})
+	if counts && !want.Issuer && !archived(r.accounts[own[0]]) {
+		want.Held = &held
+	}
+}
+
+// checkSides compares by whom and by what an account was paid with the lines of all
+// days of the record, and with all postings.
+func (r record) checkSides(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, days Days, ref string, account *Account, own []string) {
+	t.Helper()
+	want := &AccountSides{ID: account.ID, Name: account.Name, Basis: account.Basis, Received: account.Received, Sent: account.Sent}
+	sources := map[string]*SourceExchange{}
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			if tx.At.Before(s.Start) || !slices.Contains(own, p.Account) {
+				continue
+			}
+			of := sources[tx.Source]
+			if of == nil {
+				of = &SourceExchange{Source: tx.Source}
+				sources[tx.Source] = of
+			}
+			of.add(Exchange{ledger.SumOf(max(0, p.Amount)), ledger.SumOf(max(0, -p.Amount)), 1})
+			want.Postings++
+			if want.DividedFrom == nil || tx.At.Before(*want.DividedFrom) {
+				want.DividedFrom = pointerTo(tx.At)
+			}
+		}
+	}
+	want.Divided = want.Postings
+	both := func(e Exchange) ledger.Sum { return e.Received.Plus(e.Sent) }
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		want.Sources = append(want.Sources, *sources[name])
+	}
+	slices.SortStableFunc(want.Sources, func(a, b SourceExchange) int { return both(b.Exchange).Compare(both(a.Exchange)) })
+	// Of merged accounts, the one that is shown; there is one merge at most.
+	const lines = `
+		SELECT o.id, o.ref, o.kind, c.received, c.sent, c.transactions
+		FROM counterparties c JOIN accounts a ON a.id = c.account JOIN accounts x ON x.id = c.other
+		LEFT JOIN merges ON merges.account = x.id JOIN accounts o ON o.id = coalesce(target, x.id)
+		WHERE a.ref = ANY($1) AND x.ref <> ALL($1) AND c.day >= $2::date ORDER BY o.id`
+	rows, _ := db.Query(t.Context(), lines, own, s.Start)
+	parties := map[int64]*Counterparty{}
+	var id int64
+	var c Counterparty
+	_, err := pgx.ForEachRow(rows, []any{&id, &c.ID, &c.Kind, &c.Received, &c.Sent, &c.Number}, func() error {
+		if parties[id] == nil {
+			parties[id] = &Counterparty{ID: c.ID, Name: c.ID, Kind: c.Kind}
+		}
+		parties[id].add(c.Exchange)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(parties)) {
+		want.Parties = append(want.Parties, *parties[id])
+		want.Counterparties++
+	}
+	slices.SortStableFunc(want.Parties, func(a, b Counterparty) int { return both(b.Exchange).Compare(both(a.Exchange)) })
+	got, err := ComputeAccountSides(t.Context(), db, w, AccountQuery{ref, days})
+	compare(t, "sides of "+ref, days, want, got, err)
+	// What came in on balance is the same by source and by counterparty.
+	net := ledger.Sum{}
+	for _, p := range got.Parties {
+		net = net.Plus(p.Received).Minus(p.Sent)
+	}
+	if wanted := account.Received.Minus(account.Sent); net != wanted {
+		t.Errorf("sides of %s, %s days: %s on balance by counterparty, want %s", ref, days.Key(), net, wanted)
 	}
 }
 

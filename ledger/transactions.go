@@ -48,7 +48,6 @@ type Entries struct {
 // What a part of the list reads at most. A filter that no index serves is applied to
 // what was read.
 const (
-	MostLooked        = 5000    // transactions
 	mostEntryPostings = 5000    // of one transaction
 	mostPostingsRead  = 100_000 // of all; the last step may pass it
 	entriesStep       = 250     // transactions whose postings are read together

@@ -1,9 +1,14 @@
 package views
 
 import (
+	"strings"
+	"time"
+
 	"github.com/a-h/templ"
 
 	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views/chart"
 )
 
 var instant = aggregates.Column{Unit: aggregates.Instant}
@@ -13,24 +18,305 @@ func accountAddress(ref string) templ.SafeURL {
 	return templ.SafeURL(PageInfo{Path: "/accounts/{ref}"}.at(ref))
 }
 
-// mostMessage is how many characters of a message a page shows. CSV and JSON have
-// all of it.
-const mostMessage = 200
-
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {
-	sub := kindName(a.Kind) + " account since " + Date(a.Opened, p.Settings)
+	s := p.Settings
+	change := a.Received.Minus(a.Sent)
+	balance := tile{Key: "balance", Name: "Balance", Value: moneyTile(a.Balance, s), Exact: Money(a.Balance, s)}
+	if a.Opening.Sign() > 0 {
+		now := a.Opening.Plus(change)
+		balance.Change = Change(now.Float64(), a.Opening.Float64())
+		balance.Class, balance.Since = direction(change.Float64(), balance.Change), "in the period, from "+Money(a.Opening, s)
+	}
+	list := []tile{
+		balance,
+		{Key: "change", Name: "Change in the period", Value: signedTile(change, s), Exact: MoneyChange(change, s)},
+		{Key: "received", Name: "Received", Value: moneyTile(a.Received, s), Exact: Money(a.Received, s)},
+		{Key: "sent", Name: "Sent", Value: moneyTile(a.Sent, s), Exact: Money(a.Sent, s)},
+	}
+	if a.HolderAccounts > 1 {
+		list = append(list, tile{
+			Key: "holder", Name: Plural(a.HolderAccounts, "account", "accounts") + " of the holder", Value: moneyTile(a.HolderBalance, s), Exact: Money(a.HolderBalance, s),
+		})
+	} else {
+		list = append(list, tile{Key: "postings", Name: "Postings, ever", Value: Count(a.Postings)})
+	}
+	return Content{Sub: accountSub(a, s), Says: sayAccount(a, s), Body: tiles(list)}
+}
+
+// signedTile is moneyTile with a sign for gains.
+func signedTile(change ledger.Sum, s ledger.Settings) string {
+	if change.Sign() > 0 {
+		return "+" + moneyTile(change, s)
+	}
+	return moneyTile(change, s)
+}
+
+// accountSub says what the account is and when it was used.
+func accountSub(a *aggregates.Account, s ledger.Settings) string {
+	sub := kindName(a.Kind) + " account since " + Date(a.Opened, s)
+	if a.Issuer {
+		sub = kindName(a.Kind) + " account that issues money, since " + Date(a.Opened, s)
+	}
+	if a.Archived != nil {
+		sub += ", archived " + Date(*a.Archived, s)
+	}
+	if a.FirstActive != nil && a.LastActive != nil {
+		sub += ". First used " + Date(*a.FirstActive, s) + ", last " + Date(*a.LastActive, s) + ": " + Plural(a.Postings, "posting", "postings")
+	}
 	if a.Marked.Sales > 0 {
-		sub += ". " + Plural(a.Marked.Sales, "sale or purchase", "sales and purchases") + " of the period, " + Money(a.Marked.Volume, p.Settings) +
+		sub += ". " + Plural(a.Marked.Sales, "sale or purchase", "sales and purchases") + " of the period, " + Money(a.Marked.Volume, s) +
 			", offset each other; sums of trade are without them unless chosen"
 	}
-	return Content{
-		Sub: sub,
-		Body: tiles([]tile{
-			{Key: "balance", Name: "Balance", Value: moneyTile(a.Balance, p.Settings), Exact: Money(a.Balance, p.Settings)},
-			{Key: "received", Name: "Received", Value: moneyTile(a.Received, p.Settings), Exact: Money(a.Received, p.Settings)},
-			{Key: "sent", Name: "Sent", Value: moneyTile(a.Sent, p.Settings), Exact: Money(a.Sent, p.Settings)},
-			{Key: "postings", Name: "Postings, ever", Value: Count(a.Postings)},
-		}),
+	return sub
+}
+
+// sayAccount says what an account holds, and what came and went.
+func sayAccount(a *aggregates.Account, s ledger.Settings) Sentence {
+	if a.Postings == 0 || a.Issuer {
+		return Sentence{}
 	}
+	name := brief(readable(a.Name), mostName)
+	said := phrase(name+" holds ", moneyTile(a.Balance, s))
+	if a.Balance < 0 {
+		said = phrase(name+" owes ", moneyTile(ledger.Sum{}.Minus(ledger.SumOf(a.Balance)), s))
+	}
+	if a.Received.Sign() == 0 && a.Sent.Sign() == 0 {
+		return Sentence{Words: said}
+	}
+	when := within(a.Period, s)
+	more := phrase(". "+strings.ToUpper(when[:1])+when[1:]+" ", moneyTile(a.Received, s), " came in and ", moneyTile(a.Sent, s), " went out")
+	return Sentence{Words: said, More: more}
+}
+
+// starts returns when the entries of an account's moves begin.
+func starts(a *aggregates.Account) []time.Time {
+	var all []time.Time
+	for _, m := range a.Moves {
+		all = append(all, m.Start)
+	}
+	return all
+}
+
+const whyUnused = "The account was never used."
+
+// AccountBalance shows what an account held over time.
+func AccountBalance(p Page, a *aggregates.Account) Content {
+	if a.Postings == 0 || len(a.Moves) == 0 {
+		return Content{Missing: whyUnused}
+	}
+	s := p.Settings
+	flags := p.FlagsOn(starts(a), a.End)
+	l := chart.Lines{
+		About: chart.About{ID: "balance", Title: "Balance at the end of each " + a.Bucket},
+		Ticks: moneyTicks(s), Least: 1, Flags: flags.Flags, Labels: chart.DateLabels(starts(a), a.Bucket),
+	}
+	series := chart.Series{}
+	low, high := a.Moves[0], a.Moves[0]
+	for _, m := range a.Moves {
+		series.Values = append(series.Values, m.Balance.Float64())
+		l.Tips = append(l.Tips, Money(m.Balance, s)+"\nat the end of "+strings.ToLower(bucketName(m.Start, a.Bucket, s)[:1])+bucketName(m.Start, a.Bucket, s)[1:])
+		if m.Balance.Compare(low.Balance) < 0 {
+			low = m
+		}
+		if m.Balance.Compare(high.Balance) > 0 {
+			high = m
+		}
+	}
+	last := a.Moves[len(a.Moves)-1].Balance
+	series.Name = moneyTile(last, s)
+	l.Series = []chart.Series{series}
+	l.Desc = "Highest " + Money(high.Balance, s) + " (" + bucketName(high.Start, a.Bucket, s) + "), lowest " + Money(low.Balance, s) +
+		" (" + bucketName(low.Start, a.Bucket, s) + "), last " + Money(last, s) + "."
+	address := p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesBalance, Ref: a.ID})
+	return Content{
+		Sub: "At the end of each " + a.Bucket + symbolNote(s) + ": from " + MoneyShort(low.Balance, s) + " to " + MoneyShort(high.Balance, s), Flags: flags,
+		Body: compareWith(l.Draw(), address, "the balance"),
+	}
+}
+
+// AccountMoves shows what came in and went out.
+func AccountMoves(p Page, a *aggregates.Account) Content {
+	if a.Received.Sign() == 0 && a.Sent.Sign() == 0 {
+		return Content{Missing: "Nothing came in or went out in this period."}
+	}
+	s := p.Settings
+	c := chart.Stacks{
+		About: chart.About{ID: "moves", Title: "Received and sent a " + a.Bucket, Desc: "Received " + Money(a.Received, s) + ", sent " + Money(a.Sent, s) + "."},
+		Ticks: moneyTicks(s), Least: 1, Labels: chart.DateLabels(starts(a), a.Bucket),
+	}
+	for _, m := range a.Moves {
+		name := bucketName(m.Start, a.Bucket, s)
+		c.Values = append(c.Values, chart.Stack{
+			Up: []float64{m.Received.Float64()}, Down: []float64{m.Sent.Float64()}, Partial: m.Partial,
+			Tip:     "+" + Money(m.Received, s) + "\n" + Money(ledger.Sum{}.Minus(m.Sent), s) + "\n" + name + ", " + Plural(m.Postings, "posting", "postings"),
+			Written: bucketShort(m.Start, a.Bucket, s) + ": +" + MoneyCompact(m.Received.Float64(), s) + ", " + MoneyCompact(-m.Sent.Float64(), s),
+		})
+	}
+	return Content{Sub: "A " + a.Bucket + symbolNote(s) + ": in above the line, out below it", Body: c.Draw()}
+}
+
+// AccountPlace shows where the holder stands among all.
+func AccountPlace(p Page, v *aggregates.AccountPlace) Content {
+	if v.Held == nil || v.Holders == 0 || len(v.Bins) == 0 {
+		return Content{Missing: "Not ranked: issuers and archived accounts are not, and accounts that were never used."}
+	}
+	s := p.Settings
+	c := chart.Columns{
+		About: chart.About{ID: "rank", Title: "Holders by balance", Desc: "This holder has " + Money(*v.Held, s) + "."},
+		Ticks: countTicks, Least: 1, Joined: true,
+		Labels: func(width float64) []chart.Label { return binLabels(v.Bins, s, width) },
+	}
+	for _, b := range v.Bins {
+		c.Values = append(c.Values, chart.Column{Value: float64(b.Holders), Tip: Plural(b.Holders, "holder", "holders") + "\n" + binName(b, s), Written: Count(b.Holders)})
+	}
+	if at, ok := place(v.Bins, float64(*v.Held)); ok {
+		c.Mark = &chart.Mark{At: at, Text: moneyTile(*v.Held, s)}
+	}
+	about := ""
+	if !v.Exact {
+		about = "about "
+	}
+	who := map[aggregates.Population]string{
+		aggregates.PopulationPersonal: "holders of personal accounts", aggregates.PopulationPrivate: "holders of personal and business accounts", aggregates.PopulationAll: "holders",
+	}[v.Population]
+	rank := about + ordinal(v.Richer+1) + " of " + Count(v.Holders)
+	richer := "Richer than " + about + Percent(float64(v.Poorer)/float64(v.Holders)) + " of all " + who
+	return Content{
+		Sub: "All accounts of the holder together" + symbolNote(s), Body: accountPlace(c.Draw(), rank, Money(*v.Held, s), ordinal(int64(v.Tenth))+" of 10", richer),
+	}
+}
+
+// AccountHolder shows the accounts of the same holder.
+func AccountHolder(p Page, a *aggregates.Account) Content {
+	if a.HolderAccounts <= 1 {
+		return Content{Missing: "The holder has no other account."}
+	}
+	sub := "All accounts of the same holder"
+	if a.HolderName != a.Holder {
+		sub = "All accounts of " + brief(readable(a.HolderName), mostName)
+	}
+	left := a.HolderAccounts - int64(min(len(a.SameHolder), holderShown))
+	return Content{Sub: sub, Body: accountHolder(a, a.SameHolder[:min(len(a.SameHolder), holderShown)], left, p.Settings)}
+}
+
+// holderShown is how many accounts of the same holder are shown on the page.
+const holderShown = 8
+
+// AccountIncome shows by which sources money came in.
+func AccountIncome(p Page, v *aggregates.AccountSides) Content {
+	return bySource(p, v, "gain", "Nothing came in in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Received })
+}
+
+// AccountSpending shows by which sources money went out.
+func AccountSpending(p Page, v *aggregates.AccountSides) Content {
+	return bySource(p, v, "loss", "Nothing went out in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Sent })
+}
+
+// sourcesOfAccount is how many sources are shown on the page.
+const sourcesOfAccount = 6
+
+func bySource(p Page, v *aggregates.AccountSides, class, missing string, amount func(aggregates.Exchange) ledger.Sum) Content {
+	rest := amount(v.OtherSources)
+	total := rest
+	var listed []aggregates.SourceExchange
+	for _, e := range v.Sources {
+		total = total.Plus(amount(e.Exchange))
+		if amount(e.Exchange).Sign() > 0 {
+			listed = append(listed, e)
+		}
+	}
+	if total.Sign() <= 0 {
+		return Content{Missing: missing}
+	}
+	sortBy(listed, func(e aggregates.SourceExchange) ledger.Sum { return amount(e.Exchange) })
+	var rows []barRow
+	add := func(name string, href templ.SafeURL, sum ledger.Sum) {
+		share := sum.Float64() / total.Float64()
+		rows = append(rows, barRow{Name: name, Href: href, Class: class, Bar: share, Amount: moneyTile(sum, p.Settings), Exact: Money(sum, p.Settings), Share: Percent(share)})
+	}
+	for i, e := range listed {
+		if i >= sourcesOfAccount {
+			rest = rest.Plus(amount(e.Exchange))
+			continue
+		}
+		add(e.Source, p.statementAddress(v.ID, StatementSourceParam, e.Source), amount(e.Exchange))
+	}
+	if rest.Sign() > 0 {
+		add("others", "", rest)
+	}
+	for i := range rows {
+		rows[i].Bar /= max(rows[0].Bar, 1e-9)
+	}
+	sub := "By source, " + within(v.Period, p.Settings)
+	if v.Divided < v.Postings && v.DividedFrom != nil {
+		sub = "By source, of the latest " + Plural(v.Divided, "posting", "postings") + " of " + Count(v.Postings) + ", since " + Date(*v.DividedFrom, p.Settings)
+	}
+	return Content{Sub: sub, Body: bars(rows, "Together", moneyTile(total, p.Settings))}
+}
+
+// partiesShown is how many counterparties are shown on the page.
+const partiesShown = 8
+
+// AccountParties shows with whom money was exchanged.
+func AccountParties(p Page, v *aggregates.AccountSides) Content {
+	if v.Counterparties == 0 && v.Several.Number == 0 {
+		return Content{Missing: "Nothing was exchanged with another account in this period."}
+	}
+	shown := v.Parties[:min(len(v.Parties), partiesShown)]
+	rest := v.Others
+	for _, o := range v.Parties[len(shown):] {
+		rest.Received, rest.Sent, rest.Number = rest.Received.Plus(o.Received), rest.Sent.Plus(o.Sent), rest.Number+o.Number
+	}
+	sub := Plural(v.Counterparties, "account", "accounts") + ", the largest first" + symbolNote(p.Settings)
+	return Content{Sub: sub, Body: accountParties(p, v, shown, rest)}
+}
+
+// AccountCalendar shows the days on which an account was used.
+func AccountCalendar(p Page, a *aggregates.Account) Content {
+	if len(a.Calendar) == 0 {
+		return Content{Missing: "The account was not used in the last 53 weeks."}
+	}
+	s := p.Settings
+	last := local(a.End.Add(-time.Nanosecond), s)
+	first := aggregates.CalendarStart(ledger.DayOf(last, s.Zone()))
+	from := ledger.DayNumber(first)
+	weeks := (ledger.DayNumber(last)-from)/7 + 1
+	h := chart.Heatmap{About: chart.About{ID: "calendar", Title: "Postings by day"}}
+	postings := map[int]int64{}
+	var most aggregates.ActiveDay
+	for _, d := range a.Calendar {
+		postings[ledger.DayNumber(local(d.Day, s))-from] = d.Postings
+		if d.Postings > most.Postings {
+			most = d
+		}
+	}
+	h.Peak = float64(most.Postings)
+	h.Desc = "Most on " + Date(most.Day, s) + ": " + Plural(most.Postings, "posting", "postings") + "."
+	for weekday := range 7 {
+		row := chart.HeatRow{Name: weekdays[weekday][:3]}
+		var sum int64
+		for week := range weeks {
+			day := week*7 + weekday
+			if from+day > ledger.DayNumber(last) {
+				break // not yet
+			}
+			sum += postings[day]
+			row.Cells = append(row.Cells, chart.HeatCell{
+				Value: float64(postings[day]), Tip: Plural(postings[day], "posting", "postings") + "\n" + Date(ledger.DayStart(from+day, s.Zone()), s),
+			})
+		}
+		row.Tip = weekdays[weekday] + ": " + Plural(sum, "posting", "postings")
+		h.Rows = append(h.Rows, row)
+	}
+	month := time.Month(0)
+	for week := range weeks {
+		if at := ledger.DayStart(from+7*week, s.Zone()); at.Month() != month {
+			if month != 0 && week < weeks-1 {
+				h.Foot = append(h.Foot, chart.Label{At: float64(week), Text: monthNames[at.Month()-1][:3]})
+			}
+			month = at.Month()
+		}
+	}
+	return Content{Sub: "Postings a day, " + Plural(int64(len(a.Calendar)), "active day", "active days") + " in 53 weeks; the most on " + Date(most.Day, s), Body: h.Draw()}
 }

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/a-h/templ"
-
 	"exchequer/aggregates"
 	"exchequer/ledger"
 	"exchequer/views"
@@ -16,26 +14,88 @@ import (
 
 const accountPath = "/accounts/{ref}"
 
-// account declares the page of an account: what it received and sent, and its
-// statement.
+// account declares the page of an account: what it holds, received and sent, with
+// whom, and its statement.
 func (s *server) account() *page {
 	byAccount := func(p views.Params) aggregates.AccountQuery {
 		return aggregates.AccountQuery{Account: p.Ref, Days: byDays(p)}
 	}
 	account := readMemo(s.API.Account, byAccount, views.DaysParam)
+	sides := readMemo(s.API.Sides, byAccount, views.DaysParam)
+	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
 		Path: accountPath, Name: "Account",
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
-			Name: "moves", Title: "Received and sent", Width: views.Whole, Strip: true,
+			Name: "figures", Title: "Balance", Width: views.Whole, Strip: true,
 			How: views.How{
-				Meaning: "What came in and what went out.",
+				Meaning: "What the account holds, and what came in and went out.",
+				Formula: "Received: the sum of its positive postings. Sent: of its negative ones. Change: received − sent.",
+				Counted: "All postings of the account in the period; balances are those of now.",
+				LeftOut: "Nothing. What the holder has together is without issuers.",
+			},
+		}, views.Account, (*aggregates.Account).FiguresTable),
+		show(account, views.PanelInfo{
+			Name: "balance", Title: "Balance over time", Width: views.TwoThirds,
+			How: views.How{
+				Meaning: "What the account held at the end of each day, or of each longer step.",
+				Formula: "The balance of now, without what was posted after that day.",
+				Counted: "All postings, and those of the accounts that are merged into this one.",
+				LeftOut: "Nothing.",
+			},
+		}, views.AccountBalance, (*aggregates.Account).Table).flagged(events),
+		showOf(placing{s, account}, views.PanelInfo{
+			Name: "rank", Title: "Among all holders", Width: views.Rest, Params: account.declared,
+			How: views.How{
+				Meaning: "How rich the holder is, with all accounts together.",
+				Formula: "Rank: holders with more, plus one. Richer than: holders with less / all holders. With more than 1,000 holders, both are right to a thousandth of them.",
+				Counted: "Holders of personal accounts; for a business, of personal and business accounts; else of all. All their accounts of these kinds summed.",
+				LeftOut: "Issuers and archived accounts, and holders whose accounts were never used.",
+			},
+		}, views.AccountPlace, (*aggregates.AccountPlace).Table),
+		show(account, views.PanelInfo{
+			Name: "moves", Title: "In and out", Width: views.TwoThirds,
+			How: views.How{
+				Meaning: "What came in, above the line, and what went out, below it.",
 				Formula: "Sums of the positive and of the negative postings of the account.",
-				Counted: "All postings of the account in the period; the balance is that of now.",
+				Counted: "All postings of the account in the period.",
 				LeftOut: "Other accounts of the same holder.",
 			},
-		}, views.Account, (*aggregates.Account).Table),
+		}, views.AccountMoves, (*aggregates.Account).Table),
+		show(account, views.PanelInfo{
+			Name: "holder", Title: "Same holder", Width: views.Rest,
+			How: views.How{
+				Meaning: "The accounts that the record gives to the same holder.",
+				Formula: "None: balances of now.",
+				Counted: "All of them; the 20 with the largest balances are listed.",
+				LeftOut: "Of the sum: issuers. Merged accounts are part of the account into which they are merged.",
+			},
+		}, views.AccountHolder, (*aggregates.Account).HolderTable),
+		show(sides, views.PanelInfo{
+			Name: "income", Title: "Where it comes from", Width: views.Third, How: howBySource,
+		}, views.AccountIncome, (*aggregates.AccountSides).SourcesTable),
+		show(sides, views.PanelInfo{
+			Name: "spending", Title: "Where it goes", Width: views.Third, How: howBySource,
+		}, views.AccountSpending, (*aggregates.AccountSides).SourcesTable),
+		show(sides, views.PanelInfo{
+			Name: "parties", Title: "With whom", Width: views.Third,
+			How: views.How{
+				Meaning: "Who paid the account, and whom it paid.",
+				Formula: "Of each transaction, what each account gained or lost on balance. Where several paid and several received, each paid each in proportion.",
+				Counted: "All transactions of the period. The 20 with the largest sum of both directions are listed; all others are one row.",
+				LeftOut: "Nothing. Hidden holders are one row, and so are transactions with more than 1,000 pairs of accounts.",
+			},
+		}, views.AccountParties, (*aggregates.AccountSides).PartiesTable),
+		show(account, views.PanelInfo{
+			Name: "calendar", Title: "Active days", Width: views.Whole,
+			How: views.How{
+				Meaning: "On which days the account was used: the darker, the more.",
+				Formula: "Postings of the account by day.",
+				Counted: "The 53 weeks from Monday that end now, whatever the period.",
+				LeftOut: "Earlier days.",
+			},
+		}, views.AccountCalendar, (*aggregates.Account).CalendarTable),
 	)
 	p.exists = func(ctx context.Context, ref string) error {
 		err := checkExists(ctx, s.API.Accounts, ref, unknownAccount)
@@ -46,48 +106,48 @@ func (s *server) account() *page {
 	}
 	p.shown = func(value any) string { return value.(*aggregates.Account).ID }
 	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		if c, err := ledger.ParseCursor(text); err == nil {
-			return c.String()
-		}
-		return ""
-	}}
-	p.lists(&listing{
-		PanelInfo: views.PanelInfo{
-			Name: "statement", Title: "Statement", Width: views.Whole,
-			How: views.How{
-				Meaning: "Every posting of the account, newest first.",
-				Formula: "None: these are the lines of the record.",
-				Counted: "All postings; of a transaction with many accounts, three of the others are named.",
-				LeftOut: "Nothing.",
-			},
-		},
-		after: after, begin: "newest", further: "older",
-		filters: []*views.Param{views.BeforeParam},
-		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
-			from := ledger.End()
-			if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
-				from = ledger.Before(ledger.DayStart(ledger.DayNumber(day), s.Settings().Zone()))
-			}
-			if c, err := ledger.ParseCursor(params.Get(after)); err == nil {
-				from = c
-			}
-			lines, err := s.Record.Statement(ctx, params.Ref, from, limit+1)
-			if err != nil {
-				return stretch{}, err
-			}
-			var rows stretch
-			if len(lines) > limit {
-				lines = lines[:limit]
-				rows.next = lines[limit-1].String()
-			}
-			rows.table = statementTable(lines)
-			rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(lines, s) }
-			return rows, nil
-		},
-	})
+	p.lists(s.statement())
 	return p
 }
+
+var howBySource = views.How{
+	Meaning: "What kind of transactions bring money in, and take it out.",
+	Formula: "Postings by the source of their transactions: the subsystem that wrote them.",
+	Counted: "The postings of the period, of more than 20,000 the latest 20,000.",
+	LeftOut: "Nothing. Sources after the first 20 are one row.",
+}
+
+// placing is the reading of an account's place: its value, and the balances of all
+// populations, of which it takes one.
+type placing struct {
+	s       *server
+	account *reading[aggregates.AccountQuery, *aggregates.Account]
+}
+
+func (r placing) open(p views.Params) source {
+	populations := aggregates.Populations()
+	joined := &joinedSource{parts: []source{r.account.open(p)}, join: func(values []any) any {
+		var ladders []*aggregates.Ladder
+		var all []*aggregates.Inequality
+		for i := range populations {
+			ladders = append(ladders, values[1+2*i].(*aggregates.Ladder))
+			all = append(all, values[2+2*i].(*aggregates.Inequality))
+		}
+		return aggregates.PlaceOf(values[0].(*aggregates.Account), ladders, all)
+	}}
+	for _, population := range populations {
+		joined.parts = append(joined.parts,
+			&memoSource[aggregates.Population, *aggregates.Ladder]{memo: r.s.Economy.Ladder, p: population},
+			&memoSource[aggregates.InequalityQuery, *aggregates.Inequality]{memo: r.s.Economy.Inequality, p: aggregates.InequalityQuery{Population: population}})
+	}
+	return placedSource{joined}
+}
+
+// A placedSource has the times of its account, since the populations are newer at
+// most.
+type placedSource struct{ *joinedSource }
+
+func (p placedSource) clock(c *views.Clock) { p.parts[0].clock(c) }
 
 const unknownAccount = unknownError("account")
 
@@ -137,16 +197,4 @@ func (s *server) accountCalled(ctx context.Context, name string) error {
 		return &movedError{ref: found[0].Ref, code: http.StatusFound}
 	}
 	return &severalError{found}
-}
-
-func statementTable(lines []ledger.Line) aggregates.Table {
-	t := aggregates.Table{Columns: []aggregates.Column{
-		{Name: "at", Title: "Time", Unit: aggregates.Instant}, {Name: "others", Title: "From or to", Unit: aggregates.Text},
-		{Name: "source", Title: "Source", Unit: aggregates.Text}, {Name: "message", Title: "Message", Unit: aggregates.Text},
-		{Name: "change", Title: "Amount", Unit: aggregates.Money}, {Name: "ref", Title: "Reference", Unit: aggregates.Text},
-	}}
-	for _, l := range lines {
-		t.Rows = append(t.Rows, []any{l.At.UTC(), l.Counterparties(), l.Source, l.Message, l.Amount, l.Ref})
-	}
-	return t
 }

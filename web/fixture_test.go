@@ -48,6 +48,7 @@ type town struct {
 	prices     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.AllPrices, error)
 	itemRoutes func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemRoutes, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
+	sides      func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountSides, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
@@ -126,7 +127,10 @@ func newTown() *town {
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
 		},
 		account: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
-			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+			return &aggregates.Account{ID: q.Account, Name: "Ada", Kind: ledger.Personal, Balance: 100, Population: aggregates.PopulationPersonal, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+		},
+		sides: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.AccountSides, error) {
+			return &aggregates.AccountSides{ID: q.Account, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
 		flow: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
 			return &aggregates.Flow{Basis: basis(d, w.Start, w.Start)}, nil
@@ -196,6 +200,12 @@ func sampled(e *sample.Economy) *town {
 	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
 	tn.itemTrade = constant[aggregates.ItemQuery](e.ItemTrade)
 	tn.itemRoutes = constant[aggregates.RoutesQuery](e.ItemRoutes)
+	tn.account = func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
+		a := *e.Account
+		a.ID = q.Account
+		return &a, nil
+	}
+	tn.sides = constant[aggregates.AccountQuery](e.Sides)
 	tn.index = constant[aggregates.MarketQuery](e.Index)
 	tn.movers = constant[aggregates.Days](e.Movers)
 	tn.gaps = constant[aggregates.NoParams](e.Gaps)
@@ -233,8 +243,17 @@ func (r record) Find(ctx context.Context, name string) ([]ledger.Found, error) {
 
 type statement func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
 
-func (f statement) Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
-	return f(ctx, account, before, limit)
+func (f statement) Statement(ctx context.Context, q ledger.StatementQuery) (*ledger.Statement, error) {
+	lines, err := f(ctx, q.Account, q.Before, q.Limit+1)
+	s := &ledger.Statement{Lines: lines, Looked: len(lines)}
+	if len(lines) > q.Limit {
+		s.Lines = lines[:q.Limit]
+		s.Next = &s.Lines[q.Limit-1].Cursor
+	}
+	if len(s.Lines) > 0 {
+		s.Back = s.Lines[len(s.Lines)-1].At
+	}
+	return s, err
 }
 
 // ItemSales answers with three lines of trade, of which one is a return.
@@ -275,7 +294,7 @@ func lines(n int) statement {
 		for i := range n {
 			at := sample.Noon.Add(-time.Duration(i) * time.Minute)
 			if at.Before(before.At) && len(all) < limit {
-				all = append(all, ledger.Line{Cursor: ledger.Cursor{At: at, Transaction: int64(n - i)}, Amount: 1250, Source: "shop", Message: "bread", Ref: "t" + strconv.Itoa(n-i), Others: []string{"Bakery"}})
+				all = append(all, ledger.Line{Cursor: ledger.Cursor{At: at, Transaction: int64(n - i)}, Amount: 1250, Source: "shop", Message: "bread", Ref: "t" + strconv.Itoa(n-i), Balance: ledger.SumOf(int64(n-i) * 1250), Others: []ledger.Party{{Ref: "bakery", Name: "Bakery", Kind: ledger.Business}}})
 			}
 		}
 		return all, nil
@@ -364,6 +383,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 				return &aggregates.Health{Basis: aggregates.Basis{Period: aggregates.Period{Days: d.Key(), Start: w.Start, End: w.Start}}}, nil
 			}),
 			Account:   cache.NewMemo(c, spec("account"), tn.account),
+			Sides:     cache.NewMemo(c, spec("account.sides"), tn.sides),
 			Events:    cache.NewMemo(c, spec("events"), tn.events),
 			Items:     aggregates.NewExists(tn.known),
 			Accounts:  aggregates.NewExists(tn.known),

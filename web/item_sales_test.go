@@ -54,5 +54,5 @@ func TestAnAccountSaysWhatOffsets(t *testing.T) {
 		return &aggregates.Account{ID: "ada", Name: "Ada", Marked: aggregates.MarkedTrade{Sales: 4, Volume: ledger.SumOf(12_00)}}, nil
 	}
 	_, body := ask(t, "GET", tn.start(t).URL+"/accounts/ada")
-	contains(t, parse(t, body).Find("#moves .sub").Text(), "4\u00a0sales and purchases of the period, ₤12.00, offset each other")
+	contains(t, parse(t, body).Find("#figures .sub").Text(), "4\u00a0sales and purchases of the period, ₤12.00, offset each other")
 }

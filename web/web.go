@@ -68,7 +68,7 @@ type Deps struct {
 
 // A Record reads single things of the ledger exactly: see [ledger.Ledger].
 type Record interface {
-	Statement(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
+	Statement(ctx context.Context, q ledger.StatementQuery) (*ledger.Statement, error)
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
 	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 	Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*ledger.Posted, error)

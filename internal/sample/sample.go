@@ -51,6 +51,8 @@ type Economy struct {
 	Markers    *aggregates.Markers
 	Prices     *aggregates.AllPrices
 	ItemRoutes *aggregates.ItemRoutes
+	Account    *aggregates.Account
+	Sides      *aggregates.AccountSides
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -120,6 +122,7 @@ func Town(days aggregates.Days) *Economy {
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
 	p.addPrices()
+	p.addAccount(days, buckets, unit)
 	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
@@ -271,6 +274,7 @@ func Empty() *Economy {
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemRoutes = &aggregates.ItemRoutes{ID: "ada", Name: "Diamond", Basis: why}
+	p.Account, p.Sides = &aggregates.Account{ID: "ada", Name: "Ada Penrose", Kind: ledger.Personal, Population: aggregates.PopulationPersonal, Opened: Noon, Basis: why}, &aggregates.AccountSides{ID: "ada", Name: "Ada Penrose", Basis: why}
 	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil

@@ -1,0 +1,133 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/ledger"
+)
+
+func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
+	if err := a.fillMoves(ctx, tx, s, own); err != nil {
+		return fmt.Errorf("moves by day: %w", err)
+	}
+	if err := a.fillCalendar(ctx, tx, s, own); err != nil {
+		return fmt.Errorf("active days: %w", err)
+	}
+	const first = `SELECT min(at) FROM unnest($1::bigint[]) AS id, LATERAL (SELECT at FROM postings WHERE account = id ORDER BY at LIMIT 1) AS first`
+	if err := tx.QueryRow(ctx, first, own).Scan(&a.FirstActive); err != nil {
+		return fmt.Errorf("first posting: %w", err)
+	}
+	if err := a.fillHolder(ctx, tx, s); err != nil {
+		return fmt.Errorf("accounts of the holder: %w", err)
+	}
+	return nil
+}
+
+// fillMoves sets what came and went by day. Balances are counted backwards from the
+// present one, so that the cost follows the days of the period.
+func (a *Account) fillMoves(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
+	balance := ledger.SumOf(a.Balance)
+	const later = `SELECT coalesce(sum(received - sent), 0) FROM account_days WHERE account = ANY($1) AND day > $2::date`
+	var since ledger.Sum
+	if err := tx.QueryRow(ctx, later, own, s.Today).Scan(&since); err != nil {
+		return fmt.Errorf("after the period: %w", err)
+	}
+	balance = balance.Minus(since)
+	unit, buckets := s.divide(mostDays)
+	a.Bucket = unit
+	for _, b := range buckets {
+		a.Moves = append(a.Moves, Moves{Start: b.start, Partial: b.partial})
+	}
+	const query = `SELECT day, received, sent, postings FROM account_days WHERE account = ANY($1) AND day BETWEEN $2::date AND $3::date`
+	rows, _ := tx.Query(ctx, query, own, s.Start, s.Today)
+	var m Moves
+	_, err := pgx.ForEachRow(rows, []any{&m.Start, &m.Received, &m.Sent, &m.Postings}, func() error {
+		sum := &a.Moves[bucketOf(buckets, s.index(m.Start))]
+		sum.Received, sum.Sent = sum.Received.Plus(m.Received), sum.Sent.Plus(m.Sent)
+		sum.Postings += m.Postings
+		a.Received, a.Sent = a.Received.Plus(m.Received), a.Sent.Plus(m.Sent)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := len(a.Moves) - 1; i >= 0; i-- {
+		m := &a.Moves[i]
+		m.Balance = balance
+		balance = balance.Minus(m.Received).Plus(m.Sent)
+	}
+	a.Opening = balance
+	return nil
+}
+
+// calendarWeeks is how many weeks the calendar of an account has, whatever the
+// period.
+const calendarWeeks = 53
+
+// CalendarStart returns the Monday with which the calendar of a period begins, in
+// the time zone of its days.
+func CalendarStart(end time.Time) time.Time {
+	return plus(end, -(int(end.Weekday())+6)%7-7*(calendarWeeks-1))
+}
+
+func (a *Account) fillCalendar(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
+	const query = `
+		SELECT day, sum(postings)::bigint FROM account_days
+		WHERE account = ANY($1) AND day BETWEEN $2::date AND $3::date GROUP BY day ORDER BY day`
+	rows, _ := tx.Query(ctx, query, own, CalendarStart(s.Today), s.Today)
+	var d ActiveDay
+	_, err := pgx.ForEachRow(rows, []any{&d.Day, &d.Postings}, func() error {
+		a.Calendar = append(a.Calendar, ActiveDay{s.day(d.Day), d.Postings})
+		return nil
+	})
+	return err
+}
+
+// mostSameHolder is how many accounts of a holder are listed.
+const mostSameHolder = 20
+
+func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) error {
+	const same = `
+		SELECT a.ref, a.name, a.kind, a.issuer, coalesce(a.archived <= $2, false), (coalesce(b.balance, 0) + coalesce(m.balance, 0))::bigint AS balance,
+			count(*) OVER (), coalesce(sum(coalesce(b.balance, 0) + coalesce(m.balance, 0)) FILTER (WHERE NOT a.issuer) OVER (), 0)
+		FROM accounts a LEFT JOIN balances b ON b.account = a.id LEFT JOIN LATERAL (
+			SELECT sum(balance) AS balance FROM merges JOIN balances USING (account) WHERE target = a.id) AS m ON true
+		WHERE holder = $1 AND ` + notMerged + `
+		ORDER BY 6 DESC, a.name, a.ref LIMIT $3`
+	rows, _ := tx.Query(ctx, same, a.Holder, s.End, mostSameHolder)
+	var o HolderAccount
+	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Name, &o.Kind, &o.Issuer, &o.Archived, &o.Balance, &a.HolderAccounts, &a.HolderBalance}, func() error {
+		a.SameHolder = append(a.SameHolder, o)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if a.Issuer || a.Archived != nil && !a.Archived.After(s.End) {
+		return nil
+	}
+	// As in [Inequality]: accounts count by their own kind, with the holder of the
+	// account into which they are merged.
+	const held = `
+		SELECT CASE WHEN abs(sum(balance)) < 9223372036854775807 THEN sum(balance)::bigint END FROM (
+			SELECT a.id FROM accounts a WHERE holder = $1 AND ` + notMerged + `
+			UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1) AS own
+		JOIN accounts USING (id) JOIN balances ON account = id
+		WHERE kind = ANY($2) AND NOT issuer AND (archived IS NULL OR archived > $3)`
+	return tx.QueryRow(ctx, held, a.Holder, a.Population.kinds(), s.End).Scan(&a.Held)
+}
+
+// populationOf returns the smallest population that has accounts of a kind.
+func populationOf(kind ledger.Kind) Population {
+	switch kind {
+	case ledger.Personal:
+		return PopulationPersonal
+	case ledger.Business:
+		return PopulationPrivate
+	}
+	return PopulationAll
+}

@@ -1,0 +1,227 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+	"exchequer/ledger"
+)
+
+const (
+	// mostSides is how many counterparties, and how many sources, of an account are
+	// listed.
+	mostSides = 20
+	// mostBySource is how many postings are divided by source: which source a
+	// posting has is known of its transaction alone.
+	mostBySource = 20_000
+)
+
+// AccountSides is with whom an account exchanged money in a period, and by which
+// sources, each with the accounts that are merged into it.
+type AccountSides struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Basis
+	Received ledger.Sum `json:"received" doc:"In the period; between accounts that are merged into one, too."`
+	Sent     ledger.Sum `json:"sent"`
+	Postings int64      `json:"postings" doc:"In the period."`
+
+	Counterparties int64          `json:"counterparties" doc:"How many accounts there are on the other side, hidden ones among them."`
+	Parties        []Counterparty `json:"parties" nullable:"false" doc:"Those with the largest sum of both directions, at most 20."`
+	Others         Exchange       `json:"others" doc:"All others that are not hidden."`
+	Hidden         Exchange       `json:"hidden" doc:"Accounts of hidden holders together."`
+	Several        Exchange       `json:"several" doc:"Transactions with so many sides that the record does not divide them."`
+
+	Sources      []SourceExchange `json:"sources" nullable:"false" doc:"By received and sent together, at most 20."`
+	OtherSources Exchange         `json:"otherSources" doc:"All others together."`
+	Divided      int64            `json:"divided" doc:"The latest postings, which are divided by source: all of the period up to 20,000."`
+	DividedFrom  *time.Time       `json:"dividedFrom" doc:"The oldest of them; null: there is none."`
+}
+
+// An Exchange is what came and went.
+type Exchange struct {
+	Received ledger.Sum `json:"received"`
+	Sent     ledger.Sum `json:"sent"`
+	Number   int64      `json:"number" doc:"Of transactions with each counterparty; of a source: of postings."`
+}
+
+func (e *Exchange) add(o Exchange) {
+	e.Received, e.Sent, e.Number = e.Received.Plus(o.Received), e.Sent.Plus(o.Sent), e.Number+o.Number
+}
+
+// A Counterparty is an account on the other side of transactions.
+type Counterparty struct {
+	ID   string      `json:"id"`
+	Name string      `json:"name"`
+	Kind ledger.Kind `json:"kind" enum:"personal,business,government,system"`
+	Exchange
+}
+
+// SourceExchange is what came and went by a source.
+type SourceExchange struct {
+	Source string `json:"source"`
+	Exchange
+}
+
+// PartiesTable has one row a counterparty.
+func (v *AccountSides) PartiesTable() Table {
+	t := Table{Columns: []Column{
+		{"name", "Who", Text}, {"id", "Id", Text}, {"kind", "Kind", Text}, {"received", "Received from them", Money}, {"sent", "Sent to them", Money},
+		{"net", "Net", Money}, {"number", "Transactions", Count},
+	}}
+	add := func(name, id, kind string, e Exchange) {
+		t.Rows = append(t.Rows, []any{name, id, kind, e.Received, e.Sent, e.Received.Minus(e.Sent), e.Number})
+	}
+	for _, p := range v.Parties {
+		add(p.Name, p.ID, string(p.Kind), p.Exchange)
+	}
+	for _, rest := range []struct {
+		name string
+		Exchange
+	}{{"others", v.Others}, {"hidden holders", v.Hidden}, {"several at once", v.Several}} {
+		if rest.Number > 0 {
+			add(rest.name, "", "", rest.Exchange)
+		}
+	}
+	return t
+}
+
+// SourcesTable has one row a source.
+func (v *AccountSides) SourcesTable() Table {
+	t := Table{Columns: []Column{{"source", "Source", Text}, {"received", "Received", Money}, {"sent", "Sent", Money}, {"postings", "Postings", Count}}}
+	for _, s := range v.Sources {
+		t.Rows = append(t.Rows, []any{s.Source, s.Received, s.Sent, s.Number})
+	}
+	if o := v.OtherSources; o.Number > 0 {
+		t.Rows = append(t.Rows, []any{"others", o.Received, o.Sent, o.Number})
+	}
+	return t
+}
+
+// ComputeAccountSides reads with whom and by which sources an account exchanged
+// money. It returns nil if there is no such account, or if its holder is hidden.
+// Its cost follows the days and the counterparties on them, not the postings.
+func ComputeAccountSides(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*AccountSides, error) {
+	a := &Series{SeriesRef: SeriesRef{SeriesBalance, q.Account}}
+	id, err := a.findAccount(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("account's sides: %w", err)
+	}
+	if id == 0 {
+		return nil, nil
+	}
+	v := &AccountSides{ID: a.ID, Name: a.Name, Parties: []Counterparty{}, Sources: []SourceExchange{}}
+	if err := v.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, id) }); err != nil {
+		return nil, fmt.Errorf("account's sides: %w", err)
+	}
+	return v, nil
+}
+
+func (v *AccountSides) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	const sums = `
+		SELECT own, sums.* FROM (SELECT $1::bigint || ARRAY(SELECT account FROM merges WHERE target = $1) AS own) AS own, LATERAL (
+			SELECT coalesce(sum(received), 0), coalesce(sum(sent), 0), coalesce(sum(postings), 0)::bigint
+			FROM account_days WHERE account = ANY(own) AND day BETWEEN $2::date AND $3::date) AS sums`
+	var own []int64
+	if err := tx.QueryRow(ctx, sums, id, s.Start, s.Today).Scan(&own, &v.Received, &v.Sent, &v.Postings); err != nil {
+		return fmt.Errorf("received and sent: %w", err)
+	}
+	if err := v.fillParties(ctx, tx, s, own); err != nil {
+		return fmt.Errorf("counterparties: %w", err)
+	}
+	if err := v.fillSources(ctx, tx, s, own); err != nil {
+		return fmt.Errorf("sources: %w", err)
+	}
+	return nil
+}
+
+// partiesQuery sums what an account exchanged by counterparty, those of hidden
+// holders as one, and where the record names none as another.
+const partiesQuery = `
+	WITH sums AS MATERIALIZED (
+		SELECT other, sum(received) AS received, sum(sent) AS sent, sum(transactions)::bigint AS number
+		FROM counterparties WHERE account = ANY(@own) AND day BETWEEN @start::date AND @today::date AND other <> ALL(@own)
+		GROUP BY other
+	), unnamed AS MATERIALIZED (
+		SELECT a.id FROM accounts a JOIN holders h ON h.ref = a.holder WHERE hidden
+		UNION SELECT m.account FROM accounts t JOIN holders h ON h.ref = t.holder JOIN merges m ON m.target = t.id WHERE hidden
+	), shown AS (
+		SELECT sums.*, coalesce(target, other) AS party, other IN (SELECT id FROM unnamed) AS hidden
+		FROM sums LEFT JOIN merges ON account = other
+	)
+	SELECT hidden, CASE WHEN hidden THEN -1 ELSE party END AS party, sum(received), sum(sent), sum(number)::bigint, count(DISTINCT party)
+	FROM shown GROUP BY 1, 2 ORDER BY sum(received) + sum(sent) DESC, 2`
+
+func (v *AccountSides) fillParties(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
+	rows, _ := tx.Query(ctx, partiesQuery, pgx.NamedArgs{"own": own, "start": s.Start, "today": s.Today})
+	var ids []int64
+	var hidden bool
+	var id, accounts int64
+	var e Exchange
+	_, err := pgx.ForEachRow(rows, []any{&hidden, &id, &e.Received, &e.Sent, &e.Number, &accounts}, func() error {
+		switch {
+		case hidden:
+			v.Hidden = e
+			v.Counterparties += accounts
+		case id == 0:
+			v.Several = e
+		default:
+			v.Counterparties++
+			if len(ids) < mostSides {
+				ids, v.Parties = append(ids, id), append(v.Parties, Counterparty{Exchange: e})
+			} else {
+				v.Others.add(e)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rows, _ = tx.Query(ctx, `SELECT nr, ref, name, kind FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, nr) JOIN accounts USING (id)`, ids)
+	var nr int
+	var p Counterparty
+	_, err = pgx.ForEachRow(rows, []any{&nr, &p.ID, &p.Name, &p.Kind}, func() error {
+		to := &v.Parties[nr-1]
+		to.ID, to.Name, to.Kind = p.ID, p.Name, p.Kind
+		return nil
+	})
+	return err
+}
+
+// bySourceQuery divides the latest postings of accounts by source.
+const bySourceQuery = `
+	SELECT source, coalesce(sum(amount) FILTER (WHERE amount > 0), 0), coalesce(-sum(amount) FILTER (WHERE amount < 0), 0), count(*), min(p.at)
+	FROM (
+		SELECT newest.* FROM unnest(@own::bigint[]) AS id, LATERAL (
+			SELECT at, transaction, amount FROM postings WHERE account = id AND at >= @start AND at < @until
+			ORDER BY at DESC, transaction DESC, seq DESC LIMIT @most) AS newest
+		ORDER BY at DESC, transaction DESC LIMIT @most) AS p
+	JOIN transactions x ON x.id = p.transaction
+	GROUP BY source ORDER BY sum(abs(amount)) DESC, source`
+
+func (v *AccountSides) fillSources(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
+	args := pgx.NamedArgs{"own": own, "start": s.Start, "until": plus(s.Today, 1), "most": mostBySource}
+	rows, _ := tx.Query(ctx, bySourceQuery, args)
+	var e SourceExchange
+	var oldest time.Time
+	_, err := pgx.ForEachRow(rows, []any{&e.Source, &e.Received, &e.Sent, &e.Number, &oldest}, func() error {
+		v.Divided += e.Number
+		if v.DividedFrom == nil || oldest.Before(*v.DividedFrom) {
+			at := oldest.UTC()
+			v.DividedFrom = &at
+		}
+		if len(v.Sources) < mostSides {
+			v.Sources = append(v.Sources, e)
+		} else {
+			v.OtherSources.add(e.Exchange)
+		}
+		return nil
+	})
+	return err
+}
