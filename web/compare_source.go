@@ -139,7 +139,9 @@ func (j *joinedSource) result() result {
 		}
 	}
 	if j.joined == nil {
-		j.joined = j.join(values)
+		if err := safely(func() error { j.joined = j.join(values); return nil }); err != nil { // values that cannot be right
+			return result{Status: views.Status{Missing: textUndrawn}}
+		}
 	}
 	all.value = j.joined
 	return all
