@@ -60,6 +60,7 @@ type Line struct {
 	Balance Sum // of the account after it
 	Source  string
 	Message string
+	Origin  string  // of the transaction
 	Ref     string  // of the transaction
 	Others  []Party // the other accounts, at most linesOthers
 	More    bool    // there are, or may be, others that are not named
@@ -291,7 +292,7 @@ func (s *statementReading) balanceAfter(ctx context.Context, tx queryer, c Curso
 // describe adds to the lines what their transactions are.
 func (s *statementReading) describe(ctx context.Context, tx queryer) error {
 	const query = `
-		SELECT nr, x.source, x.message, x.ref, others
+		SELECT nr, x.source, x.message, x.origin, x.ref, others
 		FROM unnest(@transactions::bigint[]) WITH ORDINALITY AS asked (id, nr) JOIN transactions x USING (id),
 		LATERAL (
 			SELECT coalesce(json_agg(json_build_array(ref, name, kind) ORDER BY seq), '[]') AS others FROM (
@@ -309,11 +310,11 @@ func (s *statementReading) describe(ctx context.Context, tx queryer) error {
 	}
 	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"transactions": transactions, "own": s.own, "legs": linesLegs})
 	var nr int
-	var source, message, ref string
+	var source, message, origin, ref string
 	var others []byte
-	_, err := pgx.ForEachRow(rows, []any{&nr, &source, &message, &ref, &others}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&nr, &source, &message, &origin, &ref, &others}, func() error {
 		l := &s.Lines[nr-1]
-		l.Source, l.Message, l.Ref = source, message, ref
+		l.Source, l.Message, l.Origin, l.Ref = source, message, origin, ref
 		var parties [][3]string
 		if err := json.Unmarshal(others, &parties); err != nil {
 			return err

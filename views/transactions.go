@@ -42,13 +42,21 @@ func TransactionFilters() []*Param {
 }
 
 // transactionAddress returns the address of a transaction's page.
-func transactionAddress(h *ledger.Header) templ.SafeURL {
-	return templ.SafeURL(PageInfo{Path: TransactionPath}.at(TwoParts(h.Origin, h.Ref)))
+func transactionAddress(origin, ref string) templ.SafeURL {
+	return templ.SafeURL(PageInfo{Path: TransactionPath}.at(TwoParts(origin, ref)))
 }
 
-// transactionsOf returns the address of the transactions of a source.
-func transactionsOf(source string) templ.SafeURL {
-	return templ.SafeURL(TransactionsPath + Params{}.With([]*Param{SourceParam}, SourceParam, source).Query())
+// transactionsOf returns the address of the transactions of a source, between kinds
+// of account, each empty for all.
+func transactionsOf(source, from, to string) templ.SafeURL {
+	filters := TransactionFilters()
+	params := Params{}.With(filters, SourceParam, source)
+	for d, value := range map[*Param]string{PaidByParam: from, ReceivedByParam: to} {
+		if value != "" {
+			params = params.With(filters, d, value)
+		}
+	}
+	return templ.SafeURL(TransactionsPath + params.Query())
 }
 
 // TransactionsByDay shows how many transactions there were.
@@ -94,7 +102,7 @@ func TransactionsBySource(p Page, f *aggregates.Flow) Content {
 	rest, others := f.Others.Volume, f.Others.Sources
 	for i, of := range f.Sources {
 		if i < most {
-			row(of.Source, transactionsOf(of.Source), of.Volume)
+			row(of.Source, transactionsOf(of.Source, "", ""), of.Volume)
 			continue
 		}
 		rest, others = rest.Plus(of.Volume), others+1

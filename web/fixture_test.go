@@ -294,7 +294,7 @@ func lines(n int) statement {
 		for i := range n {
 			at := sample.Noon.Add(-time.Duration(i) * time.Minute)
 			if at.Before(before.At) && len(all) < limit {
-				all = append(all, ledger.Line{Cursor: ledger.Cursor{At: at, Transaction: int64(n - i)}, Amount: 1250, Source: "shop", Message: "bread", Ref: "t" + strconv.Itoa(n-i), Balance: ledger.SumOf(int64(n-i) * 1250), Others: []ledger.Party{{Ref: "bakery", Name: "Bakery", Kind: ledger.Business}}})
+				all = append(all, ledger.Line{Cursor: ledger.Cursor{At: at, Transaction: int64(n - i)}, Amount: 1250, Source: "shop", Message: "bread", Origin: "town", Ref: "t" + strconv.Itoa(n-i), Balance: ledger.SumOf(int64(n-i) * 1250), Others: []ledger.Party{{Ref: "bakery", Name: "Bakery", Kind: ledger.Business}}})
 			}
 		}
 		return all, nil

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/aggregates"
+	"exchequer/cache"
 	"exchequer/internal/sample"
 	"exchequer/ledger"
 )
@@ -180,5 +182,30 @@ func TestAllTransactionsAreReadToTheirEnd(t *testing.T) {
 	}
 	if len(seen) != 120 {
 		t.Errorf("following the links shows %d transactions, want 120", len(seen))
+	}
+}
+
+// From a statement and from a source's largest transactions, a reader comes to each
+// transaction, and from the source to all of them.
+func TestAccountsAndSourcesLeadToTheirTransactions(t *testing.T) {
+	tn := newTown()
+	tn.source = func(_ context.Context, _ cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
+		return &aggregates.SourceDays{
+			Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day",
+			Largest: []aggregates.LargeMove{{Origin: "town", Ref: "w/46", Volume: ledger.SumOf(1)}},
+		}, nil
+	}
+	server := tn.start(t)
+	for address, wants := range map[string][]string{
+		"/accounts/ada":        {"#statement a[href='/transactions/town/t3']"},
+		"/economy/sources/ada": {"#largest td a[href='/transactions/town/w%2F46']", "#largest .under a[href='/transactions?source=ada']"},
+		"/economy/sources/ada?from=personal&to=business": {"#largest .under a[href='/transactions?source=ada&from=personal&to=business']"},
+	} {
+		_, body := ask(t, "GET", server.URL+address)
+		for _, want := range wants {
+			if parse(t, body).Find(want).Length() == 0 {
+				t.Errorf("%s has no %s", address, want)
+			}
+		}
 	}
 }
