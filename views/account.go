@@ -183,7 +183,7 @@ func AccountPlace(p Page, v *aggregates.AccountPlace) Content {
 	rank := about + ordinal(v.Richer+1) + " of " + Count(v.Holders)
 	richer := "Richer than " + about + Percent(float64(v.Poorer)/float64(v.Holders)) + " of all " + who
 	return Content{
-		Sub: "All accounts of the holder together" + symbolNote(s), Body: accountPlace(c.Draw(), rank, Money(*v.Held, s), ordinal(int64(v.Tenth))+" of 10", richer),
+		Sub: capital(who) + ", each with all these accounts together" + symbolNote(s), Body: accountPlace(c.Draw(), rank, Money(*v.Held, s), ordinal(int64(11-v.Tenth))+" from the top", richer),
 	}
 }
 

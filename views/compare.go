@@ -309,7 +309,7 @@ func (c comparison) list() []comparedLine {
 			switch low, high := s.Extremes(); {
 			case s.Kind == aggregates.SeriesSold || s.Kind == aggregates.SeriesSource:
 				// What moved on one day says nothing of another.
-				line.Course = "from " + c.write(s, low) + " to " + c.write(s, high)
+				line.Course = "between " + c.write(s, low) + " and " + c.write(s, high)
 			case first < last:
 				line.Course = c.write(s, first) + " → " + line.Course
 				if change := Change(*s.Values[last], *s.Values[first]); s.Unit != aggregates.UnitGini && s.Unit != aggregates.UnitShare {

@@ -171,7 +171,11 @@ func signWords(sign aggregates.Sign, v *aggregates.Soundness, s ledger.Settings)
 		parts = append(parts, text)
 	}
 	if sign.Judged != nil && sign.By != aggregates.JudgedValue {
-		parts = append(parts, judgedNumber(*sign.Judged, sign)+" in 30 days")
+		if *sign.Judged == 0 {
+			parts = append(parts, "No change in 30 days")
+		} else {
+			parts = append(parts, judgedNumber(*sign.Judged, sign)+" in 30 days")
+		}
 	}
 	if sign.Why != "" {
 		parts = append(parts, capital(sign.Why))

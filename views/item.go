@@ -345,7 +345,7 @@ func eachOf(l ledger.SaleLine, s ledger.Settings) string {
 	if l.Quantity == 0 || l.Total == 0 {
 		return ""
 	}
-	return barePrice(math.Abs(float64(l.Total)/float64(l.Quantity)), s)
+	return UnitPrice(math.Abs(float64(l.Total)/float64(l.Quantity)), s)
 }
 
 // lineKind returns what a line of trade is if it is no sale.

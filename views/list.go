@@ -27,6 +27,11 @@ func (l List) asked() []*Param {
 	return slices.DeleteFunc(slices.Clone(l.Filters), func(d *Param) bool { return d.Field == NoField })
 }
 
+// filtered reports whether a reader has asked for some of the rows only.
+func (l List) filtered() bool {
+	return slices.ContainsFunc(l.asked(), func(d *Param) bool { return l.Page.Params.Get(d) != d.Default })
+}
+
 // carried returns the parameters of the page that the form carries as they are,
 // except where the rows begin.
 func (l List) carried() []*Param {

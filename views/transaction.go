@@ -1,6 +1,8 @@
 package views
 
 import (
+	"strings"
+
 	"github.com/a-h/templ"
 
 	"exchequer/ledger"
@@ -40,6 +42,17 @@ func sideName(s ledger.Side) string {
 
 // restText sums the postings that are not shown.
 func restText(r ledger.Rest) string { return Plural(r.Postings, "further posting", "further postings") }
+
+// restAmounts writes what they received and paid, each if it is anything.
+func restAmounts(r ledger.Rest, s ledger.Settings) string {
+	var sums []string
+	for _, sum := range []ledger.Sum{r.Received, r.Paid.Neg()} {
+		if sum.Sign() != 0 {
+			sums = append(sums, MoneyChange(sum, s))
+		}
+	}
+	return strings.Join(sums, ", ")
+}
 
 // balance writes a balance, and a dash where it is not known.
 func balance(v *int64, s ledger.Settings) string {

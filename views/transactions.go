@@ -123,6 +123,11 @@ func EntriesSub(found *ledger.Entries, p Params, s ledger.Settings) string {
 	case found.Cut && found.Next != nil:
 		return "Looked at " + Plural(int64(found.Looked), "transaction", "transactions") + ", back to " + Date(found.Next.At, s) + " " + Time(found.Next.At, s) + ". The search goes on with older ones."
 	}
+	for _, d := range TransactionFilters() {
+		if p.Get(d) != d.Default {
+			return "Those that match, newest first"
+		}
+	}
 	return "Newest first"
 }
 
