@@ -210,6 +210,29 @@ func TestClearedTradeIsNotMarked(t *testing.T) {
 	}
 }
 
+func TestTradeThatIsClearedNoMoreIsMarkedAgain(t *testing.T) {
+	f := newFair(t)
+	f.sell(5, 3, "a", "b")
+	f.sell(6, 3, "b", "a")
+	f.want("03-05 a>b pair 3", "03-06 b>a pair 3")
+	if err := ClearOffsetting(t.Context(), f.db, "bread", "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	f.want()
+	if err := UnclearOffsetting(t.Context(), f.db, "bread", "b", "a"); err != nil {
+		t.Fatal(err)
+	}
+	f.want("03-05 a>b pair 3", "03-06 b>a pair 3")
+	if n := countRows(t, f.db, "offsetting_cleared"); n != 0 {
+		t.Errorf("%d pairs are cleared, want none", n)
+	}
+	for _, wrong := range [][3]string{{"bread", "a", "b"}, {"nothing", "a", "b"}, {"bread", "a", "nobody"}} {
+		if err := UnclearOffsetting(t.Context(), f.db, wrong[0], wrong[1], wrong[2]); err == nil {
+			t.Errorf("undoing that %q is cleared is no error", wrong)
+		}
+	}
+}
+
 func TestAnItemsRoutesAreListed(t *testing.T) {
 	f := newFair(t)
 	f.sell(12, 3, "a", "b")

@@ -12,15 +12,21 @@ import (
 
 // offsettingCommand is what an operator does about sales that offset each other.
 type offsettingCommand struct {
-	Clear offsettingClearCommand `cmd:"" help:"Never mark the trade of two accounts in an item as offsetting."`
-	List  offsettingListCommand  `cmd:"" help:"List what was cleared."`
+	Clear   offsettingClearCommand   `cmd:"" help:"Never mark the trade of two accounts in an item as offsetting."`
+	Unclear offsettingUnclearCommand `cmd:"" help:"Undo clear."`
+	List    offsettingListCommand    `cmd:"" help:"List what was cleared."`
+}
+
+// tradeArgs are the trade of two accounts in an item.
+type tradeArgs struct {
+	Item string `arg:"" help:"Ref of the item."`
+	A    string `arg:"" help:"Ref of an account."`
+	B    string `arg:"" help:"Ref of the other account, or the same one."`
 }
 
 type offsettingClearCommand struct {
 	databaseFlags
-	Item string `arg:"" help:"Ref of the item."`
-	A    string `arg:"" help:"Ref of an account."`
-	B    string `arg:"" help:"Ref of the other account, or the same one."`
+	tradeArgs
 }
 
 func (c offsettingClearCommand) Run(ctx context.Context, s streams) (err error) {
@@ -33,6 +39,24 @@ func (c offsettingClearCommand) Run(ctx context.Context, s streams) (err error) 
 		return err
 	}
 	fmt.Fprintf(s.out, "trade of %s between %s and %s is not marked; pages show it within two minutes\n", c.Item, c.A, c.B)
+	return nil
+}
+
+type offsettingUnclearCommand struct {
+	databaseFlags
+	tradeArgs
+}
+
+func (c offsettingUnclearCommand) Run(ctx context.Context, s streams) (err error) {
+	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, noTimeout: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+	if err := aggregates.UnclearOffsetting(ctx, db.Pool, c.Item, c.A, c.B); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "trade of %s between %s and %s is marked where it offsets; pages show it within two minutes\n", c.Item, c.A, c.B)
 	return nil
 }
 

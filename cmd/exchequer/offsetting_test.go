@@ -50,4 +50,13 @@ func TestAnOperatorClearsWhatIsNotToBeMarked(t *testing.T) {
 	if code, _, said := exchequer(t, "offsetting", "clear", "bread", "bob", "eve"); code != 1 || !strings.Contains(said, `"eve" is not one of the ledger's accounts`) {
 		t.Errorf("clear with an unknown account = %d, %q", code, said)
 	}
+	if code, out, said := exchequer(t, "offsetting", "unclear", "bread", "ann", "bob"); code != 0 || marks() != 6 {
+		t.Errorf("unclear = %d, %q, %q; %d sales are marked", code, out, said, marks())
+	}
+	if code, out, said := exchequer(t, "offsetting", "list"); code != 0 || out != "" {
+		t.Errorf("list when nothing is cleared = %d, %q, %q", code, out, said)
+	}
+	if code, _, said := exchequer(t, "offsetting", "unclear", "bread", "ann", "bob"); code != 1 || !strings.Contains(said, "is not cleared") {
+		t.Errorf("unclear again = %d, %q", code, said)
+	}
 }

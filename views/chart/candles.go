@@ -103,6 +103,9 @@ func (c Candles) draw(s *svg) {
 		s.line(class, 0, y, 100, y)
 		s.text(100, y+4, 7, "", labels[i])
 	}
+	if prices.low > 0 {
+		s.text(0, f.top-20, 0, "cut-off", "axis from "+labels[0]) // above the prices that are cut
+	}
 	s.put(`<svg width="100%" height="`, num(f.height), `" viewBox="0 0 1000 `, num(f.height), `" preserveAspectRatio="none">`)
 	c.band(s, prices)
 	s.put(`</svg>`)

@@ -37,6 +37,31 @@ func TestOnePlantedPriceDoesNotFlattenTheCandles(t *testing.T) {
 	}
 }
 
+func TestCandlesSayWhereTheirAxisBegins(t *testing.T) {
+	c := candles(10)
+	c.Ticks = func(values []float64) []string {
+		var labels []string
+		for _, v := range values {
+			labels = append(labels, strconv.FormatFloat(v, 'f', 0, 64))
+		}
+		return labels
+	}
+	var s svg
+	c.draw(&s)
+	low, high := c.limits()
+	if want := ">axis from " + c.Ticks([]float64{c.priceScale(low, high).low})[0] + "<"; !strings.Contains(s.String(), want) {
+		t.Errorf("candles about 100 do not say %q", want)
+	}
+	for i := range c.Values {
+		c.Values[i].Low = 2
+	}
+	s = svg{}
+	c.draw(&s)
+	if strings.Contains(s.String(), "axis from") {
+		t.Error("candles whose axis begins at zero say from where")
+	}
+}
+
 func TestCandlesWithoutSalesOrOffersAreGaps(t *testing.T) {
 	c := candles(10)
 	for i := range c.Values {
