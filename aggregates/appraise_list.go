@@ -32,6 +32,10 @@ var (
 	amountOnly = regexp.MustCompile(`^` + amountText + `$`)
 	// "64 diamond", "64x diamond", "64 x diamond", "x64 diamond", "64: diamond"
 	amountFirst = regexp.MustCompile(`^(?:[xX×*]\s*)?(` + amountText + `)(?:\s*[xX×*:;,=])?[\s\p{Z}]+(.+)$`)
+	// "64,diamond", "64xdiamond", "64x diamond"
+	amountJoined = regexp.MustCompile(`^(` + amountText + `)\s*[xX×*:;,=]\s*(\D.*)$`)
+	// "1 000 diamond", "1 000 x diamond"
+	amountSpaced = regexp.MustCompile(`^(\d{1,3}(?: \d{3})+)(?:\s*[xX×*:;,=])?[\s\p{Z}]+(.+)$`)
 	// "diamond 64", "diamond x64", "diamond x 64", "diamond 64x", "diamond: 64"
 	amountLast  = regexp.MustCompile(`^(.+?)(?:\s*[:;,=]\s*|[\s\p{Z}]+)(?:[xX×*]\s*)?(` + amountText + `)(?:\s*[xX×*])?$`)
 	inThousands = regexp.MustCompile(`^\d{1,3}(?:(?:,\d{3})+|(?:['’]\d{3})+|(?:_\d{3})+|(?:[\x{a0}\x{202f}\x{2009}]\d{3})+)$`)
@@ -74,8 +78,13 @@ func readLine(line string, m *Matcher) Wanted {
 			readings = append(readings, Wanted{second, first})
 		}
 	}
-	if found := amountFirst.FindStringSubmatch(line); found != nil {
-		readings = append(readings, Wanted{found[2], found[1]})
+	if found := amountSpaced.FindStringSubmatch(line); found != nil {
+		readings = append(readings, Wanted{found[2], strings.ReplaceAll(found[1], " ", "")})
+	}
+	for _, form := range []*regexp.Regexp{amountFirst, amountJoined} {
+		if found := form.FindStringSubmatch(line); found != nil {
+			readings = append(readings, Wanted{found[2], found[1]})
+		}
 	}
 	if found := amountLast.FindStringSubmatch(line); found != nil {
 		readings = append(readings, Wanted{found[1], found[2]})

@@ -160,12 +160,22 @@ func (m *Matcher) of(items []int32) []*QuotedItem {
 }
 
 // Near returns the items with names or refs most similar to a text, the nearest
-// first, at most so many. Two are similar by Dice's coefficient of their grams.
+// first, at most so many. Two are similar by Dice's coefficient of their grams. Of a
+// text with a colon the second part is compared, and the first one if that is similar
+// to nothing.
 func (m *Matcher) Near(text string, most int) []*QuotedItem {
 	folded := foldName(text)
-	if _, rest, spaced := strings.Cut(folded, ":"); spaced {
-		folded = strings.TrimSpace(rest)
+	first, rest, parted := strings.Cut(folded, ":")
+	if !parted {
+		return m.near(folded, most)
 	}
+	if found := m.near(strings.TrimSpace(rest), most); len(found) > 0 {
+		return found
+	}
+	return m.near(strings.TrimSpace(first), most)
+}
+
+func (m *Matcher) near(folded string, most int) []*QuotedItem {
 	grams := gramsOf(folded)
 	// The rarest say most, and cost least.
 	slices.SortStableFunc(grams, func(a, b nameGram) int { return cmp.Compare(len(m.grams[a]), len(m.grams[b])) })

@@ -58,7 +58,8 @@ func TestATextFindsTheItemThatItMeans(t *testing.T) {
 func TestAMistypedNameHasTheNearestNamesAsSuggestions(t *testing.T) {
 	m := goods("minecraft:diamond", "Diamond", "minecraft:iron_ingot", "Iron Ingot", "minecraft:gold_ingot", "Gold Ingot", "minecraft:emerald", "Emerald", "x1", "Netherite Scrap")
 	for text, want := range map[string]string{
-		"dimond": "minecraft:diamond", "diamnod": "minecraft:diamond", "iron ingt": "minecraft:iron_ingot", "mod:emeral": "minecraft:emerald", "netherit": "x1", "scrap netherite": "x1",
+		"dimond: 2": "minecraft:diamond", // what follows the colon is no name
+		"dimond":    "minecraft:diamond", "diamnod": "minecraft:diamond", "iron ingt": "minecraft:iron_ingot", "mod:emeral": "minecraft:emerald", "netherit": "x1", "scrap netherite": "x1",
 	} {
 		if got := refsOf(m.Near(text, 3)); len(got) == 0 || len(got) > 3 || got[0] != want {
 			t.Errorf("Near(%q) = %v, want %s first", text, got, want)
