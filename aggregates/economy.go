@@ -68,7 +68,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),
 		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Prewarm(NoParams{}),
 		Profile:      newProfile(c, db),
-		Bridge:       cache.NewMemo(c, spec("economy.bridge"), on(db, ComputeBridge)).Prewarm(AllDays()...),
+		Bridge:       cache.NewMemo(c, spec("economy.bridge"), sharing(balances, on(db, ComputeBridge))).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
 		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(db, ComputeLadder))).Prewarm(PopulationPersonal),

@@ -101,12 +101,16 @@ func (r *signReading) readMeasures(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
-	const now = `
-		SELECT count(*), coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account
-		WHERE kind = 'government' AND NOT issuer`
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
+	}
 	var purse ledger.Sum
-	if err := tx.QueryRow(ctx, now).Scan(&r.offices, &purse); err != nil {
-		return fmt.Errorf("public purse: %w", err)
+	for i := range all.accounts {
+		if a := &all.accounts[i]; a.kind == ledger.Government && !a.issuer {
+			r.offices++
+			purse = purse.Add(a.balance)
+		}
 	}
 	const query = `
 		SELECT day, sum(received - sent) FROM account_days
@@ -116,7 +120,7 @@ func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
 	gained := make([]ledger.Sum, r.last+1)
 	var at time.Time
 	var net ledger.Sum
-	_, err := pgx.ForEachRow(rows, []any{&at, &net}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&at, &net}, func() error {
 		if i := r.long.index(at); i <= r.last {
 			gained[i] = net
 		} else {
