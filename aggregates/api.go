@@ -47,7 +47,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
 		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(marketWithout(AllDays()...)...),
 		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
-		Health:  cache.NewMemo(c, spec("health"), on(db, ComputeHealth)).Prewarm(AllDays()...),
+		Health:  cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Sides:   cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
 		Events:  NewEvents(c, db),

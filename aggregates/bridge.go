@@ -88,22 +88,29 @@ func (b *Bridge) fill(ctx context.Context, tx pgx.Tx, s span) error {
 
 // ends reads the two ends of the bridge and what was archived between them.
 func (b *Bridge) ends(ctx context.Context, tx pgx.Tx, s span) error {
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
+	}
 	// The balances contain what was written in hours after the period.
 	const query = `
-		SELECT coalesce(-sum(balance) FILTER (WHERE issuer), 0) - (
-				SELECT coalesce(sum(sent - received), 0) FROM account_days
+		SELECT (SELECT coalesce(sum(sent - received), 0) FROM account_days
 				WHERE day >= @day::date AND account IN (SELECT id FROM accounts WHERE issuer)),
-			coalesce(sum(balance) FILTER (WHERE NOT issuer), 0) - (
-				SELECT coalesce(sum(CASE WHEN from_issuer THEN volume ELSE -volume END), 0) FROM flow_hours
-				WHERE hour >= @through AND from_issuer <> to_issuer),
-			count(*) FILTER (WHERE NOT issuer AND archived > @start AND archived <= @end),
-			coalesce(sum(balance) FILTER (WHERE NOT issuer AND archived > @start AND archived <= @end), 0)
-		FROM balances JOIN accounts ON id = account`
+			(SELECT coalesce(sum(CASE WHEN from_issuer THEN volume ELSE -volume END), 0) FROM flow_hours
+				WHERE hour >= @through AND from_issuer <> to_issuer)`
 	args := s.args()
 	args["day"] = s.Start // as a date
-	err := tx.QueryRow(ctx, query, args).Scan(&b.Opening, &b.Closing, &b.Archived.Accounts, &b.Archived.Held)
-	if err != nil {
+	var given, after ledger.Sum
+	if err := tx.QueryRow(ctx, query, args).Scan(&given, &after); err != nil {
 		return fmt.Errorf("opening and closing supply: %w", err)
+	}
+	held, issued := all.supply()
+	b.Opening, b.Closing = issued.Minus(given), held.Minus(after)
+	for i := range all.accounts {
+		if a := &all.accounts[i]; !a.issuer && a.archived > s.Start.UnixMicro() && a.archived <= s.End.UnixMicro() {
+			b.Archived.Accounts++
+			b.Archived.Held = b.Archived.Held.Add(a.balance)
+		}
 	}
 	return nil
 }

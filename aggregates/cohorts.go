@@ -68,11 +68,12 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	next := s.day(date((last+1)*months/12, time.Month((last+1)*months%12+1)))
 	c.Partial = s.End.Before(next)
 
-	p, err := readHolderPlaces(ctx, tx)
+	all, err := readBalances(ctx, tx)
 	if err != nil {
 		return err
 	}
-	joined, seen := make([]int, len(p.places)), make([]int, len(p.places))
+	holders := all.holderOf()
+	joined, seen := make([]int, all.holders), make([]int, all.holders)
 	for i := range joined {
 		joined[i], seen[i] = never, never
 	}
@@ -83,7 +84,7 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	_, err = pgx.ForEachRow(rows, []any{&at, &accounts}, func() error {
 		period := monthOf(at) / months
 		for _, account := range accounts {
-			place, ok := p.of[account]
+			place, ok := holders[account]
 			if !ok || seen[place] == period {
 				continue
 			}
@@ -104,59 +105,22 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return fmt.Errorf("months in which holders were active: %w", err)
 	}
-	return c.wealth(ctx, tx, s, func(holder string) (cohort int, ok bool) {
-		place, ok := p.places[holder]
-		return joined[place] - first, ok && joined[place] >= first
+	c.wealth(all.byHolder(s.End, nil), func(holder int) (cohort int, ok bool) {
+		return joined[holder] - first, joined[holder] >= first
 	})
+	return nil
 }
 
 // monthOf numbers the months.
 func monthOf(date time.Time) int { return date.Year()*12 + int(date.Month()) - 1 }
 
-// holderPlaces numbers the holders of accounts that are not issuers.
-type holderPlaces struct {
-	places map[string]int
-	of     map[int64]int // by account
-}
-
-func readHolderPlaces(ctx context.Context, tx pgx.Tx) (*holderPlaces, error) {
-	p := &holderPlaces{places: map[string]int{}, of: map[int64]int{}}
-	rows, _ := tx.Query(ctx, `SELECT id, holder FROM account_holders WHERE NOT issuer`)
-	var id int64
-	var holder string
-	_, err := pgx.ForEachRow(rows, []any{&id, &holder}, func() error {
-		place, ok := p.places[holder]
-		if !ok {
-			place = len(p.places)
-			p.places[holder] = place
-		}
-		p.of[id] = place
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("holders: %w", err)
-	}
-	return p, nil
-}
-
 // wealth fills what the holders of each cohort have now.
-func (c *Cohorts) wealth(ctx context.Context, tx pgx.Tx, s span, cohortOf func(holder string) (int, bool)) error {
-	const query = `
-		SELECT holder, sum(balance) FROM balances JOIN account_holders ON id = account
-		WHERE NOT issuer AND (archived IS NULL OR archived > $1)
-		GROUP BY holder`
+func (c *Cohorts) wealth(holders []holderHolding, cohortOf func(holder int) (int, bool)) {
 	held := make([][]ledger.Sum, len(c.Cohorts))
-	rows, _ := tx.Query(ctx, query, s.End)
-	var holder string
-	var sum ledger.Sum
-	_, err := pgx.ForEachRow(rows, []any{&holder, &sum}, func() error {
-		if i, ok := cohortOf(holder); ok {
-			held[i] = append(held[i], sum)
+	for holder, has := range holders {
+		if i, ok := cohortOf(holder); ok && has.accounts > 0 {
+			held[i] = append(held[i], has.balance)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("what holders have: %w", err)
 	}
 	for i, sums := range held {
 		c.Cohorts[i].Here = int64(len(sums))
@@ -167,7 +131,6 @@ func (c *Cohorts) wealth(ctx context.Context, tx pgx.Tx, s span, cohortOf func(h
 		median := sums[(len(sums)-1)/2].Plus(sums[len(sums)/2]).Float64() / 2
 		c.Cohorts[i].Median = &median
 	}
-	return nil
 }
 
 // Table has one row a cohort and one column a month, quarter or year since.

@@ -59,18 +59,19 @@ func everybody() []InequalityQuery {
 
 // NewEconomy registers the memos of the home page, which read db.
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
+	balances := &balanceShare{}
 	return &Economy{
-		Overview:     cache.NewMemo(c, spec("economy.overview"), on(db, ComputeOverview)).Prewarm(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.inequality"), on(db, ComputeInequality)).Prewarm(everybody()...),
+		Overview:     cache.NewMemo(c, spec("economy.overview"), sharing(balances, on(db, ComputeOverview))).Prewarm(AllDays()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), sharing(balances, on(db, ComputeInequality))).Prewarm(everybody()...),
 		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Prewarm(AllDays()...),
 		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), on(db, ComputeWealthByKind)).Prewarm(NoParams{}),
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),
 		Richest:      cache.NewMemo(c, spec("economy.richest"), on(db, ComputeRichest)).Prewarm(NoParams{}),
 		Profile:      newProfile(c, db),
-		Bridge:       cache.NewMemo(c, spec("economy.bridge"), on(db, ComputeBridge)).Prewarm(AllDays()...),
+		Bridge:       cache.NewMemo(c, spec("economy.bridge"), sharing(balances, on(db, ComputeBridge))).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
-		Ladder:       cache.NewMemo(c, spec("economy.ladder"), on(db, ComputeLadder)).Prewarm(PopulationPersonal),
+		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(db, ComputeLadder))).Prewarm(PopulationPersonal),
 		db:           db,
 		now:          c.Now,
 	}

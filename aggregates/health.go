@@ -67,21 +67,23 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 	// and destroyed, so the check can fail. Issuers are few; to read what all
 	// others gained would take longer the more there are.
 	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0),
-			coalesce(-sum(balance) FILTER (WHERE issuer), 0),
-			(SELECT coalesce(sum(sent - received), 0) FROM account_days
-				WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE issuer))
-		FROM balances JOIN accounts ON id = account`
-	var current, issued, given ledger.Sum
-	if err := tx.QueryRow(ctx, query, s.Start).Scan(&current, &issued, &given); err != nil {
-		return fmt.Errorf("supply: %w", err)
+		SELECT coalesce(sum(sent - received), 0) FROM account_days
+		WHERE day >= $1 AND account IN (SELECT id FROM accounts WHERE issuer)`
+	var given ledger.Sum
+	if err := tx.QueryRow(ctx, query, s.Start).Scan(&given); err != nil {
+		return fmt.Errorf("what the issuers gave away: %w", err)
 	}
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
+	}
+	current, issued := all.supply()
 	now, was, err := readDays(ctx, tx, s, current)
 	if err != nil {
 		return err
 	}
-	all := now.sum(0, now.days()-1)
-	h.Supply.Created, h.Supply.Destroyed = all.Created, all.Destroyed
+	moved := now.sum(0, now.days()-1)
+	h.Supply.Created, h.Supply.Destroyed = moved.Created, moved.Destroyed
 	h.Supply.Opening, h.Supply.Closing = current.Minus(given), now.closing
 	h.Supply.Holds = current == issued && h.Supply.Opening.Plus(h.Supply.Created).Minus(h.Supply.Destroyed) == h.Supply.Closing
 	if err := h.velocities(ctx, tx, &now); err != nil {
@@ -139,18 +141,21 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 
 // actives counts holders by their last posting, which is part of the balances.
 func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
-		SELECT count(*), count(*) FILTER (WHERE last >= $2), count(*) FILTER (WHERE last >= $3), count(*) FILTER (WHERE last >= $4)
-		FROM (
-			SELECT max(last_at) AS last FROM balances JOIN account_holders ON id = account
-			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
-			GROUP BY holder) AS holders`
-	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
-	since := func(days int) any { return plus(s.Today, 1-days) }
-	err := tx.QueryRow(ctx, query, s.End, since(1), since(7), since(30)).
-		Scan(&h.Holders, &h.Active[0].Holders, &h.Active[1].Holders, &h.Active[2].Holders)
+	all, err := readBalances(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("active holders: %w", err)
+		return err
+	}
+	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
+	for _, holder := range all.byHolder(s.End, nil) {
+		if holder.accounts == 0 {
+			continue
+		}
+		h.Holders++
+		for i := range h.Active {
+			if holder.last >= plus(s.Today, 1-h.Active[i].Days).UnixMicro() {
+				h.Active[i].Holders++
+			}
+		}
 	}
 	for i := range h.Active {
 		if h.Holders > 0 {

@@ -34,7 +34,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 	spec := func(name string, window, timeout time.Duration) cache.Spec {
 		return cache.Spec{Name: name, Window: window, Timeout: timeout, Tags: []string{"economy"}}
 	}
-	m := &SoundnessMemos{}
+	m, balances := &SoundnessMemos{}, &balanceShare{}
 	night := cache.Spec{Name: "health.night", Window: day, Timeout: nightLasts + time.Minute}
 	m.Night = cache.NewMemo(c, night, func(ctx context.Context, _ cache.Window, _ NoParams) (*Night, error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -42,7 +42,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		defer context.AfterFunc(leaving, cancel)()
 		return ComputeNight(ctx, db)
 	})
-	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
+	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), sharing(balances, func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
 		var earlier earlier
 		if res, err := m.Soundness.Load(ctx, NoParams{}); err == nil {
 			earlier.books = res.Value.Books
@@ -51,8 +51,8 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 			earlier.night = res.Value
 		}
 		return computeSoundness(ctx, db, w, thresholds, earlier)
-	}).Prewarm(NoParams{})
-	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), on(db, ComputeCohorts)).Prewarm(NoParams{})
+	})).Prewarm(NoParams{})
+	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), sharing(balances, on(db, ComputeCohorts))).Prewarm(NoParams{})
 	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
 		return readCacheState(c, w), nil
 	})

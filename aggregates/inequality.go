@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
@@ -162,8 +162,8 @@ type DayMeasures struct {
 	Palma *float64  `json:"palma"`
 }
 
-// outOfRange is the code of Postgres for a number that does not fit its type.
-const outOfRange = "22003"
+// errTooLarge means that what one holder has in all does not fit in 64 bits.
+var errTooLarge = errors.New("the balance of a holder is too large")
 
 // whyTooLarge is the Why of a population whose balances cannot be measured.
 const whyTooLarge = "Not available: what one holder has in all does not fit in 64 bits."
@@ -193,9 +193,8 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 		}
 		return err
 	})
-	var refused *pgconn.PgError
 	switch {
-	case errors.As(err, &refused) && refused.Code == outOfRange:
+	case errors.Is(err, errTooLarge):
 		v.Why, balances = whyTooLarge, nil
 	case err != nil:
 		return nil, fmt.Errorf("inequality: %w", err)
@@ -206,41 +205,41 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 
 // balances returns one sum a holder, and counts what it leaves out.
 func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
-	args := pgx.NamedArgs{
-		"kinds": v.Population.kinds(), "end": s.End,
-		"since": nil, "postings": 1,
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return nil, err
 	}
+	kinds := map[ledger.Kind]bool{}
+	for _, k := range v.Population.kinds() {
+		kinds[k] = true
+	}
+	for i := range all.accounts {
+		if a := &all.accounts[i]; kinds[a.kind] && !a.issuer && a.archived <= s.End.UnixMicro() {
+			v.Archived++
+		}
+	}
+	postings, since := int64(1), int64(math.MinInt64)
 	if v.Counted == CountedMoved {
-		args["postings"] = 2
+		postings = 2
 	}
 	if days := v.Counted.days(); days > 0 {
-		args["since"] = plus(s.Today, 1-days)
+		since = plus(s.Today, 1-days).UnixMicro()
 	}
-	const archived = `
-		SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = ANY(@kinds) AND NOT issuer AND archived <= @end`
-	if err := tx.QueryRow(ctx, archived, args).Scan(&v.Archived); err != nil {
-		return nil, fmt.Errorf("archived accounts: %w", err)
-	}
-	const query = `
-		SELECT sum(balance)::bigint, sum(postings) >= @postings AND coalesce(max(last_at) >= @since, true)
-		FROM balances JOIN account_holders ON id = account
-		WHERE kind = ANY(@kinds) AND NOT issuer AND (archived IS NULL OR archived > @end)
-		GROUP BY holder`
-	rows, _ := tx.Query(ctx, query, args)
 	var balances []int64
-	var balance int64
-	var counts bool
-	_, err := pgx.ForEachRow(rows, []any{&balance, &counts}, func() error {
-		if counts {
+	for _, h := range all.byHolder(s.End, kinds) {
+		if h.accounts == 0 {
+			continue
+		}
+		balance, fits := h.balance.Int64()
+		if !fits {
+			return nil, errTooLarge
+		}
+		if h.postings >= postings && h.last >= since {
 			balances = append(balances, balance)
 		} else {
 			v.Apart.Holders++
 			v.Apart.Total = v.Apart.Total.Add(balance)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("balances by holder: %w", err)
 	}
 	return balances, nil
 }

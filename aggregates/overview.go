@@ -77,22 +77,16 @@ func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
 // money reads the supply, checks it against what was issued, and
 // counts the holders.
 func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply ledger.Sum, err error) {
-	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0),
-			coalesce(-sum(balance) FILTER (WHERE issuer), 0)
-		FROM balances JOIN accounts ON id = account`
-	var issued ledger.Sum
-	if err := tx.QueryRow(ctx, query).Scan(&supply, &issued); err != nil {
-		return supply, fmt.Errorf("supply: %w", err)
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return supply, err
 	}
+	supply, issued := all.supply()
 	o.Balanced = supply == issued
-	const holders = `
-		SELECT count(*) FROM (
-			SELECT holder FROM balances JOIN account_holders ON id = account
-			WHERE NOT issuer AND (archived IS NULL OR archived > $1)
-			GROUP BY holder) AS holders`
-	if err := tx.QueryRow(ctx, holders, s.End).Scan(&o.Holders); err != nil {
-		return supply, fmt.Errorf("holders: %w", err)
+	for _, h := range all.byHolder(s.End, nil) {
+		if h.accounts > 0 {
+			o.Holders++
+		}
 	}
 	return supply, nil
 }

@@ -3,6 +3,7 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,24 +25,12 @@ const never = -1 << 31
 // archived since count: they were active then.
 func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 	p := &presence{first: min(-6, s.days()-30)}
-	places := map[string]int{} // by holder
-	holders := map[int64]int{} // by account
-	rows, _ := tx.Query(ctx, `SELECT id, holder FROM account_holders WHERE NOT issuer`)
-	var id int64
-	var holder string
-	_, err := pgx.ForEachRow(rows, []any{&id, &holder}, func() error {
-		place, ok := places[holder]
-		if !ok {
-			place = len(p.last)
-			places[holder] = place
-			p.last = append(p.last, never)
-		}
-		holders[id] = place
-		return nil
-	})
+	all, err := readBalances(ctx, tx)
 	if err != nil {
-		return nil, fmt.Errorf("holders: %w", err)
+		return nil, err
 	}
+	holders := all.holderOf()
+	p.last = slices.Repeat([]int{never}, all.holders)
 
 	// A holder enters the count of a week with a posting and leaves it 7 days
 	// later. One list of accounts a day takes the database a third of the time
@@ -50,7 +39,7 @@ func readPresence(ctx context.Context, tx pgx.Tx, s span) (*presence, error) {
 		SELECT day, array_agg(account) FROM account_days WHERE day BETWEEN $1 AND $2
 		GROUP BY day ORDER BY day`
 	counts := make([]int64, s.days()-p.first+7)
-	rows, _ = tx.Query(ctx, query, plus(s.Start, p.first), s.Today)
+	rows, _ := tx.Query(ctx, query, plus(s.Start, p.first), s.Today)
 	var at time.Time
 	var accounts []int64
 	_, err = pgx.ForEachRow(rows, []any{&at, &accounts}, func() error {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"exchequer/ledger"
 )
@@ -66,34 +65,26 @@ func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
 func (r *signReading) reaches(days int) bool { return !plus(r.Today, -days).Before(r.First) }
 
 func (r *signReading) readSupply(ctx context.Context, tx pgx.Tx) error {
-	const query = `
-		SELECT coalesce(sum(balance) FILTER (WHERE NOT issuer), 0), least(max(last_at), $1)
-		FROM balances JOIN accounts ON id = account`
-	var current ledger.Sum
-	if err := tx.QueryRow(ctx, query, r.End).Scan(&current, &r.newest); err != nil {
-		return fmt.Errorf("supply and newest posting: %w", err)
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
 	}
-	var err error
+	current, _ := all.supply()
+	r.newest = all.newest(r.End)
 	r.daily, _, err = readDays(ctx, tx, r.long, current)
 	return err
 }
 
-// readMeasures reads how unequal personal holders are. A sum that is too large ends
-// a part of the transaction only.
+// readMeasures reads how unequal personal holders are.
 func (r *signReading) readMeasures(ctx context.Context, tx pgx.Tx) error {
 	var err error
 	if r.past, err = pastMeasures(ctx, tx, r.span, rangeDays); err != nil {
 		return err
 	}
 	r.past = r.past[:len(r.past)-1]
-	var balances []int64
-	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) {
-		balances, err = (&Inequality{Population: PopulationPersonal}).balances(ctx, tx, r.span)
-		return err
-	})
-	var refused *pgconn.PgError
+	balances, err := (&Inequality{Population: PopulationPersonal}).balances(ctx, tx, r.span)
 	switch {
-	case errors.As(err, &refused) && refused.Code == outOfRange:
+	case errors.Is(err, errTooLarge):
 		r.whyNot = whyTooLarge
 		return nil
 	case err != nil:
@@ -110,12 +101,16 @@ func (r *signReading) readMeasures(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
-	const now = `
-		SELECT count(*), coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account
-		WHERE kind = 'government' AND NOT issuer`
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
+	}
 	var purse ledger.Sum
-	if err := tx.QueryRow(ctx, now).Scan(&r.offices, &purse); err != nil {
-		return fmt.Errorf("public purse: %w", err)
+	for i := range all.accounts {
+		if a := &all.accounts[i]; a.kind == ledger.Government && !a.issuer {
+			r.offices++
+			purse = purse.Add(a.balance)
+		}
 	}
 	const query = `
 		SELECT day, sum(received - sent) FROM account_days
@@ -125,7 +120,7 @@ func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
 	gained := make([]ledger.Sum, r.last+1)
 	var at time.Time
 	var net ledger.Sum
-	_, err := pgx.ForEachRow(rows, []any{&at, &net}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&at, &net}, func() error {
 		if i := r.long.index(at); i <= r.last {
 			gained[i] = net
 		} else {

@@ -25,28 +25,22 @@ type turnoutAccount struct {
 // is left at their end has none before them, so that a holder's first one is known
 // without reading what was earlier.
 func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
-	places := map[string]int{} // by holder
-	accounts := map[int64]*turnoutAccount{}
-	rows, _ := tx.Query(ctx, `
-		SELECT id, holder, postings FROM account_holders JOIN balances ON account = id WHERE NOT issuer`)
-	var id, postings int64
-	var holder string
-	_, err := pgx.ForEachRow(rows, []any{&id, &holder, &postings}, func() error {
-		place, ok := places[holder]
-		if !ok {
-			place = len(places)
-			places[holder] = place
-		}
-		accounts[id] = &turnoutAccount{place, postings}
-		return nil
-	})
+	all, err := readBalances(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("holders: %w", err)
+		return err
+	}
+	accounts := make(map[int64]*turnoutAccount, len(all.accounts))
+	kept := make([]turnoutAccount, len(all.accounts))
+	for i := range all.accounts {
+		if a := &all.accounts[i]; !a.issuer {
+			kept[i] = turnoutAccount{a.holder, a.postings}
+			accounts[a.account] = &kept[i]
+		}
 	}
 
 	n := r.last + 1
 	r.turnout = turnout{make([]int64, n), make([]int64, n+7), make([]int64, n)}
-	first, last := make([]int, len(places)), make([]int, len(places))
+	first, last := make([]int, all.holders), make([]int, all.holders)
 	for i := range first {
 		first[i], last[i] = never, never
 	}
@@ -56,7 +50,7 @@ func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
 	const query = `
 		SELECT day, array_agg(account), array_agg(postings) FROM account_days WHERE day >= $1::date
 		GROUP BY day ORDER BY day`
-	rows, _ = tx.Query(ctx, query, r.long.Start)
+	rows, _ := tx.Query(ctx, query, r.long.Start)
 	var at time.Time
 	var ids, counts []int64
 	_, err = pgx.ForEachRow(rows, []any{&at, &ids, &counts}, func() error {

@@ -8,7 +8,6 @@ import (
 	"sort"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
@@ -56,9 +55,8 @@ func ComputeLadder(ctx context.Context, db *pgxpool.Pool, w cache.Window, popula
 		}
 		return err
 	})
-	var refused *pgconn.PgError
 	switch {
-	case errors.As(err, &refused) && refused.Code == outOfRange:
+	case errors.Is(err, errTooLarge):
 		v.Why, balances = whyTooLarge, nil
 	case err != nil:
 		return nil, fmt.Errorf("ladder: %w", err)

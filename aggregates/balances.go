@@ -1,0 +1,149 @@
+package aggregates
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"exchequer/ledger"
+)
+
+// A holding is the balance of one account that was ever used.
+type holding struct {
+	account  int64
+	holder   int // its number
+	kind     ledger.Kind
+	issuer   bool
+	balance  int64
+	postings int64
+	last     int64 // when it had its latest posting, in microseconds, as the record has it
+	archived int64 // likewise; the largest number if it is not
+}
+
+// A balanceSheet is all balances. Holders are numbered from 0: nobody needs their names.
+type balanceSheet struct {
+	accounts []holding
+	holders  int
+}
+
+// A balanceShare has the balances of a snapshot: see [shared].
+type balanceShare = shared[string, *balanceSheet]
+
+// readBalances reads all balances, shared where the producer shares. The caller does
+// not change what it returns.
+func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
+	read := func() (*balanceSheet, error) { return readBalancesAlone(ctx, tx) }
+	balances := shareOf[string, *balanceSheet](ctx)
+	if balances == nil {
+		return read()
+	}
+	snapshot, err := snapshotOf(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return balances.get(ctx, snapshot, read)
+}
+
+// readBalancesAlone leaves it to the program to number and to add up: for the
+// database, to group by holders takes as long again as to read.
+func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
+	h := &balanceSheet{}
+	places := map[string]int{}
+	rows, _ := tx.Query(ctx, `
+		SELECT id, holder, kind, issuer, balance, postings, last_at, archived
+		FROM balances JOIN account_holders ON id = account`)
+	var a holding
+	var holder, kind string
+	var last time.Time
+	var archived pgtype.Timestamptz
+	kinds := map[string]ledger.Kind{}
+	for _, k := range ledger.Kinds() {
+		kinds[string(k)] = k
+	}
+	_, err := pgx.ForEachRow(rows, []any{&a.account, &holder, &kind, &a.issuer, &a.balance, &a.postings, &last, &archived}, func() error {
+		place, ok := places[holder]
+		if !ok {
+			place = len(places)
+			places[holder] = place
+		}
+		a.holder, a.kind, a.last, a.archived = place, kinds[kind], last.UnixMicro(), math.MaxInt64
+		if archived.Valid {
+			a.archived = archived.Time.UnixMicro()
+		}
+		h.accounts = append(h.accounts, a)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("balances: %w", err)
+	}
+	h.holders = len(places)
+	return h, nil
+}
+
+// supply returns what all others hold, and what the issuers owe.
+func (h *balanceSheet) supply() (held, issued ledger.Sum) {
+	for i := range h.accounts {
+		if a := &h.accounts[i]; a.issuer {
+			issued = issued.Minus(ledger.SumOf(a.balance))
+		} else {
+			held = held.Add(a.balance)
+		}
+	}
+	return held, issued
+}
+
+// A holderHolding is what the accounts of one holder have together.
+type holderHolding struct {
+	accounts int64
+	balance  ledger.Sum
+	postings int64
+	last     int64 // of them, the latest
+}
+
+// byHolder returns the sums of each holder's accounts that are not issuers, not
+// archived at end, and of one of the kinds, nil for all; by number. A holder may
+// have none.
+func (h *balanceSheet) byHolder(end time.Time, kinds map[ledger.Kind]bool) []holderHolding {
+	all := make([]holderHolding, h.holders)
+	for i := range h.accounts {
+		a := &h.accounts[i]
+		if a.issuer || a.archived <= end.UnixMicro() || kinds != nil && !kinds[a.kind] {
+			continue
+		}
+		of := &all[a.holder]
+		if of.accounts == 0 || of.last < a.last {
+			of.last = a.last
+		}
+		of.accounts++
+		of.balance = of.balance.Add(a.balance)
+		of.postings += a.postings
+	}
+	return all
+}
+
+// newest returns when the latest posting was, end if there is none before it.
+func (h *balanceSheet) newest(end time.Time) time.Time {
+	newest := int64(math.MinInt64)
+	for i := range h.accounts {
+		newest = max(newest, h.accounts[i].last)
+	}
+	if len(h.accounts) == 0 || newest > end.UnixMicro() {
+		return end
+	}
+	return time.UnixMicro(newest).UTC()
+}
+
+// holderOf returns the number of the holder of each account that is not an issuer.
+func (h *balanceSheet) holderOf() map[int64]int {
+	of := make(map[int64]int, len(h.accounts))
+	for i := range h.accounts {
+		if a := &h.accounts[i]; !a.issuer {
+			of[a.account] = a.holder
+		}
+	}
+	return of
+}
