@@ -16,8 +16,9 @@ import (
 // So what a producer gets is what it would have read itself, and nothing has to
 // invalidate it.
 type shared[K comparable, V any] struct {
-	mu   sync.Mutex
-	last *reading[K, V]
+	mu      sync.Mutex
+	running int // producers; when the last of them ends, the reading is forgotten
+	last    *reading[K, V]
 }
 
 // A reading is a value, or the attempt of one producer to read it.
@@ -33,7 +34,21 @@ type shareKey[K comparable, V any] struct{}
 // sharing returns a producer that shares readings with the other producers of s.
 func sharing[K comparable, V, P, T any](s *shared[K, V], produce func(context.Context, cache.Window, P) (T, error)) func(context.Context, cache.Window, P) (T, error) {
 	return func(ctx context.Context, w cache.Window, params P) (T, error) {
+		s.mu.Lock()
+		s.running++
+		s.mu.Unlock()
+		defer s.leave()
 		return produce(context.WithValue(ctx, shareKey[K, V]{}, s), w, params)
+	}
+}
+
+// leave says that a producer has ended. A reading may be as large as the ledger has
+// accounts, so none is kept for those that begin later.
+func (s *shared[K, V]) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running--; s.running == 0 {
+		s.last = nil
 	}
 }
 
