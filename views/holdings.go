@@ -17,6 +17,7 @@ var AccountInfo = PageInfo{
 // The filters of the list of accounts.
 var (
 	HeldTextParam = SearchParam("q", "Name")
+	HeldOfParam   = ChoiceParam("population", "Of", options("personal", "personal", "private", "personal and business", "all", "all accounts")...)
 	HeldKindParam = ChoiceParam("kind", "Kind", options("any", "any of these", "personal", "personal", "business", "business", "government", "government", "system", "system")...)
 	HeldSortParam = ChoiceParam("sort", "Sort by", options("balance", "balance", "poor", "balance, smallest first",
 		"gain1", "gain in 1 day", "gain7", "gain in 7 days", "gain30", "gain in 30 days",

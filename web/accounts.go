@@ -15,9 +15,9 @@ import (
 func (s *server) accounts() *page {
 	// The kind comes first: it is looked for where it is.
 	byKind := func(p views.Params) aggregates.Population {
-		return aggregates.PopulationWith(byPopulation(p), heldKind(p))
+		return aggregates.PopulationWith(aggregates.ParsePopulation(p.Get(views.HeldOfParam)), heldKind(p))
 	}
-	holdings := readMemo(s.Economy.Holdings, byKind, views.PopulationParam, views.HeldKindParam)
+	holdings := readMemo(s.Economy.Holdings, byKind, views.HeldOfParam, views.HeldKindParam)
 	p := declare(views.PageInfo{
 		Path: "/accounts", Name: "Accounts", Group: "Record", Heading: "Accounts",
 		Description: "Who holds what in {economy}, richest first.",
@@ -50,7 +50,7 @@ func (s *server) accounts() *page {
 			},
 		},
 		after: after, begin: "first", further: "next", memo: holdings,
-		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldKindParam, views.PopulationParam},
+		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			res, err := s.Economy.Holdings.Get(ctx, byKind(params))
 			if err != nil {

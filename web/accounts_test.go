@@ -49,6 +49,9 @@ func TestTheListOfAccountsIsFilteredSortedAndFollowed(t *testing.T) {
 				t.Errorf("%s begins with %v, want %s", address, names[:min(3, len(names))], want)
 			}
 		}
+		if parse(t, open("/accounts?population=all").Body.String()).Find("#list select[name=population] option[selected]").AttrOr("value", "") != "all" {
+			t.Error("the form does not choose the population")
+		}
 		if names, _ := rows("/accounts?q=hidden"); len(names) != 0 {
 			t.Errorf("a search finds %v", names)
 		}
