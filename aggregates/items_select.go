@@ -68,29 +68,37 @@ func (v *Items) Select(f ItemFilter, after string, limit int) (rows []ListedItem
 		}
 		return cmp.Or(first, cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	}
-	var last *ListedItem // of the rows before
-	var found []*ListedItem
 	words := strings.Fields(strings.ToLower(f.Text))
-	for n := range v.Items {
-		i := &v.Items[n]
-		if after != "" && i.ID == after {
-			last = i
+	return selectRows(v.Items, func(i *ListedItem) bool { return f.passes(i, words) }, compare, func(i *ListedItem) bool { return i.ID == after }, after != "", limit)
+}
+
+// selectRows returns the rows of a list that pass, in the order of compare: at most
+// limit of those that follow the one that is last, if the list goes on after one, or
+// of the first ones. Matching is how many pass in all, and more whether others
+// follow. The error is ErrUnknownCursor if no row is last.
+func selectRows[T any](list []T, passes func(*T) bool, compare func(a, b *T) int, isLast func(*T) bool, goesOn bool, limit int) (rows []T, matching int, more bool, err error) {
+	var last *T // of the rows before
+	var found []*T
+	for n := range list {
+		row := &list[n]
+		if goesOn && last == nil && isLast(row) {
+			last = row
 		}
-		if f.passes(i, words) {
-			found = append(found, i)
+		if passes(row) {
+			found = append(found, row)
 		}
 	}
 	matching = len(found)
-	if last == nil && after != "" {
+	if last == nil && goesOn {
 		return nil, 0, false, ErrUnknownCursor
 	}
 	if last != nil {
-		found = slices.DeleteFunc(found, func(i *ListedItem) bool { return compare(i, last) <= 0 })
+		found = slices.DeleteFunc(found, func(row *T) bool { return compare(row, last) <= 0 })
 	}
 	slices.SortFunc(found, compare)
 	more = len(found) > limit
-	for _, i := range found[:min(len(found), limit)] {
-		rows = append(rows, *i)
+	for _, row := range found[:min(len(found), limit)] {
+		rows = append(rows, *row)
 	}
 	return rows, matching, more, nil
 }

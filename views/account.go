@@ -15,7 +15,7 @@ var instant = aggregates.Column{Unit: aggregates.Instant}
 
 // accountAddress returns the address of an account's page.
 func accountAddress(ref string) templ.SafeURL {
-	return templ.SafeURL(PageInfo{Path: "/accounts/{ref}"}.at(ref))
+	return templ.SafeURL(AccountInfo.at(ref))
 }
 
 // Account shows what an account holds, received and sent.

@@ -38,7 +38,7 @@ func (p Page) statementAddress(account string, filter *Param, value string) temp
 		return ""
 	}
 	declared := []*Param{DaysParam, filter}
-	return templ.SafeURL(PageInfo{Path: "/accounts/{ref}"}.at(account) + p.Params.Of([]*Param{DaysParam}).With(declared, filter, value).Query() + "#statement")
+	return templ.SafeURL(AccountInfo.at(account) + p.Params.Of([]*Param{DaysParam}).With(declared, filter, value).Query() + "#statement")
 }
 
 // StatementSub says what was looked through for the lines of a statement.

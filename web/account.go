@@ -12,8 +12,6 @@ import (
 	"exchequer/views"
 )
 
-const accountPath = "/accounts/{ref}"
-
 // account declares the page of an account: what it holds, received and sent, with
 // whom, and its statement.
 func (s *server) account() *page {
@@ -24,7 +22,7 @@ func (s *server) account() *page {
 	sides := readMemo(s.API.Sides, byAccount, views.DaysParam)
 	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
-		Path: accountPath, Name: "Account",
+		Path: views.AccountInfo.Path, Reserved: views.AccountInfo.Reserved, Name: "Account",
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
@@ -166,7 +164,7 @@ func (*severalError) text() string         { return textSeveral }
 func (e *severalError) choices() []views.Choice {
 	var all []views.Choice
 	for _, f := range e.found[:min(len(e.found), mostChoices)] {
-		c := views.Choice{Name: f.Name, Note: f.Ref, Path: at(accountPath, f.Ref)}
+		c := views.Choice{Name: f.Name, Note: f.Ref, Path: at(views.AccountInfo.Path, f.Ref)}
 		if f.Former != "" {
 			c.Note += ", also known as " + f.Former
 		}

@@ -41,6 +41,7 @@ type town struct {
 	cohorts    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Cohorts, error)
 	cacheState func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.CacheState, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
+	holdings   func(context.Context, cache.Window, aggregates.Population) (*aggregates.Holdings, error)
 	items      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Items, error)
 	item       func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.Item, error)
 	itemChart  func(context.Context, cache.Window, aggregates.ItemChartQuery) (*aggregates.ItemChart, error)
@@ -141,6 +142,7 @@ func newTown() *town {
 		source: func(_ context.Context, w cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
 			return &aggregates.SourceDays{Basis: basis(q.Days, w.Start, w.Start), Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day"}, nil
 		},
+		holdings: constant[aggregates.Population](sample.Town(30).Holdings),
 		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
@@ -196,6 +198,7 @@ func sampled(e *sample.Economy) *town {
 	tn.market = constant[aggregates.MarketQuery](e.Market)
 	tn.events = constant[aggregates.EventQuery](e.Events)
 	tn.items = constant[aggregates.Days](e.Items)
+	tn.holdings = constant[aggregates.Population](e.Holdings)
 	tn.item = constant[aggregates.ItemQuery](e.Item)
 	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
 	tn.itemTrade = constant[aggregates.ItemQuery](e.ItemTrade)
@@ -365,6 +368,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Bridge:       cache.NewMemo(c, spec("bridge"), tn.bridge),
 			Ladder:       cache.NewMemo(c, spec("ladder"), tn.ladder),
 			History:      cache.NewMemo(c, spec("history"), tn.history),
+			Holdings:     cache.NewMemo(c, spec("accounts"), tn.holdings),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
 		},
 		Soundness: &aggregates.SoundnessMemos{

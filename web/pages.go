@@ -32,6 +32,7 @@ func (s *server) declarePages() []*page {
 		s.shops(),
 		s.shop(),
 		s.arbitrage(),
+		s.accounts(),
 		s.account(),
 		s.transactions(),
 		s.transaction(),

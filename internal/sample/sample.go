@@ -28,6 +28,7 @@ type Economy struct {
 	Market     *aggregates.Market
 	Events     *aggregates.Events // of the whole economy
 	Items      *aggregates.Items
+	Holdings   *aggregates.Holdings
 	Item       *aggregates.Item // its ref is ada, as are all refs in tests of pages
 	ItemChart  *aggregates.ItemChart
 	ItemTrade  *aggregates.ItemTrade
@@ -121,6 +122,7 @@ func Town(days aggregates.Days) *Economy {
 	}}
 	p.History, p.Ladder = townHistory(), townLadder()
 	p.addItems(days)
+	p.addHoldings()
 	p.addPrices()
 	p.addAccount(days, buckets, unit)
 	p.addOffsetting(days)
@@ -270,6 +272,7 @@ func Empty() *Economy {
 	p.Source = &aggregates.SourceDays{Basis: why, Bucket: "day"}
 	p.Events = &aggregates.Events{}
 	p.Items = &aggregates.Items{Basis: why}
+	p.Holdings = &aggregates.Holdings{Basis: why, Population: aggregates.PopulationPersonal}
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}

@@ -1,0 +1,107 @@
+package web
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"github.com/a-h/templ"
+
+	"exchequer/aggregates"
+	"exchequer/ledger"
+	"exchequer/views"
+)
+
+// accounts declares the list of all accounts.
+func (s *server) accounts() *page {
+	// The kind comes first: it is looked for where it is.
+	byKind := func(p views.Params) aggregates.Population {
+		return aggregates.PopulationWith(aggregates.ParsePopulation(p.Get(views.HeldOfParam)), heldKind(p))
+	}
+	holdings := readMemo(s.Economy.Holdings, byKind, views.HeldOfParam, views.HeldKindParam)
+	p := declare(views.PageInfo{
+		Path: "/accounts", Name: "Accounts", Group: "Record", Heading: "Accounts",
+		Description: "Who holds what in {economy}, richest first.",
+	},
+		show(holdings, views.PanelInfo{
+			Name: "summary", Title: "Accounts", Width: views.Whole, Strip: true,
+			How: views.How{
+				Meaning: "How many accounts there are, and what they hold together.",
+				Formula: "Used: a posting in the last 7 days. In debt: a balance below zero.",
+				Counted: "Single accounts, used or not; those merged into another one as a part of it.",
+				LeftOut: "Issuers and archived accounts.",
+			},
+		}, views.HoldingsSummary, (*aggregates.Holdings).SummaryTable),
+	)
+	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
+		const longest = 513 // bytes of a ref, and what comes before it
+		if len(text) > longest || !utf8.ValidString(text) {
+			return ""
+		}
+		return text
+	}}
+	p.lists(&listing{
+		PanelInfo: views.PanelInfo{
+			Name: "list", Title: "Who holds what?", Width: views.Whole,
+			How: views.How{
+				Meaning: "What each account holds, and what it gained or lost. A holder with several accounts is listed with each.",
+				Formula: "Share = balance / supply. Change = received − sent on the last 1, 7 or 30 days, today so far among them. Rank: the place by balance among these accounts.",
+				Counted: "Single accounts, not summed by holder; those merged into another one as a part of it.",
+				LeftOut: "Issuers and archived accounts. Hidden holders are in their places without a name, and not found by a search.",
+			},
+		},
+		after: after, begin: "first", further: "next", memo: holdings,
+		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam},
+		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
+			res, err := s.Economy.Holdings.Get(ctx, byKind(params))
+			if err != nil {
+				return stretch{}, err
+			}
+			v, f := res.Value, aggregates.HoldingFilter{
+				Text: params.Get(views.HeldTextParam), Kind: heldKind(params), Sort: params.Get(views.HeldSortParam),
+			}
+			searched := v
+			if f.Text != "" && !v.Whole() {
+				if searched, err = s.beyond(ctx, v, f.Text); err != nil {
+					return stretch{}, err
+				}
+			}
+			rows, matching, more, err := searched.Select(f, params.Get(after), limit)
+			if err != nil {
+				return stretch{}, err
+			}
+			read := stretch{table: aggregates.HeldTable(rows, v.Supply), sub: views.HeldSub(matching, v)}
+			if more {
+				read.next = rows[len(rows)-1].Cursor()
+			}
+			read.draw = func(settings ledger.Settings) templ.Component { return views.HeldRows(rows, v, settings) }
+			return read, nil
+		},
+	})
+	return p
+}
+
+// heldKind returns the kind that a reader asks for, empty for any.
+func heldKind(p views.Params) ledger.Kind {
+	if kind := p.Get(views.HeldKindParam); kind != views.HeldKindParam.Default {
+		return ledger.Kind(kind)
+	}
+	return ""
+}
+
+// beyond returns the list with the accounts beyond it that have the text as their
+// ref, name or former name.
+func (s *server) beyond(ctx context.Context, v *aggregates.Holdings, text string) (*aggregates.Holdings, error) {
+	found, err := s.Record.Find(ctx, text)
+	if err != nil || len(found) == 0 {
+		return v, err
+	}
+	refs := make([]string, len(found))
+	for i, f := range found {
+		refs[i] = f.Ref
+	}
+	others, err := s.Economy.HoldingsNamed(ctx, v.Population, refs)
+	if err != nil {
+		return nil, err
+	}
+	return v.With(others), nil
+}
