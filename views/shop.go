@@ -132,6 +132,8 @@ func signState(o aggregates.ShopSign, s ledger.Settings, asOf time.Time) string 
 	switch {
 	case !o.Now.Active:
 		return "ended"
+	case o.Out != nil && o.Now.Stock != nil && *o.Now.Stock > 0:
+		return "less than a batch since " + DayMonth(*o.Out, s)
 	case o.Out != nil && o.OutAgo:
 		return "sold out for more than " + Duration(max(0, asOf.Sub(*o.Out)))
 	case o.Out != nil:

@@ -80,7 +80,7 @@ func TransactionsByDay(p Page, a *aggregates.Activity) Content {
 		c.Values = nil
 	}
 	c.About.Desc = Plural(all, "transaction", "transactions") + " together."
-	content := Content{Sub: "Transactions a " + a.Bucket + ". Together " + Count(all), Body: c.Draw()}
+	content := Content{Sub: "All transactions a " + a.Bucket + ". Together " + Count(all), Body: c.Draw()}
 	if all > 0 {
 		content.Says = Sentence{Words: phrase("", Plural(all, "transaction", "transactions"), " "+within(a.Period, p.Settings)+" moved ", moneyTile(volume, p.Settings))}
 	}
@@ -110,7 +110,7 @@ func TransactionsBySource(p Page, f *aggregates.Flow) Content {
 	if rest.Sign() > 0 {
 		row("other ("+Count(others)+")", "", rest)
 	}
-	return Content{Sub: "Share of the value moved", Body: bars(rows, "Together", moneyTile(whole, p.Settings))}
+	return Content{Sub: "Share of the value that all moved", Body: bars(rows, "Together", moneyTile(whole, p.Settings))}
 }
 
 // EntriesSub says what the rows of the list are.

@@ -23,6 +23,7 @@ func (s *server) account() *page {
 	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
 		Path: views.AccountInfo.Path, Reserved: views.AccountInfo.Reserved, Name: "Account",
+		Above:       []views.MenuEntry{{Name: "Accounts", Path: "/accounts"}},
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
