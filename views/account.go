@@ -272,6 +272,18 @@ func AccountParties(p Page, v *aggregates.AccountSides) Content {
 	return Content{Sub: sub, Body: accountParties(p, v, shown, rest)}
 }
 
+// calendarSpan returns the Monday with which the calendar of an account begins, and
+// how many weeks it has: 53, or 26 if the account was not used before those.
+func calendarSpan(a *aggregates.Account, last time.Time, s ledger.Settings) (from, weeks int) {
+	from = ledger.DayNumber(aggregates.CalendarStart(ledger.DayOf(last, s.Zone())))
+	weeks = (ledger.DayNumber(last)-from)/7 + 1
+	const half = 26
+	if later := from + 7*(weeks-half); ledger.DayNumber(local(a.Calendar[0].Day, s)) >= later {
+		return later, half
+	}
+	return from, weeks
+}
+
 // AccountCalendar shows the days on which an account was used.
 func AccountCalendar(p Page, a *aggregates.Account) Content {
 	if len(a.Calendar) == 0 {
@@ -279,9 +291,8 @@ func AccountCalendar(p Page, a *aggregates.Account) Content {
 	}
 	s := p.Settings
 	last := local(a.End.Add(-time.Nanosecond), s)
-	first := aggregates.CalendarStart(ledger.DayOf(last, s.Zone()))
-	from := ledger.DayNumber(first)
-	weeks := (ledger.DayNumber(last)-from)/7 + 1
+	// Of a young account, half a year is drawn, so that it is not mostly empty.
+	from, weeks := calendarSpan(a, last, s)
 	h := chart.Heatmap{About: chart.About{ID: "calendar", Title: "Postings by day"}}
 	postings := map[int]int64{}
 	var most aggregates.ActiveDay
@@ -318,5 +329,5 @@ func AccountCalendar(p Page, a *aggregates.Account) Content {
 			month = at.Month()
 		}
 	}
-	return Content{Sub: "Postings a day, " + Plural(int64(len(a.Calendar)), "active day", "active days") + " in 53 weeks; the most on " + Date(most.Day, s), Body: h.Draw()}
+	return Content{Sub: "Postings a day, " + Plural(int64(len(a.Calendar)), "active day", "active days") + " in " + Count(int64(weeks)) + " weeks; the most on " + Date(most.Day, s), Body: h.Draw()}
 }

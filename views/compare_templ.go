@@ -141,6 +141,12 @@ func compared(c comparison) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
+		if c.Only == nil {
+			templ_7745c5c3_Err = compareForm(c).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
 		if len(c.Days) > 0 {
 			wide, narrow := c.charts()
 			if narrow == nil {
@@ -169,12 +175,6 @@ func compared(c comparison) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			}
-		}
-		if c.Only == nil {
-			templ_7745c5c3_Err = compareForm(c).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
 			}
 		}
 		return nil

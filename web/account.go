@@ -91,13 +91,14 @@ func (s *server) account() *page {
 			How: views.How{
 				Meaning: "On which days the account was used: the darker, the more.",
 				Formula: "Postings of the account by day.",
-				Counted: "The 53 weeks from Monday that end now, whatever the period.",
+				Counted: "The 53 weeks from Monday that end now, whatever the period; the last 26 of an account that was not used before them.",
 				LeftOut: "Earlier days.",
 			},
 		}, views.AccountCalendar, (*aggregates.Account).CalendarTable),
 	)
+	p.thing = unknownAccount
 	p.exists = func(ctx context.Context, ref string) error {
-		err := checkExists(ctx, s.API.Accounts, ref, unknownAccount)
+		err := checkExists(ctx, s.API.Accounts, ref, p.thing)
 		if errors.Is(err, errNotFound) {
 			return s.accountCalled(ctx, ref)
 		}
@@ -147,8 +148,6 @@ func (r placing) open(p views.Params) source {
 type placedSource struct{ *joinedSource }
 
 func (p placedSource) clock(c *views.Clock) { p.parts[0].clock(c) }
-
-const unknownAccount = unknownError("account")
 
 // mostChoices is how many accounts of one name a visitor is offered.
 const mostChoices = 10

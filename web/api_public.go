@@ -22,6 +22,15 @@ type unknownError string
 func (e unknownError) Error() string      { return "the ledger knows no " + string(e) + " by this id" }
 func (unknownError) Is(target error) bool { return target == errNotFound }
 
+const (
+	unknownAccount     unknownError = "account"
+	unknownItem        unknownError = "item"
+	unknownShop        unknownError = "shop"
+	unknownSource      unknownError = "source"
+	unknownTransaction unknownError = "transaction"
+	unknownWorld       unknownError = "world"
+)
+
 // publicAPI registers the operations that everybody may use.
 func (s *server) publicAPI(api huma.API) {
 	registerMemo(s, api, huma.Operation{

@@ -31,6 +31,7 @@ func (s *server) compare() *page {
 			},
 		}, views.Comparison, (*aggregates.Comparison).Table).flagged(readMemo(s.API.Events, eventsBeside, views.SeriesParam)),
 	)
+	p.thing = unknownAccount // which may be hidden since
 	p.check = s.checkSeries
 	return p
 }
@@ -82,11 +83,6 @@ func (s *server) checkSeries(ctx context.Context, params views.Params, query url
 	}
 	return nil
 }
-
-const (
-	unknownItem   = unknownError("item")
-	unknownSource = unknownError("source")
-)
 
 // A seriesError means that no series, or several ones, are meant by a name. With
 // several it is answered with 300 Multiple Choices: browsers show its page, since it

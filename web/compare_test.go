@@ -184,7 +184,7 @@ func TestWhatIsNotThereIsNotCompared(t *testing.T) {
 		for _, s := range []string{"item:nobody", "sold:nobody", "source:nobody", "account:nobody", "account:hidden", "supply~account:hidden"} {
 			for _, address := range []string{"/compare?s=" + s, "/compare/chart?s=" + s, "/compare/chart.json?as=index&s=" + s, "/compare/chart.csv?s=" + s, "/compare/chart.meta.json?s=" + s} {
 				for range 2 { // cold and warm
-					if w := open(address); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "There is nothing at this address.") {
+					if w := open(address); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "The ledger knows no ") {
 						t.Errorf("%s: status %d, %.200s", address, w.Code, w.Body)
 					}
 				}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,10 @@ func (r *refusal) Error() string { return r.text }
 // refusals are all of them: their pages are drawn ahead.
 var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries}
 
+// unknowns are all things that a visitor may ask for and the ledger may not know. Their
+// pages are drawn ahead too.
+var unknowns = []unknownError{unknownAccount, unknownItem, unknownShop, unknownSource, unknownTransaction, unknownWorld}
+
 // What visitors read instead of the text of the status.
 const (
 	textSeveral = "Several accounts have or had this name." // one name stands for them
@@ -62,6 +67,7 @@ var messages = map[int]string{
 	http.StatusNotFound:         "There is nothing at this address.",
 	http.StatusMethodNotAllowed: "This address does not answer to that kind of request.",
 
+	http.StatusRequestTimeout:        "The form did not arrive in time. Send it again.",
 	http.StatusRequestEntityTooLarge: "This form is larger than any that is asked for here.",
 	http.StatusUnsupportedMediaType:  "This address reads forms only: application/x-www-form-urlencoded.",
 
@@ -90,6 +96,8 @@ func status(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, errMedia):
 		return http.StatusUnsupportedMediaType
+	case errors.Is(err, errForm) && errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
 	case errors.Is(err, errForm):
 		return http.StatusBadRequest
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded),
@@ -114,6 +122,9 @@ func message(code int, err error) string {
 	if refused := (*refusal)(nil); errors.As(err, &refused) {
 		return refused.text
 	}
+	if unknown := unknownError(""); errors.As(err, &unknown) {
+		return sentence(unknown.Error())
+	}
 	return messages[code]
 }
 
@@ -124,7 +135,8 @@ const statusLeft = 499
 // fail answers a failed request. It alone decides what the reader learns, and in
 // which format.
 func (s *server) fail(w *responseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+	// A reading of the body that takes too long ends the context too.
+	if slow := errors.Is(err, errForm) && errors.Is(err, os.ErrDeadlineExceeded); !slow && r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
 		w.status = statusLeft
 		panic(http.ErrAbortHandler)
 	}
@@ -199,8 +211,7 @@ func detail(code int, err error) string {
 	if errors.As(err, &unavailable) && unavailable.Reason != "" {
 		return sentence(unavailable.Reason)
 	}
-	var unknown unknownError
-	if errors.As(err, &unknown) {
+	if unknown := unknownError(""); errors.As(err, &unknown) {
 		return sentence(unknown.Error())
 	}
 	return messages[code]
@@ -234,7 +245,11 @@ func (s *server) drawErrorPages() error {
 			}
 			e.failed[message] = page
 		}
-		for _, refused := range append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, refusals...) {
+		said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, refusals...)
+		for _, unknown := range unknowns {
+			said = append(said, &refusal{http.StatusNotFound, sentence(unknown.Error())})
+		}
+		for _, refused := range said {
 			page, err := drawErrorPage(site, e, refused.status, refused.text)
 			if err != nil {
 				return err

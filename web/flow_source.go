@@ -50,8 +50,9 @@ func (s *server) source() *page {
 			},
 		}, views.SourceLargest, (*aggregates.SourceDays).LargestTable),
 	)
+	p.thing = unknownSource
 	p.exists = func(ctx context.Context, ref string) error {
-		return checkExists(ctx, s.API.Sources.Exists, ref, "source")
+		return checkExists(ctx, s.API.Sources.Exists, ref, p.thing)
 	}
 	p.check = func(ctx context.Context, params views.Params, _ url.Values) error {
 		return check(ctx, errNotFound, func(ctx context.Context) (bool, error) { return s.API.Sources.Moved(ctx, bySource(params)) })

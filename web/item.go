@@ -139,7 +139,8 @@ func (s *server) item() *page {
 			Name: "offsetting", Title: "Offsetting trade", Width: views.Whole, How: howOffsetting,
 		}, views.OffsettingTrade, (*aggregates.ItemRoutes).Table),
 	)
-	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Items, ref, "item") }
+	p.thing = unknownItem
+	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Items, ref, p.thing) }
 	p.subject = func(value any) string {
 		i := value.(*aggregates.Item)
 		return views.ItemName(i.Name, i.ID)

@@ -34,7 +34,7 @@ func (s *server) markers(w http.ResponseWriter, r *http.Request) error {
 	}
 	world, all := params.Get(views.WorldParam), src.res.Value.Shops
 	if world != "" && !slices.ContainsFunc(all, func(m aggregates.MarkedShop) bool { return m.World == world }) {
-		return unknownError("world")
+		return unknownWorld
 	}
 	return s.respondCached(w, r, s.pageKey(apiRoot+"/markers.json", params), sources, func() (*rendering, error) {
 		var document any

@@ -24,10 +24,11 @@ type page struct {
 	views.PageInfo
 	menu     []views.MenuGroup
 	panels   []panel
-	readings []opener // of the panels and of their events, each once
-	readBy   []int    // index in readings of each panel's
-	eventsBy []int    // of each panel's events, -1 without
-	key      string   // of what is remembered: the path, and what is left out
+	readings []opener     // of the panels and of their events, each once
+	readBy   []int        // index in readings of each panel's
+	eventsBy []int        // of each panel's events, -1 without
+	key      string       // of what is remembered: the path, and what is left out
+	thing    unknownError // what an address of the page names; empty: nothing
 	// exists returns an error unless there is a thing by this ref, a *movedError if
 	// it is the name of one. It is nil for pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
@@ -148,7 +149,7 @@ func (p *page) params(r *http.Request) (views.Params, error) {
 
 // ofThings reports whether the page is about things that an address names, so that
 // there may be none by their refs.
-func (p *page) ofThings() bool { return p.exists != nil || p.check != nil }
+func (p *page) ofThings() bool { return p.thing != "" }
 
 // at returns the address of the page for a ref, without a query.
 func (p *page) at(ref string) string { return at(p.Path, ref) }
@@ -181,7 +182,7 @@ func (s *server) page(i int) handler {
 			isWarm = true
 		}
 		if p.ofThings() && len(sources) > 0 && sources[0].empty() {
-			return errNotFound // hidden since
+			return p.thing // hidden since
 		}
 		if err := p.moved(params, sources); err != nil {
 			return err

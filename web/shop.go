@@ -49,7 +49,8 @@ func (s *server) shop() *page {
 			},
 		}, views.ShopHistory, (*aggregates.Shop).HistoryTable),
 	)
-	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Trade.Refs, ref, "shop") }
+	p.thing = unknownShop
+	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Trade.Refs, ref, p.thing) }
 	p.subject = func(value any) string { return views.ShopName(value.(*aggregates.Shop)) }
 	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
 		if c, err := aggregates.ParseSaleCursor(text); err == nil {

@@ -12,8 +12,6 @@ import (
 	"exchequer/views"
 )
 
-const unknownTransaction = unknownError("transaction")
-
 // transaction declares the page of a transaction. All of it is read exactly, as its
 // postings are: it never changes, so no memo has it.
 func (s *server) transaction() *page {
@@ -22,6 +20,7 @@ func (s *server) transaction() *page {
 		Above:       []views.MenuEntry{{Name: "Transactions", Path: views.TransactionsPath}},
 		Description: "A transaction of {economy}: who paid, who received, and what it changed.",
 	})
+	p.thing = unknownTransaction
 	p.exists = func(context.Context, string) error { return nil } // is known when it is read
 	after := &views.Param{Name: "after", Label: "Where the postings begin: next of those before", Nearest: func(text string) string {
 		if n, err := strconv.ParseInt(text, 10, 32); err == nil && n >= 0 {

@@ -122,8 +122,9 @@ func niceStep(low, high float64, n int, least float64) float64 {
 
 // outliers returns the largest magnitude that is drawn to scale. A few values,
 // about a tenth and at most three, more than two and a half times above all others
-// are beyond it: their columns are broken. Zeros do not count, and below ten
-// values there is no rest from which one could stand out.
+// are beyond it: their columns are broken. Zeros do not count. Of four to nine values
+// only one can be beyond, more than ten times above all others, and of fewer none:
+// there is no rest from which it could stand out.
 func outliers(values []float64) (limit float64) {
 	var sorted []float64
 	for _, v := range values {
@@ -133,7 +134,13 @@ func outliers(values []float64) (limit float64) {
 	}
 	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })
 	limit = math.Inf(1)
-	if len(sorted) < 10 {
+	switch {
+	case len(sorted) < 4:
+		return limit
+	case len(sorted) < 10:
+		if sorted[0] > 10*sorted[1] {
+			return sorted[1]
+		}
 		return limit
 	}
 	for k := 1; k <= min(3, (len(sorted)+5)/10); k++ {
