@@ -175,13 +175,21 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 	return a, nil
 }
 
+// mergedOf is SQL for the accounts merged into one. Those whose own holder is hidden
+// are part of it too, but are named nowhere.
+const mergedOf = `
+	WITH merged AS (
+		SELECT account, ref, name FROM merges JOIN accounts ON id = account
+		WHERE target = $1 AND NOT EXISTS (SELECT FROM holders WHERE hidden AND holders.ref = holder))
+	`
+
 // fillNames sets the other names under which an account is or was known.
 func (a *Account) fillNames(ctx context.Context, db *pgxpool.Pool, id int64) error {
-	const former = `
+	const former = mergedOf + `
 		SELECT name FROM (
 			SELECT name, until FROM account_names WHERE account = $1
-			UNION ALL SELECT name, until FROM account_names JOIN merges USING (account) WHERE target = $1
-			UNION ALL SELECT name, 'infinity' FROM accounts JOIN merges ON account = id WHERE target = $1 AND name <> ref) AS names
+			UNION ALL SELECT n.name, until FROM account_names n JOIN merged USING (account)
+			UNION ALL SELECT name, 'infinity' FROM merged WHERE name <> ref) AS names
 		WHERE name <> $2
 		GROUP BY name ORDER BY max(until) DESC, name LIMIT 20`
 	rows, _ := db.Query(ctx, former, id, a.Name)
@@ -189,7 +197,7 @@ func (a *Account) fillNames(ctx context.Context, db *pgxpool.Pool, id int64) err
 	if a.FormerNames, err = pgx.AppendRows(a.FormerNames, rows, pgx.RowTo[string]); err != nil {
 		return fmt.Errorf("former names: %w", err)
 	}
-	const merged = `SELECT ref FROM accounts JOIN merges ON account = id WHERE target = $1 ORDER BY ref LIMIT 20`
+	const merged = mergedOf + `SELECT ref FROM merged ORDER BY ref LIMIT 20`
 	rows, _ = db.Query(ctx, merged, id)
 	if a.Merged, err = pgx.AppendRows(a.Merged, rows, pgx.RowTo[string]); err != nil {
 		return fmt.Errorf("merged accounts: %w", err)

@@ -148,8 +148,7 @@ const partiesQuery = `
 		FROM counterparties WHERE account = ANY(@own) AND day BETWEEN @start::date AND @today::date AND other <> ALL(@own)
 		GROUP BY other
 	), unnamed AS MATERIALIZED (
-		SELECT a.id FROM accounts a JOIN holders h ON h.ref = a.holder WHERE hidden
-		UNION SELECT m.account FROM accounts t JOIN holders h ON h.ref = t.holder JOIN merges m ON m.target = t.id WHERE hidden
+		SELECT id FROM account_holders JOIN holders ON ref = holder WHERE hidden
 	), shown AS (
 		SELECT sums.*, coalesce(target, other) AS party, other IN (SELECT id FROM unnamed) AS hidden
 		FROM sums LEFT JOIN merges ON account = other

@@ -94,15 +94,13 @@ func (v *Side) settle(squares float64) {
 	v.HHI = &hhi
 }
 
-// nameTraders sets the names of traders, whose accounts have these ids. One of whose
-// holders is hidden has none.
+// nameTraders sets the names of traders, whose accounts have these ids. One whose
+// holder is hidden has none.
 func nameTraders(ctx context.Context, tx pgx.Tx, ids []int64, traders []Trader) error {
 	const query = `
 		SELECT nr, kind, CASE WHEN hidden THEN '' ELSE ref END, CASE WHEN hidden THEN '` + ledger.HiddenName + `' ELSE name END
 		FROM unnest($1::bigint[]) WITH ORDINALITY AS of (id, nr) JOIN accounts t USING (id)
-		CROSS JOIN LATERAL (SELECT EXISTS (
-			SELECT FROM holders h WHERE h.hidden AND (h.ref = t.holder
-				OR h.ref IN (SELECT holder FROM merges m JOIN accounts a ON a.id = m.account WHERE m.target = t.id))) AS hidden) h`
+		CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref = t.holder) AS hidden) h`
 	rows, _ := tx.Query(ctx, query, ids)
 	var nr int64
 	var t Trader

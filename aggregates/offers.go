@@ -62,7 +62,7 @@ func listedOffers(condition, stands, order string) string {
 			o.ask, o.bid, p.ref, o.batch, o.stock, o.capacity, ` + stands + ` AS stands, o.seen
 		FROM offers o JOIN shops s ON s.id = o.shop LEFT JOIN merges m ON m.account = s.owner
 			JOIN accounts owner ON owner.id = s.owner JOIN accounts a ON a.id = coalesce(m.target, s.owner)
-			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (owner.holder, a.holder)) AS hidden) h LEFT JOIN items p ON p.id = o.priced_in
+			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref = a.holder) AS hidden) h LEFT JOIN items p ON p.id = o.priced_in
 		WHERE o.item = $1 AND o.active AND ` + condition + `
 		ORDER BY stands DESC, ` + order + `, o.seen DESC, s.ref, o.ref LIMIT $2`
 }

@@ -74,7 +74,7 @@ func ShopSales(ctx context.Context, db *pgxpool.Pool, shop string, before SaleCu
 		JOIN items i ON i.id = x.item LEFT JOIN transactions t ON t.id = x.transaction
 			LEFT JOIN merges m ON m.account = x.customer LEFT JOIN accounts own ON own.id = x.customer
 			LEFT JOIN accounts a ON a.id = coalesce(m.target, x.customer)
-			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (own.holder, a.holder)) AS hidden) h
+			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref = a.holder) AS hidden) h
 		ORDER BY x.at DESC, x.id DESC`
 	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"shop": shop, "at": before.At, "id": before.ID, "limit": limit})
 	sales, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s ShopSale, err error) {

@@ -17,13 +17,13 @@ const (
 			s.world, s.x, s.y, s.z`
 	siteJoins = `LEFT JOIN merges m ON m.account = s.owner
 			JOIN accounts owner ON owner.id = s.owner JOIN accounts a ON a.id = coalesce(m.target, s.owner)
-			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (owner.holder, a.holder)) AS hidden) h`
+			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref = a.holder) AS hidden) h`
 	// siteLookups are the joins of a bounded number of rows, each of which looks up its
 	// own: OFFSET 0 keeps the planner from reading whole tables instead.
 	siteLookups = `LEFT JOIN LATERAL (SELECT target FROM merges WHERE account = s.owner OFFSET 0) m ON true
 			CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = s.owner OFFSET 0) owner
 			CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = coalesce(m.target, s.owner) OFFSET 0) a
-			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref IN (owner.holder, a.holder)) AS hidden) h`
+			CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref = a.holder) AS hidden) h`
 )
 
 func (s *Site) columns() []any {

@@ -49,7 +49,7 @@ func sideOf(side string) string {
 	return `LEFT JOIN LATERAL (
 		SELECT t.kind, CASE WHEN hidden THEN '' ELSE t.ref END AS ref, CASE WHEN hidden THEN '` + HiddenName + `' ELSE t.name END AS name
 		FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
-		CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder)) AS hidden) h
+		CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) AS hidden) h
 		WHERE a.id = s.` + side + `) AS ` + side + ` ON true`
 }
 

@@ -217,10 +217,11 @@ type looked struct {
 // filter. The postings of a transaction have its time, so that another account's
 // are found by its primary key.
 const lookQuery = `
+	WITH asked AS MATERIALIZED (SELECT DISTINCT lower(word) AS word FROM unnest(@words::text[]) AS word)
 	SELECT p.at, p.transaction, p.seq, p.amount, abs(p.amount) >= @least
 		AND (NOT @filtered OR EXISTS (
-			SELECT FROM transactions x WHERE x.id = p.transaction AND (@source = '' OR x.source = @source)
-				AND NOT EXISTS (SELECT FROM unnest(@words::text[]) AS word WHERE strpos(lower(x.message), lower(word)) = 0)))
+			SELECT FROM (SELECT source, lower(message) AS message FROM transactions WHERE id = p.transaction OFFSET 0) AS x
+			WHERE (@source = '' OR x.source = @source) AND NOT EXISTS (SELECT FROM asked WHERE strpos(x.message, word) = 0)))
 		AND (@with::bigint[] IS NULL OR EXISTS (
 			SELECT FROM unnest(@with::bigint[]) AS other JOIN postings o ON o.account = other AND o.at = p.at AND o.transaction = p.transaction))
 	FROM unnest(@own::bigint[]) AS id, LATERAL (
@@ -300,7 +301,7 @@ func (s *statementReading) describe(ctx context.Context, tx queryer) error {
 					SELECT o.seq, t.kind, CASE WHEN hidden THEN '' ELSE t.ref END AS ref, CASE WHEN hidden THEN '` + HiddenName + `' ELSE t.name END AS name
 					FROM postings o JOIN accounts a ON a.id = o.account LEFT JOIN merges m ON m.account = a.id
 					JOIN accounts t ON t.id = coalesce(m.target, a.id),
-					LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder)) AS hidden) AS h
+					LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) AS hidden) AS h
 					WHERE o.transaction = x.id AND o.account <> ALL(@own)
 					ORDER BY o.seq LIMIT @legs) AS few
 				GROUP BY ref, name, kind) AS distinct_ones) AS named`

@@ -217,7 +217,7 @@ func (p *Posted) readBalances(ctx context.Context, tx pgx.Tx) error {
 		FROM (SELECT seq, account FROM postings WHERE transaction = @transaction) AS s
 		LEFT JOIN merges m ON m.account = s.account JOIN accounts a ON a.id = s.account JOIN accounts t ON t.id = coalesce(m.target, a.id)
 		CROSS JOIN LATERAL (SELECT t.id || ARRAY(SELECT account FROM merges WHERE target = t.id) AS own) o
-		WHERE NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))
+		WHERE NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder)
 			AND (SELECT sum(postings) FROM account_days WHERE account = ANY(own) AND day = @day::date) <= @most`
 	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"day": day.Format(time.DateOnly), "start": day, "at": p.At, "transaction": p.Transaction, "most": mostBalancedPostings})
 	var seq int32

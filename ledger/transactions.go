@@ -21,6 +21,12 @@ type EntryFilter struct {
 	Account  string // ref or name
 }
 
+// Sifted reports whether transactions are looked through for those that are wanted:
+// no index serves the filter.
+func (f EntryFilter) Sifted() bool {
+	return f.Text != "" || f.Least > 0 || f.From.Kind != "" || f.To.Kind != "" || f.Source != "" && f.Account != ""
+}
+
 // An Entry is a transaction, as the list of all has it.
 type Entry struct {
 	Header
@@ -49,7 +55,8 @@ type Entries struct {
 // what was read.
 const (
 	mostEntryPostings = 5000    // of one transaction
-	mostPostingsRead  = 100_000 // of all; the last step may pass it
+	mostPostingsRead  = 100_000 // of all; the last transaction may pass it
+	fewPostings       = 40      // of one transaction, so many are read with those of others
 	entriesStep       = 250     // transactions whose postings are read together
 )
 
@@ -119,16 +126,10 @@ func (r *entryReader) findAccount(ctx context.Context, l *Ledger) error {
 	return nil
 }
 
-// sifts reports whether the filter has what no index serves.
-func (r *entryReader) sifts() bool {
-	f := r.filter
-	return f.Text != "" || f.Least > 0 || f.From.Kind != "" || f.To.Kind != "" || f.Source != "" && r.own != nil
-}
-
 func (r *entryReader) read(ctx context.Context, limit int) error {
 	for {
 		step := limit + 1 - len(r.found.Entries)
-		if r.sifts() {
+		if r.filter.Sifted() {
 			step = min(max(step, entriesStep), MostLooked-r.found.Looked)
 		}
 		looked, hits, err := r.look(ctx, step)
@@ -136,10 +137,11 @@ func (r *entryReader) read(ctx context.Context, limit int) error {
 			return err
 		}
 		for part := range slices.Chunk(hits, entriesStep) {
-			if err := r.sift(ctx, part); err != nil {
+			done, err := r.sift(ctx, part)
+			if err != nil {
 				return err
 			}
-			r.at = part[len(part)-1].Cursor
+			r.at = part[done-1].Cursor
 			if len(r.found.Entries) > limit || r.postings > mostPostingsRead {
 				break
 			}
@@ -230,20 +232,18 @@ const entryPostings = `
 		SELECT transaction, seq, account, amount FROM postings WHERE transaction = x.id ORDER BY seq LIMIT $2) AS p
 	JOIN accounts a ON a.id = p.account LEFT JOIN merges m ON m.account = p.account`
 
-// sift adds those of some transactions that are asked for to what was found.
-func (r *entryReader) sift(ctx context.Context, hits []Entry) error {
-	ids := make([]int64, len(hits))
-	for i, e := range hits {
-		ids[i] = e.Transaction
-	}
-	type posting struct {
-		leg
-		shown int64
-	}
-	read := map[int64][]posting{}
-	rows, _ := r.db.Query(ctx, entryPostings, ids, mostEntryPostings+1)
+// An entryPosting is a posting of a transaction that may be listed.
+type entryPosting struct {
+	leg
+	shown int64
+}
+
+// postingsOf reads the postings of transactions, at most so many of each.
+func (r *entryReader) postingsOf(ctx context.Context, ids []int64, most int) (map[int64][]entryPosting, error) {
+	read := map[int64][]entryPosting{}
+	rows, _ := r.db.Query(ctx, entryPostings, ids, most)
 	var id int64
-	var p posting
+	var p entryPosting
 	var side Side
 	_, err := pgx.ForEachRow(rows, []any{&id, &p.account, &p.shown, &p.amount, &side.Kind, &side.Issuer}, func() error {
 		p.party = side.party()
@@ -251,28 +251,55 @@ func (r *entryReader) sift(ctx context.Context, hits []Entry) error {
 		r.postings++
 		return nil
 	})
+	return read, err
+}
+
+// sift adds those of some transactions that are asked for to what was found, and
+// returns how many it came to. It reads a few postings of all at once. A transaction
+// with more is read by itself, and after one that passes mostPostingsRead it stops.
+func (r *entryReader) sift(ctx context.Context, hits []Entry) (done int, err error) {
+	ids := make([]int64, len(hits))
+	for i, e := range hits {
+		ids[i] = e.Transaction
+	}
+	read, err := r.postingsOf(ctx, ids, fewPostings+1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, e := range hits {
+	for i, e := range hits {
 		postings := read[e.Transaction]
-		e.Postings, e.Large = int64(len(postings)), len(postings) > mostEntryPostings
-		legs, nets := make([]leg, 0, len(postings)), map[int64]int64{}
-		for _, p := range postings {
-			legs = append(legs, p.leg)
-			nets[p.shown] += p.amount
-		}
-		var sides [2]int64
-		if !e.Large {
-			m := move(legs)
-			if e.Volume = m.volume; e.Volume < r.filter.Least || !r.between(m) {
-				continue
+		if len(postings) > fewPostings {
+			whole, err := r.postingsOf(ctx, ids[i:i+1], mostEntryPostings+1)
+			if err != nil {
+				return 0, err
 			}
-			sides[0], sides[1] = e.sides(nets)
+			postings = whole[e.Transaction]
 		}
-		r.found.Entries, r.shown = append(r.found.Entries, e), append(r.shown, sides)
+		r.add(e, postings)
+		if r.postings > mostPostingsRead {
+			return i + 1, nil
+		}
 	}
-	return nil
+	return len(hits), nil
+}
+
+// add adds a transaction with these postings to what was found if it is asked for.
+func (r *entryReader) add(e Entry, postings []entryPosting) {
+	e.Postings, e.Large = int64(len(postings)), len(postings) > mostEntryPostings
+	legs, nets := make([]leg, 0, len(postings)), map[int64]int64{}
+	for _, p := range postings {
+		legs = append(legs, p.leg)
+		nets[p.shown] += p.amount
+	}
+	var sides [2]int64
+	if !e.Large {
+		m := move(legs)
+		if e.Volume = m.volume; e.Volume < r.filter.Least || !r.between(m) {
+			return
+		}
+		sides[0], sides[1] = e.sides(nets)
+	}
+	r.found.Entries, r.shown = append(r.found.Entries, e), append(r.shown, sides)
 }
 
 // between reports whether money moved between the sides that are asked for.
@@ -324,7 +351,7 @@ func (r *entryReader) name(ctx context.Context) error {
 	const query = `
 		SELECT a.id, CASE WHEN hidden THEN '' ELSE t.ref END, CASE WHEN hidden THEN '` + HiddenName + `' ELSE t.name END, t.kind
 		FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
-		CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder)) AS hidden) h
+		CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) AS hidden) h
 		WHERE a.id = ANY($1)`
 	rows, _ := r.db.Query(ctx, query, slices.Compact(ids))
 	names := map[int64]Party{}

@@ -87,7 +87,7 @@ async function refresh() {
   const started = Date.now();
   try {
     const response = await fetch(location.href, {
-      cache: "no-cache", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20 * second),
+      cache: "no-cache", headers: { Accept: "text/html", "X-Refresh": "1" }, signal: AbortSignal.timeout(20 * second),
     });
     correct(response, started);
     if (!response.ok) throw new Error(`status ${response.status}`);

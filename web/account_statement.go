@@ -31,6 +31,12 @@ func (s *server) statement() *listing {
 		},
 		after: after, begin: "newest", further: "older",
 		filters: views.StatementFilters(),
+		cost: func(p views.Params) readCost {
+			if s.statementQuery(p, 0).Filtered() {
+				return looking
+			}
+			return byIndex
+		},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			q := s.statementQuery(params, limit)
 			if c, err := ledger.ParseCursor(params.Get(after)); err == nil && c.At.Before(q.Before.At) {

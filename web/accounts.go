@@ -50,6 +50,12 @@ func (s *server) accounts() *page {
 			},
 		},
 		after: after, begin: "first", further: "next", memo: holdings,
+		cost: func(p views.Params) readCost {
+			if p.Get(views.HeldTextParam) == "" {
+				return fromMemory
+			}
+			return byIndex // names are looked up beyond those in memory
+		},
 		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			res, err := s.Economy.Holdings.Get(ctx, byKind(params))

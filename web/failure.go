@@ -41,7 +41,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // refusals are all of them: their pages are drawn ahead.
-var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries}
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errOwnFiles}
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.
@@ -154,7 +154,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept")
-	if code == http.StatusServiceUnavailable {
+	if code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests {
 		h.Set("Retry-After", "5")
 	}
 	var body []byte

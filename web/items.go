@@ -46,6 +46,7 @@ func (s *server) items() *page {
 			},
 		},
 		after: after, begin: "first", further: "next", memo: items,
+		cost: func(views.Params) readCost { return fromMemory },
 		filters: []*views.Param{
 			views.ItemTextParam, views.ItemSortParam, views.ItemPricedParam, views.ItemStockParam, views.ItemSoldParam, views.DaysParam,
 		},

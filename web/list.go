@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5/middleware"
+	"golang.org/x/sync/semaphore"
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
@@ -21,17 +25,31 @@ import (
 // have a few connections, so that a crawler leaves the others to the producers.
 const (
 	listPlaces = 3
+	lookPlaces = 1               // of these, for lists for which many rows are looked through
 	listWait   = time.Second     // for a place
 	listGoOn   = time.Minute     // for a place to read the next rows of a file
 	listRead   = 3 * time.Second // for the rows
 	listRows   = 50              // a page
 	listFetch  = 500             // rows at a time of a CSV file
-	listFiles  = 8               // CSV files that are sent at a time
+	listFiles  = 64              // CSV files that are sent at a time
+	ownFiles   = 4               // of these, to one client
 	listKept   = time.Second     // how long readers of a page share one reading
 )
 
 // errBusy means that all places for lists are taken.
 var errBusy = errors.New("too many lists are being read")
+
+// errOwnFiles means that a client is being sent as many files as it may.
+var errOwnFiles = &refusal{http.StatusTooManyRequests, fmt.Sprintf("At most %d lists are sent to one reader at a time. Let one of them end first.", ownFiles)}
+
+// A readCost is what the rows of a list cost.
+type readCost int
+
+const (
+	byIndex    readCost = iota // few rows are read
+	looking                    // many rows are looked through for few
+	fromMemory                 // the database is not asked
+)
 
 // A listing is the part of a page that is read exactly, some rows at a time. It reads
 // by indexes only, so that the last page costs what the first one does.
@@ -46,6 +64,8 @@ type listing struct {
 	// memo is what read gets from memory, or nil. It is waited for before the list
 	// takes a place, since computing it for the first time takes longer than reading.
 	memo opener
+	// cost returns what it costs to read rows. Nil: byIndex.
+	cost func(p views.Params) readCost
 	// read returns rows, at most limit.
 	read func(ctx context.Context, p views.Params, limit int) (stretch, error)
 }
@@ -62,7 +82,8 @@ type stretch struct {
 	// subject and note are the name of what the page is about, and what stands beside
 	// it, if only the list knows them.
 	subject, note string
-	value         any // what the rows are of, for programs; may be nil
+	value         any  // what the rows are of, for programs; may be nil
+	missing       bool // the rows could not be read now, which draw says
 }
 
 // ready waits within the budget until the memo of a list has a value.
@@ -83,15 +104,14 @@ func (s *server) ready(r *http.Request, l *listing, p views.Params) error {
 // for which it waits so long. The reading goes on when ctx ends, since a query that
 // is cancelled costs its connection. A panic is an error.
 func (s *server) fetch(ctx context.Context, wait time.Duration, l *listing, p views.Params, limit int, use func(stretch) error) error {
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	if err := s.lists.Acquire(waiting, 1); err != nil {
-		return errors.Join(errBusy, ctx.Err())
+	free, err := s.takePlaces(ctx, wait, l, p)
+	if err != nil {
+		return err
 	}
-	defer s.lists.Release(1)
+	defer free()
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), listRead)
 	defer cancel()
-	err := safely(func() error {
+	err = safely(func() error {
 		rows, err := l.read(reading, p, limit)
 		if err != nil {
 			return err
@@ -102,6 +122,40 @@ func (s *server) fetch(ctx context.Context, wait time.Duration, l *listing, p vi
 		return fmt.Errorf("list %s: %w", l.Name, err)
 	}
 	return nil
+}
+
+// takePlaces takes the places that a reading needs, for which it waits so long, and
+// returns what frees them. Lists for which many rows are looked through wait for each
+// other, so that the other lists have places.
+func (s *server) takePlaces(ctx context.Context, wait time.Duration, l *listing, p views.Params) (free func(), err error) {
+	cost := byIndex
+	if l.cost != nil {
+		cost = l.cost(p)
+	}
+	var needed []*semaphore.Weighted
+	switch cost {
+	case looking:
+		needed = []*semaphore.Weighted{s.looks, s.lists}
+	case byIndex:
+		needed = []*semaphore.Weighted{s.lists}
+	case fromMemory:
+	}
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	var taken []*semaphore.Weighted
+	free = func() {
+		for _, place := range taken {
+			place.Release(1)
+		}
+	}
+	for _, place := range needed {
+		if err := place.Acquire(waiting, 1); err != nil {
+			free()
+			return nil, errors.Join(errBusy, ctx.Err())
+		}
+		taken = append(taken, place)
+	}
+	return free, nil
 }
 
 // listed answers with a page that has a list. All who ask for the same rows within
@@ -142,7 +196,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		return sources[i].failure()
 	}
 	version := versionOf(sources)
-	return s.listed(w, r, p, params, fmt.Sprint("page ", version), func(ctx context.Context, rows stretch) (*rendering, error) {
+	draw := func(ctx context.Context, rows stretch) (*rendering, error) {
 		view := s.viewOf(p, params, nil)
 		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
 		view.Note = p.noteOf(sources, params)
@@ -155,7 +209,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		var b bytes.Buffer
 		l := views.List{
 			Page: view, PanelInfo: p.list.PanelInfo, Filters: p.list.filters, After: p.list.after,
-			Sub: rows.sub, Empty: len(rows.table.Rows) == 0, Rows: rows.draw(view.Settings),
+			Sub: rows.sub, Empty: len(rows.table.Rows) == 0 && !rows.missing, Rows: rows.draw(view.Settings),
 			Next: rows.next, Begin: p.list.begin, Further: p.list.further,
 		}
 		drawn := drawnList{panel: views.ListPanel(l), leads: p.list.leads}
@@ -166,10 +220,23 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
 		rendered := newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag))
-		rendered.partial = slices.ContainsFunc(sources, func(src source) bool { return src.failure() != nil })
+		rendered.partial = rows.missing || slices.ContainsFunc(sources, func(src source) bool { return src.failure() != nil })
 		return rendered, nil
-	})
+	}
+	err := s.listed(w, r, p, params, fmt.Sprint("page ", version), draw)
+	// The panels are shown without the list, except to one who has its rows.
+	if !errors.Is(err, errBusy) && !errors.Is(err, context.DeadlineExceeded) || r.Context().Err() != nil || len(p.panels) == 0 || r.Header.Get(refreshHeader) != "" {
+		return err
+	}
+	rendered, err := draw(r.Context(), stretch{draw: func(ledger.Settings) templ.Component { return views.RowsMissing() }, missing: true})
+	if err != nil {
+		return err
+	}
+	return s.respondUncached(w, r, rendered, true)
 }
+
+// refreshHeader is sent by the script that refreshes a page.
+const refreshHeader = "X-Refresh"
 
 // A listDocument is some rows of a list, for programs.
 type listDocument struct {
@@ -189,6 +256,9 @@ func (s *server) listJSON(p *page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		params, err := p.params(r)
 		if err != nil {
+			return err
+		}
+		if err := p.list.refuse(r.URL.Query()); err != nil {
 			return err
 		}
 		if err := s.stays(r, p, params); err != nil {
@@ -216,6 +286,20 @@ func (s *server) listJSON(p *page) handler {
 	}
 }
 
+// refuse returns a *refusal if a filter has a value that it cannot have. A page shows
+// which filters are in force, but a program would take all rows for those that it
+// asked for.
+func (l *listing) refuse(query url.Values) error {
+	for _, d := range l.filters {
+		given := query.Get(d.Name)
+		nearest := d.Nearest(given)
+		if given != "" && (nearest == "" && strings.Trim(given, " 0.,") != "" || len(d.Options) > 0 && nearest != given) {
+			return &refusal{http.StatusBadRequest, fmt.Sprintf("The filter %q has a value that it cannot have.", d.Name)}
+		}
+	}
+	return nil
+}
+
 // incomplete is the trailer that says why a CSV file ends early.
 const incomplete = "X-Incomplete"
 
@@ -227,6 +311,9 @@ func (s *server) listCSV(p *page) handler {
 		if err != nil {
 			return err
 		}
+		if err := p.list.refuse(r.URL.Query()); err != nil {
+			return err
+		}
 		if err := s.stays(r, p, params); err != nil {
 			return err
 		}
@@ -234,10 +321,11 @@ func (s *server) listCSV(p *page) handler {
 		if err := s.ready(r, p.list, params); err != nil {
 			return err
 		}
-		if !s.files.TryAcquire(1) {
-			return errBusy
+		free, err := s.files.take(middleware.GetClientIP(r.Context()))
+		if err != nil {
+			return err
 		}
-		defer s.files.Release(1)
+		defer free()
 		view := s.viewOf(p, params, &p.list.PanelInfo)
 		var rows bytes.Buffer // as CSV
 		out := newCSV(&rows, view.Settings)

@@ -5,7 +5,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,26 +114,45 @@ func TestAListThatPanicsCostsItsOwnReaders(t *testing.T) {
 	}
 }
 
-func TestSlowReadersOfFilesAreFew(t *testing.T) {
+func TestSlowReadersOfFilesAreFewAndLeaveOthersTheirPlaces(t *testing.T) {
 	tn := newTown()
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"127.0.0.0/8"} }
 	tn.statement = lines(100 * listFetch)
 	server := tn.start(t)
 	var open []*http.Response
 	statuses := map[int]int{}
-	for range 2 * listFiles {
-		response, err := http.Get(server.URL + "/accounts/ada/statement.csv")
+	from := func(client string) {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/accounts/ada/statement.csv", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", client)
+		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		statuses[response.StatusCode]++
 		open = append(open, response) // and does not read
 	}
+	for i := range 2 * ownFiles {
+		from(fmt.Sprintf("2001:db8:0:1::%x", i+1)) // one client has all these addresses
+	}
+	if statuses[http.StatusOK] != ownFiles || statuses[http.StatusTooManyRequests] != ownFiles {
+		t.Errorf("statuses %v, want %d files under way to one client", statuses, ownFiles)
+	}
+	for i := range listFiles {
+		from(fmt.Sprintf("192.0.2.%d", i+1))
+	}
+	if statuses[http.StatusOK] != listFiles || statuses[http.StatusServiceUnavailable] != ownFiles {
+		t.Errorf("statuses %v, want %d files under way and all others told to come again", statuses, listFiles)
+	}
 	for _, response := range open {
 		response.Body.Close()
 	}
-	if statuses[http.StatusOK] != listFiles || statuses[http.StatusServiceUnavailable] != listFiles {
-		t.Errorf("statuses %v, want %d files under way and all others told to come again", statuses, listFiles)
-	}
+	within(t, "places are free again", func() bool {
+		response, _ := ask(t, "GET", server.URL+"/accounts/ada/statement.csv")
+		return response.StatusCode == http.StatusOK
+	})
 }
 
 func TestAPageThatLacksAPanelIsKeptByNobody(t *testing.T) {
@@ -173,8 +195,10 @@ func TestListsLeaveTheDatabaseToTheProducers(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				body, _ := io.ReadAll(response.Body)
 				response.Body.Close()
-				if response.StatusCode == http.StatusServiceUnavailable {
+				// The page shows its panels without the list.
+				if response.StatusCode == http.StatusOK && strings.Contains(string(body), "could not be read just now") && strings.Contains(string(body), `id="figures"`) {
 					busy.Add(1)
 				}
 			})
@@ -191,6 +215,58 @@ func TestListsLeaveTheDatabaseToTheProducers(t *testing.T) {
 	}
 	if busy.Load() == 0 {
 		t.Error("nobody was told to come again")
+	}
+}
+
+// Readers of lists that have to be looked through wait for each other, and nobody
+// waits for them.
+func TestListsThatAreLookedThroughLeaveTheOthersTheirPlaces(t *testing.T) {
+	tn := newTown()
+	wait := make(chan struct{})
+	few := lines(3)
+	started := make(chan struct{}, 100)
+	tn.statement = func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error) {
+		if account == "slow" {
+			started <- struct{}{}
+			select {
+			case <-wait:
+			case <-ctx.Done():
+			}
+		}
+		return few(ctx, account, before, limit)
+	}
+	server := tn.start(t)
+	var running sync.WaitGroup
+	for i := range 4 * listPlaces {
+		running.Go(func() {
+			if response, err := http.Get(server.URL + "/accounts/slow/statement.json?text=q" + strconv.Itoa(i)); err == nil {
+				response.Body.Close()
+			}
+		})
+	}
+	<-started
+	for _, path := range []string{"/accounts/ada", "/accounts/ada/statement.json", "/accounts/ada/statement.csv"} {
+		if response, body := ask(t, "GET", server.URL+path); response.StatusCode != http.StatusOK || strings.Contains(body, "could not be read") {
+			t.Errorf("%s while others look through statements: status %d", path, response.StatusCode)
+		}
+	}
+	close(wait)
+	running.Wait()
+}
+
+func TestAProgramIsToldOfAFilterThatCannotBe(t *testing.T) {
+	server := newTown().start(t)
+	for address, want := range map[string]int{
+		"/transactions/list.json?account=" + strings.Repeat("a", 9000): http.StatusBadRequest,
+		"/transactions/list.csv?source=a%00b":                          http.StatusBadRequest,
+		"/transactions/list.json?least=much":                           http.StatusBadRequest,
+		"/transactions/list.json?from=alien":                           http.StatusBadRequest,
+		"/accounts/ada/statement.json?least=0&since=2026-13-40":        http.StatusOK, // no filter of that name
+		"/transactions/list.json?least=0&account=&from=personal":       http.StatusOK,
+	} {
+		if response, body := ask(t, "GET", server.URL+address); response.StatusCode != want {
+			t.Errorf("%.60s: status %d, want %d: %.200s", address, response.StatusCode, want, body)
+		}
 	}
 }
 
@@ -217,7 +293,7 @@ func TestAListThatWaitsForItsNumbersHoldsNoPlace(t *testing.T) {
 			server := tn.start(t)
 			var waiting sync.WaitGroup
 			for i, file := range files {
-				for j := range max(listPlaces, listFiles) {
+				for j := range max(listPlaces, ownFiles) {
 					waiting.Go(func() {
 						// Each its own address.
 						response, err := http.Get(server.URL + file + "?q=" + string(rune('a'+j)) + "&owner=" + string(rune('a'+j)))

@@ -50,7 +50,11 @@ func redirect(w *responseWriter, r *http.Request, to *movedError) {
 
 // at returns the address of a pattern for a ref.
 func at(pattern, ref string) string {
-	return views.Page{Info: views.PageInfo{Path: pattern}, Params: views.Params{Ref: ref}}.Path()
+	info := views.PageInfo{Path: pattern}
+	if pattern == views.AccountInfo.Path {
+		info = views.AccountInfo // of what moves, only accounts have refs with another address
+	}
+	return views.Page{Info: info, Params: views.Params{Ref: ref}}.Path()
 }
 
 // moved returns a *movedError if the first reading of the page says that the thing
@@ -73,6 +77,9 @@ func (s *server) stays(r *http.Request, p *page, params views.Params) error {
 		if err := s.gather(r, first); err != nil {
 			return err
 		}
+	}
+	if first[0].empty() {
+		return p.thing
 	}
 	return p.moved(params, first)
 }

@@ -56,6 +56,12 @@ func (s *server) transactions() *page {
 		},
 		after: after, begin: "newest", further: "older",
 		filters: views.TransactionFilters(),
+		cost: func(p views.Params) readCost {
+			if entryFilter(p, s.Settings()).Sifted() {
+				return looking
+			}
+			return byIndex
+		},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			from := ledger.End()
 			if c, err := ledger.ParseCursor(params.Get(after)); err == nil {

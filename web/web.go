@@ -102,7 +102,8 @@ type server struct {
 
 	warming  *semaphore.Weighted
 	lists    *semaphore.Weighted // places for reading lists
-	files    *semaphore.Weighted // places for sending lists whole
+	looks    *semaphore.Weighted // places for those that look through many rows
+	files    filePlaces          // for sending lists whole
 	readings singleflight.Group  // of lists
 	proxies  proxies
 	auth     *operatorAuth
@@ -131,7 +132,7 @@ func New(d Deps) (http.Handler, error) {
 
 		warming: semaphore.NewWeighted(1),
 		lists:   semaphore.NewWeighted(listPlaces),
-		files:   semaphore.NewWeighted(listFiles),
+		looks:   semaphore.NewWeighted(lookPlaces),
 	}
 	s.pages = s.declarePages()
 	s.editions = s.newEditions()
