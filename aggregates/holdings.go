@@ -34,7 +34,8 @@ type HeldAccount struct {
 	Name       string      `json:"name"`
 	Holder     string      `json:"holder" doc:"Empty if the holder is hidden."`
 	Kind       ledger.Kind `json:"kind" enum:"personal,business,government,system"`
-	Rank       int64       `json:"rank" doc:"The place by balance in the population, from 1; 0: beyond the list."`
+	Rank       int64       `json:"rank" doc:"One more than how many have more in the population; 0: beyond the list."`
+	Place      int64       `json:"place" doc:"The place in the list by balance, from 1; of equal balances the names decide. 0: beyond the list."`
 	Balance    int64       `json:"balance"`
 	Share      float64     `json:"share" doc:"Of the supply; 0, and without meaning, where that is not positive."`
 	Day        int64       `json:"day" doc:"Change on the last day, which may be partial."`
@@ -64,11 +65,6 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		WITH merged AS (
 			SELECT target, sum(balance)::bigint AS balance, max(last_at) AS last_at
 			FROM merges JOIN balances USING (account) GROUP BY target
-		), changes AS (
-			SELECT coalesce(target, account) AS account, sum(received - sent) AS month,
-				sum(received - sent) FILTER (WHERE day >= @week::date) AS week, sum(received - sent) FILTER (WHERE day = @today::date) AS day
-			FROM account_days LEFT JOIN merges USING (account)
-			WHERE day BETWEEN @from::date AND @today::date GROUP BY 1
 		), held AS (
 			SELECT id, a.kind, coalesce(b.balance, 0) + coalesce(m.balance, 0) AS balance, greatest(b.last_at, m.last_at) AS last_at,
 				CASE WHEN hidden THEN '' ELSE a.ref END AS ref,
@@ -80,16 +76,25 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			SELECT *, count(*) OVER () AS accounts, count(*) FILTER (WHERE balance < 0) OVER () AS debtors,
 				count(*) FILTER (WHERE last_at >= @since) OVER () AS active, sum(balance) OVER () AS total
 			FROM held ORDER BY balance DESC, name, ref, id LIMIT @limit
+		), changes AS (
+			SELECT part.id, sum(received - sent) AS month,
+				sum(received - sent) FILTER (WHERE day >= @week::date) AS week, sum(received - sent) FILTER (WHERE day = @today::date) AS day
+			FROM (SELECT id, id AS account FROM listed UNION ALL SELECT target, account FROM merges JOIN listed ON id = target) AS part
+			JOIN account_days USING (account)
+			WHERE day BETWEEN @from::date AND @today::date GROUP BY part.id
 		)
 		SELECT ref, name, holder, kind, balance, coalesce(day, 0)::bigint, coalesce(week, 0)::bigint, coalesce(month, 0)::bigint, last_at,
 			accounts, debtors, active, total
-		FROM listed LEFT JOIN changes ON account = id ORDER BY balance DESC, name, ref, id`
+		FROM listed LEFT JOIN changes USING (id) ORDER BY balance DESC, name, ref, id`
 	args := heldArgs(s)
 	args["kinds"], args["end"], args["limit"], args["since"] = v.Population.kinds(), s.End, mostListed, plus(s.Today, -6)
 	rows, _ := tx.Query(ctx, query, args)
 	var a HeldAccount
 	_, err := pgx.ForEachRow(rows, append(a.fields(), &v.Count, &v.Debtors, &v.Active, &v.Total), func() error {
-		a.Rank++
+		a.Place++
+		if last := len(v.Accounts) - 1; last < 0 || v.Accounts[last].Balance != a.Balance {
+			a.Rank = a.Place
+		}
 		v.Accounts = append(v.Accounts, a.shown(v.Supply))
 		return nil
 	})

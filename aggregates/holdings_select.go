@@ -41,17 +41,17 @@ var holdingOrders = map[string]func(a, b *HeldAccount) int{
 // a hidden holder is named by its place, which may have another one a minute later.
 func (a HeldAccount) Cursor() string {
 	if a.ID == "" {
-		return "#" + strconv.FormatInt(a.Rank, 10)
+		return "#" + strconv.FormatInt(a.Place, 10)
 	}
 	return "=" + a.ID
 }
 
-// place is the rank; accounts beyond the list come last.
+// place is the place in the list; accounts beyond it come last.
 func (a HeldAccount) place() int64 {
-	if a.Rank == 0 {
+	if a.Place == 0 {
 		return math.MaxInt64
 	}
-	return a.Rank
+	return a.Place
 }
 
 // Whole reports whether the list has all accounts of its population.
@@ -87,10 +87,10 @@ func (v *Holdings) Select(f HoldingFilter, after string, limit int) (rows []Held
 		}
 		return cmp.Or(first, cmp.Compare(a.place(), b.place()), cmp.Compare(b.Balance, a.Balance), cmp.Compare(a.ID, b.ID))
 	}
-	rank, _ := strconv.ParseInt(strings.TrimPrefix(after, "#"), 10, 64)
+	place, _ := strconv.ParseInt(strings.TrimPrefix(after, "#"), 10, 64)
 	isLast := func(a *HeldAccount) bool {
 		if strings.HasPrefix(after, "#") {
-			return rank > 0 && a.Rank == rank
+			return place > 0 && a.Place == place
 		}
 		return a.ID != "" && strings.HasPrefix(after, "=") && a.ID == after[1:]
 	}

@@ -45,7 +45,10 @@ func scannedHoldings(t *testing.T, db *pgxpool.Pool, s span, p Population) []Hel
 		t.Fatal(err)
 	}
 	for n := range all {
-		all[n].Rank = int64(n) + 1
+		all[n].Rank, all[n].Place = int64(n)+1, int64(n)+1
+		for all[n].Rank > 1 && all[all[n].Rank-2].Balance == all[n].Balance {
+			all[n].Rank--
+		}
 	}
 	return all
 }
@@ -102,7 +105,7 @@ func checkHoldings(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, p Pop
 	slices.SortFunc(alone, byRef)
 	slices.SortFunc(listed, byRef)
 	for n := range listed {
-		listed[n].Rank = 0
+		listed[n].Rank, listed[n].Place = 0, 0
 	}
 	if diff := cmp.Diff(listed, alone); diff != "" {
 		t.Errorf("%s (-listed +by ref):\n%s", p, diff)
@@ -168,7 +171,7 @@ func TestFollowingTheListShowsEveryAccountOnce(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 9))
 	v := &Holdings{Count: 230}
 	for n := range int64(230) {
-		a := HeldAccount{ID: fmt.Sprint("r/", n), Name: []string{"Ann", "ann", "Bob"}[random.IntN(3)], Kind: ledger.Kinds()[n%3], Rank: n + 1, Balance: (230 - n) / 3, Day: random.Int64N(3), Week: random.Int64N(3) - 1, Month: random.Int64N(9)}
+		a := HeldAccount{ID: fmt.Sprint("r/", n), Name: []string{"Ann", "ann", "Bob"}[random.IntN(3)], Kind: ledger.Kinds()[n%3], Place: n + 1, Balance: (230 - n) / 3, Day: random.Int64N(3), Week: random.Int64N(3) - 1, Month: random.Int64N(9)}
 		if random.IntN(5) == 0 {
 			a.ID, a.Name = "", ledger.HiddenName
 		}

@@ -77,7 +77,7 @@ func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time,
 		first AS (SELECT min(day) AS day FROM account_days),
 		archivings AS (
 			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived - interval '1 microsecond', 'UTC')`) + `::date AS day
-			FROM accounts JOIN balances ON account = id WHERE NOT issuer AND archived <= @midnight)
+			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived <= @midnight)
 		SELECT least(
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
 			(SELECT min(day) FROM archivings WHERE day > (SELECT last FROM made) AND day > (SELECT day FROM first)))`

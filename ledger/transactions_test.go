@@ -187,3 +187,26 @@ func TestASearchIsBounded(t *testing.T) {
 		t.Errorf("the second part is %+v, %v", part, err)
 	}
 }
+
+// Transactions with many postings are read one by one, and only so many of them.
+func TestTransactionsWithManyPostingsAreReadWithinABound(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	appended(t, l, village())
+	const n, legs = 30, 4000 // 120,000 postings
+	if _, err := db.Exec(t.Context(), fmt.Sprintf(`
+		INSERT INTO transactions SELECT n, '2026-03-01'::timestamptz + n * interval '1 second', 'ubi', '', 'test', n FROM generate_series(1, %[1]d) n;
+		INSERT INTO postings SELECT 1 + s %% 2, '2026-03-01'::timestamptz + n * interval '1 second', n, s, (s %% 2) * 2 - 1
+		FROM generate_series(1, %[1]d) n, generate_series(1, %[2]d) s`, n, legs)); err != nil {
+		t.Fatal(err)
+	}
+	f := ledger.EntryFilter{Source: "ubi", Least: legs + 1} // more than any moved
+	first, err := l.Transactions(t.Context(), f, ledger.End(), 10)
+	if err != nil || len(first.Entries) != 0 || !first.Cut || first.Next == nil || first.Looked >= n {
+		t.Fatalf("the first part is %+v, %v; want it to stop before all %d", first, err, n)
+	}
+	all := entries(t, l, ledger.EntryFilter{Source: "ubi", Least: legs / 2}, 10, nil)
+	if len(all) != n || all[0].Postings != legs || all[0].Volume != legs/2 {
+		t.Errorf("%d transactions were found, want all %d; the first is %+v", len(all), n, all[:1])
+	}
+}

@@ -19,7 +19,7 @@ var (
 
 func partyParam(name, label string) *Param {
 	d := &Param{
-		Name: name, Label: label, Default: aggregates.Party{}.Key(),
+		Name: name, Label: label, Default: aggregates.Party{}.Key(), Quiet: true,
 		Nearest: func(s string) string { return aggregates.ParseParty(s).Key() },
 		Options: []Option{{aggregates.Party{}.Key(), "any", "everybody"}},
 	}

@@ -68,7 +68,7 @@ func fullDate(t time.Time, s ledger.Settings) string {
 // of several panels the period, and of one panel all that it depends on and that have options.
 func (p Page) switches() []*Param {
 	if p.Only != nil {
-		return slices.DeleteFunc(slices.Clone(p.Only.Params), func(d *Param) bool { return d.Free })
+		return slices.DeleteFunc(slices.Clone(p.Only.Params), func(d *Param) bool { return d.Free || d.Quiet })
 	}
 	return slices.DeleteFunc(slices.Clone(p.Info.Params), func(d *Param) bool { return d != DaysParam })
 }

@@ -21,6 +21,7 @@ type Param struct {
 	Options []Option // that are offered as links, or by a form
 	Field   Field    // by which a form asks for it
 	Free    bool     // its values are what readers write: see [Params.Free]
+	Quiet   bool     // its options are not offered as links: most of them would lead nowhere
 }
 
 // An Option is a value of a parameter, as a link.

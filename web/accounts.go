@@ -44,7 +44,7 @@ func (s *server) accounts() *page {
 			Name: "list", Title: "Who holds what?", Width: views.Whole,
 			How: views.How{
 				Meaning: "What each account holds, and what it gained or lost. A holder with several accounts is listed with each.",
-				Formula: "Share = balance / supply. Change = received − sent on the last 1, 7 or 30 days, today so far among them. Rank: the place by balance among these accounts.",
+				Formula: "Share = balance / supply. Change = received − sent on the last 1, 7 or 30 days, today so far among them. Rank: how many of these accounts have more, plus one.",
 				Counted: "Single accounts, not summed by holder; those merged into another one as a part of it.",
 				LeftOut: "Issuers and archived accounts. Hidden holders are in their places without a name, and not found by a search.",
 			},

@@ -110,11 +110,11 @@ func lookUp[P cache.Params, T any](ctx context.Context, budget time.Duration, me
 	return res, missing
 }
 
-// respondDocument answers with a result as a document. A nil value is answered as
-// not found.
+// respondDocument answers with a result as a document. A nil value is that of an
+// account that is hidden, which is answered as one that is unknown.
 func respondDocument[T any](s *server, w http.ResponseWriter, r *http.Request, name string, res cache.Result[*T]) error {
 	if res.Value == nil {
-		return errNotFound
+		return unknownAccount
 	}
 	settings := s.Settings()
 	key := pageKey{name: name, settings: settings}

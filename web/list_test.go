@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,12 +97,26 @@ func TestAnAccountThatIsHiddenIsNotFound(t *testing.T) {
 	}
 	tn.statement = lines(0)
 	server := tn.start(t)
-	for _, path := range []string{"/accounts/ada", "/accounts/ada/moves", "/accounts/ada/moves.json", "/accounts/ada/moves.csv"} {
-		if response, _ := ask(t, "GET", server.URL+path); response.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: status %d, want 404", path, response.StatusCode)
+	answer := func(ref, rest string) (int, string) {
+		address := server.URL + "/accounts/" + ref + rest
+		if rest == "api" {
+			address = server.URL + "/api/v1/accounts/" + ref
+		}
+		response, body := ask(t, "GET", address, "Accept", "text/html")
+		return response.StatusCode, fmt.Sprint(response.Header["Cache-Control"], response.Header["Content-Type"], requestID.ReplaceAllString(body, ""))
+	}
+	for _, rest := range []string{"", "/moves", "/moves.json", "/moves.csv", "/moves.meta.json", "/statement.json", "/statement.csv", "api"} {
+		status, body := answer("ada", rest)
+		if status != http.StatusNotFound {
+			t.Errorf("%s: status %d, want 404", rest, status)
+		}
+		if _, unknown := answer("nobody", rest); body != unknown {
+			t.Errorf("%s of a hidden account differs from that of none:\n%s\n%s", rest, body, unknown)
 		}
 	}
 }
+
+var requestID = regexp.MustCompile(`"request":"[^"]*"`)
 
 func TestAListThatPanicsCostsItsOwnReaders(t *testing.T) {
 	tn := newTown()

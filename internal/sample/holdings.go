@@ -20,7 +20,7 @@ func (p *Economy) addHoldings() {
 	for n := range int64(accounts) {
 		at := Noon.Add(-time.Duration(n*n) * time.Minute)
 		a := aggregates.HeldAccount{
-			ID: fmt.Sprint("p:", n), Name: fmt.Sprint("Account ", n), Holder: fmt.Sprint("h:", n), Kind: kinds[n%4], Rank: n + 1,
+			ID: fmt.Sprint("p:", n), Name: fmt.Sprint("Account ", n), Holder: fmt.Sprint("h:", n), Kind: kinds[n%4], Rank: n + 1, Place: n + 1,
 			Balance: 900_000_00 / (n + 1), Day: (n%5 - 2) * 120_50, Week: (n%7 - 3) * 900_00, Month: (n%9 - 4) * 2_500_00, LastActive: &at,
 		}
 		switch n {

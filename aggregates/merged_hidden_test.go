@@ -1,0 +1,105 @@
+package aggregates
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"exchequer/ledger"
+)
+
+// An account of a hidden holder that is merged into one of somebody else is that one:
+// it is shown under that name everywhere, and its own is nowhere.
+func TestAMergedAccountOfAHiddenHolderIsShownAsItsTarget(t *testing.T) {
+	db, w := village(t)
+	appendBatch(t, db, ledger.Batch{
+		Accounts: []ledger.Account{{Ref: "cyd", Name: "Cyd Visible", Kind: ledger.Personal}},
+		Holders:  []ledger.Holder{{Ref: "ann", Name: "Ann Fenwick", Hidden: true}},
+		Merges:   []ledger.Merge{{Account: "ann", Into: "cyd"}},
+	})
+	account, err := ComputeAccount(t.Context(), db, w, AccountQuery{"cyd", 0})
+	if err != nil || account == nil || account.Postings == 0 {
+		t.Fatal(account, err)
+	}
+	sides, err := ComputeAccountSides(t.Context(), db, w, AccountQuery{"town", 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, p := range sides.Parties {
+		found = found || p.ID == "cyd" && p.Name == "Cyd Visible"
+	}
+	if !found {
+		t.Errorf("the town's counterparties are %+v, want Cyd among them", sides.Parties)
+	}
+	l := ledger.New(db)
+	entries, err := l.Transactions(t.Context(), ledger.EntryFilter{Account: "cyd"}, ledger.End(), 100)
+	if err != nil || len(entries.Entries) == 0 {
+		t.Fatal(entries, err)
+	}
+	shown := []any{account, sides, entries}
+	for _, e := range entries.Entries {
+		posted, err := l.Transaction(t.Context(), e.Origin, e.Ref, ledger.FirstLeg, 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.From.Ref != "cyd" && e.To.Ref != "cyd" {
+			t.Errorf("%s is from %+v to %+v, want Cyd on one side", e.Ref, e.From, e.To)
+		}
+		named := 0
+		for _, leg := range posted.Legs {
+			if leg.Account.Ref == "cyd" && leg.After != nil {
+				named++
+			}
+		}
+		if named == 0 {
+			t.Errorf("%s has no leg of Cyd with a balance: %+v", e.Ref, posted.Legs)
+		}
+		shown = append(shown, posted)
+	}
+	statement, err := l.Statement(t.Context(), ledger.StatementQuery{Account: "town", Before: ledger.End(), Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(append(shown, statement))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{`"ann"`, "Ann", "Fenwick"} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("%s is part of %s", secret, text)
+		}
+	}
+	for _, ref := range []string{"ann", "Ann"} {
+		if found, err := l.Find(t.Context(), ref); err != nil || len(found) > 0 {
+			t.Errorf("%s is found: %+v, %v", ref, found, err)
+		}
+		if a, err := ComputeAccount(t.Context(), db, w, AccountQuery{ref, 30}); a != nil || err != nil {
+			t.Errorf("%s has a page: %+v, %v", ref, a, err)
+		}
+	}
+}
+
+// An account that is merged into an archived one is archived with it, for all who count.
+func TestAMergedAccountIsArchivedIfItsTargetIs(t *testing.T) {
+	db, w := village(t)
+	check := func(what string, holders int64, total int64) {
+		t.Helper()
+		list, err := ComputeHoldings(t.Context(), db, w, PopulationPersonal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list.Total != sumOf(total) || shared.Total != sumOf(total) || shared.Holders != holders {
+			t.Errorf("%s: the list has %v, the distribution %v of %d holders; want %d of %d", what, list.Total, shared.Total, shared.Holders, total, holders)
+		}
+	}
+	check("before", 2, 270)
+	appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "bob", Into: "cara"}}})
+	check("Bob merged into Cara, who is archived", 1, 240)
+	appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "bob", Into: ""}, {Account: "cara", Into: "bob"}}})
+	check("Cara merged into Bob", 2, 370)
+}
