@@ -21,26 +21,43 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, b := newSite(t), newTab(t)
-	for i, address := range s.addresses(t) {
-		b.open(s.URL + address)
-		b.script(string(axe))
-		states := []state{{360, "light", false}, {1440, "dark", true}}
-		if i%2 == 1 {
-			states = []state{{360, "dark", true}, {1440, "light", false}}
-		}
-		for _, st := range states {
-			b.do(chromedp.EmulateViewport(st.width, 900))
-			call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: st.theme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
-			})
-			b.script(fmt.Sprintf(`for (const d of document.querySelectorAll("details.how")) d.open = %v`, st.open))
-			found := value(b, chromedp.Evaluate[[]string](`axe.run(document, {resultTypes: ["violations"]}).then((r) =>
-				r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise))
-			for _, violation := range found {
-				t.Errorf("%s at %d px, %s: %s", address, st.width, st.theme, violation)
+	s := newSite(t)
+	addresses := s.addresses(t)
+	for shard := range shards {
+		t.Run(fmt.Sprint(shard), func(t *testing.T) {
+			t.Parallel()
+			b := newTab(t)
+			for i := shard; i < len(addresses); i += shards {
+				// Half of the pages are dark while they are wide, the others while they are narrow.
+				states := []state{{360, "light", false}, {1440, "dark", true}}
+				if i/shards%2 == 1 {
+					states = []state{{360, "dark", true}, {1440, "light", false}}
+				}
+				b.open(s.URL + addresses[i])
+				b.script(string(axe))
+				for _, st := range states {
+					b.violations(addresses[i], st)
+				}
 			}
-		}
+		})
+	}
+}
+
+// shards is how many browsers share the walk over all pages.
+const shards = 2
+
+// violations reports what axe finds on a page in a state.
+func (b *tab) violations(address string, st state) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(st.width, 900))
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: st.theme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+	})
+	b.script(fmt.Sprintf(`for (const d of document.querySelectorAll("details.how")) d.open = %v`, st.open))
+	found := value(b, chromedp.Evaluate[[]string](`axe.run(document, {resultTypes: ["violations"]}).then((r) =>
+		r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise))
+	for _, violation := range found {
+		b.t.Errorf("%s at %d px, %s: %s", address, st.width, st.theme, violation)
 	}
 }
 

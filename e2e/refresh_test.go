@@ -38,6 +38,7 @@ func TestAfterEachBoundaryTheFirstRequestBringsTheNewWindow(t *testing.T) {
 }
 
 func TestTheClockOfAPageIsThatOfTheCommunity(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +56,7 @@ func TestTheClockOfAPageIsThatOfTheCommunity(t *testing.T) {
 }
 
 func TestAHiddenTabIsSilentAndPromptOnReturn(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	s, b := newSite(t), newTab(t)
 	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
@@ -70,6 +72,7 @@ func TestAHiddenTabIsSilentAndPromptOnReturn(t *testing.T) {
 }
 
 func TestWhenTheServerGoesThePageSaysSoAndRecovers(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	s, b := newSite(t), newTab(t)
 	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
@@ -84,6 +87,7 @@ func TestWhenTheServerGoesThePageSaysSoAndRecovers(t *testing.T) {
 }
 
 func TestABrowserClockFiveMinutesOffRefreshesInStep(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	for name, offset := range map[string]string{"ahead": "300000", "behind": "-300000"} {
 		t.Run(name, func(t *testing.T) {
 			s, b := newSite(t), newTab(t)
@@ -132,6 +136,7 @@ func TestARefreshKeepsFocusScrollAndOpenDetails(t *testing.T) {
 }
 
 func TestARefreshCanBePaused(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	s, b := newSite(t), newTab(t)
 	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
@@ -147,6 +152,7 @@ func TestARefreshCanBePaused(t *testing.T) {
 }
 
 func TestALostConnectionIsAnnouncedOnceAndCanBeTriedAgain(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	s, b := newSite(t), newTab(t)
 	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window)
@@ -170,6 +176,7 @@ func TestALostConnectionIsAnnouncedOnceAndCanBeTriedAgain(t *testing.T) {
 }
 
 func TestWhatIsBeingTypedOutlivesARefresh(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	s, b := newSite(t), newTab(t)
 	b.open(s.URL + "/economy")
 	b.newWindow(b.asOf(), 3*window) // the first one may have been cold
