@@ -17,11 +17,10 @@ type fishers struct {
 type pair struct{ p0q0, p1q0, p0q1, p1q1 float64 }
 
 func newFishers(buckets int) *fishers {
-	f := &fishers{turnover: make([]float64, buckets), matched: make([]float64, buckets), items: make([]int64, buckets)}
-	for k := range buckets {
-		f.pairs = append(f.pairs, make([]pair, k))
+	return &fishers{
+		turnover: make([]float64, buckets), matched: make([]float64, buckets), items: make([]int64, buckets),
+		pairs: triangle[pair](buckets),
 	}
-	return f
 }
 
 // add adds an item.
@@ -100,8 +99,8 @@ func (f *fishers) linked() (best []int) {
 
 // A network is of buckets, by the weights of their comparisons. All but the first are
 // eliminated from the last one on: a bucket hands its weights to those before it, as
-// resistors in a star become a mesh. Nothing is subtracted, so that small weights keep
-// their digits.
+// resistors in a star become a mesh. Weights are only added up, so that groups of
+// buckets that little links keep the digits of that little.
 type network struct {
 	weights [][]float64 // to those before it, when it was eliminated
 	sums    []float64   // of these
@@ -109,10 +108,10 @@ type network struct {
 
 // network returns the network of buckets that are linked.
 func (f *fishers) network(linked []int) network {
-	g := network{make([][]float64, len(linked)), make([]float64, len(linked))}
+	g := network{triangle[float64](len(linked)), make([]float64, len(linked))}
 	for b, k := range linked {
-		for _, j := range linked[:b] {
-			g.weights[b] = append(g.weights[b], f.weight(j, k))
+		for a, j := range linked[:b] {
+			g.weights[b][a] = f.weight(j, k)
 		}
 	}
 	for c := len(linked) - 1; c > 0; c-- {
@@ -130,40 +129,50 @@ func (f *fishers) network(linked []int) network {
 	return g
 }
 
-// levels returns the levels at which, in each bucket, the differences to all others,
-// by weight, add up to pulls. That of the first one is 0.
-func (g network) levels(pulls []float64) []float64 {
+// levels returns the levels whose differences deviate least from those of pairs: the
+// sum of squared deviations, by weight, is the least. A pull is what a pair's
+// difference is, times its weight. The level of the first bucket is 0. Pulls are
+// overwritten.
+func (g network) levels(pulls [][]float64) []float64 {
 	for c := len(pulls) - 1; c > 0; c-- {
-		for b, w := range g.weights[c] {
-			pulls[b] += w / g.sums[c] * pulls[c]
+		row, pull := g.weights[c], pulls[c]
+		for b := range row {
+			for a := range b {
+				pulls[b][a] += (row[b]*pull[a] - row[a]*pull[b]) / g.sums[c]
+			}
 		}
 	}
 	x := make([]float64, len(pulls))
 	for c := 1; c < len(x); c++ {
-		sum := pulls[c]
+		sum := 0.0
 		for b, w := range g.weights[c] {
-			sum += w * x[b]
+			sum += w*x[b] + pulls[c][b]
 		}
 		x[c] = sum / g.sums[c]
 	}
 	return x
 }
 
-// pulls returns, for each bucket, the sum of its comparisons with all others, by
-// weight. The levels of these have the least sum of squared deviations from the
-// comparisons, by weight.
-func (f *fishers) pulls(linked []int) []float64 {
-	pulls := make([]float64, len(linked))
+// triangle returns a row for each bucket, of those before it.
+func triangle[T any](buckets int) [][]T {
+	rows := make([][]T, buckets)
+	for k := range rows {
+		rows[k] = make([]T, k)
+	}
+	return rows
+}
+
+// levels returns the logarithm of the index in linked buckets.
+func (f *fishers) levels(linked []int, net network) []float64 {
+	pulls := triangle[float64](len(linked))
 	for b, k := range linked {
 		for a, j := range linked[:b] {
 			if p := f.pairs[k][j]; p.linked() {
-				pull := f.weight(j, k) * p.log()
-				pulls[a] -= pull
-				pulls[b] += pull
+				pulls[b][a] = f.weight(j, k) * p.log()
 			}
 		}
 	}
-	return pulls
+	return net.levels(pulls)
 }
 
 // A split divides the difference of two levels among items. Of each pair of buckets,
@@ -179,12 +188,9 @@ type multiple struct{ before, now float64 }
 // decomposition: at the quantities q0 / Σp0q0 + L/F · q1 / Σp0q1, with Laspeyres'
 // index L and Fisher's F, F is a ratio of sums over items.
 func (f *fishers) split(linked []int, net network, last int) split {
-	s := make(split, len(f.pairs))
-	for k := range s {
-		s[k] = make([]multiple, k)
-	}
-	ends := make([]float64, len(linked))
-	ends[0], ends[last] = -1, 1
+	s := split(triangle[multiple](len(f.pairs)))
+	ends := triangle[float64](len(linked))
+	ends[last][0] = 1
 	flows := net.levels(ends)
 	for b, k := range linked {
 		for a, j := range linked[:b] {

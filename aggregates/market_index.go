@@ -115,7 +115,7 @@ func (x *PriceIndex) compare(courses map[int64][]bucketSales) map[int64]*Contrib
 		}
 	}
 	net := f.network(linked)
-	levels := net.levels(f.pulls(linked))
+	levels := f.levels(linked, net)
 	for i, level := range levels {
 		value := 100 * math.Exp(level)
 		x.Points[linked[i]].Value = &value

@@ -253,6 +253,19 @@ func TestBucketsThatNothingLinksHaveNoIndex(t *testing.T) {
 	}
 }
 
+// A single piece that was sold in both links the first buckets with the others.
+func TestALittleLinkKeepsItsMeaning(t *testing.T) {
+	none := sold{}
+	x, _ := indexOf(
+		[]sold{{1e6, 1e9}, {1.1e6, 1e9}, {1.3e6, 2e9}, none, none, none, none},
+		[]sold{none, none, {2, 1}, {6, 1}, none, none, none},
+		[]sold{none, none, none, {7e6, 1e9}, {7.7e6, 2e9}, {7e6, 1e9}, {7e6, 1e9}},
+	)
+	if want := []float64{100, 110, 130, 390, 429, 390, 390}; !alike(want, values(x)) {
+		t.Errorf("index %v, want %v", values(x), want)
+	}
+}
+
 // BenchmarkPriceIndex is 5,000 items that are sold in each bucket: a month of days,
 // two years of weeks, and the most buckets that there are, 20 years of months.
 func BenchmarkPriceIndex(b *testing.B) {
