@@ -78,7 +78,7 @@ type Soundness struct {
 	GoodsVelocity Number[float64] `json:"goodsVelocity" doc:"Of the last 30 days."`
 	Holders       int64           `json:"holders" doc:"Of accounts that are not issuers, not archived, and were ever used."`
 	PricedItems   int64           `json:"pricedItems" doc:"Different items that the price index of 30 days compares."`
-	PriceCoverage *float64        `json:"priceCoverage" nullable:"true" doc:"The share of turnover that is of these items where they are compared; null where there is none."`
+	PriceCoverage *float64        `json:"priceCoverage" nullable:"true" doc:"The share of turnover that is of these items; null where nothing was sold."`
 	Unexplained   ledger.Sum      `json:"unexplained" doc:"Of the change in supply of 30 days, what no source created or destroyed: 0 if the books are right."`
 	Leader        string          `json:"leader" doc:"The item with the largest value of sales; empty if nothing was sold."`
 	Purse         ledger.Sum      `json:"purse" doc:"What the accounts of the government hold, issuers left out."`

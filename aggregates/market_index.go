@@ -15,16 +15,16 @@ import (
 	"exchequer/cache"
 )
 
-// PriceIndex is how prices moved in a period: a chained Fisher index. Each bucket
-// is compared with the last one before it in which something was sold, over the
-// items that were sold in both.
+// PriceIndex is how prices moved in a period: a weighted GEKS-Fisher index. Each
+// bucket is compared with each other one, over the items that were sold in both, so
+// that it does not drift as a chain does: see docs/decisions/0023-the-price-index.md.
 type PriceIndex struct {
 	Basis
 	Bucket        string         `json:"bucket" enum:"day,week,month,year,decade" doc:"What is compared: days in periods up to a month, weeks up to two years."`
 	Points        []IndexPoint   `json:"points" nullable:"false" doc:"Oldest first."`
-	Change        *float64       `json:"change" doc:"From the first bucket with sales to the last one: 0.02 is 2 % dearer; null where nothing can be compared."`
-	Coverage      *float64       `json:"coverage" doc:"The share of turnover that is of matched items, over all comparisons; null where there is none."`
-	Items         int64          `json:"items" doc:"Different items that were matched at least once."`
+	Change        *float64       `json:"change" doc:"From the first bucket that is compared to the last one that is over: 0.02 is 2 % dearer. To the current one if no other is compared with the first; null where nothing can be compared."`
+	Coverage      *float64       `json:"coverage" doc:"The share of all turnover that is of compared items; null where nothing was sold."`
+	Items         int64          `json:"items" doc:"Different items that are compared: sold in two buckets or more."`
 	Contributions []Contribution `json:"contributions" nullable:"false" doc:"The items that moved the index most, largest first, at most 20. With the others they add up to the change."`
 	Others        float64        `json:"others" doc:"What all other items contribute."`
 }
@@ -32,9 +32,9 @@ type PriceIndex struct {
 // IndexPoint is the index in a bucket.
 type IndexPoint struct {
 	Start    time.Time `json:"start"`
-	Value    *float64  `json:"value" doc:"100 is the first bucket with sales; null before it. A bucket without matched items has the value before it."`
-	Coverage *float64  `json:"coverage" doc:"The share of turnover that is of matched items, in this bucket and the one that it is compared with; null where there is none."`
-	Items    int64     `json:"items" doc:"How many items are matched."`
+	Value    *float64  `json:"value" doc:"100 is the first bucket that is compared; null for a bucket that is not, because nothing was sold in it that was sold in others."`
+	Coverage *float64  `json:"coverage" doc:"The share of the bucket's turnover that is of items that are sold in others too; null where nothing was sold."`
+	Items    int64     `json:"items" doc:"How many items of the bucket are sold in others too."`
 	Partial  bool      `json:"partial" doc:"It is not over, or the period begins within it."`
 }
 
@@ -72,129 +72,81 @@ func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span, with bool) err
 	for _, b := range buckets {
 		x.Points = append(x.Points, IndexPoint{Start: b.start, Partial: b.partial})
 	}
-	return x.name(ctx, tx, x.chain(courses))
+	return x.name(ctx, tx, x.compare(courses))
 }
 
-// A lot is what was sold of an item in a bucket.
-type lot struct {
-	item int64
-	bucketSales
-}
-
-// chain sets the points, and returns what each item contributes to the change.
-func (x *PriceIndex) chain(courses map[int64][]bucketSales) map[int64]*Contribution {
-	lots := make([][]lot, len(x.Points)) // by bucket, in the order of items
-	turnover := 0.0
-	parts := map[int64]*Contribution{}
-	for _, id := range slices.Sorted(maps.Keys(courses)) {
-		part := &Contribution{}
-		parts[id] = part
-		for _, t := range courses[id] {
-			lots[t.bucket] = append(lots[t.bucket], lot{id, t})
-			part.Share += t.volume
-			turnover += t.volume
-		}
+// compare sets the points and what follows from them, and returns what each item
+// contributes to the change.
+func (x *PriceIndex) compare(courses map[int64][]bucketSales) map[int64]*Contribution {
+	ids := slices.Sorted(maps.Keys(courses)) // so that sums are the same each time
+	f := newFishers(len(x.Points))
+	for _, id := range ids {
+		f.add(courses[id])
 	}
-	value, matched, all := 100.0, 0.0, 0.0
-	met := map[int64]bool{}
-	var base []lot // of the last bucket with sales
+	linked := f.linked()
+	turnover, matched := 0.0, 0.0
 	for i := range x.Points {
 		p := &x.Points[i]
-		if len(lots[i]) > 0 && base != nil {
-			l := compareLots(base, lots[i], met, parts)
-			if p.Items = l.items; l.items > 0 {
-				value *= l.fisher
-			}
-			coverage := l.matched / l.all
-			p.Coverage = &coverage
-			matched, all = matched+l.matched, all+l.all
+		if f.turnover[i] == 0 {
+			continue
 		}
-		if len(lots[i]) > 0 {
-			base = lots[i]
+		turnover += f.turnover[i]
+		coverage := 0.0
+		if slices.Contains(linked, i) {
+			matched += f.matched[i]
+			p.Items, coverage = f.items[i], f.matched[i]/f.turnover[i]
 		}
-		if base != nil {
-			at := value
-			p.Value = &at
+		p.Coverage = &coverage
+	}
+	if turnover == 0 {
+		return nil
+	}
+	coverage := matched / turnover
+	x.Coverage = &coverage
+
+	parts := map[int64]*Contribution{}
+	for _, id := range ids {
+		parts[id] = &Contribution{}
+		for _, t := range courses[id] {
+			parts[id].Share += t.volume / turnover
+		}
+		if len(courses[id]) > 1 && slices.Contains(linked, courses[id][0].bucket) {
+			x.Items++
 		}
 	}
-	x.Items = int64(len(met))
-	if all > 0 {
-		coverage := matched / all
-		x.Coverage = &coverage
+	net := f.network(linked)
+	levels := f.levels(linked, net)
+	for i, level := range levels {
+		value := 100 * math.Exp(level)
+		x.Points[linked[i]].Value = &value
 	}
-	// Contributions are to the logarithm of the index so far, which links add up to.
-	// They are scaled to its change.
+	last := x.end(linked)
+	if last == 0 {
+		return parts
+	}
+	change := math.Expm1(levels[last])
+	x.Change = &change
+	// Items have parts of the index's logarithm. They are scaled to its change.
 	scale := 1.0
-	if x.Items > 0 {
-		change := value/100 - 1
-		x.Change = &change
-		if value != 100 {
-			scale = change / math.Log(value/100)
-		}
+	if levels[last] != 0 {
+		scale = change / levels[last]
 	}
-	for _, part := range parts {
-		part.Share /= turnover
-		part.Change *= scale
+	split := f.split(linked, net, last)
+	for _, id := range ids {
+		parts[id].Change = scale * split.part(courses[id])
 	}
 	return parts
 }
 
-// A comparison is of two buckets.
-type comparison struct {
-	fisher       float64
-	items        int64
-	matched, all float64 // turnover of both buckets
-}
-
-// compareLots compares two buckets over the items that are in both. It adds to
-// parts what each of them contributes to the logarithm of the Fisher index, and to
-// met which they are.
-func compareLots(before, now []lot, met map[int64]bool, parts map[int64]*Contribution) (c comparison) {
-	type pair struct{ before, now lot }
-	var pairs []pair
-	for _, l := range [][]lot{before, now} {
-		for _, of := range l {
-			c.all += of.volume
-		}
+// end returns up to which of the linked buckets the change is: the last one that is
+// over, or the last one if that is the first.
+func (x *PriceIndex) end(linked []int) int {
+	last := len(linked) - 1
+	current := len(x.Points) - 1
+	if last > 1 && linked[last] == current && x.Points[current].Partial {
+		last--
 	}
-	for i, j := 0, 0; i < len(before) && j < len(now); {
-		switch order := cmp.Compare(before[i].item, now[j].item); {
-		case order < 0:
-			i++
-		case order > 0:
-			j++
-		default:
-			pairs = append(pairs, pair{before[i], now[j]})
-			c.matched += before[i].volume + now[j].volume
-			i, j = i+1, j+1
-		}
-	}
-	if c.items = int64(len(pairs)); c.items == 0 {
-		return c
-	}
-	// Sums of price times quantity, the price of one bucket and the quantity of one.
-	var p0q0, p1q0, p0q1, p1q1 float64
-	for _, of := range pairs {
-		p0q0 += of.before.volume
-		p1q0 += of.now.price() * of.before.quantity
-		p0q1 += of.before.price() * of.now.quantity
-		p1q1 += of.now.volume
-	}
-	laspeyres, paasche := p1q0/p0q0, p1q1/p0q1
-	c.fisher = math.Sqrt(laspeyres * paasche)
-	// Van IJzeren's decomposition: at quantities q0 / p0q0 + L/F · q1 / p0q1, the
-	// index is a ratio of sums, so the items' parts add up to its change.
-	weight := laspeyres / c.fisher
-	toLog := 1.0
-	if c.fisher != 1 {
-		toLog = math.Log(c.fisher) / (c.fisher - 1)
-	}
-	for _, of := range pairs {
-		quantity := of.before.quantity/p0q0 + weight*of.now.quantity/p0q1
-		parts[of.now.item].Change += toLog * (of.now.price() - of.before.price()) * quantity / (1 + weight)
-		met[of.now.item] = true
-	}
-	return c
+	return last
 }
 
 // name lists the largest contributions with the names of their items.

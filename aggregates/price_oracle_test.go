@@ -143,7 +143,8 @@ func scannedCourse(s span, mostDays int, sales []ledger.Sale) (course []bucketSa
 	return course
 }
 
-// scannedIndex is the price index, by maps of prices and quantities.
+// scannedIndex is the price index, by maps of prices and quantities and by normal
+// equations.
 func scannedIndex(s span, sales []ledger.Sale) *PriceIndex {
 	unit, buckets := s.divide(31)
 	want := &PriceIndex{Bucket: unit}
@@ -156,53 +157,158 @@ func scannedIndex(s span, sales []ledger.Sale) *PriceIndex {
 			sold[b.bucket][ref] = b
 		}
 	}
-	volume := func(of map[string]bucketSales, only map[string]bucketSales) (sum float64) {
-		for ref, b := range of {
-			if _, ok := only[ref]; ok {
-				sum += b.volume
+	// All buckets that have an item in common belong to the same group.
+	group := make([]int, len(buckets))
+	for i := range group {
+		group[i] = i
+	}
+	for j := range sold {
+		for k := range sold {
+			if common(sold[j], sold[k]) > 0 && group[j] != group[k] {
+				old := group[k]
+				for i := range group {
+					if group[i] == old {
+						group[i] = group[j]
+					}
+				}
 			}
 		}
-		return sum
 	}
-	var base map[string]bucketSales
-	value, matched, all := 100.0, 0.0, 0.0
+	compared := func(ref string, except int) bool {
+		for i, of := range sold {
+			if _, ok := of[ref]; ok && i != except {
+				return true
+			}
+		}
+		return false
+	}
+	// It is the group with the largest turnover of items that are in two buckets.
+	turnovers := map[int]float64{}
+	all := 0.0
+	for i, of := range sold {
+		for ref, t := range of {
+			all += t.volume
+			if compared(ref, i) {
+				turnovers[group[i]] += t.volume
+			}
+		}
+	}
+	of := -1
+	for i := range buckets {
+		if sold[i] != nil && (of < 0 || turnovers[group[i]] > turnovers[of]) {
+			of = group[i]
+		}
+	}
+	var in []int
 	met := map[string]bool{}
 	for i, b := range buckets {
 		p := IndexPoint{Start: b.start, Partial: b.partial}
-		now := sold[i]
-		if base != nil && now != nil {
-			var l0, l1, p0, p1 float64
-			for ref, a := range base {
-				if b, ok := now[ref]; ok {
-					l0, l1 = l0+a.price()*a.quantity, l1+b.price()*a.quantity
-					p0, p1 = p0+a.price()*b.quantity, p1+b.price()*b.quantity
-					p.Items++
+		if sold[i] != nil {
+			p.Coverage = pointerTo(0.0)
+		}
+		if sold[i] != nil && group[i] == of {
+			in = append(in, i)
+			sum, matched := 0.0, 0.0
+			for ref, t := range sold[i] {
+				sum += t.volume
+				if compared(ref, i) {
+					matched += t.volume
 					met[ref] = true
+					p.Items++
 				}
 			}
-			if p.Items > 0 {
-				value *= math.Sqrt(l1 / l0 * p1 / p0)
-			}
-			m, a := volume(base, now)+volume(now, base), volume(base, base)+volume(now, now)
-			p.Coverage = pointerTo(m / a)
-			matched, all = matched+m, all+a
-		}
-		if now != nil {
-			base = now
-		}
-		if base != nil {
-			p.Value = pointerTo(value)
+			p.Coverage = pointerTo(matched / sum)
 		}
 		want.Points = append(want.Points, p)
 	}
-	want.Items = int64(len(met))
-	if all > 0 {
-		want.Coverage = pointerTo(matched / all)
+	if in == nil {
+		return want
 	}
-	if want.Items > 0 {
-		want.Change = pointerTo(value/100 - 1)
+	want.Items = int64(len(met))
+	want.Coverage = pointerTo(turnovers[of] / all)
+	logs := leastSquares(sold, in)
+	for n, i := range in {
+		want.Points[i].Value = pointerTo(100 * math.Exp(logs[n]))
+	}
+	var over []int
+	for n, i := range in {
+		if i < len(buckets)-1 || !buckets[i].partial {
+			over = append(over, n)
+		}
+	}
+	switch {
+	case len(over) > 1:
+		want.Change = pointerTo(math.Exp(logs[over[len(over)-1]]) - 1)
+	case len(in) > 1:
+		want.Change = pointerTo(math.Exp(logs[len(in)-1]) - 1)
 	}
 	return want
+}
+
+// common returns how many items were sold in both buckets.
+func common(j, k map[string]bucketSales) (n int) {
+	for ref := range j {
+		if _, ok := k[ref]; ok {
+			n++
+		}
+	}
+	return n
+}
+
+// leastSquares returns the logarithms of the index in buckets, 0 for the first one,
+// which deviate least from all Fisher indices, by normal equations.
+func leastSquares(sold []map[string]bucketSales, in []int) []float64 {
+	n := len(in)
+	rows := make([][]float64, n) // of the equations, the right side last
+	for a := range rows {
+		rows[a] = make([]float64, n+1)
+	}
+	for a, j := range in {
+		for b, k := range in {
+			if a == b || common(sold[j], sold[k]) == 0 {
+				continue
+			}
+			var jj, kj, jk, kk, all float64 // prices of one, quantities of the other
+			for _, t := range sold[j] {
+				all += t.volume
+			}
+			for ref, t := range sold[k] {
+				all += t.volume
+				if was, ok := sold[j][ref]; ok {
+					jj, kk = jj+was.volume, kk+t.volume
+					kj, jk = kj+t.price()*was.quantity, jk+was.price()*t.quantity
+				}
+			}
+			weight := (jj + kk) / all
+			rows[b][b] += weight
+			rows[b][a] -= weight
+			rows[b][n] += weight * math.Log(math.Sqrt(kj/jj*kk/jk))
+		}
+	}
+	rows[0] = make([]float64, n+1)
+	rows[0][0] = 1
+	for c := range n {
+		pivot := c
+		for r := c; r < n; r++ {
+			if math.Abs(rows[r][c]) > math.Abs(rows[pivot][c]) {
+				pivot = r
+			}
+		}
+		rows[c], rows[pivot] = rows[pivot], rows[c]
+		for r := range n {
+			if r != c {
+				times := rows[r][c] / rows[c][c]
+				for i := range rows[r] {
+					rows[r][i] -= times * rows[c][i]
+				}
+			}
+		}
+	}
+	logs := make([]float64, n)
+	for c := range n {
+		logs[c] = rows[c][n] / rows[c][c]
+	}
+	return logs
 }
 
 // checkIndex compares the price index with the scanned one.

@@ -13,8 +13,8 @@ import (
 // a single one says little of what money is worth.
 const fewIndexed = 5
 
-// readIndex reads the price index of the month and of the one before, as the market
-// shows them.
+// readIndex reads the price index of the month, as the market shows it, and that of
+// the one before.
 func (r *signReading) readIndex(ctx context.Context, tx pgx.Tx, month span) error {
 	r.indexes[0] = &PriceIndex{}
 	if err := r.indexes[0].fill(ctx, tx, month, false); err != nil {
@@ -24,6 +24,7 @@ func (r *signReading) readIndex(ctx context.Context, tx pgx.Tx, month span) erro
 	if !reaches {
 		return nil
 	}
+	before.End = month.Start.UTC() // its last day counts as a whole
 	r.indexes[1] = &PriceIndex{}
 	if err := r.indexes[1].fill(ctx, tx, before, false); err != nil {
 		return fmt.Errorf("price index before: %w", err)

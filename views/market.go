@@ -92,13 +92,13 @@ func indexBase(x *aggregates.PriceIndex, s ledger.Settings) string {
 
 func indexChart(x *aggregates.PriceIndex, s ledger.Settings) templ.Component {
 	c := chart.Columns{
-		About: chart.About{ID: "prices", Title: "Prices a " + x.Bucket, Desc: "At the end " + Signed(*x.Change*100, 1) + " %."},
+		About: chart.About{ID: "prices", Title: "Prices a " + x.Bucket, Desc: "Change " + Signed(*x.Change*100, 1) + " %."},
 		Ticks: countTicks, Empty: whyNoIndex,
 	}
 	var starts []time.Time
 	for _, at := range x.Points {
 		starts = append(starts, at.Start)
-		column := chart.Column{Partial: at.Partial, Tip: "nothing sold yet\n" + bucketName(at.Start, x.Bucket, s)}
+		column := chart.Column{Partial: at.Partial, Tip: "nothing to compare\n" + bucketName(at.Start, x.Bucket, s)}
 		if at.Value != nil {
 			column.Value = *at.Value - 100
 			column.Tip = Signed(column.Value, 2) + " %\n" + bucketName(at.Start, x.Bucket, s) + ", " + Plural(at.Items, "item", "items") + " compared"
@@ -121,7 +121,7 @@ func Contributions(p Page, x *aggregates.PriceIndex) Content {
 	case len(x.Contributions) == 0:
 		return Content{Missing: "No price moved in this period."}
 	}
-	return Content{Sub: "Points of the " + Signed(*x.Change*100, 1) + " %, summed by " + x.Bucket, Body: contributions(p.Params, x)}
+	return Content{Sub: "Points of the " + Signed(*x.Change*100, 1) + " %, over all pairs of " + x.Bucket + "s", Body: contributions(p.Params, x)}
 }
 
 // contributionRows lists the largest contributions, and all others as one.

@@ -33,17 +33,17 @@ func (s *server) market() *page {
 		show(index, views.PanelInfo{
 			Name: "prices", Title: "Prices", Width: views.Half,
 			How: views.How{
-				Meaning: "Whether all prices together rise or fall, each by how much is spent on it. 2 %: what cost 100 at the start costs 102.",
-				Formula: "Chained Fisher index: from one day (week, month) with sales to the next, √(Σp₁q₀/Σp₀q₀ · Σp₁q₁/Σp₀q₁), multiplied up.",
-				Counted: "Items sold in both; p is the mean price of a piece.",
-				LeftOut: "Items sold in only one of two; sales at more than ten times the item's usual price in the period, or less than a tenth; " + leftOffsetting,
+				Meaning: "Whether all prices together rise or fall, each by how much is spent on it. 2 %: what cost 100 at the start costs 102. The change is up to the last day (week, month) that is over.",
+				Formula: "Weighted GEKS-Fisher index: each day (week, month) is compared with each other one by F = √(Σp₁q₀/Σp₀q₀ · Σp₁q₁/Σp₀q₁); the index has the least Σ w (ln I₁ − ln I₀ − ln F)², where w is the share of both turnovers that F is about.",
+				Counted: "Items sold on two days (weeks, months) or more; p is the mean price of a piece.",
+				LeftOut: "Items sold on only one; sales at more than ten times the item's usual price in the period, or less than a tenth; " + leftOffsetting,
 			},
 		}, views.PriceIndex, (*aggregates.PriceIndex).Table).where(hasSales),
 		show(index, views.PanelInfo{
 			Name: "contributions", Title: "Contributions", Width: views.Quarter,
 			How: views.How{
 				Meaning: "Which items made prices rise or fall. All parts add up to the change.",
-				Formula: "Van IJzeren's decomposition of each comparison of the index, added up by logarithms.",
+				Formula: "Van IJzeren's decomposition of each comparison, added up by its part in the index's logarithm.",
 				Counted: "The items with the largest parts, up or down.",
 				LeftOut: "Nothing: all others are one row.",
 			},

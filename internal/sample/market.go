@@ -46,7 +46,7 @@ func (p *Economy) sellGoods(days aggregates.Days, starts []time.Time, unit strin
 		Contributions: []aggregates.Contribution{{ID: "diamond", Name: "Diamond", Change: 0.031, Share: 0.606}, {ID: "oak_log", Name: "Oak log", Change: -0.007, Share: 0.394}}, Others: -0.001,
 	}
 	for i, at := range starts {
-		value := 100 + 2.3*float64(i)/float64(max(len(starts)-1, 1))
+		value := 100 + 2.3*float64(i)/float64(max(len(starts)-2, 1)) // the current one is not over
 		p.Index.Points = append(p.Index.Points, aggregates.IndexPoint{Start: at, Value: &value, Coverage: ptr(0.87), Items: 50, Partial: i == len(starts)-1})
 	}
 	p.Movers = &aggregates.Movers{
