@@ -115,8 +115,9 @@ func TestAKeyThatFailsDoesNotEndTheWarming(t *testing.T) {
 func TestOnlyOneWarmsAndItMayLast(t *testing.T) {
 	t.Parallel()
 	tn := warmer(nil)
-	gate := make(chan struct{})
+	gate, begun := make(chan struct{}), make(chan struct{}, 8)
 	tn.stats = func(ctx context.Context, _ cache.Window, _ aggregates.StatsQuery) (*aggregates.Stats, error) {
+		begun <- struct{}{}
 		select {
 		case <-gate:
 			return &aggregates.Stats{}, nil
@@ -143,6 +144,7 @@ func TestOnlyOneWarmsAndItMayLast(t *testing.T) {
 		body, err := io.ReadAll(response.Body)
 		first <- fmt.Sprint(string(body), err)
 	}()
+	<-begun // else the second may come first
 	within(t, "a second is turned away", func() bool {
 		status, body := operate(t, server, "POST", "warm", `{"memos":["nothing"]}`)
 		return status == http.StatusConflict && strings.Contains(body, "already")
