@@ -88,10 +88,13 @@ func heldKind(p views.Params) ledger.Kind {
 	return ""
 }
 
-// beyond returns the list with the accounts beyond it that have the text as their
-// ref, name or former name.
+// mostBeyond is how many accounts with a text are looked for beyond the list.
+const mostBeyond = 200
+
+// beyond returns the list with the accounts beyond it whose ref or name begins with
+// the text, or whose name contains it.
 func (s *server) beyond(ctx context.Context, v *aggregates.Holdings, text string) (*aggregates.Holdings, error) {
-	found, err := s.Record.Find(ctx, text)
+	found, err := s.Record.FindLike(ctx, text, mostBeyond)
 	if err != nil || len(found) == 0 {
 		return v, err
 	}
