@@ -87,7 +87,7 @@ function choose(to) {
   field.setAttribute("aria-activedescendant", option.id);
 }
 
-// go opens the field that can be seen: in a narrow window it is in the menu.
+// go goes to the field that can be seen: in a narrow window it is in the menu.
 function go() {
   const shown = () => [...document.querySelectorAll("main .find input, .find input")].find((i) => i.checkVisibility());
   if (!shown()) document.querySelector("details.menu").open = true;

@@ -132,7 +132,7 @@ func New(d Deps) (http.Handler, error) {
 		listPages: newRenderCache(listCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
-		warming: semaphore.NewWeighted(1),
+		warming:  semaphore.NewWeighted(1),
 		lists:    semaphore.NewWeighted(listPlaces),
 		searches: semaphore.NewWeighted(searchPlaces),
 		files:    semaphore.NewWeighted(listFiles),
