@@ -12,9 +12,10 @@ import (
 
 // HoldingFilter is which accounts of the list are wanted, and in which order.
 type HoldingFilter struct {
-	Text string      // words that are in the name or the ref, in any case; hidden holders are not found
-	Kind ledger.Kind // empty: all of the population
-	Sort string      // a key of holdingOrders; largest balance first otherwise
+	Text  string          // words that are in the name or the ref, in any case; hidden holders are not found
+	Found map[string]bool // refs of accounts that the text means besides
+	Kind  ledger.Kind     // empty: all of the population
+	Sort  string          // a key of holdingOrders; largest balance first otherwise
 }
 
 // holdingOrders are the orders beside that of the list.
@@ -102,7 +103,7 @@ func (f HoldingFilter) passes(a *HeldAccount, words []string) bool {
 	if f.Kind != "" && a.Kind != f.Kind {
 		return false
 	}
-	if len(words) == 0 {
+	if len(words) == 0 || f.Found[a.ID] {
 		return true
 	}
 	if a.ID == "" {

@@ -193,7 +193,7 @@ func TestPageWeights(t *testing.T) {
 	_, html := get(t, client, url+"/economy", gz)
 	_, css := get(t, client, url+static.URL("app.css"), gz)
 	script := 0
-	for _, name := range []string{"app.js", "refresh.js", "tips.js", "vendor/idiomorph.js"} {
+	for _, name := range []string{"app.js", "refresh.js", "tips.js", "replay.js", "search.js", "vendor/idiomorph.js"} {
 		_, body := get(t, client, url+static.URL(name), gz)
 		script += len(body)
 	}

@@ -68,3 +68,69 @@ func TestAnOldLedgerIsConverted(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A role that may not create the extension migrates all the same, and the indexes are
+// made when somebody has created it.
+func TestTheSearchGoesWithoutAnExtension(t *testing.T) {
+	db := testkit.Postgres(t)
+	var newest int32
+	if err := db.QueryRow(t.Context(), `SELECT version FROM schema_version`).Scan(&newest); err != nil {
+		t.Fatal(err)
+	}
+	to(t, db, 13)
+	const refuse = `
+		DROP EXTENSION pg_trgm;
+		CREATE ROLE plain_migrator;
+		GRANT ALL ON SCHEMA public TO plain_migrator;
+		DO $$ DECLARE r record; BEGIN
+			FOR r IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+				EXECUTE format('ALTER TABLE %I OWNER TO plain_migrator', r.relname);
+			END LOOP;
+		END $$;`
+	if _, err := db.Exec(t.Context(), refuse); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.Exec(context.WithoutCancel(t.Context()), `RESET ROLE; DROP OWNED BY plain_migrator CASCADE; DROP ROLE plain_migrator`); err != nil {
+			t.Error(err)
+		}
+	})
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := db.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
+		if _, err := conn.Exec(t.Context(), `SET ROLE plain_migrator`); err != nil {
+			return err
+		}
+		m, err := migrate.NewMigrator(t.Context(), conn.Conn(), "schema_version")
+		if err == nil {
+			err = m.LoadMigrations(migrations.FS)
+		}
+		if err == nil {
+			err = m.MigrateTo(t.Context(), newest)
+		}
+		_, _ = conn.Exec(t.Context(), `RESET ROLE`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := func() (is bool) {
+		t.Helper()
+		if err := db.QueryRow(t.Context(), `SELECT to_regclass('accounts_trigrams') IS NOT NULL`).Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	if there() {
+		t.Error("the role may create the extension")
+	}
+	exec(`CREATE EXTENSION pg_trgm`)
+	exec(`SELECT search_by_trigrams()`)
+	if !there() {
+		t.Error("the indexes are not made after the extension was created")
+	}
+}

@@ -1,3 +1,4 @@
 import "./refresh.js";
 import "./tips.js";
 import "./replay.js";
+import "./search.js";

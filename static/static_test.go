@@ -34,12 +34,26 @@ func TestTheStyleSheetHasAllItsParts(t *testing.T) {
 	}
 	for _, name := range parts {
 		part, err := files.ReadFile(name)
-		if err != nil || !bytes.Contains(all()["app.css"].bodies.plain, part) {
+		if err != nil || !bytes.Contains(all()["app.css"].bodies.plain, withoutComments(".css", part)) {
 			t.Errorf("app.css lacks %s: %v", name, err)
 		}
 		if all()[name] != nil {
 			t.Errorf("%s is served by itself", name)
 		}
+	}
+}
+
+// Comments are for those who read the files here. What is in a text stays.
+func TestCommentsAreNotSent(t *testing.T) {
+	for name, f := range all() {
+		if body := string(f.bodies.plain); strings.HasSuffix(name, ".css") && strings.Contains(body, "/*") ||
+			strings.HasSuffix(name, ".js") && regexp.MustCompile(`(?m)^\s*//`).MatchString(body) {
+			t.Errorf("%s has comments", name)
+		}
+	}
+	const module = "// one\nlet a = 1; // two\n\t// three\nlet b = \"https://example.org\";\n"
+	if got := string(withoutComments(".js", []byte(module))); got != "let a = 1; // two\nlet b = \"https://example.org\";\n" {
+		t.Errorf("a module becomes %q", got)
 	}
 }
 
@@ -54,7 +68,7 @@ func TestAnUnknownNameIsNotFound(t *testing.T) {
 }
 
 func TestModulesNameEachOtherByHash(t *testing.T) {
-	for name, imports := range map[string][]string{"app.js": {"refresh.js", "tips.js"}, "refresh.js": {"vendor/idiomorph.js"}} {
+	for name, imports := range map[string][]string{"app.js": {"refresh.js", "tips.js", "search.js"}, "refresh.js": {"vendor/idiomorph.js"}} {
 		body := string(all()[name].bodies.plain)
 		for _, imported := range imports {
 			if !strings.Contains(body, `"`+URL(imported)+`"`) {
@@ -66,7 +80,7 @@ func TestModulesNameEachOtherByHash(t *testing.T) {
 
 func TestWeightsStayInTheirBudget(t *testing.T) {
 	script := 0
-	for _, name := range []string{"app.js", "refresh.js", "tips.js", "vendor/idiomorph.js"} {
+	for _, name := range []string{"app.js", "refresh.js", "tips.js", "replay.js", "search.js", "vendor/idiomorph.js"} {
 		script += len(all()[name].bodies.gzip)
 	}
 	css := len(all()["app.css"].bodies.gzip)

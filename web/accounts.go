@@ -54,7 +54,7 @@ func (s *server) accounts() *page {
 			if p.Get(views.HeldTextParam) == "" {
 				return fromMemory
 			}
-			return byIndex // names are looked up beyond those in memory
+			return byIndex // other names, and accounts beyond those in memory, are looked up
 		},
 		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
@@ -66,8 +66,8 @@ func (s *server) accounts() *page {
 				Text: params.Get(views.HeldTextParam), Kind: heldKind(params), Sort: params.Get(views.HeldSortParam),
 			}
 			searched := v
-			if f.Text != "" && !v.Whole() {
-				if searched, err = s.beyond(ctx, v, f.Text); err != nil {
+			if f.Text != "" {
+				if searched, f.Found, err = s.called(ctx, v, f.Text); err != nil {
 					return stretch{}, err
 				}
 			}
@@ -94,20 +94,27 @@ func heldKind(p views.Params) ledger.Kind {
 	return ""
 }
 
-// beyond returns the list with the accounts beyond it that have the text as their
-// ref, name or former name.
-func (s *server) beyond(ctx context.Context, v *aggregates.Holdings, text string) (*aggregates.Holdings, error) {
-	found, err := s.Record.Find(ctx, text)
+// mostCalled is how many accounts are looked up by a text.
+const mostCalled = 200
+
+// called returns the refs of accounts that a text may mean: it is the beginning of
+// their ref, or part of a name that they, or an account merged into them, have or
+// had. It returns the list with those of them that are beyond it.
+func (s *server) called(ctx context.Context, v *aggregates.Holdings, text string) (*aggregates.Holdings, map[string]bool, error) {
+	found, err := s.Record.FindLike(ctx, text, mostCalled)
 	if err != nil || len(found) == 0 {
-		return v, err
+		return v, nil, err
 	}
-	refs := make([]string, len(found))
+	refs, are := make([]string, len(found)), make(map[string]bool, len(found))
 	for i, f := range found {
-		refs[i] = f.Ref
+		refs[i], are[f.Ref] = f.Ref, true
+	}
+	if v.Whole() {
+		return v, are, nil
 	}
 	others, err := s.Economy.HoldingsNamed(ctx, v.Population, refs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return v.With(others), nil
+	return v.With(others), are, nil
 }

@@ -244,6 +244,12 @@ func (r record) Find(ctx context.Context, name string) ([]ledger.Found, error) {
 	return r.find(ctx, name)
 }
 
+func (r record) FindLike(ctx context.Context, text string, _ int) ([]ledger.Found, error) {
+	return r.find(ctx, text)
+}
+
+func (record) Search(context.Context, string) (*ledger.Hits, error) { return &ledger.Hits{}, nil }
+
 type statement func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
 
 func (f statement) Statement(ctx context.Context, q ledger.StatementQuery) (*ledger.Statement, error) {

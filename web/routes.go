@@ -39,6 +39,8 @@ func (s *server) routes() (http.Handler, error) {
 		}
 	}
 	get("/about/numbers", s.aboutNumbers)
+	get(views.SearchPath, s.search)
+	get(views.SearchPath+".json", s.searchJSON)
 	get(views.ComparePath+"/add", s.addSeries)
 	get("/badges/books.svg", s.booksBadge)
 	get("/sitemap.xml", s.siteMap)

@@ -70,6 +70,8 @@ type Deps struct {
 type Record interface {
 	Statement(ctx context.Context, q ledger.StatementQuery) (*ledger.Statement, error)
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
+	FindLike(ctx context.Context, text string, limit int) ([]ledger.Found, error)
+	Search(ctx context.Context, text string) (*ledger.Hits, error)
 	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 	Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*ledger.Posted, error)
 	Transactions(ctx context.Context, f ledger.EntryFilter, before ledger.Cursor, limit int) (*ledger.Entries, error)
@@ -102,9 +104,10 @@ type server struct {
 
 	warming  *semaphore.Weighted
 	lists    *semaphore.Weighted // places for reading lists
-	looks    *semaphore.Weighted // places for those that look through many rows
+	looks    *semaphore.Weighted // of these, those for lists that look through many rows
+	searches *semaphore.Weighted // and those for the search
 	files    filePlaces          // for sending lists whole
-	readings singleflight.Group  // of lists
+	readings singleflight.Group  // of lists, and of the search
 	proxies  proxies
 	auth     *operatorAuth
 }
@@ -130,9 +133,10 @@ func New(d Deps) (http.Handler, error) {
 		listPages: newRenderCache(listCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
-		warming: semaphore.NewWeighted(1),
-		lists:   semaphore.NewWeighted(listPlaces),
-		looks:   semaphore.NewWeighted(lookPlaces),
+		warming:  semaphore.NewWeighted(1),
+		lists:    semaphore.NewWeighted(listPlaces),
+		looks:    semaphore.NewWeighted(lookPlaces),
+		searches: semaphore.NewWeighted(searchPlaces),
 	}
 	s.pages = s.declarePages()
 	s.editions = s.newEditions()
@@ -158,7 +162,7 @@ func New(d Deps) (http.Handler, error) {
 
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
-	return views.Site{Settings: s.Settings(), Assets: s.assets, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL}
 }
 
 // pageKey returns the key of an address. The site's part of a page's bytes is part
