@@ -52,8 +52,15 @@ func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 // readBalancesAlone leaves it to the program to number and to add up: for the
 // database, to group by holders takes as long again as to read.
 func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
-	h := &balanceSheet{}
-	places := map[string]int{}
+	// To know about how many there will be saves growing.
+	var about int
+	const size = `SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'balances'::regclass`
+	if err := tx.QueryRow(ctx, size).Scan(&about); err != nil {
+		return nil, fmt.Errorf("number of balances: %w", err)
+	}
+	about += about / 10
+	h := &balanceSheet{accounts: make([]holding, 0, about)}
+	places := make(map[string]int, about)
 	rows, _ := tx.Query(ctx, `
 		SELECT id, holder, kind, issuer, balance, postings, first_at, last_at, archived
 		FROM balances JOIN account_holders ON id = account`)
