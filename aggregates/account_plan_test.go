@@ -23,7 +23,7 @@ func TestAnAccountReadsIndexes(t *testing.T) {
 	})
 	const fill = `
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(10, 8000) n;
-		INSERT INTO balances SELECT n, 5, '2026-02-01', 1 FROM generate_series(10, 8000) n;
+		INSERT INTO balances SELECT n, 5, '2026-02-01', 1, '2026-02-01' FROM generate_series(10, 8000) n;
 		INSERT INTO transactions SELECT n, timestamptz '2026-02-01' + n * interval '1 second', 's', '', 'o', n::text FROM generate_series(10, 16000) n;
 		INSERT INTO postings SELECT n % 7000 + 10, timestamptz '2026-02-01' + n * interval '1 second', n, 1, 5 FROM generate_series(10, 16000) n;
 		INSERT INTO account_days SELECT account, at::date + (transaction % 30)::int, sum(amount), 0, count(*) FROM postings WHERE account > 9 GROUP BY 1, 2;

@@ -20,7 +20,8 @@ type holding struct {
 	issuer   bool
 	balance  int64
 	postings int64
-	last     int64 // when it had its latest posting, in microseconds, as the record has it
+	first    int64 // when it had its first posting, in microseconds, as the record has it
+	last     int64 // its latest, likewise
 	archived int64 // likewise; the largest number if it is not
 }
 
@@ -51,26 +52,34 @@ func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 // readBalancesAlone leaves it to the program to number and to add up: for the
 // database, to group by holders takes as long again as to read.
 func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
-	h := &balanceSheet{}
-	places := map[string]int{}
+	// To know about how many there will be saves growing.
+	var about int
+	const size = `SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'balances'::regclass`
+	if err := tx.QueryRow(ctx, size).Scan(&about); err != nil {
+		return nil, fmt.Errorf("number of balances: %w", err)
+	}
+	about += about / 10
+	h := &balanceSheet{accounts: make([]holding, 0, about)}
+	places := make(map[string]int, about)
 	rows, _ := tx.Query(ctx, `
-		SELECT id, holder, kind, issuer, balance, postings, last_at, archived
+		SELECT id, holder, kind, issuer, balance, postings, first_at, last_at, archived
 		FROM balances JOIN account_holders ON id = account`)
 	var a holding
 	var holder, kind string
-	var last time.Time
+	var first, last time.Time
 	var archived pgtype.Timestamptz
 	kinds := map[string]ledger.Kind{}
 	for _, k := range ledger.Kinds() {
 		kinds[string(k)] = k
 	}
-	_, err := pgx.ForEachRow(rows, []any{&a.account, &holder, &kind, &a.issuer, &a.balance, &a.postings, &last, &archived}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&a.account, &holder, &kind, &a.issuer, &a.balance, &a.postings, &first, &last, &archived}, func() error {
 		place, ok := places[holder]
 		if !ok {
 			place = len(places)
 			places[holder] = place
 		}
-		a.holder, a.kind, a.last, a.archived = place, kinds[kind], last.UnixMicro(), math.MaxInt64
+		a.holder, a.kind, a.archived = place, kinds[kind], math.MaxInt64
+		a.first, a.last = first.UnixMicro(), last.UnixMicro()
 		if archived.Valid {
 			a.archived = archived.Time.UnixMicro()
 		}

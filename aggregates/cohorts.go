@@ -13,9 +13,6 @@ import (
 	"exchequer/ledger"
 )
 
-// mostCohorts is how many cohorts there are at most.
-const mostCohorts = 24
-
 // Cohorts are the holders by when they joined: by month, or by quarter or year in a
 // ledger of more than 24 of those.
 type Cohorts struct {
@@ -35,16 +32,10 @@ type Cohort struct {
 	Median  *float64  `json:"median" nullable:"true" doc:"What the one in the middle of these has now, in minor units; null where there is none."`
 }
 
-// cohortMonths are the lengths of a cohort.
-var cohortMonths = []struct {
-	name   string
-	months int
-}{{"month", 1}, {"quarter", 3}, {"year", 12}}
-
-// ComputeCohorts reads the days on which each account had a posting. It costs as
-// much as there are such days, so it is for a long window.
+// ComputeCohorts reads the snapshots that end the months, quarters or years; the last
+// one is that of the balances.
 func ComputeCohorts(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Cohorts, error) {
-	c := &Cohorts{Unit: cohortMonths[0].name, Cohorts: []Cohort{}}
+	c := &Cohorts{Unit: cohortUnits[0].name, Cohorts: []Cohort{}}
 	if err := c.read(ctx, db, w, 0, c.fill); err != nil {
 		return nil, fmt.Errorf("cohorts: %w", err)
 	}
@@ -52,67 +43,90 @@ func ComputeCohorts(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoP
 }
 
 func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	months := 0
-	for _, u := range cohortMonths {
-		c.Unit, months = u.name, u.months
-		if monthOf(s.Today)/months-monthOf(s.First)/months < mostCohorts {
-			break
-		}
+	unit := 0
+	for monthOf(s.Today)/cohortUnits[unit].months-monthOf(s.First)/cohortUnits[unit].months >= mostCohorts && unit < len(cohortUnits)-1 {
+		unit++
 	}
+	months := cohortUnits[unit].months
+	c.Unit = cohortUnits[unit].name
 	last := monthOf(s.Today) / months
 	first := max(monthOf(s.First)/months, last-mostCohorts+1)
 	for i := first; i <= last; i++ {
-		start := s.day(date(i*months/12, time.Month(i*months%12+1)))
-		c.Cohorts = append(c.Cohorts, Cohort{Start: start, Active: make([]int64, last-i+1)})
+		c.Cohorts = append(c.Cohorts, Cohort{Start: s.day(cohortStart(i, months)), Active: make([]int64, last-i+1)})
 	}
-	next := s.day(date((last+1)*months/12, time.Month((last+1)*months%12+1)))
-	c.Partial = s.End.Before(next)
+	c.Partial = s.End.Before(s.day(cohortStart(last+1, months)))
 
 	all, err := readBalances(ctx, tx)
 	if err != nil {
 		return err
 	}
-	holders := all.holderOf()
-	joined, seen := make([]int, all.holders), make([]int, all.holders)
-	for i := range joined {
-		joined[i], seen[i] = never, never
+	now, err := presenceBefore(ctx, tx, all, ledger.DayNumber(s.Today)+1, s.zone())
+	if err != nil {
+		return err
 	}
-	const query = `SELECT day, array_agg(account) FROM account_days WHERE day <= $1::date GROUP BY day ORDER BY day`
-	rows, _ := tx.Query(ctx, query, s.Today)
-	var at time.Time
-	var accounts []int64
-	_, err = pgx.ForEachRow(rows, []any{&at, &accounts}, func() error {
-		period := monthOf(at) / months
-		for _, account := range accounts {
-			place, ok := holders[account]
-			if !ok || seen[place] == period {
-				continue
-			}
-			seen[place] = period
-			if joined[place] == never {
-				if joined[place] = period; period >= first {
-					c.Cohorts[period-first].Holders++
-				} else {
-					c.Earlier++
-				}
-			}
-			if from := joined[place]; from >= first {
-				c.Cohorts[from-first].Active[period-from]++
-			}
+	active := func(day int, cohorts []int32) {
+		period := monthOf(dateOfDay(day)) / months
+		for joined := first; joined <= period; joined++ {
+			c.Cohorts[joined-first].Active[period-joined] = int64(cohorts[unit*mostCohorts+period-joined])
 		}
+	}
+	if err := eachPeriod(ctx, tx, all, s, unit, first, last, active); err != nil {
+		return err
+	}
+	active(ledger.DayNumber(s.Today), now.cohorts(ledger.DayNumber(s.Today)))
+
+	cohortOf := func(holder int) (int, bool) {
+		i := now.joined[holder]/months - first
+		return i, i >= 0 && now.last[holder] != never // else it joins later
+	}
+	for holder := range now.joined {
+		if i, ok := cohortOf(holder); ok {
+			c.Cohorts[i].Holders++
+		} else if now.last[holder] != never {
+			c.Earlier++
+		}
+	}
+	c.wealth(all.byHolder(s.End, nil), cohortOf)
+	return nil
+}
+
+// eachPeriod calls f with the cohorts of the last day with postings, or later ones, of
+// each month, quarter or year from first to the one before last.
+func eachPeriod(ctx context.Context, tx pgx.Tx, all *balanceSheet, s span, unit, first, last int, f func(day int, cohorts []int32)) error {
+	months := cohortUnits[unit].months
+	from, to := ledger.DayNumber(cohortStart(first, months)), ledger.DayNumber(cohortStart(last, months))
+	made := to
+	uncounted, ok, err := firstUncounted(ctx, tx, dateOfDay(to))
+	if err != nil {
+		return err
+	}
+	if ok {
+		made = uncounted
+	}
+	const query = `
+		SELECT DISTINCT ON (date_trunc($3, day::timestamp)) day, cohorts FROM day_snapshots
+		WHERE day >= $1::date AND day < $2::date AND active <> '{}'
+		ORDER BY date_trunc($3, day::timestamp), day DESC`
+	rows, _ := tx.Query(ctx, query, dateOfDay(from), dateOfDay(made), cohortUnits[unit].name)
+	var at time.Time
+	var cohorts []int32
+	_, err = pgx.ForEachRow(rows, []any{&at, &cohorts}, func() error {
+		f(ledger.DayNumber(at), cohorts)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("months in which holders were active: %w", err)
 	}
-	c.wealth(all.byHolder(s.End, nil), func(holder int) (cohort int, ok bool) {
-		return joined[holder] - first, joined[holder] >= first
-	})
-	return nil
+	if !ok {
+		return nil
+	}
+	from = max(from, uncounted)
+	p, err := presenceBefore(ctx, tx, all, from, s.zone())
+	if err != nil {
+		return err
+	}
+	return p.advance(ctx, tx, all, from, to-1, func(day int) { f(day, p.cohorts(day)) })
 }
-
-// monthOf numbers the months.
-func monthOf(date time.Time) int { return date.Year()*12 + int(date.Month()) - 1 }
 
 // wealth fills what the holders of each cohort have now.
 func (c *Cohorts) wealth(holders []holderHolding, cohortOf func(holder int) (int, bool)) {

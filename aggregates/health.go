@@ -146,13 +146,17 @@ func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 		return err
 	}
 	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
+	since := make([]int64, len(h.Active))
+	for i := range since {
+		since[i] = plus(s.Today, 1-h.Active[i].Days).UnixMicro()
+	}
 	for _, holder := range all.byHolder(s.End, nil) {
 		if holder.accounts == 0 {
 			continue
 		}
 		h.Holders++
 		for i := range h.Active {
-			if holder.last >= plus(s.Today, 1-h.Active[i].Days).UnixMicro() {
+			if holder.last >= since[i] {
 				h.Active[i].Holders++
 			}
 		}

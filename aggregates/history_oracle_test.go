@@ -102,7 +102,7 @@ func TestSnapshotsWithoutPopulationsAreMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	const old = `UPDATE day_snapshots SET population_holders = '{}', population_totals = '{}', population_ginis = '{}', population_top1s = '{}',
-		population_top10s = '{}', population_curves = '{}' WHERE day >= '2026-03-04'`
+		population_top10s = '{}', population_curves = '{}', active = '{}', cohorts = '{}' WHERE day >= '2026-03-04'`
 	if _, err := db.Exec(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}

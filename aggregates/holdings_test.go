@@ -217,7 +217,7 @@ func TestAnAccountBeyondTheListIsReadByIndexes(t *testing.T) {
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(10, 20000) n;
-		INSERT INTO balances SELECT n, 5, '2026-02-01', 1 FROM generate_series(10, 20000) n;
+		INSERT INTO balances SELECT n, 5, '2026-02-01', 1, '2026-02-01' FROM generate_series(10, 20000) n;
 		INSERT INTO account_days SELECT n % 15000 + 10, date '2026-02-01' + n / 15000, 7, 2, 1 FROM generate_series(1, 60000) n;
 		INSERT INTO merges SELECT n, n - 10000 FROM generate_series(16000, 19000) n;
 		ANALYZE;`

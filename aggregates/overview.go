@@ -126,18 +126,18 @@ func (o *Overview) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 
 // actives fills how many holders had a posting.
 func (o *Overview) actives(ctx context.Context, tx pgx.Tx, s span, buckets []bucket) error {
-	p, err := readPresence(ctx, tx, s)
+	days, err := readActiveDays(ctx, tx, s, min(0, s.days()-8))
 	if err != nil {
 		return err
 	}
-	now, before := p.activeInWeek(s.days()-1), p.activeInWeek(s.days()-8)
+	now, before := days.on(days.today, weekDays), days.on(days.today-7, weekDays)
 	o.Active.Now = &now
-	o.Active1, o.Active30 = p.activeSince(s.days()-1), p.activeSince(s.days()-30)
+	o.Active1, o.Active30 = days.now.since(days.today), days.now.since(days.today-29)
 	if !plus(s.Today, -13).Before(s.First) {
 		o.Active.Before = &before
 	}
 	for _, b := range buckets {
-		o.Active.Series = append(o.Active.Series, p.activeInWeek(b.to))
+		o.Active.Series = append(o.Active.Series, days.on(ledger.DayNumber(s.Start)+b.to, weekDays))
 	}
 	return nil
 }

@@ -69,11 +69,14 @@ func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoP
 }
 
 func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	const totals = `
-		SELECT (SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer),
-			(SELECT count(*) FROM accounts a WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND ` + notMerged + `)`
-	if err := tx.QueryRow(ctx, totals, s.End).Scan(&v.Supply, &v.Count); err != nil {
-		return fmt.Errorf("supply and number of accounts: %w", err)
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
+	}
+	v.Supply, _ = all.supply()
+	const count = `SELECT count(*) FROM accounts a WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND ` + notMerged
+	if err := tx.QueryRow(ctx, count, s.End).Scan(&v.Count); err != nil {
+		return fmt.Errorf("number of accounts: %w", err)
 	}
 	// The changes are read account by account: there are twenty.
 	const changes = `
@@ -110,8 +113,9 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 	w := cache.WindowAt(e.now(), window)
 	var totals Richest
 	err := totals.read(ctx, e.db, w, 7, func(ctx context.Context, tx pgx.Tx, s span) error {
-		if err := totals.fill(ctx, tx, s); err != nil {
-			return err
+		const supply = `SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer`
+		if err := tx.QueryRow(ctx, supply).Scan(&totals.Supply); err != nil {
+			return fmt.Errorf("supply: %w", err)
 		}
 		// The changes of all accounts are read at once.
 		const changes = `

@@ -65,6 +65,11 @@ func today(ctx context.Context, db queryer, now time.Time) (time.Time, error) {
 	return ledger.DayOf(now, zone), nil
 }
 
+// lastMade is a query of the last day of which the snapshot is made, as all before
+// it are.
+const lastMade = `
+	SELECT coalesce((SELECT min(day) - 1 FROM day_snapshots WHERE active = '{}'), max(day), '-infinity') AS last FROM day_snapshots`
+
 // firstMissing returns the date of the first day before today whose snapshot is
 // missing, nil if there is none. Snapshots are made in the order of days, and an
 // append deletes only the last ones, so none is missing before the latest.
@@ -72,9 +77,7 @@ func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time,
 	// An account that is archived at midnight is no part of the day before. An
 	// account that was archived before the first posting changes no snapshot.
 	query := `
-		WITH made AS (
-			SELECT coalesce((SELECT min(day) - 1 FROM day_snapshots WHERE population_holders = '{}'), max(day), '-infinity') AS last FROM day_snapshots),
-		first AS (SELECT min(day) AS day FROM account_days),
+		WITH made AS (` + lastMade + `), first AS (SELECT min(day) AS day FROM account_days),
 		archivings AS (
 			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived - interval '1 microsecond', 'UTC')`) + `::date AS day
 			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived <= @midnight)
@@ -98,8 +101,8 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (made i
 		if err := ledger.LockAppends(ctx, tx); err != nil {
 			return err
 		}
-		// Those of the release before have no populations.
-		const incomplete = `DELETE FROM day_snapshots WHERE day >= (SELECT min(day) FROM day_snapshots WHERE population_holders = '{}')`
+		// Those of a release before do not have all.
+		const incomplete = `DELETE FROM day_snapshots WHERE day >= (SELECT min(day) FROM day_snapshots WHERE active = '{}')`
 		if _, err := tx.Exec(ctx, incomplete); err != nil {
 			return err
 		}
@@ -127,11 +130,11 @@ func snapshotsFrom(ctx context.Context, tx pgx.Tx, from, today time.Time) (to ti
 	if to, err = chunkEnd(ctx, tx, from, dateOf(plus(today, -1))); err != nil {
 		return to, nil, fmt.Errorf("days from %s: %w", from.Format(time.DateOnly), err)
 	}
-	state, err := openingState(ctx, tx, from)
+	state, err := openingState(ctx, tx, today.Location(), from)
 	if err != nil {
 		return to, nil, fmt.Errorf("balances on %s: %w", from.Format(time.DateOnly), err)
 	}
-	if rows, err = state.advance(ctx, tx, today.Location(), from, to); err != nil {
+	if rows, err = state.advance(ctx, tx, from, to); err != nil {
 		return to, nil, fmt.Errorf("changes from %s: %w", from.Format(time.DateOnly), err)
 	}
 	return to, rows, nil

@@ -1,8 +1,10 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -17,6 +19,8 @@ const populations = 3
 // A closing is the state of the economy at the end of a day. It moves forward day
 // by day.
 type closing struct {
+	zone        *time.Location
+	presence    *presence
 	supply      ledger.Sum
 	accounts    map[int64]*closingAccount
 	populations [populations]closingPopulation
@@ -26,16 +30,17 @@ type closing struct {
 
 type closingAccount struct {
 	issuer   bool
+	holder   int              // its number
 	holders  [populations]int // in closingPopulation.holders; -1: no part of it
-	archived *time.Time
+	archived int64            // as in holding
 	balance  int64
 	counted  bool // in its holders' sums: used by then, and not yet archived
 	gone     bool // archived by then
 }
 
 type closingPopulation struct {
-	members  int // accounts
-	places   map[string]int
+	members  int   // accounts
+	places   []int // by the number of a holder, in holders; -1: no part of it
 	holders  []closingHolder
 	changed  bool // since it was measured
 	measured measuredPopulation
@@ -56,59 +61,71 @@ type closingHolder struct {
 
 // openingState returns the state at the beginning of a day: the current balances
 // less everything posted since.
-func openingState(ctx context.Context, tx pgx.Tx, from time.Time) (*closing, error) {
-	const query = `
-		SELECT a.id, a.issuer, a.kind, a.holder, a.archived, (b.balance - coalesce(net, 0))::bigint, b.postings - coalesce(later.postings, 0)::bigint > 0
-		FROM balances b JOIN account_holders a ON a.id = b.account
-		LEFT JOIN (
-			SELECT account, sum(received - sent) AS net, sum(postings) AS postings
-			FROM account_days WHERE day >= $1 GROUP BY account
-		) AS later ON later.account = b.account`
-	c := &closing{accounts: map[int64]*closingAccount{}}
-	for i := range c.populations {
-		c.populations[i] = closingPopulation{places: map[string]int{}, changed: true}
+func openingState(ctx context.Context, tx pgx.Tx, zone *time.Location, from time.Time) (*closing, error) {
+	all, err := readBalancesAlone(ctx, tx)
+	if err != nil {
+		return nil, err
 	}
+	c := &closing{zone: zone, accounts: make(map[int64]*closingAccount, len(all.accounts))}
+	if c.presence, err = presenceBefore(ctx, tx, all, ledger.DayNumber(from), zone); err != nil {
+		return nil, err
+	}
+	type later struct{ net, postings int64 }
+	since := map[int64]later{}
+	const query = `
+		SELECT account, sum(received - sent)::bigint, sum(postings)::bigint
+		FROM account_days WHERE day >= $1 GROUP BY account`
 	rows, _ := tx.Query(ctx, query, from)
 	var id int64
-	var kind ledger.Kind
-	var holder string
-	var a closingAccount
-	var used bool
-	_, err := pgx.ForEachRow(rows, []any{&id, &a.issuer, &kind, &holder, &a.archived, &a.balance, &used}, func() error {
-		known := a
-		c.accounts[id] = &known
-		if a.issuer {
-			return nil
-		}
-		c.supply = c.supply.Add(a.balance)
-		for i, p := range Populations() {
-			known.holders[i] = -1
-			if slices.Contains(p.kinds(), kind) {
-				known.holders[i] = c.populations[i].place(holder)
-			}
-		}
-		if used {
-			c.count(&known)
-		}
-		if known.archived != nil {
-			c.archive = append(c.archive, &known)
-		}
+	var l later
+	if _, err := pgx.ForEachRow(rows, []any{&id, &l.net, &l.postings}, func() error {
+		since[id] = l
 		return nil
-	})
-	slices.SortFunc(c.archive, func(a, b *closingAccount) int { return a.archived.Compare(*b.archived) })
-	return c, err
+	}); err != nil {
+		return nil, err
+	}
+	for i := range c.populations {
+		c.populations[i] = closingPopulation{places: slices.Repeat([]int{-1}, all.holders), changed: true}
+	}
+	for i := range all.accounts {
+		a := &all.accounts[i]
+		l := since[a.account]
+		c.add(a, a.balance-l.net, a.postings > l.postings)
+	}
+	slices.SortFunc(c.archive, func(a, b *closingAccount) int { return cmp.Compare(a.archived, b.archived) })
+	return c, nil
+}
+
+// add makes an account part of the state.
+func (c *closing) add(of *holding, balance int64, used bool) {
+	a := &closingAccount{issuer: of.issuer, holder: of.holder, archived: of.archived, balance: balance}
+	c.accounts[of.account] = a
+	if a.issuer {
+		return
+	}
+	c.supply = c.supply.Add(balance)
+	for i, p := range Populations() {
+		a.holders[i] = -1
+		if slices.Contains(p.kinds(), of.kind) {
+			a.holders[i] = c.populations[i].place(a.holder)
+		}
+	}
+	if used {
+		c.count(a)
+	}
+	if a.archived != math.MaxInt64 {
+		c.archive = append(c.archive, a)
+	}
 }
 
 // place returns the place of a holder who has one account more.
-func (p *closingPopulation) place(holder string) int {
+func (p *closingPopulation) place(holder int) int {
 	p.members++
-	place, ok := p.places[holder]
-	if !ok {
-		place = len(p.holders)
-		p.places[holder] = place
+	if p.places[holder] < 0 {
+		p.places[holder] = len(p.holders)
 		p.holders = append(p.holders, closingHolder{})
 	}
-	return place
+	return p.places[holder]
 }
 
 // change changes the sums of an account's holders, and how many of their accounts
@@ -133,7 +150,7 @@ func (c *closing) count(a *closingAccount) {
 
 // leave removes the accounts that were archived before or at end.
 func (c *closing) leave(end time.Time) {
-	for len(c.archive) > 0 && !c.archive[0].archived.After(end) {
+	for len(c.archive) > 0 && c.archive[0].archived <= end.UnixMicro() {
 		a := c.archive[0]
 		c.archive = c.archive[1:]
 		a.gone = true
@@ -144,8 +161,8 @@ func (c *closing) leave(end time.Time) {
 	}
 }
 
-// post adds what an account gained on balance.
-func (c *closing) post(account, net int64) error {
+// post adds what an account gained on balance on a day.
+func (c *closing) post(account, net int64, day int) error {
 	a := c.accounts[account]
 	if a == nil {
 		return fmt.Errorf("account %d has no balance", account)
@@ -155,6 +172,7 @@ func (c *closing) post(account, net int64) error {
 		return nil
 	}
 	c.supply = c.supply.Add(net)
+	c.presence.post(a.holder, day)
 	switch {
 	case a.gone:
 	case a.counted:
@@ -167,7 +185,7 @@ func (c *closing) post(account, net int64) error {
 
 // advance returns the snapshots of the dates from to to on which something was
 // posted or a used account was archived.
-func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, from, to time.Time) ([]daySnapshot, error) {
+func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([]daySnapshot, error) {
 	const query = `SELECT day, account, (received - sent)::bigint FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day`
 	rows, err := tx.Query(ctx, query, from, to)
 	if err != nil {
@@ -175,19 +193,20 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, f
 	}
 	defer rows.Close()
 
-	start := func(date time.Time) time.Time { return ledger.DayStart(ledger.DayNumber(date), zone) }
+	start := func(date time.Time) time.Time { return ledger.DayStart(ledger.DayNumber(date), c.zone) }
 	var snapshots []daySnapshot
 	finish := func(today time.Time) {
 		c.leave(start(plus(today, 1)))
 		now := c.measure()
 		now.Day, now.Supply = today, c.supply
+		now.Active, now.Cohorts = c.presence.active(ledger.DayNumber(today)), c.presence.cohorts(ledger.DayNumber(today))
 		snapshots = append(snapshots, now)
 	}
 	// quiet finishes the days without postings before next on which an account
 	// was archived.
 	quiet := func(next time.Time) {
 		for len(c.archive) > 0 {
-			gone := dateOf(ledger.DayOf(c.archive[0].archived.Add(-time.Microsecond), zone))
+			gone := dateOf(ledger.DayOf(time.UnixMicro(c.archive[0].archived-1), c.zone))
 			if !gone.Before(next) {
 				return
 			}
@@ -209,7 +228,7 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, f
 			quiet(at)
 			today = &at
 		}
-		if err := c.post(account, net); err != nil {
+		if err := c.post(account, net, ledger.DayNumber(at)); err != nil {
 			return nil, err
 		}
 	}
@@ -220,7 +239,7 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, zone *time.Location, f
 	return snapshots, rows.Err()
 }
 
-// measure returns a snapshot without its day and supply. A population that did not
+// measure returns how the money of a snapshot is shared out. A population that did not
 // change has the measures of the day before, and one with the same accounts as
 // the smaller one before it has those of that.
 func (c *closing) measure() daySnapshot {

@@ -16,7 +16,8 @@ type daySnapshot struct {
 	Supply                   ledger.Sum
 	Holders                  int64
 	Gini, Top1, Top10, Palma *float64
-	Populations              []populationDay // in the order of Populations; none in one of the release before
+	Populations              []populationDay // in the order of Populations; none in one of a release before
+	Active, Cohorts          []int32         // see presence
 }
 
 // A populationDay is how a population's money was shared out at the end of a day.
@@ -70,7 +71,7 @@ func (s daySnapshot) whole() string {
 		text += fmt.Sprintf(", %s (holders %d, total %s", Populations()[i], p.Holders, p.Total)
 		text += written("gini", p.Gini) + written("top1", p.Top1) + written("top10", p.Top10) + fmt.Sprintf(", curve %v)", p.Curve)
 	}
-	return text
+	return text + fmt.Sprintf(", active %v, cohorts %v", s.Active, s.Cohorts)
 }
 
 func written(name string, value *float64) string {
@@ -84,6 +85,7 @@ func written(name string, value *float64) string {
 var snapshotColumns = []string{
 	"day", "supply", "holders", "gini", "top1", "top10", "palma",
 	"population_holders", "population_totals", "population_ginis", "population_top1s", "population_top10s", "population_curves",
+	"active", "cohorts",
 }
 
 // values returns the row of a snapshot.
@@ -103,7 +105,7 @@ func (s daySnapshot) values() []any {
 			}
 		}
 	}
-	return []any{s.Day, s.Supply, s.Holders, s.Gini, s.Top1, s.Top10, s.Palma, holders, totals, ginis, top1s, top10s, curves}
+	return []any{s.Day, s.Supply, s.Holders, s.Gini, s.Top1, s.Top10, s.Palma, holders, totals, ginis, top1s, top10s, curves, s.Active, s.Cohorts}
 }
 
 // readSnapshot reads a row with snapshotColumns.
@@ -112,12 +114,12 @@ func readSnapshot(row pgx.CollectableRow) (s daySnapshot, err error) {
 	var totals []ledger.Sum
 	var ginis, top1s, top10s []*float64
 	var curves []*float32
-	err = row.Scan(&s.Day, &s.Supply, &s.Holders, &s.Gini, &s.Top1, &s.Top10, &s.Palma, &holders, &totals, &ginis, &top1s, &top10s, &curves)
+	err = row.Scan(&s.Day, &s.Supply, &s.Holders, &s.Gini, &s.Top1, &s.Top10, &s.Palma, &holders, &totals, &ginis, &top1s, &top10s, &curves, &s.Active, &s.Cohorts)
 	if err != nil {
 		return s, err
 	}
 	n := len(holders)
-	if len(totals) != n || len(ginis) != n || len(top1s) != n || len(top10s) != n || len(curves) != n*len(curveShares) {
+	if len(totals) != n || len(ginis) != n || len(top1s) != n || len(top10s) != n || len(curves) != n*len(curveShares) || len(s.Active) == 0 {
 		return s, nil // not made by this release
 	}
 	for i := range holders {

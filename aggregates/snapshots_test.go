@@ -188,6 +188,8 @@ func TestARepairMakesTheSnapshotsThatUpdateWouldMake(t *testing.T) {
 			for _, damage := range []string{
 				"", // nothing
 				`UPDATE day_snapshots SET gini = 0.123`,
+				`UPDATE day_snapshots SET active[7] = active[7] + 1 WHERE day = $1`,
+				`UPDATE day_snapshots SET cohorts[30] = 9`,
 				`UPDATE day_snapshots SET supply = supply + 1 WHERE day >= $1`,
 				`DELETE FROM day_snapshots WHERE day = $1`,
 				`INSERT INTO day_snapshots (day, supply, holders) SELECT date '0001-01-01', 1, 1 WHERE $1::date IS NOT NULL`,

@@ -114,7 +114,7 @@ func compareSnapshots(kept, made []daySnapshot) (differing []ledger.Difference) 
 		k := kept[0]
 		kept = kept[1:]
 		state.Day = k.Day
-		// One of the release before has no populations, and is made again.
+		// One of a release before does not have all, and is made again.
 		if k.String() != state.String() || k.Populations != nil && k.whole() != state.whole() {
 			differing = append(differing, ledger.Difference{Table: "day_snapshots", Key: k.Day.Format(time.DateOnly), Text: "kept " + k.whole() + ", computed " + state.whole()})
 		}

@@ -40,18 +40,27 @@ func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 }
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
-		SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1), coalesce(sum(balance), 0)
-		FROM accounts LEFT JOIN balances ON account = id
-		GROUP BY kind, issuer`
-	rows, _ := tx.Query(ctx, query, s.End)
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return err
+	}
 	type group struct {
 		kind   ledger.Kind
 		issuer bool
 	}
+	totals := map[group]ledger.Sum{}
+	for i := range all.accounts {
+		a := &all.accounts[i]
+		of := group{a.kind, a.issuer}
+		totals[of] = totals[of].Add(a.balance)
+	}
+	// Accounts count also if they were never used.
+	const query = `SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts GROUP BY kind, issuer`
+	rows, _ := tx.Query(ctx, query, s.End)
 	found := map[group]KindWealth{}
 	var k KindWealth
-	_, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived, &k.Total}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
+		k.Total = totals[group{k.Kind, k.Issuer}]
 		found[group{k.Kind, k.Issuer}] = k
 		if !k.Issuer {
 			v.Supply = v.Supply.Plus(k.Total)

@@ -116,8 +116,8 @@ func buildOf(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions, accou
 		{"keys", `ALTER TABLE postings ADD PRIMARY KEY (account, at, transaction, seq); CREATE INDEX postings_transaction ON postings (transaction);
 			ALTER TABLE refs ADD PRIMARY KEY (ref, origin, what)`},
 		{"balances", `
-			INSERT INTO balances (account, balance, last_at, postings)
-			SELECT account, sum(amount), max(at), count(*) FROM postings GROUP BY account`},
+			INSERT INTO balances (account, balance, last_at, postings, first_at)
+			SELECT account, sum(amount), max(at), count(*), min(at) FROM postings GROUP BY account`},
 		{"account days", `
 			INSERT INTO account_days (account, day, received, sent, postings)
 			SELECT account, (at AT TIME ZONE 'UTC')::date AS day, coalesce(sum(amount) FILTER (WHERE amount > 0), 0),

@@ -117,8 +117,11 @@ func DayStart(number int, zone *time.Location) time.Time {
 }
 
 // DayOf returns the start of the day to which t belongs.
-func DayOf(t time.Time, zone *time.Location) time.Time {
-	return DayStart(int(dayOfHour(floor(t.Unix(), hourSeconds), zone)), zone)
+func DayOf(t time.Time, zone *time.Location) time.Time { return DayStart(DayNumberOf(t, zone), zone) }
+
+// DayNumberOf returns the number of the day to which t belongs.
+func DayNumberOf(t time.Time, zone *time.Location) int {
+	return int(dayOfHour(floor(t.Unix(), hourSeconds), zone))
 }
 
 // Offsets returns the hours between two times with which the zone's offset from

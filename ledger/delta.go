@@ -197,10 +197,13 @@ func sumOf(moves []movedAmount) (sum Sum) {
 	return sum
 }
 
-// lastOf returns the time of the last of some postings.
-func lastOf(moves []movedAmount) time.Time {
-	last := slices.MaxFunc(moves, func(a, b movedAmount) int { return cmp.Compare(a.at, b.at) })
-	return time.UnixMicro(last.at).UTC()
+// timesOf returns the times of the first and of the last of some postings.
+func timesOf(moves []movedAmount) (first, last time.Time) {
+	from, to := moves[0].at, moves[0].at
+	for _, m := range moves {
+		from, to = min(from, m.at), max(to, m.at)
+	}
+	return time.UnixMicro(from).UTC(), time.UnixMicro(to).UTC()
 }
 
 // floor returns t/unit rounded down.
@@ -234,21 +237,23 @@ func (d *deltas) queueBalances(batch *pgx.Batch, table string) {
 	}
 	var accounts, postings []int64
 	var amounts []Sum
-	var last []time.Time
+	var firsts, lasts []time.Time
 	for account, same := range d.byAccount() {
-		accounts, amounts = append(accounts, account), append(amounts, sumOf(same))
-		last, postings = append(last, lastOf(same)), append(postings, int64(len(same)))
+		first, last := timesOf(same)
+		accounts, amounts, postings = append(accounts, account), append(amounts, sumOf(same)), append(postings, int64(len(same)))
+		firsts, lasts = append(firsts, first), append(lasts, last)
 	}
 	query := `
-		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings)
-		SELECT * FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[], $4::bigint[])
-			AS new (account, balance, last_at, postings)
+		INSERT INTO ` + table + ` AS known (account, balance, last_at, postings, first_at)
+		SELECT * FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[], $4::bigint[], $5::timestamptz[])
+			AS new (account, balance, last_at, postings, first_at)
 		ORDER BY account
 		ON CONFLICT (account) DO UPDATE SET
 			balance = known.balance + excluded.balance,
 			last_at = greatest(known.last_at, excluded.last_at),
-			postings = known.postings + excluded.postings`
-	batch.Queue(query, accounts, amounts, last, postings)
+			postings = known.postings + excluded.postings,
+			first_at = least(known.first_at, excluded.first_at)`
+	batch.Queue(query, accounts, amounts, lasts, postings, firsts)
 }
 
 func (d *deltas) queueDays(batch *pgx.Batch, table string) {

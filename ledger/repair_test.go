@@ -26,7 +26,8 @@ func damages(random *rand.Rand) []string {
 	return []string{
 		`DELETE FROM balances WHERE ` + some,
 		`UPDATE balances SET balance = balance + 1, last_at = last_at + interval '1 day' WHERE ` + some,
-		`INSERT INTO balances SELECT 1000000 + n, 7, now(), 1 FROM generate_series(1, 5) n`,
+		`UPDATE balances SET first_at = first_at + interval '1 hour' WHERE ` + some,
+		`INSERT INTO balances SELECT 1000000 + n, 7, now(), 1, now() FROM generate_series(1, 5) n`,
 		`DELETE FROM account_days WHERE ` + some,
 		`UPDATE account_days SET sent = sent + 5, day = day - 4000 WHERE ` + some,
 		`UPDATE activity_hours SET volume = 0 WHERE ` + some,

@@ -112,7 +112,7 @@ const balances = "balances"
 // made returns the table beside a rollup, by the name made, with the rollup's types.
 func made(r rollup) string {
 	if r.table == balances {
-		return `(SELECT account, balance::bigint, last_at, postings FROM ` + prefix + balances + `) AS made`
+		return `(SELECT account, balance::bigint, last_at, postings, first_at FROM ` + prefix + balances + `) AS made`
 	}
 	return prefix + r.table + ` AS made`
 }

@@ -26,7 +26,7 @@ type rollup struct {
 func rollups() []rollup {
 	return []rollup{
 		{"balances", "account", (*deltas).queueBalances, `
-			SELECT account, sum(amount)::bigint, max(at), count(*) FROM postings GROUP BY account`},
+			SELECT account, sum(amount)::bigint, max(at), count(*), min(at) FROM postings GROUP BY account`},
 		{"account_days", "account, day", (*deltas).queueDays, `
 			SELECT account, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
 				coalesce(sum(amount) FILTER (WHERE amount > 0), 0),

@@ -39,7 +39,7 @@ func TestAStatementReadsIndexes(t *testing.T) {
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(1, 4000) n;
-		INSERT INTO balances SELECT n, 5, '2026-02-01', 1 FROM generate_series(1, 4000) n;
+		INSERT INTO balances SELECT n, 5, '2026-02-01', 1, '2026-02-01' FROM generate_series(1, 4000) n;
 		INSERT INTO transactions SELECT n, timestamptz '2026-02-01' + n * interval '1 minute', 's', 'words', 'o', n::text FROM generate_series(1, 20000) n;
 		INSERT INTO postings SELECT CASE n % 2 WHEN 0 THEN 7 ELSE n % 3000 + 10 END, timestamptz '2026-02-01' + n * interval '1 minute', n, 1, 5 FROM generate_series(1, 20000) n;
 		INSERT INTO account_days SELECT account, at::date, sum(amount), 0, count(*) FROM postings GROUP BY 1, 2;

@@ -228,9 +228,9 @@ func sampleVerifications() []verification {
 			FROM unnest(@ids::bigint[]) AS ids (id)
 			LEFT JOIN balances kept ON kept.account = ids.id
 			LEFT JOIN LATERAL (
-				SELECT account, sum(amount)::bigint AS balance, max(at) AS last_at, count(*) AS postings
+				SELECT account, sum(amount)::bigint AS balance, max(at) AS last_at, count(*) AS postings, min(at) AS first_at
 				FROM postings WHERE account = ids.id GROUP BY account) scan ON true
-			WHERE (kept.balance, kept.last_at, kept.postings) IS DISTINCT FROM (scan.balance, scan.last_at, scan.postings)
+			WHERE (kept.balance, kept.last_at, kept.postings, kept.first_at) IS DISTINCT FROM (scan.balance, scan.last_at, scan.postings, scan.first_at)
 			ORDER BY ids.id`, nil},
 		{BookRollups, "the days of these accounts are what their postings add up to", "account_days", `
 			WITH scan AS (

@@ -179,7 +179,7 @@ func TestASampleLeavesLargeAccounts(t *testing.T) {
 
 func TestVerifyBoundsItsReport(t *testing.T) {
 	db := testkit.Postgres(t)
-	if _, err := db.Exec(t.Context(), `INSERT INTO balances SELECT n, 1, now(), 1 FROM generate_series(1, 150) n`); err != nil {
+	if _, err := db.Exec(t.Context(), `INSERT INTO balances SELECT n, 1, now(), 1, now() FROM generate_series(1, 150) n`); err != nil {
 		t.Fatal(err)
 	}
 	report, err := ledger.New(db).Verify(t.Context())
