@@ -63,7 +63,7 @@ func ComputePriceIndex(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 }
 
 func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span, with bool) error {
-	courses, err := readCourses(ctx, tx, s, monthDays, nil, with)
+	courses, err := readAllCourses(ctx, tx, s, with)
 	if err != nil {
 		return err
 	}
@@ -82,14 +82,14 @@ type lot struct {
 }
 
 // chain sets the points, and returns what each item contributes to the change.
-func (x *PriceIndex) chain(courses map[int64][]bucketSales) map[int64]*Contribution {
+func (x *PriceIndex) chain(courses map[int64]*course) map[int64]*Contribution {
 	lots := make([][]lot, len(x.Points)) // by bucket, in the order of items
 	turnover := 0.0
 	parts := map[int64]*Contribution{}
 	for _, id := range slices.Sorted(maps.Keys(courses)) {
 		part := &Contribution{}
 		parts[id] = part
-		for _, t := range courses[id] {
+		for _, t := range courses[id].buckets {
 			lots[t.bucket] = append(lots[t.bucket], lot{id, t})
 			part.Share += t.volume
 			turnover += t.volume
