@@ -111,7 +111,7 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		m.Others.Volume = m.Others.Volume.Minus(of.Volume)
 		m.Top, ids = append(m.Top, of.ItemMarket), append(ids, of.id)
 	}
-	if err := m.fillPrices(ctx, tx, s, ids); err != nil {
+	if err := m.fillPrices(ctx, tx, s, ids, courses); err != nil {
 		return err
 	}
 	if err := m.fillApart(ctx, tx, s); err != nil {
@@ -163,15 +163,16 @@ func (m *Market) fillApart(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// fillPrices sets the prices of the listed items, whose ids are given.
-func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64) error {
+// fillPrices sets the prices of the listed items, whose ids are given, and their courses.
+func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64, courses map[int64]*course) error {
 	now, before, err := pricesAround(ctx, tx, s, ids)
 	if err != nil {
 		return err
 	}
-	courses, err := readCourses(ctx, tx, s, mostDrawn, ids, m.Offsetting.Included)
-	if err != nil {
-		return err
+	if s.days() > monthDays { // the index has longer buckets
+		if courses, err = readCourses(ctx, tx, s, mostDrawn, ids, m.Offsetting.Included); err != nil {
+			return err
+		}
 	}
 	for i, id := range ids {
 		m.Top[i].Price = now[id]

@@ -70,19 +70,13 @@ func readPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int6
 	if items == nil {
 		return readAllPrices(ctx, tx, s)
 	}
-	return readPricesBy(ctx, tx, s, items, priceBases)
+	return readPricesOf(ctx, tx, s, items)
 }
 
 // readFirmPrices is readPrices of the items that have a firm price then, and of no
-// others: it tries the bases of a firm price alone.
+// others: of those that cannot have one, no more is read than what says so.
 func readFirmPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
 	bases := slices.DeleteFunc(slices.Clone(priceBases), func(b Days) bool { return b == 0 || b > firmDays })
-	prices, err := readPricesBy(ctx, tx, s, items, bases)
-	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return p.Confidence != Firm })
-	return prices, err
-}
-
-func readPricesBy(ctx context.Context, tx pgx.Tx, s span, items []int64, bases []Days) (map[int64]Price, error) {
 	prices, err := readValues(ctx, tx, s, items, bases)
 	if err != nil {
 		return nil, err
@@ -90,14 +84,35 @@ func readPricesBy(ctx context.Context, tx pgx.Tx, s span, items []int64, bases [
 	if err := readTraders(ctx, tx, s, prices); err != nil {
 		return nil, err
 	}
-	if err := readLast(ctx, tx, s, prices); err != nil {
+	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return !p.enoughTraders() })
+	if err := readConfidence(ctx, tx, s, prices); err != nil {
 		return nil, err
+	}
+	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return p.Confidence != Firm })
+	return prices, nil
+}
+
+func readPricesOf(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
+	prices, err := readValues(ctx, tx, s, items, priceBases)
+	if err != nil {
+		return nil, err
+	}
+	if err := readTraders(ctx, tx, s, prices); err != nil {
+		return nil, err
+	}
+	return prices, readConfidence(ctx, tx, s, prices)
+}
+
+// readConfidence sets when each item was last sold, and with that the confidence.
+func readConfidence(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
+	if err := readLast(ctx, tx, s, prices); err != nil {
+		return err
 	}
 	for id, p := range prices {
 		p.Confidence = p.confidence(s.End)
 		prices[id] = p
 	}
-	return prices, nil
+	return nil
 }
 
 // readValues is readPrices without who traded and when, and so without the
