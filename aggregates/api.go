@@ -31,6 +31,8 @@ type API struct {
 	Trade     *Trade
 	Series    *cache.Memo[SeriesQuery, *Series] // nil: no such item or account
 
+	ItemGroup  *cache.Memo[RoutesQuery, *ItemGroup] // nil: no such item
+	ItemRanks  *cache.Memo[Days, *ItemRanks]
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
 	Items    *Exists
@@ -62,6 +64,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Trade:     newTrade(c, db, places),
 		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
 
+		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
+		ItemRanks:  cache.NewMemo(c, cache.Spec{Name: "items.ranks", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItemRanks)).Prewarm(30),
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
