@@ -148,7 +148,8 @@ const partiesQuery = `
 		FROM counterparties WHERE account = ANY(@own) AND day BETWEEN @start::date AND @today::date AND other <> ALL(@own)
 		GROUP BY other
 	), unnamed AS MATERIALIZED (
-		SELECT id FROM account_holders JOIN holders ON ref = holder WHERE hidden
+		SELECT a.id FROM accounts a JOIN holders h ON h.ref = a.holder WHERE hidden AND NOT EXISTS (SELECT FROM merges WHERE account = a.id)
+		UNION ALL SELECT m.account FROM accounts t JOIN holders h ON h.ref = t.holder JOIN merges m ON m.target = t.id WHERE hidden
 	), shown AS (
 		SELECT sums.*, coalesce(target, other) AS party, other IN (SELECT id FROM unnamed) AS hidden
 		FROM sums LEFT JOIN merges ON account = other

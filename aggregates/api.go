@@ -31,6 +31,8 @@ type API struct {
 	Trade     *Trade
 	Series    *cache.Memo[SeriesQuery, *Series] // nil: no such item or account
 
+	ItemGroup  *cache.Memo[RoutesQuery, *ItemGroup] // nil: no such item
+	ItemRanks  *cache.Memo[Days, *ItemRanks]
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
 	Items    *Exists
@@ -41,17 +43,17 @@ type API struct {
 // NewAPI registers the memos of the public API, which read db.
 func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	places := semaphore.NewWeighted(lookupsAtOnce)
-	prices := &priceShare{}
+	prices, courses := &priceShare{}, &courseShare{}
 	return &API{
 		Stats:   NewStats(c, db),
 		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:  cache.NewMemo(c, spec("market"), on(db, ComputeMarket)).Prewarm(marketWithout(AllDays()...)...),
+		Market:  cache.NewMemo(c, spec("market"), sharing(courses, on(db, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
 		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
 		Health:  cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
 		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Sides:   cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
 		Events:  NewEvents(c, db),
-		Index:   cache.NewMemo(c, spec("market.index"), on(db, ComputePriceIndex)).Prewarm(MarketQuery{Days: defaultDays}),
+		Index:   cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
 		Movers:  cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
 		Gaps:    cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),
 		Prices:  cache.NewMemo(c, spec("prices"), sharing(prices, on(db, ComputePrices))).Prewarm(NoParams{}),
@@ -62,6 +64,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Trade:     newTrade(c, db, places),
 		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
 
+		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
+		ItemRanks:  cache.NewMemo(c, cache.Spec{Name: "items.ranks", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItemRanks)).Prewarm(30),
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),

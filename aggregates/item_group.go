@@ -1,5 +1,15 @@
 package aggregates
 
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
+)
+
 // mostOfGroup bounds the items of a group that are listed.
 const mostOfGroup = 50
 
@@ -11,27 +21,39 @@ type ItemGroup struct {
 	Items []ListedItem `json:"items" nullable:"false" doc:"Largest volume in the period first, then by name; at most 50."`
 }
 
-// GroupOf returns the other items of an item's group.
-func (v *Items) GroupOf(ref string) *ItemGroup {
-	g := &ItemGroup{Basis: v.Basis, Items: []ListedItem{}}
-	for _, i := range v.Items {
-		if i.ID == ref {
-			g.Group = i.Group
-			break
-		}
+// ComputeItemGroup reads the other items of an item's group, and what was sold of them
+// in the period that ends with w's start. It returns nil if there is no such item.
+func ComputeItemGroup(ctx context.Context, db *pgxpool.Pool, w cache.Window, q RoutesQuery) (*ItemGroup, error) {
+	g := &ItemGroup{Items: []ListedItem{}}
+	id, _, err := findItem(ctx, db, q.Item)
+	if err != nil || id == 0 {
+		return nil, err
 	}
-	if g.Group == "" {
-		return g
+	if err := g.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return g.fill(ctx, tx, s, id) }); err != nil {
+		return nil, fmt.Errorf("group of an item: %w", err)
 	}
-	for _, i := range v.Items {
-		if i.Group != g.Group || i.ID == ref {
-			continue
-		}
-		if g.Count++; g.Count <= mostOfGroup {
-			g.Items = append(g.Items, i)
-		}
+	return g, nil
+}
+
+func (g *ItemGroup) fill(ctx context.Context, tx pgx.Tx, s span, item int64) error {
+	if err := tx.QueryRow(ctx, `SELECT grouping FROM items WHERE id = $1`, item).Scan(&g.Group); err != nil || g.Group == "" {
+		return err
 	}
-	return g
+	const others = `grouping = @group AND id <> @item`
+	args := s.args()
+	args["group"], args["item"], args["limit"] = g.Group, item, mostOfGroup
+	rows, _ := tx.Query(ctx, listedItems(others, `item = ANY (ARRAY(SELECT id FROM items WHERE `+others+`))`)+` LIMIT @limit`, args)
+	var id int64
+	var ids []int64
+	var i ListedItem
+	_, err := pgx.ForEachRow(rows, append(i.columns(&id), &g.Count, nil, nil, nil), func() error {
+		ids, g.Items = append(ids, id), append(g.Items, i)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("others: %w", err)
+	}
+	return priceListed(ctx, tx, s, ids, ids, g.Items)
 }
 
 // Table has one row an item.

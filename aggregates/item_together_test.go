@@ -52,13 +52,6 @@ func TestWhatIsBoughtTogetherIsWhatScanningSays(t *testing.T) {
 		SELECT o.ref, o.name, count(DISTINCT y.who), count(DISTINCT (y.who, y.day)), (SELECT count(DISTINCT who) FROM bought WHERE item = i.id)
 		FROM items i JOIN bought x ON x.item = i.id JOIN bought y ON y.who = x.who AND y.day = x.day AND y.item <> x.item JOIN items o ON o.id = y.item
 		WHERE i.ref = $1 GROUP BY i.id, o.ref, o.name HAVING count(DISTINCT y.who) >= 3 ORDER BY 3 DESC, 4 DESC, 2, 1`
-	all, err := ComputeItems(t.Context(), db, windowAt(now), 30)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g := all.GroupOf("i/04"); g.Group != "ore" || g.Count != 3 {
-		t.Errorf("the group of i/04 is %q with %d others, want ore with 3", g.Group, g.Count)
-	}
 	listed := 0
 	for n := range 12 {
 		ref := fmt.Sprintf("i/%02d", n)
@@ -83,28 +76,5 @@ func TestWhatIsBoughtTogetherIsWhatScanningSays(t *testing.T) {
 	}
 	if listed == 0 {
 		t.Error("nothing is bought together")
-	}
-}
-
-func TestTheGroupOfAnItemIsTheOthers(t *testing.T) {
-	list := &Items{}
-	for n, group := range []string{"ore", "", "ore", "food", "ore", ""} {
-		list.Items = append(list.Items, ListedItem{PricedItem: PricedItem{ID: fmt.Sprint(n)}, Group: group})
-	}
-	for ref, want := range map[string]string{"0": "ore 2: 2 4", "4": "ore 2: 0 2", "3": "food 0:", "1": " 0:", "missing": " 0:"} {
-		g := list.GroupOf(ref)
-		got := fmt.Sprintf("%s %d:", g.Group, g.Count)
-		for _, i := range g.Items {
-			got += " " + i.ID
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", ref, got, want)
-		}
-	}
-	for range 100 {
-		list.Items = append(list.Items, ListedItem{Group: "ore"})
-	}
-	if g := list.GroupOf("0"); g.Count != 102 || len(g.Items) != mostOfGroup {
-		t.Errorf("%d of %d items", len(g.Items), g.Count)
 	}
 }

@@ -53,20 +53,6 @@ func (i ListedItem) Change() *float64 {
 	return &change
 }
 
-// Rank returns the place of an item by its volume in the period, from 1, and 0 if
-// it was not sold or is not known.
-func (v *Items) Rank(ref string) int64 {
-	for n, i := range v.Items {
-		if i.Sales == 0 {
-			break // the rest was not sold
-		}
-		if i.ID == ref {
-			return int64(n) + 1
-		}
-	}
-	return 0
-}
-
 // ComputeItems reads all items and what was sold of them in the period that ends
 // with w's start.
 func ComputeItems(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Items, error) {
@@ -78,24 +64,14 @@ func ComputeItems(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Da
 }
 
 func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	const query = `
-		SELECT id, ref, name, grouping, coalesce(sales, 0), coalesce(quantity, 0), coalesce(volume, 0), best_ask, best_bid, coalesce(asks, 0), coalesce(stock, 0),
-			count(*) OVER (), count(*) FILTER (WHERE sales > 0) OVER (), count(*) FILTER (WHERE asks > 0) OVER (), coalesce(sum(volume) OVER (), 0)
-		FROM items LEFT JOIN (
-			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume
-			FROM item_days_without WHERE day BETWEEN @start::date AND @today::date GROUP BY item) AS sold ON sold.item = id
-		LEFT JOIN LATERAL (
-			SELECT best_ask, best_bid, asks, stock FROM item_offer_hours WHERE item_offer_hours.item = id ORDER BY hour DESC LIMIT 1) AS offered ON true
-		ORDER BY coalesce(volume, 0) DESC, name, ref LIMIT @limit`
+	query := listedItems("true", "true") + ` LIMIT @limit`
 	args := s.args()
 	args["limit"] = mostListed
 	rows, _ := tx.Query(ctx, query, args)
 	var id int64
 	var ids []int64
 	var i ListedItem
-	_, err := pgx.ForEachRow(rows, []any{
-		&id, &i.ID, &i.Name, &i.Group, &i.Sales, &i.Quantity, &i.Volume, &i.BestAsk, &i.BestBid, &i.Asks, &i.Stock, &v.Count, &v.Sold, &v.Stocked, &v.Volume,
-	}, func() error {
+	_, err := pgx.ForEachRow(rows, append(i.columns(&id), &v.Count, &v.Sold, &v.Stocked, &v.Volume), func() error {
 		ids, v.Items = append(ids, id), append(v.Items, i)
 		return nil
 	})
@@ -106,7 +82,43 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if len(ids) < mostListed {
 		of = nil // these are all
 	}
-	now, err := readPrices(ctx, tx, s, of)
+	if err := priceListed(ctx, tx, s, ids, of, v.Items); err != nil {
+		return err
+	}
+	for _, i := range v.Items {
+		if i.Price.Confidence == Firm {
+			v.Firm++
+		}
+	}
+	return nil
+}
+
+// listedItems is SQL for items with what was sold of them in a period and what stands of
+// offers, largest volume first: those for which a condition holds, and the same as a
+// condition of their sales. All rows have how many they are, how many were sold and are
+// in stock, and the volume.
+func listedItems(which, whose string) string {
+	return `
+		SELECT id, ref, name, grouping, coalesce(sales, 0), coalesce(quantity, 0), coalesce(volume, 0), best_ask, best_bid, coalesce(asks, 0), coalesce(stock, 0),
+			count(*) OVER (), count(*) FILTER (WHERE sales > 0) OVER (), count(*) FILTER (WHERE asks > 0) OVER (), coalesce(sum(volume) OVER (), 0)
+		FROM items LEFT JOIN (
+			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume
+			FROM item_days_without WHERE day BETWEEN @start::date AND @today::date AND ` + whose + ` GROUP BY item) AS sold ON sold.item = id
+		LEFT JOIN LATERAL (
+			SELECT best_ask, best_bid, asks, stock FROM item_offer_hours WHERE item_offer_hours.item = id ORDER BY hour DESC LIMIT 1) AS offered ON true
+		WHERE ` + which + `
+		ORDER BY coalesce(volume, 0) DESC, name, ref`
+}
+
+// columns are the first columns of a row of listedItems.
+func (i *ListedItem) columns(id *int64) []any {
+	return []any{id, &i.ID, &i.Name, &i.Group, &i.Sales, &i.Quantity, &i.Volume, &i.BestAsk, &i.BestBid, &i.Asks, &i.Stock}
+}
+
+// priceListed sets the prices of listed items with these ids, now, which is read of some
+// items, nil for all, and before.
+func priceListed(ctx context.Context, tx pgx.Tx, s span, ids, some []int64, items []ListedItem) error {
+	now, err := readPrices(ctx, tx, s, some)
 	if err != nil {
 		return err
 	}
@@ -115,10 +127,7 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		return err
 	}
 	for n, id := range ids {
-		v.Items[n].Price, v.Items[n].Before = now[id], past[id]
-		if now[id].Confidence == Firm {
-			v.Firm++
-		}
+		items[n].Price, items[n].Before = now[id], past[id]
 	}
 	return nil
 }

@@ -1,8 +1,11 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,49 +86,35 @@ func ComputeMarket(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Mark
 }
 
 func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	// One query reads the list and the sums over all items. Items that have only
-	// lines apart are part of the sums and come last.
-	query := `
-		SELECT id, ref, name, grouping, sales, quantity, volume, high, low,
-			count(*) FILTER (WHERE sales > 0) OVER (), sum(sales) OVER ()::bigint, sum(quantity) OVER (), sum(volume) OVER (),
-			sum(lines) OVER ()::bigint, sum(lines_quantity) OVER (), sum(lines_volume) OVER ()
-		FROM (
-			SELECT item, sum(sales)::bigint AS sales, sum(quantity) AS quantity, sum(volume) AS volume,
-				max(high) AS high, min(low) AS low,
-				sum(other_lines) AS lines, sum(other_quantity) AS lines_quantity, sum(other_volume) AS lines_volume
-			FROM ` + salesOf("item_days", m.Offsetting.Included) + ` WHERE day BETWEEN $1::date AND $2::date GROUP BY item
-		) AS traded JOIN items ON id = item
-		ORDER BY volume DESC, name, ref LIMIT $3`
-	rows, _ := tx.Query(ctx, query, s.Start, s.Today, mostItems)
-	var ids []int64
-	var id int64
-	var i ItemMarket
-	_, err := pgx.ForEachRow(rows, []any{
-		&id, &i.ID, &i.Name, &i.Group, &i.Sales, &i.Quantity, &i.Volume, &i.High, &i.Low,
-		&m.Items, &m.Sales.Now, &m.Quantity.Now, &m.Volume.Now, &m.Apart.Lines, &m.Apart.Quantity, &m.Apart.Volume,
-	}, func() error {
-		if i.Sales > 0 {
-			m.Top, ids = append(m.Top, i), append(ids, id)
-		}
-		return nil
-	})
+	courses, err := readAllCourses(ctx, tx, s, m.Offsetting.Included)
 	if err != nil {
-		return fmt.Errorf("items by volume: %w", err)
+		return err
 	}
+	sold, err := readSoldItems(ctx, tx, courses)
+	if err != nil {
+		return err
+	}
+	m.Items = int64(len(sold))
+	for _, i := range sold {
+		m.Sales.Now += i.Sales
+		m.Quantity.Now, m.Volume.Now = m.Quantity.Now.Plus(i.Quantity), m.Volume.Now.Plus(i.Volume)
+	}
+	m.fillGroups(sold)
 	m.Others = OtherItems{Items: m.Items, Sales: m.Sales.Now, Quantity: m.Quantity.Now, Volume: m.Volume.Now}
-	for i := range m.Top {
-		of := &m.Top[i]
+	var ids []int64
+	for _, of := range sold[:min(len(sold), mostItems)] {
 		of.Share = of.Volume.Float64() / m.Volume.Now.Float64()
 		of.VWAP = of.Volume.Float64() / of.Quantity.Float64()
 		m.Others.Items--
 		m.Others.Sales -= of.Sales
 		m.Others.Quantity = m.Others.Quantity.Minus(of.Quantity)
 		m.Others.Volume = m.Others.Volume.Minus(of.Volume)
+		m.Top, ids = append(m.Top, of.ItemMarket), append(ids, of.id)
 	}
-	if err := m.fillPrices(ctx, tx, s, ids); err != nil {
+	if err := m.fillPrices(ctx, tx, s, ids, courses); err != nil {
 		return err
 	}
-	if err := m.fillGroups(ctx, tx, s); err != nil {
+	if err := m.fillApart(ctx, tx, s); err != nil {
 		return err
 	}
 	if err := m.Offsetting.read(ctx, tx, s, 0, m.Volume.Now); err != nil {
@@ -134,15 +123,56 @@ func (m *Market) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return m.compare(ctx, tx, s)
 }
 
-// fillPrices sets the prices of the listed items, whose ids are given.
-func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64) error {
+// A marketItem is an item's sales with its id in the database.
+type marketItem struct {
+	id int64
+	ItemMarket
+}
+
+// readSoldItems returns the items that were sold, largest volume first, without what is
+// known of listed ones only.
+func readSoldItems(ctx context.Context, tx pgx.Tx, courses map[int64]*course) (sold []marketItem, err error) {
+	rows, _ := tx.Query(ctx, `SELECT id, ref, name, grouping FROM items`)
+	var i marketItem
+	_, err = pgx.ForEachRow(rows, []any{&i.id, &i.ID, &i.Name, &i.Group}, func() error {
+		if c := courses[i.id]; c != nil {
+			of := i
+			of.Sales, of.Quantity, of.Volume, of.High, of.Low = c.sales, c.quantity, c.volume, &c.high, &c.low
+			sold = append(sold, of)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("items: %w", err)
+	}
+	slices.SortFunc(sold, func(a, b marketItem) int {
+		return cmp.Or(b.Volume.Compare(a.Volume), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	return sold, nil
+}
+
+// fillApart sets the sums of lines that are no sales.
+func (m *Market) fillApart(ctx context.Context, tx pgx.Tx, s span) error {
+	const query = `
+		SELECT coalesce(sum(other_lines), 0)::bigint, coalesce(sum(other_quantity), 0), coalesce(sum(other_volume), 0)
+		FROM item_days WHERE day BETWEEN $1::date AND $2::date AND other_lines > 0`
+	err := tx.QueryRow(ctx, query, s.Start, s.Today).Scan(&m.Apart.Lines, &m.Apart.Quantity, &m.Apart.Volume)
+	if err != nil {
+		return fmt.Errorf("lines that are no sales: %w", err)
+	}
+	return nil
+}
+
+// fillPrices sets the prices of the listed items, whose ids are given, and their courses.
+func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64, courses map[int64]*course) error {
 	now, before, err := pricesAround(ctx, tx, s, ids)
 	if err != nil {
 		return err
 	}
-	courses, err := readCourses(ctx, tx, s, mostDrawn, ids, m.Offsetting.Included)
-	if err != nil {
-		return err
+	if s.days() > monthDays { // the index has longer buckets
+		if courses, err = readCourses(ctx, tx, s, mostDrawn, ids, m.Offsetting.Included); err != nil {
+			return err
+		}
 	}
 	for i, id := range ids {
 		m.Top[i].Price = now[id]
@@ -151,7 +181,7 @@ func (m *Market) fillPrices(ctx context.Context, tx pgx.Tx, s span, ids []int64)
 			m.Top[i].Earlier = &earlier
 		}
 		m.Top[i].Course = []float64{}
-		for _, t := range courses[id] {
+		for _, t := range courses[id].buckets {
 			m.Top[i].Course = append(m.Top[i].Course, t.price())
 		}
 	}
@@ -170,30 +200,24 @@ func pricesAround(ctx context.Context, tx pgx.Tx, s span, ids []int64) (now, bef
 	return now, before, err
 }
 
-// fillGroups sets the sums by group, if any item has one.
-func (m *Market) fillGroups(ctx context.Context, tx pgx.Tx, s span) error {
-	query := `
-		SELECT grouping, count(*), sum(sales)::bigint, sum(volume) FROM (
-			SELECT item, sum(sales) AS sales, sum(volume) AS volume
-			FROM ` + salesOf("item_days", m.Offsetting.Included) + ` WHERE day BETWEEN $1::date AND $2::date AND sales > 0 GROUP BY item
-		) AS sold JOIN items ON id = item
-		GROUP BY grouping ORDER BY sum(volume) DESC, grouping LIMIT $3`
-	rows, _ := tx.Query(ctx, query, s.Start, s.Today, mostGroups)
-	var g GroupMarket
-	named := false
-	_, err := pgx.ForEachRow(rows, []any{&g.Group, &g.Items, &g.Sales, &g.Volume}, func() error {
+// fillGroups sets the sums by group, if any item that was sold has one.
+func (m *Market) fillGroups(sold []marketItem) {
+	groups := map[string]GroupMarket{}
+	for _, i := range sold {
+		g := groups[i.Group]
+		groups[i.Group] = GroupMarket{Group: i.Group, Items: g.Items + 1, Sales: g.Sales + i.Sales, Volume: g.Volume.Plus(i.Volume)}
+	}
+	if _, nameless := groups[""]; nameless && len(groups) == 1 {
+		return
+	}
+	for _, g := range groups {
 		g.Share = g.Volume.Float64() / m.Volume.Now.Float64()
-		named = named || g.Group != ""
 		m.Groups = append(m.Groups, g)
-		return nil
+	}
+	slices.SortFunc(m.Groups, func(a, b GroupMarket) int {
+		return cmp.Or(b.Volume.Compare(a.Volume), strings.Compare(a.Group, b.Group))
 	})
-	if err != nil {
-		return fmt.Errorf("groups: %w", err)
-	}
-	if !named {
-		m.Groups = []GroupMarket{}
-	}
-	return nil
+	m.Groups = m.Groups[:min(len(m.Groups), mostGroups)]
 }
 
 // compare fills the sums of the period before s. Its last day counts up to the same

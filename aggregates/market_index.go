@@ -63,7 +63,7 @@ func ComputePriceIndex(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 }
 
 func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span, with bool) error {
-	courses, err := readCourses(ctx, tx, s, monthDays, nil, with)
+	courses, err := readAllCourses(ctx, tx, s, with)
 	if err != nil {
 		return err
 	}
@@ -77,11 +77,11 @@ func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span, with bool) err
 
 // compare sets the points and what follows from them, and returns what each item
 // contributes to the change.
-func (x *PriceIndex) compare(courses map[int64][]bucketSales) map[int64]*Contribution {
+func (x *PriceIndex) compare(courses map[int64]*course) map[int64]*Contribution {
 	ids := slices.Sorted(maps.Keys(courses)) // so that sums are the same each time
 	f := newFishers(len(x.Points))
 	for _, id := range ids {
-		f.add(courses[id])
+		f.add(courses[id].buckets)
 	}
 	linked := f.linked()
 	turnover, matched := 0.0, 0.0
@@ -107,10 +107,10 @@ func (x *PriceIndex) compare(courses map[int64][]bucketSales) map[int64]*Contrib
 	parts := map[int64]*Contribution{}
 	for _, id := range ids {
 		parts[id] = &Contribution{}
-		for _, t := range courses[id] {
+		for _, t := range courses[id].buckets {
 			parts[id].Share += t.volume / turnover
 		}
-		if len(courses[id]) > 1 && slices.Contains(linked, courses[id][0].bucket) {
+		if of := courses[id].buckets; len(of) > 1 && slices.Contains(linked, of[0].bucket) {
 			x.Items++
 		}
 	}
@@ -133,7 +133,7 @@ func (x *PriceIndex) compare(courses map[int64][]bucketSales) map[int64]*Contrib
 	}
 	split := f.split(linked, net, last)
 	for _, id := range ids {
-		parts[id].Change = scale * split.part(courses[id])
+		parts[id].Change = scale * split.part(courses[id].buckets)
 	}
 	return parts
 }

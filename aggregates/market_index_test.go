@@ -16,12 +16,16 @@ type sold struct{ price, quantity float64 }
 func indexOf(items ...[]sold) (*PriceIndex, map[int64]*Contribution) {
 	x := &PriceIndex{Points: make([]IndexPoint, len(items[0]))}
 	x.Points[len(x.Points)-1].Partial = true
-	courses := map[int64][]bucketSales{}
+	courses := map[int64]*course{}
 	for i, item := range items {
+		of := &course{}
 		for b, s := range item {
 			if s.quantity > 0 {
-				courses[int64(i)] = append(courses[int64(i)], bucketSales{bucket: b, quantity: s.quantity, volume: s.price * s.quantity})
+				of.buckets = append(of.buckets, bucketSales{bucket: b, quantity: s.quantity, volume: s.price * s.quantity})
 			}
+		}
+		if len(of.buckets) > 0 {
+			courses[int64(i)] = of
 		}
 	}
 	return x, x.compare(courses)
@@ -271,11 +275,12 @@ func TestALittleLinkKeepsItsMeaning(t *testing.T) {
 func BenchmarkPriceIndex(b *testing.B) {
 	for _, buckets := range []int{31, 106, 242} {
 		b.Run(fmt.Sprint(buckets, " buckets"), func(b *testing.B) {
-			courses := map[int64][]bucketSales{}
+			courses := map[int64]*course{}
 			r := rand.New(rand.NewPCG(4, 1))
 			for i := range int64(5000) {
+				courses[i] = &course{}
 				for k := range buckets {
-					courses[i] = append(courses[i], bucketSales{bucket: k, quantity: float64(1 + r.IntN(100)), volume: float64(1 + r.IntN(10000))})
+					courses[i].buckets = append(courses[i].buckets, bucketSales{bucket: k, quantity: float64(1 + r.IntN(100)), volume: float64(1 + r.IntN(10000))})
 				}
 			}
 			for b.Loop() {

@@ -67,31 +67,68 @@ func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if m.Reaches = reaches; !reaches {
 		return nil
 	}
-	items, err := allItems(ctx, tx)
-	if err != nil {
-		return err
-	}
-	// Only firm prices are compared. The earlier ones are read first, since meanwhile another
-	// panel of the page reads those of now, which are shared.
-	before, err := readFirmPrices(ctx, tx, earlier, items)
-	if err != nil {
-		return err
-	}
 	now, err := readPrices(ctx, tx, s, nil)
 	if err != nil {
 		return err
 	}
+	var firm []int64 // only firm prices are compared
+	for id, p := range now {
+		if p.Confidence == Firm {
+			firm = append(firm, id)
+		}
+	}
+	slices.Sort(firm)
+	before, err := readFirmPrices(ctx, tx, earlier, firm)
+	if err != nil {
+		return err
+	}
+	if err := m.compare(ctx, tx, now, before); err != nil {
+		return err
+	}
+	return m.turn(ctx, tx, s, now, before)
+}
+
+// compare fills what rose and what fell, of items with a price before.
+func (m *Movers) compare(ctx context.Context, tx pgx.Tx, now, before map[int64]Price) error {
+	rows, _ := tx.Query(ctx, `SELECT id, ref, name FROM items`)
+	var all []Mover
+	var id int64
+	var of Mover
+	_, err := pgx.ForEachRow(rows, []any{&id, &of.ID, &of.Name}, func() error {
+		if past, compared := before[id]; compared {
+			of.Now, of.Before = now[id], past
+			of.Change = *of.Now.Value / *of.Before.Value - 1
+			all = append(all, of)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("items: %w", err)
+	}
+	m.rank(all)
+	return nil
+}
+
+// turn fills what is new and what is gone. Items that had a price before, and whose
+// latest sale is of the period, are neither.
+func (m *Movers) turn(ctx context.Context, tx pgx.Tx, s span, now, before map[int64]Price) error {
 	// Days on which nothing but offsetting trade was sold are passed over one by one: the
 	// view without it would be read from its first day.
 	const query = `
 		SELECT id, ref, name, first, last FROM items
 		CROSS JOIN LATERAL (SELECT day AS first FROM item_days d WHERE item = id AND sales > ` + markedOn + ` ORDER BY day LIMIT 1) AS first
-		CROSS JOIN LATERAL (SELECT day AS last FROM item_days d WHERE item = id AND sales > ` + markedOn + ` ORDER BY day DESC LIMIT 1) AS last`
-	rows, _ := tx.Query(ctx, query)
-	var all []Mover
+		CROSS JOIN LATERAL (SELECT day AS last FROM item_days d WHERE item = id AND sales > ` + markedOn + ` ORDER BY day DESC LIMIT 1) AS last
+		WHERE id NOT IN (SELECT unnest($1::bigint[]))`
+	var neither []int64
+	for id := range before {
+		if !now[id].LastAt.Before(s.Start) {
+			neither = append(neither, id)
+		}
+	}
+	rows, _ := tx.Query(ctx, query, neither)
 	var id int64
 	var i ItemDates
-	_, err = pgx.ForEachRow(rows, []any{&id, &i.ID, &i.Name, &i.First, &i.Last}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &i.ID, &i.Name, &i.First, &i.Last}, func() error {
 		i := i
 		i.First, i.Last, i.Price = s.day(i.First), s.day(i.Last), now[id]
 		switch {
@@ -100,16 +137,11 @@ func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		case i.Last.Before(s.Start):
 			m.Old = append(m.Old, i)
 		}
-		if of := (Mover{ID: i.ID, Name: i.Name, Now: now[id], Before: before[id]}); of.Now.Confidence == Firm && of.Before.Confidence == Firm {
-			of.Change = *of.Now.Value / *of.Before.Value - 1
-			all = append(all, of)
-		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("items sold: %w", err)
 	}
-	m.rank(all)
 	m.NewItems, m.OldItems = int64(len(m.New)), int64(len(m.Old))
 	slices.SortFunc(m.New, func(a, b ItemDates) int { return cmp.Or(b.First.Compare(a.First), cmp.Compare(a.ID, b.ID)) })
 	slices.SortFunc(m.Old, func(a, b ItemDates) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.ID, b.ID)) })

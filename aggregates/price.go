@@ -58,13 +58,16 @@ func (p *Price) confidence(now time.Time) Confidence {
 	}
 	age := now.Sub(*p.LastAt)
 	switch days := ParseDays(p.Basis); {
-	case p.Sales >= enoughSales && (p.Traders == 0 || p.Traders >= firmTraders) && days > 0 && days <= firmDays && age <= firmAge:
+	case p.Sales >= enoughSales && p.enoughTraders() && days > 0 && days <= firmDays && age <= firmAge:
 		return Firm
 	case p.Sales >= thinLeast && age <= thinAge:
 		return Thin
 	}
 	return Guess
 }
+
+// enoughTraders reports whether it may be firm.
+func (p *Price) enoughTraders() bool { return p.Traders == 0 || p.Traders >= firmTraders }
 
 // newPrice returns the price that quotes make, without what follows from other
 // tables. It changes quotes.

@@ -70,19 +70,13 @@ func readPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int6
 	if items == nil {
 		return readAllPrices(ctx, tx, s)
 	}
-	return readPricesBy(ctx, tx, s, items, priceBases)
+	return readPricesOf(ctx, tx, s, items)
 }
 
 // readFirmPrices is readPrices of the items that have a firm price then, and of no
-// others: it tries the bases of a firm price alone.
+// others: of those that cannot have one, no more is read than what says so.
 func readFirmPrices(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
 	bases := slices.DeleteFunc(slices.Clone(priceBases), func(b Days) bool { return b == 0 || b > firmDays })
-	prices, err := readPricesBy(ctx, tx, s, items, bases)
-	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return p.Confidence != Firm })
-	return prices, err
-}
-
-func readPricesBy(ctx context.Context, tx pgx.Tx, s span, items []int64, bases []Days) (map[int64]Price, error) {
 	prices, err := readValues(ctx, tx, s, items, bases)
 	if err != nil {
 		return nil, err
@@ -90,14 +84,35 @@ func readPricesBy(ctx context.Context, tx pgx.Tx, s span, items []int64, bases [
 	if err := readTraders(ctx, tx, s, prices); err != nil {
 		return nil, err
 	}
-	if err := readLast(ctx, tx, s, prices); err != nil {
+	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return !p.enoughTraders() })
+	if err := readConfidence(ctx, tx, s, prices); err != nil {
 		return nil, err
+	}
+	maps.DeleteFunc(prices, func(_ int64, p Price) bool { return p.Confidence != Firm })
+	return prices, nil
+}
+
+func readPricesOf(ctx context.Context, tx pgx.Tx, s span, items []int64) (map[int64]Price, error) {
+	prices, err := readValues(ctx, tx, s, items, priceBases)
+	if err != nil {
+		return nil, err
+	}
+	if err := readTraders(ctx, tx, s, prices); err != nil {
+		return nil, err
+	}
+	return prices, readConfidence(ctx, tx, s, prices)
+}
+
+// readConfidence sets when each item was last sold, and with that the confidence.
+func readConfidence(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
+	if err := readLast(ctx, tx, s, prices); err != nil {
+		return err
 	}
 	for id, p := range prices {
 		p.Confidence = p.confidence(s.End)
 		prices[id] = p
 	}
-	return prices, nil
+	return nil
 }
 
 // readValues is readPrices without who traded and when, and so without the
@@ -105,8 +120,8 @@ func readPricesBy(ctx context.Context, tx pgx.Tx, s span, items []int64, bases [
 // only the days before those that are already known are read. Bases are the first of
 // priceBases, or all.
 func readValues(ctx context.Context, tx pgx.Tx, s span, items []int64, bases []Days) (map[int64]Price, error) {
-	prices := make(map[int64]Price, len(items))
-	missing := slices.Sorted(slices.Values(items)) // the order of the rows, which are found faster so
+	missing := slices.Clone(items)
+	prices := make(map[int64]Price, len(missing))
 	var quotes map[int64][]quote
 	var known time.Time // the first day of quotes
 	for _, basis := range bases {
@@ -141,28 +156,28 @@ func (s span) since(basis Days) time.Time {
 	return plus(s.Today, 1-int(basis))
 }
 
-// soldOf is SQL for the rows of a rollup of sales by item and day, without offsetting
-// trade: those of the item of.item from a day through another. Few items have any
-// such trade, and only theirs is looked up, row by row. The rows are found from item to
-// item, so that nothing of other days is read: without the OFFSET, the database may
-// read all days of all items.
-func soldOf(rollup, columns, from, through string) string {
-	return fmt.Sprintf(`
-		(SELECT EXISTS (SELECT FROM offsetting_days o WHERE o.item = of.item AND day BETWEEN %[3]s AND %[4]s) AS marked OFFSET 0) AS apart
-		CROSS JOIN LATERAL (
-			SELECT %[2]s FROM %[1]s AS d WHERE NOT marked AND d.item = of.item AND day BETWEEN %[3]s AND %[4]s
-			UNION ALL
-			SELECT %[2]s FROM %[1]s_without AS d WHERE marked AND d.item = of.item AND day BETWEEN %[3]s AND %[4]s OFFSET 0) AS sold`,
-		rollup, columns, from, through)
+// soldOf is SQL for columns of a rollup of sales by item and day, without offsetting
+// trade, of the items $1 from a day $2 through another $3. Few items have any such
+// trade, and only theirs is looked up, item by item. The database does not see which
+// items it plans for, so that it finds their rows by the primary key, in the order in
+// which they lie, and reads nothing of others; without the OFFSET, it may read all days
+// of all items.
+func soldOf(rollup, columns string) string {
+	const (
+		days   = `day BETWEEN $2::date AND $3::date`
+		marked = `SELECT DISTINCT item FROM offsetting_days WHERE ` + days
+	)
+	return `
+		SELECT ` + columns + ` FROM ` + rollup + `
+		WHERE item = ANY (ARRAY(SELECT unnest($1::bigint[]))) AND ` + days + ` AND item NOT IN (` + marked + `)
+		UNION ALL
+		SELECT sold.* FROM (` + marked + ` AND item IN (SELECT unnest($1::bigint[]))) AS apart CROSS JOIN LATERAL (
+			SELECT ` + columns + ` FROM ` + rollup + `_without AS d WHERE d.item = apart.item AND ` + days + ` OFFSET 0) AS sold`
 }
 
 var (
-	quotesQuery = `
-		SELECT of.item, price, pieces, sales, quantity FROM unnest($1::bigint[]) AS of (item)
-		CROSS JOIN LATERAL ` + soldOf("price_days", "price, pieces, sales, quantity", "$2::date", "$3::date")
-	tradersQuery = `
-		SELECT of.item, traders FROM unnest($1::bigint[], $2::date[]) AS of (item, since)
-		CROSS JOIN LATERAL (SELECT count(DISTINCT account) AS traders FROM ` + soldOf("trader_days", "account", "since", "$3::date") + `) AS traded`
+	quotesQuery  = soldOf("price_days", "item, price, pieces, sales, quantity")
+	tradersQuery = soldOf("trader_days", "item, account")
 )
 
 // readQuotes adds to quotes what was sold of items from a day through another.
@@ -183,25 +198,54 @@ func readQuotes(ctx context.Context, tx pgx.Tx, from, through time.Time, items [
 	return nil
 }
 
-// readTraders sets how many traded on the days of each price's basis.
-func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
-	var items []int64
-	var since []time.Time
-	for _, id := range slices.Sorted(maps.Keys(prices)) {
-		if p := prices[id]; p.Value != nil {
-			items, since = append(items, id), append(since, s.since(ParseDays(p.Basis)))
-		}
-	}
-	rows, _ := tx.Query(ctx, tradersQuery, items, since, s.Today)
-	var item, traders int64
-	_, err := pgx.ForEachRow(rows, []any{&item, &traders}, func() error {
-		p := prices[item]
-		p.Traders = traders
-		prices[item] = p
+// readMerges returns the accounts into which others are merged, by these.
+func readMerges(ctx context.Context, tx pgx.Tx) (map[int64]int64, error) {
+	targets := map[int64]int64{}
+	rows, _ := tx.Query(ctx, `SELECT account, target FROM merges`)
+	var account, target int64
+	_, err := pgx.ForEachRow(rows, []any{&account, &target}, func() error {
+		targets[account] = target
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("traders of the last days: %w", err)
+		return nil, fmt.Errorf("merges: %w", err)
+	}
+	return targets, nil
+}
+
+// readTraders sets how many traded on the days of each price's basis. Accounts that
+// are merged are one.
+func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price) error {
+	items := map[string][]int64{} // by basis
+	for id, p := range prices {
+		if p.Value != nil {
+			items[p.Basis] = append(items[p.Basis], id)
+		}
+	}
+	targets, err := readMerges(ctx, tx)
+	if err != nil {
+		return err
+	}
+	traders := make(map[int64][]int64, len(prices))
+	for basis, of := range items {
+		rows, _ := tx.Query(ctx, tradersQuery, of, s.since(ParseDays(basis)), s.Today)
+		var item, account int64
+		_, err := pgx.ForEachRow(rows, []any{&item, &account}, func() error {
+			if target, merged := targets[account]; merged {
+				account = target
+			}
+			traders[item] = append(traders[item], account)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("traders of the last days: %w", err)
+		}
+	}
+	for id, accounts := range traders {
+		slices.Sort(accounts)
+		p := prices[id]
+		p.Traders = int64(len(slices.Compact(accounts)))
+		prices[id] = p
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func readAllPrices(ctx context.Context, tx pgx.Tx, s span) (map[int64]Price, err
 		if err != nil {
 			return nil, err
 		}
-		return readPricesBy(ctx, tx, s, items, priceBases)
+		return readPricesOf(ctx, tx, s, items)
 	}
 	prices := shareOf[priceMoment, map[int64]Price](ctx)
 	if prices == nil {

@@ -134,7 +134,11 @@ func (v *Series) readPrices(ctx context.Context, tx pgx.Tx, s span, item int64) 
 	if err != nil {
 		return err
 	}
-	for _, t := range courses[item] {
+	c := courses[item]
+	if c == nil {
+		return nil
+	}
+	for _, t := range c.buckets {
 		price := t.price()
 		v.Points[t.bucket].Value = &price
 	}

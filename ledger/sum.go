@@ -135,6 +135,15 @@ func (a *Sum) ScanNumeric(v pgtype.Numeric) error {
 	return a.set(n)
 }
 
+// ScanInt64 reads a number that is not null.
+func (a *Sum) ScanInt64(v pgtype.Int8) error {
+	if !v.Valid {
+		return errors.New("a sum is not a number")
+	}
+	*a = SumOf(v.Int64)
+	return nil
+}
+
 // NumericValue returns the sum for a numeric column of Postgres.
 func (a Sum) NumericValue() (pgtype.Numeric, error) {
 	return pgtype.Numeric{Int: a.Big(), Valid: true}, nil

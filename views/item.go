@@ -20,8 +20,8 @@ const offersShown = 9
 func ItemName(name, ref string) string { return orElse(readable(name), readable(ref)) }
 
 // ItemNote returns the place of an item among all: "3rd of 184 items by value".
-func ItemNote(v *aggregates.Items, ref string) string {
-	rank := v.Rank(ref)
+func ItemNote(v *aggregates.ItemRanks, ref string) string {
+	rank := v.Ranks[ref]
 	if rank == 0 {
 		return ""
 	}

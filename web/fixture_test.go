@@ -47,6 +47,8 @@ type town struct {
 	itemChart  func(context.Context, cache.Window, aggregates.ItemChartQuery) (*aggregates.ItemChart, error)
 	itemTrade  func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.ItemTrade, error)
 	prices     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.AllPrices, error)
+	itemGroup  func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemGroup, error)
+	itemRanks  func(context.Context, cache.Window, aggregates.Days) (*aggregates.ItemRanks, error)
 	itemRoutes func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemRoutes, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	sides      func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountSides, error)
@@ -159,6 +161,8 @@ func newTown() *town {
 		itemChart: func(_ context.Context, _ cache.Window, q aggregates.ItemChartQuery) (*aggregates.ItemChart, error) {
 			return &aggregates.ItemChart{ID: q.Item, Name: "Diamond", Step: string(q.Step)}, nil
 		},
+		itemGroup: constant[aggregates.RoutesQuery](&aggregates.ItemGroup{}),
+		itemRanks: constant[aggregates.Days](&aggregates.ItemRanks{}),
 		itemRoutes: func(_ context.Context, _ cache.Window, q aggregates.RoutesQuery) (*aggregates.ItemRoutes, error) {
 			return &aggregates.ItemRoutes{ID: q.Item, Name: "Diamond"}, nil
 		},
@@ -202,6 +206,10 @@ func sampled(e *sample.Economy) *town {
 	tn.item = constant[aggregates.ItemQuery](e.Item)
 	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
 	tn.itemTrade = constant[aggregates.ItemQuery](e.ItemTrade)
+	tn.itemGroup = func(_ context.Context, _ cache.Window, q aggregates.RoutesQuery) (*aggregates.ItemGroup, error) {
+		return e.ItemGroup(q.Item), nil
+	}
+	tn.itemRanks = constant[aggregates.Days](e.ItemRanks())
 	tn.itemRoutes = constant[aggregates.RoutesQuery](e.ItemRoutes)
 	tn.account = func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
 		a := *e.Account
@@ -406,6 +414,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 
+			ItemGroup:  cache.NewMemo(c, spec("item.group"), tn.itemGroup),
+			ItemRanks:  cache.NewMemo(c, spec("items.ranks"), tn.itemRanks),
 			ItemRoutes: cache.NewMemo(c, spec("item.offsetting"), tn.itemRoutes),
 		},
 		Settings: func() ledger.Settings { return tn.settings },

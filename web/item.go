@@ -11,21 +11,23 @@ import (
 	"exchequer/views"
 )
 
+func byItem(p views.Params) aggregates.ItemQuery {
+	return aggregates.ItemQuery{Item: p.Ref, Days: byDays(p), With: withOffsetting(p)}
+}
+
 // item declares the page of an item: what it costs, where, and who trades it.
 func (s *server) item() *page {
-	byItem := func(p views.Params) aggregates.ItemQuery {
-		return aggregates.ItemQuery{Item: p.Ref, Days: byDays(p), With: withOffsetting(p)}
-	}
 	byStep := func(p views.Params) aggregates.ItemChartQuery {
 		return aggregates.ItemChartQuery{Item: p.Ref, Days: byDays(p), Step: aggregates.ParseStep(p.Get(views.StepParam), byDays(p)), With: withOffsetting(p)}
 	}
 	item := readMemo(s.API.Item, byItem, views.DaysParam, views.CircularParam)
 	course := readMemo(s.API.ItemChart, byStep, views.DaysParam, views.StepParam, views.CircularParam)
 	trade := readMemo(s.API.ItemTrade, byItem, views.DaysParam, views.CircularParam)
-	items := readMemo(s.API.ItemList, byDays, views.DaysParam)
-	routes := readMemo(s.API.ItemRoutes, func(p views.Params) aggregates.RoutesQuery {
+	alone := func(p views.Params) aggregates.RoutesQuery {
 		return aggregates.RoutesQuery{Item: p.Ref, Days: byDays(p)}
-	}, views.DaysParam)
+	}
+	group := readMemo(s.API.ItemGroup, alone, views.DaysParam)
+	routes := readMemo(s.API.ItemRoutes, alone, views.DaysParam)
 
 	events := readMemo(s.API.Events, func(p views.Params) aggregates.EventQuery {
 		return aggregates.EventQuery{Scope: "item:" + p.Ref}
@@ -117,8 +119,8 @@ func (s *server) item() *page {
 				LeftOut: "Sales that count.",
 			},
 		}, views.LeftOut, (*aggregates.ItemTrade).OutliersTable),
-		showOf(groupReading{items}, views.PanelInfo{
-			Name: "group", Title: "Of the same group", Width: views.Half, Params: items.declared,
+		show(group, views.PanelInfo{
+			Name: "group", Title: "Of the same group", Width: views.Half,
 			How: views.How{
 				Meaning: "What else there is of its kind, and what that costs.",
 				Formula: "Price as that of the item; change = price / price at the end of the period before − 1.",
@@ -145,11 +147,11 @@ func (s *server) item() *page {
 		i := value.(*aggregates.Item)
 		return views.ItemName(i.Name, i.ID)
 	}
-	p.beside(items, func(value any, params views.Params) string {
+	p.beside(readMemo(s.API.ItemRanks, byDays, views.DaysParam), func(value any, params views.Params) string {
 		if withOffsetting(params) {
 			return "" // the list is without it
 		}
-		return views.ItemNote(value.(*aggregates.Items), params.Ref)
+		return views.ItemNote(value.(*aggregates.ItemRanks), params.Ref)
 	})
 	p.lists(s.itemSales())
 	return p
@@ -192,7 +194,7 @@ func (s *server) itemSales() *listing {
 				lines = lines[:limit]
 				rows.next = lines[limit-1].String()
 			}
-			sales, err := s.judged(ctx, params.Ref, lines)
+			sales, err := s.judged(ctx, byItem(params), lines)
 			if err != nil {
 				return stretch{}, err
 			}
@@ -206,7 +208,7 @@ func (s *server) itemSales() *listing {
 // judged returns lines of trade of an item with what is said of each: whether it is
 // part of offsetting trade, and whether the price leaves it out, as far as that is
 // known already.
-func (s *server) judged(ctx context.Context, item string, lines []ledger.SaleLine) ([]views.ItemSale, error) {
+func (s *server) judged(ctx context.Context, item aggregates.ItemQuery, lines []ledger.SaleLine) ([]views.ItemSale, error) {
 	zone := s.Settings().Zone()
 	keys := make([]aggregates.SaleKey, len(lines))
 	for i, l := range lines {
@@ -223,6 +225,18 @@ func (s *server) judged(ctx context.Context, item string, lines []ledger.SaleLin
 		sales[i].LeftOut = price != nil && !sales[i].Offsetting && price.LeavesOut(l.At, l.Quantity, l.Total, of, zone)
 	}
 	return sales, nil
+}
+
+// priceOf returns the price of an item, and the period at whose end it is; nil if that
+// is not known, or not yet.
+func (s *server) priceOf(ctx context.Context, item aggregates.ItemQuery) (*aggregates.Price, aggregates.Period) {
+	ctx, cancel := context.WithTimeout(ctx, usualWait)
+	defer cancel()
+	of, err := s.API.Item.Get(ctx, item)
+	if err != nil || of.Value == nil {
+		return nil, aggregates.Period{}
+	}
+	return &of.Value.Price, of.Value.Period
 }
 
 func salesTable(lines []views.ItemSale) aggregates.Table {

@@ -15,7 +15,7 @@ import (
 // Lines that no price counts are listed, with a word.
 func TestSingleSalesAreMarked(t *testing.T) {
 	e := sample.Town(30)
-	item := &e.Prices.Items[0]
+	item := e.Item
 	low, high := 3000.0, 3600.0 // the lines are of 36.50 a piece
 	item.Price.Low, item.Price.High = &low, &high
 	tn := sampled(e)

@@ -83,34 +83,25 @@ func (s *server) findShops(ctx context.Context, params views.Params, limit int) 
 	}, nil
 }
 
-// usualWait is how long a list waits for the prices of all items, if nobody has
-// asked for them yet: the next one has them.
+// usualWait is how long a list waits for a price, if nobody has asked for it yet: the
+// next one has it.
 const usualWait = 200 * time.Millisecond
 
-// usualPrice returns what a piece of an item usually costs; nil if that is not known.
+// usualPrice returns what a piece of an item usually costs; nil if that is not known, or
+// not yet.
 func (s *server) usualPrice(ctx context.Context, item *aggregates.Named) *float64 {
 	if item == nil {
 		return nil
 	}
-	price, _ := s.priceOf(ctx, item.Ref)
-	if price == nil {
-		return nil
-	}
-	return price.Value
-}
-
-// priceOf returns the price of an item, and the period at whose end it is; nil if that
-// is not known, or not yet.
-func (s *server) priceOf(ctx context.Context, item string) (*aggregates.Price, aggregates.Period) {
 	ctx, cancel := context.WithTimeout(ctx, usualWait)
 	defer cancel()
 	prices, err := s.API.Prices.Get(ctx, aggregates.NoParams{})
 	if err != nil {
-		return nil, aggregates.Period{}
+		return nil
 	}
 	all := prices.Value.Items
-	if i := slices.IndexFunc(all, func(q aggregates.QuotedItem) bool { return q.ID == item }); i >= 0 {
-		return &all[i].Price, prices.Value.Period
+	if i := slices.IndexFunc(all, func(q aggregates.QuotedItem) bool { return q.ID == item.Ref }); i >= 0 {
+		return all[i].Price.Value
 	}
-	return nil, aggregates.Period{}
+	return nil
 }

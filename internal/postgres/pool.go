@@ -45,7 +45,7 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 		config.MaxConns = opts.MaxConns
 	}
 	config.ConnConfig.Tracer = opts.Tracer
-	config.AfterConnect = scanInUTC
+	config.AfterConnect = registerTypes
 
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -88,8 +88,8 @@ func (e *connectError) Error() string {
 
 func (e *connectError) Unwrap() error { return e.err }
 
-// scanInUTC makes pgx scan times in UTC instead of the local zone.
-func scanInUTC(_ context.Context, conn *pgx.Conn) error {
+// registerTypes makes pgx scan times in UTC instead of the local zone, and sums faster.
+func registerTypes(_ context.Context, conn *pgx.Conn) error {
 	types := conn.TypeMap()
 	instant := &pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID,
@@ -100,6 +100,9 @@ func scanInUTC(_ context.Context, conn *pgx.Conn) error {
 		Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID,
 		Codec: &pgtype.ArrayCodec{ElementType: instant},
 	})
+	number := &pgtype.Type{Name: "numeric", OID: pgtype.NumericOID, Codec: numericCodec{}}
+	types.RegisterType(number)
+	types.RegisterType(&pgtype.Type{Name: "_numeric", OID: pgtype.NumericArrayOID, Codec: &pgtype.ArrayCodec{ElementType: number}})
 	return nil
 }
 

@@ -105,3 +105,31 @@ func (p *Economy) addItems(days aggregates.Days) {
 	}
 	p.Items = list
 }
+
+// ItemGroup returns the other items of an item's group.
+func (p *Economy) ItemGroup(ref string) *aggregates.ItemGroup {
+	g := &aggregates.ItemGroup{Basis: p.Items.Basis, Items: []aggregates.ListedItem{}}
+	for _, i := range p.Items.Items {
+		if i.ID == ref {
+			g.Group = i.Group
+		}
+	}
+	for _, i := range p.Items.Items {
+		if g.Group != "" && i.Group == g.Group && i.ID != ref {
+			g.Items = append(g.Items, i)
+			g.Count++
+		}
+	}
+	return g
+}
+
+// ItemRanks returns the places of the items that were sold.
+func (p *Economy) ItemRanks() *aggregates.ItemRanks {
+	v := &aggregates.ItemRanks{Basis: p.Items.Basis, Sold: p.Items.Sold, Ranks: map[string]int64{}}
+	for n, i := range p.Items.Items {
+		if i.Sales > 0 {
+			v.Ranks[i.ID] = int64(n) + 1
+		}
+	}
+	return v
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"exchequer/ledger"
 )
@@ -102,4 +103,37 @@ func TestAMergedAccountIsArchivedIfItsTargetIs(t *testing.T) {
 	check("Bob merged into Cara, who is archived", 1, 240)
 	appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "bob", Into: ""}, {Account: "cara", Into: "bob"}}})
 	check("Cara merged into Bob", 2, 370)
+}
+
+// Who trades under two names is one trader, in the price of an item and beside it.
+func TestMergedAccountsAreOneTrader(t *testing.T) {
+	db, w := village(t)
+	b := ledger.Batch{
+		Items: []ledger.Item{{Ref: "bread"}},
+		Shops: []ledger.Shop{{Ref: "stall", Owner: "shop", Seen: at(t, "03-10 08:00")}},
+	}
+	for i, buyer := range []string{"ann", "dan", "bob", "ann", "dan"} {
+		b.Sales = append(b.Sales, ledger.Sale{
+			Origin: "test", Ref: string(rune('a' + i)), At: at(t, "03-10 09:00").Add(time.Duration(i) * time.Minute), Item: "bread", Shop: "stall",
+			Seller: "shop", Buyer: buyer, Direction: ledger.DirectionSale, Quantity: 1, Total: 10,
+		})
+	}
+	appendBatch(t, db, b)
+	check := func(what string, traders, buyers int64) {
+		t.Helper()
+		prices, err := ComputePrices(t.Context(), db, w, NoParams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		item, err := ComputeItem(t.Context(), db, w, ItemQuery{Item: "bread", Days: 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if prices.Items[0].Price.Traders != traders || item.Buyers != buyers {
+			t.Errorf("%s: %d traders of the price and %d buyers, want %d and %d", what, prices.Items[0].Price.Traders, item.Buyers, traders, buyers)
+		}
+	}
+	check("before", 4, 3)
+	appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "dan", Into: "ann"}}})
+	check("after", 3, 2)
 }
