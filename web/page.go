@@ -93,7 +93,7 @@ func (p *page) beside(reading opener, note func(value any, params views.Params) 
 	p.note = note
 }
 
-// noteOf returns what is said beside the heading, empty without a value.
+// noteOf returns the note beside the heading, empty without a value.
 func (p *page) noteOf(sources []source, params views.Params) (note string) {
 	if p.note == nil {
 		return ""
