@@ -50,8 +50,9 @@ type Exchange struct {
 	Number   int64      `json:"number" doc:"Of transactions with each counterparty; of a source: of postings."`
 }
 
-func (e *Exchange) add(o Exchange) {
-	e.Received, e.Sent, e.Number = e.Received.Plus(o.Received), e.Sent.Plus(o.Sent), e.Number+o.Number
+// Plus returns the sum of two exchanges.
+func (e Exchange) Plus(o Exchange) Exchange {
+	return Exchange{e.Received.Plus(o.Received), e.Sent.Plus(o.Sent), e.Number + o.Number}
 }
 
 // A Counterparty is an account on the other side of transactions.
@@ -175,7 +176,7 @@ func (v *AccountSides) fillParties(ctx context.Context, tx pgx.Tx, s span, own [
 			if len(ids) < mostSides {
 				ids, v.Parties = append(ids, id), append(v.Parties, Counterparty{Exchange: e})
 			} else {
-				v.Others.add(e)
+				v.Others = v.Others.Plus(e)
 			}
 		}
 		return nil
@@ -219,7 +220,7 @@ func (v *AccountSides) fillSources(ctx context.Context, tx pgx.Tx, s span, own [
 		if len(v.Sources) < mostSides {
 			v.Sources = append(v.Sources, e)
 		} else {
-			v.OtherSources.add(e.Exchange)
+			v.OtherSources = v.OtherSources.Plus(e.Exchange)
 		}
 		return nil
 	})

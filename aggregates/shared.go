@@ -42,8 +42,8 @@ func sharing[K comparable, V, P, T any](s *shared[K, V], produce func(context.Co
 	}
 }
 
-// leave says that a producer has ended. A reading may be as large as the ledger has
-// accounts, so none is kept for those that begin later.
+// leave counts a producer out that has ended. A reading may be as large as the ledger
+// has accounts, so none is kept for those that begin later.
 func (s *shared[K, V]) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +66,8 @@ func snapshotOf(ctx context.Context, tx pgx.Tx) (snapshot string, err error) {
 	return snapshot, nil
 }
 
-// get returns the value of a moment. Of producers that ask at the same time one
-// reads it. If it fails, another one reads.
+// get returns the value of a key. Of producers that need it at the same time one reads
+// it, and the others wait. If it fails, another one reads.
 func (s *shared[K, V]) get(ctx context.Context, of K, read func() (V, error)) (V, error) {
 	for {
 		s.mu.Lock()

@@ -47,7 +47,7 @@ func (r *signReading) prices() signCourse {
 	return c
 }
 
-// bridged is what the bridge says of a period.
+// bridged is what the bridge of a period adds up to.
 type bridged struct {
 	gross       ledger.Sum // all that sources created and all that they destroyed
 	unexplained ledger.Sum // of the change of the supply

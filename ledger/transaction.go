@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func (p *Posted) readSums(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 	}
-	slices.SortStableFunc(p.Between, func(a, b Between) int { return int(min(max(b.Volume-a.Volume, -1), 1)) })
+	slices.SortStableFunc(p.Between, func(a, b Between) int { return cmp.Compare(b.Volume, a.Volume) })
 	return nil
 }
 

@@ -52,7 +52,7 @@ func signedTile(change ledger.Sum, s ledger.Settings) string {
 	return moneyTile(change, s)
 }
 
-// accountSub says what the account is and when it was used.
+// accountSub returns the line under the title: what the account is, and when it was used.
 func accountSub(a *aggregates.Account, s ledger.Settings) string {
 	sub := kindName(a.Kind) + " account since " + Date(a.Opened, s)
 	if a.Issuer {
@@ -71,7 +71,7 @@ func accountSub(a *aggregates.Account, s ledger.Settings) string {
 	return sub
 }
 
-// sayAccount says what an account holds, and what came and went.
+// sayAccount returns a sentence of what an account holds, and of what came and went.
 func sayAccount(a *aggregates.Account, s ledger.Settings) Sentence {
 	if a.Postings == 0 || a.Issuer {
 		return Sentence{}
@@ -79,13 +79,13 @@ func sayAccount(a *aggregates.Account, s ledger.Settings) Sentence {
 	name := brief(readable(a.Name), mostName)
 	said := phrase(name+" holds ", moneyTile(a.Balance, s))
 	if a.Balance < 0 {
-		said = phrase(name+" owes ", moneyTile(ledger.Sum{}.Minus(ledger.SumOf(a.Balance)), s))
+		said = phrase(name+" owes ", moneyTile(ledger.SumOf(a.Balance).Neg(), s))
 	}
 	if a.Received.Sign() == 0 && a.Sent.Sign() == 0 {
 		return Sentence{Words: said}
 	}
 	when := within(a.Period, s)
-	more := phrase(". "+strings.ToUpper(when[:1])+when[1:]+" ", moneyTile(a.Received, s), " came in and ", moneyTile(a.Sent, s), " went out")
+	more := phrase(". "+capital(when)+" ", moneyTile(a.Received, s), " came in and ", moneyTile(a.Sent, s), " went out")
 	return Sentence{Words: said, More: more}
 }
 
@@ -149,7 +149,7 @@ func AccountMoves(p Page, a *aggregates.Account) Content {
 		name := bucketName(m.Start, a.Bucket, s)
 		c.Values = append(c.Values, chart.Stack{
 			Up: []float64{m.Received.Float64()}, Down: []float64{m.Sent.Float64()}, Partial: m.Partial,
-			Tip:     "+" + Money(m.Received, s) + "\n" + Money(ledger.Sum{}.Minus(m.Sent), s) + "\n" + name + ", " + Plural(m.Postings, "posting", "postings"),
+			Tip:     "+" + Money(m.Received, s) + "\n" + Money(m.Sent.Neg(), s) + "\n" + name + ", " + Plural(m.Postings, "posting", "postings"),
 			Written: bucketShort(m.Start, a.Bucket, s) + ": +" + MoneyCompact(m.Received.Float64(), s) + ", " + MoneyCompact(-m.Sent.Float64(), s),
 		})
 	}
@@ -266,7 +266,7 @@ func AccountParties(p Page, v *aggregates.AccountSides) Content {
 	shown := v.Parties[:min(len(v.Parties), partiesShown)]
 	rest := v.Others
 	for _, o := range v.Parties[len(shown):] {
-		rest.Received, rest.Sent, rest.Number = rest.Received.Plus(o.Received), rest.Sent.Plus(o.Sent), rest.Number+o.Number
+		rest = rest.Plus(o.Exchange)
 	}
 	sub := Plural(v.Counterparties, "account", "accounts") + ", the largest first" + symbolNote(p.Settings)
 	return Content{Sub: sub, Body: accountParties(p, v, shown, rest)}

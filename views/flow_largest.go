@@ -1,6 +1,8 @@
 package views
 
 import (
+	"time"
+
 	"exchequer/aggregates"
 	"exchequer/ledger"
 )
@@ -18,11 +20,5 @@ func SourceLargest(p Page, v *aggregates.SourceDays) Content {
 
 // whenMoved returns the column of the times of transactions.
 func whenMoved(moves []aggregates.LargeMove, s ledger.Settings) aggregates.Column {
-	return timed(instant, s, func(yield func(any) bool) {
-		for _, m := range moves {
-			if !yield(m.At) {
-				return
-			}
-		}
-	})
+	return timesOf(moves, s, func(m aggregates.LargeMove) time.Time { return m.At })
 }

@@ -104,7 +104,7 @@ func thresholds(s aggregates.Sign) string {
 	case aggregates.JudgedDifference:
 		text += ", in 30 days"
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return capital(text) + "."
 }
 
 func beyond(b aggregates.Bounds, s aggregates.Sign) string {

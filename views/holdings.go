@@ -50,7 +50,7 @@ func heldOf(p aggregates.Population) string {
 	}
 }
 
-// sayHoldings says what the first of the accounts has.
+// sayHoldings returns a sentence of what the first of the accounts has.
 func sayHoldings(p Page, v *aggregates.Holdings) Sentence {
 	if v.Historical || v.Count < 2 || len(v.Accounts) == 0 || v.Total.Sign() <= 0 || v.Accounts[0].Balance <= 0 {
 		return Sentence{}
@@ -63,7 +63,8 @@ func HeldRows(accounts []aggregates.HeldAccount, v *aggregates.Holdings, s ledge
 	return heldRows(accounts, v.Supply.Sign() > 0, v.End, s)
 }
 
-// HeldSub says how many accounts pass the filters.
+// HeldSub returns the line under the title of the list: how many accounts pass the
+// filters.
 func HeldSub(matching int, v *aggregates.Holdings) string {
 	sub := Plural(int64(matching), "account", "accounts")
 	if int64(matching) != v.Count {

@@ -41,7 +41,8 @@ func (p Page) statementAddress(account string, filter *Param, value string) temp
 	return templ.SafeURL(AccountInfo.at(account) + p.Params.Of([]*Param{DaysParam}).With(declared, filter, value).Query() + "#statement")
 }
 
-// StatementSub says what was looked through for the lines of a statement.
+// StatementSub returns the line under the title of a statement: what was looked
+// through for its lines.
 func StatementSub(q ledger.StatementQuery, s *ledger.Statement, settings ledger.Settings) string {
 	switch {
 	case s.Unknown:

@@ -75,15 +75,20 @@ func shown(t aggregates.Table, s ledger.Settings) []aggregates.Column {
 	return columns
 }
 
-// whenPosted returns the column of the times of a statement.
-func whenPosted(lines []ledger.Line, s ledger.Settings) aggregates.Column {
+// timesOf returns the column of the times of rows.
+func timesOf[E any](rows []E, s ledger.Settings, at func(E) time.Time) aggregates.Column {
 	return timed(instant, s, func(yield func(any) bool) {
-		for _, l := range lines {
-			if !yield(l.At) {
+		for _, row := range rows {
+			if !yield(at(row)) {
 				return
 			}
 		}
 	})
+}
+
+// whenPosted returns the column of the times of a statement.
+func whenPosted(lines []ledger.Line, s ledger.Settings) aggregates.Column {
+	return timesOf(lines, s, func(l ledger.Line) time.Time { return l.At })
 }
 
 // digitsFor formats whole numbers without decimals and others with four.

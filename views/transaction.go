@@ -8,13 +8,13 @@ import (
 	"exchequer/ledger"
 )
 
-// TransactionNote is what stands beside the heading: the transaction's ref.
+// TransactionNote returns what stands beside the heading: the transaction's ref.
 func TransactionNote(t *ledger.Posted) string {
 	const most = 40
 	return brief(t.Ref, most)
 }
 
-// SayTransaction says what moved.
+// SayTransaction returns a sentence of what moved.
 func SayTransaction(t *ledger.Posted, s ledger.Settings) []Sentence {
 	if t.Postings == 0 || t.Volume == 0 || len(t.Between) == 0 {
 		return nil
@@ -40,7 +40,7 @@ func sideName(s ledger.Side) string {
 	return string(s.Kind)
 }
 
-// restText sums the postings that are not shown.
+// restText writes how many postings follow those that are shown.
 func restText(r ledger.Rest) string { return Plural(r.Postings, "further posting", "further postings") }
 
 // restAmounts writes what they received and paid, each if it is anything.

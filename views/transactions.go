@@ -113,7 +113,7 @@ func TransactionsBySource(p Page, f *aggregates.Flow) Content {
 	return Content{Sub: "Share of the value that all moved", Body: bars(rows, "Together", moneyTile(whole, p.Settings))}
 }
 
-// EntriesSub says what the rows of the list are.
+// EntriesSub returns the line under the title of the list: what its rows are.
 func EntriesSub(found *ledger.Entries, p Params, s ledger.Settings) string {
 	switch {
 	case found.Unknown:
@@ -131,7 +131,7 @@ func EntriesSub(found *ledger.Entries, p Params, s ledger.Settings) string {
 	return "Newest first"
 }
 
-// furtherSides says how many others paid or received.
+// furtherSides writes how many others paid or received.
 func furtherSides(n int) string {
 	if n <= 1 {
 		return ""
@@ -145,13 +145,7 @@ func oneLine(text string) string {
 	return brief(strings.Join(strings.Fields(text), " "), most)
 }
 
-// entriesTimes returns the column of the times of entries.
-func entriesTimes(entries []ledger.Entry, s ledger.Settings) aggregates.Column {
-	return timed(instant, s, func(yield func(any) bool) {
-		for _, e := range entries {
-			if !yield(e.At) {
-				return
-			}
-		}
-	})
+// whenEntered returns the column of the times of entries.
+func whenEntered(entries []ledger.Entry, s ledger.Settings) aggregates.Column {
+	return timesOf(entries, s, func(e ledger.Entry) time.Time { return e.At })
 }

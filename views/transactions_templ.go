@@ -32,7 +32,7 @@ func Entries(entries []ledger.Entry, s ledger.Settings) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		when := entriesTimes(entries, s)
+		when := whenEntered(entries, s)
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<table class=\"stack sales\"><thead><tr><th scope=\"col\">Time</th><th scope=\"col\">Source</th><th scope=\"col\">From and to</th><th scope=\"col\">Message</th><th scope=\"col\" class=\"n\">Amount</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -149,7 +149,7 @@ type placedSource struct{ *joinedSource }
 
 func (p placedSource) clock(c *views.Clock) { p.parts[0].clock(c) }
 
-// mostChoices is how many accounts of one name a visitor is offered.
+// mostChoices is how many things of one name a visitor is offered.
 const mostChoices = 10
 
 // A severalError means that an address has the name of several accounts in the
@@ -174,9 +174,23 @@ func (e *severalError) choices() []views.Choice {
 }
 
 // accountCalled returns a *movedError to the only account that has or had a name, a
-// *severalError if there are several, and unknownAccount if there is none. It looks
-// the name up as [checkExists] does a ref.
+// *severalError if there are several, and unknownAccount if there is none.
 func (s *server) accountCalled(ctx context.Context, name string) error {
+	found, err := s.accountsCalled(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return unknownAccount
+	case len(found) == 1:
+		return &movedError{ref: found[0].Ref, code: http.StatusFound}
+	}
+	return &severalError{found}
+}
+
+// accountsCalled returns the accounts that have or had a name. It looks the name up
+// as [checkExists] does a ref.
+func (s *server) accountsCalled(ctx context.Context, name string) ([]ledger.Found, error) {
 	looking, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	var found []ledger.Found
@@ -186,13 +200,9 @@ func (s *server) accountCalled(ctx context.Context, name string) error {
 	})
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return nil, ctx.Err()
 	case err != nil:
-		return fmt.Errorf("%w: %w", errUncertain, err)
-	case len(found) == 0:
-		return unknownAccount
-	case len(found) == 1:
-		return &movedError{ref: found[0].Ref, code: http.StatusFound}
+		return nil, fmt.Errorf("%w: %w", errUncertain, err)
 	}
-	return &severalError{found}
+	return found, nil
 }

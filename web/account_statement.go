@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"time"
 
 	"github.com/a-h/templ"
 
@@ -13,12 +12,7 @@ import (
 
 // statement declares the statement of an account.
 func (s *server) statement() *listing {
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		if c, err := ledger.ParseCursor(text); err == nil {
-			return c.String()
-		}
-		return ""
-	}}
+	after := afterCursor(ledger.ParseCursor)
 	return &listing{
 		PanelInfo: views.PanelInfo{
 			Name: "statement", Title: "Statement", Width: views.Whole,
@@ -64,17 +58,11 @@ func (s *server) statementQuery(p views.Params, limit int) ledger.StatementQuery
 	}
 	settings := s.Settings()
 	q.Least = views.Minor(p.Get(views.StatementLeastParam), settings.Decimals)
-	start := func(d *views.Param, days int) (time.Time, bool) {
-		day, err := time.Parse(time.DateOnly, p.Get(d))
-		return ledger.DayStart(ledger.DayNumber(day)+days, settings.Zone()), err == nil
-	}
-	if t, ok := start(views.StatementFromParam, 0); ok {
-		q.From = t
-	}
-	if t, ok := start(views.StatementToParam, 1); ok {
+	q.From, _ = dayStart(p, views.StatementFromParam, 0, settings)
+	if t, ok := dayStart(p, views.StatementToParam, 1, settings); ok {
 		q.Before = ledger.Before(t)
 	}
-	if t, ok := start(views.StatementBeforeParam, 0); ok && t.Before(q.Before.At) {
+	if t, ok := dayStart(p, views.StatementBeforeParam, 0, settings); ok && t.Before(q.Before.At) {
 		q.Before = ledger.Before(t)
 	}
 	return q

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -32,13 +31,8 @@ func (s *server) accounts() *page {
 			},
 		}, views.HoldingsSummary, (*aggregates.Holdings).SummaryTable),
 	)
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		const longest = 513 // bytes of a ref, and what comes before it
-		if len(text) > longest || !utf8.ValidString(text) {
-			return ""
-		}
-		return text
-	}}
+	const longest = 513 // bytes of a ref, and what comes before it
+	after := afterRef(longest)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
 			Name: "list", Title: "Who holds what?", Width: views.Whole,

@@ -7,10 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"exchequer/aggregates"
-	"exchequer/ledger"
 	"exchequer/views"
 )
 
@@ -203,23 +201,14 @@ func (s *server) findSources(ctx context.Context, name string) ([]foundSeries, e
 	return several(called, like), nil
 }
 
-// findAccounts looks a name up as the address of an account does.
+// findAccounts looks for accounts as their addresses do.
 func (s *server) findAccounts(ctx context.Context, name string) ([]foundSeries, error) {
 	if name == "" {
 		return nil, nil
 	}
-	looking, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	var found []ledger.Found
-	err := s.API.Accounts.LookUp(looking, func(ctx context.Context) (err error) {
-		found, err = s.Record.Find(ctx, name)
-		return err
-	})
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errUncertain, err)
+	found, err := s.accountsCalled(ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	var all []foundSeries
 	for _, f := range found {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"time"
 
 	"github.com/a-h/templ"
 
@@ -159,12 +158,7 @@ func (s *server) item() *page {
 
 // itemSales declares the list of an item's lines of trade.
 func (s *server) itemSales() *listing {
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		if c, err := ledger.ParseSaleCursor(text); err == nil {
-			return c.String()
-		}
-		return ""
-	}}
+	after := afterCursor(ledger.ParseSaleCursor)
 	return &listing{
 		PanelInfo: views.PanelInfo{
 			Name: "latest", Title: "Latest sales", Width: views.Whole,
@@ -179,8 +173,8 @@ func (s *server) itemSales() *listing {
 		filters: []*views.Param{views.BeforeParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			from := ledger.SaleCursor{At: ledger.End().At}
-			if day, err := time.Parse(time.DateOnly, params.Get(views.BeforeParam)); err == nil {
-				from.At = ledger.DayStart(ledger.DayNumber(day), s.Settings().Zone())
+			if t, ok := dayStart(params, views.BeforeParam, 0, s.Settings()); ok {
+				from.At = t
 			}
 			if c, err := ledger.ParseSaleCursor(params.Get(after)); err == nil {
 				from = c

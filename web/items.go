@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -28,13 +27,8 @@ func (s *server) items() *page {
 			},
 		}, views.ItemsSummary, (*aggregates.Items).SummaryTable).where(hasSales),
 	)
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		const longest = 512 // bytes of a ref
-		if len(text) > longest || !utf8.ValidString(text) {
-			return ""
-		}
-		return text
-	}}
+	const longest = 512 // bytes of a ref
+	after := afterRef(longest)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
 			Name: "list", Title: "What is there, and what does it cost?", Width: views.Whole,

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
-	"github.com/go-chi/chi/v5/middleware"
 	"golang.org/x/sync/semaphore"
 
 	"exchequer/aggregates"
@@ -180,10 +178,11 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 		if res.Err != nil {
 			return res.Err
 		}
-		if rendered := res.Val.(*rendering); rendered.partial {
+		rendered := res.Val.(*rendering)
+		if rendered.partial {
 			return s.respondUncached(w, r, rendered, true)
 		}
-		s.serve(w, r, res.Val.(*rendering), !res.Shared)
+		s.serve(w, r, rendered, !res.Shared)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -197,9 +196,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 	}
 	version := versionOf(sources)
 	draw := func(ctx context.Context, rows stretch) (*rendering, error) {
-		view := s.viewOf(p, params, nil)
-		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
-		view.Note = p.noteOf(sources, params)
+		view := s.viewWith(p, params, sources)
 		if rows.subject != "" {
 			view.Subject, view.Note = rows.subject, rows.note
 		}
@@ -238,144 +235,6 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 // refreshHeader is sent by the script that refreshes a page.
 const refreshHeader = "X-Refresh"
 
-// A listDocument is some rows of a list, for programs.
-type listDocument struct {
-	Page       string            `json:"page" doc:"The address of its page."`
-	List       string            `json:"list"`
-	Parameters map[string]string `json:"parameters"`
-	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
-	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
-	Columns    []column          `json:"columns" nullable:"false"`
-	Rows       [][]any           `json:"rows" nullable:"false"`
-	Value      any               `json:"value,omitempty" doc:"What the rows are of, where that is more than its address says."`
-	Next       string            `json:"next,omitempty" doc:"The value of the parameter by which the next rows are asked for; missing at the end."`
-}
-
-// listJSON serves some rows of a list for programs.
-func (s *server) listJSON(p *page) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		params, err := p.params(r)
-		if err != nil {
-			return err
-		}
-		if err := p.list.refuse(r.URL.Query()); err != nil {
-			return err
-		}
-		if err := s.stays(r, p, params); err != nil {
-			return err
-		}
-		params = params.Of(p.list.declared())
-		if err := s.ready(r, p.list, params); err != nil {
-			return err
-		}
-		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
-			settings := s.Settings()
-			d := listDocument{
-				Page: p.at(params.Ref), List: p.list.Name, Parameters: params.Values(p.list.declared()),
-				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Columns: columnsOf(rows.table), Rows: rows.table.Rows, Value: rows.value, Next: rows.next,
-			}
-			if d.Rows == nil {
-				d.Rows = [][]any{}
-			}
-			header, b, err := encodeJSON(d)
-			if err != nil {
-				return nil, err
-			}
-			return newRendering(header, b, time.Time{}), nil
-		})
-	}
-}
-
-// refuse returns a *refusal if a filter has a value that it cannot have. A page shows
-// which filters are in force, but a program would take all rows for those that it
-// asked for.
-func (l *listing) refuse(query url.Values) error {
-	for _, d := range l.filters {
-		given := query.Get(d.Name)
-		nearest := d.Nearest(given)
-		if given != "" && (nearest == "" && strings.Trim(given, " 0.,") != "" || len(d.Options) > 0 && nearest != given) {
-			return &refusal{http.StatusBadRequest, fmt.Sprintf("The filter %q has a value that it cannot have.", d.Name)}
-		}
-	}
-	return nil
-}
-
-// incomplete is the trailer that says why a CSV file ends early.
-const incomplete = "X-Incomplete"
-
-// listCSV streams all rows of a list that follow the cursor. It holds a place only
-// while it reads. If a read fails midway, the last line and a trailer say so.
-func (s *server) listCSV(p *page) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		params, err := p.params(r)
-		if err != nil {
-			return err
-		}
-		if err := p.list.refuse(r.URL.Query()); err != nil {
-			return err
-		}
-		if err := s.stays(r, p, params); err != nil {
-			return err
-		}
-		params = params.Of(p.list.declared())
-		if err := s.ready(r, p.list, params); err != nil {
-			return err
-		}
-		free, err := s.files.take(middleware.GetClientIP(r.Context()))
-		if err != nil {
-			return err
-		}
-		defer free()
-		view := s.viewOf(p, params, &p.list.PanelInfo)
-		var rows bytes.Buffer // as CSV
-		out := newCSV(&rows, view.Settings)
-		first, wait := true, listWait
-		next := func() (more bool, err error) {
-			err = s.fetch(r.Context(), wait, p.list, params, listFetch, func(read stretch) error {
-				if first {
-					out.header(read.table.Columns)
-				}
-				for _, row := range read.table.Rows {
-					out.row(read.table.Columns, row)
-				}
-				more = read.next != ""
-				params = params.With(p.list.declared(), p.list.after, read.next)
-				return out.end()
-			})
-			first, wait = false, listGoOn
-			return more, err
-		}
-		more, err := next()
-		if err != nil {
-			return err
-		}
-		for name, values := range csvHeader(csvName(view, s.Now())) {
-			w.Header()[name] = values
-		}
-		w.Header()["Cache-Control"] = noStore
-		w.Header().Set("Trailer", incomplete)
-		if r.Method == http.MethodHead {
-			return nil
-		}
-		to := newSteadyWriter(w, r)
-		for {
-			if _, err := rows.WriteTo(to); err != nil || !more {
-				return nil // the reader has left, or has everything
-			}
-			if more, err = next(); err != nil {
-				if r.Context().Err() != nil {
-					return nil
-				}
-				s.Log.ErrorContext(r.Context(), "list ends early", "path", r.URL.Path, "error", err)
-				out.incomplete()
-				_, _ = rows.WriteTo(to)
-				w.Header().Set(incomplete, "the rows that follow could not be read")
-				return nil
-			}
-		}
-	}
-}
-
 // lists adds a list to the page, which then depends on the list's parameters.
 func (p *page) lists(l *listing) {
 	p.list = l
@@ -384,6 +243,41 @@ func (p *page) lists(l *listing) {
 			p.Params = append(p.Params, d)
 		}
 	}
+}
+
+// afterCursor returns the parameter after of a list whose rows begin at a cursor.
+func afterCursor[C fmt.Stringer](parse func(string) (C, error)) *views.Param {
+	return afterParam(func(text string) string {
+		if c, err := parse(text); err == nil {
+			return c.String()
+		}
+		return ""
+	})
+}
+
+// afterRef returns the parameter after of a list whose rows begin behind that of a
+// ref, which has so many bytes at most.
+func afterRef(longest int) *views.Param {
+	return afterParam(func(text string) string {
+		if len(text) > longest || !utf8.ValidString(text) {
+			return ""
+		}
+		return text
+	})
+}
+
+func afterParam(nearest func(string) string) *views.Param {
+	return &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: nearest}
+}
+
+// dayStart returns when the day that a parameter names begins in the community's time
+// zone, or one so many days later. It returns the zero time and false without a day.
+func dayStart(p views.Params, d *views.Param, later int, s ledger.Settings) (time.Time, bool) {
+	day, err := time.Parse(time.DateOnly, p.Get(d))
+	if err != nil {
+		return time.Time{}, false
+	}
+	return ledger.DayStart(ledger.DayNumber(day)+later, s.Zone()), true
 }
 
 // declared returns the parameters of a list.

@@ -57,8 +57,8 @@ func at(pattern, ref string) string {
 	return views.Page{Info: info, Params: views.Params{Ref: ref}}.Path()
 }
 
-// moved returns a *movedError if the first reading of the page says that the thing
-// is shown under another ref.
+// moved returns a *movedError if the thing is shown under another ref, by the first
+// reading of the page.
 func (p *page) moved(params views.Params, sources []source) error {
 	if p.shown == nil || sources[0].failure() != nil || sources[0].empty() {
 		return nil
@@ -66,8 +66,8 @@ func (p *page) moved(params views.Params, sources []source) error {
 	return mergedInto(params.Ref, p.shown(sources[0].result().value))
 }
 
-// stays is moved for an address that has no need of the first reading otherwise. It
-// waits for a first value within the budget.
+// stays returns a *movedError as moved does, for an address that needs the first reading
+// for nothing else. It waits for a first value within the budget.
 func (s *server) stays(r *http.Request, p *page, params views.Params) error {
 	if p.shown == nil {
 		return nil

@@ -93,7 +93,7 @@ func (p *page) beside(reading opener, note func(value any, params views.Params) 
 	p.note = note
 }
 
-// noteOf returns what is said beside the heading, empty without a value.
+// noteOf returns the note beside the heading, empty without a value.
 func (p *page) noteOf(sources []source, params views.Params) (note string) {
 	if p.note == nil {
 		return ""
@@ -165,6 +165,14 @@ func (s *server) viewOf(p *page, params views.Params, only *views.PanelInfo) vie
 	return v
 }
 
+// viewWith returns the page as its views see it, with what its sources know of its
+// numbers as a whole.
+func (s *server) viewWith(p *page, params views.Params, sources []source) views.Page {
+	v := s.viewOf(p, params, nil)
+	v.Clock, v.Period, v.Subject, v.Note = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources), p.noteOf(sources, params)
+	return v
+}
+
 // page returns the handler of a page.
 func (s *server) page(i int) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -202,9 +210,7 @@ func (s *server) page(i int) handler {
 func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
 	key := s.pageKey(p.key, params)
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
-		view := s.viewOf(p, params, nil)
-		view.Clock, view.Period, view.Subject = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources)
-		view.Note = p.noteOf(sources, params)
+		view := s.viewWith(p, params, sources)
 		var b bytes.Buffer
 		if err := s.drawWhole(context.WithoutCancel(r.Context()), &b, view, p, sources, drawnList{panel: templ.NopComponent}); err != nil {
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)

@@ -52,12 +52,7 @@ func (s *server) shop() *page {
 	p.thing = unknownShop
 	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Trade.Refs, ref, p.thing) }
 	p.subject = func(value any) string { return views.ShopName(value.(*aggregates.Shop)) }
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		if c, err := aggregates.ParseSaleCursor(text); err == nil {
-			return c.String()
-		}
-		return ""
-	}}
+	after := afterCursor(aggregates.ParseSaleCursor)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
 			Name: "sales", Title: "Sales", Width: views.Whole,

@@ -145,7 +145,7 @@ func transactionOf(t *ledger.Posted) *transactionDocument {
 		d.Volume = &t.Volume
 	}
 	for _, b := range t.Between {
-		d.Flows = append(d.Flows, flowDocument{aggregates.Party{Kind: b.From.Kind, Issuer: b.From.Issuer}, aggregates.Party{Kind: b.To.Kind, Issuer: b.To.Issuer}, b.Volume})
+		d.Flows = append(d.Flows, flowDocument{aggregates.Party(b.From), aggregates.Party(b.To), b.Volume})
 	}
 	for _, s := range t.Sales {
 		d.Sales = append(d.Sales, saleDocument{s.Item, s.ItemName, s.Shop, string(s.Direction), s.Quantity, s.Total, s.Tax, s.Seller.Ref, s.Buyer.Ref, s.SaleLine.Ref})

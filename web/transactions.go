@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"time"
 
 	"github.com/a-h/templ"
 
@@ -38,12 +37,7 @@ func (s *server) transactions() *page {
 			},
 		}, views.TransactionsBySource, (*aggregates.Flow).Table),
 	)
-	after := &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: func(text string) string {
-		if c, err := ledger.ParseCursor(text); err == nil {
-			return c.String()
-		}
-		return ""
-	}}
+	after := afterCursor(ledger.ParseCursor)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
 			Name: "list", Title: "The record", Width: views.Whole,
@@ -89,15 +83,10 @@ func entryFilter(p views.Params, s ledger.Settings) ledger.EntryFilter {
 	f := ledger.EntryFilter{
 		Source: p.Get(views.SourceParam), Text: p.Get(views.MessageParam), Account: p.Get(views.AccountParam),
 		Least: views.Minor(p.Get(views.LeastParam), s.Decimals),
-		From:  ledger.Side{Kind: from.Kind, Issuer: from.Issuer}, To: ledger.Side{Kind: to.Kind, Issuer: to.Issuer},
+		From:  ledger.Side(from), To: ledger.Side(to),
 	}
-	day := func(d *views.Param, later int) (start time.Time) {
-		if day, err := time.Parse(time.DateOnly, p.Get(d)); err == nil {
-			start = ledger.DayStart(ledger.DayNumber(day)+later, s.Zone())
-		}
-		return start
-	}
-	f.Since, f.Until = day(views.SinceParam, 0), day(views.UntilParam, 1)
+	f.Since, _ = dayStart(p, views.SinceParam, 0, s)
+	f.Until, _ = dayStart(p, views.UntilParam, 1, s)
 	return f
 }
 
