@@ -128,7 +128,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.exists, part.check, part.subject, part.shown, part.list = p.exists, p.check, p.subject, p.shown, p.list
+	part.thing, part.exists, part.check, part.subject, part.shown, part.list = p.thing, p.exists, p.check, p.subject, p.shown, p.list
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
