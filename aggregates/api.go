@@ -33,6 +33,8 @@ type API struct {
 
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
+	Sold *Sold // what was sold, read exactly
+
 	Items    *Exists
 	Accounts *Exists
 	Sources  *Sources // of Economy.Source
@@ -63,6 +65,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
 
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
+
+		Sold: NewSold(db),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
