@@ -94,6 +94,7 @@ type server struct {
 	rendered  *renderCache
 	documents *renderCache // of the API
 	listPages *renderCache // pages with lists, and documents of lists
+	prices    *renderCache // documents of prices
 	streams   streams
 	gzip      *encoder
 	brotli    *encoder
@@ -128,6 +129,7 @@ func New(d Deps) (http.Handler, error) {
 		rendered:  newRenderCache(pageCacheBytes),
 		documents: newRenderCache(documentCacheBytes),
 		listPages: newRenderCache(listCacheBytes),
+		prices:    newRenderCache(priceCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming: semaphore.NewWeighted(1),
