@@ -58,6 +58,10 @@ type Deps struct {
 	SharedCache bool
 	// OperatorToken is required of operators. If empty, their endpoints are off.
 	OperatorToken string
+	// APIRate limits the requests of a client to the API. Nil: there is no limit.
+	APIRate *Rate
+	// AskUserAgent refuses requests to the API that do not say who asks.
+	AskUserAgent bool
 	// Leaving ends when the process begins to shut down. Long work ends with it.
 	// May be nil.
 	Leaving context.Context
