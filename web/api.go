@@ -28,6 +28,7 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) {
 	s.publicAPI(api)
 	s.operatorsAPI(api)
 
+	get(apiPagePath, s.apiPage(api))
 	getting := get
 	get = func(pattern string, h handler) { getting(pattern, s.admitting(h)) }
 	get(apiRoot+"/openapi.json", s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(api.OpenAPI()) }))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -179,6 +180,28 @@ func TestPricesAreAsDescribed(t *testing.T) {
 		schema := description.Paths.Find(path).Get.Responses.Status(http.StatusOK).Value.Content["application/json"].Schema.Value
 		if err := schema.VisitJSON(decoded(t, body), openapi3.EnableJSONSchema2020()); err != nil {
 			t.Errorf("%s is not as described: %v\n%s", address, err, body)
+		}
+	}
+}
+
+// documentedCurl finds the addresses in the examples of docs/api.md.
+var documentedCurl = regexp.MustCompile(`(?m)^curl --compressed -A '([^']+)' "\$EXCHEQUER(/[^"]+)"$`)
+
+func TestTheDocumentedRequestsWork(t *testing.T) {
+	page, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, _ := bazaar(t)
+	examples := documentedCurl.FindAllStringSubmatch(string(page), -1)
+	if len(examples) != 4 {
+		t.Errorf("%d examples, want 4", len(examples))
+	}
+	for _, of := range examples {
+		address := strings.Replace(of[2], "item:diamond", "pear", 1)
+		response, body := ask(t, "GET", server.URL+address, "User-Agent", of[1])
+		if response.StatusCode != http.StatusOK || decoded(t, body)["value"] == nil || !saysWho(of[1]) {
+			t.Errorf("%s as %s: status %d: %.500s", address, of[1], response.StatusCode, body)
 		}
 	}
 }
