@@ -35,6 +35,8 @@ type API struct {
 	ItemRanks  *cache.Memo[Days, *ItemRanks]
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
+	Sold *Sold // what was sold, read exactly
+
 	Items    *Exists
 	Accounts *Exists
 	Sources  *Sources // of Economy.Source
@@ -67,6 +69,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
 		ItemRanks:  cache.NewMemo(c, cache.Spec{Name: "items.ranks", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItemRanks)).Prewarm(30),
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
+
+		Sold: NewSold(db),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),

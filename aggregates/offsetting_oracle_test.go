@@ -129,6 +129,7 @@ func TestOffsettingTradeIsWhatScanningSays(t *testing.T) {
 			})
 			w := windowAt(now)
 			checkMarkedSales(t, db, w)
+			checkSold(t, db, "UTC", now)
 			for _, days := range AllDays() {
 				s := r.span(w, days)
 				checkMarket(t, db, w, s, without, items)

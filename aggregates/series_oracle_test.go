@@ -148,6 +148,7 @@ func TestSeriesAreWhatScanningSays(t *testing.T) {
 			if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
 				t.Fatal(err)
 			}
+			checkSold(t, db, zone, now)
 			w := windowAt(now)
 			sc := seriesScan{db, zone}
 			refs := []SeriesRef{

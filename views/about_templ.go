@@ -51,7 +51,7 @@ func AboutNumbers(p Page, pages []Definitions) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div><p class=\"lede\">Each number, what it counts and leaves out, and how it follows. The queries read the record alone and give the same as the faster ones by which the pages are made.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div><p class=\"lede\">Each number, what it counts and leaves out, and how it follows. The queries read the record alone and give the same as the faster ones by which the pages are made. Programs get them <a href=\"/api\">as JSON</a>.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -28,6 +28,9 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) {
 	s.publicAPI(api)
 	s.operatorsAPI(api)
 
+	get(apiPagePath, s.apiPage(api))
+	getting := get
+	get = func(pattern string, h handler) { getting(pattern, s.admitting(h)) }
 	get(apiRoot+"/openapi.json", s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(api.OpenAPI()) }))
 	get(apiRoot+"/openapi.yaml", s.description("application/openapi+yaml", api.OpenAPI().YAML))
 	get(apiRoot+"/markers.json", s.markers)
@@ -91,11 +94,15 @@ type apiAdapter struct {
 
 func (a apiAdapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 	pattern := apiRoot + op.Path
-	instrumented := a.server.instrument(pattern, func(w http.ResponseWriter, r *http.Request) error {
+	var answer handler = func(w http.ResponseWriter, r *http.Request) error {
 		w.Header()["Cache-Control"] = noStore // unless the operation sets it
 		handle(humachi.NewContext(op, r, w))
 		return nil
-	})
+	}
+	if len(op.Security) == 0 { // operators have a limit of their own
+		answer = a.server.admitting(answer)
+	}
+	instrumented := a.server.instrument(pattern, answer)
 	a.router.Method(op.Method, pattern, instrumented)
 	if op.Method == http.MethodGet {
 		a.router.Method(http.MethodHead, pattern, instrumented)

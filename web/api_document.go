@@ -47,23 +47,7 @@ type document[T any] struct {
 func registerMemo[I any, P cache.Params, T any](
 	s *server, api huma.API, op huma.Operation, memo *cache.Memo[P, *T], params func(context.Context, *I) (P, error), checks ...func(P, *T) error,
 ) {
-	op.Method = http.MethodGet
-	op.Middlewares = huma.Middlewares{allowAnyOrigin}
-	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
-	responses := map[string]*huma.Response{
-		"200": {
-			Description: "The numbers, whole.",
-			Headers: map[string]*huma.Param{
-				"ETag": {Description: "Names these numbers: send it as If-None-Match.", Schema: &huma.Schema{Type: huma.TypeString}},
-			},
-			Content: map[string]*huma.MediaType{"application/json": {
-				Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document[T]](), true, "Document"),
-			}},
-		},
-		"304": {Description: "Nothing is new since the ETag that If-None-Match named."},
-	}
-	maps.Copy(responses, op.Responses)
-	op.Responses = responses
+	describeDocument[T](api, &op)
 	pattern := apiRoot + op.Path
 	huma.Register(api, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		p, err := params(ctx, in)
@@ -84,6 +68,28 @@ func registerMemo[I any, P cache.Params, T any](
 			}
 		}}, nil
 	})
+}
+
+// describeDocument completes the description of an operation that answers with a
+// document.
+func describeDocument[T any](api huma.API, op *huma.Operation) {
+	op.Method = http.MethodGet
+	op.Middlewares = huma.Middlewares{allowAnyOrigin}
+	op.Errors = append(op.Errors, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable)
+	responses := map[string]*huma.Response{
+		"200": {
+			Description: "The numbers, whole.",
+			Headers: map[string]*huma.Param{
+				"ETag": {Description: "Names these numbers: send it as If-None-Match.", Schema: &huma.Schema{Type: huma.TypeString}},
+			},
+			Content: map[string]*huma.MediaType{"application/json": {
+				Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document[T]](), true, "Document"),
+			}},
+		},
+		"304": {Description: "Nothing is new since the ETag that If-None-Match named."},
+	}
+	maps.Copy(responses, op.Responses)
+	op.Responses = responses
 }
 
 // lookUp returns the result of the memo for p, and waits within the budget for a
@@ -116,21 +122,25 @@ func respondDocument[T any](s *server, w http.ResponseWriter, r *http.Request, n
 	if res.Value == nil {
 		return unknownAccount
 	}
-	settings := s.Settings()
-	key := pageKey{name: name, settings: settings}
-	page, drawn, err := s.documents.get(key, res.Version, func() (*rendering, error) {
-		text, err := json.Marshal(document[T]{
-			AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
-			Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Value: res.Value,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%s as JSON: %w", name, err)
-		}
-		return newRendering(http.Header{"Content-Type": {"application/json"}}, append(text, '\n'), res.Next.Add(res.Lag)), nil
+	page, drawn, err := s.documents.get(pageKey{name: name, settings: s.Settings()}, res.Version, func() (*rendering, error) {
+		return renderDocument(s, name, res)
 	})
 	if err != nil {
 		return err
 	}
 	s.serve(w, r, page, drawn)
 	return nil
+}
+
+// renderDocument returns a result as a document.
+func renderDocument[T any](s *server, name string, res cache.Result[*T]) (*rendering, error) {
+	settings := s.Settings()
+	text, err := json.Marshal(document[T]{
+		AsOf: res.AsOf, Next: res.Next, State: res.State.String(), Reason: res.Reason,
+		Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Value: res.Value,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s as JSON: %w", name, err)
+	}
+	return newRendering(http.Header{"Content-Type": {"application/json"}}, append(text, '\n'), res.Next.Add(res.Lag)), nil
 }

@@ -69,6 +69,7 @@ func (s *server) publicAPI(api huma.API) {
 		ref := views.RefIn(in.ID)
 		return aggregates.AccountQuery{Account: ref, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, ref, unknownAccount)
 	}, func(q aggregates.AccountQuery, a *aggregates.Account) error { return mergedInto(q.Account, a.ID) })
+	s.pricesAPI(api)
 	s.describePanels(api)
 	// Later versions may add fields, which validating clients must not refuse.
 	for _, schema := range api.OpenAPI().Components.Schemas.Map() {

@@ -154,7 +154,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept")
-	if code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests {
+	if (code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests) && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "5")
 	}
 	var body []byte
@@ -210,6 +210,9 @@ func detail(code int, err error) string {
 	var unavailable *cache.UnavailableError
 	if errors.As(err, &unavailable) && unavailable.Reason != "" {
 		return sentence(unavailable.Reason)
+	}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		return refused.text
 	}
 	if unknown := unknownError(""); errors.As(err, &unknown) {
 		return sentence(unknown.Error())

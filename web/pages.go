@@ -192,7 +192,7 @@ func (s *server) addresses() []string {
 			all = append(all, p.Path+"/"+panel.Name)
 		}
 	}
-	return append(all, "/about/numbers")
+	return append(all, "/about/numbers", apiPagePath)
 }
 
 // siteMap lists the pages for search engines, which want absolute addresses.

@@ -13,11 +13,13 @@ import (
 // Bytes of memory for pages, for documents of the API, and for lists. Documents have
 // many more addresses, so they have a cache of their own: a program that reads all of
 // them evicts no page. Lists have one address for each text that somebody searches
-// for. They are kept for a second, and evict nothing else.
+// for. They are kept for a second, and evict nothing else. Prices of all items are
+// large, and read by programs every minute.
 const (
 	pageCacheBytes     = 16 << 20
 	documentCacheBytes = 8 << 20
 	listCacheBytes     = 4 << 20
+	priceCacheBytes    = 16 << 20
 )
 
 // A pageKey identifies a page. Those of lists have texts of visitors as parameters,

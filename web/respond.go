@@ -21,6 +21,7 @@ type rendering struct {
 	etag    string
 	due     time.Time // of the next refresh
 	partial bool      // it lacks something, so nobody may keep it
+	keep    bool      // readers may keep it until it is due, and need not ask
 	plain   body
 	gzip    encoded
 	brotli  encoded
@@ -126,8 +127,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, p *rendering, dra
 	for name, values := range p.header {
 		h[name] = values
 	}
-	if s.SharedCache {
-		seconds := max(0, int(p.due.Sub(now).Seconds()))
+	seconds := max(0, int(p.due.Sub(now).Seconds()))
+	if p.keep && seconds > 0 {
+		h["Cache-Control"] = []string{"public, max-age=" + strconv.Itoa(seconds)}
+	} else if s.SharedCache {
 		h["Cache-Control"] = []string{"public, max-age=0, must-revalidate, s-maxage=" + strconv.Itoa(seconds)}
 		h["Date"] = []string{now.UTC().Format(http.TimeFormat)} // with Age, it gives browsers behind the cache our time
 	} else {

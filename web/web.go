@@ -58,6 +58,10 @@ type Deps struct {
 	SharedCache bool
 	// OperatorToken is required of operators. If empty, their endpoints are off.
 	OperatorToken string
+	// APIRate limits the requests of a client to the API. Nil: there is no limit.
+	APIRate *Rate
+	// AskUserAgent refuses requests to the API that do not say who asks.
+	AskUserAgent bool
 	// Leaving ends when the process begins to shut down. Long work ends with it.
 	// May be nil.
 	Leaving context.Context
@@ -96,6 +100,7 @@ type server struct {
 	rendered  *renderCache
 	documents *renderCache // of the API
 	listPages *renderCache // pages with lists, and documents of lists
+	prices    *renderCache // documents of prices
 	streams   streams
 	gzip      *encoder
 	brotli    *encoder
@@ -131,6 +136,7 @@ func New(d Deps) (http.Handler, error) {
 		rendered:  newRenderCache(pageCacheBytes),
 		documents: newRenderCache(documentCacheBytes),
 		listPages: newRenderCache(listCacheBytes),
+		prices:    newRenderCache(priceCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming:  semaphore.NewWeighted(1),

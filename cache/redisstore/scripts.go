@@ -8,7 +8,7 @@ import (
 
 // scripts are the steps that Redis runs atomically. Each server loads a script
 // once, and runs it by its hash.
-type scripts struct{ publish, lock, extend, unlock, invalidate, restore *redis.Script }
+type scripts struct{ publish, lock, extend, unlock, invalidate, restore, count *redis.Script }
 
 //go:embed scripts/publish.lua
 var publishLua string
@@ -28,6 +28,9 @@ var invalidateLua string
 //go:embed scripts/restore.lua
 var restoreLua string
 
+//go:embed scripts/count.lua
+var countLua string
+
 func newScripts() scripts {
 	return scripts{
 		publish:    redis.NewScript(publishLua),
@@ -36,5 +39,6 @@ func newScripts() scripts {
 		unlock:     redis.NewScript(unlockLua),
 		invalidate: redis.NewScript(invalidateLua),
 		restore:    redis.NewScript(restoreLua),
+		count:      redis.NewScript(countLua),
 	}
 }

@@ -35,6 +35,8 @@ type serverFlags struct {
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" group:"serving" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
 	CDN            bool           `env:"EXCHEQUER_CDN" group:"serving" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
 	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" group:"serving" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
+	APIRate        int            `default:"0" env:"EXCHEQUER_API_RATE" group:"serving" help:"Requests to /api/v1 a minute that a client may make. 0: no limit."`
+	APIUserAgent   string         `default:"any" enum:"any,ask" env:"EXCHEQUER_API_USER_AGENT" group:"serving" help:"ask: refuse requests to /api/v1 whose User-Agent does not say who asks. any: answer all."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" group:"serving" help:"How long open requests, and what they compute, may take to end at shutdown."`
 	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" group:"serving" help:"How long new requests are still accepted at shutdown, while /readyz already fails."`
 	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" group:"operators" help:"Separate address to serve /metrics on (default: that of the pages)."`
@@ -158,6 +160,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		err = errors.Join(err, memos.close(ending))
 	}()
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
+	rate := f.rate(memos)
 	handler, err := web.New(web.Deps{
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
@@ -178,6 +181,8 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		Licence:        f.Licence,
 		MapURL:         views.MapURL(f.Map),
 		TrustedProxies: addresses(f.TrustedProxies),
+		APIRate:        rate,
+		AskUserAgent:   f.APIUserAgent == "ask",
 	})
 	if err != nil {
 		return err
@@ -201,6 +206,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
 	work.Go(func() { settings.refresh(working, r.log) })
+	work.Go(func() { rate.Share(working) })
 	writes := newInvalidator(memos.Cache, r.log, registry)
 	work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
 	if r.background != nil {
@@ -231,6 +237,18 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		err = errors.Join(err, fmt.Errorf("requests were still open after %s: %w", f.Drain, stop), httpServer.Close())
 	}
 	return err
+}
+
+// rate returns the limit on requests to the API, nil if there is none. With Redis, the
+// fleet counts together.
+func (f serverFlags) rate(memos openCache) *web.Rate {
+	if f.APIRate <= 0 {
+		return nil
+	}
+	if memos.store == nil {
+		return web.NewRate(f.APIRate, nil)
+	}
+	return web.NewRate(f.APIRate, memos.store)
 }
 
 // leastDrain is the time that producers have to end when requests have taken all.

@@ -68,7 +68,8 @@ func (f sharedCacheFlags) shared(tenant string) (sharedCache, error) {
 // An openCache is a cache with its store.
 type openCache struct {
 	*cache.Cache
-	redis string // its mode, "memory" if there is none
+	redis string            // its mode, "memory" if there is none
+	store *redisstore.Store // nil: there is none
 	close func(context.Context) error
 }
 
@@ -82,14 +83,14 @@ func (s sharedCache) open(ctx context.Context, db *pgxpool.Pool, d cache.Deps) (
 	if s.options == nil {
 		d.Store = cache.NewMemory()
 		c := cache.New(d)
-		return openCache{c, "memory", c.Close}, nil
+		return openCache{c, "memory", nil, c.Close}, nil
 	}
 	logging.Disable() // go-redis logs in a format of its own; the cache logs outages itself
 	driver := redisstore.New(*s.options, d.Space)
 	failover := cache.NewFailover(driver, d.Log)
 	d.Store = failover
 	c := cache.New(d)
-	return openCache{c, driver.Mode(), func(ctx context.Context) error {
+	return openCache{c, driver.Mode(), driver, func(ctx context.Context) error {
 		return errors.Join(c.Close(ctx), failover.Close())
 	}}, nil
 }

@@ -1,0 +1,83 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	errRate  = &refusal{http.StatusTooManyRequests, "This client has made more requests a minute than it may. Ask again when Retry-After says, and keep answers for as long as Cache-Control says."}
+	errAgent = &refusal{http.StatusForbidden, "Say who asks: send a User-Agent with the name of your program and how to reach you, such as: my-tool (me@example.org)."}
+)
+
+// admitting returns h for requests of the public API within the limits.
+func (s *server) admitting(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.admit(w, r); err != nil {
+			for name, values := range anyOriginHeaders {
+				w.Header()[name] = values
+			}
+			return err
+		}
+		return h(w, r)
+	}
+}
+
+// admit returns why a request is refused, and sets the headers of the limit.
+func (s *server) admit(w http.ResponseWriter, r *http.Request) error {
+	if s.AskUserAgent && !saysWho(r.UserAgent()) {
+		return errAgent
+	}
+	if s.APIRate == nil {
+		return nil
+	}
+	now := s.Now()
+	left, wait, ok := s.APIRate.take(network(client(r)), now)
+	h := w.Header()
+	h.Set("RateLimit-Limit", strconv.FormatInt(s.APIRate.limit, 10))
+	h.Set("RateLimit-Remaining", strconv.FormatInt(left, 10))
+	if !ok {
+		h.Set("RateLimit-Reset", seconds(wait))
+		h.Set("Retry-After", seconds(wait))
+	} else {
+		h.Set("RateLimit-Reset", seconds(time.Minute-since(now)))
+	}
+	h.Set("Access-Control-Expose-Headers", "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, Link")
+	if !ok {
+		return errRate
+	}
+	return nil
+}
+
+// seconds returns whole seconds, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}
+
+// libraries begin the User-Agent that a library or tool sends by itself, in lower case.
+var libraries = []string{
+	"aiohttp", "apache-httpclient", "axios", "curl", "dart", "deno", "faraday", "go-http-client", "got", "guzzlehttp", "java", "libwww-perl",
+	"lua-resty-http", "node", "okhttp", "php", "postmanruntime", "python", "reqwest", "restsharp", "ruby", "undici", "ureq", "wget",
+}
+
+// saysWho reports whether a User-Agent says who asks: it is none that a library sends by
+// itself, or has an address at which somebody can be reached.
+func saysWho(agent string) bool {
+	agent = strings.ToLower(strings.TrimSpace(agent))
+	if agent == "" {
+		return false
+	}
+	if strings.Contains(agent, "@") || strings.Contains(agent, "://") {
+		return true
+	}
+	product, _, _ := strings.Cut(agent, " ")
+	name, _, _ := strings.Cut(product, "/")
+	for _, library := range libraries {
+		if name == library || strings.HasPrefix(name, library+"-") {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,161 @@
+package web
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	mostClients = 100_000 // that are counted in a minute; further ones are not limited
+	shareEvery  = time.Second
+	shareAtOnce = 500 // clients
+)
+
+// A Rate limits the requests of each client in any minute. It counts those of this
+// minute, and of the minute before in proportion to what of it is less than a minute
+// ago. It never waits: with the counts of a fleet, it adds its own every second, and
+// learns those of the others. While these cannot be had, each process counts alone.
+type Rate struct {
+	limit  int64
+	shared Counts
+
+	mu          sync.Mutex
+	minute      int64 // since 1970
+	now, before map[netip.Addr]tally
+}
+
+// A tally is the requests of a client in a minute.
+type tally struct {
+	all    int64 // as far as they are known
+	unsent int64 // of these, those that the fleet does not know
+}
+
+// Counts adds requests of clients in a minute to those of a fleet, and returns how
+// many all processes have counted in it and in the minute before.
+type Counts interface {
+	Count(ctx context.Context, minute int64, clients []string, added []int64) (counts, before []int64, err error)
+}
+
+// NewRate returns a limit of so many requests a minute. Shared has the counts of the
+// fleet; nil: the process counts alone.
+func NewRate(limit int, shared Counts) *Rate {
+	return &Rate{limit: int64(limit), shared: shared, now: map[netip.Addr]tally{}, before: map[netip.Addr]tally{}}
+}
+
+// take counts a request of a client unless it is beyond the limit. It returns how many
+// more are allowed now, and if there is none, how long the client has to wait.
+func (r *Rate) take(client netip.Addr, at time.Time) (left int64, wait time.Duration, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(at)
+	t, counted := r.now[client]
+	before := r.before[client].all
+	left = r.limit - used(t.all, before, since(at))
+	if left <= 0 {
+		return 0, r.wait(t.all, before, since(at)), false
+	}
+	if counted || len(r.now) < mostClients {
+		r.now[client] = tally{t.all + 1, t.unsent + 1}
+	}
+	return left - 1, 0, true
+}
+
+// turn begins the minute of a time.
+func (r *Rate) turn(at time.Time) {
+	minute := at.Unix() / 60
+	if minute <= r.minute {
+		return
+	}
+	if minute == r.minute+1 {
+		r.before = r.now
+	} else {
+		r.before = map[netip.Addr]tally{}
+	}
+	r.now, r.minute = map[netip.Addr]tally{}, minute
+}
+
+func since(at time.Time) time.Duration { return at.Sub(at.Truncate(time.Minute)) }
+
+// used returns how many requests count so long after the start of the minute.
+func used(now, before int64, since time.Duration) int64 {
+	return now + before*int64(time.Minute-since)/int64(time.Minute)
+}
+
+// wait returns after how many seconds a request is allowed.
+func (r *Rate) wait(now, before int64, since time.Duration) time.Duration {
+	for wait := time.Second; wait < 2*time.Minute; wait += time.Second {
+		at := since + wait
+		if at < time.Minute && used(now, before, at) < r.limit || at >= time.Minute && used(0, now, min(at-time.Minute, time.Minute)) < r.limit {
+			return wait
+		}
+	}
+	return 2 * time.Minute
+}
+
+// Share adds the counts to those of the fleet every second until ctx ends. A nil Rate,
+// and one without a fleet, has nothing to share.
+func (r *Rate) Share(ctx context.Context) {
+	if r == nil || r.shared == nil {
+		return
+	}
+	ticks := time.NewTicker(shareEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			r.share(ctx)
+		}
+	}
+}
+
+// share sends what is unsent. Where that fails, it stays unsent.
+func (r *Rate) share(ctx context.Context) {
+	r.mu.Lock()
+	minute := r.minute
+	var clients []netip.Addr
+	var added []int64
+	for client, t := range r.now {
+		if t.unsent > 0 {
+			clients, added = append(clients, client), append(added, t.unsent)
+		}
+	}
+	r.mu.Unlock()
+	for len(clients) > 0 {
+		n := min(len(clients), shareAtOnce)
+		if !r.send(ctx, minute, clients[:n], added[:n]) {
+			return
+		}
+		clients, added = clients[n:], added[n:]
+	}
+}
+
+// send adds requests of clients to the counts of the fleet, and reports whether it did.
+func (r *Rate) send(ctx context.Context, minute int64, clients []netip.Addr, added []int64) bool {
+	names := make([]string, len(clients))
+	for i, client := range clients {
+		names[i] = client.String()
+	}
+	ctx, cancel := context.WithTimeout(ctx, shareEvery)
+	defer cancel()
+	counts, before, err := r.shared.Count(ctx, minute, names, added)
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.minute != minute {
+		return true
+	}
+	for i, client := range clients {
+		unsent := r.now[client].unsent - added[i]
+		r.now[client] = tally{counts[i] + unsent, unsent}
+		if before[i] > r.before[client].all {
+			r.before[client] = tally{all: before[i]}
+		}
+	}
+	return true
+}
