@@ -49,7 +49,7 @@ func (s *server) holder() *page {
 			},
 		}, views.AccountPlace, (*aggregates.AccountPlace).Table),
 		show(sides, views.PanelInfo{
-			Name: "months", Title: "By month", Width: views.TwoThirds,
+			Name: "months", Title: "By month", Width: views.Half,
 			How: views.How{
 				Meaning: "Whether the holder gained or lost money in its dealings with others. Of a business, this is its profit or loss. The table has it by source.",
 				Formula: "Net = received − paid = what all accounts gained. In each transaction, what all accounts of the holder gained or lost together is received or paid, by its source. Wages: paid by the sources payroll, salary, salaries, wage, wages.",
@@ -58,7 +58,7 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderMonths, (*aggregates.HolderSides).MonthsTable),
 		show(holder, views.PanelInfo{
-			Name: "accounts", Title: "Accounts", Width: views.Rest,
+			Name: "accounts", Title: "Accounts", Width: views.Quarter,
 			How: views.How{
 				Meaning: "The accounts that the record gives to the holder.",
 				Formula: "None: balances of now.",
@@ -66,6 +66,15 @@ func (s *server) holder() *page {
 				LeftOut: "Of the sum: issuers. Merged accounts are part of the account into which they are merged.",
 			},
 		}, views.HolderAccounts, (*aggregates.Holder).AccountsTable),
+		show(sides, views.PanelInfo{
+			Name: "staff", Title: "Staff", Width: views.Quarter,
+			How: views.How{
+				Meaning: "Whom the holder paid wages, as far as the record says so.",
+				Formula: "Sum of what their personal accounts gained in transactions with one of the sources payroll, salary, salaries, wage, wages.",
+				Counted: "The last 30 days, whatever the period; the 20 with the largest sums are in the table.",
+				LeftOut: "Transactions in which others paid too; what other kinds of accounts gained, such as taxes. Hidden holders are counted, and not named.",
+			},
+		}, views.HolderStaff, (*aggregates.HolderSides).StaffTable),
 		show(sides, views.PanelInfo{
 			Name: "income", Title: "Where it comes from", Width: views.Third, How: howHolderSource,
 		}, views.HolderIncome, (*aggregates.HolderSides).SourcesTable),
@@ -82,16 +91,7 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderParties, (*aggregates.HolderSides).PartiesTable),
 		show(holder, views.PanelInfo{
-			Name: "goods", Title: "Goods sold", Width: views.Third,
-			How: views.How{
-				Meaning: "What the holder sold, in shops or elsewhere.",
-				Formula: "Sums of the totals of the lines of trade in which an account of the holder is the seller, tax included.",
-				Counted: "Lines with a quantity and a total above zero; the 20 items with the largest value are in the table.",
-				LeftOut: "Returns, gifts and corrections; " + leftOffsetting,
-			},
-		}, views.HolderGoods, (*aggregates.Holder).GoodsTable).where(hasSales),
-		show(holder, views.PanelInfo{
-			Name: "shops", Title: "Shops", Width: views.Third,
+			Name: "shops", Title: "Shops", Width: views.TwoThirds,
 			How: views.How{
 				Meaning: "The shops of the holder's accounts, what they traded, and what is there to be bought.",
 				Formula: "Sold, and paid to customers: sums of the totals of the sales that name the shop. In stock: offers to sell that have a batch, or whose stock is not known.",
@@ -99,15 +99,15 @@ func (s *server) holder() *page {
 				LeftOut: "Returns, gifts and corrections; barter has no value. Offsetting trade is not left out.",
 			},
 		}, views.HolderShops, (*aggregates.Holder).ShopsTable).where(hasShops),
-		show(sides, views.PanelInfo{
-			Name: "staff", Title: "Staff", Width: views.Third,
+		show(holder, views.PanelInfo{
+			Name: "goods", Title: "Goods sold", Width: views.Rest,
 			How: views.How{
-				Meaning: "Whom the holder paid wages, as far as the record says so.",
-				Formula: "Sum of what their personal accounts gained in transactions with one of the sources payroll, salary, salaries, wage, wages.",
-				Counted: "The last 30 days, whatever the period; the 20 with the largest sums are in the table.",
-				LeftOut: "Transactions in which others paid too; what other kinds of accounts gained, such as taxes. Hidden holders are counted, and not named.",
+				Meaning: "What the holder sold, in shops or elsewhere.",
+				Formula: "Sums of the totals of the lines of trade in which an account of the holder is the seller, tax included.",
+				Counted: "Lines with a quantity and a total above zero; the 20 items with the largest value are in the table.",
+				LeftOut: "Returns, gifts and corrections; " + leftOffsetting,
 			},
-		}, views.HolderStaff, (*aggregates.HolderSides).StaffTable),
+		}, views.HolderGoods, (*aggregates.Holder).GoodsTable).where(hasSales),
 	)
 	p.thing = unknownHolder
 	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Holders, ref, p.thing) }
