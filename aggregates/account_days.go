@@ -90,7 +90,18 @@ func (a *Account) fillCalendar(ctx context.Context, tx pgx.Tx, s span, own []int
 // mostSameHolder is how many accounts of a holder are listed.
 const mostSameHolder = 20
 
-func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) error {
+func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) (err error) {
+	a.SameHolder, a.HolderAccounts, a.HolderBalance, err = accountsOf(ctx, tx, s, a.Holder, mostSameHolder)
+	if err != nil || a.Issuer || a.Archived != nil && !a.Archived.After(s.End) {
+		return err
+	}
+	a.Held, err = heldIn(ctx, tx, s, a.Holder, a.Population)
+	return err
+}
+
+// accountsOf returns the accounts of a holder with the largest balances, how many
+// there are, and what they hold together, without issuers.
+func accountsOf(ctx context.Context, tx pgx.Tx, s span, holder string, most int) (list []HolderAccount, all int64, sum ledger.Sum, err error) {
 	const same = `
 		SELECT a.ref, a.name, a.kind, a.issuer, coalesce(a.archived <= $2, false), (coalesce(b.balance, 0) + coalesce(m.balance, 0))::bigint AS balance,
 			count(*) OVER (), coalesce(sum(coalesce(b.balance, 0) + coalesce(m.balance, 0)) FILTER (WHERE NOT a.issuer) OVER (), 0)
@@ -98,27 +109,32 @@ func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) error {
 			SELECT sum(balance) AS balance FROM merges JOIN balances USING (account) WHERE target = a.id) AS m ON true
 		WHERE holder = $1 AND ` + notMerged + `
 		ORDER BY 6 DESC, a.name, a.ref LIMIT $3`
-	rows, _ := tx.Query(ctx, same, a.Holder, s.End, mostSameHolder)
+	rows, _ := tx.Query(ctx, same, holder, s.End, most)
+	list = []HolderAccount{}
 	var o HolderAccount
-	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Name, &o.Kind, &o.Issuer, &o.Archived, &o.Balance, &a.HolderAccounts, &a.HolderBalance}, func() error {
-		a.SameHolder = append(a.SameHolder, o)
+	_, err = pgx.ForEachRow(rows, []any{&o.ID, &o.Name, &o.Kind, &o.Issuer, &o.Archived, &o.Balance, &all, &sum}, func() error {
+		list = append(list, o)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if a.Issuer || a.Archived != nil && !a.Archived.After(s.End) {
-		return nil
-	}
-	// As in [Inequality]: accounts count by their own kind, with the holder of the
-	// account into which they are merged.
-	const held = `
-		SELECT CASE WHEN abs(sum(balance)) < 9223372036854775807 THEN sum(balance)::bigint END FROM (
-			SELECT a.id FROM accounts a WHERE holder = $1 AND ` + notMerged + `
-			UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1) AS own
-		JOIN accounts USING (id) JOIN balances ON account = id
-		WHERE kind = ANY($2) AND NOT issuer AND (archived IS NULL OR archived > $3)`
-	return tx.QueryRow(ctx, held, a.Holder, a.Population.kinds(), s.End).Scan(&a.Held)
+	return list, all, sum, err
+}
+
+// heldAccounts is SQL for the used accounts of the holder $1 that count among
+// holders at the time $2.
+const heldAccounts = `
+	FROM (
+		SELECT a.id, a.archived AS ended FROM accounts a WHERE holder = $1 AND ` + notMerged + `
+		UNION ALL SELECT m.account, t.archived FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1) AS own
+	JOIN accounts USING (id) JOIN balances ON account = id
+	WHERE NOT issuer AND (ended IS NULL OR ended > $2)`
+
+// heldIn returns what a holder has in the accounts of a population, nil if none of
+// them counts. As in [Inequality], accounts count by their own kind, with the holder
+// of the account into which they are merged, and are archived if that one is.
+func heldIn(ctx context.Context, tx pgx.Tx, s span, holder string, p Population) (held *int64, err error) {
+	const query = `SELECT CASE WHEN abs(sum(balance)) < 9223372036854775807 THEN sum(balance)::bigint END ` + heldAccounts + ` AND kind = ANY($3)`
+	err = tx.QueryRow(ctx, query, holder, s.End, p.kinds()).Scan(&held)
+	return held, err
 }
 
 // populationOf returns the smallest population that has accounts of a kind.

@@ -148,12 +148,9 @@ const partiesQuery = `
 		SELECT other, sum(received) AS received, sum(sent) AS sent, sum(transactions)::bigint AS number
 		FROM counterparties WHERE account = ANY(@own) AND day BETWEEN @start::date AND @today::date AND other <> ALL(@own)
 		GROUP BY other
-	), unnamed AS MATERIALIZED (
-		SELECT a.id FROM accounts a JOIN holders h ON h.ref = a.holder WHERE hidden AND NOT EXISTS (SELECT FROM merges WHERE account = a.id)
-		UNION ALL SELECT m.account FROM accounts t JOIN holders h ON h.ref = t.holder JOIN merges m ON m.target = t.id WHERE hidden
 	), shown AS (
-		SELECT sums.*, coalesce(target, other) AS party, other IN (SELECT id FROM unnamed) AS hidden
-		FROM sums LEFT JOIN merges ON account = other
+		SELECT sums.*, party, EXISTS (SELECT FROM accounts x JOIN holders h ON h.ref = x.holder WHERE x.id = party AND h.hidden) AS hidden
+		FROM sums LEFT JOIN merges ON account = other CROSS JOIN LATERAL (SELECT coalesce(target, other) AS party OFFSET 0) AS p
 	)
 	SELECT hidden, CASE WHEN hidden THEN -1 ELSE party END AS party, sum(received), sum(sent), sum(number)::bigint, count(DISTINCT party)
 	FROM shown GROUP BY 1, 2 ORDER BY sum(received) + sum(sent) DESC, 2`

@@ -12,18 +12,20 @@ import (
 // API is the memos behind the public API, beside those of the home page. Items
 // and Accounts are to be consulted before Item, Account and Series: each ref is a key.
 type API struct {
-	Stats   *cache.Memo[StatsQuery, *Stats]
-	Flow    *cache.Memo[Days, *Flow]
-	Market  *cache.Memo[MarketQuery, *Market]
-	Item    *cache.Memo[ItemQuery, *Item] // nil: no such item
-	Health  *cache.Memo[Days, *Health]
-	Account *cache.Memo[AccountQuery, *Account] // nil: no such account
-	Sides   *cache.Memo[AccountQuery, *AccountSides]
-	Events  *cache.Memo[EventQuery, *Events]
-	Index   *cache.Memo[MarketQuery, *PriceIndex]
-	Movers  *cache.Memo[Days, *Movers]
-	Gaps    *cache.Memo[NoParams, *Gaps]
-	Prices  *cache.Memo[NoParams, *AllPrices]
+	Stats       *cache.Memo[StatsQuery, *Stats]
+	Flow        *cache.Memo[Days, *Flow]
+	Market      *cache.Memo[MarketQuery, *Market]
+	Item        *cache.Memo[ItemQuery, *Item] // nil: no such item
+	Health      *cache.Memo[Days, *Health]
+	Account     *cache.Memo[AccountQuery, *Account] // nil: no such account
+	Sides       *cache.Memo[AccountQuery, *AccountSides]
+	Events      *cache.Memo[EventQuery, *Events]
+	Holder      *cache.Memo[HolderQuery, *Holder] // nil: no such holder, or a hidden one; Holders is to be consulted before
+	HolderSides *cache.Memo[HolderQuery, *HolderSides]
+	Index       *cache.Memo[MarketQuery, *PriceIndex]
+	Movers      *cache.Memo[Days, *Movers]
+	Gaps        *cache.Memo[NoParams, *Gaps]
+	Prices      *cache.Memo[NoParams, *AllPrices]
 
 	ItemList  *cache.Memo[Days, *Items]
 	ItemChart *cache.Memo[ItemChartQuery, *ItemChart] // nil: no such item
@@ -39,6 +41,7 @@ type API struct {
 
 	Items    *Exists
 	Accounts *Exists
+	Holders  *Exists
 	Sources  *Sources // of Economy.Source
 }
 
@@ -47,18 +50,20 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 	places := semaphore.NewWeighted(lookupsAtOnce)
 	prices, courses := &priceShare{}, &courseShare{}
 	return &API{
-		Stats:   NewStats(c, db),
-		Flow:    cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:  cache.NewMemo(c, spec("market"), sharing(courses, on(db, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
-		Item:    cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
-		Health:  cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
-		Account: cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
-		Sides:   cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
-		Events:  NewEvents(c, db),
-		Index:   cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
-		Movers:  cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
-		Gaps:    cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),
-		Prices:  cache.NewMemo(c, spec("prices"), sharing(prices, on(db, ComputePrices))).Prewarm(NoParams{}),
+		Stats:       NewStats(c, db),
+		Flow:        cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
+		Market:      cache.NewMemo(c, spec("market"), sharing(courses, on(db, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
+		Item:        cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
+		Health:      cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
+		Account:     cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
+		Sides:       cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
+		Events:      NewEvents(c, db),
+		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(db, ComputeHolder)),
+		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(db, ComputeHolderSides)),
+		Index:       cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
+		Movers:      cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
+		Gaps:        cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),
+		Prices:      cache.NewMemo(c, spec("prices"), sharing(prices, on(db, ComputePrices))).Prewarm(NoParams{}),
 
 		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, sharing(prices, on(db, ComputeItems))).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
@@ -74,6 +79,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),
+		Holders:  existsIn(db, places, knownHolder),
 		Sources:  sourcesIn(db, places),
 	}
 }

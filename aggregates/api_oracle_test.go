@@ -256,7 +256,11 @@ func (r record) fillHeld(want *Account, s span, buckets []bucket, own []string) 
 		if !merged && a.Holder != want.Holder {
 			continue
 		}
-		if used[ref] && !r.issues(ref) && !archived(a) && slices.Contains(want.Population.kinds(), a.Kind) {
+		shown := a // a merged account is archived if the other one is
+		if merged {
+			shown = r.accounts[own[0]]
+		}
+		if used[ref] && !r.issues(ref) && !archived(shown) && slices.Contains(want.Population.kinds(), a.Kind) {
 			held, counts = held+balances[ref], true
 		}
 		if merged {

@@ -78,6 +78,7 @@ func (s *site) things(t *testing.T) []string {
 	}
 	for path, query := range map[string]string{
 		"/accounts/":        `SELECT ref FROM accounts JOIN balances ON account = id ORDER BY postings DESC LIMIT 1`,
+		"/holders/":         `SELECT holder FROM accounts JOIN account_days ON account = id WHERE kind = 'business' GROUP BY holder ORDER BY sum(postings) DESC LIMIT 1`,
 		"/market/items/":    `SELECT ref FROM items JOIN item_days ON item = id GROUP BY ref ORDER BY sum(sales) DESC LIMIT 1`,
 		"/market/shops/":    `SELECT shops.ref FROM shops JOIN sales ON shop = shops.id GROUP BY shops.ref ORDER BY count(*) DESC LIMIT 1`,
 		"/economy/sources/": `SELECT source FROM flow_hours GROUP BY source ORDER BY sum(volume) DESC LIMIT 1`,

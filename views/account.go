@@ -187,21 +187,14 @@ func AccountPlace(p Page, v *aggregates.AccountPlace) Content {
 	}
 }
 
-// AccountHolder shows the accounts of the same holder.
+// AccountHolder leads to the page of the account's holder.
 func AccountHolder(p Page, a *aggregates.Account) Content {
-	if a.HolderAccounts <= 1 {
-		return Content{Missing: "The holder has no other account."}
-	}
-	sub := "All accounts of the same holder"
+	name := "The page of the holder"
 	if a.HolderName != a.Holder {
-		sub = "All accounts of " + brief(readable(a.HolderName), mostName)
+		name = brief(readable(a.HolderName), mostName)
 	}
-	left := a.HolderAccounts - int64(min(len(a.SameHolder), holderShown))
-	return Content{Sub: sub, Body: accountHolder(a, a.SameHolder[:min(len(a.SameHolder), holderShown)], left, p.Settings)}
+	return Content{Sub: "All that the holder has together", Body: accountHolder(a, name, p.Settings)}
 }
-
-// holderShown is how many accounts of the same holder are shown on the page.
-const holderShown = 8
 
 // AccountIncome shows by which sources money came in.
 func AccountIncome(p Page, v *aggregates.AccountSides) Content {

@@ -63,11 +63,11 @@ func (s *server) account() *page {
 			},
 		}, views.AccountMoves, (*aggregates.Account).Table),
 		show(account, views.PanelInfo{
-			Name: "holder", Title: "Same holder", Width: views.Rest,
+			Name: "holder", Title: "Holder", Width: views.Rest,
 			How: views.How{
-				Meaning: "The accounts that the record gives to the same holder.",
+				Meaning: "Whose account this is, as the record says, and what the holder's accounts have together.",
 				Formula: "None: balances of now.",
-				Counted: "All of them; the 20 with the largest balances are listed.",
+				Counted: "All accounts of the holder; the 20 with the largest balances are in the table.",
 				LeftOut: "Of the sum: issuers. Merged accounts are part of the account into which they are merged.",
 			},
 		}, views.AccountHolder, (*aggregates.Account).HolderTable),
@@ -125,20 +125,26 @@ type placing struct {
 }
 
 func (r placing) open(p views.Params) source {
+	return r.s.placed(r.account.open(p), func(value any) *aggregates.Account { return value.(*aggregates.Account) })
+}
+
+// placed returns the source of a place among all holders, of what has the first
+// reading's value.
+func (s *server) placed(first source, of func(value any) *aggregates.Account) source {
 	populations := aggregates.Populations()
-	joined := &joinedSource{parts: []source{r.account.open(p)}, join: func(values []any) any {
+	joined := &joinedSource{parts: []source{first}, join: func(values []any) any {
 		var ladders []*aggregates.Ladder
 		var all []*aggregates.Inequality
 		for i := range populations {
 			ladders = append(ladders, values[1+2*i].(*aggregates.Ladder))
 			all = append(all, values[2+2*i].(*aggregates.Inequality))
 		}
-		return aggregates.PlaceOf(values[0].(*aggregates.Account), ladders, all)
+		return aggregates.PlaceOf(of(values[0]), ladders, all)
 	}}
 	for _, population := range populations {
 		joined.parts = append(joined.parts,
-			&memoSource[aggregates.Population, *aggregates.Ladder]{memo: r.s.Economy.Ladder, p: population},
-			&memoSource[aggregates.InequalityQuery, *aggregates.Inequality]{memo: r.s.Economy.Inequality, p: aggregates.InequalityQuery{Population: population}})
+			&memoSource[aggregates.Population, *aggregates.Ladder]{memo: s.Economy.Ladder, p: population},
+			&memoSource[aggregates.InequalityQuery, *aggregates.Inequality]{memo: s.Economy.Inequality, p: aggregates.InequalityQuery{Population: population}})
 	}
 	return placedSource{joined}
 }

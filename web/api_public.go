@@ -24,6 +24,7 @@ func (unknownError) Is(target error) bool { return target == errNotFound }
 
 const (
 	unknownAccount     unknownError = "account"
+	unknownHolder      unknownError = "holder"
 	unknownItem        unknownError = "item"
 	unknownShop        unknownError = "shop"
 	unknownSource      unknownError = "source"

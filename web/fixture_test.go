@@ -52,6 +52,8 @@ type town struct {
 	itemRoutes func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemRoutes, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	sides      func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountSides, error)
+	holder     func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.Holder, error)
+	holding    func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.HolderSides, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
@@ -135,6 +137,12 @@ func newTown() *town {
 		sides: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.AccountSides, error) {
 			return &aggregates.AccountSides{ID: q.Account, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
+		holder: func(_ context.Context, _ cache.Window, q aggregates.HolderQuery) (*aggregates.Holder, error) {
+			return &aggregates.Holder{ID: q.Holder, Name: "Ada", Population: aggregates.PopulationPersonal, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+		},
+		holding: func(_ context.Context, _ cache.Window, q aggregates.HolderQuery) (*aggregates.HolderSides, error) {
+			return &aggregates.HolderSides{ID: q.Holder, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+		},
 		flow: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Flow, error) {
 			return &aggregates.Flow{Basis: basis(d, w.Start, w.Start)}, nil
 		},
@@ -217,6 +225,8 @@ func sampled(e *sample.Economy) *town {
 		return &a, nil
 	}
 	tn.sides = constant[aggregates.AccountQuery](e.Sides)
+	tn.holder = constant[aggregates.HolderQuery](e.Holder)
+	tn.holding = constant[aggregates.HolderQuery](e.HolderSides)
 	tn.index = constant[aggregates.MarketQuery](e.Index)
 	tn.movers = constant[aggregates.Days](e.Movers)
 	tn.gaps = constant[aggregates.NoParams](e.Gaps)
@@ -402,6 +412,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			}),
 			Account:   cache.NewMemo(c, spec("account"), tn.account),
 			Sides:     cache.NewMemo(c, spec("account.sides"), tn.sides),
+			Holder:    cache.NewMemo(c, spec("holder"), tn.holder),
 			Events:    cache.NewMemo(c, spec("events"), tn.events),
 			Items:     aggregates.NewExists(tn.known),
 			Accounts:  aggregates.NewExists(tn.known),
@@ -414,9 +425,11 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 
-			ItemGroup:  cache.NewMemo(c, spec("item.group"), tn.itemGroup),
-			ItemRanks:  cache.NewMemo(c, spec("items.ranks"), tn.itemRanks),
-			ItemRoutes: cache.NewMemo(c, spec("item.offsetting"), tn.itemRoutes),
+			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
+			Holders:     aggregates.NewExists(tn.known),
+			ItemGroup:   cache.NewMemo(c, spec("item.group"), tn.itemGroup),
+			ItemRanks:   cache.NewMemo(c, spec("items.ranks"), tn.itemRanks),
+			ItemRoutes:  cache.NewMemo(c, spec("item.offsetting"), tn.itemRoutes),
 		},
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),

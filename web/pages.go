@@ -34,6 +34,7 @@ func (s *server) declarePages() []*page {
 		s.arbitrage(),
 		s.accounts(),
 		s.account(),
+		s.holder(),
 		s.transactions(),
 		s.transaction(),
 		s.appraise(),

@@ -56,3 +56,49 @@ func (p *Economy) addAccount(days aggregates.Days, buckets []time.Time, unit str
 		})
 	}
 }
+
+// addHolder adds what the page of a holder shows: one with two accounts and a shop.
+func (p *Economy) addHolder(days aggregates.Days, buckets []time.Time, unit string) {
+	of := basis(days, buckets[0], Noon)
+	h := &aggregates.Holder{
+		ID: "ada", Name: "Ada Penrose", Kind: "person", Link: "https://penrose.example/", Label: "mayor of Mill Rising",
+		Accounts: 3, List: p.Account.SameHolder, Balance: p.Account.HolderBalance, Population: aggregates.PopulationPersonal, Held: p.Account.Held,
+		Basis: of, Bucket: unit, Opening: ledger.SumOf(41_004_00), Shops: 9, Items: 2,
+		Sold: aggregates.Goods{Sales: 214, Quantity: ledger.SumOf(1902), Volume: ledger.SumOf(41_204_50)},
+		Goods: []aggregates.HolderItem{
+			{ID: "diamond", Name: "Diamond", Goods: aggregates.Goods{Sales: 200, Quantity: ledger.SumOf(902), Volume: ledger.SumOf(40_204_50)}},
+			{ID: "iron", Name: "Iron ingot", Goods: aggregates.Goods{Sales: 14, Quantity: ledger.SumOf(1000), Volume: ledger.SumOf(1_000_00)}},
+		},
+		ShopList: []aggregates.HolderShop{
+			{ID: "seam", Place: "Pinnacle Green", Owner: "Ferry & Oak", World: "harbour", Active: true, Seen: Noon, Offers: 12, Stand: 9, Stock: ledger.SumOf(1880),
+				Sold: ptr(ledger.SumOf(41_204_50)), Bought: ptr(ledger.SumOf(310_00)), Sales: ptr(int64(245))},
+			{ID: "dairy", Owner: "Mill Rising Dairy", World: "harbour", Seen: Noon.AddDate(0, -1, 0), Stock: ledger.SumOf(0)},
+		},
+	}
+	balance := h.Opening
+	for i, at := range buckets {
+		c := aggregates.HeldAt{Start: at, Change: ledger.SumOf(int64(90_00 + i%7*40_00 - i%5*25_00)), Partial: i == len(buckets)-1}
+		balance = balance.Plus(c.Change)
+		c.Balance = balance
+		h.Course = append(h.Course, c)
+	}
+	p.Holder = h
+	v := &aggregates.HolderSides{
+		ID: h.ID, Name: h.Name, Business: true, Basis: of, Postings: 25_000, Divided: 18_300, DividedFrom: ptr(Noon.Truncate(24*time.Hour).AddDate(0, 0, -12)),
+		Received: p.Sides.Received, Paid: p.Sides.Sent, Wages: ledger.SumOf(2_958_00), Sources: p.Sides.Sources, Counterparties: 29, Parties: p.Sides.Parties[1:],
+		Others: p.Sides.Others, Hidden: p.Sides.Hidden, Several: p.Sides.Several,
+		Staff: aggregates.Staff{Known: true, Number: 14, Paid: ledger.SumOf(2_662_20), Hidden: 1, Members: []aggregates.StaffMember{
+			{ID: "corin", Name: "Corin Winden", Paid: ledger.SumOf(830_00), Number: 5, Last: Noon.AddDate(0, 0, -2)}, {ID: "nell", Name: "Nell Bramford", Paid: ledger.SumOf(410_50), Number: 4, Last: Noon.AddDate(0, 0, -2)},
+		}},
+	}
+	for n := -4; n <= 0; n++ {
+		m := aggregates.HolderMonth{Start: time.Date(2026, time.November+time.Month(n), 1, 0, 0, 0, 0, time.UTC), Partial: n == 0, Change: ledger.SumOf(int64(1_200_00 + n*510_00)), Divided: n > -3, Sources: []aggregates.SourceExchange{}}
+		if m.Divided {
+			m.Received, m.Wages = ledger.SumOf(int64(5_700_00+n*90_00)), ledger.SumOf(2_100_00)
+			m.Paid = m.Received.Minus(m.Change)
+			m.Sources = p.Sides.Sources[:2]
+		}
+		v.Months = append(v.Months, m)
+	}
+	p.HolderSides = v
+}

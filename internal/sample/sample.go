@@ -18,42 +18,44 @@ var Noon = time.Date(2026, 11, 20, 12, 0, 30, 0, time.UTC)
 
 // An Economy is the values of all memos of an economy's pages.
 type Economy struct {
-	Settings   ledger.Settings
-	Overview   *aggregates.Overview
-	Inequality *aggregates.Inequality
-	Activity   *aggregates.Activity
-	Wealth     *aggregates.WealthByKind
-	Rhythm     *aggregates.Rhythm
-	Richest    *aggregates.Richest
-	Market     *aggregates.Market
-	Events     *aggregates.Events // of the whole economy
-	Items      *aggregates.Items
-	Holdings   *aggregates.Holdings
-	Item       *aggregates.Item // its ref is ada, as are all refs in tests of pages
-	ItemChart  *aggregates.ItemChart
-	ItemTrade  *aggregates.ItemTrade
-	Index      *aggregates.PriceIndex
-	Movers     *aggregates.Movers
-	Gaps       *aggregates.Gaps
-	Profile    aggregates.Profile
-	Flow       *aggregates.Flow
-	Bridge     *aggregates.Bridge
-	Source     *aggregates.SourceDays
-	History    *aggregates.History
-	Ladder     *aggregates.Ladder
-	Soundness  *aggregates.Soundness
-	Cohorts    *aggregates.Cohorts
-	Cache      *aggregates.CacheState
-	Shops      *aggregates.Shops
-	Found      *aggregates.Found
-	Shop       *aggregates.Shop
-	ShopSales  []aggregates.ShopSale
-	Arbitrage  *aggregates.Arbitrage
-	Markers    *aggregates.Markers
-	Prices     *aggregates.AllPrices
-	ItemRoutes *aggregates.ItemRoutes
-	Account    *aggregates.Account
-	Sides      *aggregates.AccountSides
+	Settings    ledger.Settings
+	Overview    *aggregates.Overview
+	Inequality  *aggregates.Inequality
+	Activity    *aggregates.Activity
+	Wealth      *aggregates.WealthByKind
+	Rhythm      *aggregates.Rhythm
+	Richest     *aggregates.Richest
+	Market      *aggregates.Market
+	Events      *aggregates.Events // of the whole economy
+	Items       *aggregates.Items
+	Holdings    *aggregates.Holdings
+	Item        *aggregates.Item // its ref is ada, as are all refs in tests of pages
+	ItemChart   *aggregates.ItemChart
+	ItemTrade   *aggregates.ItemTrade
+	Index       *aggregates.PriceIndex
+	Movers      *aggregates.Movers
+	Gaps        *aggregates.Gaps
+	Profile     aggregates.Profile
+	Flow        *aggregates.Flow
+	Bridge      *aggregates.Bridge
+	Source      *aggregates.SourceDays
+	History     *aggregates.History
+	Ladder      *aggregates.Ladder
+	Soundness   *aggregates.Soundness
+	Cohorts     *aggregates.Cohorts
+	Cache       *aggregates.CacheState
+	Shops       *aggregates.Shops
+	Found       *aggregates.Found
+	Shop        *aggregates.Shop
+	ShopSales   []aggregates.ShopSale
+	Arbitrage   *aggregates.Arbitrage
+	Markers     *aggregates.Markers
+	Prices      *aggregates.AllPrices
+	ItemRoutes  *aggregates.ItemRoutes
+	Account     *aggregates.Account
+	Sides       *aggregates.AccountSides
+	Holder      *aggregates.Holder
+	HolderSides *aggregates.HolderSides
 }
 
 // Town is an ordinary economy: thousands of holders, days and nights.
@@ -125,6 +127,7 @@ func Town(days aggregates.Days) *Economy {
 	p.addHoldings()
 	p.addPrices()
 	p.addAccount(days, buckets, unit)
+	p.addHolder(days, buckets, unit)
 	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
@@ -278,6 +281,7 @@ func Empty() *Economy {
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemRoutes = &aggregates.ItemRoutes{ID: "ada", Name: "Diamond", Basis: why}
 	p.Account, p.Sides = &aggregates.Account{ID: "ada", Name: "Ada Penrose", Kind: ledger.Personal, Population: aggregates.PopulationPersonal, Opened: Noon, Basis: why}, &aggregates.AccountSides{ID: "ada", Name: "Ada Penrose", Basis: why}
+	p.Holder, p.HolderSides = &aggregates.Holder{ID: "ada", Name: "Ada Penrose", Population: aggregates.PopulationPersonal, Basis: why}, &aggregates.HolderSides{ID: "ada", Name: "Ada Penrose", Basis: why}
 	p.Index, p.Movers, p.Gaps = &aggregates.PriceIndex{Basis: why}, &aggregates.Movers{Basis: why}, &aggregates.Gaps{Basis: why}
 	p.Soundness, p.Cohorts = &aggregates.Soundness{Basis: why}, &aggregates.Cohorts{Basis: why}
 	p.Shops, p.Found, p.Shop, p.ShopSales = &aggregates.Shops{Basis: why}, &aggregates.Found{}, &aggregates.Shop{Basis: why}, nil
