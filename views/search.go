@@ -48,7 +48,8 @@ type Hit struct {
 	Match   string `json:"match" doc:"exact, begins, contains or similar."`
 	Address string `json:"address"`
 
-	kind ledger.Kind // of an account
+	kind    ledger.Kind // of an account
+	account string      // the address of a holder's account
 }
 
 var hitTitles = map[string]string{
@@ -80,7 +81,7 @@ func hitOf(what string, h ledger.Hit, s ledger.Settings) Hit {
 		hit.Address, hit.kind = string(accountAddress(h.Ref)), h.Kind
 		hit.Note = notes(string(h.Kind), saidNote(h), gone(h.Gone, "archived"))
 	case ledger.HitHolders:
-		hit.Address = string(accountAddress(h.Account))
+		hit.Address, hit.account = HolderInfo.at(h.Ref), string(accountAddress(h.Account))
 		hit.Note = ofAccounts(h.Accounts)
 	case ledger.HitItems:
 		hit.Address = ItemInfo.at(h.Ref)
@@ -155,12 +156,12 @@ func allOf(what, text string) string {
 }
 
 // Straight returns the address to which a text leads by itself: that of what it is
-// exactly, if there is one such thing.
+// exactly, if there is one such thing. An account and its holder are one.
 func Straight(groups []FoundGroup) string {
 	straight := ""
 	for _, g := range groups {
 		for _, h := range g.Hits {
-			if h.Match == "exact" && h.Address != straight {
+			if h.Match == "exact" && h.Address != straight && (h.account == "" || h.account != straight) {
 				if straight != "" {
 					return ""
 				}

@@ -58,7 +58,7 @@ func TestTheSearchShowsWhatATextMayMean(t *testing.T) {
 	want := []string{
 		"all accounts /accounts?q=a%26b&population=all",
 		`<script>alert("1")</script> business · also known as Old Name · archived /accounts/a%2Fb%3F`,
-		"Wayland 3 accounts /accounts/p-7",
+		"Wayland 3 accounts /holders/u",
 		"all items /market/items?q=a%26b",
 		"Bread Food /market/items/minecraft:bread",
 		"s-1 Ada · overworld /market/shops/s-1",
