@@ -56,7 +56,7 @@ type Holder struct {
 	ShopList []HolderShop `json:"shopList" nullable:"false" doc:"Active ones first, at most 20."`
 	Sold     Goods        `json:"sold" doc:"What its accounts sold in the period, without offsetting trade."`
 	Items    int64        `json:"items" doc:"How many different items were sold."`
-	Goods    []HolderItem   `json:"goods" nullable:"false" doc:"Those with the largest value, at most 20."`
+	Goods    []HolderItem `json:"goods" nullable:"false" doc:"Those with the largest value, at most 20."`
 }
 
 // HeldAt is what a holder has at the end of a day, or of a longer step.
