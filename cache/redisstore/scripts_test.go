@@ -86,6 +86,10 @@ func TestEachScriptDoesWhatItsNameSays(t *testing.T) {
 		{"restore", "what is lacking", []words{{"ZADD", "own", 5, "hard a", 9, "soft b"}}, []string{"own", "all"}, words{7, "hard a", 8, "soft b", 1, "hard c"}, "1",
 			map[string]string{"ZRANGE own 0 -1 WITHSCORES": "[[hard c 1] [hard a 7] [soft b 9]]"}},
 		{"restore", "over what is no list of invalidations", []words{{"SET", "own", "junk"}, {"SET", "all", "junk"}}, []string{"own", "all"}, words{7, "hard a"}, "1", map[string]string{"ZRANGE own 0 -1": "[hard a]", "EXISTS all": "0"}},
+
+		{"count", "the first of a minute", nil, []string{"minute", "before"}, words{60_000, "a", 3}, "[3 0]", map[string]string{"HGETALL minute": "map[a:3]", "EXISTS before": "0"}},
+		{"count", "on top of what others counted", []words{{"HSET", "minute", "a", 5, "b", 7}, {"HSET", "before", "b", 9}}, []string{"minute", "before"}, words{60_000, "a", 3, "b", 0, "c", 1}, "[8 0 7 9 1 0]",
+			map[string]string{"HGET minute a": "8", "HGET before b": "9"}},
 	}
 	var tested []string
 	for _, c := range cases {
@@ -158,6 +162,9 @@ func TestScriptsAreSentOnceAndAgainWhereTheServerHasForgottenThem(t *testing.T) 
 		}
 		if err := store.Unlock(t.Context(), key, "me"); err != nil {
 			t.Errorf("Unlock: %v", err)
+		}
+		if _, _, err := store.Count(t.Context(), 1, []string{"192.0.2.1"}, []int64{1}); err != nil {
+			t.Errorf("Count: %v", err)
 		}
 	}
 	for i := range rounds {
