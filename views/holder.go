@@ -44,7 +44,7 @@ func Holder(p Page, h *aggregates.Holder) Content {
 	return Content{Sub: sub, Says: sayHolder(h, s), Body: tiles(list)}
 }
 
-// sayHolder says what a holder has.
+// sayHolder returns the headline of a holder: what all accounts hold together.
 func sayHolder(h *aggregates.Holder, s ledger.Settings) Sentence {
 	if h.Balance.Sign() <= 0 {
 		return Sentence{}
