@@ -130,7 +130,7 @@ var shelves = []shelf{
 		FROM (%s) AS c CROSS JOIN LATERAL (
 			SELECT own.ref, own.kind, count(*) OVER () AS accounts
 			FROM (
-				SELECT DISTINCT t.id, t.ref, t.kind FROM accounts a` + asShown + `WHERE a.holder = c.ref AND ` + notHidden + ` LIMIT 1000) AS own
+				SELECT a.id, a.ref, a.kind FROM accounts a WHERE a.holder = c.ref AND NOT EXISTS (SELECT FROM merges WHERE account = a.id) LIMIT 1000) AS own
 			LEFT JOIN balances b ON b.account = own.id
 			ORDER BY own.ref = c.ref DESC, b.balance DESC NULLS LAST, own.ref LIMIT 1) AS o
 		WHERE NOT c.hidden`,
@@ -171,10 +171,10 @@ func (c column) rows(how Match, trigrams bool) string {
 		from = `(SELECT * FROM ` + c.table + ` WHERE lower(@text) <% ` + lower + ` LIMIT ` + mostAlike + `) AS near`
 		rest = `true ORDER BY alike DESC LIMIT ` + mostContained
 	case trigrams:
-		rest = lower + ` LIKE @like LIMIT ` + mostContained
+		rest = lower + ` LIKE lower(@like) LIMIT ` + mostContained
 	default:
 		from = `(SELECT * FROM ` + c.table + ` ORDER BY ` + c.newest + ` DESC LIMIT ` + mostScanned + `) AS newest`
-		rest = lower + ` LIKE @like LIMIT ` + mostContained
+		rest = lower + ` LIKE lower(@like) LIMIT ` + mostContained
 	}
 	return `SELECT *` + c.id() + `, ` + c.name + ` AS said, ` + lower + ` AS key, ` + lower + ` = lower(@text) AS exact, ` + alike + ` AS alike FROM ` + from + ` WHERE ` + rest
 }
@@ -209,10 +209,10 @@ const (
 		ORDER BY at DESC, id DESC LIMIT 9`
 	// A holder of whom nothing is known has no row.
 	holderByAccounts = `
-		SELECT a.holder AS ref, a.holder AS name, t.ref AS account, t.kind, 1::bigint AS accounts, a.holder AS said, true AS exact
-		FROM accounts a` + asShown + `
-		WHERE a.holder = @text AND NOT EXISTS (SELECT FROM holders WHERE ref = @text) AND ` + notHidden + `
-		ORDER BY t.ref LIMIT 1`
+		SELECT a.holder AS ref, a.holder AS name, a.ref AS account, a.kind, 1::bigint AS accounts, a.holder AS said, true AS exact
+		FROM accounts a
+		WHERE a.holder = @text AND NOT EXISTS (SELECT FROM holders WHERE ref = @text) AND NOT EXISTS (SELECT FROM merges WHERE account = a.id)
+		ORDER BY a.ref LIMIT 1`
 	// A scan of a table is not bounded by what it finds. To plan the queries takes
 	// longer than to run them.
 	prepareSearch = `

@@ -22,12 +22,12 @@ func fair() ledger.Batch {
 		ledger.Account{Ref: "p-8", Kind: ledger.Personal, Name: "Brenda 100%_a", Holder: "u-8"},
 		ledger.Account{Ref: "p-9", Kind: ledger.Personal, Name: "Breakspear", Holder: "u-9"},
 		ledger.Account{Ref: "p-9b", Kind: ledger.Personal, Name: "Breakwater"},
-		ledger.Account{Ref: "old-bob", Kind: ledger.Personal, Name: "Robert"},
+		ledger.Account{Ref: "old-bob", Kind: ledger.Personal, Name: "Robert", Holder: "u-6"},
 	)
 	b.Items = append(b.Items, ledger.Item{Ref: "minecraft:diamond", Name: "Diamond", Group: "Gems"}, ledger.Item{Ref: "minecraft:diamond_sword", Name: "Diamond Sword"}, ledger.Item{Ref: "minecraft:bread_knife", Name: "Knife for Bread"})
 	b.Shops = append(b.Shops, ledger.Shop{Ref: "s-9", Place: "Harbour Row 3", Owner: "p-9", World: "overworld", Seen: noon}, ledger.Shop{Ref: "s-7", Place: "Harbour Row 4", Owner: "p-7", Active: true, Seen: noon})
 	b.Places = []ledger.Place{{World: "overworld", Name: "Harbour", X: &x, Z: &z, Kind: "town"}}
-	b.Holders = []ledger.Holder{{Ref: "u-7", Name: "Wayland"}, {Ref: "u-9", Name: "Breakspear Himself", Hidden: true}}
+	b.Holders = []ledger.Holder{{Ref: "u-6", Name: "Robertson"}, {Ref: "u-7", Name: "Wayland"}, {Ref: "u-9", Name: "Breakspear Himself", Hidden: true}}
 	b.Merges = []ledger.Merge{{Account: "old-bob", Into: "bob"}, {Account: "p-9b", Into: "p-9"}}
 	b.FormerNames = []ledger.FormerName{{Account: "p-7", Name: "Weyland", Until: noon}, {Account: "p-9", Name: "Bream", Until: noon}}
 	pay := transaction("grant-2026", noon, ledger.Posting{"mint", -1000}, ledger.Posting{"ann", 1000})
@@ -86,6 +86,8 @@ func TestWhatATextMeansIsFound(t *testing.T) {
 		"minecraft:":        "items: ^minecraft:bread_knife ^minecraft:diamond ^minecraft:diamond_sword",
 		"bread":             "items: =bread *minecraft:bread_knife",
 		"sword":             "items: *minecraft:diamond_sword",
+		"SWORD":             "items: *minecraft:diamond_sword",
+		"For Bread":         "items: *minecraft:bread_knife",
 		"harbour":           "shops: ^s-9/ ^s-7/Smithson places: =Harbour transactions: *grant-2026",
 		"stall":             "shops: =stall/bakery",
 		"grant-2026":        "transactions: =grant-2026",
@@ -94,6 +96,8 @@ func TestWhatATextMeansIsFound(t *testing.T) {
 		"harbour wall":      "transactions: *grant-2026",
 		// what a pattern would mean is meant as it is
 		"100%_": "accounts: *p-8", "%": "", "___": "", `\`: "", "br": "accounts: ^p-8 items: ^bread",
+		// a holder all of whose accounts are merged into those of others has no page
+		"u-6": "", "Robertson": "",
 		// hidden holders, their accounts, and what is merged into them
 		"breakspear": "", "p-9": "", "p-9b": "", "u-9": "", "bream": "", "breakwater": "",
 		"": "", "\xff": "", "a\x00": "", strings.Repeat("x", 2000): "", "\u202e日本": "",
