@@ -249,10 +249,10 @@ func (s scan) checkSnapshots() {
 	s.compare("snapshots", s.of(0, `
 		SELECT concat_ws(' ', day, (SELECT sum(amount) FROM postings WHERE amount > 0 AND LOCAL(at)::date <= day),
 			(SELECT count(DISTINCT account) FROM postings JOIN accounts ON id = account
-				WHERE amount > 0 AND LOCAL(at)::date <= day AND (archived IS NULL OR archived > (day + 1)::timestamp AT TIME ZONE @zone)))
+				WHERE amount > 0 AND LOCAL(at)::date <= day AND (archived IS NULL OR archived >= (day + 1)::timestamp AT TIME ZONE @zone)))
 		FROM (
 			SELECT LOCAL(at)::date AS day FROM postings
-			UNION SELECT LOCAL(archived - interval '1 microsecond')::date FROM accounts WHERE archived <= @now
+			UNION SELECT LOCAL(archived)::date FROM accounts WHERE archived <= @now
 		) AS days WHERE day < LOCAL(@now::timestamptz)::date ORDER BY 1`), got)
 }
 

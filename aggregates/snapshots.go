@@ -74,13 +74,13 @@ const lastMade = `
 // missing, nil if there is none. Snapshots are made in the order of days, and an
 // append deletes only the last ones, so none is missing before the latest.
 func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time, error) {
-	// An account that is archived at midnight is no part of the day before. An
+	// An account that is archived at midnight is part of the day before. An
 	// account that was archived before the first posting changes no snapshot.
 	query := `
 		WITH made AS (` + lastMade + `), first AS (SELECT min(day) AS day FROM account_days),
 		archivings AS (
-			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived - interval '1 microsecond', 'UTC')`) + `::date AS day
-			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived <= @midnight)
+			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived, 'UTC')`) + `::date AS day
+			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived < @midnight)
 		SELECT least(
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
 			(SELECT min(day) FROM archivings WHERE day > (SELECT last FROM made) AND day > (SELECT day FROM first)))`

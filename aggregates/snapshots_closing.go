@@ -148,9 +148,10 @@ func (c *closing) count(a *closingAccount) {
 	c.change(a, ledger.SumOf(a.balance), 1)
 }
 
-// leave removes the accounts that were archived before or at end.
+// leave removes the accounts that were archived before end. One that is archived at the
+// end of a day is part of it, as what is paid at that moment is of the day that begins.
 func (c *closing) leave(end time.Time) {
-	for len(c.archive) > 0 && c.archive[0].archived <= end.UnixMicro() {
+	for len(c.archive) > 0 && c.archive[0].archived < end.UnixMicro() {
 		a := c.archive[0]
 		c.archive = c.archive[1:]
 		a.gone = true
@@ -206,7 +207,7 @@ func (c *closing) advance(ctx context.Context, tx pgx.Tx, from, to time.Time) ([
 	// was archived.
 	quiet := func(next time.Time) {
 		for len(c.archive) > 0 {
-			gone := dateOf(ledger.DayOf(time.UnixMicro(c.archive[0].archived-1), c.zone))
+			gone := dateOf(ledger.DayOf(time.UnixMicro(c.archive[0].archived), c.zone))
 			if !gone.Before(next) {
 				return
 			}

@@ -212,8 +212,7 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 // wrong, and reports whether there is one.
 func (ap *appender) earliest(d *deltas) (earliest int64, ok bool) {
 	if ok = !ap.archived.IsZero(); ok {
-		// An account that is archived at midnight is no part of the day before.
-		earliest = dayOfHour(floor(ap.archived.UnixMicro()-1, hourMicros), ap.zone)
+		earliest = dayOfHour(floor(ap.archived.UnixMicro(), hourMicros), ap.zone)
 	}
 	for _, m := range d.moves {
 		if !ok || m.day < earliest {
