@@ -41,6 +41,7 @@ type Holder struct {
 	Label string `json:"label" doc:"A short text; may be empty."`
 
 	Accounts int64           `json:"accounts" doc:"How many accounts the holder has."`
+	Issuers  int64           `json:"issuers" doc:"How many of them are issuers."`
 	List     []HolderAccount `json:"list" nullable:"false" doc:"Those with the largest balances, at most 50."`
 	Balance  ledger.Sum      `json:"balance" doc:"What they hold together now."`
 
@@ -208,6 +209,10 @@ func (h *Holder) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) (err 
 	h.List, h.Accounts, h.Balance, err = accountsOf(ctx, tx, s, h.ID, mostHolderAccounts)
 	if err != nil {
 		return fmt.Errorf("accounts: %w", err)
+	}
+	const issuers = `SELECT count(*) FROM accounts a WHERE holder = $1 AND issuer AND ` + notMerged
+	if err := tx.QueryRow(ctx, issuers, h.ID).Scan(&h.Issuers); err != nil {
+		return fmt.Errorf("issuers: %w", err)
 	}
 	if err := h.fillHeld(ctx, tx, s); err != nil {
 		return fmt.Errorf("what is ranked: %w", err)

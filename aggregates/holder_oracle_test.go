@@ -109,6 +109,9 @@ func (o scannedHolder) check(t *testing.T, db *pgxpool.Pool, w cache.Window, day
 				}
 			}
 			want.Accounts++
+			if o.issues(ref) {
+				want.Issuers++
+			}
 			want.List = append(want.List, HolderAccount{ID: ref, Name: ref, Kind: a.Kind, Issuer: o.issues(ref), Archived: ended, Balance: with})
 		}
 		if o.owns(ref) {

@@ -67,7 +67,8 @@ type HolderMonth struct {
 	Received ledger.Sum       `json:"received"`
 	Paid     ledger.Sum       `json:"paid"`
 	Wages    ledger.Sum       `json:"wages"`
-	Sources  []SourceExchange `json:"sources" nullable:"false"`
+	Sources  []SourceExchange `json:"sources" nullable:"false" doc:"By both together, at most 20."`
+	Others   Exchange         `json:"otherSources"`
 }
 
 // Staff is who was paid wages in the last 30 days.
@@ -114,6 +115,9 @@ func (v *HolderSides) MonthsTable() Table {
 		t.Rows = append(t.Rows, row)
 		for _, s := range m.Sources {
 			t.Rows = append(t.Rows, []any{m.Start, s.Source, s.Received, s.Sent, s.Received.Minus(s.Sent)})
+		}
+		if o := m.Others; o.Number > 0 {
+			t.Rows = append(t.Rows, []any{m.Start, "others", o.Received, o.Sent, o.Received.Minus(o.Sent)})
 		}
 	}
 	return t
@@ -301,7 +305,8 @@ func (v *HolderSides) fillSources(ctx context.Context, tx pgx.Tx, s span, own []
 		return err
 	}
 	for i := range v.Months {
-		v.Months[i].Sources, _ = largest(v.Months[i].Sources)
+		m := &v.Months[i]
+		m.Sources, m.Others = largest(m.Sources)
 	}
 	all := []SourceExchange{}
 	for _, sum := range sums {

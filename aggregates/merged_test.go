@@ -129,8 +129,13 @@ func TestMergedAccountsAreOneTrader(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if prices.Items[0].Price.Traders != traders || item.Buyers != buyers {
-			t.Errorf("%s: %d traders of the price and %d buyers, want %d and %d", what, prices.Items[0].Price.Traders, item.Buyers, traders, buyers)
+		series, err := NewSold(db).Series(t.Context(), "bread", "1d", time.Time{}, w.Start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if prices.Items[0].Price.Traders != traders || *series.Points[0].Traders != traders || item.Buyers != buyers {
+			t.Errorf("%s: %d traders of the price, %d of the day and %d buyers, want %d, %d and %d",
+				what, prices.Items[0].Price.Traders, *series.Points[0].Traders, item.Buyers, traders, traders, buyers)
 		}
 	}
 	check("before", 4, 3)

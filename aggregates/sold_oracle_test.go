@@ -38,7 +38,9 @@ func scanSold(t *testing.T, db *pgxpool.Pool, zone string, step Step) map[string
 				WHERE p.item = s.item AND p.seller = s.seller AND p.buyer = s.buyer AND p.day = (s.at AT TIME ZONE $1)::date)),
 		traded AS (
 			SELECT ref, start, count(DISTINCT account) AS traders FROM (
-				SELECT ref, start, seller AS account FROM sold UNION ALL SELECT ref, start, buyer FROM sold) AS sides GROUP BY 1, 2)
+				SELECT ref, start, coalesce(target, account) AS account
+				FROM (SELECT ref, start, seller AS account FROM sold UNION ALL SELECT ref, start, buyer FROM sold) AS sides
+				LEFT JOIN merges USING (account)) AS shown GROUP BY 1, 2)
 		SELECT ref, start, count(*), sum(quantity), sum(total), (array_agg(price ORDER BY at, id))[1], max(price), min(price),
 			(array_agg(price ORDER BY at DESC, id DESC))[1], sum(total)::float8 / sum(quantity)::float8, traders, max(at),
 			array_agg(total ORDER BY id), array_agg(quantity ORDER BY id)

@@ -33,7 +33,7 @@ type SoldPoint struct {
 	Close    float64    `json:"close" doc:"That of the last sale."`
 	Mean     float64    `json:"mean" doc:"volume / quantity"`
 	Median   *float64   `json:"median" doc:"The price of the piece in the middle; null: it is not known of steps shorter than a day."`
-	Traders  *int64     `json:"traders" doc:"Different accounts that sold or bought; 0: the ledger does not say who traded; null: it is not known of steps shorter than a day."`
+	Traders  *int64     `json:"traders" doc:"Different accounts that sold or bought, those that are merged counted as one; 0: the ledger does not say who traded; null: it is not known of steps shorter than a day."`
 	LastAt   time.Time  `json:"lastAt" doc:"When it was last sold in this time."`
 	Partial  bool       `json:"partial" doc:"true: the step is not over."`
 }
@@ -185,7 +185,7 @@ func (v *SoldSeries) readDays(ctx context.Context, tx pgx.Tx, item int64, first,
 	}
 	of := map[Step]string{"1d": `day`, "1w": `day - (extract(isodow FROM day)::int - 1)`}[v.Step]
 	rows, _ = tx.Query(ctx, `
-		SELECT `+of+`, count(DISTINCT account) FROM trader_days_without
+		SELECT `+of+`, count(DISTINCT coalesce(target, account)) FROM trader_days_without LEFT JOIN merges USING (account)
 		WHERE item = $1 AND day BETWEEN $2::date AND $3::date GROUP BY 1`, item, first, last)
 	var traders int64
 	_, err = pgx.ForEachRow(rows, []any{&date, &traders}, func() error {

@@ -50,10 +50,11 @@ func sayHolder(h *aggregates.Holder, s ledger.Settings) Sentence {
 		return Sentence{}
 	}
 	name := brief(readable(h.Name), mostName)
-	if h.Accounts == 1 {
+	accounts := h.Accounts - h.Issuers // whose balances are no part of the sum
+	if accounts == 1 {
 		return Sentence{Words: phrase(name+" has ", moneyTile(h.Balance, s), " in one account")}
 	}
-	return Sentence{Words: phrase(name+" has ", moneyTile(h.Balance, s), " in "+Plural(h.Accounts, "account", "accounts"))}
+	return Sentence{Words: phrase(name+" has ", moneyTile(h.Balance, s), " in "+Plural(accounts, "account", "accounts"))}
 }
 
 // HolderBalance shows what a holder had over time.

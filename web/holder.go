@@ -54,7 +54,7 @@ func (s *server) holder() *page {
 				Meaning: "Whether the holder gained or lost money in its dealings with others. Of a business, this is its profit or loss. The table has it by source.",
 				Formula: "Net = received − paid = what all accounts gained. In each transaction, what all accounts of the holder gained or lost together is received or paid, by its source. Wages: paid by the sources payroll, salary, salaries, wage, wages.",
 				Counted: "Whole months of the community, 12 at most, and the current one, whatever the period. Received, paid and wages are divided for the latest whole days with at most 20,000 postings together; the net is of all.",
-				LeftOut: "Payments between the holder's own accounts, which are neither; issuers. Goods that are in stock have no value here.",
+				LeftOut: "Payments between the holder's own accounts, which are neither. Issuers: what one of the holder's own creates counts as received from others. Goods that are in stock have no value here.",
 			},
 		}, views.HolderMonths, (*aggregates.HolderSides).MonthsTable),
 		show(holder, views.PanelInfo{
@@ -87,7 +87,7 @@ func (s *server) holder() *page {
 				Meaning: "Who paid the holder, and whom it paid.",
 				Formula: "Of each transaction, what each account gained or lost on balance. Where several paid and several received, each paid each in proportion.",
 				Counted: "All transactions of the period. The 20 with the largest sum of both directions are listed; all others are one row.",
-				LeftOut: "The holder's own accounts. Hidden holders are one row, and so are transactions with more than 1,000 pairs of accounts.",
+				LeftOut: "The holder's own accounts that are no issuers. Hidden holders are one row, and so are transactions with more than 1,000 pairs of accounts.",
 			},
 		}, views.HolderParties, (*aggregates.HolderSides).PartiesTable),
 		show(holder, views.PanelInfo{
@@ -119,7 +119,7 @@ var howHolderSource = views.How{
 	Meaning: "What kind of transactions bring money in from others, and take it out to others.",
 	Formula: "In each transaction, what all accounts of the holder gained or lost together, by its source: the subsystem that wrote it.",
 	Counted: "The transactions of the period, those of the latest whole days with at most 20,000 postings together, which the 12 months and the last 30 days share.",
-	LeftOut: "Payments between the holder's own accounts; issuers. Sources after the first 20 are one row.",
+	LeftOut: "Payments between the holder's own accounts. Issuers: what one of the holder's own creates counts as received from others. Sources after the first 20 are one row.",
 }
 
 // holderPlacing is the reading of a holder's place: its value, and the balances of all
