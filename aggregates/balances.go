@@ -1,9 +1,11 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,8 +51,8 @@ func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 	return balances.get(ctx, snapshot, read)
 }
 
-// readBalancesAlone leaves it to the program to number and to add up: for the
-// database, to group by holders takes as long again as to read.
+// readBalancesAlone leaves it to the program to join, to number and to add up: for the
+// database, to join takes as long again as to read, and so does to group by holders.
 func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 	// To know about how many there will be saves growing.
 	var about int
@@ -60,37 +62,75 @@ func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 	}
 	about += about / 10
 	h := &balanceSheet{accounts: make([]holding, 0, about)}
-	places := make(map[string]int, about)
-	rows, _ := tx.Query(ctx, `
-		SELECT id, holder, kind, issuer, balance, postings, first_at, last_at, archived
-		FROM balances JOIN account_holders ON id = account`)
-	var a holding
-	var holder, kind string
-	var first, last time.Time
-	var archived pgtype.Timestamptz
-	kinds := map[string]ledger.Kind{}
-	for _, k := range ledger.Kinds() {
-		kinds[string(k)] = k
-	}
-	_, err := pgx.ForEachRow(rows, []any{&a.account, &holder, &kind, &a.issuer, &a.balance, &a.postings, &first, &last, &archived}, func() error {
-		place, ok := places[holder]
-		if !ok {
-			place = len(places)
-			places[holder] = place
-		}
-		a.holder, a.kind, a.archived = place, kinds[kind], math.MaxInt64
-		a.first, a.last = first.UnixMicro(), last.UnixMicro()
-		if archived.Valid {
-			a.archived = archived.Time.UnixMicro()
-		}
+	a := holding{holder: nobody}
+	rows, _ := tx.Query(ctx, `SELECT account, balance, postings, first_at, last_at FROM balances`)
+	_, err := pgx.ForEachRow(rows, []any{&a.account, &a.balance, &a.postings, (*instant)(&a.first), (*instant)(&a.last)}, func() error {
 		h.accounts = append(h.accounts, a)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("balances: %w", err)
 	}
-	h.holders = len(places)
+	slices.SortFunc(h.accounts, func(a, b holding) int { return cmp.Compare(a.account, b.account) })
+	if err := h.readHolders(ctx, tx); err != nil {
+		return nil, err
+	}
+	h.accounts = slices.DeleteFunc(h.accounts, func(a holding) bool { return a.holder == nobody })
 	return h, nil
+}
+
+// nobody is the holder of a balance without an account, which counts in nothing.
+const nobody = -1
+
+// readHolders sets what is known of the accounts, which are in order, beside their
+// balances.
+func (h *balanceSheet) readHolders(ctx context.Context, tx pgx.Tx) error {
+	numbers := make(map[string]int, len(h.accounts))
+	kinds := map[string]ledger.Kind{}
+	for _, k := range ledger.Kinds() {
+		kinds[string(k)] = k
+	}
+	place := -1 // of the last account
+	var a holding
+	var holder, kind string
+	rows, _ := tx.Query(ctx, `SELECT id, holder, kind, issuer, archived FROM account_holders`)
+	_, err := pgx.ForEachRow(rows, []any{&a.account, &holder, &kind, &a.issuer, (*instant)(&a.archived)}, func() error {
+		// They come nearly in order, and a map of all takes longer than all else here.
+		if place++; place >= len(h.accounts) || h.accounts[place].account != a.account {
+			var used bool
+			place, used = slices.BinarySearchFunc(h.accounts, a.account, func(of holding, account int64) int { return cmp.Compare(of.account, account) })
+			if !used {
+				place--
+				return nil
+			}
+		}
+		number, ok := numbers[holder]
+		if !ok {
+			number = len(numbers)
+			numbers[holder] = number
+		}
+		of := &h.accounts[place]
+		of.holder, of.kind, of.issuer, of.archived = number, kinds[kind], a.issuer, a.archived
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("holders of accounts: %w", err)
+	}
+	h.holders = len(numbers)
+	return nil
+}
+
+// An instant is a time in microseconds, as the record has it; the largest number if
+// there is none.
+type instant int64
+
+// ScanTimestamptz reads a column with a time.
+func (i *instant) ScanTimestamptz(t pgtype.Timestamptz) error {
+	*i = math.MaxInt64
+	if t.Valid {
+		*i = instant(t.Time.UnixMicro())
+	}
+	return nil
 }
 
 // supply returns what all others hold, and what the issuers owe.

@@ -153,26 +153,30 @@ func (b *Books) checkSums(ctx context.Context, tx pgx.Tx, s SupplyAccount) error
 	return nil
 }
 
-// checkSample reads the sample whose turn it is, and again what an earlier one
-// found. What it cannot read in time it leaves, and says so.
-func (b *Books) checkSample(ctx context.Context, db *pgxpool.Pool, w cache.Window, before Books) {
+// readSample reads the sample whose turn it is, and again what an earlier one found.
+func readSample(ctx context.Context, db *pgxpool.Pool, w cache.Window, before Books) (r *ledger.SampleReport, err error) {
 	of := ledger.Sample{
 		Turn: w.Start.Unix() / int64(soundWindow/time.Second), Accounts: sampleAccounts, Transactions: sampleTransactions, MostPostings: samplePostings,
 		AgainAccounts: before.Sample.AgainAccounts, AgainTransactions: before.Sample.AgainTransactions,
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*sampleLasts)
 	defer cancel()
-	var r *ledger.SampleReport
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) (err error) {
 		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, sampleLasts.Milliseconds())); err != nil {
 			return err
 		}
 		r, err = ledger.VerifySample(ctx, tx, of)
 		return err
 	})
-	if err != nil {
-		b.Sample = BookSample{Why: "the sample could not be read in time", AgainAccounts: of.AgainAccounts, AgainTransactions: of.AgainTransactions}
+	return r, err
+}
+
+// checkSample adds what a sample found; nil: it could not be read in time, which is
+// said.
+func (b *Books) checkSample(r *ledger.SampleReport, before Books) {
+	if r == nil {
+		b.Sample = BookSample{Why: "the sample could not be read in time", AgainAccounts: before.Sample.AgainAccounts, AgainTransactions: before.Sample.AgainTransactions}
 		return
 	}
 	b.Sample = BookSample{

@@ -126,6 +126,18 @@ func ComputeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thresholds Thresholds, known earlier) (*Soundness, error) {
 	v := &Soundness{Signs: []Sign{}, Weeks: []Week{}, Created: []SourceWeeks{}, Destroyed: []SourceWeeks{}, Days: []SoundDay{}}
 	v.Books = newBooks(known.night)
+	// Beside the signs, in a transaction of its own: a sample that takes too long is
+	// given up, and the signs are shown all the same.
+	sampling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var sample *ledger.SampleReport
+	var failed any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { failed = recover() }()
+		sample, _ = readSample(sampling, db, w, known.books)
+	}()
 	err := v.read(ctx, db, w, rangeDays, func(ctx context.Context, tx pgx.Tx, s span) error {
 		r, err := readSigns(ctx, tx, s)
 		if err != nil {
@@ -139,12 +151,16 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 		return v.Books.checkSums(ctx, tx, r.health.Supply)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("soundness: %w", err)
+		cancel()
 	}
-	if v.Why == "" {
-		// In a transaction of its own: a sample that takes too long is given up, and
-		// the signs are shown all the same.
-		v.Books.checkSample(ctx, db, w, known.books)
+	<-done
+	switch {
+	case failed != nil:
+		panic(failed) // where the panics of a producer are recovered
+	case err != nil:
+		return nil, fmt.Errorf("soundness: %w", err)
+	case v.Why == "":
+		v.Books.checkSample(sample, known.books)
 	}
 	v.Books.conclude()
 	return v, nil

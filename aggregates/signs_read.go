@@ -150,20 +150,25 @@ type marketBreadth struct {
 	reaches                bool // back to the start of the period before
 }
 
-// readBreadth reads the period and the one before, up to the hour in which that ends.
+// readBreadth reads the period and the one before, up to the hour in which that ends:
+// whole days, and the hours of the day that is not whole.
 func readBreadth(ctx context.Context, tx pgx.Tx, s span) (b marketBreadth, err error) {
 	const query = `
-		WITH traded AS (
-			SELECT item, sum(sales) FILTER (WHERE hour >= @start) AS now, sum(volume) FILTER (WHERE hour >= @start) AS volume,
-				sum(sales) FILTER (WHERE hour < @before_end) AS was, sum(volume) FILTER (WHERE hour < @before_end) AS volume_was
-			FROM item_hours WHERE hour >= @before AND hour < @through GROUP BY item)
+		WITH parts AS (
+			SELECT item, day >= @first::date AS now, sales, volume FROM item_days
+			WHERE day BETWEEN @before::date AND @last::date AND day <> @cut::date
+			UNION ALL
+			SELECT item, false, sales, volume FROM item_hours WHERE hour >= @cut_start AND hour < @cut_end
+		), traded AS (
+			SELECT item, sum(sales) FILTER (WHERE now) AS now, sum(volume) FILTER (WHERE now) AS volume,
+				sum(sales) FILTER (WHERE NOT now) AS was, sum(volume) FILTER (WHERE NOT now) AS volume_was
+			FROM parts GROUP BY item)
 		SELECT count(*) FILTER (WHERE now > 0), count(*) FILTER (WHERE was > 0),
 			coalesce(sum(volume), 0), coalesce(sum(volume_was), 0), coalesce(max(volume), 0), coalesce(max(volume_was), 0),
 			coalesce((SELECT name FROM traded JOIN items ON id = item WHERE now > 0 ORDER BY volume DESC, name, ref LIMIT 1), '')
 		FROM traded`
 	before, reaches := s.previous()
-	args := s.args()
-	args["before"], args["before_end"] = before.Start, before.End
+	args := pgx.NamedArgs{"first": s.Start, "last": s.Today, "before": before.Start, "cut": before.Today, "cut_start": before.Today, "cut_end": before.End}
 	b.reaches = reaches
 	err = tx.QueryRow(ctx, query, args).Scan(&b.items, &b.itemsBefore, &b.volume, &b.volumeBefore, &b.largest, &b.largestBefore, &b.leader)
 	if err != nil {

@@ -188,10 +188,10 @@ func (r *SampleReport) choose(ctx context.Context, tx pgx.Tx, s Sample, args pgx
 		SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE postings <= @most), '{}'),
 			coalesce(sum(postings) FILTER (WHERE postings <= @most), 0)::bigint, count(*) FILTER (WHERE postings > @most)
 		FROM (
-			SELECT id, coalesce(postings, 0) AS postings FROM (
+			SELECT id, coalesce((SELECT postings FROM balances WHERE account = id), 0) AS postings FROM (
 				SELECT id FROM accounts WHERE id > @from AND id <= @to
 				UNION SELECT account FROM balances WHERE account > @from AND account <= @to
-				UNION SELECT unnest(@again::bigint[])) AS ids LEFT JOIN balances ON account = id) AS kept`
+				UNION SELECT unnest(@again::bigint[])) AS ids) AS kept`
 	var ids []int64
 	if err := tx.QueryRow(ctx, accounts, args).Scan(&ids, &r.Postings, &r.Large); err != nil {
 		return err
@@ -245,8 +245,8 @@ func sampleVerifications() []verification {
 			ORDER BY account, day`, nil},
 		{BookOrphans, "these accounts' postings have their transaction", "postings", `
 			SELECT p.account, concat('account ', p.account, ', transaction ', p.transaction), 'the account or the transaction is missing'
-			FROM postings p LEFT JOIN transactions t ON t.id = p.transaction LEFT JOIN accounts a ON a.id = p.account
-			WHERE p.account = ANY(@ids) AND (t.id IS NULL OR a.id IS NULL)
+			FROM postings p LEFT JOIN transactions t ON t.id = p.transaction
+			WHERE p.account = ANY(@ids) AND (t.id IS NULL OR p.account NOT IN (SELECT id FROM accounts WHERE id = ANY(@ids)))
 			ORDER BY p.account, p.transaction`, nil},
 	}
 }
