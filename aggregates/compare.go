@@ -251,13 +251,13 @@ func (c *Comparison) Table() Table {
 func (s ComparedSeries) column() Column {
 	c := Column{Name: s.Series, Title: s.Title(), Unit: Ratio}
 	switch s.Unit {
-	case UnitMoney, UnitDay, UnitHead, UnitHeadDay:
+	case UnitMoney, UnitDay:
 		c.Unit = Money
 	case UnitHolders:
 		c.Unit = Count
 	case UnitShare:
 		c.Unit = Percent
-	case UnitPiece:
+	case UnitPiece, UnitHead, UnitHeadDay:
 		c.Title += ", minor units"
 	}
 	if s.Unit == UnitIndex {

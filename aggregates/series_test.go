@@ -139,3 +139,14 @@ func TestSeriesOfTwoDaysAreComparedByTheirDays(t *testing.T) {
 		t.Errorf("a series without days: %+v", none)
 	}
 }
+
+func TestTheTableOfMoneyAHeadIsNotRounded(t *testing.T) {
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	series := func(kind SeriesKind, value float64) *Series {
+		return &Series{SeriesRef: SeriesRef{Kind: kind}, Points: []SeriesPoint{{Start: day, Day: day, Value: &value}}}
+	}
+	c := Compare(PerHead, []*Series{series(SeriesSupply, 1000)}, series(SeriesHolders, 3))
+	if got := c.Table().Rows[0][2]; got != 1000.0/3 {
+		t.Errorf("1000 among 3 is %v a head", got)
+	}
+}

@@ -145,12 +145,14 @@ func TestThePageIsPrintedOnThreeSheetsWithoutWhatPaperCannotDo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	background := true
-	printed, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: &background})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(printed.Data, -1)); n != 3 {
-		t.Errorf("the page is printed on %d sheets, want 3", n)
+	for _, scale := range []float64{1, 1.06} { // other fonts and amounts are larger
+		printed, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69, Scale: scale, PrintBackground: &background})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(printed.Data, -1)); n != 3 {
+			t.Errorf("at a scale of %.2f the page is printed on %d sheets, want 3", scale, n)
+		}
 	}
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 	for what, expression := range map[string]string{

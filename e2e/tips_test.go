@@ -111,6 +111,11 @@ func TestEscapeClosesATip(t *testing.T) {
 	b.script(`document.querySelector("#activity .chart").focus()`)
 	b.do(chromedp.KeyEvent(kb.ArrowRight))
 	b.within(2*time.Second, tipShown, "the tip by the keyboard")
+	b.script(`scrollBy(0, 150)`) // the pointer rests, over something else now
+	time.Sleep(200 * time.Millisecond)
+	if !b.truth(tipShown + ` && document.querySelector("#tip").textContent === document.querySelector("#activity [data-tip]").dataset.tip`) {
+		t.Error("scrolling under the pointer takes the tip from the keyboard")
+	}
 	b.do(escape)
 	if b.truth(tipShown) {
 		t.Error("the tip by the keyboard stays")

@@ -94,8 +94,10 @@ async function refresh() {
     const tag = response.headers.get("ETag") || "";
     // The whole answer: a cold page ends with its last panel.
     const html = await response.text();
-    if (!tag || tag !== etag) merge(html);
-    etag = tag;
+    if (!paused) { // meanwhile
+      if (!tag || tag !== etag) merge(html);
+      etag = tag;
+    }
     failures = 0;
     busy = false;
     plan();
@@ -117,6 +119,7 @@ function merge(html) {
       beforeNodeMorphed: (old) => ![ring, next, pause, retry, news].includes(old), // these are ours
       beforeAttributeUpdated: (name, node) =>
         !(name === "open" && node.localName === "details") &&
+        !(name === "class" && node === main) && // the places of a cold page stay
         !(name === "value" && node.matches("input, textarea") && node.value !== node.defaultValue), // what is being typed stays
     },
   };
@@ -148,10 +151,11 @@ function mark(before) {
 }
 
 // settle turns a page that came part by part into what a whole one is, with its
-// parts in order.
+// parts in order. What is moved would lose the focus.
 function settle() {
   const root = main?.shadowRoot;
   if (!root) return;
+  const focused = document.activeElement;
   root.querySelector("link").remove();
   for (const slot of root.querySelectorAll("slot")) {
     const parts = slot.assignedElements();
@@ -161,6 +165,7 @@ function settle() {
   plain.append(...root.children);
   main.replaceWith(plain);
   main = plain;
+  if (main.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 // show writes when the next numbers are due. Digits keep their width, so nothing

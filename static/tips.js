@@ -3,6 +3,7 @@
 const box = document.getElementById("tip");
 const gap = 6;
 let shown;
+let under; // what the pointer was last moved over
 
 const tipped = (e) => e.target.closest?.("[data-tip]") ?? null;
 
@@ -62,9 +63,25 @@ function key(event) {
   show(stops[Math.min(stops.length - 1, Math.max(0, to))]);
 }
 
+// point follows the pointer where it is moved. What scrolls or grows below it while
+// it rests takes no tip away from the keyboard.
+function point(event) {
+  const target = tipped(event);
+  if (target === under && event.type === "pointermove") return;
+  under = target;
+  show(target);
+}
+
+function leave(event) {
+  if (event.pointerType !== "mouse") return;
+  under = undefined;
+  show(null);
+}
+
 if (box) {
-  document.addEventListener("pointerover", (e) => show(tipped(e)));
-  document.documentElement.addEventListener("pointerleave", (e) => e.pointerType === "mouse" && show(null));
+  document.addEventListener("pointermove", point);
+  document.addEventListener("pointerdown", point);
+  document.documentElement.addEventListener("pointerleave", leave);
   // A tap shows a tip, and then focuses the chart around it: only the keyboard's
   // focus begins anew.
   document.addEventListener("focusin", (e) => (e.target.matches("[data-tip]") || e.target.matches(":focus-visible")) && show(tipped(e)));

@@ -136,6 +136,14 @@ func total(o aggregates.FoundOffer, s ledger.Settings) string {
 	return Money(*o.Total, s)
 }
 
+// dealt returns for how many pieces a total is, in whole batches.
+func dealt(o aggregates.FoundOffer, amount int64) int64 {
+	if o.Total == nil {
+		return amount
+	}
+	return o.Pieces
+}
+
 // A Finder is the part of the page that finds shops.
 type Finder struct {
 	List

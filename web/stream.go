@@ -234,6 +234,9 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 				if said[at], err = st.s.drawPanel(ctx, w, view, panel, st.sources[from].result()); err != nil {
 					return err
 				}
+				if err := views.End().Render(ctx, w); err != nil {
+					return err
+				}
 			}
 			if err := templ.Flush().Render(ctx, w); err != nil {
 				return err
