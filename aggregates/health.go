@@ -97,11 +97,11 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 
 func (h *Health) velocities(ctx context.Context, tx pgx.Tx, d *daily) error {
 	const query = `
-		SELECT EXISTS (SELECT FROM item_hours),
-			(SELECT coalesce(sum(volume), 0) FROM item_hours WHERE hour >= $1 AND hour < $2)`
+		SELECT EXISTS (SELECT FROM item_days),
+			(SELECT coalesce(sum(volume), 0) FROM item_days WHERE day BETWEEN $1::date AND $2::date)`
 	var traded bool
 	var sold ledger.Sum
-	if err := tx.QueryRow(ctx, query, d.Start, d.Through).Scan(&traded, &sold); err != nil {
+	if err := tx.QueryRow(ctx, query, d.Start, d.Today).Scan(&traded, &sold); err != nil {
 		return fmt.Errorf("value of sales: %w", err)
 	}
 	last := d.days() - 1
@@ -123,9 +123,13 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 	if err := d.endToday(ctx, tx); err != nil {
 		return err
 	}
-	query := `SELECT ` + untilEnd("volume", "true") + ` FROM item_hours WHERE hour >= @start AND hour < @end`
+	query := `
+		SELECT (SELECT coalesce(sum(volume), 0) FROM item_days WHERE day >= @first::date AND day < @last::date)
+			+ (SELECT ` + untilEnd("volume", "true") + ` FROM item_hours WHERE hour >= @today AND hour < @end)`
+	args := d.args()
+	args["first"], args["last"] = d.Start, d.Today
 	var sold ledger.Sum
-	if err := tx.QueryRow(ctx, query, d.args()).Scan(&sold); err != nil {
+	if err := tx.QueryRow(ctx, query, args).Scan(&sold); err != nil {
 		return fmt.Errorf("value of sales in the period before: %w", err)
 	}
 	last := d.days() - 1
