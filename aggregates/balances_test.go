@@ -2,12 +2,14 @@ package aggregates
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/cache"
+	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
 
@@ -42,6 +44,57 @@ func TestSharedBalancesAreThoseOfTheLedger(t *testing.T) {
 	after, _ := must(read(t.Context(), w, NoParams{})).supply()
 	if after != before.Add(5) {
 		t.Errorf("after a payment of 5 the others hold %s, before it %s", after, before)
+	}
+}
+
+// TestBalancesAreThoseOfTheirAccounts reads tables whose rows are in no order, with
+// accounts that were never used and a balance without an account.
+func TestBalancesAreThoseOfTheirAccounts(t *testing.T) {
+	db := testkit.Postgres(t)
+	for _, query := range []string{
+		`INSERT INTO accounts (id, ref, kind, issuer, name, holder, opened, archived)
+			SELECT id, 'a' || id, CASE WHEN id % 3 = 0 THEN 'business' ELSE 'personal' END, id = 7, '', 'h' || id % 5, '2026-01-01',
+				CASE WHEN id % 4 = 0 THEN timestamptz '2026-01-02' END
+			FROM generate_series(1, 40) AS id ORDER BY id * 17 % 41`,
+		`INSERT INTO balances (account, balance, postings, first_at, last_at)
+			SELECT id, id * 100, id, timestamptz '2026-01-01' + id * interval '1 hour', timestamptz '2026-01-03' + id * interval '1 hour'
+			FROM generate_series(2, 50, 2) AS id ORDER BY id * 19 % 51`,
+	} {
+		if _, err := db.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sheet *balanceSheet
+	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) (err error) {
+		sheet, err = readBalances(t.Context(), tx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sheet.accounts) != 20 || sheet.holders != 5 {
+		t.Fatalf("%d balances of %d holders, want those of the 20 used accounts, of 5", len(sheet.accounts), sheet.holders)
+	}
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	numbers := map[int64]int{} // of holders, by what their accounts leave over
+	for _, a := range sheet.accounts {
+		id := a.account
+		number, seen := numbers[id%5]
+		if !seen {
+			number = a.holder
+			numbers[id%5] = number
+		}
+		want := holding{id, number, ledger.Personal, id == 7, id * 100, id,
+			began.Add(time.Duration(id) * hour).UnixMicro(), began.Add(time.Duration(id)*hour + 2*day).UnixMicro(), math.MaxInt64}
+		if id%3 == 0 {
+			want.kind = ledger.Business
+		}
+		if id%4 == 0 {
+			want.archived = began.Add(day).UnixMicro()
+		}
+		if a != want {
+			t.Errorf("account %d: %+v, want %+v", id, a, want)
+		}
 	}
 }
 
