@@ -15,10 +15,12 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "ledger", "cache", "views", "static", "internal/telemetry"},
+	"web":                {"aggregates", "ledger", "cache", "views", "static", "keys", "client", "internal/telemetry"},
 	"views":              {"aggregates", "ledger", "cache", "static"},
 	"aggregates":         {"ledger", "cache"},
 	"ledger":             {"migrations"},
+	"keys":               {},
+	"client":             {},
 	"cache":              {},
 	"cache/redisstore":   {"cache"},
 	"cache/pgjournal":    {"cache"},

@@ -87,6 +87,7 @@ func (l *Ledger) begin(ctx context.Context, b Batch) (*Pending, error) {
 	if err != nil {
 		return nil, fmt.Errorf("append batch: %w", err)
 	}
+	b.Accounts = b.withUnobserved()
 	p := &Pending{ledger: l, ap: &appender{tx: tx, batch: b, changed: map[string]bool{}}}
 	if p.deltas, err = p.ap.record(ctx); err != nil {
 		p.Rollback(ctx)
@@ -155,6 +156,9 @@ type account struct {
 // record writes everything but the rollups, and returns what they gain.
 func (ap *appender) record(ctx context.Context) (*deltas, error) {
 	if err := ap.names(ctx); err != nil {
+		return nil, err
+	}
+	if err := ap.observe(ctx); err != nil {
 		return nil, err
 	}
 	if err := ap.refs(ctx); err != nil {

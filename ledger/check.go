@@ -37,6 +37,7 @@ func check(b Batch, now time.Time) *problems {
 	c.events(b.Events)
 	c.places(b.Places)
 	c.transactions(b.Transactions)
+	c.observations(b.Observations)
 	c.sales(b.Sales)
 	return c.problems
 }
@@ -49,7 +50,7 @@ type checker struct {
 func (c checker) accounts(accounts []Account) {
 	seen := make(map[string]bool, len(accounts))
 	for _, a := range accounts {
-		report := reporter(c.problems, "account", "", a.Ref)
+		report := reporter(c.problems, "account", a.Line, a.Ref)
 		report("ref", required(a.Ref, maxRef))
 		report("name", optional(a.Name, maxName))
 		report("holder", optional(a.Holder, maxRef))
@@ -69,7 +70,7 @@ func (c checker) accounts(accounts []Account) {
 func (c checker) items(items []Item) {
 	seen := make(map[string]bool, len(items))
 	for _, i := range items {
-		report := reporter(c.problems, "item", "", i.Ref)
+		report := reporter(c.problems, "item", i.Line, i.Ref)
 		report("ref", required(i.Ref, maxRef))
 		report("name", optional(i.Name, maxName))
 		report("group", optional(i.Group, maxName))
@@ -80,7 +81,7 @@ func (c checker) items(items []Item) {
 func (c checker) shops(shops []Shop) {
 	seen := make(map[string]bool, len(shops))
 	for _, s := range shops {
-		report := reporter(c.problems, "shop", "", s.Ref)
+		report := reporter(c.problems, "shop", s.Line, s.Ref)
 		report("ref", required(s.Ref, maxRef))
 		report("place", optional(s.Place, maxName))
 		report("owner", required(s.Owner, maxRef))
@@ -184,7 +185,7 @@ func (c checker) time(t time.Time) string {
 func reporter(p *problems, what, line, ref string) func(field, text string) {
 	return func(field, text string) {
 		if text != "" {
-			p.add(what, line, ref, "%s %s", field, text)
+			p.addField(what, line, ref, field, "%s %s", field, text)
 		}
 	}
 }

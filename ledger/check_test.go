@@ -123,15 +123,15 @@ func TestCheckReportsWhatIsWrong(t *testing.T) {
 
 func TestAllProblemsAreCountedAndTheFirstOnesListed(t *testing.T) {
 	var b Batch
-	for i := range 1000 {
+	for i := range 1500 {
 		b.Items = append(b.Items, Item{Ref: fmt.Sprint(i), Name: "\xff"})
 	}
 	var refused *BatchError
-	if err := check(b, now).err(); !errors.As(err, &refused) || len(refused.Problems) != 500 || refused.More != 500 {
+	if err := check(b, now).err(); !errors.As(err, &refused) || len(refused.Problems) != 1000 || refused.More != 500 {
 		t.Fatalf("check = %v", err)
 	}
 	want := `append batch: item "0": name is not valid UTF-8: "\xff"; `
-	if got := refused.Error(); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "; and 995 more") {
+	if got := refused.Error(); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "; and 1495 more") {
 		t.Errorf("Error() = %s", got)
 	}
 }

@@ -22,6 +22,7 @@ type Event struct {
 	Text  string
 	Link  string // http or https; may be empty
 	Scope string // see [ScopeAll]
+	Line  string
 }
 
 // ScopeAll is the scope of an event that concerns the whole economy, and is what
@@ -43,7 +44,7 @@ const (
 func (c checker) events(events []Event) {
 	seen := make(map[string]bool, len(events))
 	for _, e := range events {
-		report := reporter(c.problems, "event", "", e.Ref)
+		report := reporter(c.problems, "event", e.Line, e.Ref)
 		report("ref", required(e.Ref, maxRef))
 		report("ref", repeated(seen, e.Ref))
 		if e.Title == "" {
@@ -79,12 +80,12 @@ func scope(s string) string {
 	return "is " + quote(s) + `, want all, "item:" and an item's ref, "source:" and a source, or "kind:" and a kind of account`
 }
 
-// scopeItems yields the refs of the items that are scopes of events, with the ref
-// of the event.
-func (b *Batch) scopeItems(yield func(event, item string) bool) {
-	for _, e := range b.Events {
+// scopeItems yields the refs of the items that are scopes of events, with the event.
+func (b *Batch) scopeItems(yield func(event *Event, item string) bool) {
+	for i := range b.Events {
+		e := &b.Events[i]
 		what, item, _ := strings.Cut(e.Scope, ":")
-		if what == scopeItem && e.Title != "" && !yield(e.Ref, item) {
+		if what == scopeItem && e.Title != "" && !yield(e, item) {
 			return
 		}
 	}

@@ -154,6 +154,9 @@ func (ap *appender) namedBy() (accounts, items, shops []string) {
 		sale := &ap.batch.Sales[n]
 		a[sale.Seller], a[sale.Buyer], i[sale.Item], s[sale.Shop] = true, true, true, true
 	}
+	for i := range ap.batch.Observations {
+		a[ap.batch.Observations[i].Account] = true
+	}
 	for _, item := range ap.batch.scopeItems {
 		i[item] = true
 	}
@@ -179,7 +182,7 @@ func (ap *appender) checkNames() {
 	written := make(map[string]bool, len(ap.batch.Shops))
 	for _, s := range ap.batch.Shops {
 		written[s.Ref] = true
-		ap.checkAccount("shop", "", s.Ref, "owner", s.Owner)
+		ap.checkAccount("shop", s.Line, s.Ref, "owner", s.Owner)
 	}
 	for _, label := range ap.batch.Labels {
 		ap.checkAccount("label", "", label.Account, "account", label.Account)
@@ -192,15 +195,15 @@ func (ap *appender) checkNames() {
 		ap.checkAccount("merge", "", merge.Account, "into", merge.Into)
 	}
 	for event, item := range ap.batch.scopeItems {
-		ap.checkItem("event", "", event, item)
+		ap.checkItem("event", event.Line, event.Ref, "scope", item)
 	}
 	for _, o := range ap.batch.Offers {
-		ap.checkItem("offer", "", offerName(o), o.Item)
+		ap.checkItem("offer", o.Line, offerName(o), "item", o.Item)
 		if o.PricedIn != "" {
-			ap.checkItem("offer", "", offerName(o), o.PricedIn)
+			ap.checkItem("offer", o.Line, offerName(o), "priced_in", o.PricedIn)
 		}
 		if _, ok := ap.shops[o.Shop]; !ok && !written[o.Shop] {
-			ap.problems.add("offer", "", offerName(o), "shop %s is unknown", quote(o.Shop))
+			ap.problems.addField("offer", o.Line, offerName(o), "shop", "shop %s is unknown", quote(o.Shop))
 		}
 	}
 	for i := range ap.batch.Transactions {
@@ -209,13 +212,17 @@ func (ap *appender) checkNames() {
 			ap.checkAccount("transaction", t.Line, t.Ref, "account", leg.Account)
 		}
 	}
+	for i := range ap.batch.Observations {
+		o := &ap.batch.Observations[i]
+		ap.checkAccount("balance", o.Line, o.Account, "account", o.Account)
+	}
 	for i := range ap.batch.Sales {
 		s := &ap.batch.Sales[i]
-		ap.checkItem("sale", s.Line, s.Ref, s.Item)
+		ap.checkItem("sale", s.Line, s.Ref, "item", s.Item)
 		ap.checkAccount("sale", s.Line, s.Ref, "seller", s.Seller)
 		ap.checkAccount("sale", s.Line, s.Ref, "buyer", s.Buyer)
 		if _, ok := ap.shops[s.Shop]; !ok && s.Shop != "" && !written[s.Shop] {
-			ap.problems.add("sale", s.Line, s.Ref, "shop %s is unknown", quote(s.Shop))
+			ap.problems.addField("sale", s.Line, s.Ref, "shop", "shop %s is unknown", quote(s.Shop))
 		}
 	}
 }
@@ -228,31 +235,37 @@ func (ap *appender) checkHours() {
 	}
 	for _, a := range ap.batch.Accounts {
 		if why := offHour(ap.zone, a.Archived); why != "" && !a.Archived.IsZero() {
-			ap.problems.add("account", "", a.Ref, "%s", why)
+			ap.problems.addField("account", a.Line, a.Ref, "archived", "%s", why)
 		}
 	}
 	for i := range ap.batch.Transactions {
 		t := &ap.batch.Transactions[i]
 		if why := offHour(ap.zone, t.At); why != "" {
-			ap.problems.add("transaction", t.Line, t.Ref, "%s", why)
+			ap.problems.addField("transaction", t.Line, t.Ref, "time", "%s", why)
 		}
 	}
 	for i := range ap.batch.Sales {
 		s := &ap.batch.Sales[i]
 		if why := offHour(ap.zone, s.At); why != "" {
-			ap.problems.add("sale", s.Line, s.Ref, "%s", why)
+			ap.problems.addField("sale", s.Line, s.Ref, "time", "%s", why)
+		}
+	}
+	for i := range ap.batch.Observations {
+		o := &ap.batch.Observations[i]
+		if why := offHour(ap.zone, o.At); why != "" {
+			ap.problems.addField("balance", o.Line, o.Account, "time", "%s", why)
 		}
 	}
 }
 
 func (ap *appender) checkAccount(what, line, of, role, ref string) {
 	if _, ok := ap.accounts[ref]; !ok && ref != "" {
-		ap.problems.add(what, line, of, "%s %s is unknown", role, quote(ref))
+		ap.problems.addField(what, line, of, role, "%s %s is unknown", role, quote(ref))
 	}
 }
 
-func (ap *appender) checkItem(what, line, of, ref string) {
+func (ap *appender) checkItem(what, line, of, field, ref string) {
 	if _, ok := ap.items[ref]; !ok {
-		ap.problems.add(what, line, of, "item %s is unknown", quote(ref))
+		ap.problems.addField(what, line, of, field, "item %s is unknown", quote(ref))
 	}
 }

@@ -94,14 +94,14 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 // issuer: no append changes these.
 func (ap *appender) sameAccount(a Account, known account) {
 	if kind := known.party.kind(); a.Kind != kind {
-		ap.problems.add("account", "", a.Ref, "kind is %s in the ledger and %s in the batch, and never changes", kind, a.Kind)
+		ap.problems.addField("account", a.Line, a.Ref, "kind", "kind is %s in the ledger and %s in the batch, and never changes", kind, a.Kind)
 	}
 	if a.Holder != "" && a.Holder != known.holder {
-		ap.problems.add("account", "", a.Ref, "holder is %s in the ledger and %s in the batch, and never changes",
+		ap.problems.addField("account", a.Line, a.Ref, "holder", "holder is %s in the ledger and %s in the batch, and never changes",
 			quote(known.holder), quote(a.Holder))
 	}
 	if issues := known.party.issues(); a.Issuer != nil && *a.Issuer != issues {
-		ap.problems.add("account", "", a.Ref, "issuer is %t in the ledger and %t in the batch; to change it: exchequer repair --issuer %s=%t",
+		ap.problems.addField("account", a.Line, a.Ref, "issuer", "issuer is %t in the ledger and %t in the batch; to change it: exchequer repair --issuer %s=%t",
 			issues, *a.Issuer, quote(a.Ref), *a.Issuer)
 	}
 }
@@ -122,6 +122,11 @@ func (ap *appender) earliestTime() time.Time {
 	}
 	for i := range ap.batch.Sales {
 		if at := ap.batch.Sales[i].At; at.Before(first) {
+			first = at
+		}
+	}
+	for i := range ap.batch.Observations {
+		if at := ap.batch.Observations[i].At; at.Before(first) {
 			first = at
 		}
 	}

@@ -11,7 +11,10 @@ type Problem struct {
 	What string // transaction, sale, account, item, shop or batch
 	Line string // where it was read, if the batch says so: "data.csv:17"
 	Ref  string // of what is wrong
-	Text string // what is wrong with it
+	// Field is which of its fields is wrong, as the fields of a batch are called where
+	// they are read; empty if it is none of them alone.
+	Field string
+	Text  string // what is wrong with it
 }
 
 // String returns the problem as one line: data.csv:17: transaction "a-1": no postings.
@@ -30,7 +33,7 @@ func (p Problem) String() string {
 
 // maxProblems bounds the list, since a file with the wrong columns has a problem
 // in every line.
-const maxProblems = 500
+const maxProblems = 1000
 
 // A BatchError is returned for a batch that is wrong. Nothing of it was written,
 // and the same batch fails again.
@@ -60,11 +63,16 @@ type problems struct {
 }
 
 func (p *problems) add(what, line, ref, format string, args ...any) {
+	p.addField(what, line, ref, "", format, args...)
+}
+
+// addField adds a problem with a field.
+func (p *problems) addField(what, line, ref, field, format string, args ...any) {
 	if len(p.list) == maxProblems {
 		p.more++
 		return
 	}
-	p.list = append(p.list, Problem{What: what, Line: line, Ref: ref, Text: fmt.Sprintf(format, args...)})
+	p.list = append(p.list, Problem{What: what, Line: line, Ref: ref, Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
 // err returns nil if there are none.

@@ -140,7 +140,7 @@ func (ap *appender) findTransactions(ctx context.Context) error {
 	for i := range ap.batch.Sales {
 		s := &ap.batch.Sales[i]
 		if ap.sales[i] != 0 && s.Transaction != "" && ap.named[name{s.Transaction, s.Origin}] == 0 {
-			ap.problems.add("sale", s.Line, s.Ref, "transaction %s is unknown", quote(s.Transaction))
+			ap.problems.addField("sale", s.Line, s.Ref, "transaction", "transaction %s is unknown", quote(s.Transaction))
 		}
 	}
 	return ap.problems.err()

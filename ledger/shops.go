@@ -42,7 +42,7 @@ func (c checker) offers(offers []Offer) {
 	}
 	seen := make(map[sighting]bool, len(offers))
 	for _, o := range offers {
-		report := reporter(c.problems, "offer", "", offerName(o))
+		report := reporter(c.problems, "offer", o.Line, offerName(o))
 		report("shop", required(o.Shop, maxRef))
 		report("ref", optional(o.Ref, maxRef))
 		report("item", required(o.Item, maxRef))

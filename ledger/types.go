@@ -54,6 +54,7 @@ type Account struct {
 	Issuer   *bool     // nil: whether Kind is System
 	Opened   time.Time // the batch's earliest time if zero
 	Archived time.Time // zero: not archived, unless it already is
+	Line     string    // where it was read, for messages: "data.csv:17"
 }
 
 // Issues reports whether the account issues money, if it is new.
@@ -70,6 +71,7 @@ type Item struct {
 	Ref   string
 	Name  string // Ref if empty
 	Group string // of what sort it is, such as Food; empty: not known
+	Line  string
 }
 
 // A Shop is a place where items are offered. An existing shop is replaced unless
@@ -83,6 +85,7 @@ type Shop struct {
 	X, Y, Z *int64 // in blocks or any other unit; nil: unknown
 	Active  bool
 	Seen    time.Time
+	Line    string
 }
 
 // An Offer is one item that a shop sells, buys, or both, as it was seen once.
@@ -102,6 +105,7 @@ type Offer struct {
 	Capacity *int64
 	Active   bool
 	Seen     time.Time
+	Line     string
 }
 
 // A Transaction moves money between two accounts or more. Its postings sum to
@@ -113,7 +117,7 @@ type Transaction struct {
 	Source   string // which subsystem: shop, salary, tax; not empty
 	Message  string
 	Postings []Posting
-	Line     string // where it was read, for messages: "data.csv:17"
+	Line     string
 }
 
 // A Posting changes the balance of one account, in minor units.
@@ -166,6 +170,7 @@ type Batch struct {
 	Places       []Place
 	Transactions []Transaction
 	Sales        []Sale
+	Observations []Observation
 }
 
 // Written counts what an Append wrote, and what it skipped because it was already
@@ -174,4 +179,6 @@ type Written struct {
 	Transactions, Postings, Sales int
 	SkippedTransactions           int
 	SkippedSales                  int
+	// Observed counts the observations, SkippedObserved those that were known.
+	Observed, SkippedObserved int
 }

@@ -33,10 +33,18 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) error {
 	if s.APIRate == nil {
 		return nil
 	}
-	now := s.Now()
-	left, wait, ok := s.APIRate.take(network(client(r)), now)
-	h := w.Header()
-	h.Set("RateLimit-Limit", strconv.FormatInt(s.APIRate.limit, 10))
+	w.Header().Set("Access-Control-Expose-Headers", "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, Link")
+	if !s.APIRate.admit(w.Header(), network(client(r)).String(), s.Now()) {
+		return errRate
+	}
+	return nil
+}
+
+// admit counts a request of a client, sets the headers of the limit, and reports whether
+// the request is within it.
+func (r *Rate) admit(h http.Header, client string, now time.Time) bool {
+	left, wait, ok := r.take(client, now)
+	h.Set("RateLimit-Limit", strconv.FormatInt(r.limit, 10))
 	h.Set("RateLimit-Remaining", strconv.FormatInt(left, 10))
 	if !ok {
 		h.Set("RateLimit-Reset", seconds(wait))
@@ -44,11 +52,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		h.Set("RateLimit-Reset", seconds(time.Minute-since(now)))
 	}
-	h.Set("Access-Control-Expose-Headers", "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, Link")
-	if !ok {
-		return errRate
-	}
-	return nil
+	return ok
 }
 
 // seconds returns whole seconds, rounded up.

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"exchequer/cache"
+	sent "exchequer/client"
 	"exchequer/ledger"
 )
 
@@ -27,6 +28,7 @@ func (s *server) api(r chi.Router, get func(pattern string, h handler)) {
 	api := s.emptyAPI(r)
 	s.publicAPI(api)
 	s.operatorsAPI(api)
+	s.ingestAPI(api)
 
 	get(apiPagePath, s.apiPage(api))
 	getting := get
@@ -72,15 +74,18 @@ func (s *server) description(contentType string, text func() ([]byte, error)) ha
 	}
 }
 
-// schemaName gives types of the cache another name than those of the same name
-// elsewhere.
+// schemaName gives types of the cache, and records that are written, another name than
+// those of the same name elsewhere.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.PkgPath() == reflect.TypeFor[cache.Policy]().PkgPath() {
+	switch t.PkgPath() {
+	case reflect.TypeFor[cache.Policy]().PkgPath():
 		return "Cache" + name
+	case reflect.TypeFor[sent.Account]().PkgPath():
+		return "Sent" + name
 	}
 	return name
 }
@@ -103,6 +108,9 @@ func (a apiAdapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 		answer = a.server.admitting(answer)
 	}
 	instrumented := a.server.instrument(pattern, answer)
+	if limit, ok := op.Metadata[largeBody].(int64); ok {
+		instrumented = a.server.instrumentBody(pattern, limit, answer)
+	}
 	a.router.Method(op.Method, pattern, instrumented)
 	if op.Method == http.MethodGet {
 		a.router.Method(http.MethodHead, pattern, instrumented)

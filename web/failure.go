@@ -136,7 +136,7 @@ const statusLeft = 499
 // which format.
 func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 	// A reading of the body that takes too long ends the context too.
-	if slow := errors.Is(err, errForm) && errors.Is(err, os.ErrDeadlineExceeded); !slow && r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+	if slow := errors.Is(err, errSlowBody) || errors.Is(err, errForm) && errors.Is(err, os.ErrDeadlineExceeded); !slow && r.Context().Err() != nil && !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
 		w.status = statusLeft
 		panic(http.ErrAbortHandler)
 	}

@@ -73,6 +73,11 @@ var fixedHeaders = http.Header{
 // instrument returns h with a request id, the fixed headers, a limit on the body,
 // recovery of panics, the access log and the metrics.
 func (s *server) instrument(route string, h handler) http.Handler {
+	return s.instrumentBody(route, bodyLimit, h)
+}
+
+// instrumentBody is instrument with another limit on the body.
+func (s *server) instrumentBody(route string, limit int64, h handler) http.Handler {
 	observe := s.metrics.route(route)
 	level := slog.LevelInfo
 	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" {
@@ -87,7 +92,7 @@ func (s *server) instrument(route string, h handler) http.Handler {
 		}
 		header["X-Request-Id"] = []string{rw.id}
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
 		s.metrics.inFlight.Inc()
 		defer func() {

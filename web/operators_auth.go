@@ -97,8 +97,8 @@ func (a *operatorAuth) refuse(w http.ResponseWriter, r *http.Request) (status in
 	if a.token == nil {
 		return http.StatusForbidden, "the operators' endpoints are off; set EXCHEQUER_OPERATOR_TOKEN"
 	}
-	scheme, token, _ := strings.Cut(strings.Join(r.Header.Values("Authorization"), ", "), " ")
-	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+	token := bearer(r)
+	if token == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="exchequer"`)
 		return http.StatusUnauthorized, "send the operators' token: Authorization: Bearer TOKEN"
 	}
@@ -108,6 +108,15 @@ func (a *operatorAuth) refuse(w http.ResponseWriter, r *http.Request) (status in
 		return http.StatusForbidden, "this is not the operators' token"
 	}
 	return 0, ""
+}
+
+// bearer returns the token that a request bears, empty if it bears none.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(strings.Join(r.Header.Values("Authorization"), ", "), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // client returns the address of the client. It is the address of a trusted proxy

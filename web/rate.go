@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -13,7 +12,7 @@ const (
 	shareAtOnce = 500 // clients
 )
 
-// A Rate limits the requests of each client in any minute. It counts those of this
+// A Rate limits the requests of each client in any minute, by its name. It counts those of this
 // minute, and of the minute before in proportion to what of it is less than a minute
 // ago. It never waits: with the counts of a fleet, it adds its own every second, and
 // learns those of the others. While these cannot be had, each process counts alone.
@@ -23,7 +22,7 @@ type Rate struct {
 
 	mu          sync.Mutex
 	minute      int64 // since 1970
-	now, before map[netip.Addr]tally
+	now, before map[string]tally
 }
 
 // A tally is the requests of a client in a minute.
@@ -41,12 +40,12 @@ type Counts interface {
 // NewRate returns a limit of so many requests a minute. Shared has the counts of the
 // fleet; nil: the process counts alone.
 func NewRate(limit int, shared Counts) *Rate {
-	return &Rate{limit: int64(limit), shared: shared, now: map[netip.Addr]tally{}, before: map[netip.Addr]tally{}}
+	return &Rate{limit: int64(limit), shared: shared, now: map[string]tally{}, before: map[string]tally{}}
 }
 
 // take counts a request of a client unless it is beyond the limit. It returns how many
 // more are allowed now, and if there is none, how long the client has to wait.
-func (r *Rate) take(client netip.Addr, at time.Time) (left int64, wait time.Duration, ok bool) {
+func (r *Rate) take(client string, at time.Time) (left int64, wait time.Duration, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(at)
@@ -71,9 +70,9 @@ func (r *Rate) turn(at time.Time) {
 	if minute == r.minute+1 {
 		r.before = r.now
 	} else {
-		r.before = map[netip.Addr]tally{}
+		r.before = map[string]tally{}
 	}
-	r.now, r.minute = map[netip.Addr]tally{}, minute
+	r.now, r.minute = map[string]tally{}, minute
 }
 
 func since(at time.Time) time.Duration { return at.Sub(at.Truncate(time.Minute)) }
@@ -116,7 +115,7 @@ func (r *Rate) Share(ctx context.Context) {
 func (r *Rate) share(ctx context.Context) {
 	r.mu.Lock()
 	minute := r.minute
-	var clients []netip.Addr
+	var clients []string
 	var added []int64
 	for client, t := range r.now {
 		if t.unsent > 0 {
@@ -134,14 +133,10 @@ func (r *Rate) share(ctx context.Context) {
 }
 
 // send adds requests of clients to the counts of the fleet, and reports whether it did.
-func (r *Rate) send(ctx context.Context, minute int64, clients []netip.Addr, added []int64) bool {
-	names := make([]string, len(clients))
-	for i, client := range clients {
-		names[i] = client.String()
-	}
+func (r *Rate) send(ctx context.Context, minute int64, clients []string, added []int64) bool {
 	ctx, cancel := context.WithTimeout(ctx, shareEvery)
 	defer cancel()
-	counts, before, err := r.shared.Count(ctx, minute, names, added)
+	counts, before, err := r.shared.Count(ctx, minute, clients, added)
 	if err != nil {
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/keys"
 	"exchequer/ledger"
 	"exchequer/static"
 	"exchequer/views"
@@ -62,6 +63,11 @@ type Deps struct {
 	APIRate *Rate
 	// AskUserAgent refuses requests to the API that do not say who asks.
 	AskUserAgent bool
+	// Ledger is written to by the programs that have Keys. Nil: nothing is taken.
+	Ledger *ledger.Ledger
+	Keys   *keys.Store
+	// IngestRate limits the requests of each key. Nil: there is no limit.
+	IngestRate *Rate
 	// Leaving ends when the process begins to shut down. Long work ends with it.
 	// May be nil.
 	Leaving context.Context
@@ -113,6 +119,7 @@ type server struct {
 	searches *semaphore.Weighted // and those for the search
 	files    filePlaces          // for sending lists whole
 	readings singleflight.Group  // of lists, and of the search
+	ingests  *gate               // places for bodies
 	proxies  proxies
 	auth     *operatorAuth
 }
@@ -143,6 +150,7 @@ func New(d Deps) (http.Handler, error) {
 		lists:    semaphore.NewWeighted(listPlaces),
 		looks:    semaphore.NewWeighted(lookPlaces),
 		searches: semaphore.NewWeighted(searchPlaces),
+		ingests:  newGate(ingestPlaces, ingestQueue, ingestWait),
 	}
 	s.pages = s.declarePages()
 	s.editions = s.newEditions()

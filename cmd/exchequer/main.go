@@ -31,6 +31,7 @@ type commands struct {
 	Repair      repairCommand      `cmd:"" group:"data" help:"Make balances and rollups anew from the record."`
 	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`
 	Offsetting  offsettingCommand  `cmd:"" group:"data" help:"Say which offsetting trade is not to be marked."`
+	Keys        keysCommand        `cmd:"" group:"operators" help:"Manage the keys of programs that write."`
 	Cache       cacheCommand       `cmd:"" group:"operators" help:"Inspect and control the cache of a running server."`
 	Warm        warmCommand        `cmd:"" group:"operators" help:"Bring a running server's cache up to date; the same as cache warm."`
 	Healthcheck healthcheckCommand `cmd:"" group:"operators" help:"Ask a running server whether it is ready; for container probes."`

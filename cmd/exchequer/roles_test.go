@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/client"
 	"exchequer/internal/postgres"
 	"exchequer/internal/testkit"
 	"exchequer/internal/town"
@@ -68,7 +69,15 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	code, key, said := exchequer(t, "keys", "create", "--name", "server", "--scopes", "accounts,transactions,sales,offers,events,balances")
+	if code != 0 {
+		t.Fatalf("keys create by the owner: %s", said)
+	}
 	t.Setenv("DATABASE_URL", as("exchequer_serve", url))
+	if code, _, said := exchequer(t, "keys", "create", "--name", "intruder", "--scopes", "read"); code != 1 || !strings.Contains(said, "permission denied for ") {
+		t.Errorf("keys create by the one that serves = %d, %q", code, said)
+	}
+	t.Setenv("EXCHEQUER_INGEST_DATABASE_URL", as("exchequer_ingest", url))
 	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
 	t.Setenv("EXCHEQUER_LINGER", "0s")
 	s := start(t, "serve")
@@ -87,6 +96,40 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		return err == nil && !due
 	})
 	until(t, "writes are listened to", func() bool { return listeners(t, superuser) == 1 })
+	sent := client.New(s.url, strings.TrimSpace(key))
+	at := time.Now().Add(-time.Hour)
+	price := int64(5)
+	for what, send := range map[string]func() (client.Written, error){
+		"accounts": func() (client.Written, error) {
+			return sent.Accounts(t.Context(), []client.Account{{Ref: "new", Kind: "personal", Name: "New"}})
+		},
+		"events": func() (client.Written, error) {
+			return sent.Events(t.Context(), []client.Event{{Ref: "fair", At: at, Title: "The fair"}, {Ref: "old"}})
+		},
+		"offers": func() (client.Written, error) {
+			return sent.Offers(t.Context(), []client.Item{{Ref: "cake", Name: "Cake"}}, []client.Shop{{Ref: "stall", Owner: "sys:mint", Active: true, Seen: at}},
+				[]client.Offer{{Shop: "stall", Item: "cake", Ask: &price, Batch: 1, Active: true, Seen: at}})
+		},
+		"sales": func() (client.Written, error) {
+			return sent.Sales(t.Context(), []client.Item{{Ref: "pie"}}, []client.Sale{{Origin: "t", Ref: "s", At: at, Item: "pie", Seller: "sys:mint", Buyer: "sys:sink", Quantity: 1, Total: 5}})
+		},
+		"transactions": func() (client.Written, error) {
+			return sent.Transactions(t.Context(), []client.Transaction{{Origin: "t", Ref: "t", At: at, Source: "grant", Postings: []client.Posting{{Account: "sys:mint", Amount: -5}, {Account: "sys:sink", Amount: 5}}}})
+		},
+		"balances": func() (client.Written, error) {
+			return sent.Balances(t.Context(), "t", at, []client.Balance{{Account: "sys:mint", Balance: 5}})
+		},
+	} {
+		if w, err := send(); err != nil || w.Written != w.Records || w.Records == 0 {
+			t.Errorf("%s by the one that writes: %+v, %v", what, w, err)
+		}
+	}
+	writer := pool(t, as("exchequer_ingest", url))
+	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "CREATE TABLE mine (id int)"} {
+		if _, err := writer.Exec(t.Context(), forbidden); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			t.Errorf("%s: %v", forbidden, err)
+		}
+	}
 	dir := t.TempDir() + "/record"
 	if code, _, said := exchequer(t, "export", dir); code != 0 {
 		t.Errorf("export by the one that serves: %s", said)

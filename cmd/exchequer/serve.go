@@ -21,6 +21,7 @@ import (
 	"exchequer/cache"
 	"exchequer/internal/postgres"
 	"exchequer/internal/telemetry"
+	"exchequer/keys"
 	"exchequer/ledger"
 	"exchequer/views"
 	"exchequer/web"
@@ -43,6 +44,7 @@ type serverFlags struct {
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" group:"operators" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" group:"operators" help:"auto: text on a terminal, JSON otherwise."`
 	tokenFlags     `group:"operators"`
+	ingestFlags    `group:"serving"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	Policies       policies   `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
@@ -159,8 +161,14 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		defer cancel()
 		err = errors.Join(err, memos.close(ending))
 	}()
+	writes := newInvalidator(memos.Cache, r.log, registry)
+	writers, endWriters, err := f.writers(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	defer endWriters()
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
-	rate := f.rate(memos)
+	rate, ingestRate := newRate(f.APIRate, memos), newRate(f.IngestRate, memos)
 	handler, err := web.New(web.Deps{
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
@@ -182,6 +190,9 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		MapURL:         views.MapURL(f.Map),
 		TrustedProxies: addresses(f.TrustedProxies),
 		APIRate:        rate,
+		Ledger:         ledger.New(writers, writes.onChange),
+		Keys:           keys.NewStore(r.db.Pool),
+		IngestRate:     ingestRate,
 		AskUserAgent:   f.APIUserAgent == "ask",
 	})
 	if err != nil {
@@ -207,7 +218,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
 	work.Go(func() { settings.refresh(working, r.log) })
 	work.Go(func() { rate.Share(working) })
-	writes := newInvalidator(memos.Cache, r.log, registry)
+	work.Go(func() { ingestRate.Share(working) })
 	work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
 	if r.background != nil {
 		work.Go(func() { r.background(working, ledger.New(r.db.Pool, writes.onChange)) })
@@ -239,16 +250,16 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	return err
 }
 
-// rate returns the limit on requests to the API, nil if there is none. With Redis, the
-// fleet counts together.
-func (f serverFlags) rate(memos openCache) *web.Rate {
-	if f.APIRate <= 0 {
+// newRate returns a limit of so many requests a minute, nil for 0. With Redis, the fleet
+// counts together.
+func newRate(limit int, memos openCache) *web.Rate {
+	switch {
+	case limit <= 0:
 		return nil
+	case memos.store == nil:
+		return web.NewRate(limit, nil)
 	}
-	if memos.store == nil {
-		return web.NewRate(f.APIRate, nil)
-	}
-	return web.NewRate(f.APIRate, memos.store)
+	return web.NewRate(limit, memos.store)
 }
 
 // leastDrain is the time that producers have to end when requests have taken all.

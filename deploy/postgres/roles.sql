@@ -1,8 +1,10 @@
--- The two roles of Exchequer in a database of its own:
+-- The three roles of Exchequer in a database of its own:
 --
---   exchequer_owner  owns the tables: migrate, import, verify, repair, offsetting
---   exchequer_serve  reads them, keeps the day snapshots and judges offsetting
---                    trade: serve, export
+--   exchequer_owner   owns the tables: migrate, import, verify, repair, offsetting,
+--                     keys
+--   exchequer_serve   reads them, keeps the day snapshots and judges offsetting
+--                     trade: serve, export
+--   exchequer_ingest  adds to the ledger what other programs send to serve
 --
 -- Run it as a superuser before the first `exchequer migrate`, so that there is
 -- an owner, and after it, when there are tables. It may be run at any time:
@@ -15,13 +17,13 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['exchequer_owner', 'exchequer_serve'] LOOP
+    FOREACH role IN ARRAY ARRAY['exchequer_owner', 'exchequer_serve', 'exchequer_ingest'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', role);
         END IF;
     END LOOP;
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO exchequer_owner, exchequer_serve', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO exchequer_owner, exchequer_serve, exchequer_ingest', current_database());
     -- verify makes temporary tables.
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO exchequer_owner', current_database());
 END
@@ -29,11 +31,34 @@ $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO exchequer_owner;
-GRANT USAGE ON SCHEMA public TO exchequer_serve;
+GRANT USAGE ON SCHEMA public TO exchequer_serve, exchequer_ingest;
 
 -- The tables that are there, and those that a later migration makes.
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO exchequer_serve;
-ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA public GRANT SELECT ON TABLES TO exchequer_serve;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO exchequer_serve, exchequer_ingest;
+ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA public GRANT SELECT ON TABLES TO exchequer_serve, exchequer_ingest;
+
+-- What an append writes. It changes rollups and names, and takes nothing away from the
+-- record.
+GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO exchequer_ingest;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO exchequer_ingest;
+ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA public GRANT USAGE ON SEQUENCES TO exchequer_ingest;
+DO $$
+DECLARE
+    named text;
+BEGIN
+    FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        CASE
+        WHEN named IN ('keys', 'schema_version', 'settings', 'invalidations') OR named LIKE 'offsetting%' THEN
+            EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
+        WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
+            EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
+        WHEN named IN ('day_snapshots', 'events', 'places', 'merges') THEN
+            EXECUTE format('GRANT DELETE ON public.%I TO exchequer_ingest', named);
+        ELSE
+        END CASE;
+    END LOOP;
+END
+$$;
 
 -- All that serve writes.
 DO $$
@@ -43,6 +68,9 @@ BEGIN
     END IF;
     IF to_regclass('public.invalidations') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.invalidations TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.keys') IS NOT NULL THEN
+        GRANT UPDATE (used) ON public.keys TO exchequer_serve;
     END IF;
     IF to_regclass('public.offsetting_state') IS NOT NULL THEN
         GRANT UPDATE ON public.offsetting_state TO exchequer_serve;
