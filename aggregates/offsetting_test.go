@@ -53,13 +53,19 @@ func (f *fair) trade(item string, day, n int, seller, buyer string, pieces, pric
 	f.Helper()
 	var b ledger.Batch
 	for range n {
-		f.sales++
-		b.Sales = append(b.Sales, ledger.Sale{
-			Origin: "test", Ref: fmt.Sprint(f.sales), At: at(f.T, fmt.Sprintf("03-%02d 08:00", day)).Add(time.Duration(f.sales) * time.Minute),
-			Item: item, Seller: seller, Buyer: buyer, Direction: ledger.DirectionSale, Quantity: pieces, Total: pieces * price,
-		})
+		b.Sales = append(b.Sales, f.sale(item, day, seller, buyer, pieces, price))
 	}
 	appendBatch(f.T, f.db, b)
+}
+
+// sale returns the next sale, which is not written.
+func (f *fair) sale(item string, day int, seller, buyer string, pieces, price int64) ledger.Sale {
+	f.Helper()
+	f.sales++
+	return ledger.Sale{
+		Origin: "test", Ref: fmt.Sprint(f.sales), At: at(f.T, fmt.Sprintf("03-%02d 08:00", day)).Add(time.Duration(f.sales) * time.Minute),
+		Item: item, Seller: seller, Buyer: buyer, Direction: ledger.DirectionSale, Quantity: pieces, Total: pieces * price,
+	}
 }
 
 // marks judges the sales and returns what is marked: "03-05 a>b pair 3".
@@ -137,13 +143,15 @@ func TestOneHolderOnBothSidesIsMarked(t *testing.T) {
 func TestAFairMarketHasNoMarks(t *testing.T) {
 	f := newFair(t)
 	for day := 3; day < 18; day++ {
+		var b ledger.Batch
 		for i := range 10 {
 			for j := range 10 {
 				if i != j {
-					f.sell(day, 1, string(rune('a'+i)), string(rune('a'+j)))
+					b.Sales = append(b.Sales, f.sale("bread", day, string(rune('a'+i)), string(rune('a'+j)), 2, 10))
 				}
 			}
 		}
+		appendBatch(t, f.db, b)
 	}
 	f.want()
 	if n := countRows(t, f.db, "offsetting_days"); n != 0 {

@@ -147,23 +147,20 @@ func ofHome(memo string) bool { return strings.HasPrefix(memo, "economy.") }
 // names are quick.
 func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), testkit.PostgresURL(t), postgres.Options{MaxConns: 12})
+	url := ""
+	if zone == "UTC" {
+		url = smallTown.URL(t)
+	} else {
+		url = testkit.PostgresURL(t)
+		fillTown(t, url, zone)
+	}
+	db, err := postgres.Open(t.Context(), url, postgres.Options{MaxConns: 12})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	s := &site{db: db}
-	simulated := town.New(town.Config{Seed: 7, Players: 150, Days: 12, End: time.Now()})
-	record := ledger.New(s.db)
-	settings := simulated.Settings()
-	settings.Timezone = zone
-	if err := record.SetSettings(t.Context(), settings); err != nil {
-		t.Fatal(err)
-	}
-	err = simulated.History(t.Context(), func(b ledger.Batch) error {
-		_, err := record.Append(t.Context(), b)
-		return err
-	})
+	s, record := &site{db: db}, ledger.New(db)
+	settings, err := record.Settings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +196,33 @@ func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 		}
 	})
 	return s
+}
+
+// smallTown is the ledger of the sites in UTC.
+var smallTown = testkit.NewFilled(func(t testing.TB, url string) { fillTown(t, url, "UTC") })
+
+// fillTown writes the history of a small town, which ends now.
+func fillTown(t testing.TB, url, zone string) {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	simulated := town.New(town.Config{Seed: 7, Players: 150, Days: 12, End: time.Now()})
+	record := ledger.New(db)
+	settings := simulated.Settings()
+	settings.Timezone = zone
+	if err := record.SetSettings(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	err = simulated.History(t.Context(), func(b ledger.Batch) error {
+		_, err := record.Append(t.Context(), b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // policiesOf returns the short windows of the memos whose names are quick.

@@ -84,21 +84,25 @@ var memoNames = sync.OnceValue(func() []string {
 // ledger.
 func sharedDatabase(t *testing.T) string {
 	t.Helper()
-	url := testkit.PostgresURL(t)
-	fill(t, url)
-	return url
+	return filled.URL(t)
 }
 
+var filled = testkit.NewFilled(fill)
+
 // fill writes a few thousand postings.
-func fill(t *testing.T, url string) {
+func fill(t testing.TB, url string) {
 	t.Helper()
-	db := connect(t, url)
+	db, err := postgres.Open(t.Context(), url, postgres.Options{StatementTimeout: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
 	simulated := town.New(town.Config{Seed: 3, Players: 60, Days: 8, End: time.Now()})
 	record := ledger.New(db)
 	if err := record.SetSettings(t.Context(), simulated.Settings()); err != nil {
 		t.Fatal(err)
 	}
-	err := simulated.History(t.Context(), func(b ledger.Batch) error {
+	err = simulated.History(t.Context(), func(b ledger.Batch) error {
 		_, err := record.Append(t.Context(), b)
 		return err
 	})

@@ -38,6 +38,42 @@ func Postgres(t testing.TB) *pgxpool.Pool {
 // dropped when the test ends, even if connections remain.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
+	s := reach(t)
+	return s.url(s.copied(t, template))
+}
+
+// A Filled is a migrated database with content that several tests begin with. It is
+// filled by the first of them, and copied for each.
+type Filled struct {
+	fill func(t testing.TB, url string)
+	once sync.Once
+	name string // empty if fill has failed
+}
+
+// NewFilled returns a database that fill fills. fill closes what it opens.
+func NewFilled(fill func(t testing.TB, url string)) *Filled { return &Filled{fill: fill} }
+
+// URL returns the address of a copy, which is dropped when the test ends, even if
+// connections remain.
+func (f *Filled) URL(t testing.TB) string {
+	t.Helper()
+	s := reach(t)
+	f.once.Do(func() {
+		name := s.create(t, template)
+		f.fill(t, s.url(name))
+		f.name = name
+	})
+	if f.name == "" {
+		t.Fatal("the database was not filled, as another test reports")
+	}
+	return s.url(s.copied(t, f.name))
+}
+
+const template = "migrated"
+
+// reach returns the shared server.
+func reach(t testing.TB) *server {
+	t.Helper()
 	s, err := sharedServer()
 	if errors.Is(err, errNoPostgres) {
 		t.Fatalf("%v: install it (Debian: apt-get install postgresql)", err)
@@ -45,13 +81,24 @@ func PostgresURL(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("test_%d", s.databases.Add(1))
-	s.admin(t, "CREATE DATABASE "+name+" TEMPLATE "+template)
-	t.Cleanup(func() { s.admin(t, "DROP DATABASE "+name+" WITH (FORCE)") })
-	return s.url(name)
+	return s
 }
 
-const template = "migrated"
+// create creates a copy of a database and returns its name.
+func (s *server) create(t testing.TB, template string) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	s.admin(t, "CREATE DATABASE "+name+" TEMPLATE "+template)
+	return name
+}
+
+// copied creates a copy of a database, which is dropped when the test ends.
+func (s *server) copied(t testing.TB, template string) string {
+	t.Helper()
+	name := s.create(t, template)
+	t.Cleanup(func() { s.admin(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return name
+}
 
 var errNoPostgres = errors.New("no Postgres on this machine")
 

@@ -24,6 +24,41 @@ func TestEachTestGetsADatabaseOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAFilledDatabaseIsFilledOnceAndCopied(t *testing.T) {
+	const insert = "INSERT INTO items (id, ref, name) VALUES ($1::bigint, 'item ' || $1::bigint, '')"
+	fills := 0
+	filled := testkit.NewFilled(func(t testing.TB, url string) {
+		fills++
+		exec(t, url, insert, 1)
+	})
+	for range 2 {
+		exec(t, filled.URL(t), insert, 2) // fails if a copy has what was written into another
+	}
+	if fills != 1 {
+		t.Errorf("filled %d times, want once", fills)
+	}
+	if items := exec(t, filled.URL(t), insert, 3); items != 2 {
+		t.Errorf("a copy has %d items, want that of the filling and its own", items)
+	}
+}
+
+// exec runs a statement in a database and returns how many items there are then.
+func exec(t testing.TB, url, statement string, args ...any) (items int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM items").Scan(&items); err != nil {
+		t.Fatal(err)
+	}
+	return items
+}
+
 func TestAServerOfItsOwnCanBeFrozenStoppedAndStartedWithItsData(t *testing.T) {
 	s := testkit.OwnPostgres(t, "max_connections=12")
 	answers := func(patience time.Duration) error {
