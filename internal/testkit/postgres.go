@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -153,7 +154,7 @@ func start(settings ...string) (*server, error) {
 		return nil, err
 	}
 	removeLeftovers(account)
-	dir, err := os.MkdirTemp(shortTemp(), "exchequer-test-")
+	dir, err := os.MkdirTemp(serverTemp(), "exchequer-test-")
 	if err != nil {
 		return nil, fmt.Errorf("start test server: %w", err)
 	}
@@ -243,6 +244,22 @@ func (s *server) url(database string) string {
 	return "postgres://postgres@/" + database + "?" + query.Encode()
 }
 
+// inMemory is a directory of files in memory, where a database is made in a third of the
+// processor time.
+const inMemory = "/dev/shm"
+
+// serverTemp returns the directory for the files of servers: in memory if there is
+// plenty, but not for benchmarks, whose ledgers are large and are to be read as elsewhere.
+func serverTemp() string {
+	const plenty = 8 << 30
+	var disk syscall.Statfs_t
+	bench := flag.Lookup("test.bench")
+	if bench != nil && bench.Value.String() == "" && syscall.Statfs(inMemory, &disk) == nil && uint64(disk.Bavail)*uint64(disk.Bsize) > plenty {
+		return inMemory
+	}
+	return shortTemp()
+}
+
 // shortTemp returns the directory for temporary files, or /tmp if its path is too
 // long for a Unix socket or not accessible to the account of the server.
 func shortTemp() string {
@@ -257,7 +274,8 @@ func shortTemp() string {
 // that went down. It ignores errors.
 func removeLeftovers(account postgres.Account) {
 	found, _ := filepath.Glob(filepath.Join(shortTemp(), "exchequer-test-*"))
-	for _, dir := range found {
+	more, _ := filepath.Glob(filepath.Join(inMemory, "exchequer-test-*"))
+	for _, dir := range append(found, more...) {
 		info, err := os.Lstat(dir)
 		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Hour {
 			continue
