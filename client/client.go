@@ -27,7 +27,7 @@ type Client struct {
 
 // How often a batch is sent, and how long a Client waits in between.
 const (
-	attempts    = 6
+	attempts    = 10
 	firstPause  = 500 * time.Millisecond
 	longestWait = 2 * time.Minute
 	answerLimit = 4 << 20

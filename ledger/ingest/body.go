@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -81,15 +80,17 @@ func Read(kind string, r io.Reader, lines bool) (*Body, error) {
 	if of == nil {
 		return nil, fmt.Errorf("read body: nothing is called %q", kind)
 	}
-	limited := &limitedReader{r: r, left: MostBytes}
-	var err error
-	if lines {
-		err = b.lines(limited, of[len(of)-1])
-	} else {
-		err = b.value(json.NewDecoder(limited), of)
-	}
-	if limited.err != nil {
-		return nil, limited.err // whatever the parser makes of it
+	// Whole, since a json.Decoder scans white space again with each piece that it is sent.
+	text, err := io.ReadAll(io.LimitReader(r, MostBytes+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > MostBytes:
+		return nil, ErrTooLarge
+	case lines:
+		err = b.lines(text, of[len(of)-1])
+	default:
+		err = b.value(json.NewDecoder(bytes.NewReader(text)), of)
 	}
 	if err != nil {
 		return nil, err
@@ -106,46 +107,22 @@ func Read(kind string, r io.Reader, lines bool) (*Body, error) {
 	return b, nil
 }
 
-// A limitedReader fails with ErrTooLarge past its limit.
-type limitedReader struct {
-	r    io.Reader
-	left int
-	err  error // other than io.EOF
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.err != nil {
-		return 0, l.err
-	}
-	n, err := l.r.Read(p[:min(len(p), l.left+1)])
-	if l.left -= n; l.left < 0 {
-		l.err = ErrTooLarge
-		return 0, l.err
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		l.err = err
-	}
-	return n, err
-}
-
 // lines reads a record on each line that is not empty.
-func (b *Body) lines(r io.Reader, of list) error {
-	scanner := bufio.NewScanner(r)
-	scanner.Buffer(nil, MostBytes+2)
-	for nr := 1; scanner.Scan(); nr++ {
-		line := bytes.TrimSpace(scanner.Bytes())
-		if len(line) == 0 {
+func (b *Body) lines(text []byte, of list) error {
+	nr := 0
+	for line := range bytes.Lines(text) {
+		nr++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		place := place{text: fmt.Sprint("line ", nr), field: ": "}
 		if !json.Valid(line) {
 			line = nil
 		}
-		if err := b.record(of, place, line); err != nil {
+		if err := b.record(of, place{text: fmt.Sprint("line ", nr), field: ": "}, line); err != nil {
 			return err
 		}
 	}
-	return scanner.Err()
+	return nil
 }
 
 // value reads an array of the last list, or an object with lists.
