@@ -44,6 +44,17 @@ func Account(p Page, a *aggregates.Account) Content {
 	return Content{Sub: accountSub(a, s), Says: sayAccount(a, s), Body: tiles(list)}
 }
 
+// gainClass returns the class of what was gained or lost.
+func gainClass(change ledger.Sum) string {
+	switch change.Sign() {
+	case 1:
+		return "up"
+	case -1:
+		return "down"
+	}
+	return "flat"
+}
+
 // signedTile is moneyTile with a sign for gains.
 func signedTile(change ledger.Sum, s ledger.Settings) string {
 	if change.Sign() > 0 {

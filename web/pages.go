@@ -35,6 +35,7 @@ func (s *server) declarePages() []*page {
 		s.accounts(),
 		s.account(),
 		s.holder(),
+		s.firms(),
 		s.transactions(),
 		s.transaction(),
 		s.appraise(),

@@ -55,6 +55,7 @@ type Economy struct {
 	Account     *aggregates.Account
 	Sides       *aggregates.AccountSides
 	Holder      *aggregates.Holder
+	Firms       *aggregates.Firms
 	HolderSides *aggregates.HolderSides
 }
 
@@ -128,6 +129,7 @@ func Town(days aggregates.Days) *Economy {
 	p.addPrices()
 	p.addAccount(days, buckets, unit)
 	p.addHolder(days, buckets, unit)
+	p.addFirms(days, buckets[0])
 	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
@@ -276,6 +278,7 @@ func Empty() *Economy {
 	p.Events = &aggregates.Events{}
 	p.Items = &aggregates.Items{Basis: why}
 	p.Holdings = &aggregates.Holdings{Basis: why, Population: aggregates.PopulationPersonal}
+	p.Firms = &aggregates.Firms{Basis: why}
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
