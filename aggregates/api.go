@@ -23,6 +23,7 @@ type API struct {
 	Holder      *cache.Memo[HolderQuery, *Holder] // nil: no such holder, or a hidden one; Holders is to be consulted before
 	HolderSides *cache.Memo[HolderQuery, *HolderSides]
 	Firms       *cache.Memo[Days, *Firms]
+	Government  *cache.Memo[Days, *Government]
 	Index       *cache.Memo[MarketQuery, *PriceIndex]
 	Movers      *cache.Memo[Days, *Movers]
 	Gaps        *cache.Memo[NoParams, *Gaps]
@@ -62,6 +63,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(db, ComputeHolder)),
 		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(db, ComputeHolderSides)),
 		Firms:       cache.NewMemo(c, everyMinute("firms"), on(db, ComputeFirms)).Prewarm(defaultDays),
+		Government:  cache.NewMemo(c, everyMinute("government"), on(db, ComputeGovernment)).Prewarm(defaultDays),
 		Index:       cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
 		Movers:      cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
 		Gaps:        cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),

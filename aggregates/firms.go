@@ -27,8 +27,12 @@ type Firms struct {
 	Profit   ledger.Sum   `json:"profit" doc:"What all of them gained in the period."`
 	Balance  ledger.Sum   `json:"balance" doc:"What all of them have now."`
 	Shops    int64        `json:"shops" doc:"Active ones, of all of them."`
-	Firms    []ListedFirm `json:"firms" nullable:"false" doc:"Largest turnover first, then largest balance, then by name; at most 20,000."`
+	Firms    []ListedFirm `json:"firms" nullable:"false" doc:"Largest turnover first, then largest balance, then by name; at most 10,000."`
 }
+
+// mostFirms bounds the list of firms: a row of them takes some 300 bytes, and a value
+// of a memo 4 MiB at most.
+const mostFirms = 10_000
 
 // A ListedFirm is a holder of business accounts.
 type ListedFirm struct {
@@ -107,7 +111,7 @@ func (v *Firms) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if s.End.Before(plus(s.Today, 1)) {
 		over = plus(s.Today, -1)
 	}
-	args := pgx.NamedArgs{"end": s.End, "start": s.Start, "today": s.Today, "over": over, "since": s.Start, "until": plus(s.Start, -1), "limit": mostListed}
+	args := pgx.NamedArgs{"end": s.End, "start": s.Start, "today": s.Today, "over": over, "since": s.Start, "until": plus(s.Start, -1), "limit": mostFirms}
 	before, reaches := s.previous()
 	if reaches {
 		args["since"], args["until"] = before.Start, plus(over, -int(s.Days))

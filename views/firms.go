@@ -61,7 +61,7 @@ func FirmsSub(matching int, v *aggregates.Firms, s ledger.Settings) string {
 		sub += "; " + Count(v.Hidden) + " of hidden holders are not listed"
 	}
 	if left := v.Count - v.Hidden - int64(len(v.Firms)); left > 0 {
-		sub += "; " + Count(left) + " with the least turnover are not listed"
+		sub += "; " + Count(left) + " with less of both turnover and balance are not listed"
 	}
 	return sub
 }
@@ -72,9 +72,10 @@ func FirmRows(firms []aggregates.ListedFirm, v *aggregates.Firms, s ledger.Setti
 	return firmRows(firms, v.Turnover.Sign() > 0 || v.Shops > 0, v.End, s)
 }
 
-// businessesOf names the business accounts of a firm; empty where their name is the firm's.
+// businessesOf names the business accounts of a firm, and says whether it has personal
+// ones; empty where it has one account, of its own name.
 func businessesOf(f aggregates.ListedFirm) string {
-	if f.Accounts == 1 && len(f.Businesses) == 1 && f.Businesses[0] == f.Name {
+	if !f.Personal && f.Accounts == 1 && len(f.Businesses) == 1 && f.Businesses[0] == f.Name {
 		return ""
 	}
 	var names []string
@@ -84,6 +85,9 @@ func businessesOf(f aggregates.ListedFirm) string {
 	text := strings.Join(names, ", ")
 	if left := f.Accounts - int64(len(names)); left > 0 {
 		text += " and " + Count(left) + " more"
+	}
+	if f.Personal {
+		text += "; with personal accounts"
 	}
 	return text
 }

@@ -110,52 +110,27 @@ func HolderAccounts(p Page, h *aggregates.Holder) Content {
 
 // HolderIncome shows by which sources a holder received money.
 func HolderIncome(p Page, v *aggregates.HolderSides) Content {
-	return holderSources(p, v, "gain", "Nothing was received from others in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Received })
+	return holderSources(p, v, exchangeBars{class: "gain", missing: "Nothing was received from others in this period.", amount: received})
 }
 
 // HolderSpending shows by which sources a holder paid money.
 func HolderSpending(p Page, v *aggregates.HolderSides) Content {
-	return holderSources(p, v, "loss", "Nothing was paid to others in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Sent })
+	return holderSources(p, v, exchangeBars{class: "loss", missing: "Nothing was paid to others in this period.", amount: sent})
 }
 
-func holderSources(p Page, v *aggregates.HolderSides, class, missing string, amount func(aggregates.Exchange) ledger.Sum) Content {
+func holderSources(p Page, v *aggregates.HolderSides, b exchangeBars) Content {
 	if v.Postings > 0 && v.DividedFrom == nil {
 		return Content{Missing: "Not known: the latest day alone has more than 20,000 postings."}
 	}
-	rest, total := amount(v.OtherSources), ledger.Sum{}
-	var listed []aggregates.SourceExchange
-	for _, e := range v.Sources {
-		if amount(e.Exchange).Sign() > 0 {
-			total = total.Plus(amount(e.Exchange))
-			listed = append(listed, e)
-		}
-	}
-	if total = total.Plus(rest); total.Sign() <= 0 {
-		return Content{Missing: missing}
-	}
-	sortBy(listed, func(e aggregates.SourceExchange) ledger.Sum { return amount(e.Exchange) })
-	for _, e := range listed[min(len(listed), sourcesOfAccount):] {
-		rest = rest.Plus(amount(e.Exchange))
-	}
-	var rows []barRow
-	add := func(name string, sum ledger.Sum) {
-		share := sum.Float64() / total.Float64()
-		rows = append(rows, barRow{Name: brief(readable(name), mostName), Class: class, Bar: share, Amount: moneyTile(sum, p.Settings), Exact: Money(sum, p.Settings), Share: Percent(share)})
-	}
-	for _, e := range listed[:min(len(listed), sourcesOfAccount)] {
-		add(e.Source, amount(e.Exchange))
-	}
-	if rest.Sign() > 0 {
-		add("others", rest)
-	}
-	for i := range rows {
-		rows[i].Bar /= max(rows[0].Bar, 1e-9)
+	body, any := b.draw(p, v.Sources, v.OtherSources)
+	if !any {
+		return Content{Missing: b.missing}
 	}
 	sub := "By source, " + within(v.Period, p.Settings)
 	if v.Divided < v.Postings && v.DividedFrom != nil {
 		sub = "By source, since " + Date(*v.DividedFrom, p.Settings) + ": " + Plural(v.Divided, "posting", "postings") + " of " + Count(v.Postings)
 	}
-	return Content{Sub: sub, Body: bars(rows, "Together", moneyTile(total, p.Settings))}
+	return Content{Sub: sub, Body: body}
 }
 
 // HolderMonths shows what a holder received and paid by month: of a business, its

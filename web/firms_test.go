@@ -49,11 +49,11 @@ func TestTheListOfFirmsIsFilteredSortedAndFollowed(t *testing.T) {
 func TestTheMenuHasFirmsAndGovernmentWhereThereAreAny(t *testing.T) {
 	tn := sampled(sample.Town(30))
 	all := aggregates.Full()
-	all.Firms = false
+	all.Firms, all.Government = false, false
 	tn.profile = constant[aggregates.NoParams](all)
 	walk(t, tn, func(open func(string) *httptest.ResponseRecorder, _ []*page) {
-		if doc := parse(t, open("/accounts").Body.String()); doc.Find("header.site nav a[href='/firms']").Length() > 0 || doc.Find("header.site nav a[href='/accounts']").Length() == 0 {
-			t.Error("the menu leads to firms although there are none")
+		if doc := parse(t, open("/accounts").Body.String()); doc.Find("header.site nav a[href='/firms'], header.site nav a[href='/government']").Length() > 0 || doc.Find("header.site nav a[href='/accounts']").Length() == 0 {
+			t.Error("the menu leads to firms or the government although there are none")
 		}
 	})
 }

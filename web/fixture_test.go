@@ -55,6 +55,7 @@ type town struct {
 	holder     func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.Holder, error)
 	holding    func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.HolderSides, error)
 	firms      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Firms, error)
+	government func(context.Context, cache.Window, aggregates.Days) (*aggregates.Government, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
@@ -153,8 +154,9 @@ func newTown() *town {
 		source: func(_ context.Context, w cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
 			return &aggregates.SourceDays{Basis: basis(q.Days, w.Start, w.Start), Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day"}, nil
 		},
-		firms:    constant[aggregates.Days](sample.Town(30).Firms),
-		holdings: constant[aggregates.Population](sample.Town(30).Holdings),
+		firms:      constant[aggregates.Days](sample.Town(30).Firms),
+		government: constant[aggregates.Days](sample.Town(30).Government),
+		holdings:   constant[aggregates.Population](sample.Town(30).Holdings),
 		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
@@ -237,6 +239,7 @@ func sampled(e *sample.Economy) *town {
 	tn.cacheState = constant[aggregates.NoParams](e.Cache)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.firms = constant[aggregates.Days](e.Firms)
+	tn.government = constant[aggregates.Days](e.Government)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
 	tn.ladder = constant[aggregates.Population](e.Ladder)
@@ -430,6 +433,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
 			Holders:     aggregates.NewExists(tn.known),
+			Government:  cache.NewMemo(c, spec("government"), tn.government),
 			Firms:       cache.NewMemo(c, spec("firms"), tn.firms),
 			ItemGroup:   cache.NewMemo(c, spec("item.group"), tn.itemGroup),
 			ItemRanks:   cache.NewMemo(c, spec("items.ranks"), tn.itemRanks),

@@ -25,6 +25,7 @@ func (s *server) declarePages() []*page {
 		s.soundness(),
 		s.flow(),
 		s.history(),
+		s.government(),
 		s.source(),
 		s.market(),
 		s.items(),

@@ -56,6 +56,7 @@ type Economy struct {
 	Sides       *aggregates.AccountSides
 	Holder      *aggregates.Holder
 	Firms       *aggregates.Firms
+	Government  *aggregates.Government
 	HolderSides *aggregates.HolderSides
 }
 
@@ -130,6 +131,7 @@ func Town(days aggregates.Days) *Economy {
 	p.addAccount(days, buckets, unit)
 	p.addHolder(days, buckets, unit)
 	p.addFirms(days, buckets[0])
+	p.addGovernment(days, buckets[0])
 	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
@@ -240,6 +242,7 @@ func Council() *Economy {
 	}}
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
 	p.councilFlows(end)
+	p.councilGovernment()
 	p.History = councilHistory(end)
 	broken(p, end)
 	return p
@@ -278,7 +281,7 @@ func Empty() *Economy {
 	p.Events = &aggregates.Events{}
 	p.Items = &aggregates.Items{Basis: why}
 	p.Holdings = &aggregates.Holdings{Basis: why, Population: aggregates.PopulationPersonal}
-	p.Firms = &aggregates.Firms{Basis: why}
+	p.Firms, p.Government = &aggregates.Firms{Basis: why}, &aggregates.Government{Basis: why, Bucket: "month"}
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}
