@@ -22,6 +22,7 @@ type API struct {
 	Events      *cache.Memo[EventQuery, *Events]
 	Holder      *cache.Memo[HolderQuery, *Holder] // nil: no such holder, or a hidden one; Holders is to be consulted before
 	HolderSides *cache.Memo[HolderQuery, *HolderSides]
+	Trading     *cache.Memo[AccountQuery, *AccountTrading] // nil: no such account
 	Firms       *cache.Memo[Days, *Firms]
 	Government  *cache.Memo[Days, *Government]
 	Index       *cache.Memo[MarketQuery, *PriceIndex]
@@ -59,6 +60,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Health:      cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
 		Account:     cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Sides:       cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
+		Trading:     cache.NewMemo(c, oneOfMany("account.trade"), on(db, ComputeAccountTrading)),
 		Events:      NewEvents(c, db),
 		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(db, ComputeHolder)),
 		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(db, ComputeHolderSides)),

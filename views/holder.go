@@ -177,26 +177,54 @@ func HolderStaff(p Page, v *aggregates.HolderSides) Content {
 
 // HolderShops shows the shops of a holder.
 func HolderShops(p Page, h *aggregates.Holder) Content {
-	if h.Shops == 0 {
-		return Content{Missing: "The holder has no shop."}
-	}
-	shown := h.ShopList[:min(len(h.ShopList), holderRows)]
-	sub := Plural(h.Shops, "shop", "shops") + "; sold " + within(h.Period, p.Settings) + symbolNote(p.Settings)
-	return Content{Sub: sub, Body: holderShops(shown, h.Shops-int64(len(shown)), p.Settings)}
+	return shopsOf(p, &h.Trading, h.Period, "The holder has no shop.")
 }
 
 // HolderGoods shows what a holder sold.
 func HolderGoods(p Page, h *aggregates.Holder) Content {
-	if h.Sold.Sales == 0 {
-		return Content{Missing: "Nothing was sold in this period."}
+	return goodsSold(p, &h.Trading, h.Period)
+}
+
+// AccountShops shows the shops of an account.
+func AccountShops(p Page, v *aggregates.AccountTrading) Content {
+	return shopsOf(p, &v.Trading, v.Period, "The account has no shop.")
+}
+
+// AccountSold shows what an account sold.
+func AccountSold(p Page, v *aggregates.AccountTrading) Content {
+	return goodsSold(p, &v.Trading, v.Period)
+}
+
+// AccountBought shows what an account bought.
+func AccountBought(p Page, v *aggregates.AccountTrading) Content {
+	return goods(p, v.BoughtGoods, v.Bought, v.BoughtItems, v.Period, "Nothing was bought in this period.")
+}
+
+func shopsOf(p Page, v *aggregates.Trading, period aggregates.Period, missing string) Content {
+	if v.Shops == 0 {
+		return Content{Missing: missing}
 	}
-	shown := h.Goods[:min(len(h.Goods), holderRows)]
-	sub := "By value, " + within(h.Period, p.Settings) + "; " + Plural(h.Sold.Sales, "sale", "sales") + " of " + Plural(h.Items, "item", "items")
-	return Content{Sub: sub, Body: holderGoods(p.Params, h, shown, p.Settings)}
+	shown := v.ShopList[:min(len(v.ShopList), holderRows)]
+	sub := Plural(v.Shops, "shop", "shops") + "; sold " + within(period, p.Settings) + symbolNote(p.Settings)
+	return Content{Sub: sub, Body: ownedShops(shown, v.Shops-int64(len(shown)), p.Settings)}
+}
+
+func goodsSold(p Page, v *aggregates.Trading, period aggregates.Period) Content {
+	return goods(p, v.Goods, v.Sold, v.Items, period, "Nothing was sold in this period.")
+}
+
+// goods shows the items with the largest value of all that were traded.
+func goods(p Page, list []aggregates.TradedItem, all aggregates.Goods, items int64, period aggregates.Period, missing string) Content {
+	if all.Sales == 0 {
+		return Content{Missing: missing}
+	}
+	shown := list[:min(len(list), holderRows)]
+	sub := "By value, " + within(period, p.Settings) + "; " + Plural(all.Sales, "sale", "sales") + " of " + Plural(items, "item", "items")
+	return Content{Sub: sub, Body: tradedGoods(p.Params, all, shown, p.Settings)}
 }
 
 // shopLabel names a shop among those of one holder.
-func shopLabel(o aggregates.HolderShop) string {
+func shopLabel(o aggregates.OwnedShop) string {
 	if o.Place != "" && o.Place != o.Owner {
 		return brief(o.Owner+", "+o.Place, mostName)
 	}

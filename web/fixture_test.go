@@ -52,6 +52,7 @@ type town struct {
 	itemRoutes func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemRoutes, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	sides      func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountSides, error)
+	trading    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountTrading, error)
 	holder     func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.Holder, error)
 	holding    func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.HolderSides, error)
 	firms      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Firms, error)
@@ -138,6 +139,9 @@ func newTown() *town {
 		},
 		sides: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.AccountSides, error) {
 			return &aggregates.AccountSides{ID: q.Account, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+		},
+		trading: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.AccountTrading, error) {
+			return &aggregates.AccountTrading{ID: q.Account, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
 		holder: func(_ context.Context, _ cache.Window, q aggregates.HolderQuery) (*aggregates.Holder, error) {
 			return &aggregates.Holder{ID: q.Holder, Name: "Ada", Population: aggregates.PopulationPersonal, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
@@ -228,6 +232,7 @@ func sampled(e *sample.Economy) *town {
 		a.ID = q.Account
 		return &a, nil
 	}
+	tn.trading = constant[aggregates.AccountQuery](e.Trading)
 	tn.sides = constant[aggregates.AccountQuery](e.Sides)
 	tn.holder = constant[aggregates.HolderQuery](e.Holder)
 	tn.holding = constant[aggregates.HolderQuery](e.HolderSides)
@@ -418,6 +423,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			}),
 			Account:   cache.NewMemo(c, spec("account"), tn.account),
 			Sides:     cache.NewMemo(c, spec("account.sides"), tn.sides),
+			Trading:   cache.NewMemo(c, spec("account.trade"), tn.trading),
 			Holder:    cache.NewMemo(c, spec("holder"), tn.holder),
 			Events:    cache.NewMemo(c, spec("events"), tn.events),
 			Items:     aggregates.NewExists(tn.known),

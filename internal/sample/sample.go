@@ -55,6 +55,7 @@ type Economy struct {
 	Account     *aggregates.Account
 	Sides       *aggregates.AccountSides
 	Holder      *aggregates.Holder
+	Trading     *aggregates.AccountTrading
 	Firms       *aggregates.Firms
 	Government  *aggregates.Government
 	HolderSides *aggregates.HolderSides
@@ -281,6 +282,7 @@ func Empty() *Economy {
 	p.Events = &aggregates.Events{}
 	p.Items = &aggregates.Items{Basis: why}
 	p.Holdings = &aggregates.Holdings{Basis: why, Population: aggregates.PopulationPersonal}
+	p.Trading = &aggregates.AccountTrading{ID: "ada", Name: "Ada Penrose", Basis: why}
 	p.Firms, p.Government = &aggregates.Firms{Basis: why}, &aggregates.Government{Basis: why, Bucket: "month"}
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
