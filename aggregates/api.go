@@ -65,7 +65,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(db, ComputeHolder)),
 		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(db, ComputeHolderSides)),
 		Firms:       cache.NewMemo(c, everyMinute("firms"), on(db, ComputeFirms)).Prewarm(defaultDays),
-		Government:  cache.NewMemo(c, everyMinute("government"), on(db, ComputeGovernment)).Prewarm(defaultDays),
+		Government:  cache.NewMemo(c, governmentSpec, on(db, ComputeGovernment)),
 		Index:       cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
 		Movers:      cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
 		Gaps:        cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),

@@ -14,6 +14,10 @@ import (
 	"exchequer/ledger"
 )
 
+// governmentSpec is the policy of the memo "government". It may read a row for each
+// citizen and day, which takes seconds, so a value serves for five minutes.
+var governmentSpec = cache.Spec{Name: "government", Window: 5 * time.Minute, Tags: []string{"economy"}}
+
 // mostPublic is how many public accounts, and how many units, are listed.
 const mostPublic = 50
 
