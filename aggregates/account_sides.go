@@ -132,7 +132,7 @@ func (v *AccountSides) fill(ctx context.Context, tx pgx.Tx, s span, id int64) er
 	if err := tx.QueryRow(ctx, sums, id, s.Start, s.Today).Scan(&own, &v.Received, &v.Sent, &v.Postings); err != nil {
 		return fmt.Errorf("received and sent: %w", err)
 	}
-	if err := v.fillParties(ctx, tx, s, own); err != nil {
+	if err := v.fillParties(ctx, tx, s, own, byBoth); err != nil {
 		return fmt.Errorf("counterparties: %w", err)
 	}
 	if err := v.fillSources(ctx, tx, s, own); err != nil {
@@ -153,10 +153,16 @@ const partiesQuery = `
 		FROM sums LEFT JOIN merges ON account = other CROSS JOIN LATERAL (SELECT coalesce(target, other) AS party OFFSET 0) AS p
 	)
 	SELECT hidden, CASE WHEN hidden THEN -1 ELSE party END AS party, sum(received), sum(sent), sum(number)::bigint, count(DISTINCT party)
-	FROM shown GROUP BY 1, 2 ORDER BY sum(received) + sum(sent) DESC, 2`
+	FROM shown GROUP BY 1, 2 ORDER BY `
 
-func (v *AccountSides) fillParties(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
-	rows, _ := tx.Query(ctx, partiesQuery, pgx.NamedArgs{"own": own, "start": s.Start, "today": s.Today})
+// The orders of counterparties.
+const (
+	byBoth = `sum(received) + sum(sent) DESC, 2`
+	bySent = `sum(sent) DESC, sum(received) DESC, 2`
+)
+
+func (v *AccountSides) fillParties(ctx context.Context, tx pgx.Tx, s span, own []int64, order string) error {
+	rows, _ := tx.Query(ctx, partiesQuery+order, pgx.NamedArgs{"own": own, "start": s.Start, "today": s.Today})
 	var ids []int64
 	var hidden bool
 	var id, accounts int64

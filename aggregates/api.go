@@ -22,6 +22,9 @@ type API struct {
 	Events      *cache.Memo[EventQuery, *Events]
 	Holder      *cache.Memo[HolderQuery, *Holder] // nil: no such holder, or a hidden one; Holders is to be consulted before
 	HolderSides *cache.Memo[HolderQuery, *HolderSides]
+	Trading     *cache.Memo[AccountQuery, *AccountTrading] // nil: no such account
+	Firms       *cache.Memo[Days, *Firms]
+	Government  *cache.Memo[Days, *Government]
 	Index       *cache.Memo[MarketQuery, *PriceIndex]
 	Movers      *cache.Memo[Days, *Movers]
 	Gaps        *cache.Memo[NoParams, *Gaps]
@@ -57,22 +60,25 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Health:      cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
 		Account:     cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
 		Sides:       cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
+		Trading:     cache.NewMemo(c, oneOfMany("account.trade"), on(db, ComputeAccountTrading)),
 		Events:      NewEvents(c, db),
 		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(db, ComputeHolder)),
 		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(db, ComputeHolderSides)),
+		Firms:       cache.NewMemo(c, everyMinute("firms"), on(db, ComputeFirms)).Prewarm(defaultDays),
+		Government:  cache.NewMemo(c, governmentSpec, on(db, ComputeGovernment)),
 		Index:       cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
 		Movers:      cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
 		Gaps:        cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),
 		Prices:      cache.NewMemo(c, spec("prices"), sharing(prices, on(db, ComputePrices))).Prewarm(NoParams{}),
 
-		ItemList:  cache.NewMemo(c, cache.Spec{Name: "items", Window: time.Minute, Tags: []string{"economy"}}, sharing(prices, on(db, ComputeItems))).Prewarm(30),
+		ItemList:  cache.NewMemo(c, everyMinute("items"), sharing(prices, on(db, ComputeItems))).Prewarm(30),
 		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
 		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
 		Trade:     newTrade(c, db, places),
 		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
 
 		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
-		ItemRanks:  cache.NewMemo(c, cache.Spec{Name: "items.ranks", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItemRanks)).Prewarm(30),
+		ItemRanks:  cache.NewMemo(c, everyMinute("items.ranks"), on(db, ComputeItemRanks)).Prewarm(30),
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
 
 		Sold: NewSold(db),
@@ -82,6 +88,11 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		Holders:  existsIn(db, places, knownHolder),
 		Sources:  sourcesIn(db, places),
 	}
+}
+
+// everyMinute is the policy of a memo that reads more than those of [spec].
+func everyMinute(name string) cache.Spec {
+	return cache.Spec{Name: name, Window: time.Minute, Tags: []string{"economy"}}
 }
 
 // oneOfMany is the policy of a memo with a key a thing. Things are many, and mostly

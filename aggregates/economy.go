@@ -72,7 +72,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		Bridge:       cache.NewMemo(c, spec("economy.bridge"), sharing(balances, on(db, ComputeBridge))).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
-		Holdings:     cache.NewMemo(c, cache.Spec{Name: "accounts", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeHoldings)).Prewarm(PopulationPersonal),
+		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(db, ComputeHoldings)).Prewarm(PopulationPersonal),
 		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(db, ComputeLadder))).Prewarm(PopulationPersonal),
 		db:           db,
 		now:          c.Now,

@@ -24,12 +24,8 @@ type HolderQuery struct {
 // Key is "player%3Aann:30". The ref is escaped, so it contains no colon.
 func (q HolderQuery) Key() string { return url.QueryEscape(q.Holder) + ":" + q.Days.Key() }
 
-// The limits of what is listed of a holder.
-const (
-	mostHolderAccounts = 50
-	mostHolderShops    = 20
-	mostGoods          = 20
-)
+// mostHolderAccounts is how many accounts of a holder are listed.
+const mostHolderAccounts = 50
 
 // Holder is who owns accounts, and what they hold together. Issuers are listed, and
 // part of no sum. Accounts that are merged into one of the holder's are part of it.
@@ -53,11 +49,7 @@ type Holder struct {
 	Bucket  string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of balances stands for: a day in periods up to a year."`
 	Course  []HeldAt   `json:"balances" nullable:"false" doc:"Oldest first."`
 
-	Shops    int64        `json:"shops" doc:"Closed ones among them."`
-	ShopList []HolderShop `json:"shopList" nullable:"false" doc:"Active ones first, at most 20."`
-	Sold     Goods        `json:"sold" doc:"What its accounts sold in the period, without offsetting trade."`
-	Items    int64        `json:"items" doc:"How many different items were sold."`
-	Goods    []HolderItem `json:"goods" nullable:"false" doc:"Those with the largest value, at most 20."`
+	Trading
 }
 
 // HeldAt is what a holder has at the end of a day, or of a longer step.
@@ -66,36 +58,6 @@ type HeldAt struct {
 	Change  ledger.Sum `json:"change" doc:"In it; payments between the holder's own accounts cancel out."`
 	Balance ledger.Sum `json:"balance" doc:"At the end of it, or of the period."`
 	Partial bool       `json:"partial"`
-}
-
-// Goods is what was sold: lines of trade with a quantity and a total above zero.
-type Goods struct {
-	Sales    int64      `json:"sales"`
-	Quantity ledger.Sum `json:"quantity" doc:"Pieces."`
-	Volume   ledger.Sum `json:"volume" doc:"Minor units, tax included."`
-}
-
-// HolderItem is what a holder sold of an item.
-type HolderItem struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	Goods
-}
-
-// HolderShop is one of the shops of a holder.
-type HolderShop struct {
-	ID     string      `json:"id"`
-	Place  string      `json:"place"`
-	Owner  string      `json:"owner" doc:"The name of the account that owns it."`
-	World  string      `json:"world"`
-	Active bool        `json:"active"`
-	Seen   time.Time   `json:"seen"`
-	Offers int64       `json:"offers" doc:"Active offers to sell."`
-	Stand  int64       `json:"stand" doc:"Those of them that have a batch, or whose stock is not known."`
-	Stock  ledger.Sum  `json:"stock" doc:"Pieces that are known to be there to be sold."`
-	Sold   *ledger.Sum `json:"sold" doc:"What customers bought in the period, minor units; null: too many lines of trade to be added up."`
-	Bought *ledger.Sum `json:"bought" doc:"What customers were paid; null likewise."`
-	Sales  *int64      `json:"sales" doc:"Of both; null likewise."`
 }
 
 // AccountsTable has one row an account.
@@ -135,31 +97,6 @@ func (h *Holder) Table() Table {
 	return t
 }
 
-// ShopsTable has one row a shop.
-func (h *Holder) ShopsTable() Table {
-	t := Table{Columns: []Column{
-		{"id", "Shop", Text}, {"owner", "Account", Text}, {"place", "Place", Text}, {"world", "World", Text}, {"active", "Active", Text}, {"offers", "Offers to sell", Count},
-		{"stand", "In stock", Count}, {"stock", "Pieces in stock", Count}, {"sold", "Sold", Money}, {"bought", "Paid to customers", Money}, {"sales", "Sales", Count}, {"seen", "Seen", Instant},
-	}}
-	for _, o := range h.ShopList {
-		row := []any{o.ID, o.Owner, o.Place, o.World, yesNo(o.Active), o.Offers, o.Stand, o.Stock, nil, nil, nil, o.Seen.UTC()}
-		if o.Sales != nil {
-			row[8], row[9], row[10] = *o.Sold, *o.Bought, *o.Sales
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
-}
-
-// GoodsTable has one row an item.
-func (h *Holder) GoodsTable() Table {
-	t := Table{Columns: []Column{{"name", "Item", Text}, {"id", "Id", Text}, {"sales", "Sales", Count}, {"quantity", "Pieces", Count}, {"volume", "Value", Money}}}
-	for _, g := range h.Goods {
-		t.Rows = append(t.Rows, []any{g.Name, g.ID, g.Sales, g.Quantity, g.Volume})
-	}
-	return t
-}
-
 // knownHolder is whether $1 is a holder who may be shown. One all of whose accounts are
 // merged into those of others is none.
 const knownHolder = `SELECT EXISTS (SELECT FROM accounts a WHERE holder = $1 AND ` + notMerged + `) AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = $1)`
@@ -191,7 +128,7 @@ func (h *Holder) find(ctx context.Context, db *pgxpool.Pool, ref string) (own []
 // hidden. Its cost follows the accounts, their days in the period, and what they sold
 // by item and day; the lines of trade of the shops that it lists are bounded.
 func ComputeHolder(ctx context.Context, db *pgxpool.Pool, w cache.Window, q HolderQuery) (*Holder, error) {
-	h := &Holder{Bucket: "day", Population: PopulationAll, List: []HolderAccount{}, Course: []HeldAt{}, ShopList: []HolderShop{}, Goods: []HolderItem{}}
+	h := &Holder{Bucket: "day", Population: PopulationAll, List: []HolderAccount{}, Course: []HeldAt{}, Trading: noTrading()}
 	own, ok, err := h.find(ctx, db, q.Holder)
 	if err != nil {
 		return nil, err
@@ -220,13 +157,7 @@ func (h *Holder) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) (err 
 	if err := h.fillCourse(ctx, tx, s, own); err != nil {
 		return fmt.Errorf("balances: %w", err)
 	}
-	if err := h.fillShops(ctx, tx, s, own); err != nil {
-		return fmt.Errorf("shops: %w", err)
-	}
-	if err := h.fillGoods(ctx, tx, s, own); err != nil {
-		return fmt.Errorf("goods: %w", err)
-	}
-	return nil
+	return h.fillTrading(ctx, tx, s, own)
 }
 
 // fillHeld sets the smallest population to which an account belongs that is neither
@@ -278,60 +209,4 @@ func (h *Holder) fillCourse(ctx context.Context, tx pgx.Tx, s span, own []int64)
 	}
 	h.Opening = balance
 	return nil
-}
-
-// fillShops sets the shops. Of all that are listed, at most mostSales lines of trade
-// are added up.
-func (h *Holder) fillShops(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
-	const query = `
-		SELECT s.ref, s.place, a.name, s.world, s.active, s.seen, n.offers, n.stand, n.stock, s.total, t.sold, t.bought, t.sales, t.lines, @most / least(s.total, @shops)
-		FROM (
-			SELECT *, count(*) OVER () AS total FROM shops WHERE owner = ANY(@own) ORDER BY active DESC, ref LIMIT @shops) AS s
-		CROSS JOIN LATERAL (
-			SELECT * FROM accounts WHERE id = coalesce((SELECT target FROM merges WHERE account = s.owner), s.owner) OFFSET 0) AS a
-		CROSS JOIN LATERAL (
-			SELECT count(*) AS offers, count(*) FILTER (WHERE ` + askStands + `) AS stand, coalesce(sum(stock), 0) AS stock
-			FROM offers o WHERE shop = s.id AND active AND ask IS NOT NULL) AS n
-		CROSS JOIN LATERAL (
-			SELECT coalesce(sum(total) FILTER (WHERE direction = 'sale' AND quantity > 0 AND total > 0), 0) AS sold,
-				coalesce(sum(total) FILTER (WHERE direction = 'purchase' AND quantity > 0 AND total > 0), 0) AS bought,
-				count(*) FILTER (WHERE quantity > 0 AND total > 0) AS sales, count(*) AS lines
-			FROM (
-				SELECT direction, quantity, total FROM sales WHERE shop = s.id AND at >= @start AND at < @end
-				ORDER BY at DESC LIMIT @most / least(s.total, @shops) + 1) AS latest) AS t
-		ORDER BY s.active DESC, s.ref`
-	args := pgx.NamedArgs{"own": own, "start": s.Start, "end": s.End, "shops": mostHolderShops, "most": mostSales}
-	rows, _ := tx.Query(ctx, query, args)
-	var o HolderShop
-	var sold, bought ledger.Sum
-	var sales, lines, most int64
-	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Place, &o.Owner, &o.World, &o.Active, &o.Seen, &o.Offers, &o.Stand, &o.Stock, &h.Shops, &sold, &bought, &sales, &lines, &most}, func() error {
-		shop := o
-		if lines <= most {
-			shop.Sold, shop.Bought, shop.Sales = new(ledger.Sum), new(ledger.Sum), new(int64)
-			*shop.Sold, *shop.Bought, *shop.Sales = sold, bought, sales
-		}
-		h.ShopList = append(h.ShopList, shop)
-		return nil
-	})
-	return err
-}
-
-// fillGoods sets what the accounts sold.
-func (h *Holder) fillGoods(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
-	const query = `
-		SELECT i.ref, i.name, g.* FROM (
-			SELECT item, sum(sales)::bigint, sum(quantity), sum(volume) AS volume,
-				(sum(sum(sales)) OVER ())::bigint, sum(sum(quantity)) OVER (), sum(sum(volume)) OVER (), count(*) OVER ()
-			FROM trader_days_without WHERE account = ANY($1) AND side = 'seller' AND day BETWEEN $2::date AND $3::date
-			GROUP BY item ORDER BY volume DESC, item LIMIT $4) AS g (item, sales, quantity, volume, all_sales, all_quantity, all_volume, items)
-		JOIN items i ON i.id = g.item ORDER BY g.volume DESC, g.item`
-	rows, _ := tx.Query(ctx, query, own, s.Start, s.Today, mostGoods)
-	var g HolderItem
-	var item int64
-	_, err := pgx.ForEachRow(rows, []any{&g.ID, &g.Name, &item, &g.Sales, &g.Quantity, &g.Volume, &h.Sold.Sales, &h.Sold.Quantity, &h.Sold.Volume, &h.Items}, func() error {
-		h.Goods = append(h.Goods, g)
-		return nil
-	})
-	return err
 }

@@ -339,7 +339,7 @@ func TestWhatAHolderSoldIsWhatScanningSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	goods, sums := map[string]*HolderItem{}, map[string][3]int64{}
+	goods, sums := map[string]*TradedItem{}, map[string][3]int64{}
 	var all Goods
 	for _, s := range b.Sales {
 		if s.At.Before(got.Start) || s.Quantity == 0 || s.Total == 0 {
@@ -348,7 +348,7 @@ func TestWhatAHolderSoldIsWhatScanningSays(t *testing.T) {
 		if s.Seller == "bob" || s.Seller == "shop" {
 			g := goods[s.Item]
 			if g == nil {
-				g = &HolderItem{ID: s.Item, Name: s.Item}
+				g = &TradedItem{ID: s.Item, Name: s.Item}
 				goods[s.Item] = g
 			}
 			for _, of := range []*Goods{&g.Goods, &all} {
@@ -364,17 +364,17 @@ func TestWhatAHolderSoldIsWhatScanningSays(t *testing.T) {
 		sum[2]++
 		sums[s.Shop] = sum
 	}
-	var list []HolderItem
+	var list []TradedItem
 	for _, g := range goods {
 		list = append(list, *g)
 	}
-	slices.SortFunc(list, func(a, b HolderItem) int { return b.Volume.Compare(a.Volume) })
+	slices.SortFunc(list, func(a, b TradedItem) int { return b.Volume.Compare(a.Volume) })
 	compare(t, "goods", 30, list, got.Goods, nil)
 	if got.Sold != all || got.Items != 3 {
 		t.Errorf("sold %+v of %d items, want %+v", got.Sold, got.Items, all)
 	}
-	var shops []HolderShop
-	for _, o := range []HolderShop{{ID: "b1", Place: "Quay", Owner: "bob", Active: true, Offers: 2, Stand: 1, Stock: sumOf(40)}, {ID: "b2", Owner: "shop"}} {
+	var shops []OwnedShop
+	for _, o := range []OwnedShop{{ID: "b1", Place: "Quay", Owner: "bob", Active: true, Offers: 2, Stand: 1, Stock: sumOf(40)}, {ID: "b2", Owner: "shop"}} {
 		sum := sums[o.ID]
 		o.Seen, o.Sold, o.Bought, o.Sales = w.Start, pointerTo(sumOf(sum[0])), pointerTo(sumOf(sum[1])), pointerTo(sum[2])
 		shops = append(shops, o)
@@ -388,6 +388,34 @@ func TestWhatAHolderSoldIsWhatScanningSays(t *testing.T) {
 	}
 	if got, err = ComputeHolder(t.Context(), db, w, HolderQuery{"bob", 30}); err != nil || got.Items != 2 || got.Sold.Volume.Compare(all.Volume) >= 0 {
 		t.Errorf("without salt %+v, %v", got.Sold, err)
+	}
+	// Of an account with what is merged into it, it is the same, from both sides.
+	for _, a := range []string{"town", "bob"} {
+		if a == "bob" {
+			appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "ann", Into: "bob"}}})
+		}
+		v, err := ComputeAccountTrading(t.Context(), db, w, AccountQuery{a, 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sold, bought Goods
+		for _, s := range b.Sales {
+			for of, side := range map[*Goods]string{&sold: s.Seller, &bought: s.Buyer} {
+				if !s.At.Before(v.Start) && s.Quantity > 0 && s.Item != "salt" && s.Total > 0 && (side == a || a == "bob" && side == "ann") {
+					of.Sales, of.Quantity, of.Volume = of.Sales+1, of.Quantity.Add(s.Quantity), of.Volume.Add(s.Total)
+				}
+			}
+		}
+		if v.Sold != sold || v.Bought != bought || v.BoughtItems != 2 || len(v.BoughtGoods) != 2 {
+			t.Errorf("%s sold %+v and bought %+v of %d items, want %+v and %+v", a, v.Sold, v.Bought, v.BoughtItems, sold, bought)
+		}
+		if want := int64(1); v.Shops != want {
+			t.Errorf("%s has %d shops, want %d", a, v.Shops, want)
+		}
+	}
+	appendBatch(t, db, ledger.Batch{Holders: []ledger.Holder{{Ref: "town", Name: "Town", Hidden: true}}})
+	if v, err := ComputeAccountTrading(t.Context(), db, w, AccountQuery{"town", 30}); v != nil || err != nil {
+		t.Errorf("the trade of a hidden holder's account is %+v, %v", v, err)
 	}
 }
 
@@ -406,7 +434,7 @@ func TestAHolderReadsIndexes(t *testing.T) {
 		INSERT INTO shops (id, ref, place, owner, world, active, seen) SELECT n, 's' || n, '', n % 7000 + 10, 'w', true, now() FROM generate_series(1, 8000) n;
 		INSERT INTO offers (id, shop, ref, item, ask, batch, stock, active, seen) SELECT n, n % 8000 + 1, 'o', n % 3000 + 1, 10, 1, 5, true, now() FROM generate_series(1, 20000) n;
 		INSERT INTO sales (item, at, id, shop, direction, quantity, total, tax, origin, ref) SELECT n % 3000 + 1, '2026-03-01'::timestamptz - n * interval '1 minute', n, n % 8000 + 1, 'sale', 1, 10, 0, 'o', n::text FROM generate_series(1, 40000) n;
-		INSERT INTO trader_days SELECT n % 3000 + 1, date '2026-02-01' + n % 28, n % 7000 + 10, 'seller', 1, 1, 10 FROM generate_series(1, 60000) n ON CONFLICT DO NOTHING;
+		INSERT INTO trader_days SELECT n % 3000 + 1, date '2026-02-01' + n % 28, n % 7000 + 10, side, 1, 1, 10 FROM generate_series(1, 60000) n, unnest(ARRAY['seller', 'buyer']) AS side ON CONFLICT DO NOTHING;
 		ANALYZE;`
 	if _, err := db.Exec(t.Context(), fill); err != nil {
 		t.Fatal(err)

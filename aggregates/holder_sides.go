@@ -176,7 +176,7 @@ func (v *HolderSides) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) 
 		return fmt.Errorf("staff: %w", err)
 	}
 	sides := AccountSides{Parties: v.Parties}
-	if err := sides.fillParties(ctx, tx, s, own); err != nil {
+	if err := sides.fillParties(ctx, tx, s, own, byBoth); err != nil {
 		return fmt.Errorf("counterparties: %w", err)
 	}
 	v.Counterparties, v.Parties, v.Others, v.Hidden, v.Several = sides.Counterparties, sides.Parties, sides.Others, sides.Hidden, sides.Several

@@ -16,16 +16,20 @@ type Profile struct {
 	Transactions bool
 	Sales        bool
 	Shops        bool
+	Firms        bool // business accounts
+	Government   bool // government accounts
 }
 
 // Full is the profile of a ledger that has everything.
-func Full() Profile { return Profile{Transactions: true, Sales: true, Shops: true} }
+func Full() Profile {
+	return Profile{Transactions: true, Sales: true, Shops: true, Firms: true, Government: true}
+}
 
 // Profiles returns every profile that there can be.
 func Profiles() []Profile {
 	var all []Profile
-	for i := range 1 << 3 {
-		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0})
+	for i := range 1 << 5 {
+		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0, Firms: i&8 != 0, Government: i&16 != 0})
 	}
 	return all
 }
@@ -33,14 +37,15 @@ func Profiles() []Profile {
 // newProfile registers the memo of the profile, which a first write of any kind
 // makes new.
 func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile] {
-	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales", "shops"}}
+	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales", "shops", "accounts"}}
 	return cache.NewMemo(c, spec, on(db, computeProfile)).Prewarm(NoParams{})
 }
 
 func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (Profile, error) {
 	const query = `
 		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
-			EXISTS (SELECT FROM shops) AS shops`
+			EXISTS (SELECT FROM shops) AS shops, EXISTS (SELECT FROM accounts WHERE kind = 'business' AND NOT issuer) AS firms,
+			EXISTS (SELECT FROM accounts WHERE kind = 'government') AS government`
 	rows, _ := db.Query(ctx, query)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Profile])
 	if err != nil {

@@ -44,6 +44,17 @@ func Account(p Page, a *aggregates.Account) Content {
 	return Content{Sub: accountSub(a, s), Says: sayAccount(a, s), Body: tiles(list)}
 }
 
+// gainClass returns the class of what was gained or lost.
+func gainClass(change ledger.Sum) string {
+	switch change.Sign() {
+	case 1:
+		return "up"
+	case -1:
+		return "down"
+	}
+	return "flat"
+}
+
 // signedTile is moneyTile with a sign for gains.
 func signedTile(change ledger.Sum, s ledger.Settings) string {
 	if change.Sign() > 0 {
@@ -198,54 +209,28 @@ func AccountHolder(p Page, a *aggregates.Account) Content {
 
 // AccountIncome shows by which sources money came in.
 func AccountIncome(p Page, v *aggregates.AccountSides) Content {
-	return bySource(p, v, "gain", "Nothing came in in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Received })
+	return accountSources(p, v, exchangeBars{class: "gain", missing: "Nothing came in in this period.", amount: received})
 }
 
 // AccountSpending shows by which sources money went out.
 func AccountSpending(p Page, v *aggregates.AccountSides) Content {
-	return bySource(p, v, "loss", "Nothing went out in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Sent })
+	return accountSources(p, v, exchangeBars{class: "loss", missing: "Nothing went out in this period.", amount: sent})
 }
 
 // sourcesOfAccount is how many sources are shown on the page.
 const sourcesOfAccount = 6
 
-func bySource(p Page, v *aggregates.AccountSides, class, missing string, amount func(aggregates.Exchange) ledger.Sum) Content {
-	rest := amount(v.OtherSources)
-	total := rest
-	var listed []aggregates.SourceExchange
-	for _, e := range v.Sources {
-		total = total.Plus(amount(e.Exchange))
-		if amount(e.Exchange).Sign() > 0 {
-			listed = append(listed, e)
-		}
-	}
-	if total.Sign() <= 0 {
-		return Content{Missing: missing}
-	}
-	sortBy(listed, func(e aggregates.SourceExchange) ledger.Sum { return amount(e.Exchange) })
-	var rows []barRow
-	add := func(name string, href templ.SafeURL, sum ledger.Sum) {
-		share := sum.Float64() / total.Float64()
-		rows = append(rows, barRow{Name: name, Href: href, Class: class, Bar: share, Amount: moneyTile(sum, p.Settings), Exact: Money(sum, p.Settings), Share: Percent(share)})
-	}
-	for i, e := range listed {
-		if i >= sourcesOfAccount {
-			rest = rest.Plus(amount(e.Exchange))
-			continue
-		}
-		add(e.Source, p.statementAddress(v.ID, StatementSourceParam, e.Source), amount(e.Exchange))
-	}
-	if rest.Sign() > 0 {
-		add("others", "", rest)
-	}
-	for i := range rows {
-		rows[i].Bar /= max(rows[0].Bar, 1e-9)
+func accountSources(p Page, v *aggregates.AccountSides, b exchangeBars) Content {
+	b.address = func(source string) templ.SafeURL { return p.statementAddress(v.ID, StatementSourceParam, source) }
+	body, any := b.draw(p, v.Sources, v.OtherSources)
+	if !any {
+		return Content{Missing: b.missing}
 	}
 	sub := "By source, " + within(v.Period, p.Settings)
 	if v.Divided < v.Postings && v.DividedFrom != nil {
 		sub = "By source, of the latest " + Plural(v.Divided, "posting", "postings") + " of " + Count(v.Postings) + ", since " + Date(*v.DividedFrom, p.Settings)
 	}
-	return Content{Sub: sub, Body: bars(rows, "Together", moneyTile(total, p.Settings))}
+	return Content{Sub: sub, Body: body}
 }
 
 // partiesShown is how many counterparties are shown on the page.

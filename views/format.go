@@ -102,11 +102,13 @@ func Count[N Quantity](n N) string {
 }
 
 // Plural is Count with its noun: "1 holder", "2,317 holders".
-func Plural(n int64, one, many string) string {
+func Plural(n int64, one, many string) string { return Count(n) + nbsp + noun(n, one, many) }
+
+func noun(n int64, one, many string) string {
 	if n == 1 {
-		return "1" + nbsp + one
+		return one
 	}
-	return Count(n) + nbsp + many
+	return many
 }
 
 var magnitudes = []struct {

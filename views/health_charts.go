@@ -3,7 +3,6 @@ package views
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"exchequer/aggregates"
@@ -24,46 +23,25 @@ func Created(p Page, v *aggregates.Soundness) Content {
 	if len(v.Created)+len(v.Destroyed) == 0 {
 		return Content{Missing: "No money was created or destroyed in these weeks."}
 	}
-	c := chart.Stacks{
-		About: chart.About{ID: "created", Title: "Money created and destroyed by week"},
-		Ticks: moneyTicks(s), Least: 1, Net: true,
-	}
+	var weeks []columnTime
 	var starts []time.Time
-	var sums [2]ledger.Sum
-	for i, w := range v.Weeks {
-		starts = append(starts, w.Start)
-		column := chart.Stack{Partial: w.Partial}
-		tip := []string{bucketName(w.Start, "week", s)}
-		var sum ledger.Sum
-		for _, source := range v.Created {
-			column.Up = append(column.Up, source.Weeks[i].Float64())
-			sum = sum.Plus(source.Weeks[i])
-			sums[0] = sums[0].Plus(source.Weeks[i])
-			if source.Weeks[i].Sign() != 0 {
-				tip = append(tip, sourceName(source)+" +"+moneyTile(source.Weeks[i], s))
-			}
-		}
-		for _, source := range v.Destroyed {
-			column.Down = append(column.Down, source.Weeks[i].Float64())
-			sum = sum.Minus(source.Weeks[i])
-			sums[1] = sums[1].Plus(source.Weeks[i])
-			if source.Weeks[i].Sign() != 0 {
-				tip = append(tip, sourceName(source)+" "+minus+moneyTile(source.Weeks[i], s))
-			}
-		}
-		column.Written = DayMonth(w.Start, s) + ": " + MoneyCompact(sum.Float64(), s)
-		column.Tip = MoneyChange(sum, s) + "\n" + strings.Join(tip, "\n")
-		if w.Partial && i > 0 && !v.Historical {
-			column.Name = "so far"
-		}
-		c.Values = append(c.Values, column)
+	for _, w := range v.Weeks {
+		weeks, starts = append(weeks, columnTime{w.Start, w.Partial}), append(starts, w.Start)
 	}
-	c.Desc = fmt.Sprintf("Created %s, destroyed %s in %d weeks.", MoneyCompact(sums[0].Float64(), s), MoneyCompact(sums[1].Float64(), s), len(v.Weeks))
-	c.Labels = chart.DateLabels(starts, "week")
+	in, out := weekly(v.Created), weekly(v.Destroyed)
+	c, created, destroyed := sourceStacks(chart.About{ID: "created", Title: "Money created and destroyed by week"}, "week", weeks, v.Historical, in, out, s)
+	c.Desc = fmt.Sprintf("Created %s, destroyed %s in %d weeks.", MoneyCompact(created.Float64(), s), MoneyCompact(destroyed.Float64(), s), len(v.Weeks))
 	if len(starts) <= 13 {
 		c.Labels = weekLabels(starts)
 	}
-	return Content{Sub: sub + "; the line is what was added", Body: keyed(sourceKey(v), c.Draw())}
+	return Content{Sub: sub + "; the line is what was added", Body: keyed(stacksKey(in, out), c.Draw())}
+}
+
+func weekly(sources []aggregates.SourceWeeks) (all []sourceAmounts) {
+	for _, s := range sources {
+		all = append(all, sourceAmounts{s.Source, s.Sources, s.Weeks})
+	}
+	return all
 }
 
 // weekLabels are the dates of the Mondays, as many as fit.
@@ -79,26 +57,6 @@ func weekLabels(starts []time.Time) func(width float64) []chart.Label {
 		}
 		return labels
 	}
-}
-
-func sourceName(s aggregates.SourceWeeks) string {
-	switch {
-	case s.Sources > 1:
-		return "other (" + Count(int64(s.Sources)) + ")"
-	case s.Source == "":
-		return "no source"
-	}
-	return brief(s.Source, 30)
-}
-
-func sourceKey(v *aggregates.Soundness) (parts []keyPart) {
-	for i, s := range v.Created {
-		parts = append(parts, keyPart{fmt.Sprint("u", min(i, 3)+1), sourceName(s) + " +"})
-	}
-	for i, s := range v.Destroyed {
-		parts = append(parts, keyPart{fmt.Sprint("d", min(i, 3)+1), sourceName(s) + " " + minus})
-	}
-	return parts
 }
 
 // MoneyCourse shows the money of 90 days, where that of the first is 100.

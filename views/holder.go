@@ -111,52 +111,27 @@ func HolderAccounts(p Page, h *aggregates.Holder) Content {
 
 // HolderIncome shows by which sources a holder received money.
 func HolderIncome(p Page, v *aggregates.HolderSides) Content {
-	return holderSources(p, v, "gain", "Nothing was received from others in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Received })
+	return holderSources(p, v, exchangeBars{class: "gain", missing: "Nothing was received from others in this period.", amount: received})
 }
 
 // HolderSpending shows by which sources a holder paid money.
 func HolderSpending(p Page, v *aggregates.HolderSides) Content {
-	return holderSources(p, v, "loss", "Nothing was paid to others in this period.", func(e aggregates.Exchange) ledger.Sum { return e.Sent })
+	return holderSources(p, v, exchangeBars{class: "loss", missing: "Nothing was paid to others in this period.", amount: sent})
 }
 
-func holderSources(p Page, v *aggregates.HolderSides, class, missing string, amount func(aggregates.Exchange) ledger.Sum) Content {
+func holderSources(p Page, v *aggregates.HolderSides, b exchangeBars) Content {
 	if v.Postings > 0 && v.DividedFrom == nil {
 		return Content{Missing: "Not known: the latest day alone has more than 20,000 postings."}
 	}
-	rest, total := amount(v.OtherSources), ledger.Sum{}
-	var listed []aggregates.SourceExchange
-	for _, e := range v.Sources {
-		if amount(e.Exchange).Sign() > 0 {
-			total = total.Plus(amount(e.Exchange))
-			listed = append(listed, e)
-		}
-	}
-	if total = total.Plus(rest); total.Sign() <= 0 {
-		return Content{Missing: missing}
-	}
-	sortBy(listed, func(e aggregates.SourceExchange) ledger.Sum { return amount(e.Exchange) })
-	for _, e := range listed[min(len(listed), sourcesOfAccount):] {
-		rest = rest.Plus(amount(e.Exchange))
-	}
-	var rows []barRow
-	add := func(name string, sum ledger.Sum) {
-		share := sum.Float64() / total.Float64()
-		rows = append(rows, barRow{Name: brief(readable(name), mostName), Class: class, Bar: share, Amount: moneyTile(sum, p.Settings), Exact: Money(sum, p.Settings), Share: Percent(share)})
-	}
-	for _, e := range listed[:min(len(listed), sourcesOfAccount)] {
-		add(e.Source, amount(e.Exchange))
-	}
-	if rest.Sign() > 0 {
-		add("others", rest)
-	}
-	for i := range rows {
-		rows[i].Bar /= max(rows[0].Bar, 1e-9)
+	body, any := b.draw(p, v.Sources, v.OtherSources)
+	if !any {
+		return Content{Missing: b.missing}
 	}
 	sub := "By source, " + within(v.Period, p.Settings)
 	if v.Divided < v.Postings && v.DividedFrom != nil {
 		sub = "By source, since " + Date(*v.DividedFrom, p.Settings) + ": " + Plural(v.Divided, "posting", "postings") + " of " + Count(v.Postings)
 	}
-	return Content{Sub: sub, Body: bars(rows, "Together", moneyTile(total, p.Settings))}
+	return Content{Sub: sub, Body: body}
 }
 
 // HolderMonths shows what a holder received and paid by month: of a business, its
@@ -203,26 +178,54 @@ func HolderStaff(p Page, v *aggregates.HolderSides) Content {
 
 // HolderShops shows the shops of a holder.
 func HolderShops(p Page, h *aggregates.Holder) Content {
-	if h.Shops == 0 {
-		return Content{Missing: "The holder has no shop."}
-	}
-	shown := h.ShopList[:min(len(h.ShopList), holderRows)]
-	sub := Plural(h.Shops, "shop", "shops") + "; sold " + within(h.Period, p.Settings) + symbolNote(p.Settings)
-	return Content{Sub: sub, Body: holderShops(shown, h.Shops-int64(len(shown)), p.Settings)}
+	return shopsOf(p, &h.Trading, h.Period, "The holder has no shop.")
 }
 
 // HolderGoods shows what a holder sold.
 func HolderGoods(p Page, h *aggregates.Holder) Content {
-	if h.Sold.Sales == 0 {
-		return Content{Missing: "Nothing was sold in this period."}
+	return goodsSold(p, &h.Trading, h.Period)
+}
+
+// AccountShops shows the shops of an account.
+func AccountShops(p Page, v *aggregates.AccountTrading) Content {
+	return shopsOf(p, &v.Trading, v.Period, "The account has no shop.")
+}
+
+// AccountSold shows what an account sold.
+func AccountSold(p Page, v *aggregates.AccountTrading) Content {
+	return goodsSold(p, &v.Trading, v.Period)
+}
+
+// AccountBought shows what an account bought.
+func AccountBought(p Page, v *aggregates.AccountTrading) Content {
+	return goods(p, v.BoughtGoods, v.Bought, v.BoughtItems, v.Period, "Nothing was bought in this period.")
+}
+
+func shopsOf(p Page, v *aggregates.Trading, period aggregates.Period, missing string) Content {
+	if v.Shops == 0 {
+		return Content{Missing: missing}
 	}
-	shown := h.Goods[:min(len(h.Goods), holderRows)]
-	sub := "By value, " + within(h.Period, p.Settings) + "; " + Plural(h.Sold.Sales, "sale", "sales") + " of " + Plural(h.Items, "item", "items")
-	return Content{Sub: sub, Body: holderGoods(p.Params, h, shown, p.Settings)}
+	shown := v.ShopList[:min(len(v.ShopList), holderRows)]
+	sub := Plural(v.Shops, "shop", "shops") + "; sold " + within(period, p.Settings) + symbolNote(p.Settings)
+	return Content{Sub: sub, Body: ownedShops(shown, v.Shops-int64(len(shown)), p.Settings)}
+}
+
+func goodsSold(p Page, v *aggregates.Trading, period aggregates.Period) Content {
+	return goods(p, v.Goods, v.Sold, v.Items, period, "Nothing was sold in this period.")
+}
+
+// goods shows the items with the largest value of all that were traded.
+func goods(p Page, list []aggregates.TradedItem, all aggregates.Goods, items int64, period aggregates.Period, missing string) Content {
+	if all.Sales == 0 {
+		return Content{Missing: missing}
+	}
+	shown := list[:min(len(list), holderRows)]
+	sub := "By value, " + within(period, p.Settings) + "; " + Plural(all.Sales, "sale", "sales") + " of " + Plural(items, "item", "items")
+	return Content{Sub: sub, Body: tradedGoods(p.Params, all, shown, p.Settings)}
 }
 
 // shopLabel names a shop among those of one holder.
-func shopLabel(o aggregates.HolderShop) string {
+func shopLabel(o aggregates.OwnedShop) string {
 	if o.Place != "" && o.Place != o.Owner {
 		return brief(o.Owner+", "+o.Place, mostName)
 	}

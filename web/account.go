@@ -20,6 +20,7 @@ func (s *server) account() *page {
 	}
 	account := readMemo(s.API.Account, byAccount, views.DaysParam)
 	sides := readMemo(s.API.Sides, byAccount, views.DaysParam)
+	trading := readMemo(s.API.Trading, byAccount, views.DaysParam)
 	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
 		Path: views.AccountInfo.Path, Reserved: views.AccountInfo.Reserved, Name: "Account",
@@ -95,6 +96,18 @@ func (s *server) account() *page {
 				LeftOut: "Earlier days.",
 			},
 		}, views.AccountCalendar, (*aggregates.Account).CalendarTable),
+		show(trading, views.PanelInfo{
+			Name: "shops", Title: "Shops", Width: views.Half,
+			How: howShops("account"),
+		}, views.AccountShops, (*aggregates.AccountTrading).ShopsTable).where(hasShops),
+		show(trading, views.PanelInfo{
+			Name: "goods", Title: "Goods sold", Width: views.Quarter,
+			How: howGoods("What the account sold, in shops or elsewhere.", "the account is the seller"),
+		}, views.AccountSold, (*aggregates.AccountTrading).GoodsTable).where(hasSales),
+		show(trading, views.PanelInfo{
+			Name: "bought", Title: "Goods bought", Width: views.Quarter,
+			How: howGoods("What the account bought, in shops or elsewhere.", "the account is the buyer"),
+		}, views.AccountBought, (*aggregates.AccountTrading).BoughtTable).where(hasSales),
 	)
 	p.thing = unknownAccount
 	p.exists = func(ctx context.Context, ref string) error {

@@ -52,8 +52,11 @@ type town struct {
 	itemRoutes func(context.Context, cache.Window, aggregates.RoutesQuery) (*aggregates.ItemRoutes, error)
 	account    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.Account, error)
 	sides      func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountSides, error)
+	trading    func(context.Context, cache.Window, aggregates.AccountQuery) (*aggregates.AccountTrading, error)
 	holder     func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.Holder, error)
 	holding    func(context.Context, cache.Window, aggregates.HolderQuery) (*aggregates.HolderSides, error)
+	firms      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Firms, error)
+	government func(context.Context, cache.Window, aggregates.Days) (*aggregates.Government, error)
 	flow       func(context.Context, cache.Window, aggregates.Days) (*aggregates.Flow, error)
 	bridge     func(context.Context, cache.Window, aggregates.Days) (*aggregates.Bridge, error)
 	history    func(context.Context, cache.Window, aggregates.Population) (*aggregates.History, error)
@@ -137,6 +140,9 @@ func newTown() *town {
 		sides: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.AccountSides, error) {
 			return &aggregates.AccountSides{ID: q.Account, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
+		trading: func(_ context.Context, _ cache.Window, q aggregates.AccountQuery) (*aggregates.AccountTrading, error) {
+			return &aggregates.AccountTrading{ID: q.Account, Name: "Ada", Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
+		},
 		holder: func(_ context.Context, _ cache.Window, q aggregates.HolderQuery) (*aggregates.Holder, error) {
 			return &aggregates.Holder{ID: q.Holder, Name: "Ada", Population: aggregates.PopulationPersonal, Basis: aggregates.Basis{Period: aggregates.Period{Days: q.Days.Key()}}}, nil
 		},
@@ -152,7 +158,9 @@ func newTown() *town {
 		source: func(_ context.Context, w cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
 			return &aggregates.SourceDays{Basis: basis(q.Days, w.Start, w.Start), Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day"}, nil
 		},
-		holdings: constant[aggregates.Population](sample.Town(30).Holdings),
+		firms:      constant[aggregates.Days](sample.Town(30).Firms),
+		government: constant[aggregates.Days](sample.Town(30).Government),
+		holdings:   constant[aggregates.Population](sample.Town(30).Holdings),
 		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
@@ -224,6 +232,7 @@ func sampled(e *sample.Economy) *town {
 		a.ID = q.Account
 		return &a, nil
 	}
+	tn.trading = constant[aggregates.AccountQuery](e.Trading)
 	tn.sides = constant[aggregates.AccountQuery](e.Sides)
 	tn.holder = constant[aggregates.HolderQuery](e.Holder)
 	tn.holding = constant[aggregates.HolderQuery](e.HolderSides)
@@ -234,6 +243,8 @@ func sampled(e *sample.Economy) *town {
 	tn.cohorts = constant[aggregates.NoParams](e.Cohorts)
 	tn.cacheState = constant[aggregates.NoParams](e.Cache)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
+	tn.firms = constant[aggregates.Days](e.Firms)
+	tn.government = constant[aggregates.Days](e.Government)
 	tn.flow = constant[aggregates.Days](e.Flow)
 	tn.bridge = constant[aggregates.Days](e.Bridge)
 	tn.ladder = constant[aggregates.Population](e.Ladder)
@@ -412,6 +423,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			}),
 			Account:   cache.NewMemo(c, spec("account"), tn.account),
 			Sides:     cache.NewMemo(c, spec("account.sides"), tn.sides),
+			Trading:   cache.NewMemo(c, spec("account.trade"), tn.trading),
 			Holder:    cache.NewMemo(c, spec("holder"), tn.holder),
 			Events:    cache.NewMemo(c, spec("events"), tn.events),
 			Items:     aggregates.NewExists(tn.known),
@@ -427,6 +439,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
 			Holders:     aggregates.NewExists(tn.known),
+			Government:  cache.NewMemo(c, spec("government"), tn.government),
+			Firms:       cache.NewMemo(c, spec("firms"), tn.firms),
 			ItemGroup:   cache.NewMemo(c, spec("item.group"), tn.itemGroup),
 			ItemRanks:   cache.NewMemo(c, spec("items.ranks"), tn.itemRanks),
 			ItemRoutes:  cache.NewMemo(c, spec("item.offsetting"), tn.itemRoutes),

@@ -92,21 +92,11 @@ func (s *server) holder() *page {
 		}, views.HolderParties, (*aggregates.HolderSides).PartiesTable),
 		show(holder, views.PanelInfo{
 			Name: "shops", Title: "Shops", Width: views.TwoThirds,
-			How: views.How{
-				Meaning: "The shops of the holder's accounts, what they traded, and what is there to be bought.",
-				Formula: "Sold, and paid to customers: sums of the totals of the sales that name the shop. In stock: offers to sell that have a batch, or whose stock is not known.",
-				Counted: "At most 20 shops, active ones first. If a shop has more than its part of 20,000 lines of trade in the period, its sums are not available.",
-				LeftOut: "Returns, gifts and corrections; barter has no value. Offsetting trade is not left out.",
-			},
+			How: howShops("holder"),
 		}, views.HolderShops, (*aggregates.Holder).ShopsTable).where(hasShops),
 		show(holder, views.PanelInfo{
 			Name: "goods", Title: "Goods sold", Width: views.Rest,
-			How: views.How{
-				Meaning: "What the holder sold, in shops or elsewhere.",
-				Formula: "Sums of the totals of the lines of trade in which an account of the holder is the seller, tax included.",
-				Counted: "Lines with a quantity and a total above zero; the 20 items with the largest value are in the table.",
-				LeftOut: "Returns, gifts and corrections; " + leftOffsetting,
-			},
+			How: howGoods("What the holder sold, in shops or elsewhere.", "an account of the holder is the seller"),
 		}, views.HolderGoods, (*aggregates.Holder).GoodsTable).where(hasSales),
 	)
 	p.thing = unknownHolder
@@ -120,6 +110,26 @@ var howHolderSource = views.How{
 	Formula: "In each transaction, what all accounts of the holder gained or lost together, by its source: the subsystem that wrote it.",
 	Counted: "The transactions of the period, those of the latest whole days with at most 20,000 postings together, which the 12 months and the last 30 days share.",
 	LeftOut: "Payments between the holder's own accounts. Issuers: what one of the holder's own creates counts as received from others. Sources after the first 20 are one row.",
+}
+
+// howShops says how the shops of a holder, or of an account, are computed.
+func howShops(whose string) views.How {
+	return views.How{
+		Meaning: "The shops of the " + whose + ", what they traded, and what is there to be bought.",
+		Formula: "Sold, and paid to customers: sums of the totals of the sales that name the shop. In stock: offers to sell that have a batch, or whose stock is not known.",
+		Counted: "At most 20 shops, active ones first. If a shop has more than its part of 20,000 lines of trade in the period, its sums are not available.",
+		LeftOut: "Returns, gifts and corrections; barter has no value. Offsetting trade is not left out.",
+	}
+}
+
+// howGoods says how goods are computed of lines of trade on one side.
+func howGoods(meaning, side string) views.How {
+	return views.How{
+		Meaning: meaning,
+		Formula: "Sums of the totals of the lines of trade in which " + side + ", tax included.",
+		Counted: "Lines with a quantity and a total above zero; the 20 items with the largest value are in the table.",
+		LeftOut: "Returns, gifts and corrections; sales that offset each other.",
+	}
 }
 
 // holderPlacing is the reading of a holder's place: its value, and the balances of all

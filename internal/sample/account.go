@@ -63,18 +63,21 @@ func (p *Economy) addHolder(days aggregates.Days, buckets []time.Time, unit stri
 	h := &aggregates.Holder{
 		ID: "ada", Name: "Ada Penrose", Kind: "person", Link: "https://penrose.example/", Label: "mayor of Mill Rising",
 		Accounts: 3, List: p.Account.SameHolder, Balance: p.Account.HolderBalance, Population: aggregates.PopulationPersonal, Held: p.Account.Held,
-		Basis: of, Bucket: unit, Opening: ledger.SumOf(41_004_00), Shops: 9, Items: 2,
-		Sold: aggregates.Goods{Sales: 214, Quantity: ledger.SumOf(1902), Volume: ledger.SumOf(41_204_50)},
-		Goods: []aggregates.HolderItem{
-			{ID: "diamond", Name: "Diamond", Goods: aggregates.Goods{Sales: 200, Quantity: ledger.SumOf(902), Volume: ledger.SumOf(40_204_50)}},
-			{ID: "iron", Name: "Iron ingot", Goods: aggregates.Goods{Sales: 14, Quantity: ledger.SumOf(1000), Volume: ledger.SumOf(1_000_00)}},
-		},
-		ShopList: []aggregates.HolderShop{
-			{ID: "seam", Place: "Pinnacle Green", Owner: "Ferry & Oak", World: "harbour", Active: true, Seen: Noon, Offers: 12, Stand: 9, Stock: ledger.SumOf(1880),
-				Sold: ptr(ledger.SumOf(41_204_50)), Bought: ptr(ledger.SumOf(310_00)), Sales: ptr(int64(245))},
-			{ID: "dairy", Owner: "Mill Rising Dairy", World: "harbour", Seen: Noon.AddDate(0, -1, 0), Stock: ledger.SumOf(0)},
-		},
-	}
+		Basis: of, Bucket: unit, Opening: ledger.SumOf(41_004_00), Trading: aggregates.Trading{Shops: 9, Items: 2,
+			Sold: aggregates.Goods{Sales: 214, Quantity: ledger.SumOf(1902), Volume: ledger.SumOf(41_204_50)},
+			Goods: []aggregates.TradedItem{
+				{ID: "diamond", Name: "Diamond", Goods: aggregates.Goods{Sales: 200, Quantity: ledger.SumOf(902), Volume: ledger.SumOf(40_204_50)}},
+				{ID: "iron", Name: "Iron ingot", Goods: aggregates.Goods{Sales: 14, Quantity: ledger.SumOf(1000), Volume: ledger.SumOf(1_000_00)}},
+			},
+			ShopList: []aggregates.OwnedShop{
+				{ID: "seam", Place: "Pinnacle Green", Owner: "Ferry & Oak", World: "harbour", Active: true, Seen: Noon, Offers: 12, Stand: 9, Stock: ledger.SumOf(1880),
+					Sold: ptr(ledger.SumOf(41_204_50)), Bought: ptr(ledger.SumOf(310_00)), Sales: ptr(int64(245))},
+				{ID: "dairy", Owner: "Mill Rising Dairy", World: "harbour", Seen: Noon.AddDate(0, -1, 0), Stock: ledger.SumOf(0)},
+			},
+			BoughtItems: 1, Bought: aggregates.Goods{Sales: 31, Quantity: ledger.SumOf(310), Volume: ledger.SumOf(902_00)},
+			BoughtGoods: []aggregates.TradedItem{{ID: "bread", Name: "Bread", Goods: aggregates.Goods{Sales: 31, Quantity: ledger.SumOf(310), Volume: ledger.SumOf(902_00)}}},
+		}}
+	p.Trading = &aggregates.AccountTrading{ID: "ada", Name: "Ada Penrose", Basis: of, Trading: h.Trading}
 	balance := h.Opening
 	for i, at := range buckets {
 		c := aggregates.HeldAt{Start: at, Change: ledger.SumOf(int64(90_00 + i%7*40_00 - i%5*25_00)), Partial: i == len(buckets)-1}

@@ -55,6 +55,9 @@ type Economy struct {
 	Account     *aggregates.Account
 	Sides       *aggregates.AccountSides
 	Holder      *aggregates.Holder
+	Trading     *aggregates.AccountTrading
+	Firms       *aggregates.Firms
+	Government  *aggregates.Government
 	HolderSides *aggregates.HolderSides
 }
 
@@ -128,6 +131,8 @@ func Town(days aggregates.Days) *Economy {
 	p.addPrices()
 	p.addAccount(days, buckets, unit)
 	p.addHolder(days, buckets, unit)
+	p.addFirms(days, buckets[0])
+	p.addGovernment(days, buckets[0])
 	p.addOffsetting(days)
 	p.sellGoods(days, buckets, unit)
 	p.trade()
@@ -238,6 +243,7 @@ func Council() *Economy {
 	}}
 	p.Rhythm = DatesOnly(end.AddDate(-3, 0, 0), end)
 	p.councilFlows(end)
+	p.councilGovernment()
 	p.History = councilHistory(end)
 	broken(p, end)
 	return p
@@ -276,6 +282,8 @@ func Empty() *Economy {
 	p.Events = &aggregates.Events{}
 	p.Items = &aggregates.Items{Basis: why}
 	p.Holdings = &aggregates.Holdings{Basis: why, Population: aggregates.PopulationPersonal}
+	p.Trading = &aggregates.AccountTrading{ID: "ada", Name: "Ada Penrose", Basis: why}
+	p.Firms, p.Government = &aggregates.Firms{Basis: why}, &aggregates.Government{Basis: why, Bucket: "month"}
 	p.Item = &aggregates.Item{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemChart = &aggregates.ItemChart{ID: "ada", Name: "Diamond", Basis: why}
 	p.ItemTrade = &aggregates.ItemTrade{ID: "ada", Name: "Diamond", Basis: why}

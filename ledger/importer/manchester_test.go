@@ -45,7 +45,7 @@ func TestCouncilSpendingGivesThePublishedFigures(t *testing.T) {
 	published := readTotals(t, filepath.Join(dir, "published-monthly-totals.csv"))
 	// The rollup that the economy page reads, refunds counted against payments.
 	if got := totals(t, db, `SELECT to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM'),
-		sum(CASE from_kind WHEN 'system' THEN volume ELSE -volume END)::bigint FROM flow_hours GROUP BY 1`); len(got) != 138 {
+		sum(CASE from_kind WHEN 'government' THEN volume ELSE -volume END)::bigint FROM flow_hours GROUP BY 1`); len(got) != 138 {
 		t.Errorf("the rollup has %d months, want 138", len(got))
 	} else {
 		compare(t, "rollup", got, published)
@@ -55,9 +55,9 @@ func TestCouncilSpendingGivesThePublishedFigures(t *testing.T) {
 
 	for query, want := range map[string]int64{
 		`SELECT count(*) FROM accounts WHERE kind = 'business'`:                                               17_148,
-		`SELECT count(*) FROM accounts WHERE kind = 'system'`:                                                 30,
+		`SELECT count(*) FROM accounts WHERE kind = 'government' AND issuer`:                                  30,
 		`SELECT count(DISTINCT source) FROM transactions`:                                                     30,
-		`SELECT sum(balance) FROM balances JOIN accounts ON id = account WHERE kind <> 'system'`:              942_921_046_506,
+		`SELECT sum(balance) FROM balances JOIN accounts ON id = account WHERE NOT issuer`:                    942_921_046_506,
 		`SELECT count(*) FROM balances JOIN accounts ON id = account WHERE kind = 'business' AND balance > 0`: 17_121,
 	} {
 		if got := number(t, db, query); got != want {
