@@ -32,15 +32,20 @@ type KindWealth struct {
 
 // ComputeWealthByKind reads what each kind of account holds.
 func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*WealthByKind, error) {
+	return ComputePastWealthByKind(ctx, db, w, AsOf[NoParams]{})
+}
+
+// ComputePastWealthByKind reads what each kind of account held at the end of a day.
+func ComputePastWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[NoParams]) (*WealthByKind, error) {
 	v := &WealthByKind{}
-	if err := v.read(ctx, db, w, 0, v.fill); err != nil {
+	if err := v.readAsOf(ctx, db, w, 0, q.At, v.fill); err != nil {
 		return nil, fmt.Errorf("wealth by kind: %w", err)
 	}
 	return v, nil
 }
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	all, err := readBalances(ctx, tx)
+	all, err := balancesOf(ctx, tx, s)
 	if err != nil {
 		return err
 	}
@@ -54,9 +59,15 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		of := group{a.kind, a.issuer}
 		totals[of] = totals[of].Add(a.balance)
 	}
-	// Accounts count also if they were never used.
-	const query = `SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts GROUP BY kind, issuer`
-	rows, _ := tx.Query(ctx, query, s.End)
+	// Accounts count also if they were never used, but not of a day that is over.
+	const query = `
+		SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts
+		WHERE $2::bigint[] IS NULL OR id = ANY($2) GROUP BY kind, issuer`
+	var used []int64
+	if s.Past {
+		used = all.ids()
+	}
+	rows, _ := tx.Query(ctx, query, s.End, used)
 	found := map[group]KindWealth{}
 	var k KindWealth
 	_, err = pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
