@@ -53,8 +53,8 @@ type Past struct {
 	Flow         *cache.Memo[AsOf[Days], *Flow]
 }
 
-// NewPast registers the memos of days that are over, which read db.
-func NewPast(c *cache.Cache, db *pgxpool.Pool) *Past {
+// newPast registers the memos of days that are over, which read db.
+func newPast(c *cache.Cache, db *pgxpool.Pool) *Past {
 	balances := &balanceShare{}
 	return &Past{
 		Days:         cache.NewMemo(c, cache.Spec{Name: "past.days", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeDaysKnown)).Prewarm(NoParams{}),

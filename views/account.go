@@ -18,6 +18,11 @@ func accountAddress(ref string) templ.SafeURL {
 	return templ.SafeURL(AccountInfo.at(ref))
 }
 
+// accountAsOf returns the address of an account's page as of a day, or of now.
+func accountAsOf(ref string, at aggregates.Date) templ.SafeURL {
+	return asOf(AccountInfo.at(ref), at)
+}
+
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {
 	s := p.Settings

@@ -28,7 +28,7 @@ func (p Page) ends() time.Time {
 // then returns when the next numbers are due, which a script replaces by the
 // seconds until then.
 func (p Page) then() string {
-	if p.Clock.Newest.IsZero() || !p.ends().IsZero() {
+	if p.past() != "" || p.Clock.Newest.IsZero() || !p.ends().IsZero() {
 		return ""
 	}
 	return "· next " + moment(p.Clock.Next, p.Clock.Newest, p.Settings)
@@ -39,7 +39,11 @@ func (p Page) dates() string {
 	if p.Period.Start.IsZero() || !slices.Contains(p.params(), DaysParam) {
 		return ""
 	}
-	return dates(p.Period, p.Clock.AsOf, p.Settings)
+	now := p.Clock.AsOf
+	if now.IsZero() {
+		now = p.Period.End
+	}
+	return dates(p.Period, now, p.Settings)
 }
 
 // dates writes the first and the last day of a period: "23 Oct – 21 Nov". It
