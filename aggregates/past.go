@@ -51,6 +51,8 @@ type Past struct {
 	WealthByKind *cache.Memo[AsOf[NoParams], *WealthByKind]
 	Richest      *cache.Memo[AsOf[NoParams], *Richest]
 	Flow         *cache.Memo[AsOf[Days], *Flow]
+	Account      *cache.Memo[AsOf[AccountQuery], *Account] // nil: no such account
+	Sides        *cache.Memo[AsOf[AccountQuery], *AccountSides]
 }
 
 // newPast registers the memos of days that are over, which read db.
@@ -64,6 +66,8 @@ func newPast(c *cache.Cache, db *pgxpool.Pool) *Past {
 		WealthByKind: cache.NewMemo(c, ofPastDay("past.wealth"), sharing(balances, on(db, ComputePastWealthByKind))),
 		Richest:      cache.NewMemo(c, ofPastDay("past.richest"), sharing(balances, on(db, ComputePastRichest))),
 		Flow:         cache.NewMemo(c, ofPastDay("past.flow"), on(db, ComputePastFlow)),
+		Account:      cache.NewMemo(c, ofPastDay("past.account"), on(db, ComputePastAccount)),
+		Sides:        cache.NewMemo(c, ofPastDay("past.account.sides"), on(db, ComputePastAccountSides)),
 	}
 }
 

@@ -117,6 +117,9 @@ func TestPastPanelsAreWhatScanningSays(t *testing.T) {
 			then.checkInequality(t, db, w, s, InequalityQuery{PopulationPrivate, c})
 		}
 		then.checkInequality(t, db, w, s, InequalityQuery{PopulationAll, CountedAll})
+		for _, account := range r.accounts {
+			then.checkPastAccount(t, db, w, s, account)
+		}
 		for _, p := range Populations() {
 			l, err := ComputePastLadder(t.Context(), db, w, AsOf[Population]{p, asOf(s)})
 			if err != nil {
@@ -133,6 +136,73 @@ func TestPastPanelsAreWhatScanningSays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// checkPastAccount compares an account with a scan of the record as it was.
+func (r record) checkPastAccount(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, of ledger.Account) {
+	t.Helper()
+	s.Days, s.Start = 7, plus(s.Today, -6)
+	q := AsOf[AccountQuery]{AccountQuery{of.Ref, 7}, asOf(s)}
+	a, err := ComputePastAccount(t.Context(), db, w, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sides, err := ComputePastAccountSides(t.Context(), db, w, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Account{Balance: r.balances(s.End)[of.Ref]}
+	for _, tx := range r.transactions {
+		for _, p := range tx.Postings {
+			if p.Account != of.Ref {
+				continue
+			}
+			want.Postings++
+			if on := ledger.DayOf(tx.At, s.zone()); want.LastActive == nil || on.After(*want.LastActive) {
+				want.LastActive = &on
+			}
+			switch {
+			case tx.At.Before(s.Start):
+			case p.Amount > 0:
+				want.Received = want.Received.Add(p.Amount)
+			default:
+				want.Sent = want.Sent.Add(-p.Amount)
+			}
+		}
+	}
+	counts := func(a ledger.Account) bool { return a.Archived.IsZero() || a.Archived.After(s.End) }
+	for ref, balance := range r.balances(s.End) {
+		other := r.accounts[ref]
+		if other.Holder != of.Holder {
+			continue
+		}
+		want.HolderAccounts++
+		if r.issues(ref) {
+			continue
+		}
+		want.HolderBalance = want.HolderBalance.Add(balance)
+		issues := of.Kind == ledger.System
+		if of.Issuer != nil {
+			issues = *of.Issuer
+		}
+		if counts(of) && counts(other) && !issues && slices.Contains(populationOf(of.Kind).kinds(), other.Kind) {
+			if want.Held == nil {
+				want.Held = new(int64)
+			}
+			*want.Held += balance
+		}
+	}
+	got := &Account{Balance: a.Balance, Postings: a.Postings, LastActive: a.LastActive, Received: a.Received, Sent: a.Sent,
+		HolderAccounts: a.HolderAccounts, HolderBalance: a.HolderBalance, Held: a.Held}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s as of %s (-scanned +got):\n%s", of.Ref, asOf(s), diff)
+	}
+	if last := a.Moves[len(a.Moves)-1]; last.Balance != ledger.SumOf(a.Balance) || last.Partial || len(a.Moves) != 7 {
+		t.Errorf("%s as of %s ends with %+v, of %d days", of.Ref, asOf(s), last, len(a.Moves))
+	}
+	if sides.Received != want.Received || sides.Sent != want.Sent {
+		t.Errorf("%s as of %s: sides of %s and %s, want %s and %s", of.Ref, asOf(s), sides.Received, sides.Sent, want.Received, want.Sent)
+	}
 }
 
 // Closing balances that are kept or not give the same, also of accounts that are

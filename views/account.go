@@ -82,9 +82,13 @@ func sayAccount(a *aggregates.Account, s ledger.Settings) Sentence {
 		return Sentence{}
 	}
 	name := brief(readable(a.Name), mostName)
-	said := phrase(name+" holds ", moneyTile(a.Balance, s))
+	holds, owes := " holds ", " owes "
+	if a.At != "" {
+		holds, owes = " held ", " owed "
+	}
+	said := phrase(name+holds, moneyTile(a.Balance, s))
 	if a.Balance < 0 {
-		said = phrase(name+" owes ", moneyTile(ledger.SumOf(a.Balance).Neg(), s))
+		said = phrase(name+owes, moneyTile(ledger.SumOf(a.Balance).Neg(), s))
 	}
 	if a.Received.Sign() == 0 && a.Sent.Sign() == 0 {
 		return Sentence{Words: said}

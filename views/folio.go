@@ -39,11 +39,7 @@ func (p Page) dates() string {
 	if p.Period.Start.IsZero() || !slices.Contains(p.params(), DaysParam) {
 		return ""
 	}
-	now := p.Clock.AsOf
-	if now.IsZero() {
-		now = p.Period.End
-	}
-	return dates(p.Period, now, p.Settings)
+	return dates(p.Period, p.Clock.AsOf, p.Settings)
 }
 
 // dates writes the first and the last day of a period: "23 Oct – 21 Nov". It

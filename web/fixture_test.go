@@ -456,6 +456,8 @@ func (tn *town) past(c *cache.Cache, spec func(string) cache.Spec) *aggregates.P
 		Ladder:       cache.NewMemo(c, spec("past.ladder"), then(tn.ladder, func(v *aggregates.Ladder) *aggregates.Basis { return &v.Basis })),
 		WealthByKind: cache.NewMemo(c, spec("past.wealth"), then(tn.wealth, func(v *aggregates.WealthByKind) *aggregates.Basis { return &v.Basis })),
 		Richest:      cache.NewMemo(c, spec("past.richest"), then(tn.richest, func(v *aggregates.Richest) *aggregates.Basis { return &v.Basis })),
+		Account:      cache.NewMemo(c, spec("past.account"), then(tn.account, func(v *aggregates.Account) *aggregates.Basis { return &v.Basis })),
+		Sides:        cache.NewMemo(c, spec("past.account.sides"), then(tn.sides, func(v *aggregates.AccountSides) *aggregates.Basis { return &v.Basis })),
 		Flow:         cache.NewMemo(c, spec("past.flow"), then(tn.flow, func(v *aggregates.Flow) *aggregates.Basis { return &v.Basis })),
 	}
 }

@@ -43,7 +43,11 @@ func (p *page) asOfADay() *page {
 	if p.days == nil {
 		return p
 	}
-	return p.of(slices.DeleteFunc(slices.Clone(p.panels), func(panel panel) bool { return !slices.Contains(panel.Params, views.AtParam) }))
+	past := p.of(slices.DeleteFunc(slices.Clone(p.panels), func(panel panel) bool { return !slices.Contains(panel.Params, views.AtParam) }))
+	if !slices.ContainsFunc(past.panels, func(panel panel) bool { return slices.Contains(panel.Params, views.DaysParam) }) {
+		past.Params = slices.DeleteFunc(slices.Clone(past.Params), func(d *views.Param) bool { return d == views.DaysParam })
+	}
+	return past
 }
 
 // daysKnown returns the days of the ledger, nil if they are not known, or the page does
