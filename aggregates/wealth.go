@@ -59,27 +59,34 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		of := group{a.kind, a.issuer}
 		totals[of] = totals[of].Add(a.balance)
 	}
-	// Accounts count also if they were never used, but not of a day that is over.
-	const query = `
-		SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts
-		WHERE $2::bigint[] IS NULL OR id = ANY($2) GROUP BY kind, issuer`
-	var used []int64
-	if s.Past {
-		used = all.ids()
-	}
-	rows, _ := tx.Query(ctx, query, s.End, used)
 	found := map[group]KindWealth{}
-	var k KindWealth
-	_, err = pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
-		k.Total = totals[group{k.Kind, k.Issuer}]
-		found[group{k.Kind, k.Issuer}] = k
-		if !k.Issuer {
+	if s.Past { // those that were used by then
+		for i := range all.accounts {
+			a := &all.accounts[i]
+			of := group{a.kind, a.issuer}
+			k := found[of]
+			k.Accounts++
+			k.Archived += int64(one(a.archived <= s.End.UnixMicro()))
+			found[of] = k
+		}
+	} else {
+		// Accounts count also if they were never used.
+		const query = `SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts GROUP BY kind, issuer`
+		rows, _ := tx.Query(ctx, query, s.End)
+		var k KindWealth
+		if _, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
+			found[group{k.Kind, k.Issuer}] = k
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	for of, k := range found {
+		k.Kind, k.Issuer, k.Total = of.kind, of.issuer, totals[of]
+		found[of] = k
+		if !of.issuer {
 			v.Supply = v.Supply.Plus(k.Total)
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for _, kind := range ledger.Kinds() {
 		for _, issuer := range []bool{false, true} {

@@ -44,7 +44,7 @@ func (s *server) statement() *listing {
 			if read.Next != nil {
 				rows.next = read.Next.String()
 			}
-			rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(read.Lines, s) }
+			rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(read.Lines, asOf(params), s) }
 			return rows, nil
 		},
 	}

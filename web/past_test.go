@@ -52,7 +52,8 @@ func TestPagesAsOfADay(t *testing.T) {
 				if err != nil || href.Host != "" || href.Path == "" || link.Closest(".as-it-was").Length() > 0 {
 					return
 				}
-				if dated[href.Path] && href.Query().Get("at") != "2026-10-31" {
+				account, isAccount := strings.CutPrefix(href.Path, "/accounts/")
+				if (dated[href.Path] || isAccount && !strings.Contains(account, "/")) && href.Query().Get("at") != "2026-10-31" {
 					t.Errorf("%s: the link to %s forgets the day", p.Path, href)
 				}
 			})
