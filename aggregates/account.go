@@ -41,9 +41,9 @@ type Account struct {
 	Merged      []string    `json:"merged" nullable:"false" doc:"The ids of the accounts that are shown as parts of this one, at most 20."`
 	Opened      time.Time   `json:"opened"`
 	Archived    *time.Time  `json:"archived" doc:"null: it is not."`
-	Balance     int64       `json:"balance" doc:"Now, whatever the period."`
-	LastActive  *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used."`
-	Postings    int64       `json:"postings" doc:"All there are, whatever the period."`
+	Balance     int64       `json:"balance" doc:"Now, whatever the period, or at the end of a day that is over."`
+	LastActive  *time.Time  `json:"lastActive" doc:"Its latest posting; null: it was never used. Of a day that is over: the beginning of the day of the latest by then."`
+	Postings    int64       `json:"postings" doc:"All there are, whatever the period, or were by the end of a day that is over."`
 	FirstActive *time.Time  `json:"firstActive" doc:"Its first posting; null: it was never used."`
 
 	HolderAccounts int64           `json:"holderAccounts" doc:"How many accounts the holder has, this one among them."`
@@ -70,7 +70,7 @@ type HolderAccount struct {
 	Kind     ledger.Kind `json:"kind" enum:"personal,business,government,system"`
 	Issuer   bool        `json:"issuer"`
 	Archived bool        `json:"archived"`
-	Balance  int64       `json:"balance" doc:"Now."`
+	Balance  int64       `json:"balance" doc:"Now, or at the end of a day that is over."`
 }
 
 // An ActiveDay is a day on which an account has postings.
@@ -135,6 +135,12 @@ func (a *Account) CalendarTable() Table {
 // w's start. It returns nil if there is no such account, or if its
 // holder is hidden.
 func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*Account, error) {
+	return ComputePastAccount(ctx, db, w, AsOf[AccountQuery]{Of: q})
+}
+
+// ComputePastAccount is ComputeAccount as of the end of a day.
+func ComputePastAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, asOf AsOf[AccountQuery]) (*Account, error) {
+	q := asOf.Of
 	const query = `
 		SELECT t.id, t.ref, t.name, t.kind, t.issuer, t.holder, t.opened, t.archived, t.label,
 			coalesce(h.name, t.holder), coalesce(h.kind, ''), coalesce(h.link, ''), coalesce(h.label, ''),
@@ -163,7 +169,7 @@ func ComputeAccount(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Acc
 	if err := a.fillNames(ctx, db, id); err != nil {
 		return nil, fmt.Errorf("account: %w", err)
 	}
-	err = a.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
+	err = a.readAsOf(ctx, db, w, q.Days, asOf.At, func(ctx context.Context, tx pgx.Tx, s span) error {
 		if err := a.Marked.read(ctx, tx, s, id); err != nil {
 			return err
 		}

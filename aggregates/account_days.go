@@ -17,12 +17,34 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) erro
 	if err := a.fillCalendar(ctx, tx, s, own); err != nil {
 		return fmt.Errorf("active days: %w", err)
 	}
+	if s.Past {
+		if err := a.fillUseThen(ctx, tx, s, own); err != nil {
+			return fmt.Errorf("use by then: %w", err)
+		}
+	}
 	const first = `SELECT min(at) FROM unnest($1::bigint[]) AS id, LATERAL (SELECT at FROM postings WHERE account = id ORDER BY at LIMIT 1) AS first`
 	if err := tx.QueryRow(ctx, first, own).Scan(&a.FirstActive); err != nil {
 		return fmt.Errorf("first posting: %w", err)
 	}
+	if s.Past && a.Postings == 0 {
+		a.FirstActive = nil
+	}
 	if err := a.fillHolder(ctx, tx, s); err != nil {
 		return fmt.Errorf("accounts of the holder: %w", err)
+	}
+	return nil
+}
+
+// fillUseThen sets how much the account was used by the end of a day that is over.
+func (a *Account) fillUseThen(ctx context.Context, tx pgx.Tx, s span, own []int64) error {
+	const query = `SELECT max(day), coalesce(sum(postings), 0)::bigint FROM account_days WHERE account = ANY($1) AND day <= $2::date`
+	var last *time.Time
+	if err := tx.QueryRow(ctx, query, own, s.Today).Scan(&last, &a.Postings); err != nil {
+		return err
+	}
+	if a.LastActive = nil; last != nil {
+		start := s.day(*last)
+		a.LastActive = &start
 	}
 	return nil
 }
@@ -37,6 +59,13 @@ func (a *Account) fillMoves(ctx context.Context, tx pgx.Tx, s span, own []int64)
 		return fmt.Errorf("after the period: %w", err)
 	}
 	balance = balance.Minus(since)
+	if s.Past {
+		then, fits := balance.Int64()
+		if !fits {
+			return errTooLarge
+		}
+		a.Balance = then
+	}
 	unit, buckets := s.divide(mostDays)
 	a.Bucket = unit
 	for _, b := range buckets {
@@ -102,14 +131,18 @@ func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) (err error)
 // accountsOf returns the accounts of a holder with the largest balances, how many
 // there are, and what they hold together, without issuers.
 func accountsOf(ctx context.Context, tx pgx.Tx, s span, holder string, most int) (list []HolderAccount, all int64, sum ledger.Sum, err error) {
-	const same = `
+	then, used, args := "", "", []any{holder, s.End, most}
+	if s.Past {
+		then, used, args = closingOf("$1", "$4"), " AND (b.balance IS NOT NULL OR m.balance IS NOT NULL)", append(args, s.Today)
+	}
+	same := then + `
 		SELECT a.ref, a.name, a.kind, a.issuer, coalesce(a.archived <= $2, false), (coalesce(b.balance, 0) + coalesce(m.balance, 0))::bigint AS balance,
 			count(*) OVER (), coalesce(sum(coalesce(b.balance, 0) + coalesce(m.balance, 0)) FILTER (WHERE NOT a.issuer) OVER (), 0)
 		FROM accounts a LEFT JOIN balances b ON b.account = a.id LEFT JOIN LATERAL (
 			SELECT sum(balance) AS balance FROM merges JOIN balances USING (account) WHERE target = a.id) AS m ON true
-		WHERE holder = $1 AND ` + notMerged + `
+		WHERE holder = $1 AND ` + notMerged + used + `
 		ORDER BY 6 DESC, a.name, a.ref LIMIT $3`
-	rows, _ := tx.Query(ctx, same, holder, s.End, most)
+	rows, _ := tx.Query(ctx, same, args...)
 	list = []HolderAccount{}
 	var o HolderAccount
 	_, err = pgx.ForEachRow(rows, []any{&o.ID, &o.Name, &o.Kind, &o.Issuer, &o.Archived, &o.Balance, &all, &sum}, func() error {
@@ -117,6 +150,19 @@ func accountsOf(ctx context.Context, tx pgx.Tx, s span, holder string, most int)
 		return nil
 	})
 	return list, all, sum, err
+}
+
+// closingOf returns SQL that puts the closing balances of a holder's accounts, and of
+// those merged into them, in the place of the balances of now. It is given the
+// parameters with the holder and the day.
+func closingOf(holder, date string) string {
+	return `
+		WITH balances AS (
+			SELECT account, sum(received - sent)::bigint AS balance FROM account_days
+			WHERE day <= ` + date + `::date AND account IN (
+				SELECT id FROM accounts WHERE holder = ` + holder + `
+				UNION ALL SELECT account FROM merges JOIN accounts ON id = target WHERE holder = ` + holder + `)
+			GROUP BY account)`
 }
 
 // heldAccounts is SQL for the used accounts of the holder $1 that count among
@@ -132,8 +178,12 @@ const heldAccounts = `
 // them counts. As in [Inequality], accounts count by their own kind, with the holder
 // of the account into which they are merged, and are archived if that one is.
 func heldIn(ctx context.Context, tx pgx.Tx, s span, holder string, p Population) (held *int64, err error) {
-	const query = `SELECT CASE WHEN abs(sum(balance)) < 9223372036854775807 THEN sum(balance)::bigint END ` + heldAccounts + ` AND kind = ANY($3)`
-	err = tx.QueryRow(ctx, query, holder, s.End, p.kinds()).Scan(&held)
+	then, args := "", []any{holder, s.End, p.kinds()}
+	if s.Past {
+		then, args = closingOf("$1", "$4"), append(args, s.Today)
+	}
+	query := then + ` SELECT CASE WHEN abs(sum(balance)) < 9223372036854775807 THEN sum(balance)::bigint END ` + heldAccounts + ` AND kind = ANY($3)`
+	err = tx.QueryRow(ctx, query, args...).Scan(&held)
 	return held, err
 }
 

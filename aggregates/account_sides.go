@@ -108,6 +108,12 @@ func (v *AccountSides) SourcesTable() Table {
 // money. It returns nil if there is no such account, or if its holder is hidden.
 // Its cost follows the days and the counterparties on them, not the postings.
 func ComputeAccountSides(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AccountQuery) (*AccountSides, error) {
+	return ComputePastAccountSides(ctx, db, w, AsOf[AccountQuery]{Of: q})
+}
+
+// ComputePastAccountSides is ComputeAccountSides in a period that ends with a day.
+func ComputePastAccountSides(ctx context.Context, db *pgxpool.Pool, w cache.Window, asOf AsOf[AccountQuery]) (*AccountSides, error) {
+	q := asOf.Of
 	a := &Series{SeriesRef: SeriesRef{SeriesBalance, q.Account}}
 	id, err := a.findAccount(ctx, db)
 	if err != nil {
@@ -117,7 +123,7 @@ func ComputeAccountSides(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 		return nil, nil
 	}
 	v := &AccountSides{ID: a.ID, Name: a.Name, Parties: []Counterparty{}, Sources: []SourceExchange{}}
-	if err := v.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, id) }); err != nil {
+	if err := v.readAsOf(ctx, db, w, q.Days, asOf.At, func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, id) }); err != nil {
 		return nil, fmt.Errorf("account's sides: %w", err)
 	}
 	return v, nil

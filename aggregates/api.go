@@ -42,6 +42,8 @@ type API struct {
 
 	Sold *Sold // what was sold, read exactly
 
+	Past *Past // of days that are over
+
 	Items    *Exists
 	Accounts *Exists
 	Holders  *Exists
@@ -82,6 +84,8 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
 
 		Sold: NewSold(db),
+
+		Past: newPast(c, db),
 
 		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
 		Accounts: existsIn(db, places, `SELECT EXISTS (SELECT FROM accounts WHERE ref = $1)`),

@@ -33,13 +33,26 @@ type balanceSheet struct {
 	holders  int
 }
 
-// A balanceShare has the balances of a snapshot: see [shared].
+// A balanceShare has the balances of a snapshot, of now or of a day: see [shared].
 type balanceShare = shared[string, *balanceSheet]
 
 // readBalances reads all balances, shared where the producer shares. The caller does
 // not change what it returns.
 func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
-	read := func() (*balanceSheet, error) { return readBalancesAlone(ctx, tx) }
+	return readShared(ctx, tx, "", func() (*balanceSheet, error) { return readBalancesAlone(ctx, tx) })
+}
+
+// balancesOf returns the balances at the end of a period, as readBalances does those
+// of now.
+func balancesOf(ctx context.Context, tx pgx.Tx, s span) (*balanceSheet, error) {
+	if !s.Past {
+		return readBalances(ctx, tx)
+	}
+	return readShared(ctx, tx, dateAt(s.Today), func() (*balanceSheet, error) { return readBalancesThen(ctx, tx, s) })
+}
+
+// readShared reads balances of now or of a day, shared where the producer shares.
+func readShared(ctx context.Context, tx pgx.Tx, at Date, read func() (*balanceSheet, error)) (*balanceSheet, error) {
 	balances := shareOf[string, *balanceSheet](ctx)
 	if balances == nil {
 		return read()
@@ -48,7 +61,7 @@ func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return balances.get(ctx, snapshot, read)
+	return balances.get(ctx, snapshot+"@"+string(at), read)
 }
 
 // readBalancesAlone leaves it to the program to join, to number and to add up: for the
@@ -131,6 +144,15 @@ func (i *instant) ScanTimestamptz(t pgtype.Timestamptz) error {
 		*i = instant(t.Time.UnixMicro())
 	}
 	return nil
+}
+
+// ids returns the accounts.
+func (h *balanceSheet) ids() []int64 {
+	ids := make([]int64, len(h.accounts))
+	for i := range h.accounts {
+		ids[i] = h.accounts[i].account
+	}
+	return ids
 }
 
 // supply returns what all others hold, and what the issuers owe.

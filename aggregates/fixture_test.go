@@ -36,7 +36,7 @@ func appendBatch(t testing.TB, db *pgxpool.Pool, b ledger.Batch) {
 
 // basisOf returns the basis of a value whose period is s.
 func basisOf(s span) Basis {
-	return Basis{Period: Period{Days: s.Days.Key(), Start: s.Start, End: s.End, Since: s.younger(), Historical: s.Historical, Timezone: s.zone().String()}}
+	return Basis{Period: Period{Days: s.Days.Key(), Start: s.Start, End: s.End, Since: s.younger(), Historical: s.Historical, At: asOf(s), Timezone: s.zone().String()}}
 }
 
 // sumOf is short for money in wanted values.

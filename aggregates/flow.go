@@ -65,8 +65,13 @@ type OtherSources struct {
 
 // ComputeFlow reads the flows of the period that ends with w's start.
 func ComputeFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Flow, error) {
+	return ComputePastFlow(ctx, db, w, AsOf[Days]{Of: days})
+}
+
+// ComputePastFlow reads the flows of the period that ends with a day.
+func ComputePastFlow(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[Days]) (*Flow, error) {
 	f := &Flow{Kinds: []KindFlow{}, Sources: []SourceFlow{}, Edges: []Edge{}}
-	if err := f.read(ctx, db, w, days, f.fill); err != nil {
+	if err := f.readAsOf(ctx, db, w, q.Of, q.At, f.fill); err != nil {
 		return nil, fmt.Errorf("flow: %w", err)
 	}
 	return f, nil
@@ -133,8 +138,8 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	f.Edges = f.listed(edges)
 	const holders = `
 		SELECT count(DISTINCT holder) FROM balances JOIN account_holders ON id = account
-		WHERE NOT issuer AND (archived IS NULL OR archived > $1)`
-	if err := tx.QueryRow(ctx, holders, s.End).Scan(&f.Holders); err != nil {
+		WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND (NOT $2 OR first_at < $1)`
+	if err := tx.QueryRow(ctx, holders, s.End, s.Past).Scan(&f.Holders); err != nil {
 		return fmt.Errorf("holders: %w", err)
 	}
 	return f.compare(ctx, tx, s)

@@ -25,7 +25,7 @@ type Holdings struct {
 	Active     int64         `json:"active" doc:"Those with a posting in the last 7 days."`
 	Total      ledger.Sum    `json:"total" doc:"The sum of their balances."`
 	Supply     ledger.Sum    `json:"supply" doc:"The sum of the balances of all accounts that are not issuers, archived ones included."`
-	Accounts   []HeldAccount `json:"accounts" nullable:"false" doc:"Largest balance first, then by name; at most 20,000."`
+	Accounts   []HeldAccount `json:"accounts" nullable:"false" doc:"Largest balance first, then by name; at most 20,000, of a day that is over 2,000."`
 }
 
 // HeldAccount is an account of the list.
@@ -41,14 +41,24 @@ type HeldAccount struct {
 	Day        int64       `json:"day" doc:"Change on the last day, which may be partial."`
 	Week       int64       `json:"week" doc:"Change over the last 7 days, the last of them partial."`
 	Month      int64       `json:"month" doc:"Change over the last 30 days, the last of them partial."`
-	LastActive *time.Time  `json:"lastActive" doc:"Null: never used."`
+	LastActive *time.Time  `json:"lastActive" doc:"Null: never used. Of a day that is over: the beginning of the day of its latest posting by then."`
 }
 
 // ComputeHoldings reads the accounts of a population. The changes are read at once,
 // by the days of all accounts.
 func ComputeHoldings(ctx context.Context, db *pgxpool.Pool, w cache.Window, p Population) (*Holdings, error) {
-	v := &Holdings{Population: p, Accounts: []HeldAccount{}}
-	if err := v.read(ctx, db, w, 30, v.fill); err != nil {
+	return ComputePastHoldings(ctx, db, w, AsOf[Population]{Of: p})
+}
+
+// mostListedThen is how many accounts of a day that is over are listed. There are as
+// many such lists as days, and each is kept in memory.
+const mostListedThen = 2000
+
+// ComputePastHoldings reads the accounts of a population that had a posting by the end
+// of a day, at most 2,000 of them.
+func ComputePastHoldings(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[Population]) (*Holdings, error) {
+	v := &Holdings{Population: q.Of, Accounts: []HeldAccount{}}
+	if err := v.readAsOf(ctx, db, w, 30, q.At, v.fill); err != nil {
 		return nil, fmt.Errorf("accounts of a population: %w", err)
 	}
 	return v, nil
@@ -57,12 +67,19 @@ func ComputeHoldings(ctx context.Context, db *pgxpool.Pool, w cache.Window, p Po
 // supplyNow is the sum of the balances of all accounts that are not issuers.
 const supplyNow = `SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer`
 
-func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	if err := tx.QueryRow(ctx, supplyNow).Scan(&v.Supply); err != nil {
+func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) (err error) {
+	args, balances := heldArgs(s), ""
+	args["limit"] = mostListed
+	if s.Past {
+		args["limit"] = mostListedThen
+		if balances, v.Supply, err = closingTable(ctx, tx, s, args); err != nil {
+			return err
+		}
+	} else if err := tx.QueryRow(ctx, supplyNow).Scan(&v.Supply); err != nil {
 		return fmt.Errorf("supply: %w", err)
 	}
-	const query = `
-		WITH merged AS (
+	query := `
+		WITH ` + balances + `merged AS (
 			SELECT target, sum(balance)::bigint AS balance, max(last_at) AS last_at
 			FROM merges JOIN balances USING (account) GROUP BY target
 		), held AS (
@@ -71,7 +88,7 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) error {
 				CASE WHEN hidden THEN '` + ledger.HiddenName + `' ELSE a.name END AS name,
 				CASE WHEN hidden THEN '' ELSE holder END AS holder
 			FROM accounts a LEFT JOIN balances b ON b.account = id LEFT JOIN merged m ON target = id LEFT JOIN holders h ON h.ref = a.holder
-			WHERE a.kind = ANY(@kinds) AND NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + `
+			WHERE a.kind = ANY(@kinds) AND NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + usedThen + `
 		), listed AS (
 			SELECT *, count(*) OVER () AS accounts, count(*) FILTER (WHERE balance < 0) OVER () AS debtors,
 				count(*) FILTER (WHERE last_at >= @since) OVER () AS active, sum(balance) OVER () AS total
@@ -86,11 +103,10 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		SELECT ref, name, holder, kind, balance, coalesce(day, 0)::bigint, coalesce(week, 0)::bigint, coalesce(month, 0)::bigint, last_at,
 			accounts, debtors, active, total
 		FROM listed LEFT JOIN changes USING (id) ORDER BY balance DESC, name, ref, id`
-	args := heldArgs(s)
-	args["kinds"], args["end"], args["limit"], args["since"] = v.Population.kinds(), s.End, mostListed, plus(s.Today, -6)
+	args["kinds"], args["end"], args["since"] = v.Population.kinds(), s.End, plus(s.Today, -6)
 	rows, _ := tx.Query(ctx, query, args)
 	var a HeldAccount
-	_, err := pgx.ForEachRow(rows, append(a.fields(), &v.Count, &v.Debtors, &v.Active, &v.Total), func() error {
+	_, err = pgx.ForEachRow(rows, append(a.fields(), &v.Count, &v.Debtors, &v.Active, &v.Total), func() error {
 		a.Place++
 		if last := len(v.Accounts) - 1; last < 0 || v.Accounts[last].Balance != a.Balance {
 			a.Rank = a.Place
@@ -104,10 +120,14 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// heldArgs are the days over which changes are summed.
+// heldArgs are the days over which changes are summed, and whether they are over.
 func heldArgs(s span) pgx.NamedArgs {
-	return pgx.NamedArgs{"from": plus(s.Today, -29), "week": plus(s.Today, -6), "today": s.Today}
+	return pgx.NamedArgs{"from": plus(s.Today, -29), "week": plus(s.Today, -6), "today": s.Today, "past": s.Past}
 }
+
+// usedThen leaves out the accounts b without a posting by the end of a day that is
+// over, and with none of those merged into them, m.
+const usedThen = ` AND (NOT @past OR b.balance IS NOT NULL OR m.balance IS NOT NULL)`
 
 // fields are where a row is read into.
 func (a *HeldAccount) fields() []any {
@@ -137,16 +157,26 @@ const heldNamed = `
 			sum(received - sent) FILTER (WHERE d.day = @today::date) AS day
 		FROM account_days d WHERE account = ANY(a.id || ARRAY(SELECT account FROM merges WHERE target = a.id))
 			AND d.day BETWEEN @from::date AND @today::date) AS changes ON true
-	WHERE a.ref = ANY(@refs) AND a.kind = ANY(@kinds) AND NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + `
+	WHERE a.ref = ANY(@refs) AND a.kind = ANY(@kinds) AND NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + usedThen + `
 		AND NOT EXISTS (SELECT FROM holders WHERE hidden AND holders.ref = a.holder)
 	ORDER BY a.ref`
 
+// closingOfNamed puts the closing balances of the accounts with the refs @refs, and of
+// those merged into them, in the place of the balances of now.
+const closingOfNamed = `
+	WITH balances AS (
+		SELECT account, sum(received - sent)::bigint AS balance, max(day)::timestamp AT TIME ZONE 'UTC' AS last_at
+		FROM account_days WHERE day <= @today::date AND account IN (
+			SELECT id FROM accounts WHERE ref = ANY(@refs)
+			UNION ALL SELECT account FROM merges JOIN accounts ON id = target WHERE ref = ANY(@refs))
+		GROUP BY account)`
+
 // HoldingsNamed returns those of the accounts with these refs that belong to a
 // population and are not hidden, without their ranks. It is for accounts beyond the
-// list.
-func (e *Economy) HoldingsNamed(ctx context.Context, p Population, refs []string) ([]HeldAccount, error) {
-	v := &Holdings{Population: p}
-	err := v.read(ctx, e.db, cache.WindowAt(e.now(), window), 30, func(ctx context.Context, tx pgx.Tx, s span) error {
+// list, of now or of a day that is over.
+func (e *Economy) HoldingsNamed(ctx context.Context, q AsOf[Population], refs []string) ([]HeldAccount, error) {
+	v := &Holdings{Population: q.Of}
+	err := v.readAsOf(ctx, e.db, cache.WindowAt(e.now(), window), 30, q.At, func(ctx context.Context, tx pgx.Tx, s span) error {
 		return v.named(ctx, tx, s, refs)
 	})
 	if err != nil {
@@ -158,9 +188,17 @@ func (e *Economy) HoldingsNamed(ctx context.Context, p Population, refs []string
 func (v *Holdings) named(ctx context.Context, tx pgx.Tx, s span, refs []string) error {
 	args := heldArgs(s)
 	args["kinds"], args["end"], args["refs"] = v.Population.kinds(), s.End, refs
-	rows, _ := tx.Query(ctx, heldNamed, args)
+	query := heldNamed
+	if s.Past {
+		query = closingOfNamed + heldNamed
+	}
+	rows, _ := tx.Query(ctx, query, args)
 	var a HeldAccount
 	_, err := pgx.ForEachRow(rows, a.fields(), func() error {
+		if s.Past && a.LastActive != nil { // a date
+			start := s.day(a.LastActive.UTC())
+			a.LastActive = &start
+		}
 		v.Accounts = append(v.Accounts, a.shown(ledger.Sum{}))
 		return nil
 	})

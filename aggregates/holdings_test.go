@@ -29,14 +29,18 @@ func scannedHoldings(t *testing.T, db *pgxpool.Pool, s span, p Population) []Hel
 			coalesce(sum(p.amount) FILTER (WHERE p.at >= $3), 0)::bigint, coalesce(sum(p.amount) FILTER (WHERE p.at >= $4), 0)::bigint,
 			coalesce(sum(p.amount) FILTER (WHERE p.at >= $5), 0)::bigint, max(p.at)
 		FROM accounts t JOIN accounts a ON a.id = t.id OR EXISTS (SELECT FROM merges WHERE account = a.id AND target = t.id)
-		LEFT JOIN postings p ON p.account = a.id
+		LEFT JOIN postings p ON p.account = a.id AND (NOT $7 OR p.at < $6)
 		WHERE t.kind = ANY($1) AND NOT t.issuer AND (t.archived IS NULL OR t.archived > $2)
 			AND NOT EXISTS (SELECT FROM merges WHERE account = t.id)
-		GROUP BY t.ref, t.kind, t.name ORDER BY 3 DESC, t.name, t.ref`
-	rows, _ := db.Query(t.Context(), query, p.kinds(), s.End, s.Today, plus(s.Today, -6), plus(s.Today, -29))
+		GROUP BY t.ref, t.kind, t.name HAVING NOT $7 OR count(p.amount) > 0 ORDER BY 3 DESC, t.name, t.ref`
+	rows, _ := db.Query(t.Context(), query, p.kinds(), s.End, s.Today, plus(s.Today, -6), plus(s.Today, -29), s.End, s.Past)
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a HeldAccount, err error) {
 		err = row.Scan(&a.ID, &a.Kind, &a.Balance, &a.Day, &a.Week, &a.Month, &a.LastActive)
-		if a.LastActive != nil {
+		switch {
+		case a.LastActive == nil:
+		case s.Past:
+			a.LastActive = pointerTo(ledger.DayOf(*a.LastActive, s.zone()).UTC())
+		default:
 			a.LastActive = pointerTo(a.LastActive.UTC())
 		}
 		return a, err
@@ -55,9 +59,13 @@ func scannedHoldings(t *testing.T, db *pgxpool.Pool, s span, p Population) []Hel
 
 func checkHoldings(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, p Population) {
 	t.Helper()
-	got, err := ComputeHoldings(t.Context(), db, w, p)
+	q := AsOf[Population]{p, asOf(s)}
+	got, err := ComputePastHoldings(t.Context(), db, w, q)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff(basisOf(s), got.Basis); diff != "" {
+		t.Errorf("period (-want +got):\n%s", diff)
 	}
 	want := scannedHoldings(t, db, s, p)
 	var total, debtors, active int64
@@ -89,7 +97,7 @@ func checkHoldings(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, p Pop
 	for _, a := range got.Accounts {
 		refs = append(refs, a.ID)
 	}
-	named, err := e.HoldingsNamed(t.Context(), p, append(refs, "nobody"))
+	named, err := e.HoldingsNamed(t.Context(), q, append(refs, "nobody"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +170,7 @@ func TestHiddenHoldersAreListedInOrderAndNotFound(t *testing.T) {
 		}
 	}
 	e := &Economy{db: db, now: func() time.Time { return w.Start }}
-	if found, err := e.HoldingsNamed(t.Context(), PopulationAll, []string{"ann", "ann2", "bob", "mint", "cara"}); err != nil || len(found) != 1 || found[0].ID != "bob" {
+	if found, err := e.HoldingsNamed(t.Context(), AsOf[Population]{Of: PopulationAll}, []string{"ann", "ann2", "bob", "mint", "cara"}); err != nil || len(found) != 1 || found[0].ID != "bob" {
 		t.Errorf("by ref %v are found, %v, want Bob alone", found, err)
 	}
 }

@@ -176,9 +176,15 @@ const trendDays = 31
 // none of them. Where the ledger has no personal accounts, the private
 // population takes the place of the personal one, and the value says so.
 func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q InequalityQuery) (*Inequality, error) {
+	return ComputePastInequality(ctx, db, w, AsOf[InequalityQuery]{Of: q})
+}
+
+// ComputePastInequality is ComputeInequality with the balances at the end of a day.
+func ComputePastInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, asOf AsOf[InequalityQuery]) (*Inequality, error) {
+	q := asOf.Of
 	v := &Inequality{Population: q.Population, Counted: ParseCounted(string(q.Counted))}
 	var balances []int64
-	err := v.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
+	err := v.readAsOf(ctx, db, w, 0, asOf.At, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
 		if balances, err = v.balances(ctx, tx, s); err != nil {
 			return err
 		}
@@ -205,7 +211,7 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 
 // balances returns one sum a holder, and counts what it leaves out.
 func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, error) {
-	all, err := readBalances(ctx, tx)
+	all, err := balancesOf(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -50,10 +50,10 @@ func TestPanelsAreWhatScanningThePostingsSays(t *testing.T) {
 			}
 			for _, p := range Populations() {
 				for _, c := range []Counted{CountedAll, CountedMoved, Counted90, Counted30} {
-					r.checkInequality(t, db, w, InequalityQuery{p, c})
+					r.checkInequality(t, db, w, spanOf(w, 0, r.first(), w.Start), InequalityQuery{p, c})
 				}
 			}
-			r.checkWealth(t, db, w)
+			r.checkWealth(t, db, w, spanOf(w, 0, r.first(), w.Start))
 			r.checkSnapshots(t, db, now)
 		})
 	}
@@ -162,21 +162,29 @@ func (r record) checkPeriod(t *testing.T, db *pgxpool.Pool, w cache.Window, days
 	}
 }
 
-func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, q InequalityQuery) {
+// asOf returns the day of a period that is over, none of one that ends now.
+func asOf(s span) Date {
+	if s.Past {
+		return dateAt(s.Today)
+	}
+	return ""
+}
+
+func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, q InequalityQuery) {
 	t.Helper()
 	p := q.Population
-	got, err := ComputeInequality(t.Context(), db, w, q)
+	got, err := ComputePastInequality(t.Context(), db, w, AsOf[InequalityQuery]{q, asOf(s)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	today := w.Start.Truncate(day)
-	_, archived := r.holdings(p, w.Start)
-	sums, apart := r.counted(q, w.Start, today)
-	want := &Inequality{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Population: p, Counted: q.Counted, Apart: apart, Archived: archived}
+	today := s.Today
+	_, archived := r.holdings(p, s.End)
+	sums, apart := r.counted(q, s.End, today)
+	want := &Inequality{Basis: basisOf(s), Population: p, Counted: q.Counted, Apart: apart, Archived: archived}
 	if p == PopulationPersonal && q.Counted == CountedAll {
-		for d := today.Add(-30 * day); d.Before(today); d = d.Add(day) {
-			if !d.Before(r.first()) {
-				past, _ := r.holdings(p, d.Add(day))
+		for d := plus(today, -30); d.Before(today); d = plus(d, 1) {
+			if !d.Before(s.First) {
+				past, _ := r.holdings(p, plus(d, 1))
 				want.Trend = append(want.Trend, dayMeasures(d, NewDistribution(past)))
 			}
 		}
@@ -188,21 +196,21 @@ func (r record) checkInequality(t *testing.T, db *pgxpool.Pool, w cache.Window, 
 	}
 }
 
-func (r record) checkWealth(t *testing.T, db *pgxpool.Pool, w cache.Window) {
+func (r record) checkWealth(t *testing.T, db *pgxpool.Pool, w cache.Window, s span) {
 	t.Helper()
-	k, err := ComputeWealthByKind(t.Context(), db, w, NoParams{})
+	k, err := ComputePastWealthByKind(t.Context(), db, w, AsOf[NoParams]{At: asOf(s)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &WealthByKind{Basis: basisOf(spanOf(w, 0, r.first(), w.Start)), Supply: r.supply(w.Start)}
-	balances := r.balances(w.Start)
+	want := &WealthByKind{Basis: basisOf(s), Supply: r.supply(s.End)}
+	balances := r.balances(s.End)
 	for i := range 2 * len(ledger.Kinds()) {
 		sum := KindWealth{Kind: ledger.Kinds()[i/2], Issuer: i%2 == 1}
 		for ref, a := range r.accounts {
 			if a.Kind == sum.Kind && r.issues(ref) == sum.Issuer {
 				sum.Accounts++
 				sum.Total = sum.Total.Add(balances[ref])
-				if !a.Archived.IsZero() && !a.Archived.After(w.Start) {
+				if !a.Archived.IsZero() && !a.Archived.After(s.End) {
 					sum.Archived++
 				}
 			}
@@ -216,11 +224,16 @@ func (r record) checkWealth(t *testing.T, db *pgxpool.Pool, w cache.Window) {
 		t.Errorf("wealth by kind (-scanned +got):\n%s", diff)
 	}
 
-	l, err := ComputeRichest(t.Context(), db, w, NoParams{})
+	l, err := ComputePastRichest(t.Context(), db, w, AsOf[NoParams]{At: asOf(s)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rich := r.richest(w.Start, w.Start.Truncate(day).Add(-6*day))
+	rich := r.richest(s.End, plus(s.Today, -6))
+	for i, a := range rich {
+		if s.Past {
+			rich[i].LastActive = ledger.DayOf(a.LastActive, s.zone()).UTC()
+		}
+	}
 	if diff := cmp.Diff(rich[:min(len(rich), 20)], l.Accounts); diff != "" {
 		t.Errorf("richest (-scanned +got):\n%s", diff)
 	}

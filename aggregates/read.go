@@ -30,6 +30,12 @@ const whyNoLedger = "No transactions yet."
 // w's start, in a transaction that sees the ledger as it was at one moment. It
 // does not call fill for a ledger without transactions.
 func (b *Basis) read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days, fill func(context.Context, pgx.Tx, span) error) error {
+	return b.readAsOf(ctx, db, w, days, "", fill)
+}
+
+// readAsOf is read with a period that ends with a day that is over; of any other day,
+// it is read.
+func (b *Basis) readAsOf(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days, at Date, fill func(context.Context, pgx.Tx, span) error) error {
 	b.Period = Period{Days: days.Key(), Start: w.Start, End: w.Start}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
@@ -48,8 +54,11 @@ func (b *Basis) read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days
 			b.Why = whyNoLedger
 			return nil
 		}
-		s := spanOf(w, days, first.In(zone), *last)
+		s := spanOf(w, days, first.In(zone), *last).until(at)
 		b.Start, b.End, b.Since, b.Historical = s.Start, s.End, s.younger(), s.Historical
+		if s.Past {
+			b.At = dateAt(s.Today)
+		}
 		return fill(ctx, tx, s)
 	})
 }

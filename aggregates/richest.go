@@ -37,9 +37,8 @@ type RichAccount struct {
 // richest is how many accounts the panel lists.
 const richest = 20
 
-// accountsBySize lists accounts, largest first, with what changed since @from.
-const accountsBySize = `
-	WITH merged AS (
+// accountsBySize is a query, after WITH, that lists accounts, largest first, with what changed since @from.
+const accountsBySize = `merged AS (
 		SELECT target, sum(balance)::bigint AS balance, max(last_at) AS last_at
 		FROM merges JOIN balances USING (account) GROUP BY target
 	), listed AS (
@@ -48,7 +47,7 @@ const accountsBySize = `
 			CASE WHEN hidden THEN '` + ledger.HiddenName + `' ELSE a.name END AS name,
 			CASE WHEN hidden THEN '' ELSE holder END AS holder
 		FROM accounts a LEFT JOIN balances b ON b.account = id LEFT JOIN merged m ON target = id LEFT JOIN holders h ON h.ref = a.holder
-		WHERE NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + `
+		WHERE NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + usedThen + `
 		ORDER BY 3 DESC, 6, 5, id
 		LIMIT @limit::bigint
 	)
@@ -61,21 +60,37 @@ const notMerged = `NOT EXISTS (SELECT FROM merges WHERE account = a.id)`
 
 // ComputeRichest reads the largest balances.
 func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Richest, error) {
+	return ComputePastRichest(ctx, db, w, AsOf[NoParams]{})
+}
+
+// ComputePastRichest reads the largest balances at the end of a day, of accounts with a
+// posting by then.
+func ComputePastRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[NoParams]) (*Richest, error) {
 	v := &Richest{}
-	if err := v.read(ctx, db, w, 7, v.fill); err != nil {
+	if err := v.readAsOf(ctx, db, w, 7, q.At, v.fill); err != nil {
 		return nil, fmt.Errorf("richest accounts: %w", err)
 	}
 	return v, nil
 }
 
 func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	all, err := readBalances(ctx, tx)
+	all, err := balancesOf(ctx, tx, s)
 	if err != nil {
 		return err
 	}
 	v.Supply, _ = all.supply()
-	const count = `SELECT count(*) FROM accounts a WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND ` + notMerged
-	if err := tx.QueryRow(ctx, count, s.End).Scan(&v.Count); err != nil {
+	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past}
+	balances := ""
+	if s.Past {
+		balances = all.table(args)
+	}
+	// Of a day that is over, an account that was used by then, or one merged into it.
+	count := `SELECT count(*) FROM accounts a WHERE NOT issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged
+	if s.Past {
+		count = "WITH " + balances + `used AS (SELECT DISTINCT coalesce(target, account) AS id FROM balances LEFT JOIN merges USING (account)) ` +
+			count + ` AND id IN (SELECT id FROM used)`
+	}
+	if err := tx.QueryRow(ctx, count, args).Scan(&v.Count); err != nil {
 		return fmt.Errorf("number of accounts: %w", err)
 	}
 	// The changes are read account by account: there are twenty.
@@ -85,8 +100,7 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			WHERE account = ANY(listed.id || ARRAY(SELECT account FROM merges WHERE target = listed.id))
 				AND day BETWEEN @from::date AND @to::date) AS week ON true
 		ORDER BY balance DESC, name, ref, id`
-	rows, _ := tx.Query(ctx, accountsBySize+changes,
-		pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today})
+	rows, _ := tx.Query(ctx, "WITH "+balances+accountsBySize+changes, args)
 	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RichAccount, error) {
 		return scanAccount(row, v.Supply)
 	})
@@ -124,8 +138,8 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 				FROM account_days LEFT JOIN merges USING (account)
 				WHERE day BETWEEN @from::date AND @to::date GROUP BY 1) AS week ON account = id
 			ORDER BY balance DESC, name, ref, id`
-		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today}
-		if _, err := tx.Exec(ctx, "DECLARE all_accounts NO SCROLL CURSOR FOR "+accountsBySize+changes, args); err != nil {
+		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today, "past": false}
+		if _, err := tx.Exec(ctx, "DECLARE all_accounts NO SCROLL CURSOR FOR WITH "+accountsBySize+changes, args); err != nil {
 			return err
 		}
 		for {

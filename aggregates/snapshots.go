@@ -20,7 +20,8 @@ const chunkDays = 122
 // days before now on which something was posted or a used account was
 // archived have one; any other day ended like the day before, see
 // docs/decisions/0008-old-ledgers.md. It may be called at any time and by several
-// processes at once. With nothing to do it is one cheap query.
+// processes at once. With nothing to do it is a few cheap queries. It keeps closing
+// balances too.
 func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int, error) {
 	made := 0
 	for {
@@ -33,9 +34,13 @@ func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int,
 			return made, fmt.Errorf("update snapshots: %w", err)
 		}
 		if made += n; n == 0 {
-			return made, nil
+			break
 		}
 	}
+	if _, err := updateClosing(ctx, db, now, leastBetween); err != nil {
+		return made, fmt.Errorf("update closing balances: %w", err)
+	}
+	return made, nil
 }
 
 func anyMissing(ctx context.Context, db queryer, now time.Time) (bool, error) {

@@ -29,6 +29,7 @@ type span struct {
 	First      time.Time // the ledger's first day
 	Through    time.Time // the end of the last rollup hour that counts
 	Historical bool
+	Past       bool // its last day is one that was asked for, and is over: see AsOf
 	Days       Days
 }
 
@@ -51,6 +52,24 @@ func spanOf(w cache.Window, days Days, first, last time.Time) span {
 	s.Start = s.First
 	if days > 0 {
 		s.Start = plus(s.Today, 1-int(days))
+	}
+	return s
+}
+
+// until returns the period that ends with an earlier day, at its end, and s itself if
+// there is none.
+func (s span) until(at Date) span {
+	last, first := ledger.DayNumber(s.Today), ledger.DayNumber(s.First)
+	asked, given := at.number()
+	if asked = max(asked, first); !given || asked >= last {
+		return s
+	}
+	s.Past, s.Historical = true, true
+	s.Today = ledger.DayStart(asked, s.zone())
+	s.End = plus(s.Today, 1).UTC()
+	s.Through = s.End
+	if s.Days > 0 {
+		s.Start = plus(s.Today, 1-int(s.Days))
 	}
 	return s
 }

@@ -45,9 +45,15 @@ type Stand struct {
 // ComputeLadder reads the population's balances. Where the ledger has no personal
 // accounts, the private population takes the place of the personal one.
 func ComputeLadder(ctx context.Context, db *pgxpool.Pool, w cache.Window, population Population) (*Ladder, error) {
+	return ComputePastLadder(ctx, db, w, AsOf[Population]{Of: population})
+}
+
+// ComputePastLadder is ComputeLadder with the balances at the end of a day.
+func ComputePastLadder(ctx context.Context, db *pgxpool.Pool, w cache.Window, asOf AsOf[Population]) (*Ladder, error) {
+	population := asOf.Of
 	v := &Inequality{Population: population}
 	var balances []int64
-	err := v.read(ctx, db, w, 0, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
+	err := v.readAsOf(ctx, db, w, 0, asOf.At, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
 		balances, err = v.balances(ctx, tx, s)
 		if err == nil && population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 {
 			v.Population = PopulationPrivate

@@ -32,15 +32,20 @@ type KindWealth struct {
 
 // ComputeWealthByKind reads what each kind of account holds.
 func ComputeWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*WealthByKind, error) {
+	return ComputePastWealthByKind(ctx, db, w, AsOf[NoParams]{})
+}
+
+// ComputePastWealthByKind reads what each kind of account held at the end of a day.
+func ComputePastWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[NoParams]) (*WealthByKind, error) {
 	v := &WealthByKind{}
-	if err := v.read(ctx, db, w, 0, v.fill); err != nil {
+	if err := v.readAsOf(ctx, db, w, 0, q.At, v.fill); err != nil {
 		return nil, fmt.Errorf("wealth by kind: %w", err)
 	}
 	return v, nil
 }
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	all, err := readBalances(ctx, tx)
+	all, err := balancesOf(ctx, tx, s)
 	if err != nil {
 		return err
 	}
@@ -54,21 +59,34 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		of := group{a.kind, a.issuer}
 		totals[of] = totals[of].Add(a.balance)
 	}
-	// Accounts count also if they were never used.
-	const query = `SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts GROUP BY kind, issuer`
-	rows, _ := tx.Query(ctx, query, s.End)
 	found := map[group]KindWealth{}
-	var k KindWealth
-	_, err = pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
-		k.Total = totals[group{k.Kind, k.Issuer}]
-		found[group{k.Kind, k.Issuer}] = k
-		if !k.Issuer {
+	if s.Past { // those that were used by then
+		for i := range all.accounts {
+			a := &all.accounts[i]
+			of := group{a.kind, a.issuer}
+			k := found[of]
+			k.Accounts++
+			k.Archived += int64(one(a.archived <= s.End.UnixMicro()))
+			found[of] = k
+		}
+	} else {
+		// Accounts count also if they were never used.
+		const query = `SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts GROUP BY kind, issuer`
+		rows, _ := tx.Query(ctx, query, s.End)
+		var k KindWealth
+		if _, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
+			found[group{k.Kind, k.Issuer}] = k
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	for of, k := range found {
+		k.Kind, k.Issuer, k.Total = of.kind, of.issuer, totals[of]
+		found[of] = k
+		if !of.issuer {
 			v.Supply = v.Supply.Plus(k.Total)
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for _, kind := range ledger.Kinds() {
 		for _, issuer := range []bool{false, true} {

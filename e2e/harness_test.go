@@ -66,6 +66,8 @@ func (s *site) addresses(t *testing.T) []string {
 	for _, loc := range m.Locs {
 		all = append(all, strings.TrimPrefix(loc, base))
 	}
+	before := time.Now().UTC().AddDate(0, 0, -2).Format(time.DateOnly)
+	all = append(all, "/economy?at="+before, "/accounts?at="+before)
 	return append(all, s.things(t)...)
 }
 

@@ -177,6 +177,10 @@ func qualified(table, columns string) string {
 }
 
 func (m *mender) snapshots(ctx context.Context, tx pgx.Tx, from time.Time) (next time.Time, err error) {
+	// These are made again within minutes.
+	if _, err := tx.Exec(ctx, `DELETE FROM closing_balances`); err != nil {
+		return next, err
+	}
 	if m.Snapshots == nil {
 		_, err := tx.Exec(ctx, `DELETE FROM day_snapshots`)
 		return next, err

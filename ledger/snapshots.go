@@ -12,6 +12,10 @@ import (
 // writer of day snapshots holds exclusively.
 const snapshotLock int64 = 0x6578636865717565 // "exchequer", as far as it fits
 
+// snapshotTables hold the state at the end of days that are over. An append into the
+// past deletes what it makes wrong.
+var snapshotTables = []string{"day_snapshots", "closing_balances"}
+
 // LockAppends waits until no append runs and locks out new ones until tx ends.
 // So tx reads the whole record, and the next append that makes a snapshot of tx
 // wrong sees and deletes it.

@@ -186,6 +186,27 @@ func verifications() []verification {
 					FROM postings JOIN accounts ON id = account WHERE NOT issuer GROUP BY 1) AS moved USING (day)) AS days
 			WHERE supply <> scanned
 			ORDER BY day`, nil},
+		// From the days of accounts, which are compared with the record above.
+		verification{BookRollups, "closing_balances are what the days add up to", "closing_balances", `
+			WITH kept AS (
+				SELECT day, k.* FROM closing_balances, unnest(accounts, balances, postings, last_days) AS k (account, balance, postings, last_day)),
+			moved AS (
+				SELECT (SELECT min(c.day) FROM closing_balances c WHERE c.day >= d.day) AS day, account,
+					sum(received - sent) AS net, sum(postings) AS postings, max(d.day) - date '1970-01-01' AS last_day
+				FROM account_days d GROUP BY 1, 2),
+			both_of AS (
+				SELECT day, account, k.balance, k.postings, k.last_day,
+					sum(m.net) OVER upto AS net, sum(m.postings) OVER upto AS number, max(m.last_day) OVER upto AS latest,
+					row_number() OVER upto AS nr
+				FROM kept k FULL JOIN moved m USING (day, account) WHERE day IS NOT NULL
+				WINDOW upto AS (PARTITION BY account ORDER BY day)),
+			counted AS (SELECT day, sum(count(*) FILTER (WHERE nr = 1)) OVER (ORDER BY day) AS accounts FROM both_of GROUP BY day)
+			SELECT day::text, concat('account ', account, ': kept ', coalesce(balance::text, 'nothing'), ', added up ', net) FROM both_of
+			WHERE (balance, postings, last_day) IS DISTINCT FROM (net, number, latest)
+			UNION ALL
+			SELECT day::text, concat('kept ', cardinality(k.accounts), ' accounts, there were ', coalesce(c.accounts, 0))
+			FROM closing_balances k LEFT JOIN counted c USING (day) WHERE cardinality(k.accounts) IS DISTINCT FROM c.accounts
+			ORDER BY 1, 2`, nil},
 		verification{BookOrphans, "no posting without its account and transaction", "postings", `
 			SELECT transaction::text, concat('account ', p.account, ': the account or the transaction is missing')
 			FROM postings p LEFT JOIN transactions t ON t.id = transaction LEFT JOIN accounts a ON a.id = account

@@ -18,6 +18,11 @@ func accountAddress(ref string) templ.SafeURL {
 	return templ.SafeURL(AccountInfo.at(ref))
 }
 
+// accountAsOf returns the address of an account's page as of a day, or of now.
+func accountAsOf(ref string, at aggregates.Date) templ.SafeURL {
+	return asOf(AccountInfo.at(ref), at)
+}
+
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {
 	s := p.Settings
@@ -88,9 +93,13 @@ func sayAccount(a *aggregates.Account, s ledger.Settings) Sentence {
 		return Sentence{}
 	}
 	name := brief(readable(a.Name), mostName)
-	said := phrase(name+" holds ", moneyTile(a.Balance, s))
+	holds, owes := " holds ", " owes "
+	if a.At != "" {
+		holds, owes = " held ", " owed "
+	}
+	said := phrase(name+holds, moneyTile(a.Balance, s))
 	if a.Balance < 0 {
-		said = phrase(name+" owes ", moneyTile(ledger.SumOf(a.Balance).Neg(), s))
+		said = phrase(name+owes, moneyTile(ledger.SumOf(a.Balance).Neg(), s))
 	}
 	if a.Received.Sign() == 0 && a.Sent.Sign() == 0 {
 		return Sentence{Words: said}

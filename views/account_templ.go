@@ -209,7 +209,7 @@ func accountParties(p Page, v *aggregates.AccountSides, list []aggregates.Counte
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = account(o.ID, o.Name, o.Kind).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = accountThen(o.ID, o.Name, o.Kind, v.At).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

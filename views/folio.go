@@ -28,7 +28,7 @@ func (p Page) ends() time.Time {
 // then returns when the next numbers are due, which a script replaces by the
 // seconds until then.
 func (p Page) then() string {
-	if p.Clock.Newest.IsZero() || !p.ends().IsZero() {
+	if p.past() != "" || p.Clock.Newest.IsZero() || !p.ends().IsZero() {
 		return ""
 	}
 	return "· next " + moment(p.Clock.Next, p.Clock.Newest, p.Settings)

@@ -60,7 +60,15 @@ func sayHoldings(p Page, v *aggregates.Holdings) Sentence {
 
 // HeldRows returns the rows of the list of accounts. Ages are those at a time.
 func HeldRows(accounts []aggregates.HeldAccount, v *aggregates.Holdings, s ledger.Settings) templ.Component {
-	return heldRows(accounts, v.Supply.Sign() > 0, v.End, s)
+	return heldRows(accounts, v.Supply.Sign() > 0, v.Period, s)
+}
+
+// heldLast says when an account was last used: of a day that is over, on which day.
+func heldLast(a aggregates.HeldAccount, p aggregates.Period, s ledger.Settings) string {
+	if p.At != "" && a.LastActive != nil {
+		return Date(*a.LastActive, s)
+	}
+	return ago(a.LastActive, p.End)
 }
 
 // HeldSub returns the line under the title of the list: how many accounts pass the

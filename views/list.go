@@ -41,6 +41,13 @@ func (l List) carried() []*Param {
 	})
 }
 
+// explained returns the panel with how its rows are read.
+func (l List) explained() PanelInfo {
+	info := l.PanelInfo
+	info.How = l.Page.howThen(info.How)
+	return info
+}
+
 // href returns the address of the list's file.
 func (l List) href(suffix string) templ.SafeURL {
 	return templ.SafeURL(l.Info.at(l.Page.Params.Ref) + "/" + l.Name + suffix + l.Page.Params.Of(l.declared()).Query())

@@ -47,7 +47,10 @@ type MenuGroup struct {
 }
 
 // A MenuEntry leads to a page.
-type MenuEntry struct{ Name, Path string }
+type MenuEntry struct {
+	Name, Path string
+	Dated      bool // see PageInfo
+}
 
 // A PageInfo is what a page is, whatever its numbers.
 type PageInfo struct {
@@ -60,6 +63,7 @@ type PageInfo struct {
 	Panels      []PanelInfo
 	Above       []MenuEntry // pages that lead to it, the highest first
 	Reserved    []string    // refs whose plain address is that of something else
+	Dated       bool        // it can be asked for as of a day that is over
 }
 
 // at returns the address for a ref, without a query.
@@ -121,8 +125,9 @@ type Page struct {
 	Note    string     // beside the heading, what the thing is among others; may be empty
 	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
 	Clock   Clock
-	Period  aggregates.Period // that the numbers describe; zero if not known yet
-	Lede    []Words           // under the title; see [Lede]
+	Period  aggregates.Period     // that the numbers describe; zero if not known yet
+	Lede    []Words               // under the title; see [Lede]
+	Known   *aggregates.DaysKnown // of the ledger; nil if not known, or all the same to the page
 	// Events are those that the panel being drawn may show; nil if its declaration
 	// names none, or there are none yet.
 	Events *aggregates.Events
@@ -152,13 +157,24 @@ func (p Page) links(d *Param) []link { return p.Params.links(p.Path(), p.params(
 
 // layout returns the class of the main part.
 func (p Page) layout() string {
+	class := "wrap"
 	if p.Only != nil {
-		return "wrap alone"
+		class = "wrap alone"
 	}
-	return "wrap"
+	if p.past() != "" {
+		class += " then"
+	}
+	return class
 }
 
 func (p Page) title() string {
+	if day := p.pastDay(); day != "" {
+		return day + " · " + p.titleNow()
+	}
+	return p.titleNow()
+}
+
+func (p Page) titleNow() string {
 	if p.Only != nil {
 		return strings.TrimSuffix(p.Only.Title+" · "+p.Subject, " · ") + " · " + p.name()
 	}

@@ -135,7 +135,7 @@ func twelve() []MenuGroup {
 	} {
 		group := MenuGroup{Name: g[0]}
 		for _, name := range g[1:] {
-			group.Pages = append(group.Pages, MenuEntry{name, "/" + strings.ReplaceAll(strings.ToLower(name), " ", "-")})
+			group.Pages = append(group.Pages, MenuEntry{Name: name, Path: "/" + strings.ReplaceAll(strings.ToLower(name), " ", "-")})
 		}
 		groups = append(groups, group)
 	}

@@ -97,6 +97,7 @@ type Drawing struct {
 // Draw returns the panel with what draw makes of its value, unless that says why
 // there is nothing to show.
 func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() Content) Drawing {
+	info.How = p.howThen(info.How)
 	d := Drawing{Page: p, PanelInfo: info, Status: s}
 	switch {
 	case s.Missing != "":
@@ -159,7 +160,7 @@ func (d Drawing) age() (text string, warn bool) {
 	case d.State == cache.Degraded:
 		reason := orElse(d.Reason, "the last computation failed")
 		return "Showing " + since + ": " + reason + ", next try " + moment(d.Next, d.AsOf, d.Settings), true
-	case d.AsOf.Equal(d.Clock.Newest):
+	case d.AsOf.Equal(d.Clock.Newest), d.past() != "":
 		return "", false
 	case d.State == cache.Stale:
 		return "As of " + since + " · updating", false

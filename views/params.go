@@ -41,6 +41,10 @@ var (
 			{"365", "1 y", "the last year"}, {"all", "all", "all time"},
 		},
 	}
+	AtParam = &Param{
+		Name: "at", Label: "As it was on the day", Free: true,
+		Nearest: func(s string) string { return string(aggregates.ParseDate(s)) },
+	}
 	PopulationParam = &Param{
 		Name: "population", Label: "Population", Default: aggregates.PopulationPersonal.Key(),
 		Nearest: func(s string) string { return aggregates.ParsePopulation(s).Key() },

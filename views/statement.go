@@ -32,13 +32,14 @@ func StatementFilters() []*Param {
 }
 
 // statementAddress returns the address of an account's statement with a filter, for
-// the period of this page.
+// the period and the day of this page.
 func (p Page) statementAddress(account string, filter *Param, value string) templ.SafeURL {
 	if p.Only != nil {
 		return ""
 	}
-	declared := []*Param{DaysParam, filter}
-	return templ.SafeURL(AccountInfo.at(account) + p.Params.Of([]*Param{DaysParam}).With(declared, filter, value).Query() + "#statement")
+	kept := []*Param{DaysParam, AtParam}
+	declared := append(kept, filter)
+	return templ.SafeURL(AccountInfo.at(account) + p.Params.Of(kept).With(declared, filter, value).Query() + "#statement")
 }
 
 // StatementSub returns the line under the title of a statement: what was looked

@@ -29,7 +29,7 @@ func TestARecordOfDatesShowsNoTimesOfDay(t *testing.T) {
 			rows.Rows = append(rows.Rows, []any{at})
 		}
 		var statement, drawnTable strings.Builder
-		if err := Statement(lines, s).Render(context.Background(), &statement); err != nil {
+		if err := Statement(lines, "", s).Render(context.Background(), &statement); err != nil {
 			t.Fatal(err)
 		}
 		if err := table(rows, "t", "T", s).Render(context.Background(), &drawnTable); err != nil {

@@ -18,13 +18,13 @@ func (s *server) account() *page {
 	byAccount := func(p views.Params) aggregates.AccountQuery {
 		return aggregates.AccountQuery{Account: p.Ref, Days: byDays(p)}
 	}
-	account := readMemo(s.API.Account, byAccount, views.DaysParam)
-	sides := readMemo(s.API.Sides, byAccount, views.DaysParam)
+	account := readAsOf(s.API.Account, s.API.Past.Account, byAccount, views.DaysParam)
+	sides := readAsOf(s.API.Sides, s.API.Past.Sides, byAccount, views.DaysParam)
 	trading := readMemo(s.API.Trading, byAccount, views.DaysParam)
 	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
 		Path: views.AccountInfo.Path, Reserved: views.AccountInfo.Reserved, Name: "Account",
-		Above:       []views.MenuEntry{{Name: "Accounts", Path: "/accounts"}},
+		Above:       []views.MenuEntry{{Name: "Accounts", Path: "/accounts", Dated: true}},
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
@@ -120,7 +120,7 @@ func (s *server) account() *page {
 	p.shown = func(value any) string { return value.(*aggregates.Account).ID }
 	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
 	p.lists(s.statement())
-	return p
+	return s.knowsPast(p)
 }
 
 var howBySource = views.How{
@@ -138,12 +138,12 @@ type placing struct {
 }
 
 func (r placing) open(p views.Params) source {
-	return r.s.placed(r.account.open(p), func(value any) *aggregates.Account { return value.(*aggregates.Account) })
+	return r.s.placed(r.account.open(p), asOf(p), func(value any) *aggregates.Account { return value.(*aggregates.Account) })
 }
 
 // placed returns the source of a place among all holders, of what has the first
-// reading's value.
-func (s *server) placed(first source, of func(value any) *aggregates.Account) source {
+// reading's value, as of a day or of now.
+func (s *server) placed(first source, at aggregates.Date, of func(value any) *aggregates.Account) source {
 	populations := aggregates.Populations()
 	joined := &joinedSource{parts: []source{first}, join: func(values []any) any {
 		var ladders []*aggregates.Ladder
@@ -155,6 +155,13 @@ func (s *server) placed(first source, of func(value any) *aggregates.Account) so
 		return aggregates.PlaceOf(of(values[0]), ladders, all)
 	}}
 	for _, population := range populations {
+		if at != "" {
+			joined.parts = append(joined.parts,
+				&memoSource[aggregates.AsOf[aggregates.Population], *aggregates.Ladder]{memo: s.API.Past.Ladder, p: aggregates.AsOf[aggregates.Population]{Of: population, At: at}},
+				&memoSource[aggregates.AsOf[aggregates.InequalityQuery], *aggregates.Inequality]{memo: s.API.Past.Inequality,
+					p: aggregates.AsOf[aggregates.InequalityQuery]{Of: aggregates.InequalityQuery{Population: population}, At: at}})
+			continue
+		}
 		joined.parts = append(joined.parts,
 			&memoSource[aggregates.Population, *aggregates.Ladder]{memo: s.Economy.Ladder, p: population},
 			&memoSource[aggregates.InequalityQuery, *aggregates.Inequality]{memo: s.Economy.Inequality, p: aggregates.InequalityQuery{Population: population}})

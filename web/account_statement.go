@@ -24,7 +24,7 @@ func (s *server) statement() *listing {
 			},
 		},
 		after: after, begin: "newest", further: "older",
-		filters: views.StatementFilters(),
+		filters: append(views.StatementFilters(), views.AtParam),
 		cost: func(p views.Params) readCost {
 			if s.statementQuery(p, 0).Filtered() {
 				return looking
@@ -44,7 +44,7 @@ func (s *server) statement() *listing {
 			if read.Next != nil {
 				rows.next = read.Next.String()
 			}
-			rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(read.Lines, s) }
+			rows.draw = func(s ledger.Settings) templ.Component { return views.Statement(read.Lines, asOf(params), s) }
 			return rows, nil
 		},
 	}
@@ -60,6 +60,9 @@ func (s *server) statementQuery(p views.Params, limit int) ledger.StatementQuery
 	q.Least = views.Minor(p.Get(views.StatementLeastParam), settings.Decimals)
 	q.From, _ = dayStart(p, views.StatementFromParam, 0, settings)
 	if t, ok := dayStart(p, views.StatementToParam, 1, settings); ok {
+		q.Before = ledger.Before(t)
+	}
+	if t, ok := dayStart(p, views.AtParam, 1, settings); ok && t.Before(q.Before.At) {
 		q.Before = ledger.Before(t)
 	}
 	if t, ok := dayStart(p, views.StatementBeforeParam, 0, settings); ok && t.Before(q.Before.At) {

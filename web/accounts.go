@@ -16,7 +16,7 @@ func (s *server) accounts() *page {
 	byKind := func(p views.Params) aggregates.Population {
 		return aggregates.PopulationWith(aggregates.ParsePopulation(p.Get(views.HeldOfParam)), heldKind(p))
 	}
-	holdings := readMemo(s.Economy.Holdings, byKind, views.HeldOfParam, views.HeldKindParam)
+	holdings := readAsOf(s.Economy.Holdings, s.API.Past.Holdings, byKind, views.HeldOfParam, views.HeldKindParam)
 	p := declare(views.PageInfo{
 		Path: "/accounts", Name: "Accounts", Group: "Record", Heading: "Accounts",
 		Description: "Who holds what in {economy}, richest first.",
@@ -50,13 +50,13 @@ func (s *server) accounts() *page {
 			}
 			return byIndex // other names, and accounts beyond those in memory, are looked up
 		},
-		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam},
+		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam, views.AtParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
-			res, err := s.Economy.Holdings.Get(ctx, byKind(params))
+			v, err := holdings.get(ctx, params)
 			if err != nil {
 				return stretch{}, err
 			}
-			v, f := res.Value, aggregates.HoldingFilter{
+			f := aggregates.HoldingFilter{
 				Text: params.Get(views.HeldTextParam), Kind: heldKind(params), Sort: params.Get(views.HeldSortParam),
 			}
 			searched := v
@@ -77,7 +77,7 @@ func (s *server) accounts() *page {
 			return read, nil
 		},
 	})
-	return p
+	return s.knowsPast(p)
 }
 
 // heldKind returns the kind that a reader asks for, empty for any.
@@ -106,7 +106,7 @@ func (s *server) called(ctx context.Context, v *aggregates.Holdings, text string
 	if v.Whole() {
 		return v, are, nil
 	}
-	others, err := s.Economy.HoldingsNamed(ctx, v.Population, refs)
+	others, err := s.Economy.HoldingsNamed(ctx, aggregates.AsOf[aggregates.Population]{Of: v.Population, At: v.At}, refs)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/csv"
 	"io"
 	"net/http"
@@ -48,7 +49,7 @@ func csvName(p views.Page, asOf time.Time) string {
 			parts = append(parts, p.Params.Get(d))
 		}
 	}
-	parts = append(parts, asOf.In(p.Settings.Zone()).Format(time.DateOnly))
+	parts = append(parts, cmp.Or(p.Params.Get(views.AtParam), asOf.In(p.Settings.Zone()).Format(time.DateOnly)))
 	const most = 60 // bytes of the address
 	parts[0] = parts[0][:min(len(parts[0]), most)]
 	return strings.Map(func(r rune) rune {

@@ -26,11 +26,11 @@ func once(views.Params) aggregates.NoParams { return aggregates.NoParams{} }
 // economy declares the home page.
 func (s *server) economy() *page {
 	overview := readMemo(s.Economy.Overview, byDays, views.DaysParam)
-	inequality := readMemo(s.Economy.Inequality, byHolders, views.PopulationParam, views.CountedParam)
+	inequality := readAsOf(s.Economy.Inequality, s.API.Past.Inequality, byHolders, views.PopulationParam, views.CountedParam)
 	activity := readMemo(s.Economy.Activity, byDays, views.DaysParam)
 	rhythm := readMemo(s.Economy.Rhythm, byDays, views.DaysParam)
-	wealth := readMemo(s.Economy.WealthByKind, once)
-	richest := readMemo(s.Economy.Richest, once)
+	wealth := readAsOf(s.Economy.WealthByKind, s.API.Past.WealthByKind, once)
+	richest := readAsOf(s.Economy.Richest, s.API.Past.Richest, once)
 	bridge := readMemo(s.Economy.Bridge, byDays, views.DaysParam)
 	events := readMemo(s.API.Events, everywhere)
 
@@ -46,7 +46,7 @@ func (s *server) economy() *page {
 	}, views.Richest, (*aggregates.Richest).Table)
 	list.file = s.newDownload("economy-richest", s.Economy.Richest.Policy().Window, s.writeAccounts)
 
-	return declare(views.PageInfo{
+	return s.knowsPast(declare(views.PageInfo{
 		Path: "/economy", Name: "Economy", Group: "Money",
 		Description: "Money supply, inequality and activity of {economy}.",
 	},
@@ -134,7 +134,7 @@ func (s *server) economy() *page {
 		}, views.Wealth, (*aggregates.WealthByKind).Table),
 		list,
 		s.standPanel(),
-	)
+	))
 }
 
 // shareColumn is the index of the share of the supply in a row of accounts.

@@ -437,6 +437,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 
+			Past: tn.past(c, spec),
+
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
 			Holders:     aggregates.NewExists(tn.known),
 			Government:  cache.NewMemo(c, spec("government"), tn.government),
@@ -450,6 +452,44 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 		Record:   record{tn.statement, tn.find},
 		Version:  "test", Budget: tn.budget,
 		BaseURL: "https://economy.test",
+	}
+}
+
+// past returns what was on days that are over: what is now, of another period. The
+// ledger has two months.
+func (tn *town) past(c *cache.Cache, spec func(string) cache.Spec) *aggregates.Past {
+	days := func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.DaysKnown, error) {
+		known := &aggregates.DaysKnown{Basis: basis(0, w.Start.AddDate(0, 0, -60), w.Start)}
+		known.Timezone = "UTC"
+		return known, nil
+	}
+	return &aggregates.Past{
+		Days:         cache.NewMemo(c, spec("past.days"), days),
+		Holdings:     cache.NewMemo(c, spec("past.accounts"), then(tn.holdings, func(v *aggregates.Holdings) *aggregates.Basis { return &v.Basis })),
+		Inequality:   cache.NewMemo(c, spec("past.inequality"), then(tn.inequality, func(v *aggregates.Inequality) *aggregates.Basis { return &v.Basis })),
+		Ladder:       cache.NewMemo(c, spec("past.ladder"), then(tn.ladder, func(v *aggregates.Ladder) *aggregates.Basis { return &v.Basis })),
+		WealthByKind: cache.NewMemo(c, spec("past.wealth"), then(tn.wealth, func(v *aggregates.WealthByKind) *aggregates.Basis { return &v.Basis })),
+		Richest:      cache.NewMemo(c, spec("past.richest"), then(tn.richest, func(v *aggregates.Richest) *aggregates.Basis { return &v.Basis })),
+		Account:      cache.NewMemo(c, spec("past.account"), then(tn.account, func(v *aggregates.Account) *aggregates.Basis { return &v.Basis })),
+		Sides:        cache.NewMemo(c, spec("past.account.sides"), then(tn.sides, func(v *aggregates.AccountSides) *aggregates.Basis { return &v.Basis })),
+		Flow:         cache.NewMemo(c, spec("past.flow"), then(tn.flow, func(v *aggregates.Flow) *aggregates.Basis { return &v.Basis })),
+	}
+}
+
+// then returns the producer of a value as of a day from that of now.
+func then[P cache.Params, V any](now func(context.Context, cache.Window, P) (*V, error), basis func(*V) *aggregates.Basis) func(context.Context, cache.Window, aggregates.AsOf[P]) (*V, error) {
+	return func(ctx context.Context, w cache.Window, q aggregates.AsOf[P]) (*V, error) {
+		v, err := now(ctx, w, q.Of)
+		if v == nil || err != nil {
+			return v, err
+		}
+		was := *v
+		b := basis(&was)
+		day, err := time.Parse(time.DateOnly, string(q.At))
+		length := b.End.Sub(b.Start)
+		b.At, b.Historical, b.End = q.At, true, day.AddDate(0, 0, 1)
+		b.Start = b.End.Add(-length)
+		return &was, err
 	}
 }
 

@@ -7,10 +7,10 @@ import (
 
 // flow declares the page of who pays whom.
 func (s *server) flow() *page {
-	flow := readMemo(s.API.Flow, byDays, views.DaysParam)
-	graph := readMemo(s.API.Flow, byDays, views.DaysParam, views.ThresholdParam, views.UnitParam)
+	flow := readAsOf(s.API.Flow, s.API.Past.Flow, byDays, views.DaysParam)
+	graph := readAsOf(s.API.Flow, s.API.Past.Flow, byDays, views.DaysParam, views.ThresholdParam, views.UnitParam)
 	const counted = "All transactions, by who paid and who received on balance. Where several kinds of account pay and several receive, each pays each in proportion."
-	return declare(views.PageInfo{
+	return s.knowsPast(declare(views.PageInfo{
 		Path: "/economy/flow", Name: "Money flow", Group: "Money", Heading: "Who pays whom",
 		Description: "Where the money of {economy} comes from, through which source it moves, and where it ends.",
 	},
@@ -59,5 +59,5 @@ func (s *server) flow() *page {
 				LeftOut: "What issuers pay each other.",
 			},
 		}, views.DestroyedBySource, (*aggregates.Flow).DestroyedTable),
-	)
+	))
 }

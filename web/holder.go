@@ -140,7 +140,7 @@ type holderPlacing struct {
 }
 
 func (r holderPlacing) open(p views.Params) source {
-	return r.s.placed(r.holder.open(p), func(value any) *aggregates.Account {
+	return r.s.placed(r.holder.open(p), "", func(value any) *aggregates.Account {
 		h := value.(*aggregates.Holder)
 		return &aggregates.Account{ID: h.ID, Name: h.Name, Basis: h.Basis, Population: h.Population, Held: h.Held}
 	})

@@ -39,6 +39,9 @@ func (s *server) listParams(r *http.Request, p *page) (views.Params, error) {
 	if err := p.list.refuse(r.URL.Query()); err != nil {
 		return views.Params{}, err
 	}
+	if err := p.refuseDay(r, params); err != nil {
+		return views.Params{}, err
+	}
 	if err := s.stays(r, p, params); err != nil {
 		return views.Params{}, err
 	}
@@ -66,7 +69,7 @@ func (s *server) listJSON(p *page) handler {
 			if err != nil {
 				return nil, err
 			}
-			return newRendering(header, b, time.Time{}), nil
+			return s.keptFor(params, newRendering(header, b, time.Time{})), nil
 		})
 	}
 }

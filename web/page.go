@@ -44,6 +44,12 @@ type page struct {
 	// reading, which no panel shows. It is nil for pages without one.
 	note func(value any, params views.Params) string
 	list *listing // the part that is read exactly, or nil
+	// days is the reading of the days of the ledger, nil for a page that knows no day but
+	// now; nearest returns the parameters with the nearest of these days, and past is the
+	// page as of a day that is over.
+	days    opener
+	nearest func(context.Context, views.Params) (views.Params, error)
+	past    *page
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -125,10 +131,20 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	if len(worth) == 0 || len(worth) == len(p.panels) {
 		return p
 	}
+	return p.of(worth)
+}
+
+// of returns the page with some of its panels.
+func (p *page) of(panels []panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
-	part := declare(info, worth...)
+	part := declare(info, panels...)
+	part.menu, part.nearest = p.menu, p.nearest
 	part.thing, part.exists, part.check, part.subject, part.shown, part.list = p.thing, p.exists, p.check, p.subject, p.shown, p.list
+	if p.days != nil {
+		part.days = p.days
+		part.readings = append(part.readings, p.days)
+	}
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}
@@ -141,6 +157,9 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 func (p *page) params(r *http.Request) (views.Params, error) {
 	ref, err := p.ref(r)
 	params := views.ParseParams(p.Params, ref, r.URL.RawQuery)
+	if err == nil && p.nearest != nil {
+		params, err = p.nearest(r.Context(), params)
+	}
 	if err == nil && p.check != nil {
 		err = p.check(r.Context(), params, r.URL.Query())
 	}
@@ -170,6 +189,10 @@ func (s *server) viewOf(p *page, params views.Params, only *views.PanelInfo) vie
 func (s *server) viewWith(p *page, params views.Params, sources []source) views.Page {
 	v := s.viewOf(p, params, nil)
 	v.Clock, v.Period, v.Subject, v.Note = s.pageClock(sources, sources), p.period(sources), p.subjectOf(sources), p.noteOf(sources, params)
+	v.Known = p.daysKnown(sources)
+	if asOf(params) != "" && complete(sources) {
+		v.Clock = views.Clock{} // it does not change, so it need not be asked for again
+	}
 	return v
 }
 
@@ -180,6 +203,9 @@ func (s *server) page(i int) handler {
 		params, err := p.params(r)
 		if err != nil {
 			return err
+		}
+		if asOf(params) != "" {
+			p = p.past
 		}
 		sources := p.open(params)
 		isWarm := warm(sources)

@@ -62,11 +62,14 @@ func (s *server) newEditions() map[aggregates.Profile]*edition {
 		for _, p := range s.pages {
 			part := *p.in(profile, greeting)
 			part.key = e.key + " " + part.key
+			past := part.asOfADay()
+			past.key = e.key + " past " + past.key
+			part.past = past
 			e.pages = append(e.pages, &part)
 		}
 		e.menu = e.entries()
 		for _, p := range e.pages {
-			p.menu = e.menu
+			p.menu, p.past.menu = e.menu, e.menu
 		}
 		editions[profile] = e
 	}
@@ -114,7 +117,7 @@ func (e *edition) entries() []views.MenuGroup {
 			at = len(groups)
 			groups = append(groups, views.MenuGroup{Name: p.Group})
 		}
-		groups[at].Pages = append(groups[at].Pages, views.MenuEntry{Name: p.Name, Path: p.Path})
+		groups[at].Pages = append(groups[at].Pages, views.MenuEntry{Name: p.Name, Path: p.Path, Dated: p.Dated})
 	}
 	return groups
 }

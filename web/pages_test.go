@@ -84,6 +84,9 @@ func TestPagesAreAsApproved(t *testing.T) {
 			for _, p := range pages {
 				stem := strings.ReplaceAll(strings.Trim(p.address(), "/"), "/", "-")
 				addresses[name+"-"+stem] = p.address()
+				if name == "town" && p.Dated {
+					addresses["past-"+stem] = p.address() + "?at=2026-10-31"
+				}
 				if name == "town" {
 					for _, panel := range p.panels {
 						addresses["panel-"+stem+"-"+panel.Name] = p.address() + "/" + panel.Name

@@ -150,10 +150,7 @@ func (s *server) panelMeta(p *page, i int) handler {
 
 // panelCSV serves the table of a panel for spreadsheets.
 func (s *server) panelCSV(p *page, i int) handler {
-	if p.panels[i].file != nil {
-		return p.panels[i].file.serve
-	}
-	return s.panelFile(p, i, ".csv", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
+	table := s.panelFile(p, i, ".csv", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
 		var b bytes.Buffer
 		out := newCSV(&b, v.Settings)
 		out.header(t.Columns)
@@ -165,6 +162,15 @@ func (s *server) panelCSV(p *page, i int) handler {
 		}
 		return csvHeader(csvName(v.Page, v.result.AsOf)), b.Bytes(), nil
 	})
+	if p.panels[i].file == nil {
+		return table
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if p.days != nil && r.URL.Query().Get(views.AtParam.Name) != "" {
+			return table(w, r) // of such a day there is no complete list
+		}
+		return p.panels[i].file.serve(w, r)
+	}
 }
 
 // panelFile serves a panel in a format that has nothing to say without a value.
@@ -191,6 +197,11 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		params, err := p.params(r)
 		if err != nil {
 			return err
+		}
+		if suffix == ".csv" || suffix == ".json" {
+			if err := p.refuseDay(r, params); err != nil {
+				return err
+			}
 		}
 		whole := params
 		params = params.Of(panel.Params)
@@ -224,6 +235,9 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			v.Menu = menu
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
 			v.Events = eventsOf(one[1:]...)
+			if suffix == "" && asOf(params) != "" && complete(one) {
+				v.Clock = views.Clock{}
+			}
 			if panel.from == p.readings[0] {
 				v.Subject = p.subjectOf(one)
 			}
@@ -231,7 +245,11 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			if err != nil {
 				return nil, err
 			}
-			return newRendering(header, b, v.Clock.Next.Add(v.Clock.Lag)), nil
+			drawn := newRendering(header, b, v.Clock.Next.Add(v.Clock.Lag))
+			if suffix != "" {
+				drawn = s.keptFor(params, drawn)
+			}
+			return drawn, nil
 		})
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"hash/maphash"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
+	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/views"
 )
@@ -25,18 +27,37 @@ const (
 // A reading is a memo of a page, and how its parameters follow from the page's.
 type reading[P cache.Params, T any] struct {
 	memo     *cache.Memo[P, T]
-	declared []*views.Param // on which the key depends
+	past     *cache.Memo[aggregates.AsOf[P], T] // of days that are over; nil: it knows none
+	declared []*views.Param                     // on which the key depends
 	key      func(views.Params) P
 }
 
 // readMemo returns the reading of a memo. The parameters of its keys follow by key
 // from the declared ones.
 func readMemo[P cache.Params, T any](memo *cache.Memo[P, T], key func(views.Params) P, declared ...*views.Param) *reading[P, T] {
-	return &reading[P, T]{memo, declared, key}
+	return &reading[P, T]{memo: memo, declared: declared, key: key}
+}
+
+// readAsOf returns the reading of a memo that has one of days that are over beside it.
+func readAsOf[P cache.Params, T any](memo *cache.Memo[P, T], past *cache.Memo[aggregates.AsOf[P], T], key func(views.Params) P, declared ...*views.Param) *reading[P, T] {
+	return &reading[P, T]{memo: memo, past: past, declared: append(declared, views.AtParam), key: key}
 }
 
 func (r *reading[P, T]) open(p views.Params) source {
+	if at := asOf(p); at != "" && r.past != nil {
+		return &memoSource[aggregates.AsOf[P], T]{memo: r.past, p: aggregates.AsOf[P]{Of: r.key(p), At: at}}
+	}
 	return &memoSource[P, T]{memo: r.memo, p: r.key(p)}
+}
+
+// get returns the value for the parameters of a page.
+func (r *reading[P, T]) get(ctx context.Context, p views.Params) (T, error) {
+	if at := asOf(p); at != "" && r.past != nil {
+		res, err := r.past.Get(ctx, aggregates.AsOf[P]{Of: r.key(p), At: at})
+		return res.Value, err
+	}
+	res, err := r.memo.Get(ctx, r.key(p))
+	return res.Value, err
 }
 
 // An opener is a reading without its types.
@@ -197,6 +218,14 @@ func warm(sources []source) bool {
 		}
 	}
 	return true
+}
+
+// complete reports whether each source has a value, as far as panels have one of it.
+func complete(sources []source) bool {
+	return !slices.ContainsFunc(sources, func(src source) bool {
+		_, beside := src.(asideSource)
+		return !beside && src.failure() != nil
+	})
 }
 
 // getAll gets each source in a goroutine of its own. The channel receives the

@@ -244,6 +244,10 @@ func (st *stream) run(ctx context.Context) (whole bool, err error) {
 		}
 		view.Events = nil
 		view.Period, view.Lede = st.page.period(st.sources), views.Lede(said, view.Description())
+		view.Known = st.page.daysKnown(st.sources)
+		if asOf(st.params) != "" && complete(st.sources) {
+			view.Clock = views.Clock{}
+		}
 		return views.Late(view).Render(ctx, w)
 	})
 	if err := views.Frame(view, true, panels, templ.NopComponent).Render(ctx, out); err != nil {

@@ -66,6 +66,9 @@ BEGIN
     IF to_regclass('public.day_snapshots') IS NOT NULL THEN
         GRANT INSERT, DELETE ON public.day_snapshots TO exchequer_serve;
     END IF;
+    IF to_regclass('public.closing_balances') IS NOT NULL THEN
+        GRANT INSERT ON public.closing_balances TO exchequer_serve;
+    END IF;
     IF to_regclass('public.invalidations') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.invalidations TO exchequer_serve;
     END IF;
