@@ -30,8 +30,7 @@ type Firms struct {
 	Firms    []ListedFirm `json:"firms" nullable:"false" doc:"Largest turnover first, then largest balance, then by name; at most 10,000."`
 }
 
-// mostFirms bounds the list of firms: a row of them takes some 300 bytes, and a value
-// of a memo 4 MiB at most.
+// mostFirms bounds the list of firms, and so does listRoom.
 const mostFirms = 10_000
 
 // A ListedFirm is a holder of business accounts.
@@ -138,6 +137,7 @@ func (v *Firms) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		v.Firms = append(v.Firms, firm)
 		return nil
 	})
+	v.Firms = fitting(v.Firms)
 	return err
 }
 

@@ -25,7 +25,7 @@ type Holdings struct {
 	Active     int64         `json:"active" doc:"Those with a posting in the last 7 days."`
 	Total      ledger.Sum    `json:"total" doc:"The sum of their balances."`
 	Supply     ledger.Sum    `json:"supply" doc:"The sum of the balances of all accounts that are not issuers, archived ones included."`
-	Accounts   []HeldAccount `json:"accounts" nullable:"false" doc:"Largest balance first, then by name; at most 20,000, of a day that is over 2,000."`
+	Accounts   []HeldAccount `json:"accounts" nullable:"false" doc:"Largest balance first, then by name; at most 20,000, fewer if their names are long, of a day that is over 2,000."`
 }
 
 // HeldAccount is an account of the list.
@@ -117,6 +117,7 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) (err error) {
 	if err != nil {
 		return fmt.Errorf("balances and changes: %w", err)
 	}
+	v.Accounts = fitting(v.Accounts)
 	return nil
 }
 

@@ -11,8 +11,8 @@ import (
 	"exchequer/ledger"
 )
 
-// mostListed bounds the list of items. With more, those with the least value are
-// left out.
+// mostListed bounds the list of items, and so does listRoom. With more, those with the
+// least value are left out.
 const mostListed = 20_000
 
 // Items is all items with what they cost and what was sold of them in a period.
@@ -27,7 +27,7 @@ type Items struct {
 	Stocked int64        `json:"stocked" doc:"Items with an ask that stands."`
 	Firm    int64        `json:"firm" doc:"Items with a firm price."`
 	Volume  ledger.Sum   `json:"volume" doc:"What was paid for all of them in the period, tax included."`
-	Items   []ListedItem `json:"items" nullable:"false" doc:"Largest volume in the period first, then by name; at most 20,000."`
+	Items   []ListedItem `json:"items" nullable:"false" doc:"Largest volume in the period first, then by name; at most 20,000, and as many as 3.5 MB have room for."`
 }
 
 // ListedItem is an item of the list.
@@ -90,6 +90,7 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			v.Firm++
 		}
 	}
+	v.Items = fitting(v.Items)
 	return nil
 }
 

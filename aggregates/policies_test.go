@@ -74,7 +74,7 @@ func TestOnlyCheapMemosAreInvalidatedByWrites(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"events by events", "profile by transactions", "profile by sales", "profile by shops", "stats by transactions", "stats by accounts"}
+	want := []string{"events by events", "profile by transactions", "profile by sales", "profile by accounts", "profile by shops", "stats by transactions", "stats by accounts"}
 	if diff := cmp.Diff(want, touched); diff != "" {
 		t.Error(diff)
 	}

@@ -59,6 +59,10 @@ func (all *AllPrices) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	all.Count = int64(len(all.Items))
 	all.bound(mostListed)
+	if room := len(fitting(all.Items)); room < len(all.Items) {
+		all.bound(room)
+		all.Items = fitting(all.Items)
+	}
 	return nil
 }
 

@@ -52,7 +52,7 @@ BEGIN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
-        WHEN named IN ('day_snapshots', 'events', 'places', 'merges') THEN
+        WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges') THEN
             EXECUTE format('GRANT DELETE ON public.%I TO exchequer_ingest', named);
         ELSE
         END CASE;

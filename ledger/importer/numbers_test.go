@@ -42,7 +42,7 @@ func councilNumbers(t *testing.T, db *pgxpool.Pool) {
 	}
 	want := []aggregates.StatsRow{
 		{Kind: ledger.Business, Status: "active", Accounts: 17_148, Balance: paid, Transactions: 474_674},
-		{Kind: ledger.System, Issuer: true, Status: "active", Accounts: 30, Balance: paid.Neg(), Transactions: 474_674},
+		{Kind: ledger.Government, Issuer: true, Status: "active", Accounts: 30, Balance: paid.Neg(), Transactions: 474_674},
 	}
 	if len(s.Rows) != 2 || s.Rows[0] != want[0] || s.Rows[1] != want[1] {
 		t.Errorf("stats: %+v, want %+v", s.Rows, want)
