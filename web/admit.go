@@ -34,7 +34,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	now := s.Now()
-	left, wait, ok := s.APIRate.take(network(client(r)), now)
+	left, wait, ok := s.APIRate.take(client(r), now)
 	h := w.Header()
 	h.Set("RateLimit-Limit", strconv.FormatInt(s.APIRate.limit, 10))
 	h.Set("RateLimit-Remaining", strconv.FormatInt(left, 10))

@@ -156,6 +156,9 @@ func TestProgramsGetAllOfASeries(t *testing.T) {
 			t.Fatalf("next is %v, and the link %s", page["next"], link)
 		}
 	}
+	if response, _ := ask(t, "GET", server.URL+"/api/v1/prices/%66ood%2F%61pple/series?step=4h"); !strings.HasPrefix(response.Header.Get("Link"), "</api/v1/prices/food%2Fapple/series?") {
+		t.Errorf("a reader who spells the item in another way is led to %s", response.Header.Get("Link"))
+	}
 	if points != 900 {
 		t.Errorf("%d days, want all 900", points)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	mostClients = 100_000 // that are counted in a minute; further ones are not limited
+	mostClients = 100_000 // that are counted in a minute; further ones are counted as one
 	shareEvery  = time.Second
 	shareAtOnce = 500 // clients
 )
@@ -23,7 +23,7 @@ type Rate struct {
 
 	mu          sync.Mutex
 	minute      int64 // since 1970
-	now, before map[netip.Addr]tally
+	now, before map[netip.Prefix]tally
 }
 
 // A tally is the requests of a client in a minute.
@@ -41,39 +41,55 @@ type Counts interface {
 // NewRate returns a limit of so many requests a minute. Shared has the counts of the
 // fleet; nil: the process counts alone.
 func NewRate(limit int, shared Counts) *Rate {
-	return &Rate{limit: int64(limit), shared: shared, now: map[netip.Addr]tally{}, before: map[netip.Addr]tally{}}
+	return &Rate{limit: int64(limit), shared: shared, now: map[netip.Prefix]tally{}, before: map[netip.Prefix]tally{}}
 }
 
-// take counts a request of a client unless it is beyond the limit. It returns how many
-// more are allowed now, and if there is none, how long the client has to wait.
-func (r *Rate) take(client netip.Addr, at time.Time) (left int64, wait time.Duration, ok bool) {
+// take counts a request of a client, by its address, unless it is beyond the limit. It
+// returns how many more are allowed now, and if there is none, how long the client has
+// to wait.
+func (r *Rate) take(address string, at time.Time) (left int64, wait time.Duration, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(at)
-	t, counted := r.now[client]
-	before := r.before[client].all
-	left = r.limit - used(t.all, before, since(at))
-	if left <= 0 {
-		return 0, r.wait(t.all, before, since(at)), false
+	client := networks(address)
+	left = r.limit
+	for i, network := range client {
+		if _, counted := r.now[network]; !counted && len(r.now) >= mostClients {
+			network = netip.Prefix{} // that of all further ones
+			client[i] = network
+		}
+		limit, now, before := shareOf(r.limit, i), r.now[network].all, r.before[network].all
+		left = min(left, limit-used(now, before, since(at)))
+		if left <= 0 {
+			wait = max(wait, waitFor(limit, now, before, since(at)))
+		}
 	}
-	if counted || len(r.now) < mostClients {
-		r.now[client] = tally{t.all + 1, t.unsent + 1}
+	if left <= 0 {
+		return 0, wait, false
+	}
+	for i, network := range client {
+		if i > 0 && network == client[i-1] {
+			break // further ones are counted once
+		}
+		t := r.now[network]
+		r.now[network] = tally{t.all + 1, t.unsent + 1}
 	}
 	return left - 1, 0, true
 }
 
-// turn begins the minute of a time.
+// turn begins the minute of a time. A request that comes as a minute ends may be counted
+// in the next one. Any earlier time means that the clock was set back.
 func (r *Rate) turn(at time.Time) {
 	minute := at.Unix() / 60
-	if minute <= r.minute {
+	if minute == r.minute || minute == r.minute-1 {
 		return
 	}
 	if minute == r.minute+1 {
 		r.before = r.now
 	} else {
-		r.before = map[netip.Addr]tally{}
+		r.before = map[netip.Prefix]tally{}
 	}
-	r.now, r.minute = map[netip.Addr]tally{}, minute
+	r.now, r.minute = map[netip.Prefix]tally{}, minute
 }
 
 func since(at time.Time) time.Duration { return at.Sub(at.Truncate(time.Minute)) }
@@ -83,11 +99,11 @@ func used(now, before int64, since time.Duration) int64 {
 	return now + before*int64(time.Minute-since)/int64(time.Minute)
 }
 
-// wait returns after how many seconds a request is allowed.
-func (r *Rate) wait(now, before int64, since time.Duration) time.Duration {
+// waitFor returns after how many seconds a request is allowed.
+func waitFor(limit, now, before int64, since time.Duration) time.Duration {
 	for wait := time.Second; wait < 2*time.Minute; wait += time.Second {
 		at := since + wait
-		if at < time.Minute && used(now, before, at) < r.limit || at >= time.Minute && used(0, now, min(at-time.Minute, time.Minute)) < r.limit {
+		if at < time.Minute && used(now, before, at) < limit || at >= time.Minute && used(0, now, min(at-time.Minute, time.Minute)) < limit {
 			return wait
 		}
 	}
@@ -116,7 +132,7 @@ func (r *Rate) Share(ctx context.Context) {
 func (r *Rate) share(ctx context.Context) {
 	r.mu.Lock()
 	minute := r.minute
-	var clients []netip.Addr
+	var clients []netip.Prefix
 	var added []int64
 	for client, t := range r.now {
 		if t.unsent > 0 {
@@ -134,7 +150,7 @@ func (r *Rate) share(ctx context.Context) {
 }
 
 // send adds requests of clients to the counts of the fleet, and reports whether it did.
-func (r *Rate) send(ctx context.Context, minute int64, clients []netip.Addr, added []int64) bool {
+func (r *Rate) send(ctx context.Context, minute int64, clients []netip.Prefix, added []int64) bool {
 	names := make([]string, len(clients))
 	for i, client := range clients {
 		names[i] = client.String()

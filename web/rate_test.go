@@ -16,7 +16,7 @@ import (
 // A client gets its requests back as a minute goes by, and waits as long as it is told.
 func TestALimitIsOfAnyMinute(t *testing.T) {
 	r := NewRate(60, nil)
-	ann, bob := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	const ann, bob = "192.0.2.1", "192.0.2.2"
 	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
 	for i := range 60 {
 		if left, _, ok := r.take(ann, at); !ok || left != int64(59-i) {
@@ -38,6 +38,62 @@ func TestALimitIsOfAnyMinute(t *testing.T) {
 	}
 	if left, _, ok := r.take(ann, at.Add(5*time.Minute)); !ok || left != 59 {
 		t.Errorf("minutes later: allowed %t, %d left", ok, left)
+	}
+}
+
+// A client with many networks of 64 bits has no more than four times the requests.
+func TestALimitIsOfALargeNetworkToo(t *testing.T) {
+	r := NewRate(10, nil)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	allowed := 0
+	for i := range 100 {
+		if _, _, ok := r.take(fmt.Sprintf("2001:db8:0:%x::1", i), at); ok {
+			allowed++
+		}
+	}
+	if allowed != 40 {
+		t.Errorf("%d of 100 networks of one /48 are allowed, want 40", allowed)
+	}
+	if _, _, ok := r.take("2001:db8:1::1", at); !ok {
+		t.Error("another network is refused")
+	}
+}
+
+func TestClientsThatAreTooManyAreCountedAsOne(t *testing.T) {
+	r := NewRate(5, nil)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	address := func(i int) string { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String() }
+	for i := range mostClients {
+		r.take(address(i), at)
+	}
+	allowed := 0
+	for i := range 20 {
+		if _, _, ok := r.take(address(mostClients+i), at); ok {
+			allowed++
+		}
+	}
+	if allowed != 5 {
+		t.Errorf("%d of 20 newcomers are allowed, want 5", allowed)
+	}
+	if _, _, ok := r.take(address(0), at); !ok {
+		t.Error("a client that was counted before is refused")
+	}
+}
+
+// A fleet's clock that was ahead and is set back refuses nobody for as long.
+func TestALimitFollowsAClockThatIsSetBack(t *testing.T) {
+	r := NewRate(5, nil)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	for range 6 {
+		r.take("192.0.2.1", at.Add(time.Hour))
+	}
+	for i := range 3 {
+		if _, _, ok := r.take("192.0.2.1", at.Add(time.Duration(i)*time.Minute)); !ok {
+			t.Errorf("refused %d minutes after the clock was set back", i)
+		}
+	}
+	if left, _, _ := r.take("192.0.2.1", at.Add(2*time.Minute-31*time.Second)); left != 3 {
+		t.Errorf("a request that comes as a minute ends leaves %d, want 3: it is counted in the next", left)
 	}
 }
 
@@ -67,10 +123,9 @@ func TestAFleetCountsTogether(t *testing.T) {
 		here, there := NewRate(100, fleet), NewRate(100, fleet)
 		go here.Share(t.Context())
 		go there.Share(t.Context())
-		ann := netip.MustParseAddr("192.0.2.1")
 		take := func(r *Rate, n int) (allowed int) {
 			for range n {
-				if _, _, ok := r.take(ann, time.Now()); ok {
+				if _, _, ok := r.take("192.0.2.1", time.Now()); ok {
 					allowed++
 				}
 			}
