@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -28,13 +29,13 @@ func (p proxies) sent(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	address := from.Addr().Unmap()
-	for _, prefix := range p {
-		if prefix.Contains(address) {
-			return true
-		}
-	}
-	return false
+	return p.contain(from.Addr())
+}
+
+// contain reports whether an address is of one of them.
+func (p proxies) contain(address netip.Addr) bool {
+	address = address.Unmap()
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
 }
 
 // secure reports whether the visitor's own connection is encrypted.
