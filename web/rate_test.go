@@ -7,10 +7,13 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"exchequer/internal/testkit"
 )
 
 // A client gets its requests back as a minute goes by, and waits as long as it is told.
@@ -199,8 +202,11 @@ func TestProgramsAreAskedToSayWhoTheyAre(t *testing.T) {
 	server := tn.start(t)
 	for agent, want := range map[string]int{
 		"": 403, "curl/8.14.1": 403, "python-requests/2.32.3": 403, "Python/3.13 aiohttp/3.10": 403, "Go-http-client/1.1": 403, "Java/21.0.1": 403, "node": 403,
-		"Apache-HttpClient/4.5.13 (Java/17)": 403, "curl/8.14.1 (me@example.org)": 200, "my-tool/2": 200, "python-requests/2 (+https://example.org/bot)": 200,
+		"Apache-HttpClient/4.5.13 (Java/17)": 403, "curl/8.14.1 (me@example.org)": 200, "my-tool/2": 200, "python-requests/2 (+https://example.org/bot)": 403, "my-tool/2 (+https://example.org/bot)": 200,
 		"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0": 200, "javatea/1": 200,
+		`PycURL/7.45.3 libcurl/8.9.1 OpenSSL/3.3.1`: 403, "HTTPie/3.2.4": 403, "Bun/1.2.5": 403, "lwp-request/6.77 libwww-perl/6.77": 403, "unirest-java/3.11.09": 403,
+		"Symfony HttpClient/Curl": 403, "Jakarta Commons-HttpClient/3.1": 403, "ktor-client": 403, "hackney/1.20.1": 403, "Dalvik/2.1.0 (Linux; U; Android 14)": 403,
+		"node-fetch/1.0 (+https://github.com/bitinn/node-fetch)": 403, "go-resty/2.16.5 (https://github.com/go-resty/resty)": 403, "Scrapy/2.11.2 (+https://scrapy.org)": 403,
 	} {
 		response, body := ask(t, "GET", server.URL+"/api/v1/stats", "User-Agent", agent)
 		if response.StatusCode != want {
@@ -212,5 +218,38 @@ func TestProgramsAreAskedToSayWhoTheyAre(t *testing.T) {
 	}
 	if response, _ := ask(t, "GET", server.URL+"/economy", "User-Agent", ""); response.StatusCode != http.StatusOK {
 		t.Errorf("a page: status %d", response.StatusCode)
+	}
+}
+
+// Some proxies forward addresses with ports. Their clients are not one client.
+func TestAForwardedAddressMayHaveAPort(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) {
+		d.APIRate = NewRate(1, nil)
+		d.TrustedProxies = []string{"127.0.0.0/8", "::1/128"}
+	}
+	server := tn.start(t)
+	for i, address := range []string{"192.0.2.1:50123", "192.0.2.2:50123", "[2001:db8::1]:443", "2001:db8:1::1", "192.0.2.3:1, 127.0.0.9:80"} {
+		if response, _ := ask(t, "GET", server.URL+"/api/v1/stats", "X-Forwarded-For", address); response.StatusCode != http.StatusOK {
+			t.Errorf("client %d, %s: status %d", i, address, response.StatusCode)
+		}
+	}
+	if response, _ := ask(t, "GET", server.URL+"/api/v1/stats", "X-Forwarded-For", "192.0.2.1:60000"); response.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a client by another port: status %d", response.StatusCode)
+	}
+}
+
+func TestAForwardedAddressThatCannotBeReadIsLoggedOnce(t *testing.T) {
+	tn := newTown()
+	var log testkit.Buffer
+	tn.log = &log
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"127.0.0.0/8", "::1/128"} }
+	server := tn.start(t)
+	ask(t, "GET", server.URL+"/healthz")
+	for range 3 {
+		ask(t, "GET", server.URL+"/healthz", "X-Forwarded-For", "unknown")
+	}
+	if n := strings.Count(log.String(), "forwards no address"); n != 1 {
+		t.Errorf("logged %d times, want once", n)
 	}
 }
