@@ -267,6 +267,9 @@ func (s *server) priceSeries(ctx context.Context, in *seriesInput) (exactReading
 		err = checkExists(ctx, s.API.Items, ref, unknownItem)
 	}
 	now := s.Now().UTC()
+	if !from.IsZero() {
+		from = step.Start(from, s.Settings().Zone())
+	}
 	return exactReading[pricePage]{
 		key:  fmt.Sprint(url.QueryEscape(ref), ":", step, ":", from.Unix()),
 		path: at(apiRoot+"/prices/{ref}/series", ref),
