@@ -28,7 +28,8 @@ const (
 
 // Exists reports which refs are in the ledger. Only these become keys of a
 // memo: an unknown ref costs one index look-up and leaves nothing behind. A ref
-// that exists is looked up once, since the ledger never removes any.
+// that exists is looked up once, since the ledger never removes any. What is hidden does
+// not exist.
 type Exists struct {
 	refs   *otter.Cache[string, struct{}] // that exist
 	places *semaphore.Weighted
@@ -69,6 +70,10 @@ func (e *Exists) remember(ctx context.Context, key string, lookup func(context.C
 	}
 	return exists, err
 }
+
+// Forget forgets a ref of which is known by other means that it may not be shown now.
+// The next Has looks it up, as it does any that does not exist, and takes as long.
+func (e *Exists) Forget(ref string) { e.refs.Invalidate(ref) }
 
 // LookUp calls f, which has one of the places for look-ups and a second. It returns
 // the error of f, or that of ctx if it got no place before ctx ended.

@@ -292,6 +292,12 @@ func TestAHiddenHolderIsLikeAnUnknownOne(t *testing.T) {
 			t.Errorf("%s: %v %v, %v %v", ref, h, v, err, err2)
 		}
 	}
+	accounts := existsIn(db, semaphore.NewWeighted(1), knownAccountExists)
+	for ref, want := range map[string]bool{"ann": false, "nobody": false, "ann2": false, "bob": true, "shop": true, "mint": true} {
+		if got, err := accounts.Has(t.Context(), ref); got != want || err != nil {
+			t.Errorf("the account %s is known: %v, %v", ref, got, err)
+		}
+	}
 	v, err := ComputeHolderSides(t.Context(), db, w, HolderQuery{"bob", 30})
 	if err != nil {
 		t.Fatal(err)

@@ -40,14 +40,20 @@ func ComputeSeries(ctx context.Context, db *pgxpool.Pool, w cache.Window, q Seri
 	return v, nil
 }
 
+// knownAccount is the account t as which the one with the ref $1 is shown, unless it
+// is hidden.
+const knownAccount = `
+	FROM accounts a LEFT JOIN merges m ON m.account = a.id
+	JOIN accounts t ON t.id = coalesce(m.target, a.id)
+	WHERE a.ref = $1 AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))`
+
+// knownAccountExists is whether the account with the ref $1 may be shown.
+const knownAccountExists = `SELECT EXISTS (SELECT ` + knownAccount + `)`
+
 // findAccount returns the id of the account, or of that into which it is merged, and
 // 0 if there is none that may be shown.
 func (v *Series) findAccount(ctx context.Context, db *pgxpool.Pool) (id int64, err error) {
-	const query = `
-		SELECT t.id, t.ref, t.name FROM accounts a LEFT JOIN merges m ON m.account = a.id
-		JOIN accounts t ON t.id = coalesce(m.target, a.id)
-		WHERE a.ref = $1 AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref IN (a.holder, t.holder))`
-	err = db.QueryRow(ctx, query, v.Ref).Scan(&id, &v.ID, &v.Name)
+	err = db.QueryRow(ctx, `SELECT t.id, t.ref, t.name `+knownAccount, v.Ref).Scan(&id, &v.ID, &v.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil
 	}

@@ -90,6 +90,9 @@ func (v *SoldSeries) fill(ctx context.Context, tx pgx.Tx, item int64, from, now 
 	return err
 }
 
+// Start returns the start of the step to which t belongs, by the clock of a zone.
+func (step Step) Start(t time.Time, zone *time.Location) time.Time { return step.start(t, zone) }
+
 // start returns the start of the step to which t belongs, by the clock of a zone.
 func (step Step) start(t time.Time, zone *time.Location) time.Time {
 	day := ledger.DayOf(t, zone)

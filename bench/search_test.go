@@ -46,6 +46,7 @@ func BenchmarkSearch(b *testing.B) {
 	texts := map[string]string{
 		"exact": "player_000777", "begins": "play", "letter": "p", "ref": "p:c4ca4238a0b923820dcc509a6f75849b", "contains": "tingham", "many": "layer_0",
 		"typo": "Applebnak Birchdal", "typo-of-many": "plaxer_000777", "nothing": "zzyzx quux", "transaction": "t-1999", "item": "goldstone",
+		"punctuation": "---",
 	}
 	for _, with := range []string{"trigrams", "without"} {
 		if with == "without" {

@@ -54,6 +54,7 @@ type memo struct {
 
 	// Safe for concurrent use by themselves.
 	circuit    *gobreaker.TwoStepCircuitBreaker[struct{}]
+	faulty     faults       // the keys whose failures the circuit has counted
 	reopens    atomic.Int64 // when the open circuit is tried again, since the cache's start
 	stuck      atomic.Int64 // runs that were given up and have not returned
 	places     limit        // of its runs, so that its many keys leave producers to other memos

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -18,22 +19,56 @@ const (
 	grace        = 100 * time.Millisecond // for a producer to return after its deadline
 )
 
-var errPanic = errors.New("producer panicked")
+var (
+	errPanic   = errors.New("producer panicked")
+	errCounted = errors.New("the key has failed before")
+)
 
 // newCircuit returns a memo's circuit breaker. It counts the failures of all keys
-// together, so that a memo of many keys does not hammer a database that is down.
+// together, so that a memo of many keys does not hammer a database that is down. Of
+// such a memo it counts each key once, so that one that always fails, which backs off
+// by itself, does not keep the others from being computed.
 func (m *memo) newCircuit() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:     circuitOpen,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= circuitFails },
-		IsExcluded:  abandoned,
+		IsExcluded:  func(err error) bool { return abandoned(err) || errors.Is(err, errCounted) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
+			m.faulty.clear()
 			if to == gobreaker.StateOpen {
 				m.reopens.Store(int64(time.Since(m.cache.began) + circuitOpen))
 				m.cache.log.Error("cache: circuit opened", "memo", m.spec.Name, "for", circuitOpen)
 			}
 		},
 	})
+}
+
+// faults are the keys of a memo that have failed since one succeeded.
+type faults struct {
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+// again records how a run of a key ended, and reports whether the key fails again.
+func (f *faults) again(key string, failed bool) (again bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !failed {
+		clear(f.keys)
+		return false
+	}
+	if f.keys == nil {
+		f.keys = map[string]bool{}
+	}
+	again = f.keys[key]
+	f.keys[key] = true
+	return again
+}
+
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.keys)
 }
 
 // abandoned reports whether a run ended for a reason that is not the producer's.
@@ -70,7 +105,11 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	case c.ctx.Err() != nil:
 		err = errClosed
 	}
-	done(err)
+	if m.spec.ManyKeys && !abandoned(err) && m.faulty.again(s.key, err != nil) {
+		done(errCounted)
+	} else {
+		done(err)
+	}
 	m.stats.producer.Observe(e.took.Seconds())
 	if abandoned(err) {
 		m.stats.refreshes.lost.Add(1)

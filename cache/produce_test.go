@@ -107,6 +107,31 @@ func TestTheOpenCircuitOfAMemoHoldsForAllItsKeysAndNoOtherMemo(t *testing.T) {
 	})
 }
 
+// A key that always fails, however often it is asked for, is no failure of the others.
+func TestOneKeyThatFailsKeepsNoOtherFromBeingComputed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failures := 0
+		m := cache.NewMemo(open(t, cache.Deps{}), cache.Spec{Name: "item", Window: window, ManyKeys: true},
+			func(_ context.Context, _ cache.Window, key Item) (int, error) {
+				if key == "poisoned" {
+					failures++
+					return 0, errDown
+				}
+				return 1, nil
+			})
+		for range 60 {
+			if _, err := m.Get(t.Context(), "poisoned"); err == nil {
+				t.Fatal("a producer that fails gave a value")
+			}
+			time.Sleep(2 * time.Second)
+		}
+		if failures < 5 || failures > 9 {
+			t.Errorf("the key was tried %d times in two minutes, want it to back off", failures)
+		}
+		wantResult(t, get(t, m, "sound"), 1, cache.Fresh, "another key")
+	})
+}
+
 func TestAfterAFailureTheSoftLimitIsExtendedByHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source

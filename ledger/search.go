@@ -92,9 +92,10 @@ const (
 )
 
 const (
-	shortest    = 3      // characters that are looked for within names; shorter texts stand at their beginning
-	alikeEnough = "0.5"  // of the parts of three characters of a text that a name must have
-	alikeTime   = "30ms" // for each kind of what is spelled alike, where very many names have the same parts
+	shortest    = 3       // characters that are looked for within names; shorter texts stand at their beginning
+	alikeEnough = "0.5"   // of the parts of three characters of a text that a name must have
+	alikeTime   = "30ms"  // for each kind of what is spelled alike, where very many names have the same parts
+	findTime    = "500ms" // for what begins with a text and for what contains it, in [Ledger.FindLike]
 )
 
 // A column is one in which a search looks.
@@ -214,9 +215,10 @@ const (
 		WHERE a.holder = @text AND NOT EXISTS (SELECT FROM holders WHERE ref = @text) AND NOT EXISTS (SELECT FROM merges WHERE account = a.id)
 		ORDER BY a.ref LIMIT 1`
 	// A scan of a table is not bounded by what it finds. To plan the queries takes
-	// longer than to run them.
+	// longer than to run them. The index knows texts by their runs of three letters or
+	// digits, as the database sees them: for a text without one it would read all names.
 	prepareSearch = `
-		SELECT to_regclass('accounts_trigrams') IS NOT NULL
+		SELECT to_regclass('accounts_trigrams') IS NOT NULL AND lower($2) ~ '[[:alnum:]]{3}'
 		FROM set_config('enable_seqscan', 'off', true) AS scans, set_config('plan_cache_mode', 'force_generic_plan', true) AS plans,
 			set_config('pg_trgm.word_similarity_threshold', $1, true) AS alike`
 )
@@ -252,6 +254,9 @@ func (l *Ledger) FindLike(ctx context.Context, text string, limit int) ([]Found,
 	s := newSearch(text, limit)
 	s.shelves = []shelf{accountShelf}
 	err := pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := withinTime(ctx, tx, findTime); err != nil {
+			return err
+		}
 		if err := s.begin(ctx, tx); err != nil {
 			return err
 		}
@@ -278,7 +283,7 @@ type search struct {
 	limit    int // of each kind
 	args     pgx.NamedArgs
 	shelves  []shelf
-	trigrams bool
+	trigrams bool // the index of parts of names has the text
 	alike    bool // what is spelled alike is being looked for
 	cut      bool
 	found    map[string][]Hit // by what it is, the best ones first
@@ -311,7 +316,7 @@ func (s *search) read(ctx context.Context, tx pgx.Tx) error {
 	if !s.trigrams || len(s.found) > 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, alikeTime); err != nil {
+	if err := withinTime(ctx, tx, alikeTime); err != nil {
 		return err
 	}
 	s.alike = true
@@ -320,10 +325,16 @@ func (s *search) read(ctx context.Context, tx pgx.Tx) error {
 
 // begin looks for what begins with the text.
 func (s *search) begin(ctx context.Context, tx pgx.Tx) error {
-	if err := tx.QueryRow(ctx, prepareSearch, alikeEnough).Scan(&s.trigrams); err != nil {
+	if err := tx.QueryRow(ctx, prepareSearch, alikeEnough, s.text).Scan(&s.trigrams); err != nil {
 		return err
 	}
 	return s.look(ctx, tx, MatchBegins, s.shelves)
+}
+
+// withinTime bounds each further statement of a transaction.
+func withinTime(ctx context.Context, tx pgx.Tx, time string) error {
+	_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, time)
+	return err
 }
 
 // lacking returns the shelves of which fewer things were found than there may be.

@@ -32,7 +32,7 @@ func TestASearchGoesByIndexes(t *testing.T) {
 		}
 	}
 	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), prepareSearch, alikeEnough); err != nil {
+		if _, err := tx.Exec(t.Context(), prepareSearch, alikeEnough, "player"); err != nil {
 			return err
 		}
 		for _, text := range []string{"player 777", "pla", "layer 7", "plaxer 777", "zzyzx", "t-199"} {

@@ -185,3 +185,28 @@ func TestASearchReturnsAFewOfEachKind(t *testing.T) {
 		t.Errorf("FindLike found %d, %v, want 10", len(like), err)
 	}
 }
+
+// The index of parts of names knows nothing of a text without three letters or digits
+// in a row, and would read all names for it.
+func TestATextOfPunctuationIsLookedForInTheNewestRows(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	const fill = `
+		INSERT INTO accounts (id, ref, kind, name, holder, opened, issuer)
+			SELECT n, 'p:' || n, 'personal', CASE n WHEN 1 THEN 'Old --- x 🍞🍞🍞 y, o o' WHEN 5000 THEN 'New --- x 🍞🍞🍞 y, o o' ELSE 'Player ' || n END, 'u:' || n, now(), false
+			FROM generate_series(1, 5001) n`
+	if _, err := db.Exec(t.Context(), fill); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"---", "🍞🍞🍞", "- x", ", o o"} {
+		if got := searched(t, l, text); got != "accounts: *p:5000" {
+			t.Errorf("Search(%q) = %q, want the newer account only", text, got)
+		}
+		if found, err := l.FindLike(t.Context(), text, 9); err != nil || len(found) != 1 || found[0].Ref != "p:5000" {
+			t.Errorf("FindLike(%q) = %v, %v, want the newer account only", text, found, err)
+		}
+	}
+	if got := searched(t, l, "old ---"); got != "accounts: ^p:1" {
+		t.Errorf("with a word: %q", got)
+	}
+}

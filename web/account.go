@@ -117,6 +117,7 @@ func (s *server) account() *page {
 		}
 		return err
 	}
+	p.forget = func(params views.Params) { s.API.Accounts.Forget(params.Ref) }
 	p.shown = func(value any) string { return value.(*aggregates.Account).ID }
 	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
 	p.lists(s.statement())

@@ -48,7 +48,7 @@ func (s *server) accounts() *page {
 			if p.Get(views.HeldTextParam) == "" {
 				return fromMemory
 			}
-			return byIndex // other names, and accounts beyond those in memory, are looked up
+			return looking // what others are called is looked through
 		},
 		filters: []*views.Param{views.HeldTextParam, views.HeldSortParam, views.HeldOfParam, views.HeldKindParam, views.AtParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {

@@ -34,7 +34,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	w.Header().Set("Access-Control-Expose-Headers", "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, Link")
-	if !s.APIRate.admit(w.Header(), network(client(r)).String(), s.Now()) {
+	if !s.APIRate.admit(w.Header(), counted(client(r)), s.Now()) {
 		return errRate
 	}
 	return nil
@@ -42,8 +42,8 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) error {
 
 // admit counts a request of a client, sets the headers of the limit, and reports whether
 // the request is within it.
-func (r *Rate) admit(h http.Header, client string, now time.Time) bool {
-	left, wait, ok := r.take(client, now)
+func (r *Rate) admit(h http.Header, names []string, now time.Time) bool {
+	left, wait, ok := r.take(names, now)
 	h.Set("RateLimit-Limit", strconv.FormatInt(r.limit, 10))
 	h.Set("RateLimit-Remaining", strconv.FormatInt(left, 10))
 	if !ok {
@@ -62,19 +62,18 @@ func seconds(d time.Duration) string {
 
 // libraries begin the User-Agent that a library or tool sends by itself, in lower case.
 var libraries = []string{
-	"aiohttp", "apache-httpclient", "axios", "curl", "dart", "deno", "faraday", "go-http-client", "got", "guzzlehttp", "java", "libwww-perl",
-	"lua-resty-http", "node", "okhttp", "php", "postmanruntime", "python", "reqwest", "restsharp", "ruby", "undici", "ureq", "wget",
+	"aiohttp", "apache-httpclient", "axios", "bun", "curl", "dalvik", "dart", "deno", "faraday", "go-http-client", "go-resty", "got", "guzzlehttp", "hackney", "httpie",
+	"jakarta", "java", "ktor-client", "libwww-perl", "lua-resty-http", "lwp-request", "node", "okhttp", "php", "postmanruntime", "pycurl", "python", "reqwest",
+	"restsharp", "ruby", "scrapy", "symfony", "undici", "unirest", "ureq", "wget",
 }
 
 // saysWho reports whether a User-Agent says who asks: it is none that a library sends by
-// itself, or has an address at which somebody can be reached.
+// itself, or has an @, as an address at which somebody can be reached. Some libraries
+// send the address of their own page.
 func saysWho(agent string) bool {
 	agent = strings.ToLower(strings.TrimSpace(agent))
-	if agent == "" {
-		return false
-	}
-	if strings.Contains(agent, "@") || strings.Contains(agent, "://") {
-		return true
+	if agent == "" || strings.Contains(agent, "@") {
+		return agent != ""
 	}
 	product, _, _ := strings.Cut(agent, " ")
 	name, _, _ := strings.Cut(product, "/")

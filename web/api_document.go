@@ -43,7 +43,8 @@ type document[T any] struct {
 
 // registerMemo registers an operation that answers with the result of a memo. The
 // function params returns the memo's parameters for a request, or the error to
-// answer with. The checks may return an error to answer with instead of a value.
+// answer with. The checks may return an error to answer with instead of a value, which may
+// be nil.
 func registerMemo[I any, P cache.Params, T any](
 	s *server, api huma.API, op huma.Operation, memo *cache.Memo[P, *T], params func(context.Context, *I) (P, error), checks ...func(P, *T) error,
 ) {
@@ -56,7 +57,7 @@ func registerMemo[I any, P cache.Params, T any](
 			var res cache.Result[*T]
 			res, err = lookUp(r.Context(), s.Budget, memo, p, err)
 			for _, check := range checks {
-				if err == nil && res.Value != nil {
+				if err == nil {
 					err = check(p, res.Value)
 				}
 			}

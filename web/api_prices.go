@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -137,6 +136,7 @@ const (
 // An exactReading is a document to be read from the database.
 type exactReading[T any] struct {
 	key  string        // of what is read
+	path string        // its address, without a query
 	keep time.Duration // how long readers may keep it; zero: until it is read again
 	read func(context.Context) (*T, error)
 	next func(*T) string // the query of the next page, empty at the end; may be nil
@@ -163,54 +163,49 @@ func registerExact[I, T any](s *server, api huma.API, op huma.Operation, find fu
 }
 
 // respondExact answers with what x reads. All who ask for it within a minute share one
-// reading, which goes on if they leave.
+// reading.
 func respondExact[T any](s *server, w http.ResponseWriter, r *http.Request, name string, x exactReading[T]) error {
 	now := s.Now().UTC()
 	window := now.Truncate(exactKept)
 	key := pageKey{name: name + "?" + x.key, settings: s.Settings()}
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 	defer cancel()
-	done := s.readings.DoChan(fmt.Sprint(key), func() (any, error) {
+	got, first, err := s.readings.get(ctx, fmt.Sprint(key), func(ctx context.Context, begin func()) (any, error) {
 		page, _, err := s.prices.get(key, uint64(window.UnixNano()), func() (page *rendering, err error) {
-			free, err := s.placeFor(r.Context())
+			waiting, cancel := context.WithTimeout(ctx, listWait)
+			defer cancel()
+			free, err := s.lists.take(waiting, client(r))
 			if err != nil {
 				return nil, err
 			}
 			defer free()
-			reading, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), listRead)
+			begin()
+			reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), listRead)
 			defer cancel()
-			err = safely(func() error {
-				value, err := x.read(reading)
-				if err != nil {
-					return err
-				}
-				if value == nil {
-					return unknownItem
-				}
-				page, err = renderDocument(s, name, cache.Result[*T]{Value: value, AsOf: now, Next: window.Add(max(exactKept, x.keep))})
-				if err != nil {
-					return err
-				}
-				page.keep = true
-				if query := nextQuery(x, value); query != "" {
-					page.header["Link"] = []string{"<" + r.URL.EscapedPath() + "?" + query + `>; rel="next"`}
-				}
-				return nil
-			})
-			return page, err
+			value, err := x.read(reading)
+			if err != nil {
+				return nil, err
+			}
+			if value == nil {
+				return nil, unknownItem
+			}
+			page, err = renderDocument(s, name, cache.Result[*T]{Value: value, AsOf: now, Next: window.Add(max(exactKept, x.keep))})
+			if err != nil {
+				return nil, err
+			}
+			page.keep = true
+			if query := nextQuery(x, value); query != "" {
+				page.header["Link"] = []string{"<" + x.path + "?" + query + `>; rel="next"`}
+			}
+			return page, nil
 		})
 		return page, err
 	})
-	select {
-	case res := <-done:
-		if res.Err != nil {
-			return res.Err
-		}
-		s.serve(w, r, res.Val.(*rendering), !res.Shared)
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if err != nil {
+		return err
 	}
+	s.serve(w, r, got.(*rendering), first)
+	return nil
 }
 
 func nextQuery[T any](x exactReading[T], value *T) string {
@@ -218,16 +213,6 @@ func nextQuery[T any](x exactReading[T], value *T) string {
 		return ""
 	}
 	return x.next(value)
-}
-
-// placeFor waits for one of the places for lists, and returns what frees it.
-func (s *server) placeFor(ctx context.Context) (free func(), err error) {
-	waiting, cancel := context.WithTimeout(ctx, listWait)
-	defer cancel()
-	if err := s.lists.Acquire(waiting, 1); err != nil {
-		return nil, errors.Join(errBusy, ctx.Err())
-	}
-	return func() { s.lists.Release(1) }, nil
 }
 
 var (
@@ -282,8 +267,12 @@ func (s *server) priceSeries(ctx context.Context, in *seriesInput) (exactReading
 		err = checkExists(ctx, s.API.Items, ref, unknownItem)
 	}
 	now := s.Now().UTC()
+	if !from.IsZero() {
+		from = step.Start(from, s.Settings().Zone())
+	}
 	return exactReading[pricePage]{
-		key: fmt.Sprint(url.QueryEscape(ref), ":", step, ":", from.Unix()),
+		key:  fmt.Sprint(url.QueryEscape(ref), ":", step, ":", from.Unix()),
+		path: at(apiRoot+"/prices/{ref}/series", ref),
 		read: func(ctx context.Context) (*pricePage, error) {
 			series, err := s.API.Sold.Series(ctx, ref, step, from, now)
 			if series == nil || err != nil {

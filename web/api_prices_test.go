@@ -156,6 +156,17 @@ func TestProgramsGetAllOfASeries(t *testing.T) {
 			t.Fatalf("next is %v, and the link %s", page["next"], link)
 		}
 	}
+	if response, _ := ask(t, "GET", server.URL+"/api/v1/prices/%66ood%2F%61pple/series?step=4h"); !strings.HasPrefix(response.Header.Get("Link"), "</api/v1/prices/food%2Fapple/series?") {
+		t.Errorf("a reader who spells the item in another way is led to %s", response.Header.Get("Link"))
+	}
+	var asOf []any
+	for i := range 2 { // of one day
+		_, body := ask(t, "GET", fmt.Sprint(series, "?from=", last.AddDate(0, 0, -9).Truncate(24*time.Hour).Unix()+int64(i)))
+		asOf = append(asOf, decoded(t, body)["asOf"])
+	}
+	if asOf[0] != asOf[1] && time.Now().Second() > 2 {
+		t.Errorf("two readers of the same days have a reading each, as of %v", asOf)
+	}
 	if points != 900 {
 		t.Errorf("%d days, want all 900", points)
 	}

@@ -69,7 +69,13 @@ func (s *server) publicAPI(api huma.API) {
 	}, s.API.Account, func(ctx context.Context, in *oneInput) (aggregates.AccountQuery, error) {
 		ref := views.RefIn(in.ID)
 		return aggregates.AccountQuery{Account: ref, Days: in.Days.days()}, checkExists(ctx, s.API.Accounts, ref, unknownAccount)
-	}, func(q aggregates.AccountQuery, a *aggregates.Account) error { return mergedInto(q.Account, a.ID) })
+	}, func(q aggregates.AccountQuery, a *aggregates.Account) error {
+		if a == nil {
+			s.API.Accounts.Forget(q.Account)
+			return unknownAccount // hidden since
+		}
+		return mergedInto(q.Account, a.ID)
+	})
 	s.pricesAPI(api)
 	s.describePanels(api)
 	// Later versions may add fields, which validating clients must not refuse.

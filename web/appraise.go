@@ -116,12 +116,11 @@ func (a *appraisalSource) result() result {
 // appraisePosted answers a list that was pasted into the form: with the way to its
 // address, or, if the address would be too long, with what it is worth.
 func (s *server) appraisePosted(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		drain(r.Body)
+	if err := readForm(w, r); err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			return fmt.Errorf("appraise: %w: %w", errListForm, err)
 		}
-		return fmt.Errorf("appraise: %w: %w", errForm, err)
+		return fmt.Errorf("appraise: %w", err)
 	}
 	if !r.PostForm.Has("list") {
 		drain(r.Body)

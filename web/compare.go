@@ -31,6 +31,13 @@ func (s *server) compare() *page {
 	)
 	p.thing = unknownAccount // which may be hidden since
 	p.check = s.checkSeries
+	p.forget = func(params views.Params) {
+		for _, r := range aggregates.ParseSeries(params.Get(views.SeriesParam)) {
+			if r.Kind == aggregates.SeriesBalance {
+				s.API.Accounts.Forget(r.Ref)
+			}
+		}
+	}
 	return p
 }
 

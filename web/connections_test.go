@@ -17,7 +17,17 @@ type caller struct {
 
 func call(t *testing.T, address string) caller {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	return callFrom(t, "", address)
+}
+
+// callFrom calls from an address of this machine, any if it is empty.
+func callFrom(t *testing.T, own, address string) caller {
+	t.Helper()
+	var dialer net.Dialer
+	if own != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(own)}
+	}
+	conn, err := dialer.DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +57,7 @@ func TestIdleConnectionsKeepNoVisitorOut(t *testing.T) {
 		}
 	}))
 	server.Config = &http.Server{Handler: server.Config.Handler}
-	LimitConnections(server.Config, 3)
+	LimitConnections(server.Config, 3, "127.0.0.0/8", "::1/128")
 	limited := server.Config.ConnState
 	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
 		limited(conn, state)
@@ -87,5 +97,37 @@ func TestIdleConnectionsKeepNoVisitorOut(t *testing.T) {
 	<-idle
 	if c := call(t, address); !c.get("/") {
 		t.Error("nobody is served after the busy ones are done")
+	}
+}
+
+// One address has a quarter of the connections, however busy it keeps them.
+func TestOneAddressLeavesConnectionsToOthers(t *testing.T) {
+	busy, release := make(chan struct{}), make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/busy" {
+			busy <- struct{}{}
+			<-release
+		}
+	}))
+	LimitConnections(server.Config, 8, "127.0.0.3/32")
+	server.Start()
+	defer server.Close()
+	defer close(release)
+	address := server.Listener.Addr().String()
+	for range 2 {
+		c := callFrom(t, "127.0.0.2", address)
+		go c.get("/busy")
+		<-busy
+	}
+	if callFrom(t, "127.0.0.2", address).get("/") {
+		t.Error("an address has more than a quarter of the connections")
+	}
+	if !callFrom(t, "127.0.0.4", address).get("/") {
+		t.Error("another address is not served")
+	}
+	for range 3 {
+		c := callFrom(t, "127.0.0.3", address)
+		go c.get("/busy")
+		<-busy
 	}
 }

@@ -42,6 +42,7 @@ type download struct {
 	now      func() time.Time
 	settings func() ledger.Settings
 	leaving  context.Context // ends the making of a file
+	places   *shares         // of files that are being sent
 	log      *slog.Logger
 
 	mu      sync.Mutex
@@ -54,7 +55,7 @@ type download struct {
 
 // newDownload returns a download whose CSV is written by write.
 func (s *server) newDownload(name string, window time.Duration, write func(context.Context, io.Writer) error) *download {
-	return &download{name: name, window: window, write: write, now: s.Now, settings: s.Settings, leaving: s.Leaving, log: s.Log}
+	return &download{name: name, window: window, write: write, now: s.Now, settings: s.Settings, leaving: s.Leaving, places: s.files, log: s.Log}
 }
 
 // A downloadFile has no name in its folder, so that the kernel deletes it when
@@ -77,6 +78,11 @@ func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer d.release(f)
+	free, err := d.places.take(client(r))
+	if err != nil {
+		return err
+	}
+	defer free()
 	h := w.Header()
 	for name, values := range csvHeader(d.name + "-" + f.window.Start.In(d.settings().Zone()).Format(time.DateOnly)) {
 		h[name] = values

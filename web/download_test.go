@@ -30,7 +30,8 @@ import (
 // newDownload is one of a minute's window that write makes.
 func newDownload(write func(context.Context, io.Writer) error) *download {
 	return &download{
-		name: "list.csv", window: time.Minute, write: write,
+		places: &shares{all: listFiles, own: listFiles},
+		name:   "list.csv", window: time.Minute, write: write,
 		now: time.Now, settings: func() ledger.Settings { return ledger.Settings{} }, leaving: context.Background(), log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -322,4 +323,24 @@ func TestASteadyReaderIsNotCutOff(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A slow reader holds a place among the files that are sent for as long as it reads.
+func TestAFileIsSentToAClientInOneOfItsPlaces(t *testing.T) {
+	d := newDownload(func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "rows"); return err })
+	d.places.own, d.places.beyond = 1, errOwnFiles
+	defer func() { d.newest.expired = true; d.drop(d.newest) }()
+	r := httptest.NewRequest("GET", "/list.csv", nil)
+	free, err := d.places.take(client(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.serve(httptest.NewRecorder(), r); !errors.Is(err, errOwnFiles) {
+		t.Errorf("a file beside another one: %v", err)
+	}
+	free()
+	w := httptest.NewRecorder()
+	if err := d.serve(w, r); err != nil || w.Body.String() != "rows" || d.places.taken != 0 {
+		t.Errorf("after it: %q, %v, %d places taken", w.Body, err, d.places.taken)
+	}
 }

@@ -101,6 +101,7 @@ func (s *server) holder() *page {
 	)
 	p.thing = unknownHolder
 	p.exists = func(ctx context.Context, ref string) error { return checkExists(ctx, s.API.Holders, ref, p.thing) }
+	p.forget = func(params views.Params) { s.API.Holders.Forget(params.Ref) }
 	p.subject = func(value any) string { return value.(*aggregates.Holder).Name }
 	return p
 }

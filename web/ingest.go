@@ -144,7 +144,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request, kind string) err
 	if err != nil {
 		return err
 	}
-	if s.IngestRate != nil && !s.IngestRate.admit(w.Header(), "key "+key.ID, s.Now()) {
+	if s.IngestRate != nil && !s.IngestRate.admit(w.Header(), []string{"key " + key.ID}, s.Now()) {
 		return errIngestRate
 	}
 	free, err := s.ingests.enter(r.Context())

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
-	"golang.org/x/sync/semaphore"
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
@@ -46,7 +45,7 @@ type readCost int
 const (
 	byIndex    readCost = iota // few rows are read
 	looking                    // many rows are looked through for few
-	fromMemory                 // the database is not asked
+	fromMemory                 // the database is not asked; they are sorted
 )
 
 // A listing is the part of a page that is read exactly, some rows at a time. It reads
@@ -98,15 +97,17 @@ func (s *server) ready(r *http.Request, l *listing, p views.Params) error {
 	return one[0].failure()
 }
 
-// fetch reads rows of a list and calls use with them, both while it has a place,
-// for which it waits so long. The reading goes on when ctx ends, since a query that
-// is cancelled costs its connection. A panic is an error.
-func (s *server) fetch(ctx context.Context, wait time.Duration, l *listing, p views.Params, limit int, use func(stretch) error) error {
-	free, err := s.takePlaces(ctx, wait, l, p)
+// fetch reads rows of a list for a client and calls use with them, both while it has a
+// place, for which it waits so long, or until ctx ends. It calls begin when it has the
+// place. The reading goes on when ctx ends, since a query that is cancelled costs its
+// connection. A panic is an error.
+func (s *server) fetch(ctx context.Context, client string, wait time.Duration, begin func(), l *listing, p views.Params, limit int, use func(stretch) error) error {
+	free, err := s.placeFor(ctx, client, wait, l, p)
 	if err != nil {
 		return err
 	}
 	defer free()
+	begin()
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), listRead)
 	defer cancel()
 	err = safely(func() error {
@@ -122,71 +123,52 @@ func (s *server) fetch(ctx context.Context, wait time.Duration, l *listing, p vi
 	return nil
 }
 
-// takePlaces takes the places that a reading needs, for which it waits so long, and
+// placeFor takes the places that a reading needs, for which it waits so long, and
 // returns what frees them. Lists for which many rows are looked through wait for each
-// other, so that the other lists have places.
-func (s *server) takePlaces(ctx context.Context, wait time.Duration, l *listing, p views.Params) (free func(), err error) {
+// other, so that the other lists have places. What is in memory is sorted by as many at
+// once as there are processors.
+func (s *server) placeFor(ctx context.Context, client string, wait time.Duration, l *listing, p views.Params) (free func(), err error) {
 	cost := byIndex
 	if l.cost != nil {
 		cost = l.cost(p)
 	}
-	var needed []*semaphore.Weighted
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	switch cost {
 	case looking:
-		needed = []*semaphore.Weighted{s.looks, s.lists}
-	case byIndex:
-		needed = []*semaphore.Weighted{s.lists}
+		return takeAll(ctx, client, s.looks, s.lists)
 	case fromMemory:
+		return s.sorts.take(ctx, "")
+	default:
+		return s.lists.take(ctx, client)
 	}
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	var taken []*semaphore.Weighted
-	free = func() {
-		for _, place := range taken {
-			place.Release(1)
-		}
-	}
-	for _, place := range needed {
-		if err := place.Acquire(waiting, 1); err != nil {
-			free()
-			return nil, errors.Join(errBusy, ctx.Err())
-		}
-		taken = append(taken, place)
-	}
-	return free, nil
 }
 
 // listed answers with a page that has a list. All who ask for the same rows within
-// listKept share one reading, which goes on if they leave. Draw gets the rows.
+// listKept share one reading. Draw gets the rows.
 func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params views.Params, suffix string, draw func(context.Context, stretch) (*rendering, error)) error {
 	key := s.pageKey(p.key+" "+suffix, params)
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 	defer cancel()
-	done := s.readings.DoChan(fmt.Sprint(key), func() (any, error) {
-		ctx := context.WithoutCancel(r.Context())
+	got, first, err := s.readings.get(ctx, fmt.Sprint(key), func(ctx context.Context, begin func()) (any, error) {
 		rendered, _, err := s.listPages.get(key, uint64(s.Now().Truncate(listKept).UnixNano()), func() (drawn *rendering, err error) {
-			err = s.fetch(ctx, listWait, p.list, params, listRows, func(rows stretch) (err error) {
-				drawn, err = draw(ctx, rows)
+			err = s.fetch(ctx, client(r), listWait, begin, p.list, params, listRows, func(rows stretch) (err error) {
+				drawn, err = draw(context.WithoutCancel(ctx), rows)
 				return err
 			})
 			return drawn, err
 		})
 		return rendered, err
 	})
-	select {
-	case res := <-done:
-		if res.Err != nil {
-			return res.Err
-		}
-		rendered := res.Val.(*rendering)
-		if rendered.partial {
-			return s.respondUncached(w, r, rendered, true)
-		}
-		s.serve(w, r, rendered, !res.Shared)
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if err != nil {
+		return err
 	}
+	rendered := got.(*rendering)
+	if rendered.partial {
+		return s.respondUncached(w, r, rendered, true)
+	}
+	s.serve(w, r, rendered, first)
+	return nil
 }
 
 // listPage answers with a page of panels, which have what they have, and a list.
@@ -222,7 +204,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 	}
 	err := s.listed(w, r, p, params, fmt.Sprint("page ", version), draw)
 	// The panels are shown without the list, except to one who has its rows.
-	if !errors.Is(err, errBusy) && !errors.Is(err, context.DeadlineExceeded) || r.Context().Err() != nil || len(p.panels) == 0 || r.Header.Get(refreshHeader) != "" {
+	if !errors.Is(err, errBusy) && !errors.Is(err, errOwnWaits) && !errors.Is(err, context.DeadlineExceeded) || r.Context().Err() != nil || len(p.panels) == 0 || r.Header.Get(refreshHeader) != "" {
 		return err
 	}
 	rendered, err := draw(r.Context(), stretch{draw: func(ledger.Settings) templ.Component { return views.RowsMissing() }, missing: true})

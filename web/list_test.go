@@ -116,6 +116,39 @@ func TestAnAccountThatIsHiddenIsNotFound(t *testing.T) {
 	}
 }
 
+// An account that is hidden is looked up as one that never was, so that both take as long.
+func TestAnAccountThatIsHiddenSinceIsLookedUpAgain(t *testing.T) {
+	tn := newTown()
+	var hidden atomic.Bool
+	var lookedUp atomic.Int64
+	account := tn.account
+	tn.account = func(ctx context.Context, w cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
+		if hidden.Load() {
+			return nil, nil
+		}
+		return account(ctx, w, q)
+	}
+	tn.known = func(context.Context, string) (bool, error) {
+		lookedUp.Add(1)
+		return !hidden.Load(), nil
+	}
+	server := tn.start(t)
+	for _, path := range []string{"/accounts/ada?days=7", "/accounts/ada/moves.json?days=90", "/api/v1/accounts/ada?days=365"} {
+		hidden.Store(false)
+		ask(t, "GET", server.URL+"/accounts/ada/parties") // its ref is known now, and the account is not
+		hidden.Store(true)
+		for i, want := range []int64{0, 1, 1} {
+			before := lookedUp.Load()
+			if response, _ := ask(t, "GET", server.URL+path); response.StatusCode != http.StatusNotFound {
+				t.Errorf("%s: status %d", path, response.StatusCode)
+			}
+			if n := lookedUp.Load() - before; n != want {
+				t.Errorf("%s: request %d looks %d refs up, want %d", path, i+1, n, want)
+			}
+		}
+	}
+}
+
 var requestID = regexp.MustCompile(`"request":"[^"]*"`)
 
 func TestAListThatPanicsCostsItsOwnReaders(t *testing.T) {

@@ -57,6 +57,15 @@ func at(pattern, ref string) string {
 	return views.Page{Info: info, Params: views.Params{Ref: ref}}.Path()
 }
 
+// gone returns the error for what exists and has no value any more, such as an account
+// that is hidden since.
+func (p *page) gone(params views.Params) error {
+	if p.forget != nil {
+		p.forget(params)
+	}
+	return p.thing
+}
+
 // moved returns a *movedError if the thing is shown under another ref, by the first
 // reading of the page.
 func (p *page) moved(params views.Params, sources []source) error {
@@ -79,7 +88,7 @@ func (s *server) stays(r *http.Request, p *page, params views.Params) error {
 		}
 	}
 	if first[0].empty() {
-		return p.thing
+		return p.gone(params)
 	}
 	return p.moved(params, first)
 }

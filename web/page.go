@@ -32,6 +32,7 @@ type page struct {
 	// exists returns an error unless there is a thing by this ref, a *movedError if
 	// it is the name of one. It is nil for pages without a ref in their path.
 	exists func(ctx context.Context, ref string) error
+	forget func(views.Params) // what exists for them, which is hidden now; may be nil
 	// check returns an error unless the query is answered: a *refusal, or one that
 	// says that there is nothing by the refs in it. It is nil for pages that answer all.
 	check func(ctx context.Context, params views.Params, query url.Values) error
@@ -140,7 +141,7 @@ func (p *page) of(panels []panel) *page {
 	info.Panels = nil
 	part := declare(info, panels...)
 	part.menu, part.nearest = p.menu, p.nearest
-	part.thing, part.exists, part.check, part.subject, part.shown, part.list = p.thing, p.exists, p.check, p.subject, p.shown, p.list
+	part.thing, part.exists, part.forget, part.check, part.subject, part.shown, part.list = p.thing, p.exists, p.forget, p.check, p.subject, p.shown, p.list
 	if p.days != nil {
 		part.days = p.days
 		part.readings = append(part.readings, p.days)
@@ -216,7 +217,7 @@ func (s *server) page(i int) handler {
 			isWarm = true
 		}
 		if p.ofThings() && len(sources) > 0 && sources[0].empty() {
-			return p.thing // hidden since
+			return p.gone(params)
 		}
 		if err := p.moved(params, sources); err != nil {
 			return err

@@ -215,7 +215,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			}
 		}
 		if p.ofThings() && one[0].empty() {
-			return p.thing
+			return p.gone(whole)
 		}
 		if panel.from == p.readings[0] {
 			err = p.moved(params, one)

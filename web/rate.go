@@ -2,19 +2,20 @@ package web
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	mostClients = 100_000 // that are counted in a minute; further ones are not limited
+	mostClients = 100_000 // that are counted in a minute; further ones are counted as one
 	shareEvery  = time.Second
 	shareAtOnce = 500 // clients
 )
 
-// A Rate limits the requests of each client in any minute, by its name. It counts those of this
-// minute, and of the minute before in proportion to what of it is less than a minute
-// ago. It never waits: with the counts of a fleet, it adds its own every second, and
+// A Rate limits the requests of each client in any minute, by its names. It counts those
+// of this minute, and of the minute before in proportion to what of it is less than a
+// minute ago. It never waits: with the counts of a fleet, it adds its own every second, and
 // learns those of the others. While these cannot be had, each process counts alone.
 type Rate struct {
 	limit  int64
@@ -43,28 +44,52 @@ func NewRate(limit int, shared Counts) *Rate {
 	return &Rate{limit: int64(limit), shared: shared, now: map[string]tally{}, before: map[string]tally{}}
 }
 
-// take counts a request of a client unless it is beyond the limit. It returns how many
-// more are allowed now, and if there is none, how long the client has to wait.
-func (r *Rate) take(client string, at time.Time) (left int64, wait time.Duration, ok bool) {
+// counted returns the names by which the requests of an address are counted.
+func counted(address string) (names []string) {
+	for _, network := range networks(address) {
+		names = append(names, network.String())
+	}
+	return names
+}
+
+// take counts a request of a client unless it is beyond the limit, of which the second
+// name of a client has four times as much. It returns how many more are allowed now, and
+// if there is none, how long the client has to wait.
+func (r *Rate) take(names []string, at time.Time) (left int64, wait time.Duration, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(at)
-	t, counted := r.now[client]
-	before := r.before[client].all
-	left = r.limit - used(t.all, before, since(at))
-	if left <= 0 {
-		return 0, r.wait(t.all, before, since(at)), false
+	client := slices.Clone(names)
+	left = r.limit
+	for i, name := range client {
+		if _, counted := r.now[name]; !counted && len(r.now) >= mostClients {
+			name = "" // that of all further ones
+			client[i] = name
+		}
+		limit, now, before := shareOf(r.limit, i), r.now[name].all, r.before[name].all
+		left = min(left, limit-used(now, before, since(at)))
+		if left <= 0 {
+			wait = max(wait, waitFor(limit, now, before, since(at)))
+		}
 	}
-	if counted || len(r.now) < mostClients {
-		r.now[client] = tally{t.all + 1, t.unsent + 1}
+	if left <= 0 {
+		return 0, wait, false
+	}
+	for i, name := range client {
+		if i > 0 && name == client[i-1] {
+			break // further ones are counted once
+		}
+		t := r.now[name]
+		r.now[name] = tally{t.all + 1, t.unsent + 1}
 	}
 	return left - 1, 0, true
 }
 
-// turn begins the minute of a time.
+// turn begins the minute of a time. A request that comes as a minute ends may be counted
+// in the next one. Any earlier time means that the clock was set back.
 func (r *Rate) turn(at time.Time) {
 	minute := at.Unix() / 60
-	if minute <= r.minute {
+	if minute == r.minute || minute == r.minute-1 {
 		return
 	}
 	if minute == r.minute+1 {
@@ -82,11 +107,11 @@ func used(now, before int64, since time.Duration) int64 {
 	return now + before*int64(time.Minute-since)/int64(time.Minute)
 }
 
-// wait returns after how many seconds a request is allowed.
-func (r *Rate) wait(now, before int64, since time.Duration) time.Duration {
+// waitFor returns after how many seconds a request is allowed.
+func waitFor(limit, now, before int64, since time.Duration) time.Duration {
 	for wait := time.Second; wait < 2*time.Minute; wait += time.Second {
 		at := since + wait
-		if at < time.Minute && used(now, before, at) < r.limit || at >= time.Minute && used(0, now, min(at-time.Minute, time.Minute)) < r.limit {
+		if at < time.Minute && used(now, before, at) < limit || at >= time.Minute && used(0, now, min(at-time.Minute, time.Minute)) < limit {
 			return wait
 		}
 	}

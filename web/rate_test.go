@@ -5,38 +5,98 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"exchequer/internal/testkit"
 )
 
 // A client gets its requests back as a minute goes by, and waits as long as it is told.
 func TestALimitIsOfAnyMinute(t *testing.T) {
 	r := NewRate(60, nil)
-	ann, bob := "192.0.2.1", "192.0.2.2"
+	const ann, bob = "192.0.2.1", "192.0.2.2"
 	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
 	for i := range 60 {
-		if left, _, ok := r.take(ann, at); !ok || left != int64(59-i) {
+		if left, _, ok := r.take(counted(ann), at); !ok || left != int64(59-i) {
 			t.Fatalf("request %d: allowed %t, %d left", i+1, ok, left)
 		}
 	}
-	_, wait, ok := r.take(ann, at)
+	_, wait, ok := r.take(counted(ann), at)
 	if ok || wait != 31*time.Second { // the minute ends in 30 s, and a second later a sixtieth of it is over
 		t.Errorf("one more: allowed %t, told to wait %s", ok, wait)
 	}
-	if _, _, ok := r.take(bob, at); !ok {
+	if _, _, ok := r.take(counted(bob), at); !ok {
 		t.Error("another client is refused")
 	}
-	if _, _, ok := r.take(ann, at.Add(wait-time.Second)); ok {
+	if _, _, ok := r.take(counted(ann), at.Add(wait-time.Second)); ok {
 		t.Error("allowed before the wait is over")
 	}
-	if _, _, ok := r.take(ann, at.Add(wait)); !ok {
+	if _, _, ok := r.take(counted(ann), at.Add(wait)); !ok {
 		t.Error("refused after the wait")
 	}
-	if left, _, ok := r.take(ann, at.Add(5*time.Minute)); !ok || left != 59 {
+	if left, _, ok := r.take(counted(ann), at.Add(5*time.Minute)); !ok || left != 59 {
 		t.Errorf("minutes later: allowed %t, %d left", ok, left)
+	}
+}
+
+// A client with many networks of 64 bits has no more than four times the requests.
+func TestALimitIsOfALargeNetworkToo(t *testing.T) {
+	r := NewRate(10, nil)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	allowed := 0
+	for i := range 100 {
+		if _, _, ok := r.take(counted(fmt.Sprintf("2001:db8:0:%x::1", i)), at); ok {
+			allowed++
+		}
+	}
+	if allowed != 40 {
+		t.Errorf("%d of 100 networks of one /48 are allowed, want 40", allowed)
+	}
+	if _, _, ok := r.take(counted("2001:db8:1::1"), at); !ok {
+		t.Error("another network is refused")
+	}
+}
+
+func TestClientsThatAreTooManyAreCountedAsOne(t *testing.T) {
+	r := NewRate(5, nil)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	address := func(i int) string { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String() }
+	for i := range mostClients {
+		r.take(counted(address(i)), at)
+	}
+	allowed := 0
+	for i := range 20 {
+		if _, _, ok := r.take(counted(address(mostClients+i)), at); ok {
+			allowed++
+		}
+	}
+	if allowed != 5 {
+		t.Errorf("%d of 20 newcomers are allowed, want 5", allowed)
+	}
+	if _, _, ok := r.take(counted(address(0)), at); !ok {
+		t.Error("a client that was counted before is refused")
+	}
+}
+
+// A fleet's clock that was ahead and is set back refuses nobody for as long.
+func TestALimitFollowsAClockThatIsSetBack(t *testing.T) {
+	r := NewRate(5, nil)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	for range 6 {
+		r.take(counted("192.0.2.1"), at.Add(time.Hour))
+	}
+	for i := range 3 {
+		if _, _, ok := r.take(counted("192.0.2.1"), at.Add(time.Duration(i)*time.Minute)); !ok {
+			t.Errorf("refused %d minutes after the clock was set back", i)
+		}
+	}
+	if left, _, _ := r.take(counted("192.0.2.1"), at.Add(2*time.Minute-31*time.Second)); left != 3 {
+		t.Errorf("a request that comes as a minute ends leaves %d, want 3: it is counted in the next", left)
 	}
 }
 
@@ -66,10 +126,9 @@ func TestAFleetCountsTogether(t *testing.T) {
 		here, there := NewRate(100, fleet), NewRate(100, fleet)
 		go here.Share(t.Context())
 		go there.Share(t.Context())
-		ann := "192.0.2.1"
 		take := func(r *Rate, n int) (allowed int) {
 			for range n {
-				if _, _, ok := r.take(ann, time.Now()); ok {
+				if _, _, ok := r.take(counted("192.0.2.1"), time.Now()); ok {
 					allowed++
 				}
 			}
@@ -143,8 +202,11 @@ func TestProgramsAreAskedToSayWhoTheyAre(t *testing.T) {
 	server := tn.start(t)
 	for agent, want := range map[string]int{
 		"": 403, "curl/8.14.1": 403, "python-requests/2.32.3": 403, "Python/3.13 aiohttp/3.10": 403, "Go-http-client/1.1": 403, "Java/21.0.1": 403, "node": 403,
-		"Apache-HttpClient/4.5.13 (Java/17)": 403, "curl/8.14.1 (me@example.org)": 200, "my-tool/2": 200, "python-requests/2 (+https://example.org/bot)": 200,
+		"Apache-HttpClient/4.5.13 (Java/17)": 403, "curl/8.14.1 (me@example.org)": 200, "my-tool/2": 200, "python-requests/2 (+https://example.org/bot)": 403, "my-tool/2 (+https://example.org/bot)": 200,
 		"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0": 200, "javatea/1": 200,
+		`PycURL/7.45.3 libcurl/8.9.1 OpenSSL/3.3.1`: 403, "HTTPie/3.2.4": 403, "Bun/1.2.5": 403, "lwp-request/6.77 libwww-perl/6.77": 403, "unirest-java/3.11.09": 403,
+		"Symfony HttpClient/Curl": 403, "Jakarta Commons-HttpClient/3.1": 403, "ktor-client": 403, "hackney/1.20.1": 403, "Dalvik/2.1.0 (Linux; U; Android 14)": 403,
+		"node-fetch/1.0 (+https://github.com/bitinn/node-fetch)": 403, "go-resty/2.16.5 (https://github.com/go-resty/resty)": 403, "Scrapy/2.11.2 (+https://scrapy.org)": 403,
 	} {
 		response, body := ask(t, "GET", server.URL+"/api/v1/stats", "User-Agent", agent)
 		if response.StatusCode != want {
@@ -156,5 +218,38 @@ func TestProgramsAreAskedToSayWhoTheyAre(t *testing.T) {
 	}
 	if response, _ := ask(t, "GET", server.URL+"/economy", "User-Agent", ""); response.StatusCode != http.StatusOK {
 		t.Errorf("a page: status %d", response.StatusCode)
+	}
+}
+
+// Some proxies forward addresses with ports. Their clients are not one client.
+func TestAForwardedAddressMayHaveAPort(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) {
+		d.APIRate = NewRate(1, nil)
+		d.TrustedProxies = []string{"127.0.0.0/8", "::1/128"}
+	}
+	server := tn.start(t)
+	for i, address := range []string{"192.0.2.1:50123", "192.0.2.2:50123", "[2001:db8::1]:443", "2001:db8:1::1", "192.0.2.3:1, 127.0.0.9:80"} {
+		if response, _ := ask(t, "GET", server.URL+"/api/v1/stats", "X-Forwarded-For", address); response.StatusCode != http.StatusOK {
+			t.Errorf("client %d, %s: status %d", i, address, response.StatusCode)
+		}
+	}
+	if response, _ := ask(t, "GET", server.URL+"/api/v1/stats", "X-Forwarded-For", "192.0.2.1:60000"); response.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a client by another port: status %d", response.StatusCode)
+	}
+}
+
+func TestAForwardedAddressThatCannotBeReadIsLoggedOnce(t *testing.T) {
+	tn := newTown()
+	var log testkit.Buffer
+	tn.log = &log
+	tn.change = func(d *Deps) { d.TrustedProxies = []string{"127.0.0.0/8", "::1/128"} }
+	server := tn.start(t)
+	ask(t, "GET", server.URL+"/healthz")
+	for range 3 {
+		ask(t, "GET", server.URL+"/healthz", "X-Forwarded-For", "unknown")
+	}
+	if n := strings.Count(log.String(), "forwards no address"); n != 1 {
+		t.Errorf("logged %d times, want once", n)
 	}
 }

@@ -14,7 +14,7 @@ import (
 func (s *server) routes() (http.Handler, error) {
 	r := chi.NewRouter()
 	if len(s.TrustedProxies) > 0 {
-		r.Use(middleware.ClientIPFromXFF(s.TrustedProxies...))
+		r.Use(withoutPorts, middleware.ClientIPFromXFF(s.TrustedProxies...), s.unreadableClients())
 	} else {
 		r.Use(middleware.ClientIPFromRemoteAddr)
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -69,45 +68,26 @@ func (s *server) searchJSON(w http.ResponseWriter, r *http.Request) error {
 }
 
 // found returns what a text may mean. All who look for the same text at once share
-// one reading, which goes on if they leave.
+// one reading. It has a place of the search and one of the lists.
 func (s *server) found(r *http.Request, text string) (*ledger.Hits, error) {
 	if text == "" {
 		return &ledger.Hits{}, nil
 	}
-	done := s.readings.DoChan("search "+text, func() (found any, err error) {
-		err = s.searching(r.Context(), func(ctx context.Context) error {
-			return safely(func() error {
-				found, err = s.Record.Search(ctx, text)
-				return err
-			})
-		})
-		return found, err
-	})
-	select {
-	case res := <-done:
-		if res.Err != nil {
-			return nil, res.Err
+	found, _, err := s.readings.get(r.Context(), "search "+text, func(ctx context.Context, begin func()) (any, error) {
+		waiting, cancel := context.WithTimeout(ctx, searchWait)
+		defer cancel()
+		free, err := takeAll(waiting, client(r), s.searches, s.lists)
+		if err != nil {
+			return nil, err
 		}
-		return res.Val.(*ledger.Hits), nil
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
+		defer free()
+		begin()
+		reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), listRead)
+		defer cancel()
+		return s.Record.Search(reading, text)
+	})
+	if err != nil {
+		return nil, err
 	}
-}
-
-// searching calls read while it has a place of the search and one of the lists.
-func (s *server) searching(ctx context.Context, read func(context.Context) error) error {
-	ctx = context.WithoutCancel(ctx)
-	waiting, cancel := context.WithTimeout(ctx, searchWait)
-	defer cancel()
-	if err := s.searches.Acquire(waiting, 1); err != nil {
-		return errors.Join(errBusy, err)
-	}
-	defer s.searches.Release(1)
-	if err := s.lists.Acquire(waiting, 1); err != nil {
-		return errors.Join(errBusy, err)
-	}
-	defer s.lists.Release(1)
-	reading, cancel := context.WithTimeout(ctx, listRead)
-	defer cancel()
-	return read(reading)
+	return found.(*ledger.Hits), nil
 }

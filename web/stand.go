@@ -38,9 +38,8 @@ func (s *server) standAnswer(w http.ResponseWriter, r *http.Request) error {
 		drain(r.Body)
 		return fmt.Errorf("where do I stand: %w", errMedia)
 	}
-	if err := r.ParseForm(); err != nil {
-		drain(r.Body)
-		return fmt.Errorf("where do I stand: %w: %w", errForm, err)
+	if err := readForm(w, r); err != nil {
+		return fmt.Errorf("where do I stand: %w", err)
 	}
 	panel, p := s.standPanel(), s.edition(r.Context()).pages[0]
 	population := aggregates.ParsePopulation(r.PostForm.Get("population"))

@@ -7,11 +7,28 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"exchequer/views"
 )
 
 var errForm = errors.New("form cannot be read")
+
+// formTime is how long the body of a form may take, so that connections whose bodies do
+// not come are not held for longer.
+const formTime = 3 * time.Second
+
+// readForm parses the form in a request's body.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(formTime)) // if it fails, the server's holds
+	if err := r.ParseForm(); err != nil {
+		drain(r.Body)
+		return fmt.Errorf("%w: %w", errForm, err)
+	}
+	_ = control.SetReadDeadline(time.Time{}) // one that passes ends the request
+	return nil
+}
 
 const themeCookie = "theme"
 
@@ -37,9 +54,8 @@ func (s *server) themeCSS(w http.ResponseWriter, r *http.Request) error {
 
 // chooseTheme sets the theme cookie and redirects back to the page.
 func (s *server) chooseTheme(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		drain(r.Body)
-		return fmt.Errorf("theme: %w: %w", errForm, err)
+	if err := readForm(w, r); err != nil {
+		return fmt.Errorf("theme: %w", err)
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: themeCookie, Value: parseTheme(r.PostForm.Get("theme")), Path: "/", MaxAge: 365 * 24 * 3600,

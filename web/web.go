@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/sync/singleflight"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -114,12 +114,13 @@ type server struct {
 	router    http.Handler
 
 	warming  *semaphore.Weighted
-	lists    *semaphore.Weighted // places for reading lists
-	looks    *semaphore.Weighted // of these, those for lists that look through many rows
-	searches *semaphore.Weighted // and those for the search
-	files    filePlaces          // for sending lists whole
-	readings singleflight.Group  // of lists, and of the search
-	ingests  *gate               // places for bodies
+	lists    *queue   // places for reading lists
+	looks    *queue   // of these, those for lists that look through many rows
+	searches *queue   // and those for the search
+	sorts    *queue   // for sorting lists that are in memory
+	files    *shares  // of lists that are sent whole
+	readings readings // of lists, of the search, and of prices
+	ingests  *gate    // places for bodies
 	proxies  proxies
 	auth     *operatorAuth
 }
@@ -147,9 +148,11 @@ func New(d Deps) (http.Handler, error) {
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		warming:  semaphore.NewWeighted(1),
-		lists:    semaphore.NewWeighted(listPlaces),
-		looks:    semaphore.NewWeighted(lookPlaces),
-		searches: semaphore.NewWeighted(searchPlaces),
+		lists:    newQueue(listPlaces),
+		looks:    newQueue(lookPlaces),
+		searches: newQueue(searchPlaces),
+		sorts:    newQueue(runtime.GOMAXPROCS(0)),
+		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
 		ingests:  newGate(ingestPlaces, ingestQueue, ingestWait),
 	}
 	s.pages = s.declarePages()

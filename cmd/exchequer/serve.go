@@ -205,7 +205,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
 	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
-	web.LimitConnections(httpServer, f.MaxConnections)
+	web.LimitConnections(httpServer, f.MaxConnections, addresses(f.TrustedProxies)...)
 	var pending pendingConns
 	pending.track(httpServer)
 
