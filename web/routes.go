@@ -42,6 +42,7 @@ func (s *server) routes() (http.Handler, error) {
 	get(views.SearchPath, s.search)
 	get(views.SearchPath+".json", s.searchJSON)
 	get(views.ComparePath+"/add", s.addSeries)
+	get(views.WatchPath+"/add", s.addWatched)
 	get("/badges/books.svg", s.booksBadge)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)
