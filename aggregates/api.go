@@ -37,6 +37,9 @@ type API struct {
 	ItemRanks  *cache.Memo[Days, *ItemRanks]
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
+	ItemNews    *cache.Memo[NewsQuery, *News] // nil: no such item
+	AccountNews *cache.Memo[NewsQuery, *News] // nil: no such account
+
 	Sold *Sold // what was sold, read exactly
 
 	Items    *Exists
@@ -74,6 +77,9 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
 		ItemRanks:  cache.NewMemo(c, cache.Spec{Name: "items.ranks", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeItemRanks)).Prewarm(30),
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
+
+		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(db, ComputeItemNews)),
+		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(db, ComputeAccountNews)),
 
 		Sold: NewSold(db),
 

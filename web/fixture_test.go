@@ -67,6 +67,7 @@ type town struct {
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	series     func(context.Context, cache.Window, aggregates.SeriesQuery) (*aggregates.Series, error)
+	news       func(context.Context, cache.Window, aggregates.NewsQuery) (*aggregates.News, error) // of items and accounts
 	moved      func(ctx context.Context, q aggregates.SourceQuery) (bool, error)
 	window     time.Duration
 	budget     time.Duration
@@ -190,6 +191,9 @@ func newTown() *town {
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
 			return sample.Series(q), nil
+		},
+		news: func(_ context.Context, _ cache.Window, q aggregates.NewsQuery) (*aggregates.News, error) {
+			return sample.News(q), nil
 		},
 		moved:  func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
@@ -425,6 +429,8 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 
+			ItemNews:    cache.NewMemo(c, spec("item.news"), tn.news),
+			AccountNews: cache.NewMemo(c, spec("account.news"), tn.news),
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
 			Holders:     aggregates.NewExists(tn.known),
 			ItemGroup:   cache.NewMemo(c, spec("item.group"), tn.itemGroup),

@@ -43,7 +43,8 @@ type page struct {
 	// note returns what the thing is among others, from the value of the last
 	// reading, which no panel shows. It is nil for pages without one.
 	note func(value any, params views.Params) string
-	list *listing // the part that is read exactly, or nil
+	list *listing  // the part that is read exactly, or nil
+	feed *newsFeed // what programs come back for, or nil
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -128,7 +129,7 @@ func (p *page) in(profile aggregates.Profile, greeting panel) *page {
 	info := p.PageInfo
 	info.Panels = nil
 	part := declare(info, worth...)
-	part.thing, part.exists, part.check, part.subject, part.shown, part.list = p.thing, p.exists, p.check, p.subject, p.shown, p.list
+	part.thing, part.exists, part.check, part.subject, part.shown, part.list, part.feed = p.thing, p.exists, p.check, p.subject, p.shown, p.list, p.feed
 	if p.note != nil {
 		part.beside(p.readings[len(p.readings)-1], p.note)
 	}

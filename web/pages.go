@@ -247,7 +247,7 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 // robots keeps crawlers from files and from the operators' API.
 func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
 	var b strings.Builder
-	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /watch?\nDisallow: /watch/\nDisallow: /search\n")
+	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /watch?\nDisallow: /watch/\nDisallow: /watch.atom\nDisallow: /search\n")
 	if s.BaseURL != "" {
 		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")
 	}

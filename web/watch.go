@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -17,8 +18,9 @@ import (
 // the address, and nothing is kept of it: the values are those of memos that all lists
 // share, one for each item and account at most.
 func (s *server) watch() *page {
+	news := &watchingNews{s}
 	p := declare(views.PageInfo{
-		Path: views.WatchPath, Name: "Watch", Group: "Data", Heading: "Watch",
+		Path: views.WatchPath, Feed: true, Name: "Watch", Group: "Data", Heading: "Watch",
 		Description: "A list of your own, of items and accounts of {economy}, in one address to keep.",
 	},
 		showOf(s.newWatchingItems(), views.PanelInfo{
@@ -39,8 +41,18 @@ func (s *server) watch() *page {
 				LeftOut: "Accounts of hidden holders, as if there were none.",
 			},
 		}, views.WatchAccounts, (*aggregates.WatchedAccounts).Table),
+		showOf(news, views.PanelInfo{
+			Name: "news", Title: "What happened to them", Width: views.Whole, Params: views.WatchParams(),
+			How: views.How{
+				Meaning: "What is worth telling of the list, and is told by its feed: each once.",
+				Formula: views.NewsRules,
+				Counted: "The last 30 days that are over, each as it was at its end; the newest 200.",
+				LeftOut: "The current day. Days before the ledger's second one; accounts of hidden holders. Offsetting trade, of prices.",
+			},
+		}, views.WatchNews, (*aggregates.News).Table),
 	)
 	p.check = checkWatched
+	p.feed = &newsFeed{news, s.watchFeed}
 	return p
 }
 
@@ -122,6 +134,47 @@ func (w *watchingAccounts) open(p views.Params) source {
 		joined.parts = append(joined.parts, &memoSource[aggregates.Population, *aggregates.Ladder]{memo: w.s.Economy.Ladder, p: population})
 	}
 	return joined
+}
+
+// watchingNews is the reading of what happened to the things of a list.
+type watchingNews struct{ s *server }
+
+func (w *watchingNews) open(p views.Params) source {
+	// A list of nothing has no news, of the ledger as it is.
+	joined := &joinedSource{parts: []source{&memoSource[aggregates.NoParams, *aggregates.Richest]{memo: w.s.Economy.Richest}}, join: func(values []any) any {
+		var all []*aggregates.News
+		for _, v := range values[1:] {
+			all = append(all, v.(*aggregates.News))
+		}
+		return aggregates.JoinNews(values[0].(*aggregates.Richest).Basis, all)
+	}}
+	add := func(param *views.Param, memo *cache.Memo[aggregates.NewsQuery, *aggregates.News], refs *aggregates.Exists, unknown unknownError) {
+		for _, ref := range aggregates.ParseRefs(p.Get(param)) {
+			joined.parts = append(joined.parts, &perhapsSource[aggregates.NewsQuery, *aggregates.News]{
+				memoSource: memoSource[aggregates.NewsQuery, *aggregates.News]{memo: memo, p: aggregates.NewsQuery{Ref: ref}},
+				exists:     func(ctx context.Context) error { return checkExists(ctx, refs, ref, unknown) },
+			})
+		}
+	}
+	add(views.WatchItemsParam, w.s.API.ItemNews, w.s.API.Items, unknownItem)
+	add(views.WatchAccountsParam, w.s.API.AccountNews, w.s.API.Accounts, unknownAccount)
+	return joined
+}
+
+// watchFeed returns what happened to the things of a list as a feed.
+func (s *server) watchFeed(view views.Page, value any) feed {
+	v := value.(*aggregates.News)
+	f := feed{
+		id: s.tag("watch" + view.Params.Query()), title: view.FeedTitle(), subtitle: views.NewsRules,
+		page: view.Address(), updated: v.Updated(),
+	}
+	for _, e := range v.Entries {
+		f.entries = append(f.entries, feedEntry{
+			id:    s.tag("watch/" + e.Thing + "/" + url.PathEscape(e.ID) + "/" + string(e.Rule) + "/" + e.Day.Format(time.DateOnly)),
+			title: views.NewsTitle(e, view.Settings), text: views.NewsText(e, view.Settings), page: string(views.NewsAddress(e)), at: e.At,
+		})
+	}
+	return f
 }
 
 // A perhapsSource is the memo of a thing that there may not be. Only a thing that there
