@@ -39,6 +39,7 @@ type API struct {
 
 	ItemNews    *cache.Memo[NewsQuery, *News] // nil: no such item
 	AccountNews *cache.Memo[NewsQuery, *News] // nil: no such account
+	Notables    *cache.Memo[NoParams, *Notables]
 
 	Sold *Sold // what was sold, read exactly
 
@@ -80,6 +81,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 
 		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(db, ComputeItemNews)),
 		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(db, ComputeAccountNews)),
+		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)),
 
 		Sold: NewSold(db),
 

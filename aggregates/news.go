@@ -41,8 +41,8 @@ const (
 	NewsPrice    NewsRule = "price"    // the firm price of an item changed by a tenth
 	NewsStocked  NewsRule = "stocked"  // an item is offered again
 	NewsEmptied  NewsRule = "emptied"  // it is not offered any more
-	NewsReceived NewsRule = "received" // an account received ten times as much as usual
-	NewsSent     NewsRule = "sent"     // it sent ten times as much
+	NewsReceived NewsRule = "received" // an account received ten times as much as usual, and more than on any day before
+	NewsSent     NewsRule = "sent"     // it sent as much
 )
 
 // A NewsEntry is what happened to one thing on one day.
@@ -225,7 +225,8 @@ func (v *News) readMoves(ctx context.Context, tx pgx.Tx, days []time.Time, accou
 				continue
 			}
 			slices.SortFunc(before, ledger.Sum.Compare)
-			if usual := before[(len(before)-1)/2]; m.sum.Float64() >= newsTimes*usual.Float64() {
+			usual, most := before[(len(before)-1)/2], before[len(before)-1]
+			if m.sum.Compare(most) > 0 && m.sum.Float64() >= newsTimes*usual.Float64() {
 				e := about
 				e.Amount, e.Usual = &m.sum, &usual
 				v.add(e, rule, days[at])

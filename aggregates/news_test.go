@@ -57,6 +57,7 @@ func TestWhatIsToldOfAnAccount(t *testing.T) {
 		pay(t, "03-07 23:30", "mint", "eve", 1000), pay(t, "03-08 00:10", "mint", "eve", 999),
 		pay(t, "03-07 12:00", "mint", "fay", 5000), pay(t, "03-07 12:00", "mint", "gus", 5000),
 		pay(t, "03-09 12:00", "mint", "hal", 400), pay(t, "03-09 13:00", "mint", "ida", 600), // one account
+		pay(t, "03-10 12:00", "mint", "hal", 1000), // no more than on the day before
 		pay(t, "03-11 09:00", "mint", "hal", 9000), // today
 	)
 	appendBatch(t, db, b)
@@ -207,9 +208,9 @@ func scannedMoves(t *testing.T, db *pgxpool.Pool, ref string, today time.Time) s
 			WHERE ref = $1 AND amount <> 0 GROUP BY 1, 2)
 		SELECT string_agg(to_char(day, 'MM-DD ') || CASE WHEN received THEN 'received' ELSE 'sent' END, ', ' ORDER BY day DESC, NOT received)
 		FROM moved m CROSS JOIN LATERAL (
-			SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY sum) AS usual, count(*) AS days FROM moved b
+			SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY sum) AS usual, count(*) AS days, max(sum) AS most FROM moved b
 			WHERE b.received = m.received AND b.day < m.day AND b.day >= m.day - 90) AS before
-		WHERE day BETWEEN $2::date - 30 AND $2::date - 1 AND days >= 7 AND sum >= 10 * usual`
+		WHERE day BETWEEN $2::date - 30 AND $2::date - 1 AND days >= 7 AND sum >= 10 * usual AND sum > most`
 	var found *string
 	if err := db.QueryRow(context.Background(), query, ref, today).Scan(&found); err != nil {
 		t.Fatal(err)

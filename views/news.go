@@ -11,7 +11,7 @@ import (
 
 // NewsRules says what of a list is told.
 const NewsRules = "An item: its firm price at the end of a day is at least 10 % above or below its firm price at the end of the day before; or an offer to sell stands at the end of a day, and none did at the end of the day before, or the other way round. " +
-	"An account: on a day it received, or sent, at least 10 times as much as usual, which is the median of those of the 90 days before on which it received, or sent, anything, if these are 7 or more."
+	"An account: on a day it received, or sent, at least 10 times as much as usual, which is the median of those of the 90 days before on which it received, or sent, anything, if these are 7 or more; and more than on any of them."
 
 // NewsTitle says what happened.
 func NewsTitle(e aggregates.NewsEntry, s ledger.Settings) string {

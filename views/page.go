@@ -60,7 +60,7 @@ type PageInfo struct {
 	Panels      []PanelInfo
 	Above       []MenuEntry // pages that lead to it, the highest first
 	Reserved    []string    // refs whose plain address is that of something else
-	Feed        bool        // it has a feed, at its address with .atom, and .json
+	Feed        string      // the address of its feed, without .atom or .json; empty: it has none
 }
 
 // at returns the address for a ref, without a query.
@@ -174,10 +174,10 @@ func (p Page) FeedTitle() string { return p.title() }
 
 // feed returns the address of the page's feed in a format, empty if it has none.
 func (p Page) feed(format string) string {
-	if !p.Info.Feed || p.Only != nil {
+	if p.Info.Feed == "" || p.Only != nil {
 		return ""
 	}
-	return p.Path() + "." + format + p.Params.Of(p.params()).Query()
+	return p.Info.Feed + "." + format + p.Params.Of(p.params()).Query()
 }
 
 func (p Page) heading() string {

@@ -149,8 +149,8 @@ func (s *server) feedOf(p *page, suffix string, encode func(f feed, self string)
 		if err := one[0].failure(); err != nil {
 			return err
 		}
-		return s.respondCached(w, r, s.pageKey(p.pattern(suffix), params), one, func() (*rendering, error) {
-			header, b, err := encode(p.feed.of(s.viewOf(p, params, nil), one[0].result().value), p.at(params.Ref)+suffix+params.Query())
+		return s.respondCached(w, r, s.pageKey(p.Feed+suffix, params), one, func() (*rendering, error) {
+			header, b, err := encode(p.feed.of(s.viewOf(p, params, nil), one[0].result().value), p.Feed+suffix+params.Query())
 			if err != nil {
 				return nil, err
 			}

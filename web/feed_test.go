@@ -1,15 +1,15 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"context"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -142,6 +142,36 @@ func TestAFeedEscapesWhateverALedgerSays(t *testing.T) {
 		}
 		if !json.Valid(open("/watch.json?i=%3Cb%3E%20%22%26").Body.Bytes()) {
 			t.Error("not JSON")
+		}
+	})
+}
+
+func TestWhatIsNotableHasAFeedThatEveryPageLeadsTo(t *testing.T) {
+	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		for _, p := range pages {
+			if got := parse(t, open(p.address()).Body.String()).Find(`link[rel=alternate][href="/feeds/events.atom"]`).Length(); got != 1 {
+				t.Errorf("%s leads to it %d times", p.address(), got)
+			}
+		}
+		f := readAtom(t, open("/feeds/events.atom"))
+		var titles []string
+		for _, e := range f.Entries {
+			titles = append(titles, strings.ReplaceAll(e.Title, "\u00a0", " "))
+		}
+		for _, want := range []string{
+			"City Treasury paid ₤312,500.00 to several personal accounts, the largest transfer of a year",
+			"Diamond costs ₤412.00 a piece, more than on any day of a year",
+			"Richest tenth: good before, now to be watched",
+		} {
+			if !slices.Contains(titles, want) {
+				t.Errorf("%q is not among %q", want, titles)
+			}
+		}
+		if f.ID != "tag:economy.test,2026:feeds/events" || !strings.HasPrefix(f.Entries[0].ID, "tag:economy.test,2026:feeds/events/") {
+			t.Errorf("ids %s, %s", f.ID, f.Entries[0].ID)
+		}
+		if !strings.Contains(open("/feeds/events.json").Body.String(), `"version":"https://jsonfeed.org/version/1.1"`) {
+			t.Error("not a JSON feed")
 		}
 	})
 }

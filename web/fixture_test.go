@@ -67,6 +67,7 @@ type town struct {
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	series     func(context.Context, cache.Window, aggregates.SeriesQuery) (*aggregates.Series, error)
+	notables   func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Notables, error)
 	news       func(context.Context, cache.Window, aggregates.NewsQuery) (*aggregates.News, error) // of items and accounts
 	moved      func(ctx context.Context, q aggregates.SourceQuery) (bool, error)
 	window     time.Duration
@@ -192,6 +193,7 @@ func newTown() *town {
 		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
 			return sample.Series(q), nil
 		},
+		notables: constant[aggregates.NoParams](sample.Notables()),
 		news: func(_ context.Context, _ cache.Window, q aggregates.NewsQuery) (*aggregates.News, error) {
 			return sample.News(q), nil
 		},
@@ -429,6 +431,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 
+			Notables:    cache.NewMemo(c, spec("notables"), tn.notables),
 			ItemNews:    cache.NewMemo(c, spec("item.news"), tn.news),
 			AccountNews: cache.NewMemo(c, spec("account.news"), tn.news),
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),

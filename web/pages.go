@@ -40,6 +40,7 @@ func (s *server) declarePages() []*page {
 		s.appraise(),
 		s.compare(),
 		s.watch(),
+		s.feeds(),
 	}
 }
 

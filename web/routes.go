@@ -28,8 +28,8 @@ func (s *server) routes() (http.Handler, error) {
 	for i, p := range s.pages {
 		get(p.Path, s.page(i))
 		if p.feed != nil {
-			get(p.pattern(".atom"), s.feedOf(p, ".atom", s.atom))
-			get(p.pattern(".json"), s.feedOf(p, ".json", s.jsonFeed))
+			get(p.Feed+".atom", s.feedOf(p, ".atom", s.atom))
+			get(p.Feed+".json", s.feedOf(p, ".json", s.jsonFeed))
 		}
 		if p.list != nil {
 			get(p.pattern("/"+p.list.Name+".csv"), s.listCSV(p))

@@ -20,7 +20,7 @@ import (
 func (s *server) watch() *page {
 	news := &watchingNews{s}
 	p := declare(views.PageInfo{
-		Path: views.WatchPath, Feed: true, Name: "Watch", Group: "Data", Heading: "Watch",
+		Path: views.WatchPath, Feed: views.WatchPath, Name: "Watch", Group: "Data", Heading: "Watch",
 		Description: "A list of your own, of items and accounts of {economy}, in one address to keep.",
 	},
 		showOf(s.newWatchingItems(), views.PanelInfo{
