@@ -17,8 +17,8 @@ import (
 
 func TestWhatIsWatchedIsAsApproved(t *testing.T) {
 	approved(t, map[string]string{
-		"watch-both":        "/watch?i=item0~item4~dimond&a=ben~carl",
-		"panel-watch-items": "/watch/items?i=item0~item4",
+		"watch-both":          "/watch?i=item0~item4~dimond&a=ben~carl",
+		"panel-watched-items": "/watch/items?i=item0~item4",
 	})
 }
 
