@@ -21,8 +21,7 @@ type AccountPlace struct {
 // in the order of [Populations].
 func PlaceOf(a *Account, ladders []*Ladder, all []*Inequality) *AccountPlace {
 	p := &AccountPlace{ID: a.ID, Name: a.Name, Basis: a.Basis, Population: a.Population, Held: a.Held, Bins: []Bin{}}
-	i := p.Population.index() - 1
-	ladder := ladders[i]
+	ladder := ladderOf(a, ladders)
 	// A ladder of nobody's is of the next population.
 	if p.Population, p.Holders = ladder.Population, ladder.Holders; p.Why == "" {
 		p.Why = ladder.Why
@@ -32,9 +31,13 @@ func PlaceOf(a *Account, ladders []*Ladder, all []*Inequality) *AccountPlace {
 	}
 	stand := ladder.Find(*p.Held)
 	p.Richer, p.Poorer, p.Exact, p.Tenth = stand.Richer, stand.Poorer, stand.Exact, stand.Tenth
-	p.Bins = append(p.Bins, all[i].Bins...)
+	p.Bins = append(p.Bins, all[a.Population.index()-1].Bins...)
 	return p
 }
+
+// ladderOf returns the ladder, of those of [Populations], on which the holder of an
+// account stands.
+func ladderOf(a *Account, ladders []*Ladder) *Ladder { return ladders[a.Population.index()-1] }
 
 // Table has one row a range of balances.
 func (p *AccountPlace) Table() Table {

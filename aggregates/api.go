@@ -40,6 +40,10 @@ type API struct {
 	ItemRanks  *cache.Memo[Days, *ItemRanks]
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
+	ItemNews    *cache.Memo[NewsQuery, *News] // nil: no such item
+	AccountNews *cache.Memo[NewsQuery, *News] // nil: no such account
+	Notables    *cache.Memo[NoParams, *Notables]
+
 	Sold *Sold // what was sold, read exactly
 
 	Past *Past // of days that are over
@@ -82,6 +86,10 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
 		ItemRanks:  cache.NewMemo(c, everyMinute("items.ranks"), on(db, ComputeItemRanks)).Prewarm(30),
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
+
+		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(db, ComputeItemNews)),
+		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(db, ComputeAccountNews)),
+		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)),
 
 		Sold: NewSold(db),
 

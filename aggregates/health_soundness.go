@@ -72,6 +72,8 @@ type Soundness struct {
 	Signs []Sign `json:"signs" nullable:"false"`
 	Books Books  `json:"books"`
 
+	Changes []SignChange `json:"changes" nullable:"false" doc:"Of the signs' states, by week."`
+
 	// What the signs' words say besides.
 	Newest        time.Time       `json:"newest" doc:"The latest posting, as far as it is before the period's end."`
 	Supply        SupplyAccount   `json:"supply" doc:"Of the last 30 days."`
@@ -124,7 +126,7 @@ func ComputeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 }
 
 func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thresholds Thresholds, known earlier) (*Soundness, error) {
-	v := &Soundness{Signs: []Sign{}, Weeks: []Week{}, Created: []SourceWeeks{}, Destroyed: []SourceWeeks{}, Days: []SoundDay{}}
+	v := &Soundness{Signs: []Sign{}, Changes: []SignChange{}, Weeks: []Week{}, Created: []SourceWeeks{}, Destroyed: []SourceWeeks{}, Days: []SoundDay{}}
 	v.Books = newBooks(known.night)
 	// Beside the signs, in a transaction of its own: a sample that takes too long is
 	// given up, and the signs are shown all the same.
@@ -144,7 +146,7 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 			return err
 		}
 		v.fill(r)
-		v.Signs = judge(r, thresholds)
+		v.Signs, v.Changes = judge(r, thresholds)
 		if err := v.weeks(ctx, tx, s); err != nil {
 			return err
 		}

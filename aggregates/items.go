@@ -45,11 +45,14 @@ type ListedItem struct {
 }
 
 // Change is the price over the price before, less 1; nil if one of them is missing.
-func (i ListedItem) Change() *float64 {
-	if i.Price.Value == nil || i.Before == nil {
+func (i ListedItem) Change() *float64 { return i.ChangeFrom(i.Before) }
+
+// ChangeFrom is Change from another price before.
+func (i ListedItem) ChangeFrom(before *float64) *float64 {
+	if i.Price.Value == nil || before == nil {
 		return nil
 	}
-	change := *i.Price.Value / *i.Before - 1
+	change := *i.Price.Value / *before - 1
 	return &change
 }
 

@@ -47,7 +47,7 @@ type SeriesRef struct {
 // MostSeries is how many series are compared at most.
 const MostSeries = 6
 
-var seriesEscapes = strings.NewReplacer("%", "%25", "~", "%7E")
+var listEscapes = strings.NewReplacer("%", "%25", "~", "%7E")
 
 // String returns "supply" or "item:minecraft:diamond". A percent sign and a tilde
 // of the ref are escaped.
@@ -55,7 +55,7 @@ func (r SeriesRef) String() string {
 	if !r.Kind.HasRef() {
 		return string(r.Kind)
 	}
-	return string(r.Kind) + ":" + seriesEscapes.Replace(r.Ref)
+	return string(r.Kind) + ":" + listEscapes.Replace(r.Ref)
 }
 
 // JoinSeries returns the text that [ParseSeries] reads: "supply~item:diamond".
@@ -101,11 +101,19 @@ func parseSeries(text string) (SeriesRef, bool) {
 	if !r.Kind.HasRef() {
 		return r, true
 	}
-	if unescaped, err := url.PathUnescape(ref); err == nil {
+	var ok bool
+	r.Ref, ok = listedRef(ref)
+	return r, ok
+}
+
+// listedRef returns a ref of a list in an address, unescaped, and reports whether it
+// can be one.
+func listedRef(text string) (ref string, ok bool) {
+	ref = text
+	if unescaped, err := url.PathUnescape(text); err == nil {
 		ref = unescaped
 	}
-	r.Ref = ref
-	return r, ref != "" && len(ref) <= longestRef && utf8.ValidString(ref) && !strings.ContainsRune(ref, 0)
+	return ref, ref != "" && len(ref) <= longestRef && utf8.ValidString(ref) && !strings.ContainsRune(ref, 0)
 }
 
 // A SeriesQuery selects a series and a period. Each is a key, so the caller checks

@@ -1,6 +1,10 @@
 package aggregates
 
-import "math"
+import (
+	"math"
+	"slices"
+	"time"
+)
 
 // A State is what a sign or a check says.
 type State string
@@ -89,8 +93,8 @@ type signKind struct {
 // A signCourse is a sign's number now, 30 days ago, and on the days of the range.
 type signCourse struct {
 	now, before *float64
-	past        []float64
-	why         string // there is none, or it is not judged, because
+	past        []*float64 // nil where there is none
+	why         string     // there is none, or it is not judged, because
 }
 
 const fewHolders = 20
@@ -126,9 +130,9 @@ func signKinds() []signKind {
 	}
 }
 
-// judge returns the signs with their states.
-func judge(r *signReading, thresholds Thresholds) []Sign {
-	signs := []Sign{}
+// judge returns the signs with their states, and how those changed by week.
+func judge(r *signReading, thresholds Thresholds) ([]Sign, []SignChange) {
+	signs, changes := []Sign{}, []SignChange{}
 	for _, k := range signKinds() {
 		c := k.read(r)
 		s := Sign{Name: k.name, Title: k.title, Unit: k.unit, Of: k.of, Now: c.now, Before: c.before,
@@ -136,17 +140,60 @@ func judge(r *signReading, thresholds Thresholds) []Sign {
 		if t, ok := thresholds[k.name]; ok {
 			s.Watch, s.Bad = t.Watch, t.Bad
 		}
-		if s.Now != nil && len(c.past) > 0 {
+		if past := slices.DeleteFunc(slices.Clone(c.past), func(v *float64) bool { return v == nil }); s.Now != nil && len(past) > 0 {
 			low, high := *s.Now, *s.Now
-			for _, v := range c.past {
-				low, high = min(low, v), max(high, v)
+			for _, v := range past {
+				low, high = min(low, *v), max(high, *v)
 			}
 			s.Low, s.High = &low, &high
 		}
+		changes = append(changes, s.changes(r.span, k.least, c)...)
 		s.judge(k.least)
 		signs = append(signs, s)
 	}
-	return signs
+	return signs, changes
+}
+
+// A SignChange is a sign that at the end of a week has another state than at the end of
+// the week before. What goes back and forth within a week is none.
+type SignChange struct {
+	Name  string    `json:"name"`
+	Title string    `json:"title"`
+	Unit  SignUnit  `json:"unit" enum:"seconds,percent,growth,ratio,times,count"`
+	Of    string    `json:"of"`
+	Day   time.Time `json:"day" doc:"The Sunday with which the week ends."`
+	From  State     `json:"from" enum:"good,watch,bad"`
+	To    State     `json:"to" enum:"good,watch,bad"`
+	Value float64   `json:"value" doc:"The number of the sign at the end of that day."`
+}
+
+// changes returns the weeks of the range at whose end the sign, which is not judged yet,
+// had another state than at the end of the week before, oldest first: each as it would
+// have been judged then by its course.
+func (s Sign) changes(span span, least float64, c signCourse) (changes []SignChange) {
+	at := func(i int) Sign {
+		then := s
+		then.Why, then.State, then.Now, then.Before = "", StateNone, nil, nil
+		if i >= 0 {
+			then.Now = c.past[i]
+		}
+		if i >= signDays {
+			then.Before = c.past[i-signDays]
+		}
+		then.judge(least)
+		return then
+	}
+	for i := range c.past {
+		day := plus(span.Start, i)
+		if day.Weekday() != time.Sunday {
+			continue
+		}
+		now, before := at(i), at(i-weekDays)
+		if now.State != StateNone && before.State != StateNone && now.State != before.State {
+			changes = append(changes, SignChange{s.Name, s.Title, s.Unit, s.Of, day, before.State, now.State, *now.Now})
+		}
+	}
+	return changes
 }
 
 func (s *Sign) judge(least float64) {

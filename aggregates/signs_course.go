@@ -39,12 +39,11 @@ func growth(from, to ledger.Sum) *float64 {
 	return &g
 }
 
-// pastOf returns the numbers of the whole days of the range that have one.
-func (r *signReading) pastOf(at func(i int) *float64) (past []float64) {
+// pastOf returns the numbers of the whole days of the range, nil for those that have
+// none.
+func (r *signReading) pastOf(at func(i int) *float64) (past []*float64) {
 	for i := r.offset; i < r.last; i++ {
-		if v := at(i); v != nil {
-			past = append(past, *v)
-		}
+		past = append(past, at(i))
 	}
 	return past
 }
@@ -71,17 +70,11 @@ func (r *signReading) top10() signCourse {
 }
 
 func (r *signReading) measure(pick func(DayMeasures) *float64) signCourse {
-	c := signCourse{now: pick(r.now), why: r.whyNot}
+	c := signCourse{now: pick(r.now), why: r.whyNot, past: make([]*float64, r.last-r.offset)}
 	for _, d := range r.past {
-		v := pick(d)
-		if v == nil {
-			continue
-		}
-		c.past = append(c.past, *v)
-		if r.index(d.Day) == r.index(r.Today)-signDays {
-			c.before = v
-		}
+		c.past[r.index(d.Day)] = pick(d)
 	}
+	c.before = c.past[len(c.past)-signDays]
 	return c
 }
 

@@ -100,9 +100,15 @@ func (s span) previous() (span, bool) {
 // earlier returns the state at the end of the day before the period, as a period
 // that ends there, and reports whether the ledger has such a day.
 func (s span) earlier() (span, bool) {
-	e := s
-	e.Today, e.End, e.Through = plus(s.Start, -1), s.Start.UTC(), s.Start.UTC()
-	return e, s.Days > 0 && s.Start.After(s.First)
+	return s.atEnd(plus(s.Start, -1)), s.Days > 0 && s.Start.After(s.First)
+}
+
+// atEnd returns the state at the end of a day, as a period that ends there.
+func (s span) atEnd(day time.Time) span {
+	s.Today = day
+	s.End = plus(day, 1).UTC()
+	s.Through = s.End
+	return s
 }
 
 // days returns the number of days, the last one included.

@@ -91,7 +91,7 @@ func (s *site) things(t *testing.T) []string {
 		}
 		all = append(all, path+url.PathEscape(ref))
 		if path == "/market/items/" {
-			all = append(all, "/compare?s=supply~item:"+url.QueryEscape(ref), "/market/shops?item="+url.QueryEscape(ref))
+			all = append(all, "/compare?s=supply~item:"+url.QueryEscape(ref), "/market/shops?item="+url.QueryEscape(ref), "/watch?i=nothing~"+url.QueryEscape(ref))
 		}
 	}
 	return all

@@ -151,7 +151,7 @@ func AccountBalance(p Page, a *aggregates.Account) Content {
 	address := p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesBalance, Ref: a.ID})
 	return Content{
 		Sub: "At the end of each " + a.Bucket + symbolNote(s) + ": from " + MoneyShort(low.Balance, s) + " to " + MoneyShort(high.Balance, s), Flags: flags,
-		Body: compareWith(l.Draw(), address, "the balance"),
+		Body: compareWith(l.Draw(), address, "the balance", watchLink(WatchAccountsParam, a.ID)),
 	}
 }
 
@@ -176,6 +176,11 @@ func AccountMoves(p Page, a *aggregates.Account) Content {
 	return Content{Sub: "A " + a.Bucket + symbolNote(s) + ": in above the line, out below it", Body: c.Draw()}
 }
 
+// holdersOf names the holders of a population.
+var holdersOf = map[aggregates.Population]string{
+	aggregates.PopulationPersonal: "holders of personal accounts", aggregates.PopulationPrivate: "holders of personal and business accounts", aggregates.PopulationAll: "holders",
+}
+
 // AccountPlace shows where the holder stands among all.
 func AccountPlace(p Page, v *aggregates.AccountPlace) Content {
 	if v.Held == nil || v.Holders == 0 || len(v.Bins) == 0 {
@@ -197,9 +202,7 @@ func AccountPlace(p Page, v *aggregates.AccountPlace) Content {
 	if !v.Exact {
 		about = "about "
 	}
-	who := map[aggregates.Population]string{
-		aggregates.PopulationPersonal: "holders of personal accounts", aggregates.PopulationPrivate: "holders of personal and business accounts", aggregates.PopulationAll: "holders",
-	}[v.Population]
+	who := holdersOf[v.Population]
 	rank := about + ordinal(v.Richer+1) + " of " + Count(v.Holders)
 	richer := "Richer than " + about + Percent(float64(v.Poorer)/float64(v.Holders)) + " of all " + who
 	return Content{

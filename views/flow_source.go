@@ -124,7 +124,7 @@ func SourceMoves(p Page, v *aggregates.SourceDays) Content {
 	}
 	c.Labels = chart.DateLabels(starts, v.Bucket)
 	address := p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesSource, Ref: v.Source})
-	return Content{Sub: "Moved a " + v.Bucket + symbolNote(p.Settings), Body: compareWith(c.Draw(), address, v.Source)}
+	return Content{Sub: "Moved a " + v.Bucket + symbolNote(p.Settings), Body: compareWith(c.Draw(), address, v.Source, "")}
 }
 
 // symbolNote is the unit of money after a description: ", ₤".

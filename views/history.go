@@ -56,7 +56,7 @@ func HistoryOfMoney(p Page, h *aggregates.History) Content {
 	l.Desc, l.Ticks, l.Zero, l.Least = desc(h, p.Settings, write), moneyTicks(p.Settings), true, 1
 	last := h.Points[len(h.Points)-1]
 	l.Series = []chart.Series{{Name: moneyTile(last.Supply, p.Settings), Values: seriesOf(h, func(at aggregates.HistoryPoint) *float64 { return ptrTo(at.Supply.Float64()) })}}
-	return Content{Sub: "At the end of each " + h.Bucket + symbolNote(p.Settings), Says: sayHistory(h, p.Settings), Body: compareWith(l.Draw(), p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesSupply}), "the money supply")}
+	return Content{Sub: "At the end of each " + h.Bucket + symbolNote(p.Settings), Says: sayHistory(h, p.Settings), Body: compareWith(l.Draw(), p.compareLink(aggregates.SeriesRef{Kind: aggregates.SeriesSupply}), "the money supply", "")}
 }
 
 // HistoryOfHolders shows the number of holders of a population.

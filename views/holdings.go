@@ -85,11 +85,11 @@ func HeldSub(matching int, v *aggregates.Holdings) string {
 }
 
 // heldChange writes what an account gained or lost, with its class.
-func heldChange(change int64, s ledger.Settings) (text, class string) {
-	switch {
-	case change > 0:
+func heldChange(change ledger.Sum, s ledger.Settings) (text, class string) {
+	switch change.Sign() {
+	case 1:
 		return "+" + moneyTile(change, s), "up"
-	case change < 0:
+	case -1:
 		return moneyTile(change, s), "down"
 	}
 	return "0", "flat"

@@ -224,15 +224,15 @@ func heldRows(accounts []aggregates.HeldAccount, shares bool, period aggregates.
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = heldChanged(a.Day, "1 d", s).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heldChanged(ledger.SumOf(a.Day), "1 d", s).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = heldChanged(a.Week, "7 d", s).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heldChanged(ledger.SumOf(a.Week), "7 d", s).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = heldChanged(a.Month, "30 d", s).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heldChanged(ledger.SumOf(a.Month), "30 d", s).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -262,7 +262,7 @@ func heldRows(accounts []aggregates.HeldAccount, shares bool, period aggregates.
 	})
 }
 
-func heldChanged(change int64, over string, s ledger.Settings) templ.Component {
+func heldChanged(change ledger.Sum, over string, s ledger.Settings) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

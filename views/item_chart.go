@@ -44,7 +44,7 @@ func ItemCourse(p Page, v *aggregates.ItemChart) Content {
 		starts = append(starts, candle.Start)
 	}
 	flags := p.FlagsOn(starts, v.End)
-	c := Content{Flags: flags, Body: compareWith(itemChart(v, flags, p.Settings), address, "the price of "+ItemName(v.Name, v.ID))}
+	c := Content{Flags: flags, Body: compareWith(itemChart(v, flags, p.Settings), address, "the price of "+ItemName(v.Name, v.ID), watchLink(WatchItemsParam, v.ID))}
 	if chosen == "" {
 		c.Sub = "Candles of a " + v.Step + "; a period this long has no shorter ones. " + legend
 	} else {

@@ -114,12 +114,26 @@ func ago(at *time.Time, now time.Time) string {
 }
 
 // changeOf writes the change of a price with its class.
-func changeOf(i aggregates.ListedItem) (text, class string) {
-	if i.Change() == nil {
+func changeOf(i aggregates.ListedItem) (text, class string) { return changeFrom(i, i.Before) }
+
+// changeFrom writes how the price of an item changed from another one, with its class.
+func changeFrom(i aggregates.ListedItem, before *float64) (text, class string) {
+	if i.ChangeFrom(before) == nil {
 		return "", ""
 	}
-	text = Change(*i.Price.Value, *i.Before)
-	return text, direction(*i.Price.Value-*i.Before, text)
+	text = Change(*i.Price.Value, *before)
+	return text, direction(*i.Price.Value-*before, text)
+}
+
+// stocked writes how many pieces of an item the asks have, as far as it is known.
+func stocked(i aggregates.ListedItem) string {
+	switch {
+	case i.Asks == 0:
+		return "none"
+	case i.Stock.Sign() == 0:
+		return "yes"
+	}
+	return Count(i.Stock)
 }
 
 // readable returns a name for a heading: on one line, at most 120 characters.

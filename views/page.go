@@ -64,6 +64,7 @@ type PageInfo struct {
 	Above       []MenuEntry // pages that lead to it, the highest first
 	Reserved    []string    // refs whose plain address is that of something else
 	Dated       bool        // it can be asked for as of a day that is over
+	Feed        string      // the address of its feed, without .atom or .json; empty: it has none
 }
 
 // at returns the address for a ref, without a query.
@@ -184,6 +185,17 @@ func (p Page) titleNow() string {
 	return p.Info.Name + " · " + p.name()
 }
 
+// FeedTitle returns the title of the page's feed.
+func (p Page) FeedTitle() string { return p.title() }
+
+// feed returns the address of the page's feed in a format, empty if it has none.
+func (p Page) feed(format string) string {
+	if p.Info.Feed == "" || p.Only != nil {
+		return ""
+	}
+	return p.Info.Feed + "." + format + p.Params.Of(p.params()).Query()
+}
+
 func (p Page) heading() string {
 	if p.Only != nil {
 		return p.Only.Title
@@ -193,6 +205,9 @@ func (p Page) heading() string {
 	}
 	return orElse(p.Info.Heading, p.name())
 }
+
+// Author returns who is responsible for a feed.
+func (s Site) Author() string { return s.name() }
 
 // name returns the name of the economy, or a general one if it has none yet.
 func (s Site) name() string { return orElse(s.Settings.Name, "Economy") }

@@ -89,18 +89,18 @@ func (s *server) checkSeries(ctx context.Context, params views.Params, query url
 	return nil
 }
 
-// A seriesError means that no series, or several ones, are meant by a name. With
+// A meantError means that nothing, or several things, are meant by a name. With
 // several it is answered with 300 Multiple Choices: browsers show its page, since it
 // prefers none, and programs do not take it for a failure.
-type seriesError struct {
+type meantError struct {
 	about string
 	found []views.Choice
 }
 
-func (e *seriesError) Error() string           { return e.about }
-func (*seriesError) Is(target error) bool      { return target == errNotFound }
-func (e *seriesError) text() string            { return e.about }
-func (e *seriesError) choices() []views.Choice { return e.found }
+func (e *meantError) Error() string           { return e.about }
+func (*meantError) Is(target error) bool      { return target == errNotFound }
+func (e *meantError) text() string            { return e.about }
+func (e *meantError) choices() []views.Choice { return e.found }
 
 // addSeries answers the form that adds a series to a comparison: with the address of
 // the new one, or with those that may be meant.
@@ -123,9 +123,9 @@ func (s *server) addSeries(_ http.ResponseWriter, r *http.Request) error {
 	case len(choices) == 1:
 		return &movedError{code: http.StatusSeeOther, address: choices[0].Path}
 	case len(choices) == 0:
-		return &seriesError{about: "Nothing is called that here. Series are added by the name or ref of an item, a source or an account."}
+		return &meantError{about: "Nothing is called that here. Series are added by the name or ref of an item, a source or an account."}
 	}
-	return &seriesError{"Several are called that. Which one is to be added?", choices}
+	return &meantError{"Several are called that. Which one is to be added?", choices}
 }
 
 // A foundSeries is a series that was found by a name.

@@ -122,19 +122,22 @@ func (j *joinedSource) window() time.Duration {
 func (j *joinedSource) result() result {
 	var all result
 	var values []any
-	for i, part := range j.parts {
+	for _, part := range j.parts {
 		r := part.result()
 		if r.Missing != "" {
 			return result{Status: views.Status{Missing: r.Missing}}
 		}
 		values = append(values, r.value)
-		if i == 0 || r.AsOf.Before(all.AsOf) {
+		if r.AsOf.IsZero() { // there is no such thing
+			continue
+		}
+		if all.AsOf.IsZero() || r.AsOf.Before(all.AsOf) {
 			all.AsOf = r.AsOf
 		}
-		if i == 0 || r.Next.Before(all.Next) {
+		if all.Next.IsZero() || r.Next.Before(all.Next) {
 			all.Next = r.Next
 		}
-		if i == 0 || r.State > all.State {
+		if r.State > all.State {
 			all.State, all.Reason = r.State, r.Reason
 		}
 	}

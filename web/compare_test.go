@@ -23,16 +23,22 @@ import (
 )
 
 func TestComparisonsAreAsApproved(t *testing.T) {
+	approved(t, map[string]string{
+		"compare-index":       "/compare?s=item:ada~supply~account:ben&as=index",
+		"compare-values":      "/compare?s=supply~item:ada~source:tax&days=90",
+		"compare-together":    "/compare?s=source:tax~sold:ada~source:shop&scale=log",
+		"compare-heads":       "/compare?s=supply~source:tax&as=head&population=all&days=all",
+		"compare-six":         "/compare?s=supply~holders~gini~top10~item:ada~account:ben&as=index&scale=log&days=365",
+		"panel-compare-index": "/compare/chart?s=item:ada~supply&as=index",
+	})
+}
+
+// approved compares addresses with files of pages, by name.
+func approved(t *testing.T, addresses map[string]string) {
+	t.Helper()
 	hashed := regexp.MustCompile(`(/static/[a-z/]+)[.-][0-9a-f]{6,}(\.[a-z]+)`)
 	walk(t, samples()["town"], func(open func(string) *httptest.ResponseRecorder, _ []*page) {
-		for name, address := range map[string]string{
-			"compare-index":       "/compare?s=item:ada~supply~account:ben&as=index",
-			"compare-values":      "/compare?s=supply~item:ada~source:tax&days=90",
-			"compare-together":    "/compare?s=source:tax~sold:ada~source:shop&scale=log",
-			"compare-heads":       "/compare?s=supply~source:tax&as=head&population=all&days=all",
-			"compare-six":         "/compare?s=supply~holders~gini~top10~item:ada~account:ben&as=index&scale=log&days=365",
-			"panel-compare-index": "/compare/chart?s=item:ada~supply&as=index",
-		} {
+		for name, address := range addresses {
 			w := open(address)
 			got := strings.ReplaceAll(hashed.ReplaceAllString(w.Body.String(), "$1$2"), "><", ">\n<") + "\n"
 			keepsToThePolicy(t, address, w.Body.String())

@@ -41,7 +41,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // refusals are all of them: their pages are drawn ahead.
-var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errOwnFiles, errOwnWaits}
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOwnFiles, errOwnWaits}
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.
@@ -80,7 +80,7 @@ func status(err error) int {
 	var unavailable *cache.UnavailableError
 	var tooLarge *http.MaxBytesError
 	var refused *refusal
-	var several *seriesError
+	var several *meantError
 	switch {
 	case errors.As(err, &several) && len(several.found) > 0:
 		return http.StatusMultipleChoices

@@ -70,6 +70,8 @@ type town struct {
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
 	series     func(context.Context, cache.Window, aggregates.SeriesQuery) (*aggregates.Series, error)
+	notables   func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Notables, error)
+	news       func(context.Context, cache.Window, aggregates.NewsQuery) (*aggregates.News, error) // of items and accounts
 	moved      func(ctx context.Context, q aggregates.SourceQuery) (bool, error)
 	window     time.Duration
 	budget     time.Duration
@@ -198,6 +200,10 @@ func newTown() *town {
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
 			return sample.Series(q), nil
+		},
+		notables: constant[aggregates.NoParams](sample.Notables()),
+		news: func(_ context.Context, _ cache.Window, q aggregates.NewsQuery) (*aggregates.News, error) {
+			return sample.News(q), nil
 		},
 		moved:  func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
 		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
@@ -437,8 +443,10 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Trade:     tn.tradeOf(c, spec),
 			Series:    cache.NewMemo(c, spec("series"), tn.series),
 
-			Past: tn.past(c, spec),
-
+			Past:        tn.past(c, spec),
+			Notables:    cache.NewMemo(c, spec("notables"), tn.notables),
+			ItemNews:    cache.NewMemo(c, spec("item.news"), tn.news),
+			AccountNews: cache.NewMemo(c, spec("account.news"), tn.news),
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
 			Holders:     aggregates.NewExists(tn.known),
 			Government:  cache.NewMemo(c, spec("government"), tn.government),

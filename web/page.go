@@ -51,6 +51,7 @@ type page struct {
 	days    opener
 	nearest func(context.Context, views.Params) (views.Params, error)
 	past    *page
+	feed    *newsFeed // what programs come back for, or nil
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -141,7 +142,7 @@ func (p *page) of(panels []panel) *page {
 	info.Panels = nil
 	part := declare(info, panels...)
 	part.menu, part.nearest = p.menu, p.nearest
-	part.thing, part.exists, part.forget, part.check, part.subject, part.shown, part.list = p.thing, p.exists, p.forget, p.check, p.subject, p.shown, p.list
+	part.thing, part.exists, part.forget, part.check, part.subject, part.shown, part.list, part.feed = p.thing, p.exists, p.forget, p.check, p.subject, p.shown, p.list, p.feed
 	if p.days != nil {
 		part.days = p.days
 		part.readings = append(part.readings, p.days)

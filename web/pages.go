@@ -41,6 +41,8 @@ func (s *server) declarePages() []*page {
 		s.transaction(),
 		s.appraise(),
 		s.compare(),
+		s.watch(),
+		s.feeds(),
 	}
 }
 
@@ -251,7 +253,7 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 // robots keeps crawlers from files and from the operators' API.
 func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
 	var b strings.Builder
-	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /search\n")
+	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /watch?\nDisallow: /watch/\nDisallow: /watch.atom\nDisallow: /search\n")
 	if s.BaseURL != "" {
 		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")
 	}

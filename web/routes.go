@@ -27,6 +27,10 @@ func (s *server) routes() (http.Handler, error) {
 	get("/", s.page(0))
 	for i, p := range s.pages {
 		get(p.Path, s.page(i))
+		if p.feed != nil {
+			get(p.Feed+".atom", s.feedOf(p, ".atom", s.atom))
+			get(p.Feed+".json", s.feedOf(p, ".json", s.jsonFeed))
+		}
 		if p.list != nil {
 			get(p.pattern("/"+p.list.Name+".csv"), s.listCSV(p))
 			get(p.pattern("/"+p.list.Name+".json"), s.listJSON(p))
@@ -42,6 +46,7 @@ func (s *server) routes() (http.Handler, error) {
 	get(views.SearchPath, s.search)
 	get(views.SearchPath+".json", s.searchJSON)
 	get(views.ComparePath+"/add", s.addSeries)
+	get(views.WatchPath+"/add", s.addWatched)
 	get("/badges/books.svg", s.booksBadge)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)

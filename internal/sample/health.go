@@ -15,6 +15,7 @@ func soundness() *aggregates.Soundness {
 	least := func(low float64) aggregates.Bounds { return aggregates.Bounds{Low: &low} }
 	most := func(high float64) aggregates.Bounds { return aggregates.Bounds{High: &high} }
 	v := &aggregates.Soundness{Basis: basis(90, today.AddDate(0, 0, -89), Noon)}
+	v.Changes = []aggregates.SignChange{{Name: "top", Title: "Richest tenth", Unit: aggregates.SignPercent, Of: "of what holders have", Day: today.AddDate(0, 0, -5), From: aggregates.StateGood, To: aggregates.StateWatch, Value: 0.384}}
 	v.Signs = []aggregates.Sign{
 		{Name: "freshness", Title: "Freshness", Unit: aggregates.SignSeconds, Of: "since the last transaction", Now: ptr(9.0), By: aggregates.JudgedValue, Judged: ptr(9.0), Watch: most(6 * 3600), Bad: most(24 * 3600), State: aggregates.StateGood, Matters: "All other numbers are as old as the newest transaction."},
 		{Name: "money", Title: "Money", Unit: aggregates.SignGrowth, Of: "more money in 30 days", Now: ptr(0.018), Before: ptr(0.017), Low: ptr(0.012), High: ptr(0.021), By: aggregates.JudgedValue, Judged: ptr(0.018), Watch: bounds(-0.05, 0.05), Bad: bounds(-0.15, 0.15), State: aggregates.StateGood, Matters: "Money that grows faster than what it buys loses value."},
