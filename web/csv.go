@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"exchequer/aggregates"
+	"exchequer/internal/csvtext"
 	"exchequer/ledger"
 	"exchequer/views"
 )
@@ -53,7 +54,7 @@ func csvName(p views.Page, asOf time.Time) string {
 	const most = 60 // bytes of the address
 	parts[0] = parts[0][:min(len(parts[0]), most)]
 	return strings.Map(func(r rune) rune {
-		if r < utf8.RuneSelf && alphanumeric(r) {
+		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 			return r
 		}
 		return '-'
@@ -73,7 +74,7 @@ func (c *csvWriter) header(columns []aggregates.Column) {
 		case aggregates.Instant:
 			name += " (UTC)"
 		}
-		c.cells = append(c.cells, guard(name))
+		c.cells = append(c.cells, csvtext.Guard(name))
 	}
 	c.write()
 }
@@ -89,7 +90,7 @@ func (c *csvWriter) row(columns []aggregates.Column, values []any) {
 func (c *csvWriter) cell(unit aggregates.Unit, value any) string {
 	switch v := value.(type) {
 	case string:
-		return guard(v)
+		return csvtext.Guard(v)
 	case int64:
 		return c.cell(unit, ledger.SumOf(v))
 	case ledger.Sum:
@@ -131,48 +132,6 @@ func (c *csvWriter) end() error {
 	}
 	return c.err
 }
-
-// guard keeps a spreadsheet from running a text, or a part of it, as a formula,
-// whichever separator it is told to split at. Line breaks and other control
-// characters become spaces. An apostrophe is put before each character that may
-// begin a formula, unless it follows a letter, a digit or another such
-// character, or stands alone between spaces as in "Bakery - North". Numbers are
-// written by cell and stay numbers.
-func guard(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return formula(r) || breaks(r) }) {
-		return text
-	}
-	var b strings.Builder
-	begins, spaced := true, false // after a separator; after a word and a space
-	for i, r := range text {
-		switch {
-		case breaks(r):
-			r, spaced = ' ', true
-		case unicode.IsSpace(r):
-			spaced = true
-		case formula(r):
-			next, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
-			if begins || spaced && !breaks(next) && !unicode.IsSpace(next) {
-				b.WriteByte('\'')
-			}
-			begins, spaced = false, false
-		case r < utf8.RuneSelf && !alphanumeric(r), unicode.IsPunct(r), !unicode.IsPrint(r):
-			begins = true
-		default:
-			begins, spaced = false, false
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// formula reports whether a formula may begin with r, of full width or not.
-func formula(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }
-
-// breaks reports whether r may end a line, or is no part of a text at all.
-func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
-
-func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // decimal writes minor units exactly.
 func decimal(minor ledger.Sum, decimals int) string {

@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"exchequer/ledger/dump"
 	"exchequer/static"
 	"exchequer/views"
 )
@@ -48,6 +49,10 @@ func (s *server) routes() (http.Handler, error) {
 	get(views.ComparePath+"/add", s.addSeries)
 	get(views.WatchPath+"/add", s.addWatched)
 	get("/badges/books.svg", s.booksBadge)
+	get(dataPath, s.dataPage)
+	get(dataPath+dump.ManifestName, s.dataManifest)
+	get(dataPath+"feed.atom", s.dataFeed)
+	get(dataPath+"*", s.dataFile)
 	get("/sitemap.xml", s.siteMap)
 	get("/robots.txt", s.robots)
 	get("/manifest.webmanifest", s.manifest)

@@ -15,6 +15,7 @@ import (
 	"exchequer/cache"
 	"exchequer/keys"
 	"exchequer/ledger"
+	"exchequer/ledger/dump"
 	"exchequer/static"
 	"exchequer/views"
 )
@@ -47,6 +48,9 @@ type Deps struct {
 	BaseURL string
 	// Licence is that of the data: "CC BY 4.0". It is stated with the numbers.
 	Licence string
+
+	// Data is the folder of a dump, which is served at "/data/". Nil: there is none.
+	Data *dump.Published
 
 	// MapURL is the address of the operator's map, to which shops link; may be
 	// empty.

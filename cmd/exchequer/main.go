@@ -27,6 +27,7 @@ type commands struct {
 	Mapping     mappingCommand     `cmd:"" group:"data" help:"Draft a mapping for a CSV file of your own."`
 	Import      importCommand      `cmd:"" group:"data" help:"Read CSV files, mapped or native, into the ledger."`
 	Export      exportCommand      `cmd:"" group:"data" help:"Write the whole ledger as native CSV files."`
+	Dump        dumpCommand        `cmd:"" group:"data" help:"Publish finished months and the tables of names as Parquet and CSV."`
 	Verify      verifyCommand      `cmd:"" group:"data" help:"Compare balances and rollups with the record."`
 	Repair      repairCommand      `cmd:"" group:"data" help:"Make balances and rollups anew from the record."`
 	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`

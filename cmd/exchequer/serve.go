@@ -47,6 +47,7 @@ type serverFlags struct {
 	ingestFlags    `group:"serving"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
+	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
 	Policies       policies   `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Tenant         string     `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
@@ -169,7 +170,15 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	defer endWriters()
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
 	rate, ingestRate := newRate(f.APIRate, memos), newRate(f.IngestRate, memos)
+	data, err := openDump(f.Dump)
+	if err != nil {
+		return err
+	}
+	if data != nil {
+		defer data.Close()
+	}
 	handler, err := web.New(web.Deps{
+		Data:           data,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
 		Soundness:      soundness,
@@ -216,6 +225,9 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	work.Go(func() { r.db.keepRunning(working, r.log) })
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
+	if data != nil {
+		work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, r.log) })
+	}
 	work.Go(func() { settings.refresh(working, r.log) })
 	work.Go(func() { rate.Share(working) })
 	work.Go(func() { ingestRate.Share(working) })

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"exchequer/internal/telemetry"
+	"exchequer/ledger/dump"
+)
+
+type dumpCommand struct {
+	Licence string `env:"EXCHEQUER_LICENCE" placeholder:"TEXT" group:"data" help:"Licence of the data, such as CC BY 4.0, stated in the manifest."`
+	Dir     string `arg:"" type:"path" help:"Folder to bring up to date; it is made if it is not there."`
+	databaseFlags
+}
+
+func (c dumpCommand) Run(ctx context.Context, s streams) (err error) {
+	db, err := c.open(ctx, telemetry.NewLogger(s.err, 0, true), access{share: true, noTimeout: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+	written, err := dump.Write(ctx, db.Pool, c.Dir, c.Licence, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "dumped to %s: %s new, %d as they were, %.1f MB in all\n", c.Dir, count(written.Files, "file"), written.Kept, float64(written.Bytes)/1e6)
+	return nil
+}
+
+// openDump opens the folder of a dump to serve it, nil if none is named.
+func openDump(dir string) (*dump.Published, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	return dump.Open(dir)
+}
+
+// keepDump brings the dump in a folder up to date once a day, soon after midnight of
+// UTC. Of the processes that share the folder, one does it.
+func keepDump(ctx context.Context, db *database, dir, licence string, log *slog.Logger) {
+	const every = 5 * time.Minute
+	for {
+		last, err := dump.Completed(dir)
+		if now := time.Now(); err == nil && last.Before(now.UTC().Truncate(24*time.Hour)) {
+			var written dump.Written
+			if written, err = dump.Write(ctx, db.Pool, dir, licence, now); err == nil {
+				log.InfoContext(ctx, "dump is up to date", "files", written.Files, "kept", written.Kept, "bytes", written.Bytes, "took", time.Since(now))
+			}
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, dump.ErrLocked) {
+			log.ErrorContext(ctx, "dump failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
+}
