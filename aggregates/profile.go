@@ -16,16 +16,17 @@ type Profile struct {
 	Transactions bool
 	Sales        bool
 	Shops        bool
+	Reports      bool
 }
 
 // Full is the profile of a ledger that has everything.
-func Full() Profile { return Profile{Transactions: true, Sales: true, Shops: true} }
+func Full() Profile { return Profile{Transactions: true, Sales: true, Shops: true, Reports: true} }
 
 // Profiles returns every profile that there can be.
 func Profiles() []Profile {
 	var all []Profile
-	for i := range 1 << 3 {
-		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0})
+	for i := range 1 << 4 {
+		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0, Reports: i&8 != 0})
 	}
 	return all
 }
@@ -40,7 +41,7 @@ func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile]
 func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (Profile, error) {
 	const query = `
 		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
-			EXISTS (SELECT FROM shops) AS shops`
+			EXISTS (SELECT FROM shops) AS shops, EXISTS (SELECT FROM reports) AS reports`
 	rows, _ := db.Query(ctx, query)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Profile])
 	if err != nil {

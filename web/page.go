@@ -44,6 +44,8 @@ type page struct {
 	// reading, which no panel shows. It is nil for pages without one.
 	note func(value any, params views.Params) string
 	list *listing // the part that is read exactly, or nil
+	// worth reports whether a page without panels is worth showing of such a ledger.
+	worth func(aggregates.Profile) bool
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -156,6 +158,14 @@ func (p *page) at(ref string) string { return at(p.Path, ref) }
 
 // pattern returns the pattern of the page's address with a suffix.
 func (p *page) pattern(suffix string) string { return p.Path + suffix }
+
+// worthShowing reports whether the page has something to show of such a ledger.
+func (p *page) worthShowing(profile aggregates.Profile) bool {
+	if p.worth != nil {
+		return p.worth(profile)
+	}
+	return slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(profile) })
+}
 
 // viewOf returns the page as its views see it. Only is the panel that is shown by
 // itself, or nil.

@@ -157,6 +157,10 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		switch table {
 		case "day_snapshots":
 			want = "SELECT, INSERT, DELETE"
+		case "reports":
+			want = "SELECT, INSERT, UPDATE"
+		case "report_errata":
+			want = "SELECT, INSERT"
 		case "offsetting_state":
 			want = "SELECT, UPDATE"
 		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":
