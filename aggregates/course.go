@@ -74,11 +74,16 @@ func readAllCourses(ctx context.Context, tx pgx.Tx, s span, with bool) (map[int6
 
 // readCourses returns what was sold of items in s, and in each bucket of it, with
 // offsetting trade or without it. Nil means all items. Days are put together past
-// mostDays of them. In the buckets, sales at prices more than a factor of 10 from the
-// item's usual one in the period, which is the median of its means by bucket, do not
-// count: such buckets are read again, price by price.
+// mostDays of them.
 func readCourses(ctx context.Context, tx pgx.Tx, s span, mostDays int, items []int64, with bool) (map[int64]*course, error) {
 	unit, buckets := s.divide(mostDays)
+	return readCoursesBy(ctx, tx, s, unit, buckets, items, with)
+}
+
+// readCoursesBy is readCourses by these buckets, which are of that unit. In the buckets, sales at prices more than a factor of 10 from the
+// item's usual one in the period, which is the median of its means by bucket, do not
+// count: such buckets are read again, price by price.
+func readCoursesBy(ctx context.Context, tx pgx.Tx, s span, unit string, buckets []bucket, items []int64, with bool) (map[int64]*course, error) {
 	// A day has one row an item, so that there is nothing to add up.
 	columns, group := `day - ($1::date[])[1], sales, quantity, volume, low, high`, ``
 	if unit != "day" {

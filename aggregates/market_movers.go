@@ -63,13 +63,22 @@ func ComputeMovers(ctx context.Context, db *pgxpool.Pool, w cache.Window, days D
 const markedOn = `coalesce((SELECT o.sales FROM offsetting_days o WHERE o.item = d.item AND o.day = d.day), 0)`
 
 func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	now, before, err := m.move(ctx, tx, s)
+	if err != nil || !m.Reaches {
+		return err
+	}
+	return m.turn(ctx, tx, s, now, before)
+}
+
+// move fills what rose and what fell, and returns the prices at the end of s and the
+// firm ones at the end of the day before it.
+func (m *Movers) move(ctx context.Context, tx pgx.Tx, s span) (now, before map[int64]Price, err error) {
 	earlier, reaches := s.earlier()
 	if m.Reaches = reaches; !reaches {
-		return nil
+		return nil, nil, nil
 	}
-	now, err := readPrices(ctx, tx, s, nil)
-	if err != nil {
-		return err
+	if now, err = readPrices(ctx, tx, s, nil); err != nil {
+		return nil, nil, err
 	}
 	var firm []int64 // only firm prices are compared
 	for id, p := range now {
@@ -78,14 +87,10 @@ func (m *Movers) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		}
 	}
 	slices.Sort(firm)
-	before, err := readFirmPrices(ctx, tx, earlier, firm)
-	if err != nil {
-		return err
+	if before, err = readFirmPrices(ctx, tx, earlier, firm); err != nil {
+		return nil, nil, err
 	}
-	if err := m.compare(ctx, tx, now, before); err != nil {
-		return err
-	}
-	return m.turn(ctx, tx, s, now, before)
+	return now, before, m.compare(ctx, tx, now, before)
 }
 
 // compare fills what rose and what fell, of items with a price before.

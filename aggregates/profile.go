@@ -18,18 +18,19 @@ type Profile struct {
 	Shops        bool
 	Firms        bool // business accounts
 	Government   bool // government accounts
+	Reports      bool
 }
 
 // Full is the profile of a ledger that has everything.
 func Full() Profile {
-	return Profile{Transactions: true, Sales: true, Shops: true, Firms: true, Government: true}
+	return Profile{Transactions: true, Sales: true, Shops: true, Firms: true, Government: true, Reports: true}
 }
 
 // Profiles returns every profile that there can be.
 func Profiles() []Profile {
 	var all []Profile
-	for i := range 1 << 5 {
-		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0, Firms: i&8 != 0, Government: i&16 != 0})
+	for i := range 1 << 6 {
+		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0, Firms: i&8 != 0, Government: i&16 != 0, Reports: i&32 != 0})
 	}
 	return all
 }
@@ -45,7 +46,8 @@ func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoP
 	const query = `
 		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
 			EXISTS (SELECT FROM shops) AS shops, EXISTS (SELECT FROM accounts WHERE kind = 'business' AND NOT issuer) AS firms,
-			EXISTS (SELECT FROM accounts WHERE kind = 'government') AS government`
+			EXISTS (SELECT FROM accounts WHERE kind = 'government') AS government,
+			EXISTS (SELECT FROM reports) AS reports`
 	rows, _ := db.Query(ctx, query)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Profile])
 	if err != nil {

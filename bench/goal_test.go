@@ -157,6 +157,7 @@ func ledgerSite(tb testing.TB, db *pgxpool.Pool, log *slog.Logger) (handler http
 		API:       aggregates.NewAPI(c, db),
 		Soundness: aggregates.NewSoundnessMemos(leaving, c, db, nil),
 		Record:    ledger.New(db),
+		Reports:   aggregates.NewReports(db),
 		Cache:     c,
 		Settings:  func() ledger.Settings { return ledger.Settings{Name: "Port Bench", Symbol: "₤", Decimals: 2} },
 		Log:       log,

@@ -94,7 +94,24 @@ func (s *site) things(t *testing.T) []string {
 			all = append(all, "/compare?s=supply~item:"+url.QueryEscape(ref), "/market/shops?item="+url.QueryEscape(ref), "/watch?i=nothing~"+url.QueryEscape(ref))
 		}
 	}
-	return all
+	return append(all, "/reports", "/reports/"+s.report(t))
+}
+
+// report makes the reports that there will be in a month, and returns the last month.
+func (s *site) report(t *testing.T) string {
+	t.Helper()
+	later := time.Now().AddDate(0, 1, 2)
+	if _, err := aggregates.UpdateSnapshots(t.Context(), s.db, later); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (aggregates.Reporter{DB: s.db, Version: "test"}).Update(t.Context(), later, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	all, err := aggregates.ListReports(t.Context(), s.db, "", 1)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("reports %v, %v", all, err)
+	}
+	return all[0].Month
 }
 
 // pages returns the pages of the menu, and those that addresses adds to the site map.
@@ -174,6 +191,7 @@ func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 		API:       aggregates.NewAPI(memos, s.db),
 		Soundness: aggregates.NewSoundnessMemos(context.Background(), memos, s.db, nil),
 		Record:    record,
+		Reports:   aggregates.NewReports(s.db),
 		Cache:     memos,
 		Settings:  func() ledger.Settings { return settings },
 		Log:       log,

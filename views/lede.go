@@ -319,17 +319,27 @@ func sayTurnover(m *aggregates.Market, s ledger.Settings) Sentence {
 
 // sayPrices says how prices moved, if most of the turnover can be compared.
 func sayPrices(x *aggregates.PriceIndex, s ledger.Settings) Sentence {
-	if x.Change == nil || x.Items < 5 || *x.Coverage < 0.5 {
+	if x.Change == nil || x.Items < leastCompared || *x.Coverage < leastCoverage {
 		return Sentence{}
 	}
-	when := within(x.Period, s)
-	switch ratio := *x.Change; {
+	return Sentence{Words: sayPriceChange(*x.Change, within(x.Period, s))}
+}
+
+// What sentences on prices need: so many items that are compared, and so much of the
+// turnover.
+const (
+	leastCompared = 5
+	leastCoverage = 0.5
+)
+
+func sayPriceChange(ratio float64, when string) []Words {
+	switch {
 	case math.Abs(ratio) < 0.0005:
-		return Sentence{Words: phrase("Prices neither rose nor fell " + when)}
+		return phrase("Prices neither rose nor fell " + when)
 	case ratio > 0:
-		return Sentence{Words: phrase("Prices rose by ", Percent(ratio), " "+when)}
+		return phrase("Prices rose by ", Percent(ratio), " "+when)
 	default:
-		return Sentence{Words: phrase("Prices fell by ", Percent(-ratio), " "+when)}
+		return phrase("Prices fell by ", Percent(-ratio), " "+when)
 	}
 }
 

@@ -19,7 +19,13 @@ import (
 // with the id of the request.
 type unknownError string
 
-func (e unknownError) Error() string      { return "the ledger knows no " + string(e) + " by this id" }
+func (e unknownError) Error() string {
+	if e == unknownReport {
+		return "there is no " + string(e) + " here: reports are of months that are over and in which something happened, such as /reports/2026-10"
+	}
+	return "the ledger knows no " + string(e) + " by this id"
+}
+
 func (unknownError) Is(target error) bool { return target == errNotFound }
 
 const (
@@ -29,6 +35,7 @@ const (
 	unknownShop        unknownError = "shop"
 	unknownSource      unknownError = "source"
 	unknownTransaction unknownError = "transaction"
+	unknownReport      unknownError = "report"
 	unknownWorld       unknownError = "world"
 )
 

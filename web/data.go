@@ -2,9 +2,7 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/ledger/dump"
 	"exchequer/views"
@@ -97,7 +94,7 @@ func (s *server) dataFile(w http.ResponseWriter, r *http.Request) error {
 	} else if wanted != "" {
 		return errNotFound
 	}
-	free, err := s.files.take(middleware.GetClientIP(r.Context()))
+	free, err := s.files.take(client(r))
 	if err != nil {
 		return err
 	}
@@ -115,31 +112,6 @@ func (s *server) dataFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// A feed is a feed of Atom.
-type feed struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	ID      string      `xml:"id"`
-	Title   string      `xml:"title"`
-	Updated string      `xml:"updated"`
-	Author  string      `xml:"author>name"`
-	Links   []feedLink  `xml:"link"`
-	Entries []feedEntry `xml:"entry"`
-}
-
-type feedLink struct {
-	Rel  string `xml:"rel,attr"`
-	Href string `xml:"href,attr"`
-}
-
-type feedEntry struct {
-	ID        string   `xml:"id"`
-	Title     string   `xml:"title"`
-	Published string   `xml:"published"`
-	Updated   string   `xml:"updated"`
-	Summary   string   `xml:"summary"`
-	Link      feedLink `xml:"link"`
-}
-
 // dataFeed serves a feed with an entry for each month, and another one when it has been
 // replaced.
 func (s *server) dataFeed(w http.ResponseWriter, r *http.Request) error {
@@ -147,34 +119,32 @@ func (s *server) dataFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	base := s.BaseURL + dataPath
-	id := cmp.Or(s.BaseURL, "urn:exchequer") + dataPath
-	f := feed{ID: id, Title: "Data of " + s.Settings().Name, Author: s.Settings().Name, Links: []feedLink{{"alternate", base}, {"self", base + "feed.atom"}}}
-	var latest time.Time
+	f := feed{id: s.tag("data"), title: "Data of " + s.site().Author(), page: dataPath,
+		subtitle: "Each month of the record as it is published, and again when rows of it arrived late or were mended."}
 	for _, month := range views.DataMonths(m) {
-		made, published := month.Made.Format(time.RFC3339), month.Published.Format(time.RFC3339)
-		entry := feedEntry{ID: id + "#" + month.Name + "-" + made, Title: month.Name + " is published", Published: published, Updated: made,
-			Link: feedLink{"alternate", base + "#" + month.Name}, Summary: views.Count(int64(month.Files)) + " files, " + views.Bytes(month.Bytes) + "."}
+		entry := feedEntry{
+			id: s.tag("data:" + month.Name + ":" + month.Made.Format(time.RFC3339)), title: month.Name + " is published", page: dataPath + "#" + month.Name,
+			text: views.Count(int64(month.Files)) + " files, " + views.Bytes(month.Bytes) + ".", at: month.Made,
+		}
 		if len(month.Replaced) > 0 {
-			entry.Title, entry.Published = month.Name+" is replaced", made
-			entry.Summary = "Rows arrived late, or were mended, in " + strings.Join(month.Replaced, ", ") + "."
+			entry.title = month.Name + " is replaced"
+			entry.text = "Rows arrived late, or were mended, in " + strings.Join(month.Replaced, ", ") + "."
 		}
-		if month.Made.After(latest) {
-			latest = month.Made
+		f.entries = append(f.entries, entry)
+		if month.Made.After(f.updated) {
+			f.updated = month.Made
 		}
-		f.Entries = append(f.Entries, entry)
 	}
-	slices.SortStableFunc(f.Entries, func(a, b feedEntry) int { return cmp.Compare(b.Updated, a.Updated) })
-	f.Entries = f.Entries[:min(len(f.Entries), feedEntries)]
-	f.Updated = latest.Format(time.RFC3339)
-	b, err := xml.MarshalIndent(f, "", "\t")
+	slices.SortStableFunc(f.entries, func(a, b feedEntry) int { return b.at.Compare(a.at) })
+	f.entries = f.entries[:min(len(f.entries), dataEntries)]
+	header, b, err := s.atom(f, dataPath+"feed.atom")
 	if err != nil {
 		return err
 	}
-	header := http.Header{"Content-Type": {"application/atom+xml; charset=utf-8"}, "Cache-Control": noCache}
-	s.serve(w, r, newRendering(header, append([]byte(xml.Header), b...), time.Time{}), true)
+	header["Cache-Control"] = noCache
+	s.serve(w, r, newRendering(header, b, time.Time{}), true)
 	return nil
 }
 
-// feedEntries is how many entries a feed has.
-const feedEntries = 50
+// dataEntries is how many entries the feed of the data has.
+const dataEntries = 50

@@ -45,7 +45,7 @@ var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany,
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.
-var unknowns = []unknownError{unknownAccount, unknownHolder, unknownItem, unknownShop, unknownSource, unknownTransaction, unknownWorld}
+var unknowns = []unknownError{unknownAccount, unknownHolder, unknownItem, unknownShop, unknownSource, unknownTransaction, unknownWorld, unknownReport}
 
 // What visitors read instead of the text of the status.
 const (

@@ -69,6 +69,7 @@ type town struct {
 	arbitrage  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Arbitrage, error)
 	markers    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Markers, error)
 	known      func(ctx context.Context, ref string) (bool, error) // of items and accounts
+	reports    aggregates.Reports
 	series     func(context.Context, cache.Window, aggregates.SeriesQuery) (*aggregates.Series, error)
 	notables   func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Notables, error)
 	news       func(context.Context, cache.Window, aggregates.NewsQuery) (*aggregates.News, error) // of items and accounts
@@ -205,8 +206,9 @@ func newTown() *town {
 		news: func(_ context.Context, _ cache.Window, q aggregates.NewsQuery) (*aggregates.News, error) {
 			return sample.News(q), nil
 		},
-		moved:  func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
-		window: time.Hour, budget: 2 * time.Second, log: io.Discard,
+		reports: sample.Town(30).Reports(),
+		moved:   func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
+		window:  time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},
 	}
 }
@@ -266,6 +268,7 @@ func sampled(e *sample.Economy) *town {
 	tn.trade.Find = func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
 		return e.Found, nil
 	}
+	tn.reports = e.Reports()
 	return tn
 }
 
@@ -458,6 +461,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 		Settings: func() ledger.Settings { return tn.settings },
 		Log:      slog.New(slog.NewJSONHandler(tn.log, nil)),
 		Record:   record{tn.statement, tn.find},
+		Reports:  tn.reports,
 		Version:  "test", Budget: tn.budget,
 		BaseURL: "https://economy.test",
 	}

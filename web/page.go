@@ -52,6 +52,8 @@ type page struct {
 	nearest func(context.Context, views.Params) (views.Params, error)
 	past    *page
 	feed    *newsFeed // what programs come back for, or nil
+	// worth reports whether a page without panels is worth showing of such a ledger.
+	worth func(aggregates.Profile) bool
 }
 
 // declare returns a page of these panels. It depends on the parameters on which
@@ -177,6 +179,14 @@ func (p *page) at(ref string) string { return at(p.Path, ref) }
 
 // pattern returns the pattern of the page's address with a suffix.
 func (p *page) pattern(suffix string) string { return p.Path + suffix }
+
+// worthShowing reports whether the page has something to show of such a ledger.
+func (p *page) worthShowing(profile aggregates.Profile) bool {
+	if p.worth != nil {
+		return p.worth(profile)
+	}
+	return slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(profile) })
+}
 
 // viewOf returns the page as its views see it. Only is the panel that is shown by
 // itself, or nil.

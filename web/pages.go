@@ -39,6 +39,8 @@ func (s *server) declarePages() []*page {
 		s.firms(),
 		s.transactions(),
 		s.transaction(),
+		s.reports(),
+		s.report(),
 		s.appraise(),
 		s.compare(),
 		s.watch(),
@@ -111,7 +113,7 @@ func (s *server) editionOf(profile aggregates.Profile, err error) *edition {
 func (e *edition) entries() []views.MenuGroup {
 	var groups []views.MenuGroup
 	for i, p := range e.pages {
-		if i > 0 && !e.profile.Transactions || p.Group == "" || !slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.worthShowing(e.profile) }) {
+		if i > 0 && !e.profile.Transactions || p.Group == "" || !p.worthShowing(e.profile) {
 			continue
 		}
 		at := slices.IndexFunc(groups, func(g views.MenuGroup) bool { return g.Name == p.Group })

@@ -43,6 +43,11 @@ func (s *server) routes() (http.Handler, error) {
 			get(p.pattern("/"+panel.Name+".meta.json"), s.panelMeta(p, j))
 		}
 	}
+	for _, p := range s.pages {
+		if p.Path == views.ReportPath {
+			get(p.pattern(".json"), s.reportJSON(p))
+		}
+	}
 	get("/about/numbers", s.aboutNumbers)
 	get(views.SearchPath, s.search)
 	get(views.SearchPath+".json", s.searchJSON)

@@ -28,6 +28,8 @@ type Deps struct {
 	Soundness *aggregates.SoundnessMemos
 	// Record answers exact reads of single things.
 	Record Record
+	// Reports reads the reports of months.
+	Reports aggregates.Reports
 	// Now returns the fleet's time, to which windows are aligned: cache.Cache.Now.
 	// Browsers are sent this time. time.Now if nil.
 	Now func() time.Time

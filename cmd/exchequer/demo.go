@@ -67,6 +67,9 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := aggregates.UpdateOffsetting(ctx, db.Pool); err != nil {
 		return err
 	}
+	if _, err := (aggregates.Reporter{DB: db.Pool, Version: version}).Update(ctx, time.Now(), time.Minute); err != nil {
+		return err
+	}
 	return c.serve(ctx, server{s, log, token, listener, db, sharedCache{tenant: c.Tenant}, tracing, func(ctx context.Context, record *ledger.Ledger) {
 		c.live(ctx, log, simulated, record)
 	}})

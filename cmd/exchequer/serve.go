@@ -183,6 +183,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
 		Soundness:      soundness,
 		Record:         ledger.New(r.db.Pool),
+		Reports:        aggregates.NewReports(r.db.Pool),
 		Now:            memos.Now,
 		Cache:          memos.Cache,
 		OperatorToken:  r.token,

@@ -22,8 +22,9 @@ func snapshots(ctx context.Context, s streams, db *database) error {
 	return nil
 }
 
-// keepSnapshots makes missing day snapshots and judges new sales, at once and then every
-// few minutes, which is soon enough after midnight and after an append into the past.
+// keepSnapshots makes missing day snapshots, judges new sales and makes the reports of
+// months, at once and then every few minutes, which is soon enough after midnight and
+// after an append into the past.
 func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
 	const every = 5 * time.Minute
 	for {
@@ -37,6 +38,7 @@ func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
 			log.InfoContext(ctx, "day snapshots made", "days", made)
 		}
 		judgeOffsetting(ctx, db, log)
+		makeReports(ctx, db, log)
 		select {
 		case <-ctx.Done():
 			return

@@ -48,7 +48,7 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'schema_version', 'settings', 'invalidations') OR named LIKE 'offsetting%' THEN
+        WHEN named IN ('keys', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata') OR named LIKE 'offsetting%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
@@ -68,6 +68,10 @@ BEGIN
     END IF;
     IF to_regclass('public.closing_balances') IS NOT NULL THEN
         GRANT INSERT ON public.closing_balances TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.reports') IS NOT NULL THEN
+        GRANT INSERT, UPDATE ON public.reports TO exchequer_serve;
+        GRANT INSERT ON public.report_errata TO exchequer_serve;
     END IF;
     IF to_regclass('public.invalidations') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.invalidations TO exchequer_serve;
