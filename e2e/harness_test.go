@@ -107,6 +107,10 @@ func (s *site) report(t *testing.T) string {
 	if _, err := (aggregates.Reporter{DB: s.db, Version: "test"}).Update(t.Context(), later, time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	// The other pages are those of now.
+	if _, err := s.db.Exec(t.Context(), `DELETE FROM day_snapshots`); err != nil {
+		t.Fatal(err)
+	}
 	all, err := aggregates.ListReports(t.Context(), s.db, "", 1)
 	if err != nil || len(all) == 0 {
 		t.Fatalf("reports %v, %v", all, err)
