@@ -15,10 +15,10 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "ledger", "cache", "views", "static", "keys", "client", "internal/telemetry"},
+	"web":                {"aggregates", "ledger", "cache", "views", "static", "keys", "client", "internal/csvtext", "internal/telemetry"},
 	"views":              {"aggregates", "ledger", "cache", "static"},
 	"aggregates":         {"ledger", "cache"},
-	"ledger":             {"migrations"},
+	"ledger":             {"migrations", "internal/csvtext"},
 	"keys":               {},
 	"client":             {},
 	"cache":              {},
@@ -26,6 +26,7 @@ var table = map[string][]string{
 	"cache/pgjournal":    {"cache"},
 	"static":             {},
 	"migrations":         {},
+	"internal/csvtext":   {},
 	"internal/postgres":  {"migrations", "internal/telemetry"},
 	"internal/telemetry": {},
 	"internal/sample":    {"aggregates", "ledger"},
