@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,14 +58,14 @@ func TestTheBooksAreKeptWithoutReaders(t *testing.T) {
 	for _, nightly := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			c := cache.New(cache.Deps{Store: cache.NewMemory()})
-			samples, nights := 0, 0
+			var samples, nights atomic.Int64
 			memos := &aggregates.SoundnessMemos{
 				Soundness: cache.NewMemo(c, cache.Spec{Name: "sound", Window: time.Minute}, func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error) {
-					samples++
+					samples.Add(1)
 					return &aggregates.Soundness{}, nil
 				}),
 				Night: cache.NewMemo(c, cache.Spec{Name: "night", Window: 24 * time.Hour, Timeout: time.Hour}, func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Night, error) {
-					nights++
+					nights.Add(1)
 					time.Sleep(10 * time.Minute)
 					return &aggregates.Night{}, nil
 				}),
@@ -73,18 +74,18 @@ func TestTheBooksAreKeptWithoutReaders(t *testing.T) {
 			done := make(chan struct{})
 			go func() { keepBooks(ctx, memos, nightly, slog.New(slog.DiscardHandler)); close(done) }()
 			time.Sleep(2 * time.Minute)
-			if nights != 0 {
+			if nights.Load() != 0 {
 				t.Error("the whole ledger was read at once after the start")
 			}
 			time.Sleep(58 * time.Minute)
-			if samples < 55 {
-				t.Errorf("%d samples in an hour, want one a minute", samples)
+			if n := samples.Load(); n < 55 {
+				t.Errorf("%d samples in an hour, want one a minute", n)
 			}
 			time.Sleep(24 * time.Hour)
 			stop()
 			<-done
-			if nightly && nights != 2 || !nightly && nights != 0 {
-				t.Errorf("the whole ledger was read %d times on two days", nights)
+			if n := nights.Load(); nightly && n != 2 || !nightly && n != 0 {
+				t.Errorf("the whole ledger was read %d times on two days", n)
 			}
 			if err := c.Close(context.Background()); err != nil {
 				t.Error(err)
