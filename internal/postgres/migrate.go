@@ -24,25 +24,27 @@ var ErrNotMigrated = errors.New("the database's schema is not up to date: run `e
 // Migrate brings the schema up to date. It takes tern's advisory lock, so that
 // several processes may call it at once.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		// A migration may take as long as it needs.
-		if _, err := conn.Exec(ctx, "SET statement_timeout = 0"); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		defer conn.Exec(context.WithoutCancel(ctx), "RESET statement_timeout")
+	// A migration may take as long as it needs. After each one tern resets the settings
+	// of its connection to those with which it began.
+	config := pool.Config().ConnConfig
+	config.RuntimeParams["statement_timeout"] = "0"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
 
-		migrator, err := migrate.NewMigrator(ctx, conn.Conn(), versionTable)
-		if err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		if err := migrator.LoadMigrations(migrations.FS); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		if err := migrator.Migrate(ctx); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		return nil
-	})
+	migrator, err := migrate.NewMigrator(ctx, conn, versionTable)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := migrator.LoadMigrations(migrations.FS); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := migrator.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
 }
 
 // Check returns ErrNotMigrated if the schema is older than the program. A

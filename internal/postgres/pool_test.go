@@ -58,6 +58,19 @@ func TestAPoolScansInstantsInUTCAndStopsLongStatements(t *testing.T) {
 	}
 }
 
+// Each of the migrations takes longer than a statement of this pool may.
+func TestAMigrationTakesAsLongAsItNeeds(t *testing.T) {
+	e := startEmbedded(t, EmbeddedConfig{Dir: serverDir(t)})
+	pool, err := Open(t.Context(), e.URL(), Options{StatementTimeout: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if err := Migrate(t.Context(), pool); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAURLThatCannotBeReadIsExplainedWithoutThePassword(t *testing.T) {
 	for url, want := range map[string]string{
 		"postgres://me:hush@127.0.0.1:99999999/x":                  "invalid port",
