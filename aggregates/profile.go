@@ -26,15 +26,6 @@ func Full() Profile {
 	return Profile{Transactions: true, Sales: true, Shops: true, Firms: true, Government: true, Reports: true}
 }
 
-// Profiles returns every profile that there can be.
-func Profiles() []Profile {
-	var all []Profile
-	for i := range 1 << 6 {
-		all = append(all, Profile{Transactions: i&1 != 0, Sales: i&2 != 0, Shops: i&4 != 0, Firms: i&8 != 0, Government: i&16 != 0, Reports: i&32 != 0})
-	}
-	return all
-}
-
 // newProfile registers the memo of the profile, which a first write of any kind
 // makes new.
 func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile] {

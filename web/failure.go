@@ -235,30 +235,23 @@ func (s *server) errorPage(ctx context.Context, code int, text string, err error
 	return e.failed[text]
 }
 
-// drawErrorPages draws the error pages of all editions. They are drawn ahead, since
-// nothing else may work when they are needed.
-func (s *server) drawErrorPages() error {
-	site := s.site()
-	for _, e := range s.editions {
-		e.failed = map[string][]byte{}
-		for code, message := range messages {
-			page, err := drawErrorPage(site, e, code, message)
-			if err != nil {
-				return err
-			}
-			e.failed[message] = page
+// drawErrorPages draws the error pages. They are drawn ahead, since nothing else may
+// work when they are needed.
+func (e *edition) drawErrorPages(site views.Site) error {
+	said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, refusals...)
+	for code, message := range messages {
+		said = append(said, &refusal{code, message})
+	}
+	for _, unknown := range unknowns {
+		said = append(said, &refusal{http.StatusNotFound, sentence(unknown.Error())})
+	}
+	e.failed = make(map[string][]byte, len(said))
+	for _, refused := range said {
+		page, err := drawErrorPage(site, e, refused.status, refused.text)
+		if err != nil {
+			return err
 		}
-		said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, refusals...)
-		for _, unknown := range unknowns {
-			said = append(said, &refusal{http.StatusNotFound, sentence(unknown.Error())})
-		}
-		for _, refused := range said {
-			page, err := drawErrorPage(site, e, refused.status, refused.text)
-			if err != nil {
-				return err
-			}
-			e.failed[refused.text] = page
-		}
+		e.failed[refused.text] = page
 	}
 	return nil
 }

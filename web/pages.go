@@ -57,27 +57,23 @@ type edition struct {
 	failed  map[string][]byte // error pages by message
 }
 
-// newEditions returns the edition of each profile that there can be.
-func (s *server) newEditions() map[aggregates.Profile]*edition {
-	editions := map[aggregates.Profile]*edition{}
+// newEdition returns the edition of a profile.
+func (s *server) newEdition(profile aggregates.Profile) (*edition, error) {
+	e := &edition{profile: profile, key: fmt.Sprint(profile)}
 	greeting := s.greeting()
-	for _, profile := range aggregates.Profiles() {
-		e := &edition{profile: profile, key: fmt.Sprint(profile)}
-		for _, p := range s.pages {
-			part := *p.in(profile, greeting)
-			part.key = e.key + " " + part.key
-			past := part.asOfADay()
-			past.key = e.key + " past " + past.key
-			part.past = past
-			e.pages = append(e.pages, &part)
-		}
-		e.menu = e.entries()
-		for _, p := range e.pages {
-			p.menu, p.past.menu = e.menu, e.menu
-		}
-		editions[profile] = e
+	for _, p := range s.pages {
+		part := *p.in(profile, greeting)
+		part.key = e.key + " " + part.key
+		past := part.asOfADay()
+		past.key = e.key + " past " + past.key
+		part.past = past
+		e.pages = append(e.pages, &part)
 	}
-	return editions
+	e.menu = e.entries()
+	for _, p := range e.pages {
+		p.menu, p.past.menu = e.menu, e.menu
+	}
+	return e, e.drawErrorPages(s.site())
 }
 
 // profileWait is how long a request waits to know what the ledger has. Without an
@@ -101,11 +97,22 @@ func (s *server) knownEdition() *edition {
 	return s.editionOf(res.Value, err)
 }
 
+// editionOf returns the edition of a profile, which is made when it is first asked for,
+// and that of all there may be if the profile is not known.
 func (s *server) editionOf(profile aggregates.Profile, err error) *edition {
-	if e := s.editions[profile]; e != nil && err == nil {
+	if err != nil {
+		return s.whole
+	}
+	if e := s.shown.Load(); e.profile == profile {
 		return e
 	}
-	return s.editions[aggregates.Full()]
+	e, err := s.newEdition(profile)
+	if err != nil {
+		s.Log.Error("pages cannot be left out", "error", err)
+		return s.whole
+	}
+	s.shown.Store(e) // a ledger seldom gets another profile
+	return e
 }
 
 // entries returns the menu: pages with a group that have something to show, in

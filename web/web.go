@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,8 +108,9 @@ type Check struct {
 type server struct {
 	Deps
 	assets    views.Assets
-	pages     []*page // all
-	editions  map[aggregates.Profile]*edition
+	pages     []*page                 // all
+	whole     *edition                // of a ledger that has everything
+	shown     atomic.Pointer[edition] // of the profile that was seen last
 	rendered  *renderCache
 	documents *renderCache // of the API
 	listPages *renderCache // pages with lists, and documents of lists
@@ -162,7 +164,6 @@ func New(d Deps) (http.Handler, error) {
 		ingests:  newGate(ingestPlaces, ingestQueue, ingestWait),
 	}
 	s.pages = s.declarePages()
-	s.editions = s.newEditions()
 	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
@@ -171,9 +172,10 @@ func New(d Deps) (http.Handler, error) {
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
 	}
-	if err := s.drawErrorPages(); err != nil {
+	if s.whole, err = s.newEdition(aggregates.Full()); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
 	}
+	s.shown.Store(s.whole)
 	if s.auth, err = newOperatorAuth(d.OperatorToken, d.Log); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
