@@ -63,7 +63,7 @@ func TestATipStandsBesideWhatItDescribesOnAScrolledPage(t *testing.T) {
 		}
 		target, panel := b.bounds(c.target), b.bounds("#activity")
 		b.hover(target)
-		b.within(2*time.Second, tipShown, "the tip of "+c.name)
+		b.within(10*time.Second, tipShown, "the tip of "+c.name)
 		tip := b.bounds("#tip")
 		if tip.gap(target) > 8 || tip.overlaps(target) {
 			t.Errorf("%s is at %+v, its tip at %+v", c.name, target, tip)
@@ -102,15 +102,16 @@ func TestEscapeClosesATip(t *testing.T) {
 	b := still(t, 1280, 900)
 	escape := chromedp.KeyEvent(kb.Escape)
 	target := "#activity .hit rect:nth-child(4)"
+	b.script(`document.querySelector("` + target + `").scrollIntoView({block: "center"})`)
 	b.hover(b.bounds(target))
-	b.within(2*time.Second, tipShown, "the tip under the pointer")
+	b.within(10*time.Second, tipShown, "the tip under the pointer")
 	b.do(escape)
 	if b.truth(tipShown) {
 		t.Error("the tip under the pointer stays")
 	}
 	b.script(`document.querySelector("#activity .chart").focus()`)
 	b.do(chromedp.KeyEvent(kb.ArrowRight))
-	b.within(2*time.Second, tipShown, "the tip by the keyboard")
+	b.within(10*time.Second, tipShown, "the tip by the keyboard")
 	b.script(`scrollBy(0, 150)`) // the pointer rests, over something else now
 	time.Sleep(200 * time.Millisecond)
 	if !b.truth(tipShown + ` && document.querySelector("#tip").textContent === document.querySelector("#activity [data-tip]").dataset.tip`) {
