@@ -127,8 +127,8 @@ func checkSold(t *testing.T, db *pgxpool.Pool, zone string, now time.Time) {
 	}
 }
 
-// The course of a price begins where the caller says, the page is as long as its step
-// says, and what is not over is partial.
+// The course of a price begins where the caller says. Its step says how long a page is,
+// and a point whose time is not over is partial.
 func TestASeriesBeginsWhereItIsAskedTo(t *testing.T) {
 	db := testkit.Postgres(t)
 	if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Port", Timezone: "Europe/Berlin"}); err != nil {

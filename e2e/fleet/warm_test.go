@@ -111,7 +111,10 @@ func (f *fleet) shows(processes []*process, start int64) int64 {
 // processes show, without runs for the next one.
 func (f *fleet) settledAt(processes []*process, start int64) (window int64, done map[string]int) {
 	f.t.Helper()
-	for {
+	for begun := time.Now(); ; {
+		if time.Since(begun) > 2*time.Minute {
+			f.t.Fatal("no window in two minutes is long enough to count its runs: the machine is too busy")
+		}
 		window = f.shows(processes, start)
 		done = runs(processes, "done")
 		if f.shows(processes, window) == window && time.Now().Before(time.UnixMilli(processes[0].get("/economy").millis("data-next"))) {
