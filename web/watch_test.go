@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"exchequer/aggregates"
@@ -49,9 +50,9 @@ func TestTheAddressOfAListIsItsWholeState(t *testing.T) {
 func TestWhatIsNotThereIsSaidInTheList(t *testing.T) {
 	tn := samples()["town"]
 	account := tn.account
-	asked := map[string]bool{}
+	var asked sync.Map
 	tn.account = func(ctx context.Context, w cache.Window, q aggregates.AccountQuery) (*aggregates.Account, error) {
-		asked[q.Account] = true
+		asked.Store(q.Account, true)
 		if q.Account == "hidden" {
 			return nil, nil
 		}
@@ -75,7 +76,7 @@ func TestWhatIsNotThereIsSaidInTheList(t *testing.T) {
 				t.Errorf("%d things are shown, want 2", n)
 			}
 		}
-		if asked["nobody"] {
+		if _, ok := asked.Load("nobody"); ok {
 			t.Error("an account that is not there became a key")
 		}
 		var got struct{ Value aggregates.WatchedAccounts }
