@@ -280,6 +280,20 @@ func TestAMonthIsReportedAnHourAfterItsEnd(t *testing.T) {
 	}
 }
 
+// A process whose clock is ahead makes no report of a month that is not over by that of the
+// database, which all processes share.
+func TestAClockThatIsAheadMakesNoReportEarly(t *testing.T) {
+	db := reportedVillage(t)
+	now := time.Now()
+	appendBatch(t, db, ledger.Batch{Transactions: []ledger.Transaction{{Origin: "now", Ref: "1", At: now, Source: "grant",
+		Postings: []ledger.Posting{{Account: "mint", Amount: -5}, {Account: "ann", Amount: 5}}}}})
+	report(t, db, now.AddDate(0, 2, 0))
+	month := now.UTC().Format(monthFormat)
+	if r, err := ReadReport(t.Context(), db, month); err != ErrNoReport {
+		t.Errorf("the report of %s, which is not over: %+v, %v", month, r, err)
+	}
+}
+
 // Who is hidden after a report was made is not named by it.
 func TestAReportNamesNobodyWhoIsHiddenSince(t *testing.T) {
 	db := reportedTown(t, "UTC")
