@@ -180,7 +180,7 @@ func (b *Body) object(dec *json.Decoder, of []list) error {
 			case observations && name == "at":
 				b.at = r.time(name)
 			default:
-				r.fail(name, "is unknown: expected "+strings.Join(names, ", "))
+				r.failUnknown(name, names)
 			}
 			continue
 		}

@@ -56,6 +56,7 @@ func TestFieldsAreStrict(t *testing.T) {
 		{"events", `[{"Ref":"a"}]`, "events[0].Ref is unknown: expected ref, at, until, title, text, link, scope"},
 		{"events", `[{"ref":7}]`, "events[0].ref expected a text, not 7"},
 		{"events", `[null]`, "events[0] is no object"},
+		{"accounts", `{"accounts":[{"ref":"a","label":"b"}],"holders":[]}`, "accounts[0].label is unknown: expected ref, kind, issuer, name, holder, opened, archived; it is imported, by the native set; holders is unknown: expected accounts; it is imported, by the native set"},
 		{"events", `[{"ref":"` + "\xff" + `"}]`, "events[0] is not valid UTF-8"},
 		{"events", `{"events":[],"events":[]}`, "events is there twice"},
 		{"offers", `[{"batch":1e3,"active":1}]`, "offers[0].batch expected a whole number that fits in 64 bits, not 1e3; offers[0].active expected true or false, not 1"},

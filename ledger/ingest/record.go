@@ -86,8 +86,20 @@ func (r *record) close() {
 		delete(r.fields, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
-		r.fail(short(name), "is unknown: expected "+strings.Join(r.names, ", "))
+		r.failUnknown(name, r.names)
 	}
+}
+
+// imported are the lists and columns of the native set that programs do not send.
+var imported = []string{"settings", "holders", "places", "labels", "merges", "label", "hidden", "into"}
+
+// failUnknown adds a problem for a field that is none of those expected.
+func (r *record) failUnknown(name string, expected []string) {
+	text := "is unknown: expected " + strings.Join(expected, ", ")
+	if slices.Contains(imported, name) {
+		text += "; it is imported, by the native set"
+	}
+	r.fail(short(name), text)
 }
 
 func short(name string) string {
