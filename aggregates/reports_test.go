@@ -230,6 +230,15 @@ func TestAReportIsFrozenAndCorrectedByErrata(t *testing.T) {
 	if done := report(t, db, now); done != (Reported{}) {
 		t.Errorf("corrected again: %+v", done)
 	}
+	// A month into which something is written again and again.
+	const many = `INSERT INTO report_errata SELECT '2026-02-01', n + 100, now(), 'later', 'closing', '', n::text, (n + 1)::text FROM generate_series(1, 5000) n`
+	if _, err := db.Exec(t.Context(), many); err != nil {
+		t.Fatal(err)
+	}
+	r := readReport(t, db, "2026-02")
+	if len(r.Errata) != mostErrata || r.Earlier != int64(4000+len(after.Errata)) || *r.Errata[0].After != "4002" || *r.Errata[mostErrata-1].After != "5001" {
+		t.Errorf("of many errata %d are read, the last %+v, and %d are earlier", len(r.Errata), r.Errata[len(r.Errata)-1], r.Earlier)
+	}
 }
 
 func TestOneOfManyProcessesMakesAReport(t *testing.T) {
