@@ -30,7 +30,7 @@ run: build
 
 ## test: everything, on real Postgres, Redis and Chromium, with the race detector
 test:
-	@.ci/deps postgres redis chromium race
+	@.ci/deps postgres redis chromium curl race
 	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -race -timeout 8m -p 1 -parallel 4 ./e2e/...
 

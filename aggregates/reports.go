@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +21,8 @@ type Report struct {
 	MadeAt   time.Time    `json:"madeAt"`
 	Version  string       `json:"version" doc:"Of the program that made it."`
 	Numbers  MonthNumbers `json:"numbers" doc:"As they were when the report was made. They never change."`
-	Errata   []Erratum    `json:"errata" nullable:"false" doc:"What was another number when the month was read again, oldest first."`
+	Errata   []Erratum    `json:"errata" nullable:"false" doc:"What was another number when the month was read again, oldest first; the newest 1,000."`
+	Earlier  int64        `json:"earlierErrata,omitempty" doc:"How many there were before these."`
 	Previous string       `json:"previous,omitempty" doc:"The month of the report before."`
 	Next     string       `json:"next,omitempty"`
 }
@@ -46,6 +48,10 @@ type ReportRow struct {
 	Turnover ledger.Sum
 	Errata   int64
 }
+
+// mostErrata is how many errata of a report are read. There are some for each hour in
+// which something is written into its month.
+const mostErrata = 1000
 
 // monthFormat is how months are named.
 const monthFormat = "2006-01"
@@ -135,13 +141,19 @@ func ReadReport(ctx context.Context, db *pgxpool.Pool, month string) (*Report, e
 		if err := json.Unmarshal(numbers, &r.Numbers); err != nil {
 			return err
 		}
-		const errata = `SELECT made_at, version, what, of, '' AS name, before, after FROM report_errata WHERE month = $1 ORDER BY nr`
-		rows, _ := tx.Query(ctx, errata, first)
+		const errata = `SELECT made_at, version, what, of, '' AS name, before, after FROM report_errata WHERE month = $1 ORDER BY nr DESC LIMIT $2`
+		rows, _ := tx.Query(ctx, errata, first, mostErrata)
 		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Erratum])
 		if err != nil {
 			return err
 		}
+		slices.Reverse(found)
 		r.Errata = append(r.Errata, found...)
+		const all = `SELECT count(*) FROM report_errata WHERE month = $1`
+		if err := tx.QueryRow(ctx, all, first).Scan(&r.Earlier); err != nil {
+			return err
+		}
+		r.Earlier -= int64(len(found))
 		return r.name(ctx, tx)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

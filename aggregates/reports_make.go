@@ -100,6 +100,14 @@ func (r Reporter) next(ctx context.Context, tx pgx.Tx, now time.Time, done *Repo
 // due returns the first day of a month whose report is to be made, or, if it is known,
 // to be corrected; nil if there is none.
 func (r Reporter) due(ctx context.Context, tx pgx.Tx, now time.Time) (month *time.Time, known bool, err error) {
+	// A report never changes, so that a process whose clock is ahead must not make one early.
+	var database time.Time
+	if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&database); err != nil {
+		return nil, false, err
+	}
+	if database.Before(now) {
+		now = database
+	}
 	day, err := today(ctx, tx, now.Add(-afterMonth))
 	if err != nil {
 		return nil, false, err

@@ -230,6 +230,15 @@ func TestAReportIsFrozenAndCorrectedByErrata(t *testing.T) {
 	if done := report(t, db, now); done != (Reported{}) {
 		t.Errorf("corrected again: %+v", done)
 	}
+	// A month into which something is written again and again.
+	const many = `INSERT INTO report_errata SELECT '2026-02-01', n + 100, now(), 'later', 'closing', '', n::text, (n + 1)::text FROM generate_series(1, 5000) n`
+	if _, err := db.Exec(t.Context(), many); err != nil {
+		t.Fatal(err)
+	}
+	r := readReport(t, db, "2026-02")
+	if len(r.Errata) != mostErrata || r.Earlier != int64(4000+len(after.Errata)) || *r.Errata[0].After != "4002" || *r.Errata[mostErrata-1].After != "5001" {
+		t.Errorf("of many errata %d are read, the last %+v, and %d are earlier", len(r.Errata), r.Errata[len(r.Errata)-1], r.Earlier)
+	}
 }
 
 func TestOneOfManyProcessesMakesAReport(t *testing.T) {
@@ -277,6 +286,20 @@ func TestAMonthIsReportedAnHourAfterItsEnd(t *testing.T) {
 		if _, err := ReadReport(t.Context(), db, month); err != ErrNoReport {
 			t.Errorf("%q: %v", month, err)
 		}
+	}
+}
+
+// A process whose clock is ahead makes no report of a month that is not over by that of the
+// database, which all processes share.
+func TestAClockThatIsAheadMakesNoReportEarly(t *testing.T) {
+	db := reportedVillage(t)
+	now := time.Now()
+	appendBatch(t, db, ledger.Batch{Transactions: []ledger.Transaction{{Origin: "now", Ref: "1", At: now, Source: "grant",
+		Postings: []ledger.Posting{{Account: "mint", Amount: -5}, {Account: "ann", Amount: 5}}}}})
+	report(t, db, now.AddDate(0, 2, 0))
+	month := now.UTC().Format(monthFormat)
+	if r, err := ReadReport(t.Context(), db, month); err != ErrNoReport {
+		t.Errorf("the report of %s, which is not over: %+v, %v", month, r, err)
 	}
 }
 

@@ -59,10 +59,11 @@ type Cache struct {
 	warnings    rate.Sometimes
 	tasks       tasks
 
-	mu        sync.Mutex // guards memos, policyErr and since
+	mu        sync.Mutex // guards memos, families, policyErr and since
 	memos     map[string]*memo
-	policyErr error     // from overrides that make no sense
-	since     time.Time // of the counts that operators read
+	families  map[string]limit // places of memos of many keys, by what their names have in common
+	policyErr error            // from overrides that make no sense
+	since     time.Time        // of the counts that operators read
 
 	polling limit         // of one; held while the store is polled
 	polled  atomic.Int64  // the last poll's time by the fleet's clock; 0 before the first
@@ -105,6 +106,7 @@ func New(d Deps) *Cache {
 		alone:       make(limit, aloneProducers),
 		background:  make(limit, max(1, d.Producers-2)),
 		memos:       map[string]*memo{},
+		families:    map[string]limit{},
 		polling:     make(limit, 1),
 		changed:     make(chan struct{}, 1),
 		tasks:       tasks{closing: make(chan struct{})},

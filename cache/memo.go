@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,9 @@ type Spec struct {
 
 	// ManyKeys is for a memo with as many keys as the ledger has accounts. A key
 	// is refreshed ahead of its readers only if they wanted it more than once, so
-	// that a crawler causes one run a key.
+	// that a crawler causes one run a key. Such memos whose names are alike up to
+	// the first full stop, which pages show together, have the producers of one
+	// memo together.
 	ManyKeys bool
 }
 
@@ -57,7 +60,7 @@ type memo struct {
 	faulty     faults       // the keys whose failures the circuit has counted
 	reopens    atomic.Int64 // when the open circuit is tried again, since the cache's start
 	stuck      atomic.Int64 // runs that were given up and have not returned
-	places     limit        // of its runs, so that its many keys leave producers to other memos
+	places     limit        // of its runs and its family's, so that their many keys leave producers to other memos
 	background limit        // of its refreshes that no reader waits for, likewise
 	flights    limit        // of its refreshes for readers, running or waiting
 	lag        lag
@@ -70,6 +73,22 @@ type memo struct {
 	prewarm []func() anySlot   // the slots that Warm brings up to date though they are not active
 
 	ahead sync.Mutex // held by refreshAhead
+}
+
+// placesOf returns the places of a memo's runs, which it may share: see [Spec].
+func (c *Cache) placesOf(spec Spec) limit {
+	places := make(limit, max(1, cap(c.producers)/2))
+	if !spec.ManyKeys {
+		return places
+	}
+	family, _, _ := strings.Cut(spec.Name, ".")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if shared := c.families[family]; shared != nil {
+		return shared
+	}
+	c.families[family] = places
+	return places
 }
 
 // NewMemo registers a memo with its producer. It panics when the name is taken,
@@ -103,7 +122,7 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		failing:  map[string]anySlot{},
 		warnings: rate.Sometimes{First: 1, Interval: warnEvery},
 
-		places:     make(limit, max(1, cap(c.producers)/2)),
+		places:     c.placesOf(spec),
 		background: make(limit, max(1, cap(c.background)/2)),
 		flights:    make(limit, flightLimit),
 	}

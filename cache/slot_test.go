@@ -134,6 +134,41 @@ func TestACrawlOfOneMemoDoesNotDelayAnother(t *testing.T) {
 	}
 }
 
+// Pages of many things show several memos of each. A crawl of them leaves producers to
+// the others all the same.
+func TestACrawlOfAPageOfSeveralMemosDoesNotDelayAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s, home source
+		c := open(t, cache.Deps{})
+		spec := func(name string) cache.Spec { return cache.Spec{Name: name, Window: window, ManyKeys: true} }
+		slow := func(ctx context.Context, _ cache.Window, _ Item) (int, error) {
+			s.runs.Add(1)
+			select {
+			case <-time.After(10 * time.Second):
+				return 1, nil
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		}
+		parts := []*cache.Memo[Item, int]{cache.NewMemo(c, spec("past.flow"), slow), cache.NewMemo(c, spec("past.wealth"), slow), cache.NewMemo(c, spec("past.richest"), slow)}
+		number := home.memo(c)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		for i := range 40 {
+			for _, part := range parts {
+				go part.Get(ctx, Item(strconv.Itoa(i)))
+			}
+		}
+		synctest.Wait()
+		s.wantRuns(t, 4, "of all parts at once")
+		began := time.Now()
+		get(t, number, One{})
+		if took := time.Since(began); took != 0 {
+			t.Errorf("another memo's first value came after %v, want at once", took)
+		}
+	})
+}
+
 func TestCloseStartsNoneOfTheRunsThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source

@@ -107,7 +107,7 @@ func (p *Pending) Commit(ctx context.Context) (Written, error) {
 	}
 	if p.ap.id != "" {
 		for _, onChange := range p.ledger.listeners {
-			onChange(context.WithoutCancel(ctx), Change{ID: p.ap.id, Tags: p.ap.tags()})
+			onChange(context.WithoutCancel(ctx), Change{ID: p.ap.id, Tags: p.ap.tags(), Rewritten: p.ap.rewrites})
 		}
 	}
 	return p.ap.written, nil
@@ -132,6 +132,7 @@ type appender struct {
 	written  Written
 	problems problems
 	changed  map[string]bool // tags
+	rewrites bool            // nothing computed before may be shown any more: see [Change]
 	id       string          // of the change; empty if nothing changed
 
 	zone     *time.Location     // of the ledger's days
@@ -196,7 +197,11 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	if tags := ap.tags(); len(tags) > 0 {
 		// Postgres sends the notification only when the transaction commits.
 		const notify = `SELECT pg_current_xact_id()::text, pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
-		batch.Queue(notify, Channel, strings.Join(tags, ",")).QueryRow(func(row pgx.Row) error {
+		what := strings.Join(tags, ",")
+		if ap.rewrites {
+			what += " " + rewritten
+		}
+		batch.Queue(notify, Channel, what).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&ap.id, nil)
 		})
 	}

@@ -125,6 +125,12 @@ func (ap *appender) writeHolders(ctx context.Context) error {
 	for i, h := range holders {
 		refs[i], names[i], kinds[i], links[i], labels[i], hidden[i] = h.Ref, cmp.Or(h.Name, h.Ref), h.Kind, h.Link, h.Label, h.Hidden
 	}
+	const hides = `
+		SELECT EXISTS (SELECT FROM unnest($1::text[], $2::boolean[]) AS new (ref, hidden) LEFT JOIN holders known USING (ref)
+			WHERE new.hidden AND known.hidden IS DISTINCT FROM true)`
+	if err := ap.tx.QueryRow(ctx, hides, refs, hidden).Scan(&ap.rewrites); err != nil {
+		return fmt.Errorf("read who is hidden: %w", err)
+	}
 	const query = `
 		INSERT INTO holders AS known (ref, name, kind, link, label, hidden)
 		SELECT ref, name, kind, link, label, hidden
@@ -257,7 +263,7 @@ func (ap *appender) writeMerges(ctx context.Context) error {
 	if len(moved) == 0 {
 		return nil
 	}
-	ap.changed[tagAccounts] = true
+	ap.changed[tagAccounts], ap.rewrites = true, true // the account may be that of a hidden holder now
 	// The snapshots since the first posting count holders otherwise.
 	var first *time.Time
 	const query = `

@@ -19,8 +19,8 @@ type Change struct {
 	// change that stands for appends which may have been missed.
 	ID   string
 	Tags []string // see [Tags]
-	// Rewritten means that all of the past may be other than it was, so that nothing
-	// computed before may be shown any more.
+	// Rewritten means that nothing computed before may be shown any more: all of the
+	// past may be other than it was, or it names a holder who is hidden now.
 	Rewritten bool
 }
 
@@ -42,8 +42,8 @@ const (
 )
 
 // Channel is the Postgres notification channel for changes. The payload is the
-// change's ID, a space, and its tags joined by commas; then, if the past was
-// rewritten, a space and the word rewritten.
+// change's ID, a space, and its tags joined by commas; then, if nothing
+// computed before may be shown, a space and the word rewritten.
 const Channel = "exchequer_ledger"
 
 const rewritten = "rewritten"

@@ -75,6 +75,28 @@ func (l listening) wantFailure(what string) {
 	}
 }
 
+// What was computed before names a holder who is hidden now, and could be shown for as
+// long as nobody asks for newer.
+func TestHidingAHolderForbidsWhatWasComputedBefore(t *testing.T) {
+	db := testkit.Postgres(t)
+	var local []ledger.Change
+	l := ledger.New(db, func(_ context.Context, c ledger.Change) { local = append(local, c) })
+	appended(t, l, village())
+	listening := listen(t, db)
+	for _, step := range []struct {
+		hidden, forbids bool
+		name            string
+	}{{false, false, "shown"}, {true, true, "hidden"}, {true, false, "hidden by another name"}, {false, false, "shown again"}, {true, true, "hidden again"}} {
+		appended(t, l, ledger.Batch{Holders: []ledger.Holder{{Ref: "ann", Name: step.name, Hidden: step.hidden}}})
+		if c := local[len(local)-1]; c.Rewritten != step.forbids {
+			t.Errorf("%s: the writer is told %+v", step.name, c)
+		}
+		if c := listening.next(step.name); c.Rewritten != step.forbids || !slices.Equal(c.Tags, []string{"accounts"}) {
+			t.Errorf("%s: all are told %+v", step.name, c)
+		}
+	}
+}
+
 func TestAllListenersGetTheSameChangeOnceItHasCommitted(t *testing.T) {
 	db := testkit.Postgres(t)
 	var local []ledger.Change

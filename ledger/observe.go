@@ -13,7 +13,8 @@ import (
 // An Observation is the balance of an account at a time, as somebody saw it who does
 // not know what changed it. Where it differs from the ledger's, the difference becomes
 // a transaction with [UnobservedAccount], at that time and by [ObservedSource]. So what
-// is appended later, of a time before it, counts twice.
+// is appended later, of a time before it, counts twice until the next observation of
+// the account, which takes it back.
 //
 // Account and time identify it: one that is known changes nothing. One that is before
 // the latest one of its account must agree with the ledger, since what it changed would
@@ -34,9 +35,10 @@ const (
 	ObservedSource = "observed-change"
 )
 
-// ref returns the ref of the transaction of an observation.
-func (o *Observation) ref() string {
-	return micro(o.At).Format(time.RFC3339Nano) + " " + o.Account
+// ref returns the ref of the transaction of an observation of the account of an id. Refs
+// are shown to all, so that it does not name the account, whose holder may be hidden.
+func (o *Observation) ref(account int64) string {
+	return fmt.Sprintf("%s %d", micro(o.At).Format(time.RFC3339Nano), account)
 }
 
 func (c checker) observations(observations []Observation) {
@@ -45,7 +47,7 @@ func (c checker) observations(observations []Observation) {
 		o := &observations[i]
 		report := reporter(c.problems, "balance", o.Line, o.Account)
 		report("origin", required(o.Origin, maxRef))
-		report("account", required(o.Account, maxRef-len(time.RFC3339Nano)))
+		report("account", required(o.Account, maxRef))
 		report("time", c.time(o.At))
 		report("account", repeated(seen, o.Account))
 		if o.Account == UnobservedAccount {
@@ -122,7 +124,7 @@ func (ap *appender) compare(ctx context.Context) (fresh []*Observation, changes 
 			report("balance", "differs from the ledger's by more than an int64 holds")
 		case difference != 0:
 			changes = append(changes, Transaction{
-				Origin: o.Origin, Ref: o.ref(), At: o.At, Source: ObservedSource, Line: o.Line,
+				Origin: o.Origin, Ref: o.ref(ap.accounts[o.Account].id), At: o.At, Source: ObservedSource, Line: o.Line,
 				Postings: []Posting{{o.Account, difference}, {UnobservedAccount, -difference}},
 			})
 		}
@@ -147,7 +149,7 @@ func (ap *appender) held(ctx context.Context) ([]holding, error) {
 	refs, origins := make([]string, n), make([]string, n)
 	for i := range ap.batch.Observations {
 		o := &ap.batch.Observations[i]
-		accounts[i], times[i], refs[i], origins[i] = ap.accounts[o.Account].id, micro(o.At), o.ref(), o.Origin
+		accounts[i], times[i], refs[i], origins[i] = ap.accounts[o.Account].id, micro(o.At), o.ref(ap.accounts[o.Account].id), o.Origin
 		days[i] = DayNumberOf(o.At, ap.zone)
 		nights[i] = DayStart(days[i]+1, ap.zone)
 	}

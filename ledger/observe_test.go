@@ -49,8 +49,10 @@ func TestWhatChangedUnobservedIsPostedAgainstAnIssuer(t *testing.T) {
 	post(ledger.Written{SkippedObserved: 3}, observed("ann", one, 1250), observed("bob", one, -20), observed("town", one, 0))
 	wantRows(t, db, `SELECT ref, balance FROM balances JOIN accounts ON id = account ORDER BY ref`,
 		"ann 1143", "bob 87", "mint -1000", "sys:unobserved -230")
-	wantRows(t, db, `SELECT source, ref, at = '2026-03-04 13:00Z' FROM transactions WHERE origin = 'snapshots' ORDER BY ref`,
-		"observed-change 2026-03-04T13:00:00Z ann true", "observed-change 2026-03-04T13:00:00Z bob true")
+	wantRows(t, db, `SELECT source, a.ref, t.at = '2026-03-04 13:00Z', t.ref = '2026-03-04T13:00:00Z ' || a.id
+		FROM transactions t JOIN postings p ON p.transaction = t.id JOIN accounts a ON a.id = p.account AND a.ref <> 'sys:unobserved'
+		WHERE origin = 'snapshots' ORDER BY a.ref`,
+		"observed-change ann true true", "observed-change bob true true")
 
 	post(ledger.Written{Transactions: 1, Postings: 2, Observed: 2}, observed("ann", noon.AddDate(0, 0, 2), 1143), observed("bob", noon.AddDate(0, 0, 2), 80))
 	// The first one again, after a later one; and one of between that agrees.
@@ -64,6 +66,45 @@ func TestWhatChangedUnobservedIsPostedAgainstAnIssuer(t *testing.T) {
 	refused(`more than an int64 holds`, observed("bob", noon.AddDate(0, 0, 3), math.MinInt64))
 	refused(`in the future`, observed("bob", time.Now().Add(time.Hour), 5))
 	wantRows(t, db, `SELECT kind, issuer FROM accounts WHERE ref = 'sys:unobserved'`, "system true")
+}
+
+// A ref is shown to all, so that it names no account: its holder may be hidden.
+func TestTheRefOfAnObservationNamesNoAccount(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	b := ledger.Batch{Accounts: []ledger.Account{{Ref: "secret", Kind: ledger.Personal}}, Holders: []ledger.Holder{{Ref: "secret", Hidden: true}},
+		Observations: []ledger.Observation{observed("secret", noon, 5)}}
+	if _, err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, `SELECT count(*), count(*) FILTER (WHERE ref LIKE '%secret%') FROM transactions`, "1 0")
+}
+
+// What is written of a time before an observation has been counted by it already. The
+// next observation takes it back, so that balances are right again, and as much is
+// destroyed as was created too much.
+func TestWhatIsLateCountsTwiceUntilTheNextObservation(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	appended := func(b ledger.Batch) {
+		t.Helper()
+		if _, err := l.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ann := func(balance, created int) {
+		t.Helper()
+		wantRows(t, db, `SELECT ref, balance FROM balances JOIN accounts ON id = account WHERE ref IN ('ann', 'sys:unobserved') ORDER BY ref`,
+			fmt.Sprint("ann ", balance), fmt.Sprint("sys:unobserved ", -created))
+		wantSound(t, l)
+	}
+	appended(village())
+	appended(ledger.Batch{Observations: []ledger.Observation{observed("ann", noon, 350)}})
+	ann(350, 350)
+	appended(ledger.Batch{Transactions: []ledger.Transaction{transaction("late", noon.Add(-time.Hour), ledger.Posting{"mint", -350}, ledger.Posting{"ann", 350})}})
+	ann(700, 350)
+	appended(ledger.Batch{Observations: []ledger.Observation{observed("ann", noon.Add(time.Hour), 350)}})
+	ann(350, 0)
 }
 
 func TestObserversAtOnceAgree(t *testing.T) {

@@ -33,8 +33,8 @@ func reportAddress(month string) templ.SafeURL {
 // ReportNote returns what stands beside the heading of a report.
 func ReportNote(r *aggregates.Report, s ledger.Settings) string {
 	note := "as it was on " + Date(r.MadeAt, s)
-	if n := len(r.Errata); n > 0 {
-		note += "; " + Plural(int64(n), "number was corrected since", "numbers were corrected since")
+	if n := r.Earlier + int64(len(r.Errata)); n > 0 {
+		note += "; " + Plural(n, "number was corrected since", "numbers were corrected since")
 	}
 	return note
 }
@@ -229,6 +229,14 @@ func errata(r *aggregates.Report, s ledger.Settings) []erratumRow {
 		rows = append(rows, erratumRow{Date(e.MadeAt, s), e.MadeAt, what, write(e.Before), write(e.After)})
 	}
 	return rows
+}
+
+func errataSaid(r *aggregates.Report) string {
+	said := "What was written into the month after the report was made. The numbers below are those of the report"
+	if r.Earlier > 0 {
+		said += "; " + Plural(r.Earlier, "earlier correction is", "earlier corrections are") + " not listed"
+	}
+	return said
 }
 
 // A reportSide is what created money, or what destroyed it.

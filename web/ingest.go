@@ -13,14 +13,12 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sync/semaphore"
 
 	sent "exchequer/client"
 	"exchequer/keys"
@@ -32,7 +30,7 @@ import (
 // anyway.
 const (
 	ingestPlaces = 4
-	ingestQueue  = 32              // requests that wait for a place
+	ingestQueue  = 32              // requests of a client that wait for a place
 	ingestWait   = 2 * time.Second // for a place
 	ingestRead   = 10 * time.Second
 	ingestWrite  = 15 * time.Second
@@ -147,9 +145,11 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request, kind string) err
 	if s.IngestRate != nil && !s.IngestRate.admit(w.Header(), []string{"key " + key.ID}, s.Now()) {
 		return errIngestRate
 	}
-	free, err := s.ingests.enter(r.Context())
+	waiting, cancel := context.WithTimeout(r.Context(), ingestWait)
+	free, err := s.ingests.take(waiting, client(r))
+	cancel()
 	if err != nil {
-		return err
+		return errors.Join(errIngestBusy, r.Context().Err())
 	}
 	defer free()
 	start := time.Now()
@@ -299,34 +299,4 @@ func bodyError(err error) error {
 		return &refusal{http.StatusBadRequest, sentence(syntax.Error())}
 	}
 	return &refusal{http.StatusBadRequest, "The body could not be read to its end, or is not compressed as Content-Encoding says."}
-}
-
-// A gate has places for those who enter. Few wait, and not for long.
-type gate struct {
-	places  *semaphore.Weighted
-	queue   int64
-	wait    time.Duration
-	waiting atomic.Int64
-}
-
-func newGate(places, queue int64, wait time.Duration) *gate {
-	return &gate{places: semaphore.NewWeighted(places), queue: queue, wait: wait}
-}
-
-// enter waits for a place, and returns what frees it.
-func (g *gate) enter(ctx context.Context) (free func(), err error) {
-	free = func() { g.places.Release(1) }
-	if g.places.TryAcquire(1) {
-		return free, nil
-	}
-	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > g.queue {
-		return nil, errIngestBusy
-	}
-	waiting, cancel := context.WithTimeout(ctx, g.wait)
-	defer cancel()
-	if err := g.places.Acquire(waiting, 1); err != nil {
-		return nil, errors.Join(errIngestBusy, ctx.Err())
-	}
-	return free, nil
 }

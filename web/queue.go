@@ -16,19 +16,23 @@ const ownWaits = 2
 // errOwnWaits means that a client waits for as many readings as it may.
 var errOwnWaits = &refusal{http.StatusTooManyRequests, fmt.Sprintf("At most %d readings wait for one reader at a time. Ask again when one of them has been answered.", ownWaits)}
 
-// A queue is places for readings. Who finds none free waits, first come first served.
+// A queue is places for readings, or for bodies. Who finds none free waits, first come
+// first served.
 type queue struct {
 	places  *semaphore.Weighted
 	waiting shares
 }
 
-func newQueue(places int) *queue {
-	return &queue{places: semaphore.NewWeighted(int64(places)), waiting: shares{all: math.MaxInt, own: ownWaits, beyond: errOwnWaits}}
+func newQueue(places int) *queue { return newQueueOf(places, ownWaits, errOwnWaits) }
+
+// newQueueOf returns a queue in which a client may wait so many times. Once more it gets
+// the error.
+func newQueueOf(places, own int, beyond error) *queue {
+	return &queue{places: semaphore.NewWeighted(int64(places)), waiting: shares{all: math.MaxInt, own: own, beyond: beyond}}
 }
 
 // take takes a place for a client, by its address, and returns what frees it. It
-// waits until ctx ends. The readings that wait for a client without an address are
-// not counted.
+// waits until ctx ends. Those that wait for a client without an address are not counted.
 func (q *queue) take(ctx context.Context, client string) (free func(), err error) {
 	if !q.places.TryAcquire(1) {
 		if client != "" {

@@ -128,7 +128,7 @@ type server struct {
 	sorts    *queue   // for sorting lists that are in memory
 	files    *shares  // of lists that are sent whole
 	readings readings // of lists, of the search, and of prices
-	ingests  *gate    // places for bodies
+	ingests  *queue   // places for bodies
 	proxies  proxies
 	auth     *operatorAuth
 }
@@ -161,7 +161,7 @@ func New(d Deps) (http.Handler, error) {
 		searches: newQueue(searchPlaces),
 		sorts:    newQueue(runtime.GOMAXPROCS(0)),
 		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
-		ingests:  newGate(ingestPlaces, ingestQueue, ingestWait),
+		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 	}
 	s.pages = s.declarePages()
 	s.gzip, s.brotli = newEncoders()

@@ -123,6 +123,9 @@ func (w *writer) read() error {
 	if err != nil {
 		return fmt.Errorf("read the manifest that is there: %w", err)
 	}
+	if w.manifest.SchemaVersion == 0 {
+		return fmt.Errorf("%s is of something else than a dump: name another folder", ManifestName)
+	}
 	if w.manifest.SchemaVersion != SchemaVersion {
 		for i := range w.manifest.Files {
 			w.manifest.Files[i].Source = ""

@@ -361,6 +361,28 @@ func TestOneProcessWritesADump(t *testing.T) {
 	}
 }
 
+// A folder that has the manifest of something else is not written to.
+func TestTheManifestOfSomethingElseStays(t *testing.T) {
+	db := testkit.Postgres(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, ManifestName)
+	const other = `{"name":"a site","files":[{"path":"index.html"}]}`
+	for name, text := range map[string]string{path: other, filepath.Join(dir, "index.html"): "home"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Write(t.Context(), db, dir, "", march); err == nil || !strings.Contains(err.Error(), "another folder") {
+		t.Errorf("Write = %v", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != other {
+		t.Errorf("the manifest is %q, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "index.html")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOnlyFilesOfTheManifestAreOpened(t *testing.T) {
 	db, dir := testkit.Postgres(t), t.TempDir()
 	p, err := Open(dir)

@@ -18,6 +18,7 @@ const (
 	MostRecords  = 10_000
 	MostPostings = 40_000
 	MostBytes    = 8 << 20 // when it is decompressed
+	mostFields   = 64      // of an object; no record has as many
 )
 
 // Errors of bodies that are not read to their end.
@@ -162,7 +163,9 @@ func (b *Body) object(dec *json.Decoder, of []list) error {
 		}
 		name := token.(string) // else it is an error
 		i, twice := slices.Index(names, name), slices.Contains(seen, name)
-		seen = append(seen, name)
+		if seen = append(seen, name); len(seen) > mostFields {
+			return &SyntaxError{fmt.Sprintf("the object has more than %d fields: expected %s", mostFields, strings.Join(names, ", "))}
+		}
 		if i < 0 || twice {
 			var raw json.RawMessage
 			if err := dec.Decode(&raw); err != nil {
@@ -177,7 +180,7 @@ func (b *Body) object(dec *json.Decoder, of []list) error {
 			case observations && name == "at":
 				b.at = r.time(name)
 			default:
-				r.fail(name, "is unknown: expected "+strings.Join(names, ", "))
+				r.failUnknown(name, names)
 			}
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -55,6 +56,7 @@ func TestFieldsAreStrict(t *testing.T) {
 		{"events", `[{"Ref":"a"}]`, "events[0].Ref is unknown: expected ref, at, until, title, text, link, scope"},
 		{"events", `[{"ref":7}]`, "events[0].ref expected a text, not 7"},
 		{"events", `[null]`, "events[0] is no object"},
+		{"accounts", `{"accounts":[{"ref":"a","label":"b"}],"holders":[]}`, "accounts[0].label is unknown: expected ref, kind, issuer, name, holder, opened, archived; it is imported, by the native set; holders is unknown: expected accounts; it is imported, by the native set"},
 		{"events", `[{"ref":"` + "\xff" + `"}]`, "events[0] is not valid UTF-8"},
 		{"events", `{"events":[],"events":[]}`, "events is there twice"},
 		{"offers", `[{"batch":1e3,"active":1}]`, "offers[0].batch expected a whole number that fits in 64 bits, not 1e3; offers[0].active expected true or false, not 1"},
@@ -83,6 +85,43 @@ func TestFieldsAreStrict(t *testing.T) {
 	away := errors.New("away")
 	if _, err := ingest.Read("events", iotest.ErrReader(away), true); !errors.Is(err, away) {
 		t.Errorf("Read of a reader that fails = %v", err)
+	}
+}
+
+// What is read of a body is bounded by what it may have, not by what its bytes could hold:
+// 8 MB of nearly nothing must cost neither hundreds of megabytes nor a minute.
+func TestABodyOfNearlyNothingIsRefusedEarly(t *testing.T) {
+	const many = 600_000
+	distinct := func(form string) string {
+		var b strings.Builder
+		for i := range many {
+			fmt.Fprintf(&b, form, i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct{ body, want string }{
+		"fields of a record":   {"[{" + distinct(`"%06x":0,`) + `"ref":"a"}]`, "transactions[0] has more than 64 fields"},
+		"lists of the body":    {"{" + distinct(`"%06x":0,`) + `"transactions":[]}`, "the object has more than 64 fields: expected transactions"},
+		"fields of a posting":  {`[{"postings":[{` + distinct(`"%06x":0,`) + `"amount":1}]}]`, "transactions[0].postings[0] has more than 64 fields"},
+		"postings of nothing":  {`[{"postings":[` + strings.Repeat("{},", many) + `{}]}]`, ingest.ErrTooMany.Error()},
+		"postings, no objects": {`[{"postings":[` + strings.Repeat("1,", many) + `1]}]`, ingest.ErrTooMany.Error()},
+		"records not objects":  {"[" + strings.Repeat("1,", many) + "1]", ingest.ErrTooMany.Error()},
+		"a posting too many":   {`[{"postings":[` + strings.Repeat("{},", ingest.MostPostings) + `{}]}]`, ingest.ErrTooMany.Error()},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		body, err := ingest.Read("transactions", strings.NewReader(c.body), false)
+		runtime.ReadMemStats(&after)
+		got := fmt.Sprint(err)
+		if err == nil && len(body.Problems()) > 0 {
+			got = body.Problems()[0].Location + " " + body.Problems()[0].Message
+		}
+		if got != c.want {
+			t.Errorf("%s: %.200s, want %s", name, got, c.want)
+		}
+		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 150 {
+			t.Errorf("%s: %d KB cost %d MB of allocations", name, len(c.body)>>10, used)
+		}
 	}
 }
 

@@ -58,7 +58,11 @@ func (b *Body) open(at place, ref string, raw []byte) *record {
 	r := &record{body: b, place: at, ref: ref, fields: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = dec.Token()
-	for dec.More() { // it is valid
+	for n := 0; dec.More(); n++ { // it is valid
+		if n == mostFields {
+			b.problems.add(at.text, ref, fmt.Sprintf("has more than %d fields", mostFields))
+			return nil
+		}
 		name, _ := dec.Token()
 		var value json.RawMessage
 		if dec.Decode(&value) != nil {
@@ -82,8 +86,20 @@ func (r *record) close() {
 		delete(r.fields, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
-		r.fail(short(name), "is unknown: expected "+strings.Join(r.names, ", "))
+		r.failUnknown(name, r.names)
 	}
+}
+
+// imported are the lists and columns of the native set that programs do not send.
+var imported = []string{"settings", "holders", "places", "labels", "merges", "label", "hidden", "into"}
+
+// failUnknown adds a problem for a field that is none of those expected.
+func (r *record) failUnknown(name string, expected []string) {
+	text := "is unknown: expected " + strings.Join(expected, ", ")
+	if slices.Contains(imported, name) {
+		text += "; it is imported, by the native set"
+	}
+	r.fail(short(name), text)
 }
 
 func short(name string) string {
@@ -191,18 +207,24 @@ func (r *record) optionalBoolean(name string) *bool {
 	return &b
 }
 
-// each reads the objects of a list.
-func (r *record) each(name string, read func(*record)) {
+// postings reads the objects of the list of that name, as many as a body may have.
+func (r *record) postings(read func(*record)) {
+	const name = "postings"
 	raw := r.value(name)
 	if raw == nil {
 		return
 	}
-	var values []json.RawMessage
-	if json.Unmarshal(raw, &values) != nil {
+	if raw[0] != '[' {
 		r.fail(name, "expected a list, not "+excerpt(raw))
 		return
 	}
-	for i, value := range values {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = dec.Token()
+	for i := 0; dec.More(); i++ { // it is valid
+		var value json.RawMessage
+		if r.body.postings++; r.body.postings > MostPostings || dec.Decode(&value) != nil {
+			return
+		}
 		if of := r.body.open(place{r.place.at(fmt.Sprintf("%s[%d]", name, i)), "."}, r.ref, value); of != nil {
 			read(of)
 			of.close()

@@ -45,8 +45,7 @@ func (b *Body) transaction(r *record) {
 	t := ledger.Transaction{
 		Origin: r.text("origin"), Ref: r.text("ref"), At: r.time("at"), Source: r.text("source"), Message: r.text("message"), Line: r.place.text,
 	}
-	r.each("postings", func(r *record) {
-		b.postings++
+	r.postings(func(r *record) {
 		t.Postings = append(t.Postings, ledger.Posting{Account: r.text("account"), Amount: r.integer("amount")})
 	})
 	b.batch.Transactions = append(b.batch.Transactions, t)
