@@ -1,7 +1,6 @@
 package aggregates
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -84,7 +83,6 @@ func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("balances: %w", err)
 	}
-	slices.SortFunc(h.accounts, func(a, b holding) int { return cmp.Compare(a.account, b.account) })
 	if err := h.readHolders(ctx, tx); err != nil {
 		return nil, err
 	}
@@ -95,35 +93,32 @@ func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
 // nobody is the holder of a balance without an account, which counts in nothing.
 const nobody = -1
 
-// readHolders sets what is known of the accounts, which are in order, beside their
-// balances.
+// readHolders sets what is known of the accounts beside their balances.
 func (h *balanceSheet) readHolders(ctx context.Context, tx pgx.Tx) error {
+	places := make(map[int64]int32, len(h.accounts))
+	for i := range h.accounts {
+		places[h.accounts[i].account] = int32(i)
+	}
 	numbers := make(map[string]int, len(h.accounts))
 	kinds := map[string]ledger.Kind{}
 	for _, k := range ledger.Kinds() {
 		kinds[string(k)] = k
 	}
-	place := -1 // of the last account
 	var a holding
-	var holder, kind string
+	var holder, kind pgtype.DriverBytes // which are not copied
 	rows, _ := tx.Query(ctx, `SELECT id, holder, kind, issuer, archived FROM account_holders`)
 	_, err := pgx.ForEachRow(rows, []any{&a.account, &holder, &kind, &a.issuer, (*instant)(&a.archived)}, func() error {
-		// They come nearly in order, and a map of all takes longer than all else here.
-		if place++; place >= len(h.accounts) || h.accounts[place].account != a.account {
-			var used bool
-			place, used = slices.BinarySearchFunc(h.accounts, a.account, func(of holding, account int64) int { return cmp.Compare(of.account, account) })
-			if !used {
-				place--
-				return nil
-			}
+		place, used := places[a.account]
+		if !used {
+			return nil
 		}
-		number, ok := numbers[holder]
+		number, ok := numbers[string(holder)]
 		if !ok {
 			number = len(numbers)
-			numbers[holder] = number
+			numbers[string(holder)] = number
 		}
 		of := &h.accounts[place]
-		of.holder, of.kind, of.issuer, of.archived = number, kinds[kind], a.issuer, a.archived
+		of.holder, of.kind, of.issuer, of.archived = number, kinds[string(kind)], a.issuer, a.archived
 		return nil
 	})
 	if err != nil {

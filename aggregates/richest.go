@@ -37,7 +37,8 @@ type RichAccount struct {
 // richest is how many accounts the panel lists.
 const richest = 20
 
-// accountsBySize is a query, after WITH, that lists accounts, largest first, with what changed since @from.
+// accountsBySize is a query, after WITH, that lists accounts, largest first, with what
+// changed since @from; of those in @among, if that is not null.
 const accountsBySize = `merged AS (
 		SELECT target, sum(balance)::bigint AS balance, max(last_at) AS last_at
 		FROM merges JOIN balances USING (account) GROUP BY target
@@ -48,6 +49,7 @@ const accountsBySize = `merged AS (
 			CASE WHEN hidden THEN '' ELSE holder END AS holder
 		FROM accounts a LEFT JOIN balances b ON b.account = id LEFT JOIN merged m ON target = id LEFT JOIN holders h ON h.ref = a.holder
 		WHERE NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + usedThen + `
+			AND (@among::bigint[] IS NULL OR id = ANY(@among))
 		ORDER BY 3 DESC, 6, 5, id
 		LIMIT @limit::bigint
 	)
@@ -80,12 +82,15 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	v.Supply, _ = all.supply()
 	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past}
+	if args["among"], err = candidates(ctx, tx, all, s.End); err != nil {
+		return err
+	}
 	balances := ""
 	if s.Past {
 		balances = all.table(args)
 	}
 	// Of a day that is over, an account that was used by then, or one merged into it.
-	count := `SELECT count(*) FROM accounts a WHERE NOT issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged
+	count := `SELECT count(*) FROM accounts WHERE NOT issuer AND (archived IS NULL OR archived > @end) AND id NOT IN (SELECT account FROM merges)`
 	if s.Past {
 		count = "WITH " + balances + `used AS (SELECT DISTINCT coalesce(target, account) AS id FROM balances LEFT JOIN merges USING (account)) ` +
 			count + ` AND id IN (SELECT id FROM used)`
@@ -106,6 +111,45 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	})
 	v.Accounts = accounts
 	return err
+}
+
+// candidates returns accounts of which the richest ones are, nil if they may be any. To
+// sort all accounts takes the database longer than all else here.
+//
+// Whoever is listed and is no target of a merge has one of the largest balances of
+// those that are neither a target nor merged into one; there are as many of these
+// before them as are listed at most.
+func candidates(ctx context.Context, tx pgx.Tx, all *balanceSheet, end time.Time) ([]int64, error) {
+	const query = `SELECT coalesce(array_agg(DISTINCT target), '{}'), count(DISTINCT target) + count(*) FROM merges`
+	var among []int64
+	var merged int
+	if err := tx.QueryRow(ctx, query).Scan(&among, &merged); err != nil {
+		return nil, fmt.Errorf("merged accounts: %w", err)
+	}
+	var balances []int64
+	for i := range all.accounts {
+		if a := &all.accounts[i]; !a.issuer && a.archived > end.UnixMicro() {
+			balances = append(balances, a.balance)
+		}
+	}
+	most := richest + merged
+	if len(balances) < most {
+		return nil, nil
+	}
+	sortBalances(balances)
+	least := balances[len(balances)-most]
+	if least <= 0 { // as those have that were never used, and are not among the balances
+		return nil, nil
+	}
+	for i := range all.accounts {
+		if a := &all.accounts[i]; a.balance >= least && !a.issuer && a.archived > end.UnixMicro() {
+			among = append(among, a.account)
+		}
+	}
+	if len(among) > 10*most { // the same balance many times
+		return nil, nil
+	}
+	return among, nil
 }
 
 func scanAccount(row pgx.CollectableRow, supply ledger.Sum) (RichAccount, error) {
@@ -138,7 +182,7 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 				FROM account_days LEFT JOIN merges USING (account)
 				WHERE day BETWEEN @from::date AND @to::date GROUP BY 1) AS week ON account = id
 			ORDER BY balance DESC, name, ref, id`
-		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today, "past": false}
+		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today, "past": false, "among": nil}
 		if _, err := tx.Exec(ctx, "DECLARE all_accounts NO SCROLL CURSOR FOR WITH "+accountsBySize+changes, args); err != nil {
 			return err
 		}

@@ -3,6 +3,9 @@ package aggregates
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,5 +70,56 @@ func TestAllAccountsAreListedInTheOrderOfTheRichest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := e.AllAccounts(ctx, func(RichAccount) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled reading ended with %v", err)
+	}
+}
+
+// The panel reads only accounts that may be among the richest: with equal balances,
+// debts, merged and archived accounts they are those with which the whole list begins.
+func TestTheRichestAreThoseWithWhichTheListBegins(t *testing.T) {
+	for seed := range uint64(4) {
+		db, w := village(t)
+		random := rand.New(rand.NewPCG(seed, 1))
+		var b ledger.Batch
+		for n := range 120 {
+			ref := fmt.Sprintf("p%d", n)
+			a := ledger.Account{Ref: ref, Kind: ledger.Personal, Opened: at(t, "03-01 00:00")}
+			if n%17 == 3 {
+				a.Archived = at(t, "03-11 09:00")
+			}
+			b.Accounts = append(b.Accounts, a)
+			if n%19 == 5 {
+				continue // never used
+			}
+			amount := 1 + random.Int64N(6)*50
+			b.Transactions = append(b.Transactions, ledger.Transaction{
+				Origin: "test", Ref: ref, At: at(t, "03-10 12:00"), Source: "grant",
+				Postings: []ledger.Posting{{Account: "mint", Amount: -amount}, {Account: ref, Amount: amount}},
+			})
+		}
+		for range 8 * seed {
+			from, to := random.IntN(120), random.IntN(120)
+			free := func(n int) bool {
+				return !slices.ContainsFunc(b.Merges, func(m ledger.Merge) bool { return m.Account == fmt.Sprintf("p%d", n) })
+			}
+			target := slices.ContainsFunc(b.Merges, func(m ledger.Merge) bool { return m.Into == fmt.Sprintf("p%d", from) })
+			if from != to && free(from) && free(to) && !target {
+				b.Merges = append(b.Merges, ledger.Merge{Account: fmt.Sprintf("p%d", from), Into: fmt.Sprintf("p%d", to)})
+			}
+		}
+		appendBatch(t, db, b)
+		got, err := ComputeRichest(t.Context(), db, w, NoParams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []RichAccount
+		if err := (&Economy{db: db, now: func() time.Time { return w.Start }}).AllAccounts(t.Context(), func(a RichAccount) error {
+			want = append(want, a)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want[:richest], got.Accounts); diff != "" || int(got.Count) != len(want) {
+			t.Errorf("seed %d: %d of %d accounts (-listed +richest):\n%s", seed, got.Count, len(want), diff)
+		}
 	}
 }
