@@ -221,7 +221,10 @@ func errata(r *aggregates.Report, s ledger.Settings) []erratumRow {
 			what += ": " + brief(of, mostName)
 		}
 		write := func(text *string) string {
-			if text == nil {
+			switch {
+			case text == nil && kind.One():
+				return "n/a"
+			case text == nil:
 				return "not listed"
 			}
 			return cell(kind.Value(text), aggregates.Column{Unit: kind.Unit}, s)

@@ -494,7 +494,7 @@ func Report(l List, r *aggregates.Report) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = reportPart("errata", Whole, "Corrections", "What was written into the month after the report was made. The numbers below are those of the report").Render(templ.WithChildren(ctx, templ_7745c5c3_Var22), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reportPart("errata", Whole, "Corrections", "What became known of the month after the report was made. The numbers below are those of the report").Render(templ.WithChildren(ctx, templ_7745c5c3_Var22), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
