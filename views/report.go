@@ -34,7 +34,7 @@ func reportAddress(month string) templ.SafeURL {
 func ReportNote(r *aggregates.Report, s ledger.Settings) string {
 	note := "as it was on " + Date(r.MadeAt, s)
 	if n := len(r.Errata); n > 0 {
-		note += "; " + Plural(int64(n), "number was corrected since", "numbers were corrected since")
+		note += "; " + Plural(int64(n), "correction since", "corrections since")
 	}
 	return note
 }
