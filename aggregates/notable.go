@@ -19,6 +19,7 @@ import (
 const (
 	notableYear  = 365 // days before, of which it is the largest or highest
 	notablePast  = 30  // days that there must have been before
+	notableRise  = 0.1 // by which a transfer is larger, so that what grows slowly is not told time after time
 	mostNotables = 3   // on one day
 )
 
@@ -37,8 +38,14 @@ type Notable struct {
 	Event    *Event       `json:"event,omitempty"`
 	Sign     *SignChange  `json:"sign,omitempty"`
 	Transfer *LargeMove   `json:"transfer,omitempty" doc:"Its message is left out."`
-	Record   *ledger.Sum  `json:"record,omitempty" doc:"The largest transfer of the 365 days before it."`
+	Record   *ledger.Sum  `json:"record,omitempty" doc:"The largest transfer of the days before it."`
 	Item     *NotableItem `json:"item,omitempty"`
+	Days     int          `json:"days,omitempty" doc:"Of a transfer or a price, with how many days before it is compared: 365, or as many as the ledger has."`
+}
+
+// aYear returns how many of the 365 days before a day the ledger has.
+func (s span) aYear(day time.Time) int {
+	return min(notableYear, ledger.DayNumber(day)-ledger.DayNumber(s.First))
 }
 
 // A NotableRule is why something is notable.
@@ -94,7 +101,7 @@ func ComputeNotables(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ No
 }
 
 // readTransfers finds the days whose largest transfer, which neither comes from an
-// issuer nor goes to one, is the largest of a year.
+// issuer nor goes to one, is the largest of a year by a tenth or more.
 func (v *Notables) readTransfers(ctx context.Context, tx pgx.Tx, s span, days []time.Time) error {
 	const query = `
 		SELECT DISTINCT ON (day) day, transaction, volume::numeric, from_kind, to_kind
@@ -131,9 +138,9 @@ func (v *Notables) readTransfers(ctx context.Context, tx pgx.Tx, s span, days []
 				record = of
 			}
 		}
-		if record.Sign() > 0 && largest.move.Volume.Compare(record) > 0 {
+		if record.Sign() > 0 && largest.move.Volume.Float64() >= (1+notableRise-newsSlack)*record.Float64() {
 			ids, moves = append(ids, largest.id), append(moves, largest.move)
-			found = append(found, Notable{Rule: NotableTransfer, Day: day, At: plus(day, 1).UTC(), Record: &record})
+			found = append(found, Notable{Rule: NotableTransfer, Day: day, At: plus(day, 1).UTC(), Record: &record, Days: s.aYear(day)})
 		}
 	}
 	if err := nameSides(ctx, tx, ids, moves); err != nil {
@@ -214,7 +221,7 @@ func (v *Notables) readHighest(ctx context.Context, tx pgx.Tx, s span, days []ti
 			price := prices[item].Value
 			above[item] = price != nil && *price > highest
 			if n > 0 && above[item] && !was && known {
-				v.Entries = append(v.Entries, Notable{Rule: NotablePrice, Day: day, At: plus(day, 1).UTC(), Item: &NotableItem{sold[item].id, sold[item].name, *price, highest}})
+				v.Entries = append(v.Entries, Notable{Rule: NotablePrice, Day: day, At: plus(day, 1).UTC(), Item: &NotableItem{sold[item].id, sold[item].name, *price, highest}, Days: s.aYear(day)})
 			}
 		}
 	}

@@ -36,9 +36,10 @@ func TestTheLargestTransferOfAYearIsNotable(t *testing.T) {
 		Transactions: []ledger.Transaction{
 			pay(t, "03-01 10:00", "ann", "bob", 301), // the ledger is not 30 days old
 			pay(t, "03-04 10:00", "bob", "shop", 301),
-			pay(t, "03-05 10:00", "bob", "shop", 310), pay(t, "03-05 11:00", "ann", "bob", 311),
+			pay(t, "03-05 10:00", "bob", "shop", 331), pay(t, "03-05 11:00", "ann", "bob", 332),
 			pay(t, "03-06 10:00", "mint", "bob", 5000), // from an issuer
-			pay(t, "03-09 10:00", "bob", "ann", 400),
+			pay(t, "03-08 10:00", "bob", "ann", 365),   // a tenth more were 365.2
+			pay(t, "03-09 10:00", "bob", "ann", 402),
 			pay(t, "03-11 10:00", "bob", "ann", 4000), // today
 		},
 	})
@@ -46,7 +47,7 @@ func TestTheLargestTransferOfAYearIsNotable(t *testing.T) {
 	if got, want := notableOf(t, v, err), "03-09 transfer pay/03-09 10:00bobann, 03-05 transfer pay/03-05 11:00annbob"; got != want {
 		t.Errorf("notable is %q, want %q", got, want)
 	}
-	if e := v.Entries[0]; *e.Record != sumOf(311) || e.Transfer.Payer.ID != "bob" || e.Transfer.Receiver.ID != "" {
+	if e := v.Entries[0]; *e.Record != sumOf(365) || e.Days != 36 || e.Transfer.Payer.ID != "bob" || e.Transfer.Receiver.ID != "" {
 		t.Errorf("%+v", e.Transfer)
 	}
 	if text, _ := json.Marshal([]any{v, v.Table()}); strings.Contains(string(text), "Fenwick") || strings.Contains(string(text), `"id":"ann"`) {

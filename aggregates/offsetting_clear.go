@@ -43,7 +43,7 @@ func UnclearOffsetting(ctx context.Context, db *pgxpool.Pool, item, a, b string)
 }
 
 // changeCleared changes whether the trade of two accounts in an item is cleared, and
-// judges the item's sales again.
+// judges the item's sales again. Reports of the months with such sales are corrected.
 func changeCleared(ctx context.Context, tx pgx.Tx, item, a, b string, change func(item, low, high int64) error) error {
 	// The pass waits.
 	if _, err := tx.Exec(ctx, `SELECT FROM offsetting_state FOR UPDATE`); err != nil {
@@ -73,7 +73,10 @@ func changeCleared(ctx context.Context, tx pgx.Tx, item, a, b string, change fun
 	if err != nil {
 		return err
 	}
-	return judgeDays(ctx, tx, zone, due)
+	if err := judgeDays(ctx, tx, zone, due); err != nil {
+		return err
+	}
+	return readReportsAgain(ctx, tx)
 }
 
 // A ClearedPair is two accounts whose trade in an item is not marked, all by refs.

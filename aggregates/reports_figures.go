@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -68,6 +69,10 @@ func figureOf(name string) FigureKind {
 	return FigureKind{Name: name}
 }
 
+// One reports whether there is one such figure a month, and not one of each of a few
+// things.
+func (k FigureKind) One() bool { return k.of == single }
+
 // Kind returns what the figure is.
 func (e Erratum) Kind() FigureKind { return figureOf(e.What) }
 
@@ -104,8 +109,7 @@ type figure struct {
 	value any    // as in a Table
 }
 
-// text returns the value as errata have it. Ratios have nine digits, since more may
-// differ by the order of additions.
+// text returns the value as errata have it.
 func (f figure) text() *string {
 	text := ""
 	switch v := f.value.(type) {
@@ -114,7 +118,7 @@ func (f figure) text() *string {
 	case int64:
 		text = strconv.FormatInt(v, 10)
 	case float64:
-		text = strconv.FormatFloat(v, 'g', 9, 64)
+		text = strconv.FormatFloat(v, 'g', 12, 64)
 	default:
 		return nil
 	}
@@ -175,22 +179,48 @@ func (w MonthWealth) figures(prefix string, add func(string, any)) {
 	add(prefix+"palma", orNil(w.Palma))
 }
 
-// errata returns what is other in the numbers as they are now, in the order of the
-// figures.
-func (n *MonthNumbers) errata(now *MonthNumbers) []Erratum {
+// knownFigures is the figures of a month as they were last read. They are kept apart
+// from the shape of a report, so that a program with more figures, or other ones, does
+// not take what it did not know before for a correction.
+type knownFigures struct {
+	Kinds   []string      `json:"kinds"` // all that were read
+	Figures []knownFigure `json:"figures"`
+}
+
+// A knownFigure is a figure, without a value if it was not available.
+type knownFigure struct {
+	What  string  `json:"what"`
+	Of    string  `json:"of,omitempty"`
+	Value *string `json:"value"`
+}
+
+// known returns the figures as they are kept.
+func (n *MonthNumbers) known() (k knownFigures) {
+	for _, kind := range figureKinds {
+		k.Kinds = append(k.Kinds, kind.Name)
+	}
+	for _, f := range n.figures() {
+		k.Figures = append(k.Figures, knownFigure{f.Name, f.thing, f.text()})
+	}
+	return k
+}
+
+// errata returns what is another value now, in the order of the figures, of the kinds
+// of which both know.
+func (k knownFigures) errata(now knownFigures) []Erratum {
 	type key struct{ what, of string }
 	before, after := map[key]*string{}, map[key]*string{}
 	var keys []key
 	for _, side := range []struct {
-		of   *MonthNumbers
+		of   knownFigures
 		into map[key]*string
-	}{{n, before}, {now, after}} {
-		for _, f := range side.of.figures() {
-			k := key{f.Name, f.thing}
-			if !slices.Contains(keys, k) {
-				keys = append(keys, k)
+	}{{k, before}, {now, after}} {
+		for _, f := range side.of.Figures {
+			of := key{f.What, f.Of}
+			if !slices.Contains(keys, of) {
+				keys = append(keys, of)
 			}
-			side.into[k] = f.text()
+			side.into[of] = f.Value
 		}
 	}
 	place := func(k key) int {
@@ -198,14 +228,28 @@ func (n *MonthNumbers) errata(now *MonthNumbers) []Erratum {
 	}
 	slices.SortStableFunc(keys, func(a, b key) int { return place(a) - place(b) })
 	var all []Erratum
-	for _, k := range keys {
-		was, is := before[k], after[k]
-		if was == is || was != nil && is != nil && *was == *is {
-			continue
+	for _, of := range keys {
+		both := slices.Contains(k.Kinds, of.what) && slices.Contains(now.Kinds, of.what)
+		if both && !figureOf(of.what).same(before[of], after[of]) {
+			all = append(all, Erratum{What: of.what, Of: of.of, Before: before[of], After: after[of]})
 		}
-		all = append(all, Erratum{What: k.what, Of: k.of, Before: was, After: is})
 	}
 	return all
+}
+
+// sameRatio is how far ratios may differ that are the same: the order of additions may
+// change their last digits.
+const sameRatio = 1e-9
+
+// same reports whether two figures of the kind are the same value.
+func (k FigureKind) same(a, b *string) bool {
+	was, is := k.Value(a), k.Value(b)
+	x, isRatio := was.(float64)
+	y, both := is.(float64)
+	if isRatio && both {
+		return math.Abs(x-y) <= sameRatio*max(math.Abs(x), math.Abs(y), sameRatio)
+	}
+	return was == is
 }
 
 // Table has one row a figure, its value in the column of its unit.

@@ -83,14 +83,15 @@ func (r Reporter) next(ctx context.Context, tx pgx.Tx, now time.Time, done *Repo
 	if err := numbers.read(ctx, tx, *month); err != nil {
 		return false, fmt.Errorf("%s: %w", month.Format(monthFormat), err)
 	}
+	latest := numbers.known()
 	if known {
-		n, err := r.correct(ctx, tx, *month, &numbers)
+		n, err := r.correct(ctx, tx, *month, latest)
 		done.Errata += n
 		return true, err
 	}
 	const insert = `
-		INSERT INTO reports (month, made_at, version, numbers, checked, latest) VALUES ($1, now(), $2, $3, now(), $3)`
-	_, err = tx.Exec(ctx, insert, month, r.Version, numbers)
+		INSERT INTO reports (month, made_at, version, numbers, checked, latest) VALUES ($1, now(), $2, $3, now(), $4)`
+	_, err = tx.Exec(ctx, insert, month, r.Version, numbers, latest)
 	if err == nil {
 		done.Made++
 	}
@@ -118,15 +119,25 @@ func (r Reporter) due(ctx context.Context, tx pgx.Tx, now time.Time) (month *tim
 	}
 	// An append into a month deletes the snapshots of its days and of all later ones, and
 	// they are made again. So the last one of a month is as new as what it was made of.
-	const query = `
+	// Sales of the days after it may still mark some of its own as offsetting, so it is
+	// read once more when that is over.
+	query := `
 		WITH months AS (
-			SELECT date_trunc('month', day)::date AS month, max(day) AS last FROM day_snapshots WHERE day < date_trunc('month', $1::date) GROUP BY 1)
+			SELECT date_trunc('month', day)::date AS month, max(day) AS last FROM day_snapshots WHERE day < date_trunc('month', @day::date) GROUP BY 1
+		), known AS (
+			SELECT month, checked, ` + ledger.LocalTime(`date_trunc('hour', checked, 'UTC')`) + ` - @after * interval '1 second' AS checked_on,
+				month + interval '1 month' + @window * interval '1 day' AS judged
+			FROM reports)
 		SELECT month, checked IS NOT NULL
-		FROM months JOIN day_snapshots ON day = last LEFT JOIN reports USING (month)
-		WHERE made <= clock_timestamp() - $2 * interval '1 second' AND (checked IS NULL OR checked < made) AND month + interval '1 month' <= coalesce($3::date, 'infinity')
+		FROM months JOIN day_snapshots ON day = last LEFT JOIN known USING (month)
+		WHERE made <= clock_timestamp() - @settled * interval '1 second' AND (checked IS NULL OR checked < made OR checked_on < judged AND judged <= @day::date)
+			AND month + interval '1 month' <= coalesce(@missing::date, 'infinity')
 		ORDER BY checked IS NOT NULL, month DESC LIMIT 1`
+	args := ledger.LocalTimeArgs(day.Location(), time.Time{}, time.Now().AddDate(1, 0, 0))
+	args["day"], args["after"], args["window"] = day, afterMonth.Seconds(), offsettingDays-1
+	args["settled"], args["missing"] = r.Settled.Seconds(), missing
 	var first time.Time
-	err = tx.QueryRow(ctx, query, day, r.Settled.Seconds(), missing).Scan(&first, &known)
+	err = tx.QueryRow(ctx, query, args).Scan(&first, &known)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -150,16 +161,16 @@ func (n *MonthNumbers) read(ctx context.Context, tx pgx.Tx, month time.Time) err
 
 // correct adds what differs from what was last known of a month to its errata, and
 // returns how many numbers that are.
-func (r Reporter) correct(ctx context.Context, tx pgx.Tx, month time.Time, numbers *MonthNumbers) (int, error) {
+func (r Reporter) correct(ctx context.Context, tx pgx.Tx, month time.Time, now knownFigures) (int, error) {
 	var kept []byte
 	if err := tx.QueryRow(ctx, `SELECT latest FROM reports WHERE month = $1`, month).Scan(&kept); err != nil {
 		return 0, err
 	}
-	var latest MonthNumbers
+	var latest knownFigures
 	if err := json.Unmarshal(kept, &latest); err != nil {
 		return 0, fmt.Errorf("report of %s: %w", month.Format(monthFormat), err)
 	}
-	errata := latest.errata(numbers)
+	errata := latest.errata(now)
 	const insert = `
 		INSERT INTO report_errata (month, nr, made_at, version, what, of, before, after)
 		SELECT $1, (SELECT count(*) FROM report_errata WHERE month = $1) + 1, now(), $2, $3, $4, $5, $6`
@@ -168,6 +179,12 @@ func (r Reporter) correct(ctx context.Context, tx pgx.Tx, month time.Time, numbe
 			return 0, err
 		}
 	}
-	_, err := tx.Exec(ctx, `UPDATE reports SET checked = now(), latest = $2 WHERE month = $1`, month, numbers)
+	_, err := tx.Exec(ctx, `UPDATE reports SET checked = now(), latest = $2 WHERE month = $1`, month, now)
 	return len(errata), err
+}
+
+// readReportsAgain has all reports compared with the record at the next update.
+func readReportsAgain(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE reports SET checked = 'epoch'`)
+	return err
 }

@@ -215,7 +215,8 @@ func (n *MonthNumbers) fillMovers(ctx context.Context, tx pgx.Tx, s span) error 
 }
 
 // fillFirms reads what the accounts of those sold who had a business account in the
-// month. Merged accounts are those of their target's holder.
+// month: one that was opened or used by its end, since an import may open accounts
+// later than they were used. Merged accounts are those of their target's holder.
 func (n *MonthNumbers) fillFirms(ctx context.Context, tx pgx.Tx, s span) error {
 	query := `
 		WITH sold AS (
@@ -223,7 +224,8 @@ func (n *MonthNumbers) fillFirms(ctx context.Context, tx pgx.Tx, s span) error {
 			WHERE side = 'seller' AND day BETWEEN @from::date AND @to::date GROUP BY account)
 		SELECT holder, '' AS name, sum(sales)::bigint, sum(volume) FROM sold JOIN account_holders ON id = account
 		WHERE NOT issuer AND holder IN (
-			SELECT holder FROM accounts a WHERE kind = 'business' AND NOT issuer AND (archived IS NULL OR archived > @start) AND ` + notMerged + `)
+			SELECT holder FROM accounts a WHERE kind = 'business' AND NOT issuer AND (archived IS NULL OR archived > @start) AND ` + notMerged + `
+				AND (opened < @through OR id IN (SELECT account FROM sold) OR EXISTS (SELECT FROM account_days WHERE account = a.id AND day <= @to::date)))
 		GROUP BY holder HAVING sum(volume) > 0 ORDER BY sum(volume) DESC, holder LIMIT @limit`
 	args := s.dated()
 	args["limit"] = mostReported

@@ -230,6 +230,11 @@ func (ap *appender) earliest(d *deltas) (earliest int64, ok bool) {
 			earliest, ok = m.day, true
 		}
 	}
+	for of := range d.items {
+		if day := dayOfHour(of.hour, ap.zone); !ok || day < earliest {
+			earliest, ok = day, true
+		}
+	}
 	return earliest, ok
 }
 

@@ -73,7 +73,7 @@ func TestATimeBetweenTheHoursOfTheZoneIsRefused(t *testing.T) {
 	}
 }
 
-func TestASnapshotIsDeletedByThePostingOfItsDay(t *testing.T) {
+func TestASnapshotIsDeletedByThePostingOrSaleOfItsDay(t *testing.T) {
 	db := testkit.Postgres(t)
 	l := ledger.New(db)
 	if err := l.SetSettings(t.Context(), ledger.Settings{Name: "Port", Timezone: "Australia/Sydney"}); err != nil {
@@ -85,6 +85,9 @@ func TestASnapshotIsDeletedByThePostingOfItsDay(t *testing.T) {
 	}
 	b := grant() // at noon of the 4th in UTC, which is 23:00 in Sydney
 	b.Transactions[0].At = noon.Add(time.Hour)
+	for i := range b.Sales {
+		b.Sales[i].At = noon.Add(time.Hour)
+	}
 	if _, err := l.Append(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}

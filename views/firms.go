@@ -61,7 +61,7 @@ func FirmsSub(matching int, v *aggregates.Firms, s ledger.Settings) string {
 		sub += "; " + Count(v.Hidden) + " of hidden holders are not listed"
 	}
 	if left := v.Count - v.Hidden - int64(len(v.Firms)); left > 0 {
-		sub += "; " + Count(left) + " with less of both turnover and balance are not listed"
+		sub += "; " + Count(left) + ", the last in the order of turnover and balance, are not listed"
 	}
 	return sub
 }

@@ -12,7 +12,7 @@ const FeedsPath = "/feeds"
 
 // NotableRules says what of the whole ledger is told.
 const NotableRules = "At most 3 a day: events that the operators have written down; a sign of the economy's health that at the end of a week, on Sunday, has another state than at the end of the week before; " +
-	"the largest transfer of a day, if it is larger than any of the 365 days before; and an item whose firm price at the end of a day is above its mean price on each of the 365 days before, if it was not so a day earlier. Transfers and prices need 30 days before them."
+	"the largest transfer of a day, if it is larger by a tenth or more than any of the 365 days before; and an item whose firm price at the end of a day is above its mean price on each of the 365 days before, if it was not so a day earlier. Transfers and prices need 30 days before them; in a ledger with fewer than 365, they are compared with all that it has."
 
 // A Told is how something notable is told.
 type Told struct {
@@ -37,14 +37,22 @@ func TellNotable(e aggregates.Notable, s ledger.Settings) Told {
 		}
 	case aggregates.NotableTransfer:
 		return Told{
-			moveParty(e.Transfer.Payer) + " paid " + Money(e.Transfer.Volume, s) + " to " + moveParty(e.Transfer.Receiver) + ", the largest transfer of a year",
-			"On " + day + ". The largest one of the 365 days before was " + Money(*e.Record, s) + ".", transactionAddress(e.Transfer.Origin, e.Transfer.Ref),
+			moveParty(e.Transfer.Payer) + " paid " + Money(e.Transfer.Volume, s) + " to " + moveParty(e.Transfer.Receiver) + ", the largest transfer of " + aYear(e.Days),
+			"On " + day + ". The largest one of the " + Count(int64(e.Days)) + " days before was " + Money(*e.Record, s) + ".", transactionAddress(e.Transfer.Origin, e.Transfer.Ref),
 		}
 	}
 	return Told{
-		ItemName(e.Item.Name, e.Item.ID) + " costs " + UnitPrice(e.Item.Price, s) + " a piece, more than on any day of a year",
-		"At the end of " + day + ". The highest mean price of a day of the 365 before was " + UnitPrice(e.Item.Highest, s) + ".", itemAddress(e.Item.ID),
+		ItemName(e.Item.Name, e.Item.ID) + " costs " + UnitPrice(e.Item.Price, s) + " a piece, more than on any day of " + aYear(e.Days),
+		"At the end of " + day + ". The highest mean price of a day of the " + Count(int64(e.Days)) + " before was " + UnitPrice(e.Item.Highest, s) + ".", itemAddress(e.Item.ID),
 	}
+}
+
+// aYear names the days with which something is compared: a year, if they are one.
+func aYear(days int) string {
+	if days >= 365 {
+		return "a year"
+	}
+	return Plural(int64(days), "day", "days")
 }
 
 func stateWord(s aggregates.State) string {

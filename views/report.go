@@ -34,7 +34,7 @@ func reportAddress(month string) templ.SafeURL {
 func ReportNote(r *aggregates.Report, s ledger.Settings) string {
 	note := "as it was on " + Date(r.MadeAt, s)
 	if n := r.Earlier + int64(len(r.Errata)); n > 0 {
-		note += "; " + Plural(n, "number was corrected since", "numbers were corrected since")
+		note += "; " + Plural(n, "correction since", "corrections since")
 	}
 	return note
 }
@@ -221,7 +221,10 @@ func errata(r *aggregates.Report, s ledger.Settings) []erratumRow {
 			what += ": " + brief(of, mostName)
 		}
 		write := func(text *string) string {
-			if text == nil {
+			switch {
+			case text == nil && kind.One():
+				return "n/a"
+			case text == nil:
 				return "not listed"
 			}
 			return cell(kind.Value(text), aggregates.Column{Unit: kind.Unit}, s)
@@ -232,7 +235,7 @@ func errata(r *aggregates.Report, s ledger.Settings) []erratumRow {
 }
 
 func errataSaid(r *aggregates.Report) string {
-	said := "What was written into the month after the report was made. The numbers below are those of the report"
+	said := "What became known of the month after the report was made. The numbers below are those of the report"
 	if r.Earlier > 0 {
 		said += "; " + Plural(r.Earlier, "earlier correction is", "earlier corrections are") + " not listed"
 	}

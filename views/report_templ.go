@@ -400,7 +400,7 @@ func Report(l List, r *aggregates.Report) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "<table class=\"stack\"><thead><tr><th scope=\"col\">Number</th><th scope=\"col\">Known since</th><th scope=\"col\" class=\"n\">In the report</th><th scope=\"col\" class=\"n\">Now</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "<table class=\"stack\"><thead><tr><th scope=\"col\">Number</th><th scope=\"col\">Known since</th><th scope=\"col\" class=\"n\">Before</th><th scope=\"col\" class=\"n\">Since then</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

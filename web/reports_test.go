@@ -14,7 +14,7 @@ func TestAReportIsShownWithItsCorrections(t *testing.T) {
 	server := sampled(sample.Town(30)).start(t)
 	_, page := ask(t, "GET", server.URL+"/reports/2026-02", "Accept", "text/html")
 	doc := parse(t, page)
-	if got := doc.Find("h1").Text(); !strings.Contains(got, "February 2026") || !strings.Contains(got, "4\u00a0numbers were corrected since") {
+	if got := doc.Find("h1").Text(); !strings.Contains(got, "February 2026") || !strings.Contains(got, "4\u00a0corrections since") {
 		t.Errorf("the heading is %q", got)
 	}
 	if got := doc.Find(".lede").Text(); strings.Count(got, ". ")+1 != 3 || strings.Count(got, "%") != 2 {

@@ -33,12 +33,12 @@ func Notables() *aggregates.Notables {
 	midnight := Noon.Truncate(24 * time.Hour)
 	v := &aggregates.Notables{Basis: basis(30, midnight.AddDate(0, 0, -29), Noon)}
 	day := func(ago int) (day, at time.Time) { return midnight.AddDate(0, 0, -ago), midnight.AddDate(0, 0, 1-ago) }
-	transfer := aggregates.Notable{Rule: aggregates.NotableTransfer, Record: ptr(ledger.SumOf(250_000_00)), Transfer: &aggregates.LargeMove{
+	transfer := aggregates.Notable{Rule: aggregates.NotableTransfer, Days: 365, Record: ptr(ledger.SumOf(250_000_00)), Transfer: &aggregates.LargeMove{
 		Payer: aggregates.MoveSide{Party: aggregates.Party{Kind: ledger.Government}, ID: "treasury", Name: "City Treasury"}, Receiver: aggregates.MoveSide{Party: aggregates.Party{Kind: ledger.Personal}, Several: true},
 		Volume: ledger.SumOf(312_500_00), Origin: "town", Ref: "t4711",
 	}}
 	transfer.Day, transfer.At = day(2)
-	price := aggregates.Notable{Rule: aggregates.NotablePrice, Item: &aggregates.NotableItem{ID: "ada", Name: "Diamond", Price: 412_00, Highest: 399_50}}
+	price := aggregates.Notable{Rule: aggregates.NotablePrice, Days: 365, Item: &aggregates.NotableItem{ID: "ada", Name: "Diamond", Price: 412_00, Highest: 399_50}}
 	price.Day, price.At = day(3)
 	v.Entries = []aggregates.Notable{transfer, price}
 	return v
