@@ -89,7 +89,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 
 		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(db, ComputeItemNews)),
 		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(db, ComputeAccountNews)),
-		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)),
+		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)).Prewarm(NoParams{}),
 
 		Sold: NewSold(db),
 
