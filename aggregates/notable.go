@@ -197,20 +197,29 @@ func (v *Notables) readHighestOf(ctx context.Context, tx pgx.Tx, s span, days []
 	if err != nil {
 		return err
 	}
-	recent := make(map[int64]soldDays, len(quotes))
+	var prices []dayPrice
 	for item, of := range quotes {
-		recent[item] = meansOf(of)
+		recent := meansOf(of)
+		for nr, date := range days {
+			day := ledger.DayNumber(date)
+			highest, _ := recent.highest(day)
+			highest *= 1 - newsSlack
+			if dearest(of, day) <= highest {
+				continue
+			}
+			if p, ok := firmValue(of, day); ok && *p.Value > highest {
+				prices = append(prices, dayPrice{item, nr, p})
+			}
+		}
 	}
-	above := func(p dayPrice, sold map[int64]soldDays, slack float64) bool {
-		highest, _ := sold[p.item].highest(ledger.DayNumber(days[p.nr]))
-		return *p.Value > highest*(1-slack)
-	}
-	prices := slices.DeleteFunc(pricesByDay(days, quotes), func(p dayPrice) bool { return !above(p, recent, newsSlack) })
 	sold, err := readMeans(ctx, tx, days, prices)
 	if err != nil {
 		return err
 	}
-	prices = slices.DeleteFunc(prices, func(p dayPrice) bool { return !above(p, sold, 0) })
+	prices = slices.DeleteFunc(prices, func(p dayPrice) bool {
+		highest, _ := sold[p.item].highest(ledger.DayNumber(days[p.nr]))
+		return *p.Value <= highest
+	})
 	firm, err := firmOf(ctx, tx, s, days, prices)
 	if err != nil {
 		return err
@@ -225,6 +234,15 @@ func (v *Notables) readHighestOf(ctx context.Context, tx pgx.Tx, s span, days []
 		}
 	}
 	return nil
+}
+
+// dearest returns the highest price of a piece on the days on which a firm price at the
+// end of a day depends.
+func dearest(sold []datedQuote, day int) (most float64) {
+	for _, q := range ofDays(sold, day-firmDays+1, day, func(q datedQuote) int { return q.day }) {
+		most = max(most, q.float())
+	}
+	return most
 }
 
 // meansOf returns the mean prices by day of what was sold, which is in the order of days.

@@ -74,9 +74,13 @@ func firmValue(sold []datedQuote, day int) (Price, bool) {
 		if basis == 0 || basis > firmDays {
 			break
 		}
-		var of []quote
-		for _, q := range ofDays(sold, day-int(basis)+1, day, func(q datedQuote) int { return q.day }) {
-			of = append(of, q.quote)
+		dated := ofDays(sold, day-int(basis)+1, day, func(q datedQuote) int { return q.day })
+		of, sales := make([]quote, len(dated)), int64(0)
+		for n, q := range dated {
+			of[n], sales = q.quote, sales+q.sales
+		}
+		if sales < enoughSales {
+			continue
 		}
 		if p := newPrice(basis, of); p.Sales >= enoughSales {
 			return p, true
