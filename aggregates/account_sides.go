@@ -19,6 +19,8 @@ const (
 	// mostBySource is how many postings are divided by source: which source a
 	// posting has is known of its transaction alone.
 	mostBySource = 20_000
+	// mostExchanged is how many postings' counterparties are added up.
+	mostExchanged = 100_000
 )
 
 // AccountSides is with whom an account exchanged money in a period, and by which
@@ -31,6 +33,7 @@ type AccountSides struct {
 	Sent     ledger.Sum `json:"sent"`
 	Postings int64      `json:"postings" doc:"In the period."`
 
+	PartiesFrom    *time.Time     `json:"partiesFrom,omitempty" doc:"If there, counterparties are since this day only: the first of the latest whole days with at most 100,000 postings together. After the period: the latest one alone has more."`
 	Counterparties int64          `json:"counterparties" doc:"How many accounts there are on the other side, hidden ones among them."`
 	Parties        []Counterparty `json:"parties" nullable:"false" doc:"Those with the largest sum of both directions, at most 20."`
 	Others         Exchange       `json:"others" doc:"All others that are not hidden."`
@@ -129,7 +132,7 @@ func ComputePastAccountSides(ctx context.Context, db *pgxpool.Pool, w cache.Wind
 	return v, nil
 }
 
-func (v *AccountSides) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+func (v *AccountSides) fill(ctx context.Context, tx pgx.Tx, s span, id int64) (err error) {
 	const sums = `
 		SELECT own, sums.* FROM (SELECT $1::bigint || ARRAY(SELECT account FROM merges WHERE target = $1) AS own) AS own, LATERAL (
 			SELECT coalesce(sum(received), 0), coalesce(sum(sent), 0), coalesce(sum(postings), 0)::bigint
@@ -137,6 +140,9 @@ func (v *AccountSides) fill(ctx context.Context, tx pgx.Tx, s span, id int64) er
 	var own []int64
 	if err := tx.QueryRow(ctx, sums, id, s.Start, s.Today).Scan(&own, &v.Received, &v.Sent, &v.Postings); err != nil {
 		return fmt.Errorf("received and sent: %w", err)
+	}
+	if v.PartiesFrom, err = exchangedFrom(ctx, tx, s, own); err != nil {
+		return err
 	}
 	if err := v.fillParties(ctx, tx, s, own, byBoth); err != nil {
 		return fmt.Errorf("counterparties: %w", err)
@@ -167,8 +173,35 @@ const (
 	bySent = `sum(sent) DESC, sum(received) DESC, 2`
 )
 
+// exchangedFrom returns the first day whose counterparties are added up, so that there
+// are not too many; nil if all days of s are.
+func exchangedFrom(ctx context.Context, tx pgx.Tx, s span, own []int64) (*time.Time, error) {
+	const query = `
+		SELECT min(day) FILTER (WHERE upto <= $4), coalesce(max(upto), 0)::bigint FROM (
+			SELECT day, sum(sum(postings)) OVER (ORDER BY day DESC) AS upto FROM account_days
+			WHERE account = ANY($1) AND day BETWEEN $2::date AND $3::date GROUP BY day) AS days`
+	var first *time.Time
+	var all int64
+	if err := tx.QueryRow(ctx, query, own, s.Start, s.Today, mostExchanged).Scan(&first, &all); err != nil {
+		return nil, fmt.Errorf("days with counterparties: %w", err)
+	}
+	if all <= mostExchanged {
+		return nil, nil
+	}
+	from := plus(s.Today, 1)
+	if first != nil {
+		from = s.day(*first)
+	}
+	return &from, nil
+}
+
+// fillParties sets the counterparties since v.PartiesFrom, or in all of s.
 func (v *AccountSides) fillParties(ctx context.Context, tx pgx.Tx, s span, own []int64, order string) error {
-	rows, _ := tx.Query(ctx, partiesQuery+order, pgx.NamedArgs{"own": own, "start": s.Start, "today": s.Today})
+	from := s.Start
+	if v.PartiesFrom != nil {
+		from = *v.PartiesFrom
+	}
+	rows, _ := tx.Query(ctx, partiesQuery+order, pgx.NamedArgs{"own": own, "start": from, "today": s.Today})
 	var ids []int64
 	var hidden bool
 	var id, accounts int64

@@ -40,8 +40,9 @@ type API struct {
 	ItemRanks  *cache.Memo[Days, *ItemRanks]
 	ItemRoutes *cache.Memo[RoutesQuery, *ItemRoutes] // nil: no such item
 
-	ItemNews    *cache.Memo[NewsQuery, *News] // nil: no such item
-	AccountNews *cache.Memo[NewsQuery, *News] // nil: no such account
+	ItemNews    *cache.Memo[NewsQuery, *News]      // nil: no such item
+	ItemWatch   *cache.Memo[NewsQuery, *ItemWatch] // nil: no such item
+	AccountNews *cache.Memo[NewsQuery, *News]      // nil: no such account
 	Notables    *cache.Memo[NoParams, *Notables]
 
 	Sold *Sold // what was sold, read exactly
@@ -88,8 +89,9 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
 
 		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(db, ComputeItemNews)),
+		ItemWatch:   cache.NewMemo(c, oneOfMany("item.watch"), on(db, ComputeItemWatch)),
 		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(db, ComputeAccountNews)),
-		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)),
+		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)).Prewarm(NoParams{}),
 
 		Sold: NewSold(db),
 

@@ -48,6 +48,7 @@ type Government struct {
 
 	List []PublicAccount `json:"list" nullable:"false" doc:"Largest balances first, whatever their sign, at most 50; without those of hidden holders."`
 
+	PartiesFrom    *time.Time     `json:"partiesFrom,omitempty" doc:"If there, counterparties, and what each unit received and paid, are since this day only: the first of the latest whole days with at most 100,000 postings of public accounts together. After the period: the latest one alone has more."`
 	Counterparties int64          `json:"counterparties" doc:"How many other accounts there are on the other side, hidden ones among them."`
 	Parties        []Counterparty `json:"parties" nullable:"false" doc:"Those to which most was paid, at most 20."`
 	Others         Exchange       `json:"others"`
@@ -92,7 +93,7 @@ type PublicAccount struct {
 }
 
 // ComputeGovernment reads what public accounts received and paid. Its cost follows the
-// hours of flows, and the days and counterparties of these accounts.
+// hours of flows, and the days of these accounts; their counterparties are bounded.
 func ComputeGovernment(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Government, error) {
 	v := &Government{
 		Bucket: "month", Sources: []SourceExchange{}, Months: []PublicMonth{}, Income: []SourceMonths{}, Spending: []SourceMonths{},
@@ -112,7 +113,7 @@ func (v *Government) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := v.fillFlows(ctx, tx, s); err != nil {
 		return fmt.Errorf("flows: %w", err)
 	}
-	sides := AccountSides{Parties: v.Parties}
+	sides := AccountSides{Parties: v.Parties, PartiesFrom: v.PartiesFrom}
 	if err := sides.fillParties(ctx, tx, s, own, bySent); err != nil {
 		return fmt.Errorf("counterparties: %w", err)
 	}
@@ -140,7 +141,7 @@ func (v *Government) fillAccounts(ctx context.Context, tx pgx.Tx, s span) (own [
 			WHERE day BETWEEN @start::date AND @today::date GROUP BY shown
 		), exchanged AS (
 			SELECT account, sum(received) AS received, sum(sent) AS sent, sum(transactions)::bigint AS number FROM counterparties
-			WHERE account = ANY(@own) AND day BETWEEN @start::date AND @today::date AND other <> ALL(@own) GROUP BY account
+			WHERE account = ANY(@own) AND day BETWEEN @from::date AND @today::date AND other <> ALL(@own) GROUP BY account
 		), exchanges AS (
 			SELECT shown, sum(received) AS received, sum(sent) AS sent, sum(number)::bigint AS number FROM parts JOIN exchanged ON account = id GROUP BY shown)
 		SELECT a.ref, a.name, a.holder, coalesce(h.name, n.name, a.holder), coalesce(h.hidden, false), a.issuer, coalesce(a.archived <= @end, false),
@@ -148,7 +149,14 @@ func (v *Government) fillAccounts(ctx context.Context, tx pgx.Tx, s span) (own [
 		FROM held JOIN accounts a ON a.id = shown LEFT JOIN changes USING (shown) LEFT JOIN exchanges USING (shown)
 		LEFT JOIN holders h ON h.ref = a.holder LEFT JOIN accounts n ON n.ref = a.holder AND n.holder = a.holder
 		ORDER BY abs(balance::numeric) DESC, a.name, a.ref`
-	rows, _ = tx.Query(ctx, query, pgx.NamedArgs{"own": own, "start": s.Start, "today": s.Today, "end": s.End})
+	if v.PartiesFrom, err = exchangedFrom(ctx, tx, s, own); err != nil {
+		return nil, err
+	}
+	from := s.Start
+	if v.PartiesFrom != nil {
+		from = *v.PartiesFrom
+	}
+	rows, _ = tx.Query(ctx, query, pgx.NamedArgs{"own": own, "start": s.Start, "from": from, "today": s.Today, "end": s.End})
 	units := map[string]*PublicUnit{}
 	var a PublicAccount
 	var holder string

@@ -320,7 +320,7 @@ func TestGovernmentReadsIndexes(t *testing.T) {
 	if err := v.fill(t.Context(), p, s); err != nil {
 		t.Fatal(err)
 	}
-	if v.Accounts != 8 || len(p.plans) != 6 {
+	if v.Accounts != 8 || len(p.plans) != 7 {
 		t.Errorf("%d accounts by %d queries", v.Accounts, len(p.plans))
 	}
 	for _, plan := range p.plans {
@@ -328,6 +328,37 @@ func TestGovernmentReadsIndexes(t *testing.T) {
 			if strings.Contains(plan, "Seq Scan on "+table) {
 				t.Errorf("the plan scans %s:\n%s", table, plan)
 			}
+		}
+	}
+}
+
+// Where public accounts have too many postings, those are added up of the latest days.
+func TestCounterpartiesOfTooManyPostingsAreOfTheLatestDays(t *testing.T) {
+	db, w := village(t)
+	const busy = `UPDATE account_days SET postings = postings + $1 WHERE account = (SELECT id FROM accounts WHERE ref = 'town') AND day = $2`
+	for _, c := range []struct {
+		day, since string
+		paid       ledger.Sum
+	}{
+		{"2026-03-11", "2026-03-12", ledger.Sum{}}, // not even of the latest day
+		{"2026-02-26", "2026-03-11", sumOf(100)},   // without the 300 of February
+	} {
+		if _, err := db.Exec(t.Context(), busy, mostExchanged, c.day); err != nil {
+			t.Fatal(err)
+		}
+		v, err := ComputeGovernment(t.Context(), db, w, 30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paid := v.Others.Sent
+		for _, p := range v.Parties {
+			paid = paid.Plus(p.Sent)
+		}
+		if v.PartiesFrom == nil || v.PartiesFrom.Format(time.DateOnly) != c.since || paid != c.paid || v.Units[0].Sent != c.paid || v.Paid.Now != sumOf(400) {
+			t.Errorf("%s was busy: %s was paid to others since %v, by a unit %s, in all %s; want %s since %s, and 400", c.day, paid, v.PartiesFrom, v.Units[0].Sent, v.Paid.Now, c.paid, c.since)
+		}
+		if _, err := db.Exec(t.Context(), busy, -mostExchanged, c.day); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -24,8 +24,13 @@ type HolderQuery struct {
 // Key is "player%3Aann:30". The ref is escaped, so it contains no colon.
 func (q HolderQuery) Key() string { return url.QueryEscape(q.Holder) + ":" + q.Days.Key() }
 
-// mostHolderAccounts is how many accounts of a holder are listed.
-const mostHolderAccounts = 50
+const (
+	// mostHolderAccounts is how many accounts of a holder are listed.
+	mostHolderAccounts = 50
+	// mostCounted is how many accounts of a holder count in sums over time. What they
+	// have now is added up of all.
+	mostCounted = 1000
+)
 
 // Holder is who owns accounts, and what they hold together. Issuers are listed, and
 // part of no sum. Accounts that are merged into one of the holder's are part of it.
@@ -45,6 +50,7 @@ type Holder struct {
 	Held       *int64     `json:"held" doc:"What the holder has in accounts of that population; null: none of them counts."`
 
 	Basis
+	Counted int64      `json:"counted,omitempty" doc:"If there, the opening, the balances and the trade are of so many accounts, those with the most postings: the holder has more."`
 	Opening ledger.Sum `json:"opening" doc:"The balance when the period began."`
 	Bucket  string     `json:"bucket" enum:"day,week,month,year,decade" doc:"What an entry of balances stands for: a day in periods up to a year."`
 	Course  []HeldAt   `json:"balances" nullable:"false" doc:"Oldest first."`
@@ -102,10 +108,12 @@ func (h *Holder) Table() Table {
 const knownHolder = `SELECT EXISTS (SELECT FROM accounts a WHERE holder = $1 AND ` + notMerged + `) AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = $1)`
 
 // ownAccounts is the accounts of the holder $1 that are not issuers, with those that
-// are merged into them.
+// are merged into them: the first $2 by their number of postings.
 const ownAccounts = `
-	SELECT a.id FROM accounts a WHERE holder = $1 AND NOT issuer AND ` + notMerged + `
-	UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1 AND NOT t.issuer`
+	SELECT id FROM (
+		SELECT a.id FROM accounts a WHERE holder = $1 AND NOT issuer AND ` + notMerged + `
+		UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1 AND NOT t.issuer) AS own
+	LEFT JOIN balances ON account = id ORDER BY coalesce(postings, 0) DESC, id LIMIT $2`
 
 // find sets what is known of a holder. It returns the accounts that are counted, and
 // whether the holder exists and is not hidden.
@@ -114,19 +122,22 @@ func (h *Holder) find(ctx context.Context, db *pgxpool.Pool, ref string) (own []
 		SELECT $1, coalesce(h.name, (SELECT name FROM accounts WHERE ref = $1 AND holder = $1), $1), coalesce(h.kind, ''), coalesce(h.link, ''), coalesce(h.label, ''),
 			ARRAY(` + ownAccounts + `)
 		FROM (` + knownHolder + ` AS known) AS known LEFT JOIN holders h ON h.ref = $1 WHERE known`
-	err = db.QueryRow(ctx, query, ref).Scan(&h.ID, &h.Name, &h.Kind, &h.Link, &h.Label, &own)
+	err = db.QueryRow(ctx, query, ref, mostCounted+1).Scan(&h.ID, &h.Name, &h.Kind, &h.Link, &h.Label, &own)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("find a holder: %w", err)
 	}
+	if len(own) > mostCounted {
+		own, h.Counted = own[:mostCounted], mostCounted
+	}
 	return own, true, nil
 }
 
 // ComputeHolder reads a holder. It returns nil if there is no such holder, or if it is
-// hidden. Its cost follows the accounts, their days in the period, and what they sold
-// by item and day; the lines of trade of the shops that it lists are bounded.
+// hidden. Its cost follows the accounts; of those that count, their days in the period,
+// and what they sold by item and day; the lines of trade of the shops that it lists are bounded.
 func ComputeHolder(ctx context.Context, db *pgxpool.Pool, w cache.Window, q HolderQuery) (*Holder, error) {
 	h := &Holder{Bucket: "day", Population: PopulationAll, List: []HolderAccount{}, Course: []HeldAt{}, Trading: noTrading()}
 	own, ok, err := h.find(ctx, db, q.Holder)
@@ -202,7 +213,14 @@ func (h *Holder) fillCourse(ctx context.Context, tx pgx.Tx, s span, own []int64)
 	if err != nil {
 		return err
 	}
-	balance := h.Balance.Minus(since)
+	balance := h.Balance
+	if h.Counted > 0 {
+		const counted = `SELECT coalesce(sum(balance), 0) FROM balances WHERE account = ANY($1)`
+		if err := tx.QueryRow(ctx, counted, own).Scan(&balance); err != nil {
+			return fmt.Errorf("of the accounts that count: %w", err)
+		}
+	}
+	balance = balance.Minus(since)
 	for i := len(h.Course) - 1; i >= 0; i-- {
 		h.Course[i].Balance = balance
 		balance = balance.Minus(h.Course[i].Change)

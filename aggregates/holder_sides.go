@@ -37,6 +37,7 @@ type HolderSides struct {
 	Name     string `json:"name"`
 	Business bool   `json:"business" doc:"Whether it has business accounts."`
 	Basis
+	Counted     int64      `json:"counted,omitempty" doc:"If there, all of this is of so many accounts, those with the most postings: the holder has more."`
 	Postings    int64      `json:"postings" doc:"Of its accounts in the period."`
 	Divided     int64      `json:"divided" doc:"Those of them that are divided by source: those of the latest whole days with at most 20,000 postings together, of the period and the months."`
 	DividedFrom *time.Time `json:"dividedFrom" doc:"The first day that is divided; null: none is, as there are no postings, or too many on the latest day alone."`
@@ -49,6 +50,7 @@ type HolderSides struct {
 
 	Months []HolderMonth `json:"months" nullable:"false" doc:"The current month and the 12 before it, whatever the period; none before the ledger began. Oldest first."`
 
+	PartiesFrom    *time.Time     `json:"partiesFrom,omitempty" doc:"If there, counterparties are since this day only: the first of the latest whole days with at most 100,000 postings together. After the period: the latest one alone has more."`
 	Counterparties int64          `json:"counterparties" doc:"How many accounts of others there are on the other side, hidden ones among them."`
 	Parties        []Counterparty `json:"parties" nullable:"false" doc:"Those with the largest sum of both directions, at most 20."`
 	Others         Exchange       `json:"others"`
@@ -149,7 +151,7 @@ func ComputeHolderSides(ctx context.Context, db *pgxpool.Pool, w cache.Window, q
 	if !ok {
 		return nil, nil
 	}
-	v := &HolderSides{ID: h.ID, Name: h.Name, Sources: []SourceExchange{}, Months: []HolderMonth{}, Parties: []Counterparty{}}
+	v := &HolderSides{ID: h.ID, Name: h.Name, Counted: h.Counted, Sources: []SourceExchange{}, Months: []HolderMonth{}, Parties: []Counterparty{}}
 	v.Staff.Members = []StaffMember{}
 	if err := v.read(ctx, db, w, q.Days, func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, own) }); err != nil {
 		return nil, fmt.Errorf("holder's sides: %w", err)
@@ -175,7 +177,10 @@ func (v *HolderSides) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) 
 	if err := v.fillStaff(ctx, tx, s, own, from); err != nil {
 		return fmt.Errorf("staff: %w", err)
 	}
-	sides := AccountSides{Parties: v.Parties}
+	if v.PartiesFrom, err = exchangedFrom(ctx, tx, s, own); err != nil {
+		return err
+	}
+	sides := AccountSides{Parties: v.Parties, PartiesFrom: v.PartiesFrom}
 	if err := sides.fillParties(ctx, tx, s, own, byBoth); err != nil {
 		return fmt.Errorf("counterparties: %w", err)
 	}

@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -103,5 +104,44 @@ func TestAHiddenHolderIsCountedAndNamedNowhere(t *testing.T) {
 		if a, err := ComputeAccount(t.Context(), db, w, AccountQuery{ref, 7}); a != nil || err != nil {
 			t.Errorf("the account %s is %+v, %v, want none", ref, a, err)
 		}
+	}
+}
+
+// A holder may have as many accounts as there are: what they have together is exact, and
+// sums over time are of those used most.
+func TestAHolderWithManyAccountsIsBounded(t *testing.T) {
+	const all = mostCounted + 200
+	db, w := village(t)
+	b := ledger.Batch{}
+	for n := range all {
+		ref := fmt.Sprintf("branch%04d", n)
+		b.Accounts = append(b.Accounts, ledger.Account{Ref: ref, Kind: ledger.Business, Holder: "chain", Opened: at(t, "03-01 00:00")})
+		b.Transactions = append(b.Transactions, pay(t, "03-02 10:00", "mint", ref, int64(1+n)))
+		if n >= all-mostCounted { // these are used more
+			b.Transactions = append(b.Transactions, pay(t, "03-10 10:00", "mint", ref, 10))
+		}
+	}
+	appendBatch(t, db, b)
+	h, err := ComputeHolder(t.Context(), db, w, HolderQuery{"chain", 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Accounts != all || len(h.List) != mostHolderAccounts || h.List[0].Balance != all+10 {
+		t.Errorf("%d accounts, of which %d are listed, first %+v", h.Accounts, len(h.List), h.List[0])
+	}
+	if want := sumOf(all*(all+1)/2 + 10*mostCounted); h.Balance != want || *h.Held != all*(all+1)/2+10*mostCounted {
+		t.Errorf("they have %s, ranked as %d; want %s", h.Balance, *h.Held, want)
+	}
+	before := int64(all*(all+1)/2 - 200*201/2) // of those that count
+	last := h.Course[len(h.Course)-1]
+	if h.Counted != mostCounted || last.Balance != sumOf(before+10*mostCounted) || h.Opening.Sign() != 0 {
+		t.Errorf("%d accounts count, with %s at last and %s at first; want %d, %d and 0", h.Counted, last.Balance, h.Opening, mostCounted, before+10*mostCounted)
+	}
+	v, err := ComputeHolderSides(t.Context(), db, w, HolderQuery{"chain", 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Counted != mostCounted || v.Received != sumOf(before+10*mostCounted) {
+		t.Errorf("%d accounts count, which received %s; want %d", v.Counted, v.Received, before+10*mostCounted)
 	}
 }

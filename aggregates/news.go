@@ -115,15 +115,19 @@ func (v *News) add(e NewsEntry, rule NewsRule, day time.Time) {
 }
 
 func (v *News) readPrices(ctx context.Context, tx pgx.Tx, s span, days []time.Time, item int64, about NewsEntry) error {
+	quotes, err := readDatedQuotes(ctx, tx, days, []int64{item})
+	if err != nil {
+		return err
+	}
+	firm, err := firmOf(ctx, tx, s, days, pricesByDay(days, quotes))
+	if err != nil {
+		return err
+	}
 	var before *float64
-	for _, day := range days {
-		prices, err := readFirmPrices(ctx, tx, s.atEnd(day), []int64{item})
-		if err != nil {
-			return err
-		}
-		e := about
-		e.Price, e.Before = prices[item].Value, before
-		if before = e.Price; e.Price == nil || e.Before == nil {
+	for nr, price := range firm[item] {
+		e, day := about, days[nr]
+		e.Price, e.Before = price, before
+		if before = price; e.Price == nil || e.Before == nil {
 			continue
 		}
 		if change := *e.Price / *e.Before - 1; max(change, -change) >= newsChange-newsSlack {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -163,42 +162,121 @@ func (v *Notables) readTransfers(ctx context.Context, tx pgx.Tx, s span, days []
 // soldDays is the mean prices of an item by day.
 type soldDays struct {
 	id, name string
-	days     []time.Time
+	days     []int // their numbers
 	means    []float64
 }
 
 // highest returns the highest mean of the year before a day, and reports whether the
 // item was sold long enough before it.
-func (d soldDays) highest(day time.Time) (highest float64, known bool) {
-	at := ledger.DayNumber(day)
+func (d soldDays) highest(day int) (highest float64, known bool) {
 	for n, date := range d.days {
-		if before := at - ledger.DayNumber(date); before > 0 && before <= notableYear {
+		if before := day - date; before > 0 && before <= notableYear {
 			highest, known = max(highest, d.means[n]), known || before >= notablePast
 		}
 	}
 	return highest, known
 }
 
+// mostAtOnce is how many items are looked at together, so that few of their sales are in
+// memory.
+const mostAtOnce = 1000
+
 // readHighest finds items whose firm price at the end of a day is above their mean
 // price of each day of the year before, where it was not so a day earlier.
 func (v *Notables) readHighest(ctx context.Context, tx pgx.Tx, s span, days []time.Time) error {
-	// A firm price is not above all that was paid in 30 days, so that few items are
-	// looked at day by day. The days that are before each of the last ones, and a year
-	// at most, are a part of what it has to be above.
-	const query = `
-		SELECT id, ref, name, days, means FROM items JOIN (
-			SELECT item, array_agg(day ORDER BY day) AS days, array_agg((volume / quantity)::float8 ORDER BY day) AS means
-			FROM item_days_without WHERE day BETWEEN @from::date AND @last::date AND sales > 0 GROUP BY item
-			HAVING max(high) FILTER (WHERE day > @recent::date) > coalesce(max(volume / quantity) FILTER (WHERE day BETWEEN @shared::date AND @before::date), 0)
-				AND min(day) <= @long::date) AS sold ON item = id`
-	first, last := days[0], days[len(days)-1]
-	args := pgx.NamedArgs{
-		"from": plus(first, -notableYear), "last": last, "recent": plus(first, -int(firmDays)),
-		"shared": plus(last, -notableYear), "before": plus(first, -1), "long": plus(last, -notablePast),
+	items, err := allItems(ctx, tx)
+	if err != nil {
+		return err
 	}
+	slices.Sort(items)
+	for some := range slices.Chunk(items, mostAtOnce) {
+		if err := v.readHighestOf(ctx, tx, s, days, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readHighestOf is readHighest of some items. Most prices are below a mean of the last
+// weeks, from which they are made themselves, so that few items need those of a year.
+func (v *Notables) readHighestOf(ctx context.Context, tx pgx.Tx, s span, days []time.Time, some []int64) error {
+	quotes, err := readDatedQuotes(ctx, tx, days, some)
+	if err != nil {
+		return err
+	}
+	var prices []dayPrice
+	for item, of := range quotes {
+		recent := meansOf(of)
+		for nr, date := range days {
+			day := ledger.DayNumber(date)
+			highest, _ := recent.highest(day)
+			highest *= 1 - newsSlack
+			if dearest(of, day) <= highest {
+				continue
+			}
+			if p, ok := firmValue(of, day); ok && *p.Value > highest {
+				prices = append(prices, dayPrice{item, nr, p})
+			}
+		}
+	}
+	sold, err := readMeans(ctx, tx, days, prices)
+	if err != nil {
+		return err
+	}
+	prices = slices.DeleteFunc(prices, func(p dayPrice) bool {
+		highest, _ := sold[p.item].highest(ledger.DayNumber(days[p.nr]))
+		return *p.Value <= highest
+	})
+	firm, err := firmOf(ctx, tx, s, days, prices)
+	if err != nil {
+		return err
+	}
+	for item, prices := range firm {
+		of := sold[item]
+		for nr := 1; nr < len(days); nr++ {
+			highest, known := of.highest(ledger.DayNumber(days[nr]))
+			if prices[nr] != nil && prices[nr-1] == nil && known {
+				v.Entries = append(v.Entries, Notable{Rule: NotablePrice, Day: days[nr], At: plus(days[nr], 1).UTC(), Item: &NotableItem{of.id, of.name, *prices[nr], highest}, Days: s.aYear(days[nr])})
+			}
+		}
+	}
+	return nil
+}
+
+// dearest returns the highest price of a piece on the days on which a firm price at the
+// end of a day depends.
+func dearest(sold []datedQuote, day int) (most float64) {
+	for _, q := range ofDays(sold, day-firmDays+1, day, func(q datedQuote) int { return q.day }) {
+		most = max(most, q.float())
+	}
+	return most
+}
+
+// meansOf returns the mean prices by day of what was sold, which is in the order of days.
+func meansOf(sold []datedQuote) (d soldDays) {
+	var quantity, volume float64
+	for n, q := range sold {
+		pieces := q.quantity.Float64()
+		quantity, volume = quantity+pieces, volume+pieces*q.float()
+		if n+1 == len(sold) || sold[n+1].day != q.day {
+			d.days, d.means = append(d.days, q.day), append(d.means, volume/quantity)
+			quantity, volume = 0, 0
+		}
+	}
+	return d
+}
+
+// readMeans returns the mean prices of the items of prices, on these days and those of
+// the year before.
+func readMeans(ctx context.Context, tx pgx.Tx, days []time.Time, prices []dayPrice) (map[int64]soldDays, error) {
+	const query = `
+		SELECT id, ref, name, sold.days, means FROM items CROSS JOIN LATERAL (
+			SELECT array_agg(day - date '1970-01-01' ORDER BY day) AS days, array_agg((volume / quantity)::float8 ORDER BY day) AS means
+			FROM item_days_without WHERE item = id AND day BETWEEN $2::date AND $3::date AND sales > 0 OFFSET 0) AS sold
+		WHERE id = ANY($1)`
 	sold := map[int64]soldDays{}
+	rows, _ := tx.Query(ctx, query, itemsOf(prices), plus(days[0], -notableYear), days[len(days)-1])
 	var id int64
-	rows, _ := tx.Query(ctx, query, args)
 	var of soldDays
 	_, err := pgx.ForEachRow(rows, []any{&id, &of.id, &of.name, &of.days, &of.means}, func() error {
 		sold[id] = of
@@ -206,26 +284,9 @@ func (v *Notables) readHighest(ctx context.Context, tx pgx.Tx, s span, days []ti
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("mean prices of a year: %w", err)
+		return nil, fmt.Errorf("mean prices of a year: %w", err)
 	}
-	items := slices.Sorted(maps.Keys(sold))
-	above := map[int64]bool{} // on the day before
-	for n, day := range days {
-		prices, err := readFirmPrices(ctx, tx, s.atEnd(day), items)
-		if err != nil {
-			return err
-		}
-		for _, item := range items {
-			was := above[item]
-			highest, known := sold[item].highest(day)
-			price := prices[item].Value
-			above[item] = price != nil && *price > highest
-			if n > 0 && above[item] && !was && known {
-				v.Entries = append(v.Entries, Notable{Rule: NotablePrice, Day: day, At: plus(day, 1).UTC(), Item: &NotableItem{sold[item].id, sold[item].name, *price, highest}, Days: s.aYear(day)})
-			}
-		}
-	}
-	return nil
+	return sold, nil
 }
 
 // JoinNotables returns all that was notable: with the changes of signs, and the events

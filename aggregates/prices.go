@@ -182,6 +182,9 @@ func soldOf(rollup, columns string) string {
 var (
 	quotesQuery  = soldOf("price_days", "item, price, pieces, sales, quantity")
 	tradersQuery = soldOf("trader_days", "item, account")
+
+	datedQuotesQuery  = soldOf("price_days", "item, day, price, pieces, sales, quantity")
+	datedTradersQuery = soldOf("trader_days", "item, day, account")
 )
 
 // readQuotes adds to quotes what was sold of items from a day through another.

@@ -103,6 +103,12 @@ func (s span) earlier() (span, bool) {
 	return s.atEnd(plus(s.Start, -1)), s.Days > 0 && s.Start.After(s.First)
 }
 
+// lasting returns the period of that many days that ends with s.
+func (s span) lasting(days Days) span {
+	s.Days, s.Start = days, plus(s.Today, 1-int(days))
+	return s
+}
+
 // atEnd returns the state at the end of a day, as a period that ends there.
 func (s span) atEnd(day time.Time) span {
 	s.Today = day

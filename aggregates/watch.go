@@ -1,10 +1,16 @@
 package aggregates
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/cache"
 	"exchequer/ledger"
 )
 
@@ -40,7 +46,7 @@ func ParseRefs(text string) []string {
 type WatchedItems struct {
 	Basis
 	Items   []WatchedItem `json:"items" nullable:"false" doc:"In the order of the address."`
-	Unknown []string      `json:"unknown" nullable:"false" doc:"Refs of the address that are not among the listed items."`
+	Unknown []string      `json:"unknown" nullable:"false" doc:"Refs of the address that the ledger does not know."`
 	Example []string      `json:"-"` // refs, if the list is empty
 }
 
@@ -58,27 +64,57 @@ const (
 	WatchMonth Days = 30
 )
 
-// WatchItems returns the items of a list, found in the lists of all items over the
-// last day, week and month.
-func WatchItems(refs []string, day, week, month *Items) *WatchedItems {
-	v := &WatchedItems{Basis: month.Basis, Items: []WatchedItem{}, Unknown: []string{}}
-	was := map[string][2]*float64{}
-	for n, of := range []*Items{day, week} {
-		for _, i := range of.Items {
-			if slices.Contains(refs, i.ID) {
-				before := was[i.ID]
-				before[n] = i.Before
-				was[i.ID] = before
-			}
-		}
+// An ItemWatch is what all lists with an item show of it.
+type ItemWatch struct {
+	Basis
+	Item WatchedItem `json:"item"`
+}
+
+// ComputeItemWatch reads an item as it is and as it was. It returns nil if there is none.
+func ComputeItemWatch(ctx context.Context, db *pgxpool.Pool, w cache.Window, q NewsQuery) (*ItemWatch, error) {
+	id, _, err := findItem(ctx, db, q.Ref)
+	if err != nil || id == 0 {
+		return nil, err
 	}
-	for _, ref := range refs {
-		at := slices.IndexFunc(month.Items, func(i ListedItem) bool { return i.ID == ref })
-		if at < 0 {
-			v.Unknown = append(v.Unknown, ref)
+	v := &ItemWatch{}
+	if err := v.read(ctx, db, w, WatchMonth, func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, tx, s, id) }); err != nil {
+		return nil, fmt.Errorf("watched item: %w", err)
+	}
+	return v, nil
+}
+
+func (v *ItemWatch) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error {
+	args := s.args()
+	args["item"] = id
+	rows, _ := tx.Query(ctx, listedItems("id = @item", "item = @item"), args)
+	list := []ListedItem{{}}
+	if _, err := pgx.ForEachRow(rows, append(list[0].columns(&id), nil, nil, nil, nil), func() error { return nil }); err != nil {
+		return fmt.Errorf("what was sold and is offered: %w", err)
+	}
+	ids := []int64{id}
+	if err := priceListed(ctx, tx, s, ids, ids, list); err != nil {
+		return err
+	}
+	day, err := pricesBefore(ctx, tx, s.lasting(WatchDay), ids)
+	if err != nil {
+		return err
+	}
+	week, err := pricesBefore(ctx, tx, s.lasting(WatchWeek), ids)
+	v.Item = WatchedItem{list[0], day[id], week[id]}
+	return err
+}
+
+// WatchItems returns the items of a list, nil for those that are not known, of the
+// ledger as it is.
+func WatchItems(of Basis, refs []string, items []*ItemWatch) *WatchedItems {
+	v := &WatchedItems{Basis: of, Items: []WatchedItem{}, Unknown: []string{}}
+	for n, i := range items {
+		if i == nil || i.Why != "" {
+			v.Unknown = append(v.Unknown, refs[n])
 			continue
 		}
-		v.Items = append(v.Items, WatchedItem{month.Items[at], was[ref][0], was[ref][1]})
+		v.Basis = i.Basis
+		v.Items = append(v.Items, i.Item)
 	}
 	return v
 }

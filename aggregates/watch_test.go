@@ -81,19 +81,28 @@ func TestWhatIsWatchedIsWhatScanningSays(t *testing.T) {
 		}
 	}
 
-	var lists []*Items
-	for _, days := range []Days{WatchDay, WatchWeek, WatchMonth} {
-		list, err := ComputeItems(t.Context(), db, w, days)
+	var items []*ItemWatch
+	names := []string{"i/03", "nothing", "i/00"}
+	for _, ref := range names {
+		i, err := ComputeItemWatch(t.Context(), db, w, NewsQuery{ref})
 		if err != nil {
 			t.Fatal(err)
 		}
-		lists = append(lists, list)
+		items = append(items, i)
 	}
-	watched := WatchItems([]string{"i/03", "nothing", "i/00"}, lists[0], lists[1], lists[2])
+	list, err := ComputeItems(t.Context(), db, w, WatchMonth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched := WatchItems(list.Basis, names, items)
 	if len(watched.Items) != 2 || len(watched.Unknown) != 1 || watched.Items[1].ID != "i/00" {
 		t.Fatalf("watched are %+v", watched)
 	}
 	for _, i := range watched.Items {
+		listed := list.Items[slices.IndexFunc(list.Items, func(l ListedItem) bool { return l.ID == i.ID })]
+		if diff := gocmp.Diff(listed, i.ListedItem); diff != "" {
+			t.Errorf("%s in the list of all items and among those watched:\n%s", i.ID, diff)
+		}
 		sold := slices.DeleteFunc(slices.Clone(sales), func(s ledger.Sale) bool { return s.Item != i.ID })
 		got := []*float64{i.Price.Value, i.DayBefore, i.WeekBefore, i.Before}
 		scanned := []*float64{scannedPrice(r.span(w, 0), sold).Value, scannedBefore(sold, r.span(w, WatchDay)), scannedBefore(sold, r.span(w, WatchWeek)), scannedBefore(sold, r.span(w, WatchMonth))}

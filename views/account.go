@@ -245,20 +245,36 @@ func accountSources(p Page, v *aggregates.AccountSides, b exchangeBars) Content 
 	return Content{Sub: sub, Body: body}
 }
 
+// partiesSince returns since when counterparties are added up, if not in all of a period.
+func partiesSince(from *time.Time, s ledger.Settings) string {
+	if from == nil {
+		return ""
+	}
+	return ", since " + Date(*from, s)
+}
+
+// missingParties returns why there are no counterparties.
+func missingParties(from *time.Time, missing string) string {
+	if from == nil {
+		return missing
+	}
+	return "Not known: the latest day alone has more than 100,000 postings."
+}
+
 // partiesShown is how many counterparties are shown on the page.
 const partiesShown = 8
 
 // AccountParties shows with whom money was exchanged.
 func AccountParties(p Page, v *aggregates.AccountSides) Content {
 	if v.Counterparties == 0 && v.Several.Number == 0 {
-		return Content{Missing: "Nothing was exchanged with another account in this period."}
+		return Content{Missing: missingParties(v.PartiesFrom, "Nothing was exchanged with another account in this period.")}
 	}
 	shown := v.Parties[:min(len(v.Parties), partiesShown)]
 	rest := v.Others
 	for _, o := range v.Parties[len(shown):] {
 		rest = rest.Plus(o.Exchange)
 	}
-	sub := Plural(v.Counterparties, "account", "accounts") + ", the largest first" + symbolNote(p.Settings)
+	sub := Plural(v.Counterparties, "account", "accounts") + ", the largest first" + partiesSince(v.PartiesFrom, p.Settings) + symbolNote(p.Settings)
 	return Content{Sub: sub, Body: accountParties(p, v, shown, rest)}
 }
 

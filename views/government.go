@@ -110,6 +110,7 @@ func GovernmentUnits(p Page, v *aggregates.Government) Content {
 	if len(shown) < len(v.Units) {
 		sub = "The " + Count(int64(len(shown))) + " of " + Count(v.UnitCount) + " that received and paid the most, " + within(v.Period, p.Settings)
 	}
+	sub += partiesSince(v.PartiesFrom, p.Settings)
 	return Content{Sub: sub + symbolNote(p.Settings), Body: governmentUnits(shown, !allIssue(v), v.Issuers > 0, p.Settings)}
 }
 
@@ -129,7 +130,7 @@ func GovernmentAccounts(p Page, v *aggregates.Government) Content {
 // GovernmentParties shows whom public accounts paid, and who paid them.
 func GovernmentParties(p Page, v *aggregates.Government) Content {
 	if v.Counterparties == 0 && v.Several.Number == 0 {
-		return Content{Missing: "Nothing was exchanged with others in this period."}
+		return Content{Missing: missingParties(v.PartiesFrom, "Nothing was exchanged with others in this period.")}
 	}
 	shown := v.Parties[:min(len(v.Parties), partiesShown)]
 	rest := v.Others
@@ -137,6 +138,6 @@ func GovernmentParties(p Page, v *aggregates.Government) Content {
 		rest = rest.Plus(o.Exchange)
 	}
 	sides := &aggregates.AccountSides{Hidden: v.Hidden, Several: v.Several}
-	sub := Plural(v.Counterparties, "account", "accounts") + " of others, the most paid first" + symbolNote(p.Settings)
+	sub := Plural(v.Counterparties, "account", "accounts") + " of others, the most paid first" + partiesSince(v.PartiesFrom, p.Settings) + symbolNote(p.Settings)
 	return Content{Sub: sub, Body: accountParties(p, sides, shown, rest)}
 }

@@ -91,9 +91,17 @@ func HolderBalance(p Page, h *aggregates.Holder) Content {
 	l.Desc = "Highest " + Money(high.Balance, s) + " (" + bucketName(high.Start, h.Bucket, s) + "), lowest " + Money(low.Balance, s) +
 		" (" + bucketName(low.Start, h.Bucket, s) + "), last " + Money(last, s) + "."
 	return Content{
-		Sub:   "At the end of each " + h.Bucket + symbolNote(s) + ": from " + MoneyShort(low.Balance, s) + " to " + MoneyShort(high.Balance, s),
+		Sub:   "At the end of each " + h.Bucket + countedNote(h) + symbolNote(s) + ": from " + MoneyShort(low.Balance, s) + " to " + MoneyShort(high.Balance, s),
 		Flags: flags, Body: l.Draw(),
 	}
+}
+
+// countedNote returns of which accounts sums over time are, if not of all.
+func countedNote(h *aggregates.Holder) string {
+	if h.Counted == 0 {
+		return ""
+	}
+	return ", of the " + Count(h.Counted) + " accounts used most"
 }
 
 // holderRows is how many accounts, shops, goods or members of the staff are shown on
@@ -105,6 +113,9 @@ func HolderAccounts(p Page, h *aggregates.Holder) Content {
 	sub := "By balance"
 	if n := int64(min(len(h.List), holderRows)); n < h.Accounts {
 		sub = "The " + Count(n) + " with the largest balances"
+	}
+	if h.Counted > 0 {
+		sub += ". All else but what they have together is of the " + Count(h.Counted) + " used most"
 	}
 	return Content{Sub: sub + symbolNote(p.Settings), Body: holderAccounts(h, h.List[:min(len(h.List), holderRows)], p.Settings)}
 }
@@ -150,7 +161,7 @@ func HolderMonths(p Page, v *aggregates.HolderSides) Content {
 // HolderParties shows with whom a holder exchanged money.
 func HolderParties(p Page, v *aggregates.HolderSides) Content {
 	if v.Counterparties == 0 && v.Several.Number == 0 {
-		return Content{Missing: "Nothing was exchanged with others in this period."}
+		return Content{Missing: missingParties(v.PartiesFrom, "Nothing was exchanged with others in this period.")}
 	}
 	shown := v.Parties[:min(len(v.Parties), partiesShown)]
 	rest := v.Others
@@ -158,7 +169,7 @@ func HolderParties(p Page, v *aggregates.HolderSides) Content {
 		rest.Received, rest.Sent, rest.Number = rest.Received.Plus(o.Received), rest.Sent.Plus(o.Sent), rest.Number+o.Number
 	}
 	sides := &aggregates.AccountSides{Hidden: v.Hidden, Several: v.Several}
-	sub := Plural(v.Counterparties, "account", "accounts") + " of others, the largest first" + symbolNote(p.Settings)
+	sub := Plural(v.Counterparties, "account", "accounts") + " of others, the largest first" + partiesSince(v.PartiesFrom, p.Settings) + symbolNote(p.Settings)
 	return Content{Sub: sub, Body: accountParties(p, sides, shown, rest)}
 }
 

@@ -218,6 +218,7 @@ func nextQuery[T any](x exactReading[T], value *T) string {
 var (
 	errMoment = &refusal{http.StatusUnprocessableEntity, "A time is seconds since 1970 or RFC 3339: 1790000000, 2026-09-21T14:00:00Z."}
 	errFuture = &refusal{http.StatusUnprocessableEntity, "This hour has not begun."}
+	errNoHour = &refusal{http.StatusUnprocessableEntity, "The ledger has no such hour: it begins later, or has ended before."}
 	errCursor = &refusal{http.StatusUnprocessableEntity, "This is no cursor: send next of the page before as after, or begin without it."}
 )
 
@@ -225,7 +226,7 @@ type hourInput struct {
 	At string `query:"at" maxLength:"64" doc:"A time in the hour: seconds since 1970, or RFC 3339. The last whole hour by default."`
 }
 
-func (s *server) pricesOfHour(_ context.Context, in *hourInput) (exactReading[aggregates.SoldHour], error) {
+func (s *server) pricesOfHour(ctx context.Context, in *hourInput) (exactReading[aggregates.SoldHour], error) {
 	now := s.Now().UTC()
 	at, err := moment(in.At, now.Add(-time.Hour))
 	if err != nil {
@@ -235,6 +236,11 @@ func (s *server) pricesOfHour(_ context.Context, in *hourInput) (exactReading[ag
 	if at.After(now) {
 		return exactReading[aggregates.SoldHour]{}, errFuture
 	}
+	if in.At != "" {
+		if err := s.checkHour(ctx, at); err != nil {
+			return exactReading[aggregates.SoldHour]{}, err
+		}
+	}
 	x := exactReading[aggregates.SoldHour]{key: strconv.FormatInt(at.Unix(), 10), read: func(ctx context.Context) (*aggregates.SoldHour, error) {
 		return s.API.Sold.Hour(ctx, at, now)
 	}}
@@ -242,6 +248,19 @@ func (s *server) pricesOfHour(_ context.Context, in *hourInput) (exactReading[ag
 		x.keep = pastKept
 	}
 	return x, nil
+}
+
+// checkHour refuses an hour that the ledger does not reach, without a query: there are
+// millions of them, each with an address of its own.
+func (s *server) checkHour(ctx context.Context, at time.Time) error {
+	res, err := lookUp(ctx, s.Budget, s.API.Past.Days, aggregates.NoParams{}, nil)
+	if err != nil {
+		return err
+	}
+	if of := res.Value; of.Why == "" && (at.Before(of.Start.Truncate(time.Hour)) || of.Historical && !at.Before(of.End)) {
+		return errNoHour
+	}
+	return nil
 }
 
 type seriesInput struct {

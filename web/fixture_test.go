@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ type town struct {
 	holdings   func(context.Context, cache.Window, aggregates.Population) (*aggregates.Holdings, error)
 	items      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Items, error)
 	item       func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.Item, error)
+	itemWatch  func(context.Context, cache.Window, aggregates.NewsQuery) (*aggregates.ItemWatch, error)
 	itemChart  func(context.Context, cache.Window, aggregates.ItemChartQuery) (*aggregates.ItemChart, error)
 	itemTrade  func(context.Context, cache.Window, aggregates.ItemQuery) (*aggregates.ItemTrade, error)
 	prices     func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.AllPrices, error)
@@ -225,6 +227,14 @@ func sampled(e *sample.Economy) *town {
 	tn.market = constant[aggregates.MarketQuery](e.Market)
 	tn.events = constant[aggregates.EventQuery](e.Events)
 	tn.items = constant[aggregates.Days](e.Items)
+	tn.itemWatch = func(_ context.Context, _ cache.Window, q aggregates.NewsQuery) (*aggregates.ItemWatch, error) {
+		at := slices.IndexFunc(e.Items.Items, func(i aggregates.ListedItem) bool { return i.ID == q.Ref })
+		if at < 0 {
+			return nil, nil
+		}
+		i := e.Items.Items[at]
+		return &aggregates.ItemWatch{Basis: e.Items.Basis, Item: aggregates.WatchedItem{ListedItem: i, DayBefore: i.Before, WeekBefore: i.Before}}, nil
+	}
 	tn.holdings = constant[aggregates.Population](e.Holdings)
 	tn.item = constant[aggregates.ItemQuery](e.Item)
 	tn.itemChart = constant[aggregates.ItemChartQuery](e.ItemChart)
@@ -372,6 +382,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Past:        tn.past(c, spec),
 			Notables:    cache.NewMemo(c, spec("notables"), tn.notables),
 			ItemNews:    cache.NewMemo(c, spec("item.news"), tn.news),
+			ItemWatch:   cache.NewMemo(c, spec("item.watch"), tn.itemWatch),
 			AccountNews: cache.NewMemo(c, spec("account.news"), tn.news),
 			HolderSides: cache.NewMemo(c, spec("holder.sides"), tn.holding),
 			Holders:     aggregates.NewExists(tn.known),

@@ -75,27 +75,34 @@ func checkWatched(_ context.Context, params views.Params, query url.Values) erro
 	return nil
 }
 
-// watchingItems is the reading of the items of a list: the lists of all items over a
-// day, a week and a month.
-type watchingItems struct{ day, week, month opener }
+// watchingItems is the reading of the items of a list: each one's own value.
+type watchingItems struct{ s *server }
 
-func (s *server) newWatchingItems() *watchingItems {
-	list := func(days aggregates.Days) opener {
-		return readMemo(s.API.ItemList, func(views.Params) aggregates.Days { return days })
-	}
-	return &watchingItems{list(aggregates.WatchDay), list(aggregates.WatchWeek), list(aggregates.WatchMonth)}
-}
+func (s *server) newWatchingItems() *watchingItems { return &watchingItems{s} }
 
 func (w *watchingItems) open(p views.Params) source {
 	refs := aggregates.ParseRefs(p.Get(views.WatchItemsParam))
 	if len(refs) == 0 {
-		return &joinedSource{parts: []source{w.month.open(p)}, join: func(values []any) any {
+		month := &memoSource[aggregates.Days, *aggregates.Items]{memo: w.s.API.ItemList, p: aggregates.WatchMonth}
+		return &joinedSource{parts: []source{month}, join: func(values []any) any {
 			return aggregates.ExampleItems(values[0].(*aggregates.Items))
 		}}
 	}
-	return &joinedSource{parts: []source{w.day.open(p), w.week.open(p), w.month.open(p)}, join: func(values []any) any {
-		return aggregates.WatchItems(refs, values[0].(*aggregates.Items), values[1].(*aggregates.Items), values[2].(*aggregates.Items))
+	// A list of what is not known is of the ledger as it is.
+	joined := &joinedSource{parts: []source{&memoSource[aggregates.NoParams, *aggregates.Richest]{memo: w.s.Economy.Richest}}, join: func(values []any) any {
+		var items []*aggregates.ItemWatch
+		for _, v := range values[1:] {
+			items = append(items, v.(*aggregates.ItemWatch))
+		}
+		return aggregates.WatchItems(values[0].(*aggregates.Richest).Basis, refs, items)
 	}}
+	for _, ref := range refs {
+		joined.parts = append(joined.parts, &perhapsSource[aggregates.NewsQuery, *aggregates.ItemWatch]{
+			memoSource: memoSource[aggregates.NewsQuery, *aggregates.ItemWatch]{memo: w.s.API.ItemWatch, p: aggregates.NewsQuery{Ref: ref}},
+			exists:     func(ctx context.Context) error { return checkExists(ctx, w.s.API.Items, ref, unknownItem) },
+		})
+	}
+	return joined
 }
 
 // watchingAccounts is the reading of the accounts of a list: each one's own value, and
