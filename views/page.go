@@ -125,6 +125,7 @@ type Page struct {
 	Subject string     // the name of the thing that the ref in the path stands for
 	Note    string     // beside the heading, what the thing is among others; may be empty
 	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
+	Theme   string     // of a panel that pages of other sites show: light, dark or system; empty on a page of ours
 	Clock   Clock
 	Period  aggregates.Period     // that the numbers describe; zero if not known yet
 	Lede    []Words               // under the title; see [Lede]

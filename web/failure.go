@@ -194,7 +194,7 @@ func format(r *http.Request) string {
 		return "problem"
 	case strings.HasSuffix(r.URL.Path, ".json"):
 		return "json"
-	case strings.HasSuffix(r.URL.Path, ".csv"):
+	case strings.HasSuffix(r.URL.Path, ".csv"), strings.HasPrefix(r.URL.Path, views.EmbedPath):
 		return "plain"
 	case strings.Contains(accept, "text/html"):
 		return "html"

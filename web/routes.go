@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -48,6 +49,7 @@ func (s *server) routes() (http.Handler, error) {
 			get(p.pattern(".json"), s.reportJSON(p))
 		}
 	}
+	s.elsewhere(get)
 	get("/about/numbers", s.aboutNumbers)
 	get(views.SearchPath, s.search)
 	get(views.SearchPath+".json", s.searchJSON)
@@ -105,5 +107,14 @@ func fromHTTP(h http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h.ServeHTTP(w, r)
 		return nil
+	}
+}
+
+// elsewhere lists the addresses of what pages of other sites show.
+func (s *server) elsewhere(get func(pattern string, h handler)) {
+	for _, p := range s.pages {
+		for j, panel := range p.panels {
+			get(views.EmbedPath+strings.TrimPrefix(p.pattern("/"+panel.Name), "/"), s.embed(p, j))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -58,6 +59,10 @@ type Deps struct {
 	// MapURL is the address of the operator's map, to which shops link; may be
 	// empty.
 	MapURL views.MapURL
+
+	// EmbedAncestors are the sites whose pages may show panels, as a content security
+	// policy names them. All if empty.
+	EmbedAncestors string
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
@@ -121,6 +126,8 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 
+	embedHeaders http.Header // of panels that other sites show
+
 	warming  *semaphore.Weighted
 	lists    *queue   // places for reading lists
 	looks    *queue   // of these, those for lists that look through many rows
@@ -154,6 +161,8 @@ func New(d Deps) (http.Handler, error) {
 		listPages: newRenderCache(listCacheBytes),
 		prices:    newRenderCache(priceCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
+
+		embedHeaders: newEmbedHeaders(cmp.Or(d.EmbedAncestors, "*")),
 
 		warming:  semaphore.NewWeighted(1),
 		lists:    newQueue(listPlaces),
