@@ -127,6 +127,9 @@ type server struct {
 	router    http.Handler
 
 	embedHeaders http.Header // of panels that other sites show
+	shownPanels  *shownPanels
+	cards        *renderCache // pictures of pages
+	cardPlace    *queue       // for drawing one
 
 	warming  *semaphore.Weighted
 	lists    *queue   // places for reading lists
@@ -163,6 +166,8 @@ func New(d Deps) (http.Handler, error) {
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		embedHeaders: newEmbedHeaders(cmp.Or(d.EmbedAncestors, "*")),
+		cards:        newRenderCache(cardCacheBytes),
+		cardPlace:    newQueue(1),
 
 		warming:  semaphore.NewWeighted(1),
 		lists:    newQueue(listPlaces),
@@ -173,6 +178,7 @@ func New(d Deps) (http.Handler, error) {
 		ingests:  newGate(ingestPlaces, ingestQueue, ingestWait),
 	}
 	s.pages = s.declarePages()
+	s.shownPanels = newShownPanels(s.pages)
 	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
