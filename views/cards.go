@@ -48,7 +48,7 @@ func courseOf(t aggregates.Table) (name string, series []float64) {
 	for i, column := range t.Columns[1:] {
 		series = series[:0]
 		for _, row := range t.Rows {
-			if v, ok := number(row[i+1]); ok {
+			if v, ok := numberIn(row[i+1]); ok {
 				series = append(series, v)
 			}
 		}
@@ -59,7 +59,7 @@ func courseOf(t aggregates.Table) (name string, series []float64) {
 	return "", nil
 }
 
-func number(value any) (float64, bool) {
+func numberIn(value any) (float64, bool) {
 	switch v := value.(type) {
 	case int64:
 		return float64(v), true
