@@ -2,6 +2,7 @@ package views
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/a-h/templ"
@@ -11,17 +12,74 @@ import (
 	"exchequer/views/chart"
 )
 
+// The colours of badges: of what is well known, of what is known a little, of what is
+// wrong, and of what is not known.
+const (
+	badgeKnown   = "#0c6b52"
+	badgeThin    = "#8a5c00"
+	badgeWrong   = "#a4343a"
+	badgeUnknown = "#5d5a50"
+)
+
+// SupplyBadge draws how much money there is.
+func SupplyBadge(o *aggregates.Overview, s ledger.Settings) string {
+	if o == nil || o.Why != "" || o.Supply.Now == nil {
+		return badge("supply", "not known", badgeUnknown)
+	}
+	return badge("supply", Money(*o.Supply.Now, s), badgeKnown)
+}
+
+// HoldersBadge draws how many hold money.
+func HoldersBadge(o *aggregates.Overview, _ ledger.Settings) string {
+	if o == nil || o.Why != "" {
+		return badge("holders", "not known", badgeUnknown)
+	}
+	return badge("holders", Count(o.Holders), badgeKnown)
+}
+
+// GiniBadge draws the Gini coefficient of the holders of personal accounts.
+func GiniBadge(v *aggregates.Inequality, _ ledger.Settings) string {
+	if v == nil || v.Why != "" || v.Gini.Value == nil {
+		return badge("Gini", "not known", badgeUnknown)
+	}
+	return badge("Gini", Decimal(*v.Gini.Value, 3), badgeKnown)
+}
+
+// TransactionsBadge draws how many transactions the last day had that is over.
+func TransactionsBadge(a *aggregates.Activity, s ledger.Settings) string {
+	if a != nil && a.Why == "" && a.Bucket == "day" {
+		for _, b := range slices.Backward(a.Buckets) {
+			if !b.Partial {
+				return badge("transactions, "+DayMonth(b.Start, s), Count(b.Transactions), badgeKnown)
+			}
+		}
+	}
+	return badge("transactions", "not known", badgeUnknown)
+}
+
+// PriceBadge draws what a piece of an item costs, and how much that says.
+func PriceBadge(i *aggregates.Item, s ledger.Settings) string {
+	if i == nil {
+		return badge("price", "not known", badgeUnknown)
+	}
+	name := brief(ItemName(i.Name, i.ID), 30)
+	if i.Price.Value == nil {
+		return badge(name, "no price", badgeUnknown)
+	}
+	colour := map[aggregates.Confidence]string{aggregates.Firm: badgeKnown, aggregates.Thin: badgeThin, aggregates.Guess: badgeUnknown}[i.Price.Confidence]
+	return badge(name, UnitPrice(*i.Price.Value, s)+" · "+string(i.Price.Confidence), orElse(colour, badgeUnknown))
+}
+
 // BooksBadge draws whether the books balance: "books: ₤0.00 unexplained". Without
 // a value it says that this is not known.
 func BooksBadge(b *aggregates.Bridge, s ledger.Settings) string {
-	const known, wrong, unknown = "#0c6b52", "#a4343a", "#5d5a50"
 	switch {
 	case b == nil || b.Why != "":
-		return badge("books", "not known", unknown)
+		return badge("books", "not known", badgeUnknown)
 	case b.Unexplained.Sign() != 0:
-		return badge("books", "off by "+Money(magnitude(b.Unexplained), s), wrong)
+		return badge("books", "off by "+Money(magnitude(b.Unexplained), s), badgeWrong)
 	}
-	return badge("books", Money(b.Unexplained, s)+" unexplained", known)
+	return badge("books", Money(b.Unexplained, s)+" unexplained", badgeKnown)
 }
 
 // badge draws a name and what is said of it on paper of its own, under a rule in

@@ -122,9 +122,11 @@ type Page struct {
 	Site
 	Info    PageInfo
 	Params  Params
+	Card    string     // the address of the picture by which other sites preview links; empty: it has none
 	Subject string     // the name of the thing that the ref in the path stands for
 	Note    string     // beside the heading, what the thing is among others; may be empty
 	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
+	Theme   string     // of a panel that pages of other sites show: light, dark or system; empty on a page of ours
 	Clock   Clock
 	Period  aggregates.Period     // that the numbers describe; zero if not known yet
 	Lede    []Words               // under the title; see [Lede]
@@ -183,6 +185,18 @@ func (p Page) titleNow() string {
 		return p.heading() + " · " + p.name()
 	}
 	return p.Info.Name + " · " + p.name()
+}
+
+// WindowTitle returns the title of the window.
+func (p Page) WindowTitle() string { return p.title() }
+
+// oembed returns the address at which programs learn what shows the panel on a page of
+// another site, empty where there is none.
+func (p Page) oembed() string {
+	if p.Only == nil || p.BaseURL == "" {
+		return ""
+	}
+	return p.BaseURL + "/oembed?format=json&url=" + url.QueryEscape(p.BaseURL+p.Address())
 }
 
 // FeedTitle returns the title of the page's feed.

@@ -17,6 +17,7 @@ func (s *server) describePanels(api huma.API) {
 	doc := api.OpenAPI()
 	meta := doc.Components.Schemas.Schema(reflect.TypeFor[metaDocument](), true, "PanelMeta")
 	for _, p := range s.pages {
+		describePage(doc, p)
 		if p.list != nil {
 			item := describe(p, panel{PanelInfo: p.list.PanelInfo}, p.list.Title, doc.Components.Schemas.Schema(reflect.TypeFor[listDocument](), true, "List"))
 			for _, d := range p.list.declared() {

@@ -41,7 +41,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // refusals are all of them: their pages are drawn ahead.
-var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOwnFiles, errOwnWaits}
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits}
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.
@@ -192,9 +192,9 @@ func format(r *http.Request) string {
 	switch {
 	case isAPI(r):
 		return "problem"
-	case strings.HasSuffix(r.URL.Path, ".json"):
+	case strings.HasSuffix(r.URL.Path, ".json"), r.URL.Path == oembedPath:
 		return "json"
-	case strings.HasSuffix(r.URL.Path, ".csv"):
+	case strings.HasSuffix(r.URL.Path, ".csv"), strings.HasPrefix(r.URL.Path, views.EmbedPath):
 		return "plain"
 	case strings.Contains(accept, "text/html"):
 		return "html"

@@ -3,12 +3,14 @@ package web
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"exchequer/aggregates"
 	"exchequer/views"
 )
 
@@ -52,14 +54,14 @@ func (s *server) listJSON(p *page) handler {
 		if err != nil {
 			return err
 		}
+		if r.URL.Query().Get("full") == "1" {
+			return s.wholeList(w, r, p, params, ".json")
+		}
 		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
-			settings := s.Settings()
-			d := listDocument{
-				Page: p.at(params.Ref), List: p.list.Name, Parameters: params.Values(p.list.declared()),
-				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Columns: columnsOf(rows.table), Rows: rows.table.Rows, Value: rows.value, Next: rows.next,
-			}
-			if d.Rows == nil {
-				d.Rows = [][]any{}
+			d := s.listDocument(p, params)
+			d.Columns, d.Value, d.Next = columnsOf(rows.table), rows.value, rows.next
+			if rows.table.Rows != nil {
+				d.Rows = rows.table.Rows
 			}
 			header, b, err := encodeJSON(d)
 			if err != nil {
@@ -67,6 +69,15 @@ func (s *server) listJSON(p *page) handler {
 			}
 			return s.keptFor(params, newRendering(header, b, time.Time{})), nil
 		})
+	}
+}
+
+// listDocument returns the document of a list, without rows.
+func (s *server) listDocument(p *page, params views.Params) listDocument {
+	settings := s.Settings()
+	return listDocument{
+		Page: p.at(params.Ref), List: p.list.Name, Parameters: params.Values(p.list.declared()),
+		Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Rows: [][]any{},
 	}
 }
 
@@ -84,69 +95,134 @@ func (l *listing) refuse(query url.Values) error {
 	return nil
 }
 
-// incomplete is the trailer that says why a CSV file ends early.
+// incomplete is the trailer that says why a file ends early.
 const incomplete = "X-Incomplete"
 
-// listCSV streams all rows of a list that follow the cursor. It holds a place only
-// while it reads. If a read fails midway, the last line and a trailer say so.
+// A rowWriter writes a whole list.
+type rowWriter interface {
+	header(columns []aggregates.Column)
+	row(columns []aggregates.Column, values []any)
+	end() error  // of the rows so far
+	last() error // of the list
+	incomplete() // instead of last, if the rows that follow could not be read
+}
+
+// jsonRows writes a list as a listDocument.
+type jsonRows struct {
+	to       *bytes.Buffer
+	document listDocument
+	rows     int
+	err      error
+}
+
+func (j *jsonRows) write(text string, value any) {
+	b, err := json.Marshal(value)
+	if j.err == nil {
+		j.err = err
+	}
+	j.to.WriteString(text)
+	j.to.Write(b)
+}
+
+// header writes the document up to its rows, which are its last field.
+func (j *jsonRows) header(columns []aggregates.Column) {
+	j.document.Columns = columnsOf(aggregates.Table{Columns: columns})
+	j.write("", j.document)
+	j.to.Truncate(j.to.Len() - len("]}"))
+}
+
+func (j *jsonRows) row(_ []aggregates.Column, values []any) {
+	separator := ",\n"
+	if j.rows == 0 {
+		separator = "\n"
+	}
+	j.rows++
+	j.write(separator, values)
+}
+
+func (j *jsonRows) end() error { return j.err }
+
+func (j *jsonRows) last() error {
+	j.to.WriteString("]}\n")
+	return j.err
+}
+
+func (j *jsonRows) incomplete() {
+	j.to.WriteString(`],"incomplete":"the rows that follow could not be read"}` + "\n")
+}
+
+// listCSV serves all rows of a list that follow the cursor.
 func (s *server) listCSV(p *page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		params, err := s.listParams(r, p)
 		if err != nil {
 			return err
 		}
-		free, err := s.files.take(client(r))
-		if err != nil {
-			return err
-		}
-		defer free()
-		view := s.viewOf(p, params, &p.list.PanelInfo)
-		var rows bytes.Buffer // as CSV
-		out := newCSV(&rows, view.Settings)
-		first, wait := true, listWait
-		next := func() (more bool, err error) {
-			// Files are few for each reader, and their readings are not counted again.
-			err = s.fetch(r.Context(), "", wait, func() {}, p.list, params, listFetch, func(read stretch) error {
-				if first {
-					out.header(read.table.Columns)
-				}
-				for _, row := range read.table.Rows {
-					out.row(read.table.Columns, row)
-				}
-				more = read.next != ""
-				params = params.With(p.list.declared(), p.list.after, read.next)
-				return out.end()
-			})
-			first, wait = false, listGoOn
-			return more, err
-		}
-		more, err := next()
-		if err != nil {
-			return err
-		}
-		for name, values := range csvHeader(csvName(view, s.Now())) {
-			w.Header()[name] = values
-		}
-		w.Header()["Cache-Control"] = noStore
-		w.Header().Set("Trailer", incomplete)
-		if r.Method == http.MethodHead {
-			return nil
-		}
-		to := newSteadyWriter(w, r)
-		for {
-			if _, err := rows.WriteTo(to); err != nil || !more {
-				return nil // the reader has left, or has everything
+		return s.wholeList(w, r, p, params, ".csv")
+	}
+}
+
+// wholeList streams all rows of a list that follow the cursor. It holds a place only
+// while it reads. If a read fails midway, the end of the file and a trailer say so.
+func (s *server) wholeList(w http.ResponseWriter, r *http.Request, p *page, params views.Params, suffix string) error {
+	free, err := s.files.take(client(r))
+	if err != nil {
+		return err
+	}
+	defer free()
+	view := s.viewOf(p, params, &p.list.PanelInfo)
+	var rows bytes.Buffer // as CSV or JSON
+	out, header := rowWriter(newCSV(&rows, view.Settings)), csvHeader(csvName(view, s.Now()))
+	if suffix == ".json" {
+		out, header = &jsonRows{to: &rows, document: s.listDocument(p, params)}, anyOriginHeaders.Clone()
+		header["Content-Type"] = []string{"application/json"}
+	}
+	first, wait := true, listWait
+	next := func() (more bool, err error) {
+		// Files are few for each reader, and their readings are not counted again.
+		err = s.fetch(r.Context(), "", wait, func() {}, p.list, params, listFetch, func(read stretch) error {
+			if first {
+				out.header(read.table.Columns)
 			}
-			if more, err = next(); err != nil {
-				if r.Context().Err() != nil {
-					return nil
-				}
-				s.Log.ErrorContext(r.Context(), "list ends early", "path", r.URL.Path, "error", err)
-				out.incomplete()
-				_, _ = rows.WriteTo(to)
-				w.Header().Set(incomplete, "the rows that follow could not be read")
+			for _, row := range read.table.Rows {
+				out.row(read.table.Columns, row)
+			}
+			more = read.next != ""
+			params = params.With(p.list.declared(), p.list.after, read.next)
+			if !more {
+				return out.last()
+			}
+			return out.end()
+		})
+		first, wait = false, listGoOn
+		return more, err
+	}
+	more, err := next()
+	if err != nil {
+		return err
+	}
+	for name, values := range header {
+		w.Header()[name] = values
+	}
+	w.Header()["Cache-Control"] = noStore
+	w.Header().Set("Trailer", incomplete)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	to := newSteadyWriter(w, r)
+	for {
+		if _, err := rows.WriteTo(to); err != nil || !more {
+			return nil // the reader has left, or has everything
+		}
+		if more, err = next(); err != nil {
+			if r.Context().Err() != nil {
 				return nil
 			}
+			s.Log.ErrorContext(r.Context(), "list ends early", "path", r.URL.Path, "error", err)
+			out.incomplete()
+			_, _ = rows.WriteTo(to)
+			w.Header().Set(incomplete, "the rows that follow could not be read")
+			return nil
 		}
 	}
 }

@@ -61,13 +61,17 @@ const bodyLimit = 64 << 10
 
 // fixedHeaders are the headers that all answers have. Their values are shared.
 var fixedHeaders = http.Header{
-	"Content-Security-Policy": {"default-src 'self'; object-src 'none'; base-uri 'none'; " +
-		"frame-ancestors 'none'; form-action 'self'"},
+	"Content-Security-Policy":      {contentPolicy("'none'")},
 	"X-Content-Type-Options":       {"nosniff"},
 	"Referrer-Policy":              {"same-origin"},
 	"Cross-Origin-Opener-Policy":   {"same-origin"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+}
+
+// contentPolicy returns the content security policy of what pages of ancestors may frame.
+func contentPolicy(ancestors string) string {
+	return "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors " + ancestors + "; form-action 'self'"
 }
 
 // instrument returns h with a request id, the fixed headers, a limit on the body,

@@ -192,7 +192,7 @@ func (p *page) worthShowing(profile aggregates.Profile) bool {
 // itself, or nil.
 func (s *server) viewOf(p *page, params views.Params, only *views.PanelInfo) views.Page {
 	v := views.Page{Site: s.site(), Info: p.PageInfo, Params: params, Only: only}
-	v.Menu = p.menu
+	v.Menu, v.Card = p.menu, p.cardAddress(params)
 	return v
 }
 
@@ -368,7 +368,11 @@ func (p *page) ref(r *http.Request) (string, error) {
 
 // refIn returns the ref in a part of a request's path.
 func refIn(r *http.Request, name string) (string, error) {
-	ref := chi.URLParam(r, name)
+	return unescapeRef(r, chi.URLParam(r, name))
+}
+
+// unescapeRef returns the ref that a part of a request's path stands for.
+func unescapeRef(r *http.Request, ref string) (string, error) {
 	if r.URL.RawPath != "" {
 		unescaped, err := url.PathUnescape(ref)
 		if err != nil {

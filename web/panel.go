@@ -134,6 +134,36 @@ func (s *server) panelPage(p *page, i int) handler {
 	})
 }
 
+// embedded is the suffix of a panel that pages of other sites show.
+const embedded = " embedded"
+
+// embed serves a panel alone, for the pages of other sites.
+func (s *server) embed(p *page, i int) handler {
+	panel := s.panel(p, i, embedded, func(ctx context.Context, v panelView, _ source) (http.Header, []byte, error) {
+		var b bytes.Buffer
+		draw := func() error { return views.Embed(v.panel.draw(v.Page, v.result)).Render(ctx, &b) }
+		if err := safely(draw); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w: %w", v.panel.Name, errUndrawn, err)
+		}
+		return http.Header{"Content-Type": textHTML}, b.Bytes(), nil
+	})
+	return func(w http.ResponseWriter, r *http.Request) error {
+		for name, values := range s.embedHeaders {
+			w.Header()[name] = values
+		}
+		return panel(w, r)
+	}
+}
+
+// newEmbedHeaders returns what lets the pages of ancestors, sources of a content security
+// policy, show a panel. Nothing else of the site may be framed.
+func newEmbedHeaders(ancestors string) http.Header {
+	return http.Header{
+		"Content-Security-Policy":      {contentPolicy(ancestors)},
+		"Cross-Origin-Resource-Policy": {"cross-origin"},
+	}
+}
+
 // panelJSON serves a panel for programs.
 func (s *server) panelJSON(p *page, i int) handler {
 	return s.panelFile(p, i, ".json", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
@@ -206,7 +236,8 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		whole := params
 		params = params.Of(panel.Params)
 		one := []source{panel.from.open(params)}
-		if panel.events != nil && (suffix == "" || suffix == ".json") {
+		isPage := suffix == "" || suffix == embedded
+		if panel.events != nil && (isPage || suffix == ".json") {
 			one = append(one, panel.events.open(params))
 		}
 		if !warm(one) {
@@ -225,17 +256,21 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		if err != nil {
 			return err
 		}
-		key, menu := pattern, []views.MenuGroup(nil)
-		if suffix == "" { // files have no menu
+		key, menu, theme := pattern, []views.MenuGroup(nil), ""
+		switch suffix {
+		case "": // files have no menu
 			e := s.edition(r.Context())
 			key, menu = e.key+" "+pattern, e.menu
+		case embedded:
+			theme = parseTheme(r.URL.Query().Get("theme"))
+			key += " " + theme
 		}
 		return s.respondCached(w, r, s.pageKey(key, params), one, func() (*rendering, error) {
 			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result()}
-			v.Menu = menu
+			v.Menu, v.Theme = menu, theme
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
 			v.Events = eventsOf(one[1:]...)
-			if suffix == "" && asOf(params) != "" && complete(one) {
+			if isPage && asOf(params) != "" && complete(one) {
 				v.Clock = views.Clock{}
 			}
 			if panel.from == p.readings[0] {
@@ -246,7 +281,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 				return nil, err
 			}
 			drawn := newRendering(header, b, v.Clock.Next.Add(v.Clock.Lag))
-			if suffix != "" {
+			if !isPage {
 				drawn = s.keptFor(params, drawn)
 			}
 			return drawn, nil

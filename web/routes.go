@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -48,12 +49,12 @@ func (s *server) routes() (http.Handler, error) {
 			get(p.pattern(".json"), s.reportJSON(p))
 		}
 	}
+	s.elsewhere(get)
 	get("/about/numbers", s.aboutNumbers)
 	get(views.SearchPath, s.search)
 	get(views.SearchPath+".json", s.searchJSON)
 	get(views.ComparePath+"/add", s.addSeries)
 	get(views.WatchPath+"/add", s.addWatched)
-	get("/badges/books.svg", s.booksBadge)
 	get(dataPath, s.dataPage)
 	get(dataPath+dump.ManifestName, s.dataManifest)
 	get(dataPath+"feed.atom", s.dataFeed)
@@ -105,5 +106,25 @@ func fromHTTP(h http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h.ServeHTTP(w, r)
 		return nil
+	}
+}
+
+// elsewhere lists the addresses of what other sites and programs show of the pages.
+func (s *server) elsewhere(get func(pattern string, h handler)) {
+	for _, p := range s.pages {
+		for j, panel := range p.panels {
+			get(views.EmbedPath+strings.TrimPrefix(p.pattern("/"+panel.Name), "/"), s.embed(p, j))
+		}
+	}
+	get(oembedPath, s.oembed)
+	for _, b := range s.badges() {
+		get(badgesPath+b.name+".svg", s.badge(b))
+	}
+	get(badgesPath+"items/{ref}", s.itemBadge())
+	for i, p := range s.pages {
+		get(p.pattern("/card.png"), s.card(i))
+		if len(p.panels) > 0 {
+			get(p.document(), s.pageJSON(i))
+		}
 	}
 }

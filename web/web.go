@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -58,6 +59,10 @@ type Deps struct {
 	// MapURL is the address of the operator's map, to which shops link; may be
 	// empty.
 	MapURL views.MapURL
+
+	// EmbedAncestors are the sites whose pages may show panels, as a content security
+	// policy names them. All if empty.
+	EmbedAncestors string
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
@@ -121,6 +126,11 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 
+	embedHeaders http.Header // of panels that other sites show
+	shownPanels  *shownPanels
+	cards        *renderCache // pictures of pages
+	cardPlace    *queue       // for drawing one
+
 	warming  *semaphore.Weighted
 	lists    *queue   // places for reading lists
 	looks    *queue   // of these, those for lists that look through many rows
@@ -155,6 +165,10 @@ func New(d Deps) (http.Handler, error) {
 		prices:    newRenderCache(priceCacheBytes),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
+		embedHeaders: newEmbedHeaders(cmp.Or(d.EmbedAncestors, "*")),
+		cards:        newRenderCache(cardCacheBytes),
+		cardPlace:    newQueue(1),
+
 		warming:  semaphore.NewWeighted(1),
 		lists:    newQueue(listPlaces),
 		looks:    newQueue(lookPlaces),
@@ -164,6 +178,7 @@ func New(d Deps) (http.Handler, error) {
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 	}
 	s.pages = s.declarePages()
+	s.shownPanels = newShownPanels(s.pages)
 	s.gzip, s.brotli = newEncoders()
 	var err error
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {

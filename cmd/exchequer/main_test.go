@@ -286,3 +286,15 @@ func killPostgres(t *testing.T, pidFile string) {
 		t.Fatal(err)
 	}
 }
+
+func TestAncestorsCannotEndTheDirective(t *testing.T) {
+	for text, want := range map[string]string{
+		"*": "*", "'none'": "'none'", " https://a.example  'self' ": "https://a.example 'self'", "https://*.example.org:8443": "https://*.example.org:8443",
+		"": "", "'none' *": "", "a; script-src *": "", "https://a,b": "", "https://": "", "'unsafe-inline'": "", "https://a/b": "",
+	} {
+		var got ancestors
+		if err := got.UnmarshalText([]byte(text)); (err == nil) != (want != "") || string(got) != want {
+			t.Errorf("%q = %q, %v, want %q", text, got, err, want)
+		}
+	}
+}

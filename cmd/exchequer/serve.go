@@ -33,6 +33,7 @@ type serverFlags struct {
 	URL            baseURL        `env:"EXCHEQUER_URL" placeholder:"URL" group:"serving" help:"How visitors reach the site, such as https://economy.example.org, for canonical addresses and the site map."`
 	Licence        string         `env:"EXCHEQUER_LICENCE" placeholder:"TEXT" group:"serving" help:"Licence of the data, such as CC BY 4.0, stated with the numbers."`
 	Map            mapURL         `name:"map-url" env:"EXCHEQUER_MAP_URL" placeholder:"URL" group:"serving" help:"Address of a map to which shops link, with {world}, {x}, {y} and {z}, such as https://map.example.org/#{world}:{x}:{y}:{z}."`
+	Ancestors      ancestors      `name:"embed-ancestors" default:"*" env:"EXCHEQUER_EMBED_ANCESTORS" placeholder:"SOURCES" group:"serving" help:"Sites whose pages may show the panels below /embed/, such as https://forum.example.org, separated by spaces (default: all). 'none': no page may."`
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"EXCHEQUER_TRUSTED_PROXIES" placeholder:"CIDR" group:"serving" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are trusted."`
 	CDN            bool           `env:"EXCHEQUER_CDN" group:"serving" help:"Let shared caches keep pages until the next refresh (s-maxage)."`
 	MaxConnections int            `default:"4096" env:"EXCHEQUER_MAX_CONNECTIONS" group:"serving" help:"Connections at a time; one more closes the one that has been idle longest. 0: no limit."`
@@ -76,6 +77,31 @@ func (m *mapURL) UnmarshalText(text []byte) error {
 	parsed, err := views.ParseMapURL(string(text))
 	*m = mapURL(parsed)
 	return err
+}
+
+// ancestors are sources of the directive frame-ancestors.
+type ancestors string
+
+// UnmarshalText returns an error unless text is sources, and nothing that would end the
+// directive.
+func (a *ancestors) UnmarshalText(text []byte) error {
+	sources := strings.Fields(string(text))
+	for _, source := range sources {
+		keyword := source == "'none'" && len(sources) == 1 || source == "'self'" || source == "*"
+		if host := strings.TrimPrefix(strings.TrimPrefix(source, "https://"), "http://"); !keyword && (host == "" || strings.ContainsFunc(host, notInHost)) {
+			return fmt.Errorf("%q: want sites such as https://forum.example.org, 'self', or one of * and 'none'", source)
+		}
+	}
+	if len(sources) == 0 {
+		return errors.New("want sites such as https://forum.example.org, or 'none'")
+	}
+	*a = ancestors(strings.Join(sources, " "))
+	return nil
+}
+
+// notInHost reports whether a character is in no host of a source, with its port.
+func notInHost(c rune) bool {
+	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune(".-:*", c))
 }
 
 type serveCommand struct {
@@ -198,6 +224,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		BaseURL:        string(f.URL),
 		Licence:        f.Licence,
 		MapURL:         views.MapURL(f.Map),
+		EmbedAncestors: string(f.Ancestors),
 		TrustedProxies: addresses(f.TrustedProxies),
 		APIRate:        rate,
 		Ledger:         ledger.New(writers, writes.onChange),

@@ -1,0 +1,59 @@
+package web
+
+import (
+	"context"
+	"image/png"
+	"net/http"
+	"strings"
+	"testing"
+
+	"exchequer/aggregates"
+	"exchequer/cache"
+	"exchequer/internal/sample"
+)
+
+func TestEveryPageHasAPicture(t *testing.T) {
+	site := sampled(sample.Town(30)).start(t)
+	for _, p := range sampled(sample.Town(30)).declared(t) {
+		_, page := ask(t, http.MethodGet, site.URL+p.address())
+		doc := parse(t, page)
+		address, ours := strings.CutPrefix(doc.Find(`meta[property="og:image"]`).AttrOr("content", ""), "https://economy.test")
+		if !ours || doc.Find(`meta[property="og:image:alt"]`).AttrOr("content", "") == "" || doc.Find(`meta[name="twitter:card"]`).AttrOr("content", "") != "summary_large_image" {
+			t.Errorf("%s: the picture is %q", p.Path, address)
+			continue
+		}
+		r, body := ask(t, http.MethodGet, site.URL+address)
+		config, err := png.DecodeConfig(strings.NewReader(body))
+		if err != nil || config.Width != 1200 || config.Height != 630 || r.Header.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
+			t.Errorf("%s: status %d, %dx%d, %v", address, r.StatusCode, config.Width, config.Height, err)
+		}
+		if again, _ := ask(t, http.MethodGet, site.URL+address, "If-None-Match", r.Header.Get("Etag")); again.StatusCode != http.StatusNotModified {
+			t.Errorf("%s: the second time the status is %d", address, again.StatusCode)
+		}
+	}
+}
+
+func TestAPictureComputesNothing(t *testing.T) {
+	tn := sampled(sample.Town(30))
+	tn.overview = func(context.Context, cache.Window, aggregates.Days) (*aggregates.Overview, error) {
+		t.Error("the picture asked for numbers")
+		return nil, nil
+	}
+	site := tn.start(t)
+	r, body := ask(t, http.MethodGet, site.URL+"/economy/card.png")
+	if _, err := png.DecodeConfig(strings.NewReader(body)); err != nil || strings.Contains(r.Header.Get("Cache-Control"), "max-age") {
+		t.Errorf("without numbers: %v, %s", err, r.Header.Get("Cache-Control"))
+	}
+	if r, _ := ask(t, http.MethodGet, site.URL+"/accounts/nobody/card.png"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("of nobody: status %d", r.StatusCode)
+	}
+}
+
+func TestAPictureMayBeKeptUntilTheNextNumbers(t *testing.T) {
+	site := sampled(sample.Town(30)).start(t)
+	ask(t, http.MethodGet, site.URL+"/economy")
+	ask(t, http.MethodGet, site.URL+"/economy.json") // waits for all of them
+	if r, _ := ask(t, http.MethodGet, site.URL+"/economy/card.png"); !strings.HasPrefix(r.Header.Get("Cache-Control"), "public, max-age=") {
+		t.Errorf("Cache-Control: %s", r.Header.Get("Cache-Control"))
+	}
+}
