@@ -18,7 +18,7 @@ func (s *server) booksBadge(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return s.respondCached(w, r, s.pageKey("/badges/books.svg", views.Params{}), one, func() (*rendering, error) {
+	return s.respondCached(w, r, s.pageKey(r, "/badges/books.svg", views.Params{}), one, func() (*rendering, error) {
 		var b *aggregates.Bridge
 		if one[0].failure() == nil {
 			b = one[0].result().value.(*aggregates.Bridge)

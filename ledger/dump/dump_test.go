@@ -87,7 +87,7 @@ func payment(ref string, at time.Time) ledger.Batch {
 
 func dump(t *testing.T, db *pgxpool.Pool, dir string, now time.Time) (*Manifest, Written) {
 	t.Helper()
-	written, err := Write(t.Context(), db, dir, "CC BY 4.0", now)
+	written, err := Write(t.Context(), db, dir, "CC BY 4.0", true, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestADumpThatWasBrokenOffGoesOn(t *testing.T) {
 	if err := os.WriteFile(obstacle, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(t.Context(), db, dir, "", now); !errors.Is(err, syscall.ENOTDIR) {
+	if _, err := Write(t.Context(), db, dir, "", true, now); !errors.Is(err, syscall.ENOTDIR) {
 		t.Fatalf("Write = %v", err)
 	}
 	if at, err := Completed(dir); err != nil || !at.IsZero() {
