@@ -391,3 +391,42 @@ func TestOnlyFilesOfTheManifestAreOpened(t *testing.T) {
 	}
 	f.Close()
 }
+
+func TestAPublicFolderHasNoSingleDealings(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	fill(t, db)
+	now := january.AddDate(1, 0, 0)
+	if whole, _ := dump(t, db, dir, now); !slices.ContainsFunc(whole.Files, func(f File) bool { return HasDealings(f.Table) }) {
+		t.Fatal("a whole dump has no dealings")
+	}
+	if _, err := Write(t.Context(), db, dir, "", false, now); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	m, _, err := p.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range m.Files {
+		if HasDealings(f.Table) {
+			t.Errorf("%s is in the manifest", f.Path)
+		}
+	}
+	for _, table := range m.Tables {
+		if HasDealings(table.Name) {
+			t.Errorf("the manifest describes %s", table.Name)
+		}
+	}
+	for _, table := range dealings {
+		if left, _ := filepath.Glob(filepath.Join(dir, table, "*")); len(left) > 0 {
+			t.Errorf("the folder has %q", left)
+		}
+	}
+	if len(m.Files) == 0 {
+		t.Error("nothing is left")
+	}
+}
