@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -289,6 +290,9 @@ func answered(t *testing.T, mode Privacy, sees views.Level, name string, route v
 			t.Errorf("%s has a tag", address)
 		}
 	case route.method == http.MethodGet && !strings.HasPrefix(route.pattern, toKeys[0]):
+		if ofFew := route.shows == views.ShowsSums && (strings.HasPrefix(address, "/firms/") || strings.HasPrefix(address, "/government/")); ofFew && sees < views.ShowsDealings && mode == Balances && strings.Contains(body, "fewer than 5 holders") {
+			break // the ledger has one office and two firms
+		}
 		if w.Code == http.StatusUnauthorized || w.Code == http.StatusForbidden || w.Code >= 500 {
 			t.Errorf("%s = %d: %.300s", address, w.Code, body)
 		}
@@ -446,6 +450,29 @@ func TestReportsNameNoFirmToVisitors(t *testing.T) {
 		response, body := ask(t, http.MethodGet, server.URL+address, "Accept", "text/html")
 		if response.StatusCode != http.StatusOK || strings.Contains(body, "Turnover of the firm") || strings.Contains(body, firm) {
 			t.Errorf("%s = %s, and names a firm: %.300s", address, response.Status, body)
+		}
+	}
+}
+
+func TestTheDescriptionSaysWhatAsksForAKey(t *testing.T) {
+	tn := newTown()
+	tn.change = func(d *Deps) { d.Privacy, d.Keys = Balances, keys.NewStore(nil) }
+	_, text := ask(t, http.MethodGet, tn.start(t).URL+"/api/v1/openapi.json")
+	var doc struct {
+		Paths map[string]struct {
+			Get *struct {
+				Security  []map[string][]string
+				Responses map[string]any
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, ways := range map[string]int{"/accounts/{id}": 1, "/accounts/{ref}/statement.json": 1, "/accounts/{ref}/figures.json": 2, "/stats": 2} {
+		get := doc.Paths[path].Get
+		if get == nil || len(get.Security) != ways || get.Responses["401"] == nil {
+			t.Errorf("%s: %+v, want %d ways to ask, and a 401", path, get, ways)
 		}
 	}
 }
