@@ -111,6 +111,22 @@ func (a *Account) FiguresTable() Table {
 	return t
 }
 
+// HeldTable has one row a figure, of what the account holds alone.
+func (a *Account) HeldTable() Table {
+	t := a.FiguresTable()
+	t.Rows = [][]any{t.Rows[0], t.Rows[1], t.Rows[4]}
+	return t
+}
+
+// BalanceTable has one row a day or longer, with the balance at its end alone.
+func (a *Account) BalanceTable() Table {
+	t := Table{Columns: []Column{{"start", "First day", Day}, {"balance", "Balance at the end", Money}}}
+	for _, m := range a.Moves {
+		t.Rows = append(t.Rows, []any{m.Start, m.Balance})
+	}
+	return t
+}
+
 // HolderTable has one row an account of the same holder.
 func (a *Account) HolderTable() Table {
 	t := Table{Columns: []Column{

@@ -86,6 +86,13 @@ func (h *Holder) FiguresTable() Table {
 	return t
 }
 
+// HeldTable has one row a figure, of what the holder has alone.
+func (h *Holder) HeldTable() Table {
+	t := h.FiguresTable()
+	t.Rows = t.Rows[:3]
+	return t
+}
+
 // Change is what all accounts together gained in the period.
 func (h *Holder) Change() (sum ledger.Sum) {
 	for _, c := range h.Course {

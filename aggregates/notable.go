@@ -79,6 +79,13 @@ func (e Notable) ID() string {
 	return e.Transfer.Origin + "/" + e.Transfer.Ref
 }
 
+// WithoutTransfers returns the notables that are no single dealings.
+func (v *Notables) WithoutTransfers() *Notables {
+	rest := *v
+	rest.Entries = slices.DeleteFunc(slices.Clone(v.Entries), func(e Notable) bool { return e.Rule == NotableTransfer })
+	return &rest
+}
+
 // ComputeNotables reads the largest transfers and the highest prices.
 func ComputeNotables(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Notables, error) {
 	v := &Notables{Entries: []Notable{}}

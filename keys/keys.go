@@ -60,6 +60,9 @@ const (
 	maxName  = 64
 )
 
+// LooksLike reports whether a text begins as keys do.
+func LooksLike(text string) bool { return strings.HasPrefix(text, prefix) }
+
 // Create makes a key and returns it whole. It cannot be had again.
 func Create(ctx context.Context, db *pgxpool.Pool, name string, scopes []Scope, expires *time.Time) (string, error) {
 	notShown := func(c rune) bool { return !unicode.IsPrint(c) }

@@ -60,7 +60,13 @@ func NewStore(db *pgxpool.Pool) *Store {
 
 // Find returns what is known of a key. It returns ErrUnknown or ErrExpired if the key is
 // not to be accepted, and another error if the database does not say.
-func (s *Store) Find(ctx context.Context, key string) (Key, error) {
+func (s *Store) Find(ctx context.Context, key string) (Key, error) { return s.find(ctx, key, true) }
+
+// Known is Find for who does not look for keys that were made in the last moments, so
+// that one that is not known costs nothing.
+func (s *Store) Known(ctx context.Context, key string) (Key, error) { return s.find(ctx, key, false) }
+
+func (s *Store) find(ctx context.Context, key string, again bool) (Key, error) {
 	rest, ok := strings.CutPrefix(key, prefix)
 	id, secret, whole := strings.Cut(rest, "_")
 	if !ok || !whole || len(id) != idLength || len(secret) > 64 {
@@ -72,7 +78,7 @@ func (s *Store) Find(ctx context.Context, key string) (Key, error) {
 		return Key{}, err
 	}
 	known, ok := r.keys[id]
-	if !ok { // it may have been made since
+	if !ok && again { // it may have been made since
 		if r, err = s.since(ctx, now); err != nil {
 			return Key{}, err
 		}

@@ -26,6 +26,25 @@ func accountAsOf(ref string, at aggregates.Date) templ.SafeURL {
 // Account shows what an account holds, received and sent.
 func Account(p Page, a *aggregates.Account) Content {
 	s := p.Settings
+	held := accountTiles(a, s)
+	list := append(held[:2:2],
+		tile{Key: "received", Name: "Received", Value: moneyTile(a.Received, s), Exact: Money(a.Received, s)},
+		tile{Key: "sent", Name: "Sent", Value: moneyTile(a.Sent, s), Exact: Money(a.Sent, s)})
+	if list = append(list, held[2:]...); a.HolderAccounts <= 1 {
+		list = append(list, tile{Key: "postings", Name: "Postings, ever", Value: Count(a.Postings)})
+	}
+	return Content{Sub: accountSub(a, s), Says: sayAccount(a, s), Body: tiles(list)}
+}
+
+// AccountHeld shows what an account holds.
+func AccountHeld(p Page, a *aggregates.Account) Content {
+	says := sayAccount(a, p.Settings)
+	says.More = nil
+	return Content{Sub: whatAccount(a, p.Settings), Says: says, Body: tiles(accountTiles(a, p.Settings))}
+}
+
+// accountTiles returns what an account holds, and what it gained.
+func accountTiles(a *aggregates.Account, s ledger.Settings) []tile {
 	change := a.Received.Minus(a.Sent)
 	balance := tile{Key: "balance", Name: "Balance", Value: moneyTile(a.Balance, s), Exact: Money(a.Balance, s)}
 	if a.Opening.Sign() > 0 {
@@ -33,20 +52,13 @@ func Account(p Page, a *aggregates.Account) Content {
 		balance.Change = Change(now.Float64(), a.Opening.Float64())
 		balance.Class, balance.Since = direction(change.Float64(), balance.Change), "in the period, from "+Money(a.Opening, s)
 	}
-	list := []tile{
-		balance,
-		{Key: "change", Name: "Change in the period", Value: signedTile(change, s), Exact: MoneyChange(change, s)},
-		{Key: "received", Name: "Received", Value: moneyTile(a.Received, s), Exact: Money(a.Received, s)},
-		{Key: "sent", Name: "Sent", Value: moneyTile(a.Sent, s), Exact: Money(a.Sent, s)},
-	}
+	list := []tile{balance, {Key: "change", Name: "Change in the period", Value: signedTile(change, s), Exact: MoneyChange(change, s)}}
 	if a.HolderAccounts > 1 {
 		list = append(list, tile{
 			Key: "holder", Name: Plural(a.HolderAccounts, "account", "accounts") + " of the holder", Value: moneyTile(a.HolderBalance, s), Exact: Money(a.HolderBalance, s),
 		})
-	} else {
-		list = append(list, tile{Key: "postings", Name: "Postings, ever", Value: Count(a.Postings)})
 	}
-	return Content{Sub: accountSub(a, s), Says: sayAccount(a, s), Body: tiles(list)}
+	return list
 }
 
 // gainClass returns the class of what was gained or lost.
@@ -68,8 +80,8 @@ func signedTile(change ledger.Sum, s ledger.Settings) string {
 	return moneyTile(change, s)
 }
 
-// accountSub returns the line under the title: what the account is, and when it was used.
-func accountSub(a *aggregates.Account, s ledger.Settings) string {
+// whatAccount says what an account is.
+func whatAccount(a *aggregates.Account, s ledger.Settings) string {
 	sub := kindName(a.Kind) + " account since " + Date(a.Opened, s)
 	if a.Issuer {
 		sub = kindName(a.Kind) + " account that issues money, since " + Date(a.Opened, s)
@@ -77,6 +89,12 @@ func accountSub(a *aggregates.Account, s ledger.Settings) string {
 	if a.Archived != nil {
 		sub += ", archived " + Date(*a.Archived, s)
 	}
+	return sub
+}
+
+// accountSub returns the line under the title: what the account is, and when it was used.
+func accountSub(a *aggregates.Account, s ledger.Settings) string {
+	sub := whatAccount(a, s)
 	if a.FirstActive != nil && a.LastActive != nil {
 		sub += ". First used " + Date(*a.FirstActive, s) + ", last " + Date(*a.LastActive, s) + ": " + Plural(a.Postings, "posting", "postings")
 	}

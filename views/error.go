@@ -9,6 +9,8 @@ func errorTitle(status int) string {
 	switch status {
 	case http.StatusMultipleChoices:
 		return "Which one?"
+	case http.StatusUnauthorized:
+		return "For viewers only"
 	case http.StatusNotFound:
 		return "Page not found"
 	case http.StatusMethodNotAllowed:

@@ -19,7 +19,17 @@ func holderAddress(ref string) templ.SafeURL { return templ.SafeURL(HolderInfo.a
 
 // Holder shows what a holder has, and how that changed.
 func Holder(p Page, h *aggregates.Holder) Content {
-	s := p.Settings
+	sold := tile{Key: "sold", Name: "Goods sold", Value: moneyTile(h.Sold.Volume, p.Settings), Exact: Money(h.Sold.Volume, p.Settings)}
+	return holderFigures(h, append(holderTiles(h, p.Settings), sold), p.Settings)
+}
+
+// HolderHeld shows what a holder has.
+func HolderHeld(p Page, h *aggregates.Holder) Content {
+	return holderFigures(h, holderTiles(h, p.Settings), p.Settings)
+}
+
+// holderTiles returns what a holder has.
+func holderTiles(h *aggregates.Holder, s ledger.Settings) []tile {
 	change := h.Change()
 	balance := tile{Key: "balance", Name: "Balance", Value: moneyTile(h.Balance, s), Exact: Money(h.Balance, s)}
 	if h.Opening.Sign() > 0 {
@@ -27,13 +37,15 @@ func Holder(p Page, h *aggregates.Holder) Content {
 		balance.Change = Change(now.Float64(), h.Opening.Float64())
 		balance.Class, balance.Since = direction(change.Float64(), balance.Change), "in the period, from "+Money(h.Opening, s)
 	}
-	list := []tile{
+	return []tile{
 		balance,
 		{Key: "change", Name: "Change in the period", Value: signedTile(change, s), Exact: MoneyChange(change, s)},
 		{Key: "accounts", Name: "Accounts", Value: Count(h.Accounts)},
 		{Key: "shops", Name: "Shops", Value: Count(h.Shops)},
-		{Key: "sold", Name: "Goods sold", Value: moneyTile(h.Sold.Volume, s), Exact: Money(h.Sold.Volume, s)},
 	}
+}
+
+func holderFigures(h *aggregates.Holder, list []tile, s ledger.Settings) Content {
 	sub := "All accounts together"
 	if h.Kind != "" {
 		sub = capital(brief(readable(h.Kind), mostName)) + ", all accounts together"

@@ -17,6 +17,7 @@ type PanelInfo struct {
 	Strip  bool // figures in a row under one rule, without a head
 	How    How
 	Params []*Param // on which it depends
+	Shows  Level    // of the ledger
 }
 
 // class returns the classes of the panel's section.

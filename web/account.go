@@ -28,25 +28,29 @@ func (s *server) account() *page {
 		Description: "What this account of {economy} holds, received and sent.",
 	},
 		show(account, views.PanelInfo{
-			Name: "figures", Title: "Balance", Width: views.Whole, Strip: true,
+			Name: "figures", Title: "Balance", Width: views.Whole, Shows: views.ShowsDealings, Strip: true,
 			How: views.How{
 				Meaning: "What the account holds, and what came in and went out.",
 				Formula: "Received: the sum of its positive postings. Sent: of its negative ones. Change: received − sent.",
 				Counted: "All postings of the account in the period; balances are those of now.",
 				LeftOut: "Nothing. What the holder has together is without issuers.",
 			},
-		}, views.Account, (*aggregates.Account).FiguresTable),
-		show(account, views.PanelInfo{
-			Name: "balance", Title: "Balance over time", Width: views.TwoThirds,
+		}, views.Account, (*aggregates.Account).FiguresTable).otherwise(show(account, views.PanelInfo{
+			Name: "figures", Title: "Balance", Width: views.Whole, Strip: true, Shows: views.ShowsBalances,
 			How: views.How{
-				Meaning: "What the account held at the end of each day, or of each longer step.",
-				Formula: "The balance of now, without what was posted after that day.",
-				Counted: "All postings, and those of the accounts that are merged into this one.",
-				LeftOut: "Nothing.",
+				Meaning: "What the account holds.",
+				Formula: "Change: balance now − balance when the period began.",
+				Counted: "All postings of the account; balances are those of now.",
+				LeftOut: "What it received and sent, which is shown to viewers only. What the holder has together is without issuers.",
 			},
-		}, views.AccountBalance, (*aggregates.Account).Table).flagged(events),
+		}, views.AccountHeld, (*aggregates.Account).HeldTable)),
+		show(account, views.PanelInfo{
+			Name: "balance", Title: "Balance over time", Width: views.TwoThirds, Shows: views.ShowsDealings, How: howBalance,
+		}, views.AccountBalance, (*aggregates.Account).Table).flagged(events).otherwise(show(account, views.PanelInfo{
+			Name: "balance", Title: "Balance over time", Width: views.TwoThirds, Shows: views.ShowsBalances, How: howBalance,
+		}, views.AccountBalance, (*aggregates.Account).BalanceTable).flagged(events)),
 		showOf(placing{s, account}, views.PanelInfo{
-			Name: "rank", Title: "Among all holders", Width: views.Rest, Params: account.declared,
+			Name: "rank", Title: "Among all holders", Width: views.Rest, Shows: views.ShowsSums, Params: account.declared,
 			How: views.How{
 				Meaning: "How rich the holder is, with all accounts together.",
 				Formula: "Rank: holders with more, plus one. Richer than: holders with less / all holders. With more than 1,000 holders, both are right to a thousandth of them.",
@@ -55,7 +59,7 @@ func (s *server) account() *page {
 			},
 		}, views.AccountPlace, (*aggregates.AccountPlace).Table),
 		show(account, views.PanelInfo{
-			Name: "moves", Title: "In and out", Width: views.TwoThirds,
+			Name: "moves", Title: "In and out", Width: views.TwoThirds, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "What came in, above the line, and what went out, below it.",
 				Formula: "Sums of the positive and of the negative postings of the account.",
@@ -64,7 +68,7 @@ func (s *server) account() *page {
 			},
 		}, views.AccountMoves, (*aggregates.Account).Table),
 		show(account, views.PanelInfo{
-			Name: "holder", Title: "Holder", Width: views.Rest,
+			Name: "holder", Title: "Holder", Width: views.Rest, Shows: views.ShowsBalances,
 			How: views.How{
 				Meaning: "Whose account this is, as the record says, and what the holder's accounts have together.",
 				Formula: "None: balances of now.",
@@ -73,13 +77,13 @@ func (s *server) account() *page {
 			},
 		}, views.AccountHolder, (*aggregates.Account).HolderTable),
 		show(sides, views.PanelInfo{
-			Name: "income", Title: "Where it comes from", Width: views.Third, How: howBySource,
+			Name: "income", Title: "Where it comes from", Width: views.Third, Shows: views.ShowsDealings, How: howBySource,
 		}, views.AccountIncome, (*aggregates.AccountSides).SourcesTable),
 		show(sides, views.PanelInfo{
-			Name: "spending", Title: "Where it goes", Width: views.Third, How: howBySource,
+			Name: "spending", Title: "Where it goes", Width: views.Third, Shows: views.ShowsDealings, How: howBySource,
 		}, views.AccountSpending, (*aggregates.AccountSides).SourcesTable),
 		show(sides, views.PanelInfo{
-			Name: "parties", Title: "With whom", Width: views.Third,
+			Name: "parties", Title: "With whom", Width: views.Third, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Who paid the account, and whom it paid.",
 				Formula: "Of each transaction, what each account gained or lost on balance. Where several paid and several received, each paid each in proportion.",
@@ -88,7 +92,7 @@ func (s *server) account() *page {
 			},
 		}, views.AccountParties, (*aggregates.AccountSides).PartiesTable),
 		show(account, views.PanelInfo{
-			Name: "calendar", Title: "Active days", Width: views.Whole,
+			Name: "calendar", Title: "Active days", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "On which days the account was used: the darker, the more.",
 				Formula: "Postings of the account by day.",
@@ -97,15 +101,15 @@ func (s *server) account() *page {
 			},
 		}, views.AccountCalendar, (*aggregates.Account).CalendarTable),
 		show(trading, views.PanelInfo{
-			Name: "shops", Title: "Shops", Width: views.Half,
+			Name: "shops", Title: "Shops", Width: views.Half, Shows: views.ShowsDealings,
 			How: howShops("account"),
 		}, views.AccountShops, (*aggregates.AccountTrading).ShopsTable).where(hasShops),
 		show(trading, views.PanelInfo{
-			Name: "goods", Title: "Goods sold", Width: views.Quarter,
+			Name: "goods", Title: "Goods sold", Width: views.Quarter, Shows: views.ShowsDealings,
 			How: howGoods("What the account sold, in shops or elsewhere.", "the account is the seller"),
 		}, views.AccountSold, (*aggregates.AccountTrading).GoodsTable).where(hasSales),
 		show(trading, views.PanelInfo{
-			Name: "bought", Title: "Goods bought", Width: views.Quarter,
+			Name: "bought", Title: "Goods bought", Width: views.Quarter, Shows: views.ShowsDealings,
 			How: howGoods("What the account bought, in shops or elsewhere.", "the account is the buyer"),
 		}, views.AccountBought, (*aggregates.AccountTrading).BoughtTable).where(hasSales),
 	)
@@ -122,6 +126,13 @@ func (s *server) account() *page {
 	p.subject = func(value any) string { return value.(*aggregates.Account).Name }
 	p.lists(s.statement())
 	return s.knowsPast(p)
+}
+
+var howBalance = views.How{
+	Meaning: "What the account held at the end of each day, or of each longer step.",
+	Formula: "The balance of now, without what was posted after that day.",
+	Counted: "All postings, and those of the accounts that are merged into this one.",
+	LeftOut: "Nothing.",
 }
 
 var howBySource = views.How{

@@ -15,7 +15,7 @@ func (s *server) statement() *listing {
 	after := afterCursor(ledger.ParseCursor)
 	return &listing{
 		PanelInfo: views.PanelInfo{
-			Name: "statement", Title: "Statement", Width: views.Whole,
+			Name: "statement", Title: "Statement", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Every posting of the account, newest first, with the balance after it.",
 				Formula: "Balance: that of now, without all later postings, those among them that a filter leaves out.",

@@ -22,7 +22,7 @@ func (s *server) accounts() *page {
 		Description: "Who holds what in {economy}, richest first.",
 	},
 		show(holdings, views.PanelInfo{
-			Name: "summary", Title: "Accounts", Width: views.Whole, Strip: true,
+			Name: "summary", Title: "Accounts", Width: views.Whole, Shows: views.ShowsBalances, Strip: true,
 			How: views.How{
 				Meaning: "How many accounts there are, and what they hold together.",
 				Formula: "Used: a posting in the last 7 days. In debt: a balance below zero.",
@@ -35,7 +35,7 @@ func (s *server) accounts() *page {
 	after := afterRef(longest)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "list", Title: "Who holds what?", Width: views.Whole,
+			Name: "list", Title: "Who holds what?", Width: views.Whole, Shows: views.ShowsBalances,
 			How: views.How{
 				Meaning: "What each account holds, and what it gained or lost. A holder with several accounts is listed with each.",
 				Formula: "Share = balance / supply. Change = received − sent on the last 1, 7 or 30 days, today so far among them. Rank: how many of these accounts have more, plus one.",

@@ -17,6 +17,7 @@ import (
 	"exchequer/cache"
 	sent "exchequer/client"
 	"exchequer/ledger"
+	"exchequer/views"
 )
 
 // apiRoot is where the JSON API begins. What is below it answers failures with
@@ -24,18 +25,18 @@ import (
 const apiRoot = "/api/v1"
 
 // api registers the operations of the JSON API and its OpenAPI document.
-func (s *server) api(r chi.Router, get func(pattern string, h handler)) {
+func (s *server) api(r chi.Router, get func(pattern string, shows views.Level, h handler)) {
 	api := s.emptyAPI(r)
 	s.publicAPI(api)
 	s.operatorsAPI(api)
 	s.ingestAPI(api)
 
-	get(apiPagePath, s.apiPage(api))
+	get(apiPagePath, views.ShowsNames, s.apiPage(api))
 	getting := get
-	get = func(pattern string, h handler) { getting(pattern, s.admitting(h)) }
-	get(apiRoot+"/openapi.json", s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(api.OpenAPI()) }))
-	get(apiRoot+"/openapi.yaml", s.description("application/openapi+yaml", api.OpenAPI().YAML))
-	get(apiRoot+"/markers.json", s.markers)
+	get = func(pattern string, shows views.Level, h handler) { getting(pattern, shows, s.admitting(h)) }
+	get(apiRoot+"/openapi.json", views.ShowsNames, s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(api.OpenAPI()) }))
+	get(apiRoot+"/openapi.yaml", views.ShowsNames, s.description("application/openapi+yaml", api.OpenAPI().YAML))
+	get(apiRoot+"/markers.json", views.ShowsSums, s.markers)
 }
 
 // emptyAPI returns an API without operations.
@@ -107,9 +108,13 @@ func (a apiAdapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 	if len(op.Security) == 0 { // operators have a limit of their own
 		answer = a.server.admitting(answer)
 	}
-	instrumented := a.server.instrument(pattern, answer)
+	shows, _ := op.Metadata[levelShown].(views.Level)
+	if len(op.Security) > 0 {
+		shows = views.ShowsNothing // to others than who has a key for it
+	}
+	instrumented := a.server.instrument(pattern, shows, answer)
 	if limit, ok := op.Metadata[largeBody].(int64); ok {
-		instrumented = a.server.instrumentBody(pattern, limit, answer)
+		instrumented = a.server.instrumentBody(pattern, shows, limit, answer)
 	}
 	a.router.Method(op.Method, pattern, instrumented)
 	if op.Method == http.MethodGet {

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"exchequer/cache"
+	"exchequer/views"
 )
 
 // anyOriginHeaders let scripts of any site read a public answer.
@@ -21,6 +22,11 @@ var anyOriginHeaders = http.Header{
 	"Access-Control-Allow-Origin":  {"*"},
 	"Cross-Origin-Resource-Policy": {"cross-origin"},
 }
+
+// levelShown is the metadata of an operation that says what it shows of the ledger.
+const levelShown = "shows"
+
+func showing(shows views.Level) map[string]any { return map[string]any{levelShown: shows} }
 
 // allowAnyOrigin is middleware for public operations.
 func allowAnyOrigin(ctx huma.Context, next func(huma.Context)) {

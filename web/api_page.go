@@ -21,7 +21,7 @@ import (
 func (s *server) apiPage(api huma.API) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e := s.edition(r.Context())
-		p, drawn, err := s.rendered.get(s.pageKey(e.key+" "+apiPagePath, views.Params{}), 1, func() (*rendering, error) {
+		p, drawn, err := s.rendered.get(s.pageKey(r, e.key+" "+apiPagePath, views.Params{}), 1, func() (*rendering, error) {
 			view := views.Page{Site: s.site(), Info: views.PageInfo{
 				Path: apiPagePath, Name: "For programs", Heading: "For programs",
 				Above:       []views.MenuEntry{{Name: "Economy", Path: "/economy"}},
@@ -53,7 +53,7 @@ func operationsOf(doc *huma.OpenAPI) ([]views.Operation, error) {
 	var all []views.Operation
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 		op := doc.Paths[path].Get
-		if op == nil || len(op.Security) > 0 || len(op.Servers) > 0 { // of operators, of panels
+		if op == nil || op.Metadata[levelShown] == nil || len(op.Servers) > 0 { // of operators, of panels
 			continue
 		}
 		shown := views.Operation{Path: apiRoot + path, Summary: op.Summary, Description: op.Description}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"exchequer/keys"
 	"exchequer/views"
 )
 
@@ -35,7 +37,7 @@ func (s *server) describePanels(api huma.API) {
 func describe(p *page, panel panel, summary string, schema *huma.Schema) *huma.PathItem {
 	return &huma.PathItem{
 		Get: &huma.Operation{
-			Servers: []*huma.Server{{URL: "/"}},
+			Servers: []*huma.Server{{URL: "/"}}, Metadata: showing(panel.shows()),
 			Summary: p.Name + ": " + summary, Description: panel.How.Meaning, Tags: []string{p.Name},
 			Parameters: parameters(p, panel),
 			Responses: map[string]*huma.Response{
@@ -69,4 +71,35 @@ func parameter(d *views.Param) *huma.Param {
 		schema.Enum = append(schema.Enum, o.Value)
 	}
 	return &huma.Param{Name: d.Name, In: "query", Description: d.Label + ". A value that cannot be is taken as the nearest, or as none.", Schema: schema}
+}
+
+// describePrivacy adds to the description who is answered.
+func (s *server) describePrivacy(api huma.API) {
+	if s.Privacy.sees(visitor) == views.ShowsDealings {
+		return
+	}
+	doc := api.OpenAPI()
+	for _, item := range doc.Paths {
+		if item.Get == nil {
+			continue
+		}
+		shows, is := item.Get.Metadata[levelShown].(views.Level)
+		if !is {
+			continue
+		}
+		item.Get.Security = []map[string][]string{{keyScheme: {string(keys.Read)}}}
+		why := "It is shown to viewers only: send a key of the scope read."
+		if shows <= s.Privacy.sees(visitor) {
+			item.Get.Security = append(item.Get.Security, map[string][]string{}) // or none
+			why = fmt.Sprintf("They are numbers of fewer than %d holders, or the key is not known.", fewHolders)
+		}
+		content := map[string]*huma.MediaType{"application/problem+json": {Schema: doc.Components.Schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, "ErrorModel")}}
+		if len(item.Get.Servers) > 0 { // beside pages, errors are plain objects
+			content = map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}
+		}
+		item.Get.Responses[strconv.Itoa(http.StatusUnauthorized)] = &huma.Response{
+			Description: why, Content: content,
+			Headers: map[string]*huma.Param{"WWW-Authenticate": {Description: "How to send a key: Bearer, or Basic with any name.", Schema: &huma.Schema{Type: huma.TypeString}}},
+		}
+	}
 }

@@ -23,19 +23,19 @@ import (
 // same.
 func (s *server) pricesAPI(api huma.API) {
 	registerPrices(s, api, huma.Operation{
-		OperationID: "items", Path: "/items", Summary: "All items: id, name and group",
+		Metadata: showing(views.ShowsSums), OperationID: "items", Path: "/items", Summary: "All items: id, name and group",
 	}, itemsOf)
 	registerPrices(s, api, huma.Operation{
-		OperationID: "prices-latest", Path: "/prices/latest", Summary: "What all items cost",
+		Metadata: showing(views.ShowsSums), OperationID: "prices-latest", Path: "/prices/latest", Summary: "What all items cost",
 		Description: "The latest price of each item, what it is made of, and the best offers that stand.",
 	}, latestOf)
 	registerExact(s, api, huma.Operation{
-		OperationID: "prices-1h", Path: "/prices/1h", Summary: "What all items were sold for in an hour",
+		Metadata: showing(views.ShowsSums), OperationID: "prices-1h", Path: "/prices/1h", Summary: "What all items were sold for in an hour",
 		Description: "Of any hour that the ledger has. Sales that offset each other are left out, as of all prices.",
 		Errors:      []int{http.StatusUnprocessableEntity},
 	}, s.pricesOfHour)
 	registerExact(s, api, huma.Operation{
-		OperationID: "prices-series", Path: "/prices/{item}/series", Summary: "The course of an item's price",
+		Metadata: showing(views.ShowsSums), OperationID: "prices-series", Path: "/prices/{item}/series", Summary: "The course of an item's price",
 		Description: "All of its history, page after page. Sales that offset each other are left out, as of all prices.",
 		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, s.priceSeries)

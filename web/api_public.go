@@ -42,33 +42,33 @@ const (
 // publicAPI registers the operations that everybody may use.
 func (s *server) publicAPI(api huma.API) {
 	registerMemo(s, api, huma.Operation{
-		OperationID: "stats", Path: "/stats", Summary: "Accounts by kind and status",
+		Metadata: showing(views.ShowsSums), OperationID: "stats", Path: "/stats", Summary: "Accounts by kind and status",
 		Description: "How many accounts there are, what they hold, and how often they were used. New as soon as an account or a transaction is written.",
 		Errors:      []int{http.StatusUnprocessableEntity},
 	}, s.API.Stats, func(_ context.Context, in *statsInput) (aggregates.StatsQuery, error) {
 		return aggregates.StatsQuery{Kind: ledger.Kind(in.Kind), Status: in.Status}, nil
 	})
 	registerDays(s, api, huma.Operation{
-		OperationID: "flow", Path: "/flow", Summary: "Where money came from and where it went",
+		Metadata: showing(views.ShowsSums), OperationID: "flow", Path: "/flow", Summary: "Where money came from and where it went",
 	}, s.API.Flow)
 	registerMemo(s, api, huma.Operation{
-		OperationID: "market", Path: "/market", Summary: "What was traded",
+		Metadata: showing(views.ShowsSums), OperationID: "market", Path: "/market", Summary: "What was traded",
 	}, s.API.Market, func(_ context.Context, in *marketInput) (aggregates.MarketQuery, error) {
 		return aggregates.MarketQuery{Days: in.Days.days(), With: in.Circular == "with"}, nil
 	})
 	registerDays(s, api, huma.Operation{
-		OperationID: "health", Path: "/health", Summary: "The health of the economy",
+		Metadata: showing(views.ShowsSums), OperationID: "health", Path: "/health", Summary: "The health of the economy",
 		Description: "Of the economy, not of this program: for that see /healthz and /readyz.",
 	}, s.API.Health)
 	registerMemo(s, api, huma.Operation{
-		OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
+		Metadata: showing(views.ShowsSums), OperationID: "item", Path: "/items/{id}", Summary: "The price of an item",
 		Errors: []int{http.StatusNotFound},
 	}, s.API.Item, func(ctx context.Context, in *itemInput) (aggregates.ItemQuery, error) {
 		ref := views.RefIn(in.ID)
 		return aggregates.ItemQuery{Item: ref, Days: in.Days.days(), With: in.Circular == "with"}, checkExists(ctx, s.API.Items, ref, "item")
 	})
 	registerMemo(s, api, huma.Operation{
-		OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
+		Metadata: showing(views.ShowsDealings), OperationID: "account", Path: "/accounts/{id}", Summary: "An account and its moves",
 		Errors: []int{http.StatusNotFound},
 		Responses: map[string]*huma.Response{
 			"301": {Description: "The account is merged into another one, whose address is the Location."},
@@ -85,6 +85,7 @@ func (s *server) publicAPI(api huma.API) {
 	})
 	s.pricesAPI(api)
 	s.describePanels(api)
+	s.describePrivacy(api)
 	// Later versions may add fields, which validating clients must not refuse.
 	for _, schema := range api.OpenAPI().Components.Schemas.Map() {
 		schema.AdditionalProperties = nil

@@ -35,7 +35,7 @@ func (s *server) appraise() *page {
 		Description: "What a list of items is worth in {economy}: to buy, to sell, and at the usual price.",
 	},
 		showOf(from, views.PanelInfo{
-			Name: "value", Title: "What is it worth?", Width: views.Whole, Params: from.prices.declared,
+			Name: "value", Title: "What is it worth?", Width: views.Whole, Shows: views.ShowsSums, Params: from.prices.declared,
 			How: views.How{
 				Meaning: "What the items of a list cost where they are cheapest, what they bring where most is paid, and what is usually paid for them.",
 				Formula: "Buy: amount × the price of a piece of the cheapest offer to sell that has a batch in stock. Sell: amount × that of the best offer to buy that has room for a batch. Median: amount × price. " + howPrice,

@@ -55,7 +55,7 @@ func (s *server) sendBadge(w http.ResponseWriter, r *http.Request, b badge, para
 			return err
 		}
 	}
-	return s.respondCached(w, r, s.pageKey(badgesPath+b.name+".svg", params), one, func() (*rendering, error) {
+	return s.respondCached(w, r, s.pageKey(r, badgesPath+b.name+".svg", params), one, func() (*rendering, error) {
 		clock := s.pageClock(one, one)
 		header := http.Header{"Content-Type": {"image/svg+xml"}}
 		return newRendering(header, []byte(b.draw(one[0].result().value, s.Settings())), clock.Next.Add(clock.Lag)), nil

@@ -47,7 +47,7 @@ func (s *server) card(i int) handler {
 			}
 		}
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
-		drawn, first, err := s.cards.get(s.pageKey(p.key+" card", params), versionOf(sources), func() (*rendering, error) {
+		drawn, first, err := s.cards.get(s.pageKey(r, p.key+" card", params), versionOf(sources), func() (*rendering, error) {
 			ctx, cancel := context.WithTimeout(r.Context(), cardWait)
 			defer cancel()
 			free, err := s.cardPlace.take(ctx, client(r))

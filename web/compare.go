@@ -20,7 +20,7 @@ func (s *server) compare() *page {
 		Description: "Numbers of {economy} side by side: money, holders, inequality, prices, sources and accounts.",
 	},
 		showOf(s.newComparing(), views.PanelInfo{
-			Name: "chart", Title: "Side by side", Width: views.Whole, Params: views.CompareParams(),
+			Name: "chart", Title: "Side by side", Width: views.Whole, Shows: views.ShowsSums, Params: views.CompareParams(),
 			How: views.How{
 				Meaning: "Whether numbers moved together. Numbers of one unit share an axis; others have a chart each.",
 				Formula: "Money, holders, Gini, share, balance: at the end of the last day. Price: value / pieces of what was sold. Sold, moved: the sum of the days / their number. Index: value / the first one above zero × 100. Per head: money supply, sold and moved / holders; all others as they are.",
@@ -71,6 +71,11 @@ func (s *server) checkSeries(ctx context.Context, params views.Params, query url
 	refs := aggregates.ParseSeries(params.Get(views.SeriesParam))
 	if len(refs) > aggregates.MostSeries {
 		return errTooMany
+	}
+	if len(refs) > 0 { // the numbers of some series are those of the population
+		if err := s.ofMany(ctx, byPopulation(params)); err != nil {
+			return err
+		}
 	}
 	for _, r := range refs {
 		var err error

@@ -41,7 +41,7 @@ func (s *server) dataPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	e := s.edition(r.Context())
 	version := newRendering(http.Header{}, raw, time.Time{}).etag
-	p, drawn, err := s.rendered.get(s.pageKey(e.key+" "+dataPath+version, views.Params{}), 1, func() (*rendering, error) {
+	p, drawn, err := s.rendered.get(s.pageKey(r, e.key+" "+dataPath+version, views.Params{}), 1, func() (*rendering, error) {
 		view := views.Page{Site: s.site(), Info: views.PageInfo{
 			Path: dataPath, Name: "Data", Heading: "Data",
 			Above:       []views.MenuEntry{{Name: "Economy", Path: "/economy"}},
@@ -88,6 +88,9 @@ func (s *server) dataFile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
+	if dump.HasDealings(entry.Table) && s.sees(r.Context()) < views.ShowsDealings {
+		return s.Privacy.restricted()
+	}
 	cached := noCache
 	if wanted := r.URL.Query().Get("sha256"); wanted == entry.SHA256 {
 		cached = []string{"public, max-age=31536000, immutable"}

@@ -26,7 +26,7 @@ func TestADumpIsServedInRangesAndByItsDigest(t *testing.T) {
 		if _, err := ledger.New(db).Append(t.Context(), batch(ref)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := dump.Write(t.Context(), db, dir, "CC BY 4.0", now); err != nil {
+		if _, err := dump.Write(t.Context(), db, dir, "CC BY 4.0", true, now); err != nil {
 			t.Fatal(err)
 		}
 	}

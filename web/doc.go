@@ -11,8 +11,8 @@
 // All visitors of a cold page before it ends get the same bytes, which are drawn
 // and compressed once. They are not cached, here or by the browser.
 //
-// The bytes of an address are the same for all visitors. What differs between
-// them, the theme, is in "/theme.css".
+// The bytes of an address are the same for all who may see as much of the ledger. What
+// differs between them, the theme, is in "/theme.css".
 //
 // Visitors read what they can act on. The log has the causes.
 package web

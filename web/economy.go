@@ -35,7 +35,7 @@ func (s *server) economy() *page {
 	events := readMemo(s.API.Events, everywhere)
 
 	list := show(richest, views.PanelInfo{
-		Name: "richest", Title: "Richest accounts", Width: views.Quarter,
+		Name: "richest", Title: "Richest accounts", Width: views.Quarter, Shows: views.ShowsBalances,
 		How: views.How{
 			Meaning: "Who holds most. A holder with several accounts is listed with each.",
 			Formula: "Balance; share = balance / supply; change over the last 7 days.",
@@ -51,7 +51,7 @@ func (s *server) economy() *page {
 		Description: "Money supply, inequality and activity of {economy}.",
 	},
 		show(overview, views.PanelInfo{
-			Name: "overview", Title: "Money", Width: views.Half, Strip: true,
+			Name: "overview", Title: "Money", Width: views.Half, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "Supply: all money held by people, firms and the state. It equals what the issuers have put out. Velocity: how often a unit of money changed hands.",
 				Formula: "Supply = sum of all balances but the issuers' = minus the sum of the issuers'. Velocity = value moved between holders in the period / average supply over it.",
@@ -62,7 +62,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Overview, (*aggregates.Overview).Table),
 		show(inequality, views.PanelInfo{
-			Name: "inequality", Title: "Inequality", Width: views.Beside, Strip: true,
+			Name: "inequality", Title: "Inequality", Width: views.Beside, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "Gini 0: all hold the same. 1: one holder has everything. Most countries' wealth lies between 0.6 and 0.9.",
 				Formula: "Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1, no sample correction. Top p = 1 − L(1−p) of the Lorenz curve L. Palma = share of the richest 10 % / share of the poorest 40 %.",
@@ -73,7 +73,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Inequality, (*aggregates.Inequality).Table),
 		show(bridge, views.PanelInfo{
-			Name: "bridge", Title: "Supply bridge", Width: views.Whole,
+			Name: "bridge", Title: "Supply bridge", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Why there is more money than at the start of the period, or less. Unexplained: 0 if the books are right.",
 				Formula: "Opening + created − destroyed ± moved in or out ± unexplained = closing. Opening: what the issuers had put out, from their balances and days. Closing: the balances of all others. Created and destroyed: the flows from issuers to others, and back.",
@@ -82,7 +82,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Bridge, (*aggregates.Bridge).Table),
 		show(activity, views.PanelInfo{
-			Name: "activity", Title: "Activity", Width: views.Half,
+			Name: "activity", Title: "Activity", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "How much money moved. The current day is pale. Days without activity count as zero.",
 				Formula: "The amount each transaction moves, added up.",
@@ -92,7 +92,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Activity, (*aggregates.Activity).Table).flagged(events),
 		show(inequality, views.PanelInfo{
-			Name: "lorenz", Title: "Lorenz curve", Width: views.Quarter,
+			Name: "lorenz", Title: "Lorenz curve", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What the poorest part of the holders has together. On the dashed line all hold the same; the larger the shaded area, the higher the Gini.",
 				Formula: "L(k/n) = sum of the k smallest balances / sum of all, linear between.",
@@ -103,7 +103,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Lorenz, (*aggregates.Inequality).LorenzTable),
 		show(inequality, views.PanelInfo{
-			Name: "distribution", Title: "Balances", Width: views.Quarter,
+			Name: "distribution", Title: "Balances", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "How many holders have little, and how many have much. Half of them have less than the median.",
 				Formula: "Holders by balance. Each bin's bounds grow by about the same factor; zero and debts have bins of their own.",
@@ -113,7 +113,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Distribution, (*aggregates.Inequality).BinsTable),
 		show(rhythm, views.PanelInfo{
-			Name: "rhythm", Title: "Hours of the week", Width: views.Half,
+			Name: "rhythm", Title: "Hours of the week", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "When the economy is awake: the darker, the more transactions in that hour.",
 				Formula: "Transactions in that hour of the week / how often that hour occurred in the period.",
@@ -123,7 +123,7 @@ func (s *server) economy() *page {
 			},
 		}, views.Rhythm, (*aggregates.Rhythm).Table),
 		show(wealth, views.PanelInfo{
-			Name: "wealth", Title: "Wealth by kind", Width: views.Quarter,
+			Name: "wealth", Title: "Wealth by kind", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Who holds the money: people, firms or the state.",
 				Formula: "Sum of the balances of each kind of account; share = sum / supply.",

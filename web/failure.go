@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,6 +150,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 		w.err = err
 	}
 	h := w.Header()
+	challenge(h, err)
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
 		h.Del(name)
 	}
@@ -223,7 +225,7 @@ func detail(code int, err error) string {
 // errorPage returns the page of a failure, with the menu of the ledger as far as it
 // is known at once.
 func (s *server) errorPage(ctx context.Context, code int, text string, err error) []byte {
-	e := s.knownEdition()
+	e := s.knownEdition(s.sees(ctx))
 	if several := choosing(nil); errors.As(err, &several) {
 		page, err := drawErrorPage(s.site(), e, code, text, several.choices()...)
 		if err == nil {
@@ -238,7 +240,7 @@ func (s *server) errorPage(ctx context.Context, code int, text string, err error
 // drawErrorPages draws the error pages. They are drawn ahead, since nothing else may
 // work when they are needed.
 func (e *edition) drawErrorPages(site views.Site) error {
-	said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, refusals...)
+	said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, slices.Concat(refusals, restrictions)...)
 	for code, message := range messages {
 		said = append(said, &refusal{code, message})
 	}

@@ -128,8 +128,25 @@ func (s *server) jsonFeed(f feed, self string) (http.Header, []byte, error) {
 
 // A newsFeed is the feed of a page: a reading, and the feed that its value makes.
 type newsFeed struct {
-	from opener
-	of   func(view views.Page, value any) feed
+	from  opener
+	of    func(view views.Page, value any) feed
+	other opener // for those who may not see dealings; from is for all others
+}
+
+// shows returns what the feed shows at least.
+func (n *newsFeed) shows() views.Level {
+	if n.other == nil {
+		return views.ShowsDealings
+	}
+	return views.ShowsSums
+}
+
+// seenUpTo returns the reading for those who may see so much.
+func (n *newsFeed) seenUpTo(sees views.Level) opener {
+	if sees < views.ShowsDealings {
+		return n.other
+	}
+	return n.from
 }
 
 // feedOf returns the handler of the feed of a page, which encode writes. Readers may
@@ -140,7 +157,7 @@ func (s *server) feedOf(p *page, suffix string, encode func(f feed, self string)
 		if err != nil {
 			return err
 		}
-		one := []source{p.feed.from.open(params)}
+		one := []source{p.feed.seenUpTo(s.sees(r.Context())).open(params)}
 		if !warm(one) {
 			if err := s.gather(r, one); err != nil {
 				return err
@@ -149,7 +166,7 @@ func (s *server) feedOf(p *page, suffix string, encode func(f feed, self string)
 		if err := one[0].failure(); err != nil {
 			return err
 		}
-		return s.respondCached(w, r, s.pageKey(p.Feed+suffix, params), one, func() (*rendering, error) {
+		return s.respondCached(w, r, s.pageKey(r, p.Feed+suffix, params), one, func() (*rendering, error) {
 			header, b, err := encode(p.feed.of(s.viewOf(p, params, nil), one[0].result().value), p.Feed+suffix+params.Query())
 			if err != nil {
 				return nil, err

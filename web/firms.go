@@ -20,7 +20,7 @@ func (s *server) firms() *page {
 		Description: "What the firms of {economy} sell and gain, the largest first.",
 	},
 		show(firms, views.PanelInfo{
-			Name: "summary", Title: "Firms", Width: views.Whole, Strip: true,
+			Name: "summary", Title: "Firms", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "How many firms there are, and what they sold and gained together.",
 				Formula: "Turnover: the sum of the totals of what they sold. Profit: what all their accounts gained.",
@@ -33,7 +33,7 @@ func (s *server) firms() *page {
 	after := afterRef(longest)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "list", Title: "Which firms sell and gain the most?", Width: views.Whole,
+			Name: "list", Title: "Which firms sell and gain the most?", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "What each firm sold, and what it gained in its dealings with others. A firm is who holds a business account, and each leads to the page of its holder.",
 				Formula: "Turnover: sum of the totals of the sales in which one of its accounts is the seller, tax included. Change: turnover of the days that are over / that of the same days of the period before − 1. Profit: received − sent, of all its accounts together.",

@@ -15,7 +15,7 @@ func (s *server) flow() *page {
 		Description: "Where the money of {economy} comes from, through which source it moves, and where it ends.",
 	},
 		show(flow, views.PanelInfo{
-			Name: "sums", Title: "Money moved", Width: views.Whole, Strip: true,
+			Name: "sums", Title: "Money moved", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "How much money came into the economy, left it, and changed hands.",
 				Formula: "Created: from issuers to others; destroyed: from others to issuers. Transfers: between different holders. Volume: all that accounts gained on balance. The period before has the same length, up to the same time of day.",
@@ -24,7 +24,7 @@ func (s *server) flow() *page {
 			},
 		}, views.FlowSums, (*aggregates.Flow).Table),
 		show(graph, views.PanelInfo{
-			Name: "flows", Title: "Who pays whom", Width: views.Whole,
+			Name: "flows", Title: "Who pays whom", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "At the left who paid, in the middle by which source, at the right who received. The higher, the more. What stays within a kind of account is listed below, by its own scale.",
 				Formula: "Sums of the flows by kind of payer, source and kind of receiver; accounts that issue money apart. A holder: divided by the number of holders. Share: of the volume.",
@@ -33,7 +33,7 @@ func (s *server) flow() *page {
 			},
 		}, views.Flows, (*aggregates.Flow).EdgesTable),
 		show(flow, views.PanelInfo{
-			Name: "largest", Title: "Largest flows", Width: views.Half,
+			Name: "largest", Title: "Largest flows", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Between whom most money moves, and why. Each leads to its days.",
 				Formula: "Sum of the flows; share = sum / volume.",
@@ -42,7 +42,7 @@ func (s *server) flow() *page {
 			},
 		}, views.LargestFlows, (*aggregates.Flow).EdgesTable),
 		show(flow, views.PanelInfo{
-			Name: "created", Title: "Where it begins", Width: views.Quarter,
+			Name: "created", Title: "Where it begins", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "By which sources money comes into the economy.",
 				Formula: "Sum of the flows from issuers to all others; share = sum / all that was created.",
@@ -51,7 +51,7 @@ func (s *server) flow() *page {
 			},
 		}, views.CreatedBySource, (*aggregates.Flow).CreatedTable),
 		show(flow, views.PanelInfo{
-			Name: "destroyed", Title: "Where it ends", Width: views.Quarter,
+			Name: "destroyed", Title: "Where it ends", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "By which sources money leaves the economy.",
 				Formula: "Sum of the flows from all others to issuers; share = sum / all that was destroyed.",

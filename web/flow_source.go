@@ -23,7 +23,7 @@ func (s *server) source() *page {
 		Description: "What moved in {economy} by the transactions of one source.",
 	},
 		show(source, views.PanelInfo{
-			Name: "sums", Title: "Moved", Width: views.Whole, Strip: true,
+			Name: "sums", Title: "Moved", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "How much money moved by this source, and whether it was created or destroyed.",
 				Formula: "Sums of the flows. Created: from issuers to others; destroyed: from others to issuers. The period before has the same length, up to the same time of day.",
@@ -32,7 +32,7 @@ func (s *server) source() *page {
 			},
 		}, views.SourceSums, (*aggregates.SourceDays).SumTable),
 		show(source, views.PanelInfo{
-			Name: "days", Title: "By day", Width: views.Whole,
+			Name: "days", Title: "By day", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "When it moved. The current day is pale. Days on which nothing moved count as zero.",
 				Formula: "What accounts gained on balance by the transactions of the source, added up.",
@@ -41,7 +41,7 @@ func (s *server) source() *page {
 			},
 		}, views.SourceMoves, (*aggregates.SourceDays).Table),
 		show(source, views.PanelInfo{
-			Name: "largest", Title: "Largest transactions", Width: views.Whole,
+			Name: "largest", Title: "Largest transactions", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Which single transactions moved most, who paid and who received.",
 				Formula: "What a transaction moved from one kind of account to another. Where several kinds pay and several receive, each pays each in proportion. The 10 largest of the period; of equal ones, those that were written first.",

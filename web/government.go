@@ -19,7 +19,7 @@ func (s *server) government() *page {
 	}
 	panels := []panel{
 		show(government, views.PanelInfo{
-			Name: "figures", Title: "Public accounts", Width: views.Whole, Strip: true,
+			Name: "figures", Title: "Public accounts", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "What accounts of the kind government received from others and paid to others, and what they have.",
 				Formula: "Received, paid: sums of the flows between the kind government and all others. Balance: the sum of the balances of now. Issued: minus the balances of those that issue money.",
@@ -28,7 +28,7 @@ func (s *server) government() *page {
 			},
 		}, views.Government, (*aggregates.Government).FiguresTable),
 		show(government, views.PanelInfo{
-			Name: "months", Title: "Income and spending", Width: views.TwoThirds,
+			Name: "months", Title: "Income and spending", Width: views.TwoThirds, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What came in above the line, such as taxes and fines, and what went out below it. The table has it by source.",
 				Formula: "Sums of the flows between accounts of the kind government and all others, by source and month.",
@@ -37,7 +37,7 @@ func (s *server) government() *page {
 			},
 		}, views.GovernmentMonths, (*aggregates.Government).MonthsTable),
 		show(government, views.PanelInfo{
-			Name: "accounts", Title: "Balances", Width: views.Rest,
+			Name: "accounts", Title: "Balances", Width: views.Rest, Shows: views.ShowsBalances,
 			How: views.How{
 				Meaning: "What each public account has now. An account that issues money has less than nothing: minus what it has put out.",
 				Formula: "Change = received − sent in the period.",
@@ -46,13 +46,13 @@ func (s *server) government() *page {
 			},
 		}, views.GovernmentAccounts, (*aggregates.Government).AccountsTable),
 		show(government, views.PanelInfo{
-			Name: "income", Title: "Income", Width: views.Quarter, How: how,
+			Name: "income", Title: "Income", Width: views.Quarter, Shows: views.ShowsSums, How: how,
 		}, views.GovernmentIncome, (*aggregates.Government).SourcesTable),
 		show(government, views.PanelInfo{
-			Name: "spending", Title: "Spending", Width: views.Quarter, How: how,
+			Name: "spending", Title: "Spending", Width: views.Quarter, Shows: views.ShowsSums, How: how,
 		}, views.GovernmentSpending, (*aggregates.Government).SourcesTable),
 		show(government, views.PanelInfo{
-			Name: "parties", Title: "Whom it pays", Width: views.Half,
+			Name: "parties", Title: "Whom it pays", Width: views.Half, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Who received most from public accounts, and what they paid back.",
 				Formula: "Of each transaction, what each account gained or lost on balance. Where several paid and several received, each paid each in proportion.",
@@ -61,7 +61,7 @@ func (s *server) government() *page {
 			},
 		}, views.GovernmentParties, (*aggregates.Government).PartiesTable),
 		show(government, views.PanelInfo{
-			Name: "units", Title: "By unit", Width: views.Whole,
+			Name: "units", Title: "By unit", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Who holds public accounts, and what each received from others and paid to others.",
 				Formula: "Of each transaction, what each account gained or lost on balance, summed by holder. Balance and issued: of now.",

@@ -8,7 +8,7 @@ import (
 // greeting declares the panel that an empty ledger has on every page. The page is
 // asked for again like any other, and has numbers once there are any.
 func (s *server) greeting() panel {
-	info := views.PanelInfo{Name: "begin", Title: "Ways to begin", Width: views.Whole}
+	info := views.PanelInfo{Name: "begin", Title: "Ways to begin", Width: views.Whole, Shows: views.ShowsNames}
 	return panel{
 		PanelInfo: info,
 		from:      readMemo(s.Economy.Profile, once),

@@ -14,7 +14,7 @@ func (s *server) soundness() *page {
 		Description: "Whether the money of {economy} is sound: its books, its growth, who holds it, and who takes part.",
 	},
 		show(sound, views.PanelInfo{
-			Name: "signs", Title: "Signs", Width: views.Whole,
+			Name: "signs", Title: "Signs", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What a healthy economy shows. Good: within the thresholds. Watch and bad: beyond the nearer or the farther one. A sign is no cause: it says where to look.",
 				Formula: "Each number is of the last 30 days, beside the same up to the same time of day 30 days earlier. The range is that of the whole days of the last 90, and now. The number itself is compared with the thresholds, or its change in 30 days, as each row says.",
@@ -23,7 +23,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.Signs, (*aggregates.Soundness).SignsTable),
 		show(sound, views.PanelInfo{
-			Name: "books", Title: "The books", Width: views.Half,
+			Name: "books", Title: "The books", Width: views.Half, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Whether every number here follows from the record, and the record adds up. If something is wrong, this says what, and where.",
 				Formula: "All postings, and those of each transaction, sum to zero; balances and sums by hour and day are added up again; opening supply + created − destroyed = closing supply.",
@@ -32,7 +32,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.Books, (*aggregates.Soundness).BooksTable),
 		show(sound, views.PanelInfo{
-			Name: "created", Title: "Created and destroyed", Width: views.Half,
+			Name: "created", Title: "Created and destroyed", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Where money begins and where it ends. Above the line: what issuers paid out. Below: what they took in.",
 				Formula: "Sums of what moved between issuers and all others, by source; the line is created − destroyed.",
@@ -41,7 +41,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.Created, (*aggregates.Soundness).WeeksTable),
 		show(sound, views.PanelInfo{
-			Name: "money", Title: "Money", Width: views.Half,
+			Name: "money", Title: "Money", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "How much money there is, compared with 90 days ago.",
 				Formula: "Supply at the end of a day / supply at the end of the first day × 100.",
@@ -50,7 +50,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.MoneyCourse, (*aggregates.Soundness).MoneyTable),
 		show(sound, views.PanelInfo{
-			Name: "holders", Title: "Active and new holders", Width: views.Half,
+			Name: "holders", Title: "Active and new holders", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Who takes part, and who is new.",
 				Formula: "Holders with a posting on the day. New: it is their first one.",
@@ -59,7 +59,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.HolderDays, (*aggregates.Soundness).HoldersTable),
 		show(readMemo(s.Soundness.Cohorts, once), views.PanelInfo{
-			Name: "cohorts", Title: "Who stays", Width: views.Whole,
+			Name: "cohorts", Title: "Who stays", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Of the holders who joined together, how many are still active, and what the one in the middle has now.",
 				Formula: "Joined: the first posting. Percent = those with a posting in a later month / all who joined. Median of what they hold now, their accounts summed.",
@@ -68,7 +68,7 @@ func (s *server) soundness() *page {
 			},
 		}, views.Cohorts, (*aggregates.Cohorts).Table),
 		show(readMemo(s.Soundness.Cache, once), views.PanelInfo{
-			Name: "cache", Title: "For operators: state of the numbers", Width: views.Whole,
+			Name: "cache", Title: "For operators: state of the numbers", Width: views.Whole, Shows: views.ShowsNames,
 			How: views.How{
 				Meaning: "How old the numbers of all pages are, and whether their refresh works.",
 				Formula: "Oldest: how long ago the window began that the oldest of up to 50 values describes.",

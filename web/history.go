@@ -15,7 +15,7 @@ func (s *server) history() *page {
 		Description: "Money supply, holders and inequality of {economy} since its first day.",
 	},
 		show(history, views.PanelInfo{
-			Name: "supply", Title: "Money supply", Width: views.Half,
+			Name: "supply", Title: "Money supply", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "All money held by people, firms and the state, since the first day.",
 				Formula: "Sum of the balances of all accounts but the issuers', at the end of a day.",
@@ -24,19 +24,19 @@ func (s *server) history() *page {
 			},
 		}, views.HistoryOfMoney, (*aggregates.History).Table),
 		show(history, views.PanelInfo{
-			Name: "holders", Title: "Holders", Width: views.Half,
+			Name: "holders", Title: "Holders", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{Meaning: "How many there were.", Formula: "Number of holders of accounts that were used by then.", Counted: counted, LeftOut: leftOut},
 		}, views.HistoryOfHolders, (*aggregates.History).Table),
 		show(history, views.PanelInfo{
-			Name: "gini", Title: "Gini", Width: views.Half,
+			Name: "gini", Title: "Gini", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{Meaning: "0: all hold the same. 1: one holder has everything.", Formula: "Gini = 2Σ i·x / (nΣx) − (n+1)/n with balances x in rising order, i from 1.", Counted: counted, LeftOut: leftOut},
 		}, views.HistoryOfGini, (*aggregates.History).Table),
 		show(history, views.PanelInfo{
-			Name: "top", Title: "What the richest hold", Width: views.Half,
+			Name: "top", Title: "What the richest hold", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{Meaning: "The share of the richest hundredth, and of the richest tenth.", Formula: "Top p = 1 − L(1−p) of the Lorenz curve L.", Counted: counted, LeftOut: leftOut},
 		}, views.HistoryOfTop, (*aggregates.History).Table),
 		show(history, views.PanelInfo{
-			Name: "replay", Title: "Lorenz curves", Width: views.Whole,
+			Name: "replay", Title: "Lorenz curves", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What the poorest part of the holders had together, time after time. On the dashed line all hold the same.",
 				Formula: "L(k/n) = sum of the k smallest balances / sum of all, at each fiftieth of the holders and at 99 % and 99.9 %; linear between.",

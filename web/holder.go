@@ -22,16 +22,24 @@ func (s *server) holder() *page {
 		Description: "What this holder of {economy} has in all accounts together, received and paid.",
 	},
 		show(holder, views.PanelInfo{
-			Name: "figures", Title: "Balance", Width: views.Whole, Strip: true,
+			Name: "figures", Title: "Balance", Width: views.Whole, Shows: views.ShowsDealings, Strip: true,
 			How: views.How{
 				Meaning: "What the holder has in all accounts together, and what it sold.",
 				Formula: "Balance: the sum of the balances of now. Change: what all accounts gained in the period; payments between them cancel out. Goods sold: the sum of the totals.",
 				Counted: "All accounts of the holder, and those that are merged into them.",
 				LeftOut: "Issuers. Of goods: returns, gifts and corrections, and offsetting trade.",
 			},
-		}, views.Holder, (*aggregates.Holder).FiguresTable),
+		}, views.Holder, (*aggregates.Holder).FiguresTable).otherwise(show(holder, views.PanelInfo{
+			Name: "figures", Title: "Balance", Width: views.Whole, Strip: true, Shows: views.ShowsBalances,
+			How: views.How{
+				Meaning: "What the holder has in all accounts together.",
+				Formula: "Balance: the sum of the balances. Change: balance now − balance when the period began.",
+				Counted: "All accounts of the holder that are not issuers.",
+				LeftOut: "Issuers; what the holder sold, which is shown to viewers only.",
+			},
+		}, views.HolderHeld, (*aggregates.Holder).HeldTable)),
 		show(holder, views.PanelInfo{
-			Name: "balance", Title: "Balance over time", Width: views.TwoThirds,
+			Name: "balance", Title: "Balance over time", Width: views.TwoThirds, Shows: views.ShowsBalances,
 			How: views.How{
 				Meaning: "What the holder had at the end of each day, or of each longer step.",
 				Formula: "The balance of now, without what was posted after that day.",
@@ -40,7 +48,7 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderBalance, (*aggregates.Holder).Table).flagged(events),
 		showOf(holderPlacing{s, holder}, views.PanelInfo{
-			Name: "rank", Title: "Among all holders", Width: views.Rest, Params: holder.declared,
+			Name: "rank", Title: "Among all holders", Width: views.Rest, Shows: views.ShowsSums, Params: holder.declared,
 			How: views.How{
 				Meaning: "How rich the holder is.",
 				Formula: "Rank: holders with more, plus one. Richer than: holders with less / all holders. With more than 1,000 holders, both are right to a thousandth of them.",
@@ -49,7 +57,7 @@ func (s *server) holder() *page {
 			},
 		}, views.AccountPlace, (*aggregates.AccountPlace).Table),
 		show(sides, views.PanelInfo{
-			Name: "months", Title: "By month", Width: views.Half,
+			Name: "months", Title: "By month", Width: views.Half, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Whether the holder gained or lost money in its dealings with others. Of a business, this is its profit or loss. The table has it by source.",
 				Formula: "Net = received − paid = what all accounts gained. In each transaction, what all accounts of the holder gained or lost together is received or paid, by its source. Wages: paid by the sources payroll, salary, salaries, wage, wages.",
@@ -58,7 +66,7 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderMonths, (*aggregates.HolderSides).MonthsTable),
 		show(holder, views.PanelInfo{
-			Name: "accounts", Title: "Accounts", Width: views.Quarter,
+			Name: "accounts", Title: "Accounts", Width: views.Quarter, Shows: views.ShowsBalances,
 			How: views.How{
 				Meaning: "The accounts that the record gives to the holder.",
 				Formula: "None: balances of now.",
@@ -67,7 +75,7 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderAccounts, (*aggregates.Holder).AccountsTable),
 		show(sides, views.PanelInfo{
-			Name: "staff", Title: "Staff", Width: views.Quarter,
+			Name: "staff", Title: "Staff", Width: views.Quarter, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Whom the holder paid wages, as far as the record says so.",
 				Formula: "Sum of what their personal accounts gained in transactions with one of the sources payroll, salary, salaries, wage, wages.",
@@ -76,13 +84,13 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderStaff, (*aggregates.HolderSides).StaffTable),
 		show(sides, views.PanelInfo{
-			Name: "income", Title: "Where it comes from", Width: views.Third, How: howHolderSource,
+			Name: "income", Title: "Where it comes from", Width: views.Third, Shows: views.ShowsDealings, How: howHolderSource,
 		}, views.HolderIncome, (*aggregates.HolderSides).SourcesTable),
 		show(sides, views.PanelInfo{
-			Name: "spending", Title: "Where it goes", Width: views.Third, How: howHolderSource,
+			Name: "spending", Title: "Where it goes", Width: views.Third, Shows: views.ShowsDealings, How: howHolderSource,
 		}, views.HolderSpending, (*aggregates.HolderSides).SourcesTable),
 		show(sides, views.PanelInfo{
-			Name: "parties", Title: "With whom", Width: views.Third,
+			Name: "parties", Title: "With whom", Width: views.Third, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Who paid the holder, and whom it paid.",
 				Formula: "Of each transaction, what each account gained or lost on balance. Where several paid and several received, each paid each in proportion.",
@@ -91,11 +99,11 @@ func (s *server) holder() *page {
 			},
 		}, views.HolderParties, (*aggregates.HolderSides).PartiesTable),
 		show(holder, views.PanelInfo{
-			Name: "shops", Title: "Shops", Width: views.TwoThirds,
+			Name: "shops", Title: "Shops", Width: views.TwoThirds, Shows: views.ShowsDealings,
 			How: howShops("holder"),
 		}, views.HolderShops, (*aggregates.Holder).ShopsTable).where(hasShops),
 		show(holder, views.PanelInfo{
-			Name: "goods", Title: "Goods sold", Width: views.Rest,
+			Name: "goods", Title: "Goods sold", Width: views.Rest, Shows: views.ShowsDealings,
 			How: howGoods("What the holder sold, in shops or elsewhere.", "an account of the holder is the seller"),
 		}, views.HolderGoods, (*aggregates.Holder).GoodsTable).where(hasSales),
 	)

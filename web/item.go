@@ -38,7 +38,7 @@ func (s *server) item() *page {
 	info.Above = []views.MenuEntry{{Name: "Market", Path: "/market"}, {Name: "Items", Path: "/market/items"}}
 	p := declare(info,
 		show(item, views.PanelInfo{
-			Name: "figures", Title: "Price and trade", Width: views.Whole, Strip: true,
+			Name: "figures", Title: "Price and trade", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "What a piece costs now, how much was sold in the period, and what is lost by buying it and selling it again at once.",
 				Formula: "Apart = (cheapest − best offer after tax) / their mean; the same of what customers of shops paid and got in the latest sales. " + howPrice,
@@ -47,7 +47,7 @@ func (s *server) item() *page {
 			},
 		}, views.ItemFigures, (*aggregates.Item).Table),
 		show(course, views.PanelInfo{
-			Name: "price", Title: "Price", Width: views.TwoThirds,
+			Name: "price", Title: "Price", Width: views.TwoThirds, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "How the price moved, what it was offered for, and how much was sold and in stock.",
 				Formula: "A candle: first, highest, lowest and last unit price; dotted with fewer than 5 sales. The line: the median by pieces, for hours the mean. The band: the lowest ask and the highest bid at the candle's end.",
@@ -56,7 +56,7 @@ func (s *server) item() *page {
 			},
 		}, views.ItemCourse, (*aggregates.ItemChart).Table).flagged(events),
 		show(item, views.PanelInfo{
-			Name: "buy", Title: "Where to buy", Width: views.Third,
+			Name: "buy", Title: "Where to buy", Width: views.Third, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Who sells it now, cheapest first.",
 				Formula: "A piece = ask / pieces of a batch; to price = a piece / the item's price − 1.",
@@ -65,7 +65,7 @@ func (s *server) item() *page {
 			},
 		}, views.WhereToBuy, (*aggregates.Item).BuyTable),
 		show(trade, views.PanelInfo{
-			Name: "paid", Title: "What people paid", Width: views.Third,
+			Name: "paid", Title: "What people paid", Width: views.Third, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "At which prices the pieces were sold. Half of them lie in the shaded range.",
 				Formula: "Pieces by unit price = total / pieces, in ranges of the same width.",
@@ -74,7 +74,7 @@ func (s *server) item() *page {
 			},
 		}, views.WhatWasPaid, (*aggregates.ItemTrade).PaidTable),
 		show(trade, views.PanelInfo{
-			Name: "sellers", Title: "Who sells it", Width: views.Third,
+			Name: "sellers", Title: "Who sells it", Width: views.Third, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Whether many sell it, or a few.",
 				Formula: "Share of the value of all sales whose seller is known. HHI = sum of the squares of the shares in percent; above 1,500 counts as concentrated.",
@@ -83,7 +83,7 @@ func (s *server) item() *page {
 			},
 		}, views.WhoSells, (*aggregates.ItemTrade).SellersTable),
 		show(item, views.PanelInfo{
-			Name: "sell", Title: "Where to sell", Width: views.Third,
+			Name: "sell", Title: "Where to sell", Width: views.Third, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Who buys it now, the best offer first.",
 				Formula: "Pays = bid / pieces of a batch; takes = capacity − stock.",
@@ -92,7 +92,7 @@ func (s *server) item() *page {
 			},
 		}, views.WhereToSell, (*aggregates.Item).SellTable),
 		show(trade, views.PanelInfo{
-			Name: "buyers", Title: "Who buys it", Width: views.Third,
+			Name: "buyers", Title: "Who buys it", Width: views.Third, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Whether many buy it, or a few.",
 				Formula: "Share of the value of all sales whose buyer is known. HHI = sum of the squares of the shares in percent; above 1,500 counts as concentrated.",
@@ -101,7 +101,7 @@ func (s *server) item() *page {
 			},
 		}, views.WhoBuys, (*aggregates.ItemTrade).BuyersTable),
 		show(trade, views.PanelInfo{
-			Name: "sizes", Title: "Pieces a sale", Width: views.Third,
+			Name: "sizes", Title: "Pieces a sale", Width: views.Third, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "In which portions it is sold.",
 				Formula: "Sales by their number of pieces.",
@@ -110,7 +110,7 @@ func (s *server) item() *page {
 			},
 		}, views.PiecesASale, (*aggregates.ItemTrade).SizesTable),
 		show(trade, views.PanelInfo{
-			Name: "outliers", Title: "Left out of the price", Width: views.Third,
+			Name: "outliers", Title: "Left out of the price", Width: views.Third, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Sales at prices far from all others: slips, gifts in disguise, or attempts to move the price.",
 				Formula: "The price farthest from the median is left out, one after the other, as long as it is farther than 5 times the median distance; at least a factor of 1.61, at most of 10. Both medians are of sales, not of pieces.",
@@ -119,7 +119,7 @@ func (s *server) item() *page {
 			},
 		}, views.LeftOut, (*aggregates.ItemTrade).OutliersTable),
 		show(group, views.PanelInfo{
-			Name: "group", Title: "Of the same group", Width: views.Half,
+			Name: "group", Title: "Of the same group", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What else there is of its kind, and what that costs.",
 				Formula: "Price as that of the item; change = price / price at the end of the period before − 1.",
@@ -128,7 +128,7 @@ func (s *server) item() *page {
 			},
 		}, views.SameGroup, (*aggregates.ItemGroup).Table),
 		show(trade, views.PanelInfo{
-			Name: "together", Title: "Bought together", Width: views.Half,
+			Name: "together", Title: "Bought together", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What those who buy it buy on the same day.",
 				Formula: "Share = buyers that bought both on a day / all buyers of this item.",
@@ -137,7 +137,7 @@ func (s *server) item() *page {
 			},
 		}, views.BoughtTogether, (*aggregates.ItemTrade).TogetherTable),
 		show(routes, views.PanelInfo{
-			Name: "offsetting", Title: "Offsetting trade", Width: views.Whole, How: howOffsetting,
+			Name: "offsetting", Title: "Offsetting trade", Width: views.Whole, Shows: views.ShowsDealings, How: howOffsetting,
 		}, views.OffsettingTrade, (*aggregates.ItemRoutes).Table),
 	)
 	p.thing = unknownItem
@@ -161,7 +161,7 @@ func (s *server) itemSales() *listing {
 	after := afterCursor(ledger.ParseSaleCursor)
 	return &listing{
 		PanelInfo: views.PanelInfo{
-			Name: "latest", Title: "Latest sales", Width: views.Whole,
+			Name: "latest", Title: "Latest sales", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Every line of trade of the item, newest first.",
 				Formula: "None: these are the lines of the record.",

@@ -18,7 +18,7 @@ func (s *server) items() *page {
 		Description: "What there is in {economy}, and what it costs.",
 	},
 		show(items, views.PanelInfo{
-			Name: "summary", Title: "Items", Width: views.Whole, Strip: true,
+			Name: "summary", Title: "Items", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "How much there is to buy, and of how much the price is known.",
 				Formula: "In stock: an offer to sell stands now. A price is firm with 5 sales or more within 30 days by 3 traders, the last one within 7 days.",
@@ -31,7 +31,7 @@ func (s *server) items() *page {
 	after := afterRef(longest)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "list", Title: "What is there, and what does it cost?", Width: views.Whole,
+			Name: "list", Title: "What is there, and what does it cost?", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "A price is what a piece costs now, as the latest sales say. thin: few sales, or none for a week; guess: hardly any.",
 				Formula: "Change = price / price at the end of the period before − 1. " + howPrice,

@@ -22,7 +22,7 @@ type panelDocument[T any] struct {
 	Timezone   string            `json:"timezone" doc:"Whose days are counted: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
 	Rows       [][]any           `json:"rows" nullable:"false" doc:"The table behind the panel; null is not available."`
-	Value      T                 `json:"value"`
+	Value      T                 `json:"value" doc:"What the table is made of; null where it has more than its reader may see."`
 	// Events are nil where the chart shows none, whatever happened.
 	Events *[]aggregates.Event `json:"events,omitempty" doc:"Only of panels whose chart shows events: those of its period and scope, oldest first, at most 200. Missing too while they cannot be read."`
 }
@@ -73,6 +73,9 @@ func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocumen
 	}
 	if d.Rows == nil {
 		d.Rows = [][]any{}
+	}
+	if v.part {
+		d.Value = nil // it has more than the panel shows
 	}
 	if v.Events != nil && v.panel.events != nil {
 		events := v.Events.In(v.panel.about(v.result.value).Period)

@@ -147,7 +147,7 @@ func (s *server) placeFor(ctx context.Context, client string, wait time.Duration
 // listed answers with a page that has a list. All who ask for the same rows within
 // listKept share one reading. Draw gets the rows.
 func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params views.Params, suffix string, draw func(context.Context, stretch) (*rendering, error)) error {
-	key := s.pageKey(p.key+" "+suffix, params)
+	key := s.pageKey(r, p.key+" "+suffix, params)
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 	defer cancel()
 	got, first, err := s.readings.get(ctx, fmt.Sprint(key), func(ctx context.Context, begin func()) (any, error) {
@@ -173,7 +173,7 @@ func (s *server) listed(w http.ResponseWriter, r *http.Request, p *page, params 
 
 // listPage answers with a page of panels, which have what they have, and a list.
 func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
-	if i := slices.Index(p.readings, p.list.memo); i >= 0 && sources[i].failure() != nil {
+	if i := slices.IndexFunc(p.readings, func(r opener) bool { return plain(r) == p.list.memo }); i >= 0 && sources[i].failure() != nil {
 		return sources[i].failure()
 	}
 	version := versionOf(sources)
@@ -199,7 +199,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 			return nil, fmt.Errorf("page %s: %w", p.Path, err)
 		}
 		rendered := newRendering(pageHeader(view), b.Bytes(), view.Clock.Next.Add(view.Clock.Lag))
-		rendered.partial = rows.missing || slices.ContainsFunc(sources, func(src source) bool { return src.failure() != nil })
+		rendered.partial = rows.missing || slices.ContainsFunc(sources, func(src source) bool { return src.failure() != nil && !src.valued() })
 		return rendered, nil
 	}
 	err := s.listed(w, r, p, params, fmt.Sprint("page ", version), draw)

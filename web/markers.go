@@ -36,7 +36,7 @@ func (s *server) markers(w http.ResponseWriter, r *http.Request) error {
 	if world != "" && !slices.ContainsFunc(all, func(m aggregates.MarkedShop) bool { return m.World == world }) {
 		return unknownWorld
 	}
-	return s.respondCached(w, r, s.pageKey(apiRoot+"/markers.json", params), sources, func() (*rendering, error) {
+	return s.respondCached(w, r, s.pageKey(r, apiRoot+"/markers.json", params), sources, func() (*rendering, error) {
 		var document any
 		if params.Get(markerFormat) == "dynmap" {
 			document = s.dynmap(all, world, src.res.AsOf)

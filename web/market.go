@@ -21,7 +21,7 @@ func (s *server) market() *page {
 		Description: "What is traded in {economy}, and whether prices rise: turnover, price index, items, what is missing.",
 	},
 		show(market, views.PanelInfo{
-			Name: "turnover", Title: "Turnover", Width: views.Whole, Strip: true,
+			Name: "turnover", Title: "Turnover", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "How much was sold, and whether that is more than in the period before.",
 				Formula: "Sums over the lines of trade; the period before has the same length, up to the same time of day.",
@@ -31,7 +31,7 @@ func (s *server) market() *page {
 			},
 		}, views.Turnover, (*aggregates.Market).Table).where(hasSales),
 		show(index, views.PanelInfo{
-			Name: "prices", Title: "Prices", Width: views.Half,
+			Name: "prices", Title: "Prices", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Whether all prices together rise or fall, each by how much is spent on it. 2 %: what cost 100 at the start costs 102. The change is up to the last day (week, month) that is over.",
 				Formula: "Weighted GEKS-Fisher index: each day (week, month) is compared with each other one by F = √(Σp₁q₀/Σp₀q₀ · Σp₁q₁/Σp₀q₁); the index has the least Σ w (ln I₁ − ln I₀ − ln F)², where w is the share of both turnovers that F is about.",
@@ -40,7 +40,7 @@ func (s *server) market() *page {
 			},
 		}, views.PriceIndex, (*aggregates.PriceIndex).Table).where(hasSales),
 		show(index, views.PanelInfo{
-			Name: "contributions", Title: "Contributions", Width: views.Quarter,
+			Name: "contributions", Title: "Contributions", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Which items made prices rise or fall. All parts add up to the change.",
 				Formula: "Van IJzeren's decomposition of each comparison, added up by its part in the index's logarithm.",
@@ -49,7 +49,7 @@ func (s *server) market() *page {
 			},
 		}, views.Contributions, (*aggregates.PriceIndex).ContributionsTable).where(hasSales),
 		show(market, views.PanelInfo{
-			Name: "groups", Title: "Groups", Width: views.Quarter,
+			Name: "groups", Title: "Groups", Width: views.Quarter, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What sorts of goods people spend on.",
 				Formula: "Value = sum of the totals of the group's items; share = value / value of all items.",
@@ -58,7 +58,7 @@ func (s *server) market() *page {
 			},
 		}, views.Groups, (*aggregates.Market).GroupsTable).where(hasSales),
 		show(market, views.PanelInfo{
-			Name: "top", Title: "Items", Width: views.Whole,
+			Name: "top", Title: "Items", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What people spend most on.",
 				Formula: "Value = sum of the totals; share = value / value of all items. " + howPrice,
@@ -67,7 +67,7 @@ func (s *server) market() *page {
 			},
 		}, views.Items, (*aggregates.Market).ItemsTable).where(hasSales),
 		show(movers, views.PanelInfo{
-			Name: "movers", Title: "Rose and fell", Width: views.TwoThirds,
+			Name: "movers", Title: "Rose and fell", Width: views.TwoThirds, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Which prices changed most.",
 				Formula: "Price at the end of the period / price at the end of the day before it. " + howPrice,
@@ -76,7 +76,7 @@ func (s *server) market() *page {
 			},
 		}, views.Movers, (*aggregates.Movers).Table).where(hasSales),
 		show(movers, views.PanelInfo{
-			Name: "turns", Title: "New and gone", Width: views.Rest,
+			Name: "turns", Title: "New and gone", Width: views.Rest, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What came to the market, and what is no longer sold.",
 				Formula: "New: first sold in the period. Gone: sold before it, and not in it. " + howPrice,
@@ -85,7 +85,7 @@ func (s *server) market() *page {
 			},
 		}, views.Turns, (*aggregates.Movers).TurnsTable).where(hasSales),
 		show(gaps, views.PanelInfo{
-			Name: "gaps", Title: "What is missing", Width: views.Whole,
+			Name: "gaps", Title: "What is missing", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What people want and cannot buy, or only dearly. Sold out: sold in 7 days, and no shop has it. Short: the stock lasts less than a day. Wanted: shops buy it and none sells it. Dear: the cheapest offer is far above the usual price.",
 				Formula: "Days that stock lasts = stock / pieces sold a day in 7 days. Dear: lowest ask > price × spread², the spread being the factor within which half of the sales are, 1.1 at least. " + howPrice,

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	"exchequer/views"
 )
 
 // A responseWriter records what is answered to a request, for the log and the
@@ -20,11 +22,15 @@ type responseWriter struct {
 	bytes  int64
 	err    error  // why there is no answer, or only a part of one
 	stack  []byte // of a panic
+
+	varies  bool // the answer depends on the role of who asks
+	private bool // and is for viewers
 }
 
 func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+		w.seal()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -32,6 +38,7 @@ func (w *responseWriter) WriteHeader(status int) {
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+		w.seal()
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
@@ -75,13 +82,17 @@ func contentPolicy(ancestors string) string {
 }
 
 // instrument returns h with a request id, the fixed headers, a limit on the body,
-// recovery of panics, the access log and the metrics.
-func (s *server) instrument(route string, h handler) http.Handler {
-	return s.instrumentBody(route, bodyLimit, h)
+// recovery of panics, the access log and the metrics, for those who may see what the
+// route shows.
+func (s *server) instrument(route string, shows views.Level, h handler) http.Handler {
+	return s.instrumentBody(route, shows, bodyLimit, h)
 }
 
 // instrumentBody is instrument with another limit on the body.
-func (s *server) instrumentBody(route string, limit int64, h handler) http.Handler {
+func (s *server) instrumentBody(route string, shows views.Level, limit int64, h handler) http.Handler {
+	if shows == 0 {
+		s.unsaid = append(s.unsaid, route)
+	}
 	observe := s.metrics.route(route)
 	level := slog.LevelInfo
 	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" {
@@ -104,6 +115,7 @@ func (s *server) instrumentBody(route string, limit int64, h handler) http.Handl
 			took := time.Since(start)
 			if rw.status == 0 {
 				rw.status = http.StatusOK // nothing was written: net/http sends 200
+				rw.seal()
 			}
 			observe(r.Method, rw.status, took)
 			s.logRequest(level, rw, r, took)
@@ -122,7 +134,11 @@ func (s *server) instrumentBody(route string, limit int64, h handler) http.Handl
 				s.fail(rw, r, rw.recordPanic(caught))
 			}
 		}()
-		if err := h(rw, r); err != nil {
+		r, err := s.introduced(rw, r, shows)
+		if err == nil {
+			err = h(rw, r)
+		}
+		if err != nil {
 			if rw.status != 0 {
 				rw.err = fmt.Errorf("answer broken off: %w", err)
 				panic(http.ErrAbortHandler)

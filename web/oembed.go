@@ -145,6 +145,9 @@ func (s *server) shownAt(r *http.Request, address string) (views.Page, error) {
 	if len(p.panels) == 0 {
 		return views.Page{}, errNotFound
 	}
+	if p.panels[at].shows() > s.sees(r.Context()) {
+		return views.Page{}, s.Privacy.restricted()
+	}
 	view := s.viewOf(p, params.Of(p.panels[at].Params), &p.panels[at].PanelInfo)
 	first := []source{p.readings[0].open(params)}
 	first[0].peek()

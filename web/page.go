@@ -246,7 +246,7 @@ func (s *server) page(i int) handler {
 // wholePage answers with the page at once. It is drawn only if the page of these
 // versions is not in memory.
 func (s *server) wholePage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
-	key := s.pageKey(p.key, params)
+	key := s.pageKey(r, p.key, params)
 	return s.respondCached(w, r, key, sources, func() (*rendering, error) {
 		view := s.viewWith(p, params, sources)
 		var b bytes.Buffer

@@ -60,7 +60,7 @@ func (p *page) panelParams() []*views.Param {
 // pageJSON serves the values of a page's panels, which are read as those of the page are.
 func (s *server) pageJSON(i int) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		p := s.edition(r.Context()).pages[i]
+		p, all := s.edition(r.Context()).pages[i], s.pages[i]
 		whole, err := p.params(r)
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s *server) pageJSON(i int) handler {
 			return err
 		}
 		if asOf(whole) != "" {
-			p = p.past
+			p, all = p.past, all.past
 		}
 		if len(p.panels) == 0 {
 			return errNotFound
@@ -90,12 +90,12 @@ func (s *server) pageJSON(i int) handler {
 		if !slices.ContainsFunc(sources, source.valued) {
 			return sources[0].failure()
 		}
-		return s.respondCached(w, r, s.pageKey(p.key+" page.json", params), sources, func() (*rendering, error) {
+		return s.respondCached(w, r, s.pageKey(r, p.key+" page.json", params), sources, func() (*rendering, error) {
 			clock := s.pageClock(sources, sources)
 			settings := s.Settings()
 			d := pageDocument{
 				Page: p.at(params.Ref), Title: s.viewWith(p, params, sources).WindowTitle(), Parameters: params.Values(p.panelParams()), AsOf: clock.AsOf, Next: clock.Next,
-				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Panels: p.values(sources),
+				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Panels: p.values(sources, func(panel panel) bool { return all.wholly(panel, s.sees(r.Context())) }),
 			}
 			header, b, err := encodeJSON(d)
 			if err != nil {
@@ -106,8 +106,9 @@ func (s *server) pageJSON(i int) handler {
 	}
 }
 
-// values returns the values of the page's panels, each value once.
-func (p *page) values(sources []source) []pagePanel {
+// values returns the values of the page's panels, each value once, and only those that the
+// reader may see as a whole.
+func (p *page) values(sources []source, wholly func(panel) bool) []pagePanel {
 	all := make([]pagePanel, len(p.panels))
 	for i, panel := range p.panels {
 		all[i] = pagePanel{Panel: panel.Name, Title: panel.Title}
@@ -118,6 +119,9 @@ func (p *page) values(sources []source) []pagePanel {
 			continue
 		}
 		one.AsOf, one.Next, one.State, one.Reason = &res.AsOf, &res.Next, res.State.String(), res.Reason
+		if !wholly(panel) {
+			continue
+		}
 		if first := slices.Index(p.readBy, p.readBy[i]); first < i {
 			one.ValueOf = all[first].Panel
 			continue

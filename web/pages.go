@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"exchequer/aggregates"
@@ -51,18 +52,39 @@ func (s *server) declarePages() []*page {
 // An edition is the pages as a ledger of one profile has them.
 type edition struct {
 	profile aggregates.Profile
-	pages   []*page // as many as there are, in the same order
+	sees    views.Level // what its readers may see
+	pages   []*page     // as many as there are, in the same order
 	menu    []views.MenuGroup
 	key     string            // of what is remembered
 	failed  map[string][]byte // error pages by message
 }
 
+// editions are those of readers who may see as much.
+type editions struct {
+	whole *edition                // of a ledger that has everything
+	shown atomic.Pointer[edition] // of the profile that was seen last
+}
+
+// makeEditions makes those of ledgers that have everything.
+func (s *server) makeEditions() error {
+	s.editions = map[views.Level]*editions{}
+	for _, sees := range s.Privacy.sights() {
+		whole, err := s.newEdition(aggregates.Full(), sees)
+		if err != nil {
+			return err
+		}
+		s.editions[sees] = &editions{whole: whole}
+		s.editions[sees].shown.Store(whole)
+	}
+	return nil
+}
+
 // newEdition returns the edition of a profile.
-func (s *server) newEdition(profile aggregates.Profile) (*edition, error) {
-	e := &edition{profile: profile, key: fmt.Sprint(profile)}
+func (s *server) newEdition(profile aggregates.Profile, sees views.Level) (*edition, error) {
+	e := &edition{profile: profile, sees: sees, key: fmt.Sprint(profile)}
 	greeting := s.greeting()
 	for _, p := range s.pages {
-		part := *p.in(profile, greeting)
+		part := *p.in(profile, greeting).seenUpTo(sees)
 		part.key = e.key + " " + part.key
 		past := part.asOfADay()
 		past.key = e.key + " past " + past.key
@@ -88,30 +110,31 @@ func (s *server) edition(ctx context.Context) *edition {
 		defer cancel()
 		res, err = s.Economy.Profile.Get(waiting, aggregates.NoParams{})
 	}
-	return s.editionOf(res.Value, err)
+	return s.editionOf(res.Value, s.sees(ctx), err)
 }
 
 // knownEdition is edition without waiting.
-func (s *server) knownEdition() *edition {
+func (s *server) knownEdition(sees views.Level) *edition {
 	res, err := s.Economy.Profile.Peek(aggregates.NoParams{})
-	return s.editionOf(res.Value, err)
+	return s.editionOf(res.Value, sees, err)
 }
 
 // editionOf returns the edition of a profile, which is made when it is first asked for,
 // and that of all there may be if the profile is not known.
-func (s *server) editionOf(profile aggregates.Profile, err error) *edition {
+func (s *server) editionOf(profile aggregates.Profile, sees views.Level, err error) *edition {
+	all := s.editions[sees]
 	if err != nil {
-		return s.whole
+		return all.whole
 	}
-	if e := s.shown.Load(); e.profile == profile {
+	if e := all.shown.Load(); e.profile == profile {
 		return e
 	}
-	e, err := s.newEdition(profile)
+	e, err := s.newEdition(profile, sees)
 	if err != nil {
 		s.Log.Error("pages cannot be left out", "error", err)
-		return s.whole
+		return all.whole
 	}
-	s.shown.Store(e) // a ledger seldom gets another profile
+	all.shown.Store(e) // a ledger seldom gets another profile
 	return e
 }
 
@@ -120,7 +143,7 @@ func (s *server) editionOf(profile aggregates.Profile, err error) *edition {
 func (e *edition) entries() []views.MenuGroup {
 	var groups []views.MenuGroup
 	for i, p := range e.pages {
-		if i > 0 && !e.profile.Transactions || p.Group == "" || !p.worthShowing(e.profile) {
+		if i > 0 && !e.profile.Transactions || p.Group == "" || !p.worthShowing(e.profile) || p.shows() > e.sees {
 			continue
 		}
 		at := slices.IndexFunc(groups, func(g views.MenuGroup) bool { return g.Name == p.Group })
@@ -141,7 +164,7 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 	sources := make([][]source, len(pages))
 	var known []source // that have a value
 	for i, p := range pages {
-		if p.exists != nil {
+		if p.exists != nil || p.shows() > e.sees {
 			continue // of which thing?
 		}
 		sources[i] = p.open(views.Params{})
@@ -151,7 +174,7 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	key := s.pageKey(e.key+" /about/numbers", views.Params{})
+	key := s.pageKey(r, e.key+" /about/numbers", views.Params{})
 	p, drawn, err := s.rendered.get(key, versionOf(known), func() (*rendering, error) {
 		view := views.Page{Site: s.site(), Info: views.PageInfo{
 			Path: "/about/numbers", Name: "How the numbers are made", Heading: "How the numbers are made",
@@ -161,7 +184,9 @@ func (s *server) aboutNumbers(w http.ResponseWriter, r *http.Request) error {
 		view.Menu = e.menu
 		var all []views.Definitions
 		for i, p := range pages {
-			all = append(all, s.definitions(p, sources[i]))
+			if p.shows() <= e.sees {
+				all = append(all, s.definitions(p, sources[i]))
+			}
 		}
 		var b bytes.Buffer
 		if err := views.AboutNumbers(view, all).Render(context.WithoutCancel(r.Context()), &b); err != nil {
@@ -182,6 +207,9 @@ func (s *server) definitions(p *page, sources []source) views.Definitions {
 	d := views.Definitions{PageInfo: p.PageInfo}
 	view := s.viewOf(p, views.Params{}, nil)
 	for i, panel := range p.panels {
+		if _, is := panel.from.(withheld); is {
+			continue
+		}
 		drawing := views.Drawing{PanelInfo: panel.PanelInfo}
 		if sources != nil && sources[p.readBy[i]].failure() == nil {
 			_ = safely(func() error { // a value that cannot be drawn gives no example
@@ -196,17 +224,20 @@ func (s *server) definitions(p *page, sources []source) views.Definitions {
 	return d
 }
 
-// addresses returns the address of every page and panel, except of pages with a
-// ref.
+// addresses returns the address of every page and panel that everybody may see, except of
+// pages with a ref.
 func (s *server) addresses() []string {
 	var all []string
+	sees := s.Privacy.sees(visitor)
 	for _, p := range s.pages {
-		if p.exists != nil {
+		if p.exists != nil || p.shows() > sees {
 			continue
 		}
 		all = append(all, p.Path)
 		for _, panel := range p.panels {
-			all = append(all, p.Path+"/"+panel.Name)
+			if panel.shows() <= sees {
+				all = append(all, p.Path+"/"+panel.Name)
+			}
 		}
 	}
 	return append(all, "/about/numbers", apiPagePath)
@@ -262,6 +293,11 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 // robots keeps crawlers from files and from the operators' API.
 func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
 	var b strings.Builder
+	if s.Privacy == Closed {
+		b.WriteString("User-agent: *\nDisallow: /\n")
+		s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)
+		return nil
+	}
 	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /watch?\nDisallow: /watch/\nDisallow: /watch.atom\nDisallow: /search\n")
 	if s.BaseURL != "" {
 		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")

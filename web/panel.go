@@ -30,6 +30,8 @@ type panel struct {
 	worth func(aggregates.Profile) bool
 	// file is the complete list, if the table is only its beginning.
 	file *download
+	// other is what those see who may not see this one, or nil: they see nothing.
+	other *panel
 }
 
 // A described value says what it describes.
@@ -112,6 +114,7 @@ type panelView struct {
 	views.Page
 	panel  panel
 	result result
+	part   bool // its reader may not see all of the value
 }
 
 // panelPage serves a panel by itself, with its whole table.
@@ -221,9 +224,12 @@ func (s *server) panelFile(p *page, i int, suffix string, encode func(panelView,
 // events.
 // Nothing can be sent before their results, so the reader of a cold panel waits, within the budget.
 func (s *server) panel(p *page, i int, suffix string, draw func(context.Context, panelView, source) (http.Header, []byte, error)) handler {
-	panel := p.panels[i]
-	pattern := p.pattern("/" + panel.Name + suffix)
+	pattern := p.pattern("/" + p.panels[i].Name + suffix)
 	return func(w http.ResponseWriter, r *http.Request) error {
+		panel, ok := p.panels[i].seenUpTo(s.sees(r.Context()))
+		if !ok {
+			return s.Privacy.restricted()
+		}
 		params, err := p.params(r)
 		if err != nil {
 			return err
@@ -248,7 +254,8 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 		if p.ofThings() && one[0].empty() {
 			return p.gone(whole)
 		}
-		if panel.from == p.readings[0] {
+		first := plain(panel.from) == p.readings[0]
+		if first {
 			err = p.moved(params, one)
 		} else {
 			err = s.stays(r, p, whole)
@@ -265,15 +272,15 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			theme = parseTheme(r.URL.Query().Get("theme"))
 			key += " " + theme
 		}
-		return s.respondCached(w, r, s.pageKey(key, params), one, func() (*rendering, error) {
-			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result()}
+		return s.respondCached(w, r, s.pageKey(r, key, params), one, func() (*rendering, error) {
+			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result(), part: !p.wholly(panel, s.sees(r.Context()))}
 			v.Menu, v.Theme = menu, theme
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
 			v.Events = eventsOf(one[1:]...)
 			if isPage && asOf(params) != "" && complete(one) {
 				v.Clock = views.Clock{}
 			}
-			if panel.from == p.readings[0] {
+			if first {
 				v.Subject = p.subjectOf(one)
 			}
 			header, b, err := draw(context.WithoutCancel(r.Context()), v, one[0])

@@ -32,7 +32,7 @@ func (s *server) reports() *page {
 	})
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "months", Title: "Months", Width: views.Whole,
+			Name: "months", Title: "Months", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "The months that are over. Each report was made an hour after its month or later, and stays as it is. What was written into the month since is listed in it as corrections.",
 				Formula: "Supply = sum of the balances of all but the issuers at the end of the month; prices = price index of the month / that of the month before − 1.",
@@ -86,7 +86,7 @@ func (s *server) report() *page {
 	p.exists = func(context.Context, string) error { return nil } // is known when it is read
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "figures", Title: "Key figures", Width: views.Half,
+			Name: "figures", Title: "Key figures", Width: views.Half, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "The month at a glance, as it was known when the report was made. The files have all figures of the report.",
 				Formula: "As on the pages of the economy and of the market, over the month. Prices = the price index over the 13 months that end with this one.",
@@ -102,6 +102,9 @@ func (s *server) report() *page {
 			}
 			if err != nil {
 				return stretch{}, err
+			}
+			if s.sees(ctx) < views.ShowsDealings {
+				r = r.WithoutFirms()
 			}
 			settings := s.Settings()
 			return stretch{

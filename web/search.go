@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"exchequer/ledger"
@@ -89,5 +90,9 @@ func (s *server) found(r *http.Request, text string) (*ledger.Hits, error) {
 	if err != nil {
 		return nil, err
 	}
-	return found.(*ledger.Hits), nil
+	hits := *found.(*ledger.Hits) // which others share
+	if s.sees(r.Context()) < views.ShowsDealings {
+		hits.Groups = slices.DeleteFunc(slices.Clone(hits.Groups), func(g ledger.HitGroup) bool { return g.What == ledger.HitTransactions })
+	}
+	return &hits, nil
 }

@@ -22,7 +22,7 @@ func (s *server) shop() *page {
 		Description: "What this shop of {economy} offers, offered and sold.",
 	},
 		show(shop, views.PanelInfo{
-			Name: "trade", Title: "Turnover", Width: views.Whole, Strip: true,
+			Name: "trade", Title: "Turnover", Width: views.Whole, Shows: views.ShowsDealings, Strip: true,
 			How: views.How{
 				Meaning: "What the shop sold to customers, and what it paid to those who sold to it.",
 				Formula: "Sums of the totals of its sales, tax included.",
@@ -31,7 +31,7 @@ func (s *server) shop() *page {
 			},
 		}, views.ShopTrade, (*aggregates.Shop).Table),
 		show(shop, views.PanelInfo{
-			Name: "offers", Title: "Offers now", Width: views.Whole,
+			Name: "offers", Title: "Offers now", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "What can be bought and sold here, and how that compares with what the item usually costs.",
 				Formula: "To usual = price of a piece / price of the item − 1; the item's price is that of its own page, from all sales. Sold out since: when the stock fell below a batch and was not filled up since.",
@@ -40,7 +40,7 @@ func (s *server) shop() *page {
 			},
 		}, views.ShopOffers, (*aggregates.Shop).OffersTable),
 		show(shop, views.PanelInfo{
-			Name: "history", Title: "Prices and stock", Width: views.Whole,
+			Name: "history", Title: "Prices and stock", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "How prices and stocks went. A line is flat until the next change, and has a gap while the offer was not active.",
 				Formula: "None: what the offers were seen to be. Each line goes from its lowest to its highest value, which are named.",
@@ -55,7 +55,7 @@ func (s *server) shop() *page {
 	after := afterCursor(aggregates.ParseSaleCursor)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "sales", Title: "Sales", Width: views.Whole,
+			Name: "sales", Title: "Sales", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Every line of trade of the shop, newest first.",
 				Formula: "None: these are the lines of the record.",

@@ -23,7 +23,7 @@ func (s *server) shops() *page {
 		Description: "Where to buy and where to sell in {economy}, with prices, stock and places.",
 	},
 		show(shops, views.PanelInfo{
-			Name: "overview", Title: "Shops", Width: views.Whole, Strip: true,
+			Name: "overview", Title: "Shops", Width: views.Whole, Shows: views.ShowsSums, Strip: true,
 			How: views.How{
 				Meaning: "How many shops there are, and how many of their offers can be used now.",
 				Formula: "Counts. An offer to sell is in stock if its stock has a batch or is unknown; one to buy has room if its capacity less its stock takes a batch, or either is unknown.",
@@ -34,7 +34,7 @@ func (s *server) shops() *page {
 	)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "found", Title: "What was found", Width: views.Whole,
+			Name: "found", Title: "What was found", Width: views.Whole, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Where an item can be bought or sold now, as its shops were last seen. Prices of a piece are compared; the sum is for the whole amount, in whole batches.",
 				Formula: "Price of a piece = price of a batch / pieces in it. Distance = √(Δx² + Δz²) between two points of one world. Price and way = price of the amount + distance × what 100 blocks are worth / 100, which is a hundredth of the best price if nothing is said.",

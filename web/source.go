@@ -224,7 +224,7 @@ func warm(sources []source) bool {
 func complete(sources []source) bool {
 	return !slices.ContainsFunc(sources, func(src source) bool {
 		_, beside := src.(asideSource)
-		return !beside && src.failure() != nil
+		return !beside && !src.valued()
 	})
 }
 

@@ -20,7 +20,7 @@ var errMedia = errors.New("not a form")
 // standPanel declares the panel in which a visitor finds the place of a balance.
 func (s *server) standPanel() panel {
 	return show(readMemo(s.Economy.Ladder, byPopulation, views.PopulationParam), views.PanelInfo{
-		Name: "stand", Title: "Where do I stand?", Width: views.Whole,
+		Name: "stand", Title: "Where do I stand?", Width: views.Whole, Shows: views.ShowsSums,
 		How: views.How{
 			Meaning: "How rich one is with an amount, and what the next tenth of the holders takes.",
 			Formula: "Richer than: holders with less / all holders. Rank: holders with more, plus one. With more than 1,000 holders, both are right to a thousandth of them.",
@@ -41,7 +41,8 @@ func (s *server) standAnswer(w http.ResponseWriter, r *http.Request) error {
 	if err := readForm(w, r); err != nil {
 		return fmt.Errorf("where do I stand: %w", err)
 	}
-	panel, p := s.standPanel(), s.edition(r.Context()).pages[0]
+	panel, _ := s.standPanel().seenUpTo(s.sees(r.Context()))
+	p := s.edition(r.Context()).pages[0]
 	population := aggregates.ParsePopulation(r.PostForm.Get("population"))
 	params := views.Params{}.With(panel.Params, views.PopulationParam, population.Key())
 	one := []source{panel.from.open(params)}

@@ -50,7 +50,7 @@ type segment struct{ plain, gzip []byte }
 // streamPage answers with the stream of the page, which it starts if there is
 // none. If all values arrive within streamAfter, it answers with the whole page.
 func (s *server) streamPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
-	key := s.pageKey(p.key, params)
+	key := s.pageKey(r, p.key, params)
 	st := s.join(key, p, params, sources)
 	defer s.leave(key, st)
 	segments, over, changed := st.after(0)

@@ -30,7 +30,7 @@ func (s *server) transaction() *page {
 	}}
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "postings", Title: "Postings", Width: views.TwoThirds,
+			Name: "postings", Title: "Postings", Width: views.TwoThirds, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "What each account paid or received, and what it held before and after.",
 				Formula: "Balance = all earlier postings of the account, those at the same time in the order in which they were written, and of accounts merged into it.",

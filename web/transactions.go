@@ -19,7 +19,7 @@ func (s *server) transactions() *page {
 		Description: "Every transaction of {economy}, newest first.",
 	},
 		show(activity, views.PanelInfo{
-			Name: "days", Title: "By day", Width: views.TwoThirds,
+			Name: "days", Title: "By day", Width: views.TwoThirds, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "How many transactions there were. The current day is pale.",
 				Formula: "Count of the transactions a day, or of longer periods a week, month, year or decade.",
@@ -28,7 +28,7 @@ func (s *server) transactions() *page {
 			},
 		}, views.TransactionsByDay, (*aggregates.Activity).Table),
 		show(flow, views.PanelInfo{
-			Name: "sources", Title: "By source", Width: views.Rest,
+			Name: "sources", Title: "By source", Width: views.Rest, Shows: views.ShowsSums,
 			How: views.How{
 				Meaning: "Why money moved. Each leads to the transactions of its source.",
 				Formula: "Sum of what accounts gained on balance by the transactions of the source; share = sum / volume.",
@@ -40,7 +40,7 @@ func (s *server) transactions() *page {
 	after := afterCursor(ledger.ParseCursor)
 	p.lists(&listing{
 		PanelInfo: views.PanelInfo{
-			Name: "list", Title: "The record", Width: views.Whole,
+			Name: "list", Title: "The record", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{
 				Meaning: "Every transaction, newest first. A mistake is not changed, but reversed by another transaction.",
 				Formula: "Amount = what accounts gained on balance. Of several who paid or received, the one with the most is named.",

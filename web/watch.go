@@ -18,13 +18,25 @@ import (
 // the address, and nothing is kept of it: the values are those of memos that all lists
 // share, one for each item and account at most.
 func (s *server) watch() *page {
-	news := &watchingNews{s}
+	news, ofItems := &watchingNews{s, true}, &watchingNews{s, false}
+	told := views.PanelInfo{
+		Name: "news", Title: "What happened to them", Width: views.Whole, Shows: views.ShowsDealings, Params: views.WatchParams(),
+		How: views.How{
+			Meaning: "What is worth telling of the list, and is told by its feed: each once.",
+			Formula: views.NewsRules,
+			Counted: "The last 30 days that are over, each as it was at its end; the newest 200.",
+			LeftOut: "The current day. Days before the ledger's second one; accounts of hidden holders. Offsetting trade, of prices.",
+		},
+	}
+	toVisitors := told
+	toVisitors.Shows = views.ShowsSums
+	toVisitors.How.LeftOut += " What happened to accounts, which is shown to viewers only."
 	p := declare(views.PageInfo{
 		Path: views.WatchPath, Feed: views.WatchPath, Name: "Watch", Group: "Data", Heading: "Watch",
 		Description: "A list of your own, of items and accounts of {economy}, in one address to keep.",
 	},
 		showOf(s.newWatchingItems(), views.PanelInfo{
-			Name: "items", Title: "Watched items", Width: views.Whole, Params: []*views.Param{views.WatchItemsParam},
+			Name: "items", Title: "Watched items", Width: views.Whole, Shows: views.ShowsSums, Params: []*views.Param{views.WatchItemsParam},
 			How: views.How{
 				Meaning: "What the items of the list cost now, how that changed, and what stands of offers.",
 				Formula: "Change = price / price at the same time of day 1, 7 or 30 days ago − 1. " + howPrice,
@@ -33,7 +45,7 @@ func (s *server) watch() *page {
 			},
 		}, views.WatchItems, (*aggregates.WatchedItems).Table).where(func(p aggregates.Profile) bool { return p.Sales || p.Shops }),
 		showOf(s.newWatchingAccounts(), views.PanelInfo{
-			Name: "accounts", Title: "Watched accounts", Width: views.Whole, Params: []*views.Param{views.WatchAccountsParam},
+			Name: "accounts", Title: "Watched accounts", Width: views.Whole, Shows: views.ShowsBalances, Params: []*views.Param{views.WatchAccountsParam},
 			How: views.How{
 				Meaning: "What the accounts of the list hold, how that changed, and when they were last used.",
 				Formula: "Change = received − sent on the last 1, 7 or 30 days, today so far among them. Rank: holders with more, plus one. With more than 1,000 holders, it is right to a thousandth of them.",
@@ -41,18 +53,11 @@ func (s *server) watch() *page {
 				LeftOut: "Accounts of hidden holders, as if there were none.",
 			},
 		}, views.WatchAccounts, (*aggregates.WatchedAccounts).Table),
-		showOf(news, views.PanelInfo{
-			Name: "news", Title: "What happened to them", Width: views.Whole, Params: views.WatchParams(),
-			How: views.How{
-				Meaning: "What is worth telling of the list, and is told by its feed: each once.",
-				Formula: views.NewsRules,
-				Counted: "The last 30 days that are over, each as it was at its end; the newest 200.",
-				LeftOut: "The current day. Days before the ledger's second one; accounts of hidden holders. Offsetting trade, of prices.",
-			},
-		}, views.WatchNews, (*aggregates.News).Table),
+		showOf(news, told, views.WatchNews, (*aggregates.News).Table).
+			otherwise(showOf(ofItems, toVisitors, views.WatchNews, (*aggregates.News).Table)),
 	)
 	p.check = checkWatched
-	p.feed = &newsFeed{news, s.watchFeed}
+	p.feed = &newsFeed{news, s.watchFeed, ofItems}
 	return p
 }
 
@@ -144,7 +149,10 @@ func (w *watchingAccounts) open(p views.Params) source {
 }
 
 // watchingNews is the reading of what happened to the things of a list.
-type watchingNews struct{ s *server }
+type watchingNews struct {
+	s        *server
+	accounts bool // what those received and sent is among it
+}
 
 func (w *watchingNews) open(p views.Params) source {
 	// A list of nothing has no news, of the ledger as it is.
@@ -164,7 +172,9 @@ func (w *watchingNews) open(p views.Params) source {
 		}
 	}
 	add(views.WatchItemsParam, w.s.API.ItemNews, w.s.API.Items, unknownItem)
-	add(views.WatchAccountsParam, w.s.API.AccountNews, w.s.API.Accounts, unknownAccount)
+	if w.accounts {
+		add(views.WatchAccountsParam, w.s.API.AccountNews, w.s.API.Accounts, unknownAccount)
+	}
 	return joined
 }
 

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"sync/atomic"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
@@ -37,6 +37,8 @@ type Deps struct {
 	Now func() time.Time
 	// Cache holds the memos, for operators and "/health/cache".
 	Cache *cache.Cache
+	// Privacy is what the ledger shows to whom. Anything but Open needs Keys.
+	Privacy Privacy
 	// Settings is called at every request, so it must not block.
 	Settings func() ledger.Settings
 	// Ready are the checks of "/readyz".
@@ -113,9 +115,8 @@ type Check struct {
 type server struct {
 	Deps
 	assets    views.Assets
-	pages     []*page                 // all
-	whole     *edition                // of a ledger that has everything
-	shown     atomic.Pointer[edition] // of the profile that was seen last
+	pages     []*page                   // all
+	editions  map[views.Level]*editions // by how much who asks may see
 	rendered  *renderCache
 	documents *renderCache // of the API
 	listPages *renderCache // pages with lists, and documents of lists
@@ -125,6 +126,7 @@ type server struct {
 	brotli    *encoder
 	metrics   *metrics
 	router    http.Handler
+	mux       chi.Router // in it, with all routes
 
 	embedHeaders http.Header // of panels that other sites show
 	shownPanels  *shownPanels
@@ -141,6 +143,8 @@ type server struct {
 	ingests  *queue   // places for bodies
 	proxies  proxies
 	auth     *operatorAuth
+	tries    *Rate    // of keys that are not known
+	unsaid   []string // routes that do not say what they show of the ledger
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -152,6 +156,9 @@ func New(d Deps) (http.Handler, error) {
 	}
 	if d.Budget == 0 {
 		d.Budget = 10 * time.Second
+	}
+	if d.Privacy.sees(visitor) != views.ShowsDealings && d.Keys == nil {
+		return nil, fmt.Errorf("web: who may see a ledger that is not open to everybody is known by keys, and there are none")
 	}
 	if d.Leaving == nil {
 		d.Leaving = context.Background()
@@ -176,6 +183,7 @@ func New(d Deps) (http.Handler, error) {
 		sorts:    newQueue(runtime.GOMAXPROCS(0)),
 		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
+		tries:    NewRate(freeTries, nil),
 	}
 	s.pages = s.declarePages()
 	s.shownPanels = newShownPanels(s.pages)
@@ -187,10 +195,9 @@ func New(d Deps) (http.Handler, error) {
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
 	}
-	if s.whole, err = s.newEdition(aggregates.Full()); err != nil {
+	if err = s.makeEditions(); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
 	}
-	s.shown.Store(s.whole)
 	if s.auth, err = newOperatorAuth(d.OperatorToken, d.Log); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -205,8 +212,8 @@ func (s *server) site() views.Site {
 	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL}
 }
 
-// pageKey returns the key of an address. The site's part of a page's bytes is part
-// of it.
-func (s *server) pageKey(pattern string, params views.Params) pageKey {
-	return pageKey{pattern, params, s.Settings()}
+// pageKey returns the key of an address, for all who may see as much as the request's
+// reader. The site's part of a page's bytes is part of it.
+func (s *server) pageKey(r *http.Request, pattern string, params views.Params) pageKey {
+	return pageKey{pattern, params, s.Settings(), s.sees(r.Context())}
 }

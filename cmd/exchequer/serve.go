@@ -49,8 +49,9 @@ type serverFlags struct {
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
-	Policies       policies   `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
-	Tenant         string     `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
+	dumpFlags
+	Policies policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
+	Tenant   string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
 
 // defaultListen is the address of a server that is given none.
@@ -200,6 +201,10 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	if err != nil {
 		return err
 	}
+	whole, err := f.whole()
+	if err != nil && data != nil {
+		return err
+	}
 	if data != nil {
 		defer data.Close()
 	}
@@ -230,6 +235,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		Ledger:         ledger.New(writers, writes.onChange),
 		Keys:           keys.NewStore(r.db.Pool),
 		IngestRate:     ingestRate,
+		Privacy:        f.Privacy,
 		AskUserAgent:   f.APIUserAgent == "ask",
 	})
 	if err != nil {
@@ -239,7 +245,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		return err
 	}
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
-		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
+		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
 	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 	web.LimitConnections(httpServer, f.MaxConnections, addresses(f.TrustedProxies)...)
@@ -254,7 +260,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	work.Go(func() { keepSnapshots(working, r.db, r.log) })
 	work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
 	if data != nil {
-		work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, r.log) })
+		work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, whole, r.log) })
 	}
 	work.Go(func() { settings.refresh(working, r.log) })
 	work.Go(func() { rate.Share(working) })

@@ -42,8 +42,11 @@ type Written struct {
 // Each file takes the place of the one before it when it is complete, and the manifest
 // follows at once, so that a dump that was broken off can be read, and the next one
 // goes on where it ended.
-func Write(ctx context.Context, db *pgxpool.Pool, dir, licence string, now time.Time) (Written, error) {
-	w := writer{dir: dir, now: now.UTC().Truncate(time.Second)}
+//
+// Without whole, the tables with single dealings are left out, and their files are removed
+// from the folder: see [HasDealings].
+func Write(ctx context.Context, db *pgxpool.Pool, dir, licence string, whole bool, now time.Time) (Written, error) {
+	w := writer{dir: dir, whole: whole, now: now.UTC().Truncate(time.Second)}
 	err := w.write(ctx, db, licence)
 	if err != nil {
 		err = fmt.Errorf("dump: %w", err)
@@ -53,6 +56,7 @@ func Write(ctx context.Context, db *pgxpool.Pool, dir, licence string, now time.
 
 type writer struct {
 	dir      string
+	whole    bool // with single dealings
 	now      time.Time
 	manifest Manifest
 	sum      Written
@@ -91,6 +95,9 @@ func (w *writer) write(ctx context.Context, db *pgxpool.Pool, licence string) (e
 		}
 		var names []string
 		for i := range tables {
+			if !w.writes(&tables[i]) {
+				continue
+			}
 			parts, err := w.parts(ctx, tx, &tables[i])
 			if err != nil {
 				return fmt.Errorf("%s: %w", tables[i].name, err)
@@ -147,14 +154,26 @@ func (w *writer) describe(ctx context.Context, tx pgx.Tx, licence string) error 
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("read the settings: %w", err)
 	}
+	if !w.whole {
+		m.DuckDB = DuckDBPublic
+	}
 	for i := range tables {
+		if !w.writes(&tables[i]) {
+			continue
+		}
 		m.Tables = append(m.Tables, Table{tables[i].name, strings.ReplaceAll(tables[i].order, ` COLLATE "C"`, ""), tables[i].columns})
 	}
 	return nil
 }
 
-// DuckDB is a line that works in the folder of a dump.
-const DuckDB = `duckdb -c "SELECT a.kind, sum(p.amount) AS received FROM 'postings/*.parquet' p JOIN 'accounts.parquet' a ON a.id = p.account WHERE p.amount > 0 GROUP BY ALL ORDER BY ALL"`
+// Lines that work in the folder of a dump, and of one without single dealings.
+const (
+	DuckDB       = `duckdb -c "SELECT a.kind, sum(p.amount) AS received FROM 'postings/*.parquet' p JOIN 'accounts.parquet' a ON a.id = p.account WHERE p.amount > 0 GROUP BY ALL ORDER BY ALL"`
+	DuckDBPublic = `duckdb -c "SELECT source, sum(volume) AS moved FROM 'flow_hours/*.parquet' GROUP BY ALL ORDER BY ALL"`
+)
+
+// writes reports whether the rows of a table are written.
+func (w *writer) writes(t *table) bool { return w.whole || !HasDealings(t.name) }
 
 // end returns the beginning of the first month that is not finished.
 func (w *writer) end() time.Time {

@@ -87,7 +87,7 @@ func payment(ref string, at time.Time) ledger.Batch {
 
 func dump(t *testing.T, db *pgxpool.Pool, dir string, now time.Time) (*Manifest, Written) {
 	t.Helper()
-	written, err := Write(t.Context(), db, dir, "CC BY 4.0", now)
+	written, err := Write(t.Context(), db, dir, "CC BY 4.0", true, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestADumpThatWasBrokenOffGoesOn(t *testing.T) {
 	if err := os.WriteFile(obstacle, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(t.Context(), db, dir, "", now); !errors.Is(err, syscall.ENOTDIR) {
+	if _, err := Write(t.Context(), db, dir, "", true, now); !errors.Is(err, syscall.ENOTDIR) {
 		t.Fatalf("Write = %v", err)
 	}
 	if at, err := Completed(dir); err != nil || !at.IsZero() {
@@ -412,4 +412,43 @@ func TestOnlyFilesOfTheManifestAreOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+}
+
+func TestAPublicFolderHasNoSingleDealings(t *testing.T) {
+	db, dir := testkit.Postgres(t), t.TempDir()
+	fill(t, db)
+	now := january.AddDate(1, 0, 0)
+	if whole, _ := dump(t, db, dir, now); !slices.ContainsFunc(whole.Files, func(f File) bool { return HasDealings(f.Table) }) {
+		t.Fatal("a whole dump has no dealings")
+	}
+	if _, err := Write(t.Context(), db, dir, "", false, now); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	m, _, err := p.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range m.Files {
+		if HasDealings(f.Table) {
+			t.Errorf("%s is in the manifest", f.Path)
+		}
+	}
+	for _, table := range m.Tables {
+		if HasDealings(table.Name) {
+			t.Errorf("the manifest describes %s", table.Name)
+		}
+	}
+	for _, table := range dealings {
+		if left, _ := filepath.Glob(filepath.Join(dir, table, "*")); len(left) > 0 {
+			t.Errorf("the folder has %q", left)
+		}
+	}
+	if len(m.Files) == 0 {
+		t.Error("nothing is left")
+	}
 }

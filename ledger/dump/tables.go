@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,13 @@ var tables = []table{
 	of[flowHour]("flow_hours", "hour", `hour, from_kind COLLATE "C", from_issuer, to_kind COLLATE "C", to_issuer, source COLLATE "C"`, `
 		SELECT hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume FROM flow_hours`),
 }
+
+// dealings are the tables by which it can be seen who dealt with whom, or what one account
+// did.
+var dealings = []string{"transactions", "postings", "sales", "account_days"}
+
+// HasDealings reports whether a table has single dealings.
+func HasDealings(table string) bool { return slices.Contains(dealings, table) }
 
 type account struct {
 	ID       int64      `parquet:"id,delta"`
