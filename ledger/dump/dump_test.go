@@ -372,7 +372,7 @@ func TestTheManifestOfSomethingElseStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Write(t.Context(), db, dir, "", march); err == nil || !strings.Contains(err.Error(), "another folder") {
+	if _, err := Write(t.Context(), db, dir, "", true, march); err == nil || !strings.Contains(err.Error(), "another folder") {
 		t.Errorf("Write = %v", err)
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != other {
