@@ -120,6 +120,11 @@ func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() 
 	return d
 }
 
+// ForViewers returns the panel that names what a page has for viewers only, and says why.
+func ForViewers(p Page, info PanelInfo, titles []string, why string) Drawing {
+	return Drawing{Page: p, PanelInfo: info, Content: Content{Body: forViewers(titles, why)}}
+}
+
 // href returns the address of the panel by itself, or of one of its files.
 func (d Drawing) href(suffix string) templ.SafeURL {
 	return templ.SafeURL(d.Info.at(d.Page.Params.Ref) + "/" + d.Name + suffix + d.Page.Params.Of(d.PanelInfo.Params).Query())
@@ -156,6 +161,8 @@ func (d Drawing) times() string {
 func (d Drawing) age() (text string, warn bool) {
 	since := moment(d.AsOf, d.Next, d.Settings)
 	switch {
+	case d.AsOf.IsZero() && d.Content.Missing == "": // there are none to wait for
+		return "", false
 	case d.AsOf.IsZero():
 		return "no numbers yet", true
 	case d.State == cache.Degraded:

@@ -3,10 +3,8 @@ package web
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
-	"exchequer/aggregates"
 	"exchequer/views"
 )
 
@@ -93,13 +91,10 @@ func (p *page) seenUpTo(sees views.Level) *page {
 // forViewers returns the panel that names what a page has for viewers only.
 func forViewers(titles []string) panel {
 	info := views.PanelInfo{Name: "viewers", Title: "For viewers", Width: views.Whole, Shows: views.ShowsNames}
-	why := strings.Join(titles, ", ") + ". " + errDealings.text
 	return panel{
 		PanelInfo: info,
-		from:      withheld{why},
-		draw: func(p views.Page, _ result) views.Drawing {
-			return views.Draw(p, info, views.Status{Missing: why}, aggregates.Basis{}, nil)
-		},
+		from:      withheld{errDealings.text},
+		draw:      func(p views.Page, _ result) views.Drawing { return views.ForViewers(p, info, titles, errDealings.text) },
 	}
 }
 
