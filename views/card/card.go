@@ -132,7 +132,7 @@ type picture struct {
 }
 
 func (p *picture) fill(r image.Rectangle, c color.Color) {
-	draw.Draw(p, r, image.NewUniform(c), image.Point{}, draw.Src)
+	draw.Draw(p.RGBA, r, image.NewUniform(c), image.Point{}, draw.Src)
 }
 
 // mark is the chequered cloth of the site's head.
@@ -147,7 +147,7 @@ func (p *picture) mark(x, y int) {
 }
 
 func (p *picture) write(face font.Face, c color.Color, x, y int, text string) {
-	d := font.Drawer{Dst: p, Src: image.NewUniform(c), Face: face, Dot: fixed.P(x, y)}
+	d := font.Drawer{Dst: p.RGBA, Src: image.NewUniform(c), Face: face, Dot: fixed.P(x, y)}
 	d.DrawString(text)
 }
 
@@ -264,8 +264,8 @@ func (p *picture) course(series []float64) {
 		path(line, a.x-across, a.y-along, b.x-across, b.y-along, b.x+across, b.y+along, a.x+across, a.y+along)
 		path(line, b.x-half/2, b.y-half/2, b.x+half/2, b.y-half/2, b.x+half/2, b.y+half/2, b.x-half/2, b.y+half/2)
 	}
-	area.Draw(p, p.Bounds(), image.NewUniform(soft), image.Point{})
-	line.Draw(p, p.Bounds(), image.NewUniform(accent), image.Point{})
+	area.Draw(p.RGBA, p.Bounds(), image.NewUniform(soft), image.Point{})
+	line.Draw(p.RGBA, p.Bounds(), image.NewUniform(accent), image.Point{})
 }
 
 // path adds a shape of four corners.
