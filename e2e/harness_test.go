@@ -104,7 +104,7 @@ func (s *site) report(t *testing.T) string {
 	if _, err := aggregates.UpdateSnapshots(t.Context(), s.db, later); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (aggregates.Reporter{DB: s.db, Version: "test"}).Update(t.Context(), later, time.Minute); err != nil {
+	if _, err := (aggregates.Reporter{DB: s.ahead(t), Version: "test"}).Update(t.Context(), later, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	// The other pages are those of now.
@@ -116,6 +116,26 @@ func (s *site) report(t *testing.T) string {
 		t.Fatalf("reports %v, %v", all, err)
 	}
 	return all[0].Month
+}
+
+// ahead returns the database with a clock that is more than a month ahead.
+func (s *site) ahead(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	const clock = `
+		CREATE SCHEMA IF NOT EXISTS ahead;
+		CREATE OR REPLACE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+			AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 month 3 days' $$`
+	if _, err := s.db.Exec(t.Context(), clock); err != nil {
+		t.Fatal(err)
+	}
+	config := s.db.Config()
+	config.ConnConfig.RuntimeParams["search_path"] = "ahead, pg_catalog, public"
+	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
 }
 
 // pages returns the pages of the menu, and those that addresses adds to the site map.
