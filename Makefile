@@ -32,7 +32,7 @@ run: build
 test:
 	@.ci/deps postgres redis chromium curl race
 	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v /e2e)
-	$(GO) test -race -timeout 8m -p 1 -parallel 4 ./e2e/...
+	$(GO) test -race -timeout 15m -p 1 -parallel 4 ./e2e/...
 
 ## lint: gofmt, vet, staticcheck, templ fmt
 lint:
