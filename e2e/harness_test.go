@@ -124,7 +124,9 @@ func (s *site) ahead(t *testing.T) *pgxpool.Pool {
 	const clock = `
 		CREATE SCHEMA IF NOT EXISTS ahead;
 		CREATE OR REPLACE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-			AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 month 3 days' $$`
+			AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 month 3 days' $$;
+		CREATE OR REPLACE FUNCTION ahead.now() RETURNS timestamptz LANGUAGE sql STABLE
+			AS $$ SELECT pg_catalog.now() + interval '1 month 3 days' $$`
 	if _, err := s.db.Exec(t.Context(), clock); err != nil {
 		t.Fatal(err)
 	}
