@@ -97,7 +97,7 @@ func TestEveryPageSaysThatItsNumbersCouldNotBeComputed(t *testing.T) {
 			if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusServiceUnavailable && response.StatusCode != http.StatusInternalServerError {
 				t.Errorf("%s%s: status %d", path, suffix, response.StatusCode)
 			}
-			if response.StatusCode == http.StatusOK && suffix != "" {
+			if response.StatusCode == http.StatusOK && suffix != "" && path != "/economy/health" { // which has those of the cache
 				t.Errorf("%s%s has numbers", path, suffix)
 			}
 			if suffix == "" && (!bytes.Contains(body, []byte("<h1>")) || !bytes.HasSuffix(bytes.TrimSpace(body), []byte("</html>"))) {
