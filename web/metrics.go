@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,15 +46,16 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// route returns a function that counts a request of the route.
+// route returns a function that counts a request of the route. Its series begin with
+// its first request: with all routes from the start they would be ten thousand.
 func (m *metrics) route(pattern string) func(method string, status int, took time.Duration) {
-	duration := m.duration.WithLabelValues(pattern)
+	duration := sync.OnceValue(func() prometheus.Observer { return m.duration.WithLabelValues(pattern) })
 	requests := m.requests.MustCurryWith(prometheus.Labels{"route": pattern})
-	usual := requests.WithLabelValues(http.MethodGet, "200")
+	usual := sync.OnceValue(func() prometheus.Counter { return requests.WithLabelValues(http.MethodGet, "200") })
 	return func(method string, status int, took time.Duration) {
-		duration.Observe(took.Seconds())
+		duration().Observe(took.Seconds())
 		if method == http.MethodGet && status == http.StatusOK {
-			usual.Inc()
+			usual().Inc()
 			return
 		}
 		switch method {
