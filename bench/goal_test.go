@@ -40,9 +40,10 @@ var goalPages = []struct{ name, address string }{
 
 // BenchmarkGoal serves every page from a ledger of 3,500,000 postings of 120,000
 // accounts in 30 days, with 1,000,000 sales of 5,000 items in a year and 20,000 offers:
-// cold, with nothing in the cache, to the last byte of its last panel, and warm, by wrk
-// on 16 connections beside a bare handler of the same bytes. The budgets are 500 ms and
-// a p99 of 5 ms.
+// cold, with nothing in the cache, to the last byte of its last panel, and warm, to 16
+// clients who together read 1,000 pages a second, and as fast as wrk can on 16
+// connections, which fills the processors, beside a bare handler of the same bytes. The
+// budgets are 500 ms and a p99 of 5 ms.
 func BenchmarkGoal(b *testing.B) {
 	w := cache.WindowAt(time.Now(), 30*time.Second)
 	url := testkit.PostgresURL(b)
@@ -84,8 +85,10 @@ func BenchmarkGoal(b *testing.B) {
 			for b.Loop() {
 				got := wrk(b, site, p.address, "gzip", 16, 2*time.Second)
 				least := wrk(b, bare, p.address, "gzip", 16, 2*time.Second)
-				b.ReportMetric(ms(got.p99), "p99-ms")
-				b.ReportMetric(ms(least.p99), "bare-p99-ms")
+				b.ReportMetric(ms(got.p99), "full-p99-ms")
+				b.ReportMetric(ms(least.p99), "bare-full-p99-ms")
+				b.ReportMetric(ms(paced(b, site.url+p.address, 16, 1000, 3*time.Second)), "p99-ms")
+				b.ReportMetric(got.rate, "full-pages/s")
 				b.ReportMetric(float64(got.cpu)/float64(least.cpu), "bare-ratio")
 			}
 			b.ReportMetric(0, "ns/op")
