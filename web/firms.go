@@ -56,7 +56,7 @@ func (s *server) firms() *page {
 			if err != nil {
 				return stretch{}, err
 			}
-			read := stretch{table: aggregates.FirmsTable(rows), sub: views.FirmsSub(matching, v, s.Settings())}
+			read := stretch{table: aggregates.FirmsTable(rows).First(len(v.Firms), v.Count-v.Hidden), sub: views.FirmsSub(matching, v, s.Settings())}
 			if more {
 				read.next = rows[len(rows)-1].ID
 			}
