@@ -61,7 +61,8 @@ func (s *server) routes() (http.Handler, error) {
 	get(dataPath+dump.ManifestName, views.ShowsNames, s.dataManifest)
 	get(dataPath+"feed.atom", views.ShowsNames, s.dataFeed)
 	get(dataPath+"*", views.ShowsNames, s.dataFile)
-	get("/sitemap.xml", views.ShowsNames, s.siteMap)
+	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
+	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)
 	get("/manifest.webmanifest", views.ShowsNothing, s.manifest)
 
