@@ -141,7 +141,7 @@ func routesOf(t *testing.T, s *server) []visited {
 	t.Helper()
 	declared := map[string]views.Level{}
 	for _, p := range s.pages {
-		declared[p.Path], declared[p.pattern("/card.png")], declared[p.document()] = p.shows(), p.shows(), p.panelsShow()
+		declared[p.Path], declared[p.pattern("/card.png")], declared[p.document()], declared[p.meta()] = p.shows(), p.shows(), p.panelsShow(), p.panelsShow()
 		if p.list != nil {
 			declared[p.pattern("/"+p.list.Name+".csv")], declared[p.pattern("/"+p.list.Name+".json")] = p.list.Shows, p.list.Shows
 		}

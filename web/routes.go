@@ -130,6 +130,7 @@ func (s *server) elsewhere(get func(pattern string, shows views.Level, h handler
 		get(p.pattern("/card.png"), p.shows(), s.card(i))
 		if len(p.panels) > 0 {
 			get(p.document(), p.panelsShow(), s.pageJSON(i))
+			get(p.meta(), p.panelsShow(), s.pageMeta(i))
 		}
 	}
 }
