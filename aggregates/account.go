@@ -135,7 +135,7 @@ func (a *Account) HolderTable() Table {
 	for _, o := range a.SameHolder {
 		t.Rows = append(t.Rows, []any{o.Name, o.ID, string(o.Kind), yesNo(o.Issuer), yesNo(o.Archived), o.Balance})
 	}
-	return t
+	return t.First(len(a.SameHolder), a.HolderAccounts)
 }
 
 // CalendarTable has one row a day with postings.

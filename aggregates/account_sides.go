@@ -72,27 +72,39 @@ type SourceExchange struct {
 	Exchange
 }
 
-// PartiesTable has one row a counterparty.
-func (v *AccountSides) PartiesTable() Table {
-	t := Table{Columns: []Column{
+// PartyColumns are the columns of counterparties.
+func PartyColumns() []Column {
+	return []Column{
 		{"name", "Who", Text}, {"id", "Id", Text}, {"kind", "Kind", Text}, {"received", "Received from them", Money}, {"sent", "Sent to them", Money},
 		{"net", "Net", Money}, {"number", "Transactions", Count},
-	}}
-	add := func(name, id, kind string, e Exchange) {
-		t.Rows = append(t.Rows, []any{name, id, kind, e.Received, e.Sent, e.Received.Minus(e.Sent), e.Number})
 	}
+}
+
+// PartiesTable has one row a counterparty.
+func (v *AccountSides) PartiesTable() Table {
+	t := Table{Columns: PartyColumns()}
 	for _, p := range v.Parties {
-		add(p.Name, p.ID, string(p.Kind), p.Exchange)
+		t.Rows = append(t.Rows, p.row())
 	}
-	for _, rest := range []struct {
-		name string
-		Exchange
-	}{{"others", v.Others}, {"hidden holders", v.Hidden}, {"several at once", v.Several}} {
+	for _, rest := range []Counterparty{{Name: "others", Exchange: v.Others}, {Name: hiddenParties, Exchange: v.Hidden}, {Name: severalParties, Exchange: v.Several}} {
 		if rest.Number > 0 {
-			add(rest.name, "", "", rest.Exchange)
+			t.Rows = append(t.Rows, rest.row())
 		}
 	}
+	if v.Others.Number > 0 {
+		t = t.First(len(v.Parties), v.Counterparties)
+	}
 	return t
+}
+
+// What stands in the place of counterparties that are not named.
+const (
+	hiddenParties  = "hidden holders"
+	severalParties = "several at once"
+)
+
+func (p Counterparty) row() []any {
+	return []any{p.Name, p.ID, string(p.Kind), p.Received, p.Sent, p.Received.Minus(p.Sent), p.Number}
 }
 
 // SourcesTable has one row a source.
@@ -104,7 +116,7 @@ func (v *AccountSides) SourcesTable() Table {
 	if o := v.OtherSources; o.Number > 0 {
 		t.Rows = append(t.Rows, []any{"others", o.Received, o.Sent, o.Number})
 	}
-	return t
+	return t.others(len(v.Sources), v.OtherSources.Number > 0)
 }
 
 // ComputeAccountSides reads with whom and by which sources an account exchanged
@@ -164,7 +176,7 @@ const partiesQuery = `
 		SELECT sums.*, party, EXISTS (SELECT FROM accounts x JOIN holders h ON h.ref = x.holder WHERE x.id = party AND h.hidden) AS hidden
 		FROM sums LEFT JOIN merges ON account = other CROSS JOIN LATERAL (SELECT coalesce(target, other) AS party OFFSET 0) AS p
 	)
-	SELECT hidden, CASE WHEN hidden THEN -1 ELSE party END AS party, sum(received), sum(sent), sum(number)::bigint, count(DISTINCT party)
+	SELECT hidden, CASE WHEN hidden THEN -1 ELSE party END AS party, sum(received) AS received, sum(sent) AS sent, sum(number)::bigint AS number, count(DISTINCT party) AS accounts
 	FROM shown GROUP BY 1, 2 ORDER BY `
 
 // The orders of counterparties.

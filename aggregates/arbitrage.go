@@ -260,5 +260,5 @@ func (a *Arbitrage) Table() Table {
 		t.Rows = append(t.Rows, []any{p.ItemName, p.Item, p.From.OwnerName, p.From.Shop, p.From.Price, p.From.Batch, p.From.Seen.UTC(),
 			p.To.OwnerName, p.To.Shop, p.To.Price, p.To.Batch, p.To.Seen.UTC(), p.Pieces, p.Bounded, p.Cost, p.Tax, p.Profit, orNil(p.Distance)})
 	}
-	return t
+	return t.upTo(len(a.Trips), mostTrips)
 }

@@ -183,5 +183,5 @@ func (b *Bridge) Table() Table {
 	row("Moved in or out", "", b.Moved)
 	row("Unexplained", "", b.Unexplained)
 	row("Closing supply", "", b.Closing)
-	return t
+	return t.First(len(b.Steps), int64(len(b.Steps))+b.Others.Creating+b.Others.Destroying)
 }

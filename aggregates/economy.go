@@ -23,6 +23,7 @@ type Economy struct {
 	History      *cache.Memo[Population, *History]
 	Ladder       *cache.Memo[Population, *Ladder]
 	Holdings     *cache.Memo[Population, *Holdings]
+	SiteMap      *cache.Memo[NoParams, *SiteMap]
 
 	db  *pgxpool.Pool
 	now func() time.Time
@@ -74,6 +75,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
 		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
 		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(db, ComputeHoldings)).Prewarm(PopulationPersonal),
 		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(db, ComputeLadder))).Prewarm(PopulationPersonal),
+		SiteMap:      newSiteMap(c, db),
 		db:           db,
 		now:          c.Now,
 	}

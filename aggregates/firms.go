@@ -48,6 +48,8 @@ type ListedFirm struct {
 	Profit     ledger.Sum  `json:"profit" doc:"What all its accounts gained in the period; payments between them cancel out."`
 	Balance    ledger.Sum  `json:"balance" doc:"What all its accounts have now."`
 	Shops      int64       `json:"shops" doc:"Active ones."`
+	Staff      int64       `json:"staff,omitempty" doc:"Holders whom it paid wages in the last 30 days, hidden ones among them; missing: none that is known."`
+	Wages      *ledger.Sum `json:"wages,omitempty" doc:"What these gained by that."`
 	LastActive *time.Time  `json:"lastActive" doc:"The latest posting of any of its accounts; null: none was ever used."`
 }
 
@@ -137,8 +139,61 @@ func (v *Firms) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		v.Firms = append(v.Firms, firm)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if err := v.fillWages(ctx, tx, s); err != nil {
+		return fmt.Errorf("wages: %w", err)
+	}
 	v.Firms = fitting(v.Firms)
-	return err
+	return nil
+}
+
+// mostWagePostings is how many postings of wages in 30 days are added up.
+const mostWagePostings = 100_000
+
+// fillWages sets the staff of the firms by the rule of [Staff]. Where there are too many
+// postings of wages, nobody's is known.
+func (v *Firms) fillWages(ctx context.Context, tx pgx.Tx, s span) error {
+	const named = `SELECT DISTINCT source FROM flow_hours WHERE hour >= $1 AND hour < $2 AND lower(source) = ANY($3)`
+	since := plus(s.Today, 1-staffDays)
+	rows, _ := tx.Query(ctx, named, since, plus(s.Today, 1), WageSources())
+	sources, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(sources) == 0 {
+		return err
+	}
+	const query = `
+		WITH legs AS MATERIALIZED (
+			SELECT p.transaction, p.account, p.amount FROM transactions x JOIN postings p ON p.transaction = x.id
+			WHERE x.source = ANY($1) AND x.at >= $2 AND x.at < $3 LIMIT $4
+		), moved AS MATERIALIZED (
+			SELECT transaction, account, h.holder, h.kind, sum(amount) AS gain FROM legs JOIN account_holders h ON h.id = account GROUP BY 1, 2, 3, 4
+		), payers AS (
+			SELECT transaction, min(holder) AS payer FROM moved WHERE gain < 0 GROUP BY transaction HAVING count(DISTINCT holder) = 1)
+		SELECT payer, count(DISTINCT holder), sum(gain), (SELECT count(*) FROM legs) FROM payers JOIN moved USING (transaction)
+		WHERE gain > 0 AND kind = 'personal' AND holder <> payer GROUP BY payer`
+	type paid struct {
+		staff int64
+		wages ledger.Sum
+	}
+	all := map[string]paid{}
+	var payer string
+	var p paid
+	var legs int64
+	rows, _ = tx.Query(ctx, query, sources, since, plus(s.Today, 1), mostWagePostings+1)
+	_, err = pgx.ForEachRow(rows, []any{&payer, &p.staff, &p.wages, &legs}, func() error {
+		all[payer] = p
+		return nil
+	})
+	if err != nil || legs > mostWagePostings {
+		return err
+	}
+	for i := range v.Firms {
+		if of, ok := all[v.Firms[i].ID]; ok {
+			v.Firms[i].Staff, v.Firms[i].Wages = of.staff, &of.wages
+		}
+	}
+	return nil
 }
 
 // Table has one row a firm.
@@ -149,10 +204,13 @@ func FirmsTable(firms []ListedFirm) Table {
 	t := Table{Columns: []Column{
 		{"rank", "Rank by turnover", Count}, {"name", "Firm", Text}, {"id", "Id of the holder", Text}, {"business", "Business account", Text}, {"accounts", "Business accounts", Count},
 		{"turnover", "Turnover", Money}, {"sales", "Sales", Count}, {"change", "Change of the turnover", Percent}, {"profit", "Profit", Money},
-		{"balance", "Balance", Money}, {"shops", "Shops", Count}, {"last_active", "Last active", Instant},
+		{"balance", "Balance", Money}, {"shops", "Shops", Count}, {"last_active", "Last active", Instant}, {"staff", "Staff in 30 days", Count}, {"wages", "Wages in 30 days", Money},
 	}}
 	for _, f := range firms {
-		row := []any{nil, f.Name, f.ID, "", f.Accounts, f.Turnover, f.Sales, orNil(f.Change()), f.Profit, f.Balance, f.Shops, nil}
+		row := []any{nil, f.Name, f.ID, "", f.Accounts, f.Turnover, f.Sales, orNil(f.Change()), f.Profit, f.Balance, f.Shops, nil, nil, nil}
+		if f.Wages != nil {
+			row[12], row[13] = f.Staff, *f.Wages
+		}
 		if f.Rank > 0 {
 			row[0] = f.Rank
 		}

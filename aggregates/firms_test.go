@@ -87,6 +87,18 @@ func checkFirms(t *testing.T, db *pgxpool.Pool, w cache.Window, s span) {
 			t.Errorf("%s is called %q, with %v", got.Firms[n].ID, got.Firms[n].Name, got.Firms[n].Businesses)
 		}
 		got.Firms[n].Name, got.Firms[n].Businesses = "", nil
+		sides, err := ComputeHolderSides(t.Context(), db, w, HolderQuery{Holder: got.Firms[n].ID, Days: s.Days})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wages ledger.Sum
+		if of := got.Firms[n].Wages; of != nil {
+			wages = *of
+		}
+		if staff := sides.Staff; staff.Known && (staff.Number != got.Firms[n].Staff || staff.Paid != wages) {
+			t.Errorf("%s paid %d people %s in wages, its page says %d and %s", got.Firms[n].ID, got.Firms[n].Staff, wages, staff.Number, staff.Paid)
+		}
+		got.Firms[n].Staff, got.Firms[n].Wages = 0, nil
 	}
 	compare(t, "firms", s.Days, want, got, nil)
 }
@@ -223,6 +235,9 @@ func TestFirmsReadIndexes(t *testing.T) {
 		INSERT INTO account_days SELECT n % 7000 + 10, date '2026-02-01' + n / 7000, 5, 0, 1 FROM generate_series(1, 140000) n;
 		INSERT INTO items (id, ref, name) SELECT n, 'i' || n, 'Thing ' || n FROM generate_series(1, 3000) n;
 		INSERT INTO trader_days SELECT n % 3000 + 1, date '2026-02-01' + n % 28, n % 7000 + 10, 'seller', 1, 1, 10 FROM generate_series(1, 84000) n ON CONFLICT DO NOTHING;
+		INSERT INTO flow_hours (hour, from_kind, from_issuer, to_kind, to_issuer, source, transactions, volume) VALUES ('2026-02-10', 'business', false, 'personal', false, 'Wages', 1, 1);
+		INSERT INTO transactions (id, at, source, message, origin, ref) SELECT n, timestamptz '2026-02-01' + n * interval '40 seconds', CASE WHEN n % 500 = 0 THEN 'Wages' ELSE 'shop' END, '', 'o', n FROM generate_series(1, 60000) n;
+		INSERT INTO postings (account, transaction, seq, amount, at) SELECT CASE WHEN s = 0 THEN 200 ELSE 11 + n % 7000 END, n, s, 2 * s - 1, timestamptz '2026-02-01' + n * interval '40 seconds' FROM generate_series(1, 60000) n, generate_series(0, 1) s;
 		ANALYZE;`
 	if _, err := db.Exec(t.Context(), fill); err != nil {
 		t.Fatal(err)
@@ -237,12 +252,48 @@ func TestFirmsReadIndexes(t *testing.T) {
 	if err := v.fill(t.Context(), p, s); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Firms) != 40 || len(p.plans) != 1 {
+	if len(v.Firms) != 40 || len(p.plans) != 3 {
 		t.Errorf("%d firms by %d queries", len(v.Firms), len(p.plans))
+	}
+	for _, table := range []string{"transactions", "postings"} {
+		if strings.Contains(p.plans[len(p.plans)-1], "Seq Scan on "+table) {
+			t.Errorf("the plan of wages scans %s:\n%s", table, p.plans[len(p.plans)-1])
+		}
 	}
 	for _, table := range []string{"account_days", "trader_days"} {
 		if strings.Contains(p.plans[0], "Seq Scan on "+table) {
 			t.Errorf("the plan scans %s:\n%s", table, p.plans[0])
+		}
+	}
+}
+
+func TestFirmsListWhomTheyPaidWages(t *testing.T) {
+	db := testkit.Postgres(t)
+	now := at(t, "03-11 15:00")
+	b := ledger.Batch{Accounts: []ledger.Account{
+		{Ref: "mint", Kind: ledger.System}, {Ref: "mill", Kind: ledger.Business}, {Ref: "inn", Kind: ledger.Business}, {Ref: "hall", Kind: ledger.Government},
+		{Ref: "ann", Kind: ledger.Personal}, {Ref: "bob", Kind: ledger.Personal}, {Ref: "cat", Kind: ledger.Personal, Holder: "h:cat"},
+	}, Holders: []ledger.Holder{{Ref: "h:cat", Name: "Cat", Hidden: true}}}
+	pay := func(ref, source string, ago time.Duration, legs ...ledger.Posting) {
+		b.Transactions = append(b.Transactions, ledger.Transaction{Origin: "o", Ref: ref, At: now.Add(-ago), Source: source, Postings: legs})
+	}
+	pay("m", "grant", 50*24*hour, ledger.Posting{Account: "mint", Amount: -4000}, ledger.Posting{Account: "mill", Amount: 2000}, ledger.Posting{Account: "inn", Amount: 2000})
+	pay("a", "Wages", 2*24*hour, ledger.Posting{Account: "mill", Amount: -110}, ledger.Posting{Account: "ann", Amount: 60}, ledger.Posting{Account: "cat", Amount: 40}, ledger.Posting{Account: "hall", Amount: 10})
+	pay("b", "salary", 9*24*hour, ledger.Posting{Account: "mill", Amount: -7}, ledger.Posting{Account: "ann", Amount: 7})
+	pay("c", "salary", 40*24*hour, ledger.Posting{Account: "mill", Amount: -500}, ledger.Posting{Account: "bob", Amount: 500})                                   // too long ago
+	pay("d", "salary", hour, ledger.Posting{Account: "mill", Amount: -3}, ledger.Posting{Account: "inn", Amount: -3}, ledger.Posting{Account: "bob", Amount: 6}) // who paid whom?
+	pay("e", "gift", hour, ledger.Posting{Account: "inn", Amount: -9}, ledger.Posting{Account: "bob", Amount: 9})
+	appendBatch(t, db, b)
+	v, err := ComputeFirms(t.Context(), db, windowAt(now), 7)
+	if err != nil || len(v.Firms) != 2 {
+		t.Fatalf("%v, %v", v, err)
+	}
+	for _, f := range v.Firms {
+		switch {
+		case f.ID == "mill" && (f.Wages == nil || f.Staff != 2 || *f.Wages != ledger.SumOf(107)):
+			t.Errorf("the mill paid %d people %v, want 2 people 107", f.Staff, f.Wages)
+		case f.ID == "inn" && f.Wages != nil:
+			t.Errorf("the inn paid %s in wages, want nothing known", f.Wages)
 		}
 	}
 }

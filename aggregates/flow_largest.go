@@ -139,5 +139,5 @@ func (v *SourceDays) LargestTable() Table {
 	for _, m := range v.Largest {
 		t.Rows = append(t.Rows, []any{m.At, m.Payer.ID, name(m.Payer), m.Receiver.ID, name(m.Receiver), m.Volume, m.Message, m.Origin, m.Ref})
 	}
-	return t
+	return t.upTo(len(v.Largest), ledger.MostLargest)
 }

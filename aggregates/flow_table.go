@@ -25,7 +25,7 @@ func (f *Flow) EdgesTable() Table {
 		}
 		t.Rows = append(t.Rows, []any{e.From.Key(), source, e.To.Key(), e.Volume, share(e.Volume, f.Volume.Now)})
 	}
-	return t
+	return t.First(len(f.Sources), int64(len(f.Sources))+f.Others.Sources)
 }
 
 // CreatedTable has one row a source that created money.
@@ -46,5 +46,5 @@ func sourcesOf(list []SourceFlow, others int64, rest, whole ledger.Sum) Table {
 	if rest.Sign() > 0 {
 		t.Rows = append(t.Rows, []any{fmt.Sprintf("other (%d)", others), rest, share(rest, whole)})
 	}
-	return t
+	return t.others(len(list), rest.Sign() > 0)
 }

@@ -121,14 +121,20 @@ func (v *Government) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
+// publicAccounts returns the ids of all public accounts, with those that are merged into
+// them.
+func publicAccounts(ctx context.Context, tx pgx.Tx) ([]int64, error) {
+	const query = `
+		SELECT a.id FROM accounts a WHERE kind = 'government' AND ` + notMerged + `
+		UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.kind = 'government'`
+	rows, _ := tx.Query(ctx, query)
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
 // fillAccounts sets the accounts and the units, and returns the ids of all public
 // accounts, with those that are merged into them.
 func (v *Government) fillAccounts(ctx context.Context, tx pgx.Tx, s span) (own []int64, err error) {
-	const public = `
-		SELECT a.id FROM accounts a WHERE kind = 'government' AND ` + notMerged + `
-		UNION ALL SELECT m.account FROM accounts t JOIN merges m ON m.target = t.id WHERE t.kind = 'government'`
-	rows, _ := tx.Query(ctx, public)
-	if own, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+	if own, err = publicAccounts(ctx, tx); err != nil {
 		return nil, err
 	}
 	const query = `
@@ -156,7 +162,7 @@ func (v *Government) fillAccounts(ctx context.Context, tx pgx.Tx, s span) (own [
 	if v.PartiesFrom != nil {
 		from = *v.PartiesFrom
 	}
-	rows, _ = tx.Query(ctx, query, pgx.NamedArgs{"own": own, "start": s.Start, "from": from, "today": s.Today, "end": s.End})
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"own": own, "start": s.Start, "from": from, "today": s.Today, "end": s.End})
 	units := map[string]*PublicUnit{}
 	var a PublicAccount
 	var holder string

@@ -18,8 +18,10 @@ func (v *Government) SourcesTable() Table {
 // MonthsTable has one row a month and source, after one of the month itself.
 func (v *Government) MonthsTable() Table {
 	t := Table{Columns: []Column{{"month", "From", Day}, {"source", "Source", Text}, {"received", "Received", Money}, {"paid", "Paid", Money}}}
+	cut := false
 	name := func(s SourceMonths) string {
 		if s.Sources > 1 {
+			cut = true
 			return "others"
 		}
 		return s.Source
@@ -37,7 +39,7 @@ func (v *Government) MonthsTable() Table {
 			}
 		}
 	}
-	return t
+	return t.others(len(t.Rows), cut)
 }
 
 // UnitsTable has one row a unit.
@@ -49,7 +51,10 @@ func (v *Government) UnitsTable() Table {
 	for _, u := range v.Units {
 		t.Rows = append(t.Rows, []any{u.Name, u.ID, u.Accounts, u.Received, u.Sent, u.Received.Minus(u.Sent), u.Balance, u.Issued})
 	}
-	return t
+	if len(v.Units) < mostPublic {
+		return t // some of them are hidden, and one row
+	}
+	return t.First(len(v.Units), v.UnitCount)
 }
 
 // AccountsTable has one row an account.
@@ -61,10 +66,13 @@ func (v *Government) AccountsTable() Table {
 	for _, a := range v.List {
 		t.Rows = append(t.Rows, []any{a.Name, a.ID, a.Holder, yesNo(a.Issuer), yesNo(a.Archived), a.Balance, a.Change})
 	}
-	return t
+	if len(v.List) < mostPublic {
+		return t // others are of hidden holders
+	}
+	return t.First(len(v.List), v.Accounts)
 }
 
 // PartiesTable has one row a counterparty.
 func (v *Government) PartiesTable() Table {
-	return (&AccountSides{Parties: v.Parties, Others: v.Others, Hidden: v.Hidden, Several: v.Several}).PartiesTable()
+	return (&AccountSides{Counterparties: v.Counterparties, Parties: v.Parties, Others: v.Others, Hidden: v.Hidden, Several: v.Several}).PartiesTable()
 }

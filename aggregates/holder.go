@@ -74,7 +74,7 @@ func (h *Holder) AccountsTable() Table {
 	for _, o := range h.List {
 		t.Rows = append(t.Rows, []any{o.Name, o.ID, string(o.Kind), yesNo(o.Issuer), yesNo(o.Archived), o.Balance})
 	}
-	return t
+	return t.First(len(h.List), h.Accounts)
 }
 
 // FiguresTable has one row a figure.

@@ -103,12 +103,13 @@ func (v *HolderSides) SourcesTable() Table {
 	if v.OtherSources.Number > 0 {
 		add("others", v.OtherSources)
 	}
-	return t
+	return t.others(len(v.Sources), v.OtherSources.Number > 0)
 }
 
 // MonthsTable has one row a month and source, after one of the month itself.
 func (v *HolderSides) MonthsTable() Table {
 	t := Table{Columns: []Column{{"month", "Month from", Day}, {"source", "Source", Text}, {"received", "Received", Money}, {"paid", "Paid", Money}, {"net", "Net", Money}}}
+	cut := false
 	for _, m := range v.Months {
 		row := []any{m.Start, "all", nil, nil, m.Change}
 		if m.Divided {
@@ -120,14 +121,15 @@ func (v *HolderSides) MonthsTable() Table {
 		}
 		if o := m.Others; o.Number > 0 {
 			t.Rows = append(t.Rows, []any{m.Start, "others", o.Received, o.Sent, o.Received.Minus(o.Sent)})
+			cut = true
 		}
 	}
-	return t
+	return t.others(len(t.Rows), cut)
 }
 
 // PartiesTable has one row a counterparty.
 func (v *HolderSides) PartiesTable() Table {
-	sides := AccountSides{Parties: v.Parties, Others: v.Others, Hidden: v.Hidden, Several: v.Several}
+	sides := AccountSides{Counterparties: v.Counterparties, Parties: v.Parties, Others: v.Others, Hidden: v.Hidden, Several: v.Several}
 	return sides.PartiesTable()
 }
 
@@ -137,7 +139,7 @@ func (v *HolderSides) StaffTable() Table {
 	for _, m := range v.Staff.Members {
 		t.Rows = append(t.Rows, []any{m.Name, m.ID, m.Paid, m.Number, m.Last.UTC()})
 	}
-	return t
+	return t.First(len(v.Staff.Members), v.Staff.Number-v.Staff.Hidden)
 }
 
 // ComputeHolderSides reads what a holder received and paid. It returns nil if there is

@@ -57,4 +57,4 @@ func (g *ItemGroup) fill(ctx context.Context, tx pgx.Tx, s span, item int64) err
 }
 
 // Table has one row an item.
-func (g *ItemGroup) Table() Table { return ItemsTable(g.Items) }
+func (g *ItemGroup) Table() Table { return ItemsTable(g.Items).First(len(g.Items), g.Count) }

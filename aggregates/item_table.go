@@ -45,7 +45,7 @@ func offersTable(offers []ShopOffer, title string, of func(ShopOffer) *int64) Ta
 		t.Rows = append(t.Rows, []any{o.OwnerName, o.Place, o.World, orNil(o.X), orNil(o.Y), orNil(o.Z),
 			float64(*of(o)) / float64(o.Batch), o.Batch, orNil(o.Stock), orNil(o.Capacity), stands, o.Seen, o.Shop})
 	}
-	return t
+	return t.upTo(len(offers), mostOffers)
 }
 
 // PaidTable has one row a range of prices.
@@ -63,7 +63,7 @@ func (v *ItemTrade) OutliersTable() Table {
 	for _, o := range v.Paid.Outliers {
 		t.Rows = append(t.Rows, []any{o.Day, o.Each, o.Sales, o.Quantity})
 	}
-	return t
+	return t.upTo(len(v.Paid.Outliers), mostExcluded)
 }
 
 // SellersTable has one row a seller.
@@ -72,15 +72,27 @@ func (v *ItemTrade) SellersTable() Table { return v.Sellers.table() }
 // BuyersTable has one row a buyer.
 func (v *ItemTrade) BuyersTable() Table { return v.Buyers.table() }
 
+// TraderColumns are the columns of sellers, and of buyers.
+func TraderColumns() []Column {
+	return []Column{
+		{"name", "Name", Text}, {"kind", "Kind", Text}, {"id", "Account", Text}, {"sales", "Sales", Count}, {"quantity", "Pieces", Count},
+		{"volume", "Value", Money}, {"share", "Share", Percent},
+	}
+}
+
+func (of Trader) row() []any {
+	return []any{of.Name, string(of.Kind), of.ID, of.Sales, of.Quantity, of.Volume, of.Share}
+}
+
 func (v Side) table() Table {
-	t := Table{Columns: []Column{{"name", "Name", Text}, {"kind", "Kind", Text}, {"id", "Account", Text}, {"sales", "Sales", Count}, {"quantity", "Pieces", Count}, {"volume", "Value", Money}, {"share", "Share", Percent}}}
+	t := Table{Columns: TraderColumns()}
 	for _, of := range v.Top {
-		t.Rows = append(t.Rows, []any{of.Name, string(of.Kind), of.ID, of.Sales, of.Quantity, of.Volume, of.Share})
+		t.Rows = append(t.Rows, of.row())
 	}
 	if v.Others.Sales > 0 {
 		t.Rows = append(t.Rows, []any{"all others", "", "", v.Others.Sales, v.Others.Quantity, v.Others.Volume, v.Others.Share})
 	}
-	return t
+	return t.First(len(v.Top), v.Traders)
 }
 
 // SizesTable has one row a number of pieces.
@@ -92,5 +104,5 @@ func (v *ItemTrade) SizesTable() Table {
 	if v.Sizes.Others.Sales > 0 {
 		t.Rows = append(t.Rows, []any{nil, v.Sizes.Others.Sales, v.Sizes.Others.Quantity})
 	}
-	return t
+	return t.others(len(v.Sizes.Common), v.Sizes.Others.Sales > 0)
 }

@@ -80,5 +80,5 @@ func (v *ItemTrade) TogetherTable() Table {
 	for _, i := range v.Together.Items {
 		t.Rows = append(t.Rows, []any{i.Name, i.ID, i.Buyers, i.Share, i.Days})
 	}
-	return t
+	return t.upTo(len(v.Together.Items), mostTogether)
 }

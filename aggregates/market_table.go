@@ -31,7 +31,7 @@ func (m *Market) ItemsTable() Table {
 		}
 		t.Rows = append(t.Rows, append([]any{i.Name, i.ID, i.Group, i.Sales, i.Quantity, i.Volume, i.Share, i.VWAP, orNil(i.Low), orNil(i.High), earlier}, i.Price.Cells()...))
 	}
-	return t
+	return t.First(len(m.Top), m.Items)
 }
 
 // GroupsTable has one row a group.
@@ -40,7 +40,7 @@ func (m *Market) GroupsTable() Table {
 	for _, g := range m.Groups {
 		t.Rows = append(t.Rows, []any{g.Group, g.Items, g.Sales, g.Volume, g.Share})
 	}
-	return t
+	return t.upTo(len(m.Groups), mostGroups)
 }
 
 // PriceColumns are the columns of a price in a table, see [Price.Cells].
@@ -76,7 +76,7 @@ func (x *PriceIndex) ContributionsTable() Table {
 		t.Rows = append(t.Rows, []any{c.Name, c.ID, c.Change, c.Share})
 	}
 	t.Rows = append(t.Rows, []any{"Others", nil, x.Others, nil})
-	return t
+	return t.upTo(len(x.Contributions), mostContributions)
 }
 
 // Table has one row an item whose price rose or fell.
@@ -87,7 +87,7 @@ func (m *Movers) Table() Table {
 			t.Rows = append(t.Rows, append([]any{of.Name, of.ID, of.Change, orNil(of.Before.Value)}, of.Now.Cells()...))
 		}
 	}
-	return t
+	return t.First(len(m.Rose)+len(m.Fell), m.Up+m.Down)
 }
 
 // TurnsTable has one row an item that is new or gone.
@@ -100,7 +100,7 @@ func (m *Movers) TurnsTable() Table {
 	}
 	add("new", m.New)
 	add("gone", m.Old)
-	return t
+	return t.First(len(m.New)+len(m.Old), m.NewItems+m.OldItems)
 }
 
 // Table has one row an item of which something is missing.
@@ -114,7 +114,7 @@ func (g *Gaps) Table() Table {
 		t.Rows = append(t.Rows, append([]any{of.Name, of.ID, strings.Join(of.Words(), ", "), of.Stock, orNil(of.Cover), of.Sold, of.Volume, of.Asks, of.Bids,
 			orNil(of.BestAsk), orNil(of.BestBid)}, of.Price.Cells()...))
 	}
-	return t
+	return t.upTo(len(g.Items), mostGaps)
 }
 
 func orNil[N int64 | float64](v *N) any {

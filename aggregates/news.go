@@ -287,5 +287,5 @@ func (v *News) Table() Table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	return t
+	return t.upTo(len(v.Entries), mostNews)
 }

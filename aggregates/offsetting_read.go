@@ -182,5 +182,5 @@ func (v *ItemRoutes) Table() Table {
 	for _, r := range v.Routes {
 		t.Rows = append(t.Rows, []any{r.Day, r.Seller.Name, r.Seller.ID, r.Buyer.Name, r.Buyer.ID, string(r.Rule), r.Sales, r.Quantity, r.Volume})
 	}
-	return t
+	return t.First(len(v.Routes), v.Count)
 }

@@ -237,5 +237,5 @@ func (v *Richest) Table() Table {
 		row := a.Row(v.Supply)
 		t.Rows = append(t.Rows, append([]any{row[name]}, row[kind:]...))
 	}
-	return t
+	return t.First(len(v.Accounts), v.Count)
 }

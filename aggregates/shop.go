@@ -283,7 +283,7 @@ func (s *Shop) OffersTable() Table {
 		t.Rows = append(t.Rows, []any{o.ItemName, o.Item, o.Ref, orNil(o.Now.Ask), orNil(o.Now.Bid), pricedIn, o.Batch, orNil(o.Now.Stock),
 			orNil(o.Now.Capacity), yesNo(o.Now.Active), yesNo(o.Stands), out, orNil(o.Price.Value), o.Seen.UTC()})
 	}
-	return t
+	return t.First(len(s.Offers), s.Signs)
 }
 
 // HistoryTable has one row a change, latest first.
@@ -292,11 +292,13 @@ func (s *Shop) HistoryTable() Table {
 		{"at", "Time", Instant}, {"item", "Item", Text}, {"ref", "Offer", Text}, {"ask", "Customers pay", Count}, {"bid", "Customers get", Count},
 		{"batch", "Pieces in a batch", Count}, {"stock", "Stock", Count}, {"capacity", "Capacity", Count}, {"active", "Active", Text},
 	}}
+	cut := int64(len(s.Offers)) < s.Signs
 	for _, o := range s.Offers {
+		cut = cut || len(o.History) >= mostChanges
 		for _, c := range o.History {
 			t.Rows = append(t.Rows, []any{c.At.UTC(), o.ItemName, o.Ref, orNil(c.Ask), orNil(c.Bid), c.Batch, orNil(c.Stock), orNil(c.Capacity), yesNo(c.Active)})
 		}
 	}
 	slices.SortStableFunc(t.Rows, func(a, b []any) int { return b[0].(time.Time).Compare(a[0].(time.Time)) })
-	return t
+	return t.others(len(t.Rows), cut)
 }

@@ -19,7 +19,7 @@ func (f *Found) Table() Table {
 		t.Rows = append(t.Rows, append(o.row(), f.Item.Ref, o.Price, o.Batch, o.Piece, total, o.Pieces,
 			orNil(o.Stock), orNil(o.Capacity), yesNo(o.Stands), o.Seen.UTC()))
 	}
-	return t
+	return t.others(MostFound, f.Cut)
 }
 
 func (f *Found) shopsTable() Table {
@@ -30,7 +30,7 @@ func (f *Found) shopsTable() Table {
 		s := &f.Shops[i]
 		t.Rows = append(t.Rows, append(s.row(), s.Offers, s.Stand, s.Seen.UTC()))
 	}
-	return t
+	return t.others(MostNear, f.Cut)
 }
 
 func siteTable() []Column {

@@ -79,21 +79,21 @@ func (v *Trading) ShopsTable() Table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	return t
+	return t.First(len(v.ShopList), v.Shops)
 }
 
 // GoodsTable has one row an item that was sold.
-func (v *Trading) GoodsTable() Table { return goodsTable(v.Goods) }
+func (v *Trading) GoodsTable() Table { return goodsTable(v.Goods, v.Items) }
 
 // BoughtTable has one row an item that was bought.
-func (v *Trading) BoughtTable() Table { return goodsTable(v.BoughtGoods) }
+func (v *Trading) BoughtTable() Table { return goodsTable(v.BoughtGoods, v.BoughtItems) }
 
-func goodsTable(goods []TradedItem) Table {
+func goodsTable(goods []TradedItem, all int64) Table {
 	t := Table{Columns: []Column{{"name", "Item", Text}, {"id", "Id", Text}, {"sales", "Sales", Count}, {"quantity", "Pieces", Count}, {"volume", "Value", Money}}}
 	for _, g := range goods {
 		t.Rows = append(t.Rows, []any{g.Name, g.ID, g.Sales, g.Quantity, g.Volume})
 	}
-	return t
+	return t.First(len(goods), all)
 }
 
 // AccountTrading is the trade of an account, with the accounts that are merged into it.

@@ -48,7 +48,7 @@ const base = "https://economy.test"
 // does not list.
 func (s *site) addresses(t *testing.T) []string {
 	t.Helper()
-	response, err := http.Get(s.URL + "/sitemap.xml")
+	response, err := http.Get(s.URL + "/sitemap/pages.xml")
 	if err != nil {
 		t.Fatal(err)
 	}

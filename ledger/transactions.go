@@ -19,6 +19,10 @@ type EntryFilter struct {
 	Least    int64  // amount moved
 	Text     string // in the message, ignoring case
 	Account  string // ref or name
+
+	// Postings and ByDay ask for what is read beside: postings of each transaction, and
+	// sums by day.
+	Postings, ByDay bool
 }
 
 // Sifted reports whether transactions are looked through for those that are wanted:
@@ -38,6 +42,7 @@ type Entry struct {
 	// From paid the most and To received the most, of Payers and Receivers.
 	From, To          Party
 	Payers, Receivers int
+	Legs              []Leg // the first postings, at most 40, without balances; nil unless they are asked for
 }
 
 // Entries is a part of the list of all transactions.
@@ -47,6 +52,8 @@ type Entries struct {
 	Next    *Cursor // where the list goes on; nil at its end
 	// Cut means that what was not found until Next was not looked for any further.
 	Cut bool
+	// Days are the sums of what the filter selects; nil unless they are asked for.
+	Days *EntryDays
 	// Unknown means that no account has the name, and Several that many have.
 	Unknown, Several bool
 }
@@ -86,6 +93,7 @@ func (l *Ledger) Transactions(ctx context.Context, f EntryFilter, before Cursor,
 type entryReader struct {
 	db interface {
 		Query(context.Context, string, ...any) (pgx.Rows, error)
+		QueryRow(context.Context, string, ...any) pgx.Row
 	}
 	filter   EntryFilter
 	own      []int64 // accounts; nil: all
@@ -93,6 +101,7 @@ type entryReader struct {
 	found    Entries
 	postings int // read
 	shown    [][2]int64
+	legs     [][]entryPosting // of the entries, if they are asked for
 }
 
 // findAccount sets the accounts that are shown as the one by this ref or name.
@@ -126,7 +135,29 @@ func (r *entryReader) findAccount(ctx context.Context, l *Ledger) error {
 	return nil
 }
 
-func (r *entryReader) read(ctx context.Context, limit int) error {
+func (r *entryReader) read(ctx context.Context, limit int) (err error) {
+	sum := r.filter.ByDay && !r.filter.rollups()
+	most := limit
+	if sum {
+		most = MostLooked
+	}
+	if err := r.find(ctx, most); err != nil {
+		return err
+	}
+	switch {
+	case sum:
+		err = r.sumDays(ctx, limit)
+	case r.filter.ByDay:
+		err = r.readDays(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("by day: %w", err)
+	}
+	return r.name(ctx)
+}
+
+// find reads transactions until it has found so many, or has looked at as many as it may.
+func (r *entryReader) find(ctx context.Context, limit int) error {
 	for {
 		step := limit + 1 - len(r.found.Entries)
 		if r.filter.Sifted() {
@@ -166,7 +197,7 @@ func (r *entryReader) read(ctx context.Context, limit int) error {
 		default:
 			continue
 		}
-		return r.name(ctx)
+		return nil
 	}
 }
 
@@ -300,6 +331,9 @@ func (r *entryReader) add(e Entry, postings []entryPosting) {
 		sides[0], sides[1] = e.sides(nets)
 	}
 	r.found.Entries, r.shown = append(r.found.Entries, e), append(r.shown, sides)
+	if r.filter.Postings {
+		r.legs = append(r.legs, postings[:min(len(postings), fewPostings)])
+	}
 }
 
 // between reports whether money moved between the sides that are asked for.
@@ -346,6 +380,11 @@ func (r *entryReader) name(ctx context.Context) error {
 	var ids []int64
 	for i := range r.found.Entries {
 		ids = append(ids, r.shown[i][:]...)
+		if r.legs != nil {
+			for _, p := range r.legs[i] {
+				ids = append(ids, p.shown)
+			}
+		}
 	}
 	slices.Sort(ids)
 	const query = `
@@ -364,6 +403,12 @@ func (r *entryReader) name(ctx context.Context) error {
 	for i := range r.found.Entries {
 		e := &r.found.Entries[i]
 		e.From, e.To = names[r.shown[i][0]], names[r.shown[i][1]]
+		if r.legs == nil {
+			continue
+		}
+		for _, p := range r.legs[i] {
+			e.Legs = append(e.Legs, Leg{Account: names[p.shown], Amount: p.amount})
+		}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -69,7 +70,8 @@ func FirmsSub(matching int, v *aggregates.Firms, s ledger.Settings) string {
 // FirmRows returns the rows of the list of firms. Ages are those at the end of the
 // period.
 func FirmRows(firms []aggregates.ListedFirm, v *aggregates.Firms, s ledger.Settings) templ.Component {
-	return firmRows(firms, v.Turnover.Sign() > 0 || v.Shops > 0, v.End, s)
+	wages := slices.ContainsFunc(v.Firms, func(f aggregates.ListedFirm) bool { return f.Wages != nil })
+	return firmRows(firms, v.Turnover.Sign() > 0 || v.Shops > 0, wages, v.End, s)
 }
 
 // businessesOf names the business accounts of a firm, and says whether it has personal

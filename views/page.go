@@ -29,6 +29,7 @@ type Site struct {
 	BaseURL  string // of absolute addresses: "https://economy.example.org"; empty if not known
 	Version  string // of the program, for the foot of the page
 	MapURL   MapURL // of the operator's map; empty if there is none
+	Data     bool   // files of the record are published
 }
 
 // Assets are the addresses of static files, with the hash in the name.

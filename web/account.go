@@ -90,7 +90,9 @@ func (s *server) account() *page {
 				Counted: "All transactions of the period. The 20 with the largest sum of both directions are listed; all others are one row.",
 				LeftOut: "Nothing. Hidden holders are one row, and so are transactions with more than 1,000 pairs of accounts.",
 			},
-		}, views.AccountParties, (*aggregates.AccountSides).PartiesTable),
+		}, views.AccountParties, (*aggregates.AccountSides).PartiesTable).inFull(s.readWhole(aggregates.PartyColumns(), func(ctx context.Context, p views.Params, yield func([]any) error) error {
+			return s.Economy.AccountParties(ctx, aggregates.AsOf[aggregates.AccountQuery]{Of: byAccount(p), At: asOf(p)}, yield)
+		})),
 		show(account, views.PanelInfo{
 			Name: "calendar", Title: "Active days", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{

@@ -69,7 +69,7 @@ func (s *server) accounts() *page {
 			if err != nil {
 				return stretch{}, err
 			}
-			read := stretch{table: aggregates.HeldTable(rows, v.Supply), sub: views.HeldSub(matching, v)}
+			read := stretch{table: aggregates.HeldTable(rows, v.Supply).First(len(v.Accounts), v.Count), sub: views.HeldSub(matching, v)}
 			if more {
 				read.next = rows[len(rows)-1].Cursor()
 			}

@@ -25,13 +25,25 @@ func (s *server) describePanels(api huma.API) {
 			for _, d := range p.list.declared() {
 				item.Get.Parameters = append(item.Get.Parameters, parameter(d))
 			}
+			item.Get.Parameters = append(item.Get.Parameters, fullParameter("1: all rows that follow, in one stream."))
 			doc.Paths[p.pattern("/"+p.list.Name+".json")] = item
 		}
 		for _, panel := range p.panels {
-			doc.Paths[p.pattern("/"+panel.Name+".json")] = describe(p, panel, panel.Title, panel.schema(doc.Components.Schemas))
+			item := describe(p, panel, panel.Title, panel.schema(doc.Components.Schemas))
+			full := "1: refused where the panel lists only the first ones, since there is no file of all."
+			if panel.full != nil {
+				full = "1: where the panel lists only the first ones, all of them, in one stream as a List."
+			}
+			item.Get.Parameters = append(item.Get.Parameters, fullParameter(full))
+			item.Get.Responses[strconv.Itoa(http.StatusBadRequest)] = &huma.Response{Description: "There is no file of all that is asked for with full=1."}
+			doc.Paths[p.pattern("/"+panel.Name+".json")] = item
 			doc.Paths[p.pattern("/"+panel.Name+".meta.json")] = describe(p, panel, "What this means: "+panel.Title, meta)
 		}
 	}
+}
+
+func fullParameter(text string) *huma.Param {
+	return &huma.Param{Name: "full", In: "query", Description: text, Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"1"}}}
 }
 
 func describe(p *page, panel panel, summary string, schema *huma.Schema) *huma.PathItem {

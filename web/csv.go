@@ -62,9 +62,9 @@ func csvName(p views.Page, asOf time.Time) string {
 }
 
 // header writes the title of each column with its unit.
-func (c *csvWriter) header(columns []aggregates.Column) {
+func (c *csvWriter) header(t aggregates.Table) {
 	c.cells = c.cells[:0]
-	for _, column := range columns {
+	for _, column := range t.Columns {
 		name := column.Title
 		switch column.Unit {
 		case aggregates.Money:

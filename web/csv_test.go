@@ -28,7 +28,7 @@ func FuzzCSV(f *testing.F) {
 		var out strings.Builder
 		w := newCSV(&out, ledger.Settings{Symbol: a})
 		columns := []aggregates.Column{{Title: a}, {Title: b, Unit: aggregates.Money}, {Title: "c"}}
-		w.header(columns)
+		w.header(aggregates.Table{Columns: columns})
 		w.row(columns, []any{a, b, a + b})
 		w.row(columns, []any{b, a, b + a})
 		if err := w.end(); err != nil {
@@ -91,7 +91,7 @@ func TestOnlyTextsAreGuardedAgainstFormulas(t *testing.T) {
 	var b strings.Builder
 	out := newCSV(&b, ledger.Settings{Symbol: "£", Decimals: 2})
 	columns := []aggregates.Column{{Title: "=name"}, {Title: "Sum", Unit: aggregates.Money}, {Title: "Day", Unit: aggregates.Day}, {Title: "Share", Unit: aggregates.Percent}}
-	out.header(columns)
+	out.header(aggregates.Table{Columns: columns})
 	for _, name := range []string{
 		"=1+1", "+1", "-1", "@x", "\tx", "\rx", `a "b", c`, "plain", "",
 		"  =1", "a;=1+1", "a;\t=1", "a\n=1+1", "a\r\nb", "|＝1", "\u200b=1", "a =1", "Bakery - North", "C++", "x-ray a@b", "- a", "a; - b",

@@ -46,6 +46,9 @@ func TestADumpIsServedInRangesAndByItsDigest(t *testing.T) {
 		}
 	}
 	write("1", january.AddDate(0, 2, 0))
+	if _, home := ask(t, "GET", server.URL+"/economy/bridge"); !strings.Contains(home, `href="/data/"`) {
+		t.Error("no page leads to the files that are published")
+	}
 
 	response, whole := ask(t, "GET", server.URL+"/data/postings/2026-01.parquet")
 	etag := response.Header.Get("Etag")

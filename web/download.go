@@ -37,6 +37,7 @@ const (
 // get the newest.
 type download struct {
 	name     string // of the file, without date and suffix
+	suffix   string
 	window   time.Duration
 	write    func(context.Context, io.Writer) error
 	now      func() time.Time
@@ -53,9 +54,9 @@ type download struct {
 	retryAt time.Time
 }
 
-// newDownload returns a download whose CSV is written by write.
-func (s *server) newDownload(name string, window time.Duration, write func(context.Context, io.Writer) error) *download {
-	return &download{name: name, window: window, write: write, now: s.Now, settings: s.Settings, leaving: s.Leaving, places: s.files, log: s.Log}
+// newDownload returns a download of files with a suffix, which write writes.
+func (s *server) newDownload(name, suffix string, window time.Duration, write func(context.Context, io.Writer) error) *download {
+	return &download{name: name, suffix: suffix, window: window, write: write, now: s.Now, settings: s.Settings, leaving: s.Leaving, places: s.files, log: s.Log}
 }
 
 // A downloadFile has no name in its folder, so that the kernel deletes it when
@@ -84,7 +85,7 @@ func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer free()
 	h := w.Header()
-	for name, values := range csvHeader(d.name + "-" + f.window.Start.In(d.settings().Zone()).Format(time.DateOnly)) {
+	for name, values := range fileHeader(d.name+"-"+f.window.Start.In(d.settings().Zone()).Format(time.DateOnly), d.suffix) {
 		h[name] = values
 	}
 	h["Cache-Control"] = noCache
@@ -169,9 +170,21 @@ func (d *download) start(w cache.Window) {
 	}()
 }
 
+// unnamedFile returns a temporary file that is gone when it is closed.
+func unnamedFile() (*os.File, error) {
+	file, err := os.CreateTemp("", "exchequer-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
 // make returns a new file, complete, or an error and no file.
 func (d *download) make(ctx context.Context) (_ *downloadFile, err error) {
-	file, err := os.CreateTemp("", "exchequer-*")
+	file, err := unnamedFile()
 	if err != nil {
 		return nil, err
 	}
@@ -180,9 +193,6 @@ func (d *download) make(ctx context.Context) (_ *downloadFile, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, err
-	}
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(file, sum), 64<<10)
 	if err := safely(func() error { return d.write(ctx, out) }); err != nil {

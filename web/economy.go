@@ -44,7 +44,14 @@ func (s *server) economy() *page {
 			SQL:     aggregates.RichestSQL,
 		},
 	}, views.Richest, (*aggregates.Richest).Table)
-	list.file = s.newDownload("economy-richest", s.Economy.Richest.Policy().Window, s.writeAccounts)
+	files := map[string]*download{}
+	for _, suffix := range []string{".csv", ".json"} {
+		files[suffix] = s.newDownload("economy-richest", suffix, s.Economy.Richest.Policy().Window, func(ctx context.Context, to io.Writer) error {
+			return s.writeAccounts(ctx, s.newRows(to, suffix, s.fileDocument("/economy", list.Name, map[string]string{})))
+		})
+	}
+	list = list.inFull(downloaded(files))
+	list.file = files[".csv"]
 
 	return s.knowsPast(declare(views.PageInfo{
 		Path: "/economy", Name: "Economy", Group: "Money",
@@ -142,18 +149,17 @@ const shareColumn = 5
 
 // writeAccounts writes the whole list of the richest from one read of the
 // database.
-func (s *server) writeAccounts(ctx context.Context, w io.Writer) error {
-	out := newCSV(w, s.Settings())
+func (s *server) writeAccounts(ctx context.Context, out rowWriter) error {
 	columns := aggregates.RichColumns()
-	out.header(columns)
+	out.header(aggregates.Table{Columns: columns})
 	err := s.Economy.AllAccounts(ctx, func(a aggregates.RichAccount) error {
 		row := a.Row(ledger.Sum{})
 		row[shareColumn] = a.Share // of the supply in the same read
 		out.row(columns, row)
-		return out.err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return out.end()
+	return out.last()
 }

@@ -37,7 +37,7 @@ func (s *server) firms() *page {
 			How: views.How{
 				Meaning: "What each firm sold, and what it gained in its dealings with others. A firm is who holds a business account, and each leads to the page of its holder.",
 				Formula: "Turnover: sum of the totals of the sales in which one of its accounts is the seller, tax included. Change: turnover of the days that are over / that of the same days of the period before − 1. Profit: received − sent, of all its accounts together.",
-				Counted: "All accounts of the holder, personal ones too, and those that are merged into them. Shops: active ones.",
+				Counted: "All accounts of the holder, personal ones too, and those that are merged into them. Shops: active ones. Staff and wages: holders whose personal accounts gained in transactions with one of the sources payroll, salary, salaries, wage, wages, in which the firm alone paid, in the last 30 days whatever the period.",
 				LeftOut: "Issuers. Sales that name no seller; returns, gifts and corrections; sales that offset each other. Goods in stock have no value here. Firms of hidden holders are not listed.",
 			},
 		},
@@ -56,7 +56,7 @@ func (s *server) firms() *page {
 			if err != nil {
 				return stretch{}, err
 			}
-			read := stretch{table: aggregates.FirmsTable(rows), sub: views.FirmsSub(matching, v, s.Settings())}
+			read := stretch{table: aggregates.FirmsTable(rows).First(len(v.Firms), v.Count-v.Hidden), sub: views.FirmsSub(matching, v, s.Settings())}
 			if more {
 				read.next = rows[len(rows)-1].ID
 			}

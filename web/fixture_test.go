@@ -347,6 +347,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			History:      cache.NewMemo(c, spec("history"), tn.history),
 			Holdings:     cache.NewMemo(c, spec("accounts"), tn.holdings),
 			Source:       cache.NewMemo(c, spec("source"), tn.source),
+			SiteMap:      cache.NewMemo(c, spec("sitemap"), constant[aggregates.NoParams](&aggregates.SiteMap{})),
 		},
 		Soundness: &aggregates.SoundnessMemos{
 			Soundness: cache.NewMemo(c, spec("soundness"), tn.soundness),

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+
 	"exchequer/aggregates"
 	"exchequer/views"
 )
@@ -59,7 +61,9 @@ func (s *server) government() *page {
 				Counted: "All transactions of the period. The 20 to which most was paid are in the table; all others are one row.",
 				LeftOut: "Public accounts. Hidden holders are one row, and so are transactions with more than 1,000 pairs of accounts.",
 			},
-		}, views.GovernmentParties, (*aggregates.Government).PartiesTable),
+		}, views.GovernmentParties, (*aggregates.Government).PartiesTable).inFull(s.readWhole(aggregates.PartyColumns(), func(ctx context.Context, p views.Params, yield func([]any) error) error {
+			return s.Economy.GovernmentParties(ctx, byDays(p), yield)
+		})),
 		show(government, views.PanelInfo{
 			Name: "units", Title: "By unit", Width: views.Whole, Shows: views.ShowsDealings,
 			How: views.How{

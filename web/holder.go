@@ -97,7 +97,9 @@ func (s *server) holder() *page {
 				Counted: "All transactions of the period. The 20 with the largest sum of both directions are listed; all others are one row.",
 				LeftOut: "The holder's own accounts that are no issuers. Hidden holders are one row, and so are transactions with more than 1,000 pairs of accounts.",
 			},
-		}, views.HolderParties, (*aggregates.HolderSides).PartiesTable),
+		}, views.HolderParties, (*aggregates.HolderSides).PartiesTable).inFull(s.readWhole(aggregates.PartyColumns(), func(ctx context.Context, p views.Params, yield func([]any) error) error {
+			return s.Economy.HolderParties(ctx, byHolder(p), yield)
+		})),
 		show(holder, views.PanelInfo{
 			Name: "shops", Title: "Shops", Width: views.TwoThirds, Shows: views.ShowsDealings,
 			How: howShops("holder"),

@@ -81,7 +81,7 @@ func (s *server) item() *page {
 				Counted: "Accounts, each with those merged into it, by whole days.",
 				LeftOut: "Sales whose seller is not known; " + leftOffsetting,
 			},
-		}, views.WhoSells, (*aggregates.ItemTrade).SellersTable),
+		}, views.WhoSells, (*aggregates.ItemTrade).SellersTable).inFull(s.traders("seller")),
 		show(item, views.PanelInfo{
 			Name: "sell", Title: "Where to sell", Width: views.Third, Shows: views.ShowsSums,
 			How: views.How{
@@ -99,7 +99,7 @@ func (s *server) item() *page {
 				Counted: "Accounts, each with those merged into it, by whole days.",
 				LeftOut: "Sales whose buyer is not known; " + leftOffsetting,
 			},
-		}, views.WhoBuys, (*aggregates.ItemTrade).BuyersTable),
+		}, views.WhoBuys, (*aggregates.ItemTrade).BuyersTable).inFull(s.traders("buyer")),
 		show(trade, views.PanelInfo{
 			Name: "sizes", Title: "Pieces a sale", Width: views.Third, Shows: views.ShowsSums,
 			How: views.How{
@@ -244,4 +244,11 @@ func salesTable(lines []views.ItemSale) aggregates.Table {
 		t.Rows = append(t.Rows, []any{l.At.UTC(), l.Seller.Name, l.Buyer.Name, l.Place, string(l.Direction), l.Quantity, l.Total, l.Tax, l.Ref, l.Mark()})
 	}
 	return t
+}
+
+// traders serves all accounts on one side of an item's trade.
+func (s *server) traders(side string) wholeFile {
+	return s.readWhole(aggregates.TraderColumns(), func(ctx context.Context, p views.Params, yield func([]any) error) error {
+		return s.Economy.ItemTraders(ctx, byItem(p), side, yield)
+	})
 }

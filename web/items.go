@@ -53,7 +53,7 @@ func (s *server) items() *page {
 			if err != nil {
 				return stretch{}, err
 			}
-			read := stretch{table: aggregates.ItemsTable(rows), sub: views.ItemsSub(matching, res.Value)}
+			read := stretch{table: aggregates.ItemsTable(rows).First(len(res.Value.Items), res.Value.Count), sub: views.ItemsSub(matching, res.Value)}
 			if more {
 				read.next = rows[len(rows)-1].ID
 			}

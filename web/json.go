@@ -22,6 +22,7 @@ type panelDocument[T any] struct {
 	Timezone   string            `json:"timezone" doc:"Whose days are counted: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
 	Rows       [][]any           `json:"rows" nullable:"false" doc:"The table behind the panel; null is not available."`
+	Cut        *aggregates.Cut   `json:"cut,omitempty" doc:"Present where the table has only the first ones of what it lists; all others may be a row together."`
 	Value      T                 `json:"value" doc:"What the table is made of; null where it has more than its reader may see."`
 	// Events are nil where the chart shows none, whatever happened.
 	Events *[]aggregates.Event `json:"events,omitempty" doc:"Only of panels whose chart shows events: those of its period and scope, oldest first, at most 200. Missing too while they cannot be read."`
@@ -59,6 +60,8 @@ type metaDocument struct {
 	Next       time.Time          `json:"next"`
 	State      string             `json:"state"`
 	Columns    []column           `json:"columns"`
+	Cut        *aggregates.Cut    `json:"cut,omitempty" doc:"Present where the table has only the first ones of what it lists."`
+	Full       bool               `json:"full" doc:"Whether full=1 gets a file of all of them, if there are more."`
 	Licence    string             `json:"licence,omitempty" doc:"Of the data, as the operator states it."`
 	Citation   string             `json:"citation"`
 	Page       string             `json:"page" doc:"The address of the panel."`
@@ -69,7 +72,7 @@ func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocumen
 	d := panelDocument[any]{
 		Page: p.at(v.Params.Ref), Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
 		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Reason: v.result.Reason,
-		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Columns: columnsOf(t), Rows: t.Rows, Value: v.result.value,
+		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Columns: columnsOf(t), Rows: t.Rows, Cut: t.Cut, Value: v.result.value,
 	}
 	if d.Rows == nil {
 		d.Rows = [][]any{}
@@ -89,7 +92,7 @@ func (s *server) meta(v panelView, t aggregates.Table) metaDocument {
 		Title: v.panel.Title, Economy: v.Settings.Name,
 		Meaning: v.panel.How.Meaning, Definition: v.panel.How.Formula, Counted: v.panel.How.Counted, LeftOut: v.panel.How.LeftOut,
 		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Parameters: v.Params.Values(v.panel.Params),
-		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Columns: columnsOf(t),
+		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Columns: columnsOf(t), Cut: t.Cut, Full: v.panel.full != nil,
 		Licence: s.Licence, Page: s.BaseURL + v.Address(),
 	}
 	if about := v.panel.about(v.result.value); about.Days != "" {

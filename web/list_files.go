@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,6 +23,7 @@ type listDocument struct {
 	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
 	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
+	Cut        *aggregates.Cut   `json:"cut,omitempty" doc:"Present where the list has only the first ones of all there are, before they are filtered."`
 	Rows       [][]any           `json:"rows" nullable:"false"`
 	Value      any               `json:"value,omitempty" doc:"What the rows are of, where that is more than its address says."`
 	Next       string            `json:"next,omitempty" doc:"The value of the parameter by which the next rows are asked for; missing at the end."`
@@ -54,12 +56,12 @@ func (s *server) listJSON(p *page) handler {
 		if err != nil {
 			return err
 		}
-		if r.URL.Query().Get("full") == "1" {
+		if wantsAll(r) {
 			return s.wholeList(w, r, p, params, ".json")
 		}
 		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
 			d := s.listDocument(p, params)
-			d.Columns, d.Value, d.Next = columnsOf(rows.table), rows.value, rows.next
+			d.Columns, d.Cut, d.Value, d.Next = columnsOf(rows.table), rows.table.Cut, rows.value, rows.next
 			if rows.table.Rows != nil {
 				d.Rows = rows.table.Rows
 			}
@@ -74,9 +76,14 @@ func (s *server) listJSON(p *page) handler {
 
 // listDocument returns the document of a list, without rows.
 func (s *server) listDocument(p *page, params views.Params) listDocument {
+	return s.fileDocument(p.at(params.Ref), p.list.Name, params.Values(p.list.declared()))
+}
+
+// fileDocument returns a document of rows, without them.
+func (s *server) fileDocument(page, list string, parameters map[string]string) listDocument {
 	settings := s.Settings()
 	return listDocument{
-		Page: p.at(params.Ref), List: p.list.Name, Parameters: params.Values(p.list.declared()),
+		Page: page, List: list, Parameters: parameters,
 		Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Rows: [][]any{},
 	}
 }
@@ -100,7 +107,7 @@ const incomplete = "X-Incomplete"
 
 // A rowWriter writes a whole list.
 type rowWriter interface {
-	header(columns []aggregates.Column)
+	header(t aggregates.Table) // whose rows follow
 	row(columns []aggregates.Column, values []any)
 	end() error  // of the rows so far
 	last() error // of the list
@@ -109,7 +116,7 @@ type rowWriter interface {
 
 // jsonRows writes a list as a listDocument.
 type jsonRows struct {
-	to       *bytes.Buffer
+	to       io.Writer
 	document listDocument
 	rows     int
 	err      error
@@ -120,15 +127,25 @@ func (j *jsonRows) write(text string, value any) {
 	if j.err == nil {
 		j.err = err
 	}
-	j.to.WriteString(text)
-	j.to.Write(b)
+	j.text(text)
+	j.text(string(b))
+}
+
+func (j *jsonRows) text(text string) {
+	if _, err := io.WriteString(j.to, text); j.err == nil {
+		j.err = err
+	}
 }
 
 // header writes the document up to its rows, which are its last field.
-func (j *jsonRows) header(columns []aggregates.Column) {
-	j.document.Columns = columnsOf(aggregates.Table{Columns: columns})
-	j.write("", j.document)
-	j.to.Truncate(j.to.Len() - len("]}"))
+func (j *jsonRows) header(t aggregates.Table) {
+	j.document.Columns, j.document.Cut = columnsOf(t), t.Cut
+	b, err := json.Marshal(j.document)
+	if err != nil {
+		j.err = err
+		return
+	}
+	j.text(strings.TrimSuffix(string(b), "]}"))
 }
 
 func (j *jsonRows) row(_ []aggregates.Column, values []any) {
@@ -143,12 +160,12 @@ func (j *jsonRows) row(_ []aggregates.Column, values []any) {
 func (j *jsonRows) end() error { return j.err }
 
 func (j *jsonRows) last() error {
-	j.to.WriteString("]}\n")
+	j.text("]}\n")
 	return j.err
 }
 
 func (j *jsonRows) incomplete() {
-	j.to.WriteString(`],"incomplete":"the rows that follow could not be read"}` + "\n")
+	j.text(`],"incomplete":"the rows that follow could not be read"}` + "\n")
 }
 
 // listCSV serves all rows of a list that follow the cursor.
@@ -172,17 +189,14 @@ func (s *server) wholeList(w http.ResponseWriter, r *http.Request, p *page, para
 	defer free()
 	view := s.viewOf(p, params, &p.list.PanelInfo)
 	var rows bytes.Buffer // as CSV or JSON
-	out, header := rowWriter(newCSV(&rows, view.Settings)), csvHeader(csvName(view, s.Now()))
-	if suffix == ".json" {
-		out, header = &jsonRows{to: &rows, document: s.listDocument(p, params)}, anyOriginHeaders.Clone()
-		header["Content-Type"] = []string{"application/json"}
-	}
+	out, header := s.newRows(&rows, suffix, s.listDocument(p, params)), fileHeader(csvName(view, s.Now()), suffix)
 	first, wait := true, listWait
 	next := func() (more bool, err error) {
 		// Files are few for each reader, and their readings are not counted again.
 		err = s.fetch(r.Context(), "", wait, func() {}, p.list, params, listFetch, func(read stretch) error {
 			if first {
-				out.header(read.table.Columns)
+				markCut(header, read.table.Cut)
+				out.header(read.table)
 			}
 			for _, row := range read.table.Rows {
 				out.row(read.table.Columns, row)

@@ -65,7 +65,9 @@ func (s *server) market() *page {
 				Counted: "The 50 items with the largest value of sales in the period. The small chart is the mean price by day, week or month.",
 				LeftOut: "Returns, gifts and corrections; all smaller items; " + leftOffsetting,
 			},
-		}, views.Items, (*aggregates.Market).ItemsTable).where(hasSales),
+		}, views.Items, (*aggregates.Market).ItemsTable).where(hasSales).inFull(s.inList("/market/items", func(p views.Params) (views.Params, bool) {
+			return p.With([]*views.Param{views.DaysParam, views.ItemSoldParam}, views.ItemSoldParam, "yes"), !withOffsetting(p)
+		})),
 		show(movers, views.PanelInfo{
 			Name: "movers", Title: "Rose and fell", Width: views.TwoThirds, Shows: views.ShowsSums,
 			How: views.How{

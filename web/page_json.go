@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -44,6 +45,9 @@ func (p *page) document() string {
 	return p.pattern(".json")
 }
 
+// meta returns the pattern of the address that says what the page's numbers mean.
+func (p *page) meta() string { return strings.TrimSuffix(p.document(), ".json") + ".meta.json" }
+
 // panelParams returns the parameters on which the page's panels depend.
 func (p *page) panelParams() []*views.Param {
 	var all []*views.Param
@@ -59,8 +63,52 @@ func (p *page) panelParams() []*views.Param {
 
 // pageJSON serves the values of a page's panels, which are read as those of the page are.
 func (s *server) pageJSON(i int) handler {
+	return s.pageFile(i, "page.json", func(r *http.Request, p *page, params views.Params, sources []source) any {
+		all := s.pages[i]
+		if asOf(params) != "" {
+			all = all.past
+		}
+		clock := s.pageClock(sources, sources)
+		settings := s.Settings()
+		return pageDocument{
+			Page: p.at(params.Ref), Title: s.viewWith(p, params, sources).WindowTitle(), Parameters: params.Values(p.panelParams()), AsOf: clock.AsOf, Next: clock.Next,
+			Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Panels: p.values(sources, func(panel panel) bool { return all.wholly(panel, s.sees(r.Context())) }),
+		}
+	})
+}
+
+// A pageMeta is what the numbers of a page mean.
+type pageMeta struct {
+	Title       string         `json:"title"`
+	Economy     string         `json:"economy"`
+	Description string         `json:"description"`
+	Page        string         `json:"page" doc:"The address of the page."`
+	Licence     string         `json:"licence,omitempty" doc:"Of the data, as the operator states it."`
+	Panels      []metaDocument `json:"panels" nullable:"false" doc:"Those that have a value now."`
+}
+
+// pageMeta serves what the numbers of a page's panels mean.
+func (s *server) pageMeta(i int) handler {
+	return s.pageFile(i, "page.meta.json", func(_ *http.Request, p *page, params views.Params, sources []source) any {
+		view := s.viewWith(p, params, sources)
+		d := pageMeta{
+			Title: view.WindowTitle(), Economy: view.Settings.Name, Description: view.Description(), Page: s.BaseURL + view.Address(), Licence: s.Licence, Panels: []metaDocument{},
+		}
+		for i, panel := range p.panels {
+			of := params.Of(panel.Params)
+			v := panelView{Page: s.viewOf(p, of, &panel.PanelInfo), panel: panel, result: sources[p.readBy[i]].result()}
+			if t, err := panel.tableOf(v.result); err == nil && v.result.Missing == "" {
+				d.Panels = append(d.Panels, s.meta(v, t))
+			}
+		}
+		return d
+	})
+}
+
+// pageFile serves a document of a page's panels.
+func (s *server) pageFile(i int, name string, document func(r *http.Request, p *page, params views.Params, sources []source) any) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		p, all := s.edition(r.Context()).pages[i], s.pages[i]
+		p := s.edition(r.Context()).pages[i]
 		whole, err := p.params(r)
 		if err != nil {
 			return err
@@ -69,7 +117,7 @@ func (s *server) pageJSON(i int) handler {
 			return err
 		}
 		if asOf(whole) != "" {
-			p, all = p.past, all.past
+			p = p.past
 		}
 		if len(p.panels) == 0 {
 			return errNotFound
@@ -90,17 +138,12 @@ func (s *server) pageJSON(i int) handler {
 		if !slices.ContainsFunc(sources, source.valued) {
 			return sources[0].failure()
 		}
-		return s.respondCached(w, r, s.pageKey(r, p.key+" page.json", params), sources, func() (*rendering, error) {
-			clock := s.pageClock(sources, sources)
-			settings := s.Settings()
-			d := pageDocument{
-				Page: p.at(params.Ref), Title: s.viewWith(p, params, sources).WindowTitle(), Parameters: params.Values(p.panelParams()), AsOf: clock.AsOf, Next: clock.Next,
-				Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Panels: p.values(sources, func(panel panel) bool { return all.wholly(panel, s.sees(r.Context())) }),
-			}
-			header, b, err := encodeJSON(d)
+		return s.respondCached(w, r, s.pageKey(r, p.key+" "+name, params), sources, func() (*rendering, error) {
+			header, b, err := encodeJSON(document(r, p, params, sources))
 			if err != nil {
 				return nil, err
 			}
+			clock := s.pageClock(sources, sources)
 			return s.keptFor(params, newRendering(header, b, clock.Next.Add(clock.Lag))), nil
 		})
 	}
@@ -138,4 +181,6 @@ func describePage(doc *huma.OpenAPI, p *page) {
 	}
 	schema := doc.Components.Schemas.Schema(reflect.TypeFor[pageDocument](), true, "Page")
 	doc.Paths[p.document()] = describe(p, panel{PanelInfo: views.PanelInfo{Params: p.panelParams()}}, "all panels", schema)
+	meta := doc.Components.Schemas.Schema(reflect.TypeFor[pageMeta](), true, "PageMeta")
+	doc.Paths[p.meta()] = describe(p, panel{PanelInfo: views.PanelInfo{Params: p.panelParams()}}, "What all panels mean", meta)
 }

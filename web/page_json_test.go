@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"exchequer/aggregates"
@@ -59,6 +60,31 @@ func TestADocumentOfAPageSaysWhatItLacks(t *testing.T) {
 	for address, want := range map[string]int{"/accounts/nobody/page.json": 404, "/market/items/nobody/page.json": 404, "/economy.json?at=1850-01-01": 400, "/economy.json?at=2026-10-31": 200, "/reports.json": 404} {
 		if r, body := ask(t, http.MethodGet, site.URL+address); r.StatusCode != want && address != "/economy.json?at=2026-10-31" {
 			t.Errorf("%s: status %d, want %d: %.200s", address, r.StatusCode, want, body)
+		}
+	}
+}
+
+func TestAPageSaysWhatItsNumbersMean(t *testing.T) {
+	tn := sampled(sample.Town(30))
+	site := tn.start(t)
+	for _, p := range tn.declared(t) {
+		if len(p.panels) == 0 {
+			continue
+		}
+		address := strings.TrimSuffix(p.address(), "?") + strings.TrimPrefix(p.meta(), p.Path)
+		r, body := ask(t, http.MethodGet, site.URL+address)
+		var d pageMeta
+		if err := json.Unmarshal([]byte(body), &d); err != nil || r.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d, %v", address, r.StatusCode, err)
+			continue
+		}
+		if d.Title == "" || d.Description == "" || !strings.HasPrefix(d.Page, "https://economy.test/") || len(d.Panels) == 0 {
+			t.Errorf("%s = %+v", address, d)
+		}
+		for _, panel := range d.Panels {
+			if panel.Definition == "" || panel.Citation == "" || panel.AsOf.IsZero() || !strings.HasPrefix(panel.Page, "https://economy.test"+p.address()) {
+				t.Errorf("%s: %+v", address, panel)
+			}
 		}
 	}
 }

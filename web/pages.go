@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -224,48 +222,6 @@ func (s *server) definitions(p *page, sources []source) views.Definitions {
 	return d
 }
 
-// addresses returns the address of every page and panel that everybody may see, except of
-// pages with a ref.
-func (s *server) addresses() []string {
-	var all []string
-	sees := s.Privacy.sees(visitor)
-	for _, p := range s.pages {
-		if p.exists != nil || p.shows() > sees {
-			continue
-		}
-		all = append(all, p.Path)
-		for _, panel := range p.panels {
-			if panel.shows() <= sees {
-				all = append(all, p.Path+"/"+panel.Name)
-			}
-		}
-	}
-	return append(all, "/about/numbers", apiPagePath)
-}
-
-// siteMap lists the pages for search engines, which want absolute addresses.
-func (s *server) siteMap(w http.ResponseWriter, r *http.Request) error {
-	if s.BaseURL == "" {
-		return errNotFound
-	}
-	type entry struct {
-		Loc string `xml:"loc"`
-	}
-	m := struct {
-		XMLName xml.Name `xml:"http://www.sitemaps.org/schemas/sitemap/0.9 urlset"`
-		URLs    []entry  `xml:"url"`
-	}{}
-	for _, address := range s.addresses() {
-		m.URLs = append(m.URLs, entry{s.BaseURL + address})
-	}
-	b, err := xml.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("site map: %w", err)
-	}
-	s.serve(w, r, newRendering(http.Header{"Content-Type": {"application/xml"}}, append([]byte(xml.Header), b...), time.Time{}), true)
-	return nil
-}
-
 // manifest says what the site is called and looks like on a home screen.
 func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 	type icon struct {
@@ -287,21 +243,5 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 	}
 	header["Content-Type"] = []string{"application/manifest+json"}
 	s.serve(w, r, newRendering(header, b, time.Time{}), true)
-	return nil
-}
-
-// robots keeps crawlers from files and from the operators' API.
-func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
-	var b strings.Builder
-	if s.Privacy == Closed {
-		b.WriteString("User-agent: *\nDisallow: /\n")
-		s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)
-		return nil
-	}
-	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /watch?\nDisallow: /watch/\nDisallow: /watch.atom\nDisallow: /search\n")
-	if s.BaseURL != "" {
-		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")
-	}
-	s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)
 	return nil
 }

@@ -396,7 +396,7 @@ func TestEveryPanelIsDescribed(t *testing.T) {
 		for _, p := range pages {
 			open(p.address()) // so that there are numbers to give as examples
 		}
-		about, siteMap := open("/about/numbers").Body.String(), open("/sitemap.xml").Body.String()
+		about, siteMap := open("/about/numbers").Body.String(), open("/sitemap/pages.xml").Body.String()
 		contains(t, about, "= 3.41.") // an example
 		for _, p := range pages {
 			for _, panel := range p.panels {
@@ -427,6 +427,31 @@ func TestEveryPanelIsDescribed(t *testing.T) {
 					t.Errorf("%s.meta.json = %+v", path, meta)
 				}
 			}
+		}
+	})
+}
+
+// Menu and foot lead to each page that has an address of its own.
+func TestEachPageIsAClickFromHome(t *testing.T) {
+	walk(t, sampled(sample.Town(30)), func(open func(string) *httptest.ResponseRecorder, pages []*page) {
+		linked := map[string]bool{}
+		parse(t, open("/").Body.String()).Find("a[href]").Each(func(_ int, a *goquery.Selection) {
+			address, _, _ := strings.Cut(a.AttrOr("href", ""), "?")
+			linked[address] = true
+		})
+		wanted := []string{"/about/numbers", apiPagePath}
+		for _, p := range pages {
+			if p.exists == nil {
+				wanted = append(wanted, p.Path)
+			}
+		}
+		for _, address := range wanted {
+			if !linked[address] && address != "/economy" {
+				t.Errorf("nothing leads from the home page to %s", address)
+			}
+		}
+		if linked[dataPath] {
+			t.Error("a link leads to files that are not published")
 		}
 	})
 }

@@ -28,8 +28,10 @@ type panel struct {
 	// worth reports whether the panel is worth showing of such a ledger. Nil:
 	// of any.
 	worth func(aggregates.Profile) bool
-	// file is the complete list, if the table is only its beginning.
+	// file is the complete list as CSV, if the table is only its beginning. It is served
+	// in the place of the table.
 	file *download
+	full wholeFile // of all rows, if the table has only the first ones; nil: there is none
 	// other is what those see who may not see this one, or nil: they see nothing.
 	other *panel
 }
@@ -115,6 +117,7 @@ type panelView struct {
 	panel  panel
 	result result
 	part   bool // its reader may not see all of the value
+	whole  bool // its reader asks for all rows
 }
 
 // panelPage serves a panel by itself, with its whole table.
@@ -186,14 +189,16 @@ func (s *server) panelCSV(p *page, i int) handler {
 	table := s.panelFile(p, i, ".csv", func(v panelView, t aggregates.Table) (http.Header, []byte, error) {
 		var b bytes.Buffer
 		out := newCSV(&b, v.Settings)
-		out.header(t.Columns)
+		out.header(t)
 		for _, row := range t.Rows {
 			out.row(t.Columns, row)
 		}
 		if err := out.end(); err != nil {
 			return nil, nil, fmt.Errorf("%s as CSV: %w", v.panel.Name, err)
 		}
-		return csvHeader(csvName(v.Page, v.result.AsOf)), b.Bytes(), nil
+		header := csvHeader(csvName(v.Page, v.result.AsOf))
+		markCut(header, t.Cut)
+		return header, b.Bytes(), nil
 	})
 	if p.panels[i].file == nil {
 		return table
@@ -206,9 +211,11 @@ func (s *server) panelCSV(p *page, i int) handler {
 	}
 }
 
-// panelFile serves a panel in a format that has nothing to say without a value.
+// panelFile serves a panel in a format that has nothing to say without a value. If all
+// rows are asked for, and the panel has only the first ones, it serves the file that has
+// them, and refuses where there is none.
 func (s *server) panelFile(p *page, i int, suffix string, encode func(panelView, aggregates.Table) (http.Header, []byte, error)) handler {
-	return s.panel(p, i, suffix, func(_ context.Context, v panelView, src source) (http.Header, []byte, error) {
+	file := s.panel(p, i, suffix, func(_ context.Context, v panelView, src source) (http.Header, []byte, error) {
 		if err := src.failure(); err != nil {
 			return nil, nil, err
 		}
@@ -216,8 +223,12 @@ func (s *server) panelFile(p *page, i int, suffix string, encode func(panelView,
 		if err != nil {
 			return nil, nil, err
 		}
+		if v.whole && t.Cut != nil {
+			return nil, nil, &cutError{v, t.Cut}
+		}
 		return encode(v, t)
 	})
+	return inFull(file, suffix)
 }
 
 // panel answers from the source behind a panel, and, as a page or a document, from its
@@ -239,7 +250,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 				return err
 			}
 		}
-		whole := params
+		given := params
 		params = params.Of(panel.Params)
 		one := []source{panel.from.open(params)}
 		isPage := suffix == "" || suffix == embedded
@@ -252,18 +263,22 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			}
 		}
 		if p.ofThings() && one[0].empty() {
-			return p.gone(whole)
+			return p.gone(given)
 		}
 		first := plain(panel.from) == p.readings[0]
 		if first {
 			err = p.moved(params, one)
 		} else {
-			err = s.stays(r, p, whole)
+			err = s.stays(r, p, given)
 		}
 		if err != nil {
 			return err
 		}
+		whole := (suffix == ".csv" || suffix == ".json") && wantsAll(r)
 		key, menu, theme := pattern, []views.MenuGroup(nil), ""
+		if whole {
+			key += " full"
+		}
 		switch suffix {
 		case "": // files have no menu
 			e := s.edition(r.Context())
@@ -273,7 +288,7 @@ func (s *server) panel(p *page, i int, suffix string, draw func(context.Context,
 			key += " " + theme
 		}
 		return s.respondCached(w, r, s.pageKey(r, key, params), one, func() (*rendering, error) {
-			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result(), part: !p.wholly(panel, s.sees(r.Context()))}
+			v := panelView{Page: s.viewOf(p, params, &panel.PanelInfo), panel: panel, result: one[0].result(), part: !p.wholly(panel, s.sees(r.Context())), whole: whole}
 			v.Menu, v.Theme = menu, theme
 			v.Clock, v.Period = s.pageClock(one, one), panel.period(v.result)
 			v.Events = eventsOf(one[1:]...)

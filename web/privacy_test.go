@@ -117,7 +117,7 @@ var others = map[string]views.Level{
 	"/compare/add": views.ShowsNames, "/watch/add": views.ShowsNames, "/oembed": views.ShowsNames,
 	"/badges/books.svg": views.ShowsSums, "/badges/supply.svg": views.ShowsSums, "/badges/holders.svg": views.ShowsSums, "/badges/gini.svg": views.ShowsSums, "/badges/transactions.svg": views.ShowsSums, "/badges/items/{ref}": views.ShowsSums,
 	"/data/": views.ShowsNames, "/data/manifest.json": views.ShowsNames, "/data/feed.atom": views.ShowsNames, "/data/*": views.ShowsNames,
-	"/sitemap.xml": views.ShowsNames, "/robots.txt": views.ShowsNothing, "/manifest.webmanifest": views.ShowsNothing, "/theme.css": views.ShowsNothing, "/theme": views.ShowsNothing,
+	"/sitemap.xml": views.ShowsNames, "/sitemap/{name}": views.ShowsNames, "/robots.txt": views.ShowsNothing, "/manifest.webmanifest": views.ShowsNothing, "/theme.css": views.ShowsNothing, "/theme": views.ShowsNothing,
 	"/static/*": views.ShowsNothing, "/favicon.ico": views.ShowsNothing, "/healthz": views.ShowsNothing, "/readyz": views.ShowsNothing, "/health/cache": views.ShowsNames, "/metrics": views.ShowsNames,
 	"/api": views.ShowsNames, "/api/v1/openapi.json": views.ShowsNames, "/api/v1/openapi.yaml": views.ShowsNames, "/api/v1/markers.json": views.ShowsSums,
 	"/api/v1/stats": views.ShowsSums, "/api/v1/flow": views.ShowsSums, "/api/v1/market": views.ShowsSums, "/api/v1/health": views.ShowsSums, "/api/v1/items": views.ShowsSums,
@@ -141,7 +141,7 @@ func routesOf(t *testing.T, s *server) []visited {
 	t.Helper()
 	declared := map[string]views.Level{}
 	for _, p := range s.pages {
-		declared[p.Path], declared[p.pattern("/card.png")], declared[p.document()] = p.shows(), p.shows(), p.panelsShow()
+		declared[p.Path], declared[p.pattern("/card.png")], declared[p.document()], declared[p.meta()] = p.shows(), p.shows(), p.panelsShow(), p.panelsShow()
 		if p.list != nil {
 			declared[p.pattern("/"+p.list.Name+".csv")], declared[p.pattern("/"+p.list.Name+".json")] = p.list.Shows, p.list.Shows
 		}
@@ -214,6 +214,8 @@ func addressesOf(pattern string) []string {
 		all = []string{pattern + "?q=stall", pattern + "?q=" + secretRef, pattern + "?q=forbidden", pattern + "?q=harr"}
 	case "/oembed":
 		all = []string{pattern + "?url=" + url.QueryEscape("https://economy.test/accounts/a1/balance"), pattern + "?url=" + url.QueryEscape("https://economy.test/holders/h:"+hiddenName)}
+	case "/sitemap/{name}":
+		all = []string{"/sitemap/pages.xml", "/sitemap/accounts-1.xml", "/sitemap/firms-1.xml", "/sitemap/shops-1.xml", "/sitemap/items-1.xml"}
 	case "/badges/items/{ref}":
 		all = []string{"/badges/items/bread.svg"}
 	case "/compare":

@@ -61,7 +61,8 @@ func (s *server) routes() (http.Handler, error) {
 	get(dataPath+dump.ManifestName, views.ShowsNames, s.dataManifest)
 	get(dataPath+"feed.atom", views.ShowsNames, s.dataFeed)
 	get(dataPath+"*", views.ShowsNames, s.dataFile)
-	get("/sitemap.xml", views.ShowsNames, s.siteMap)
+	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
+	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)
 	get("/manifest.webmanifest", views.ShowsNothing, s.manifest)
 
@@ -129,6 +130,7 @@ func (s *server) elsewhere(get func(pattern string, shows views.Level, h handler
 		get(p.pattern("/card.png"), p.shows(), s.card(i))
 		if len(p.panels) > 0 {
 			get(p.document(), p.panelsShow(), s.pageJSON(i))
+			get(p.meta(), p.panelsShow(), s.pageMeta(i))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -207,5 +208,49 @@ func TestAccountsAndSourcesLeadToTheirTransactions(t *testing.T) {
 				t.Errorf("%s has no %s", address, want)
 			}
 		}
+	}
+}
+
+func TestTransactionsAreShownWithSumsAndPostings(t *testing.T) {
+	_, open := privateLedger(t)
+	doc := parse(t, open("/transactions?source=shop&legs=yes").Body.String())
+	if doc.Find("#sums svg").Length() != 1 || doc.Find("#sums tbody tr").Length() < 30 || !strings.Contains(doc.Find("#sums").Text(), "moved, since") {
+		t.Errorf("no sums by day:\n%.300s", doc.Find("#sums").Text())
+	}
+	if rows, legs := doc.Find("#list table.sales tbody tr").Length(), doc.Find("#list ul.legs li").Length(); rows == 0 || legs != 2*rows {
+		t.Errorf("%d rows have %d postings", rows, legs)
+	}
+	if all := parse(t, open("/transactions").Body.String()); all.Find("#sums, ul.legs").Length() != 0 {
+		t.Error("sums or postings that nobody asked for")
+	}
+	var d struct {
+		Rows  [][]any
+		Value struct {
+			Of   string
+			Days []struct{ Day string }
+		}
+	}
+	if err := json.Unmarshal(open("/transactions/list.json?account=a0&legs=yes").Body.Bytes(), &d); err != nil || d.Value.Of != "days of the account" || len(d.Value.Days) < 30 {
+		t.Fatalf("%v: %+v", err, d.Value)
+	}
+	if cell, _ := d.Rows[0][len(d.Rows[0])-1].(string); !strings.Contains(cell, "a0 1.50") || !strings.Contains(cell, "; ") {
+		t.Errorf("the postings of the first row are %q", cell)
+	}
+	for _, address := range []string{"/transactions?legs=yes", "/transactions/list.csv?legs=yes", "/transactions?source=wages&legs=yes"} {
+		if body := open(address).Body.String(); strings.Contains(body, hiddenName) {
+			t.Errorf("%s names who is hidden", address)
+		}
+	}
+}
+
+// privateLedger opens the pages of the ledger of [dealt], open to everybody.
+func privateLedger(t *testing.T) (*server, func(string) *httptest.ResponseRecorder) {
+	t.Helper()
+	db, _, _ := dealt(t)
+	s, _ := privateSite(t, db, Open, t.TempDir())
+	return s, func(address string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, http.NoBody))
+		return w
 	}
 }

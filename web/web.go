@@ -134,11 +134,12 @@ type server struct {
 	cardPlace    *queue       // for drawing one
 
 	warming  *semaphore.Weighted
-	lists    *queue   // places for reading lists
-	looks    *queue   // of these, those for lists that look through many rows
-	searches *queue   // and those for the search
-	sorts    *queue   // for sorting lists that are in memory
-	files    *shares  // of lists that are sent whole
+	lists    *queue  // places for reading lists
+	looks    *queue  // of these, those for lists that look through many rows
+	searches *queue  // and those for the search
+	sorts    *queue  // for sorting lists that are in memory
+	files    *shares // of lists that are sent whole
+	siteMaps siteMaps
 	readings readings // of lists, of the search, and of prices
 	ingests  *queue   // places for bodies
 	proxies  proxies
@@ -209,7 +210,8 @@ func New(d Deps) (http.Handler, error) {
 
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL}
+	_, _, err := s.published()
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil}
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
