@@ -69,7 +69,7 @@ func (s *server) pageJSON(i int) handler {
 			return err
 		}
 		if asOf(whole) != "" {
-			p, all = p.past, all.past
+			p = p.past
 		}
 		if len(p.panels) == 0 {
 			return errNotFound
