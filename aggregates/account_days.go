@@ -129,19 +129,26 @@ func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) (err error)
 }
 
 // accountsOf returns the accounts of a holder with the largest balances, how many
-// there are, and what they hold together, without issuers.
+// there are, and what they hold together, without issuers. All of them are read once,
+// without their names, since there may be a hundred thousand.
 func accountsOf(ctx context.Context, tx pgx.Tx, s span, holder string, most int) (list []HolderAccount, all int64, sum ledger.Sum, err error) {
-	then, used, args := "", "", []any{holder, s.End, most}
+	then, used, args := "WITH", "", []any{holder, s.End, most}
 	if s.Past {
-		then, used, args = closingOf("$1", "$4"), " AND (b.balance IS NOT NULL OR m.balance IS NOT NULL)", append(args, s.Today)
+		then, used, args = closingOf("$1", "$4")+",", " AND (b.balance IS NOT NULL OR m.balance IS NOT NULL)", append(args, s.Today)
 	}
-	same := then + `
-		SELECT a.ref, a.name, a.kind, a.issuer, coalesce(a.archived <= $2, false), (coalesce(b.balance, 0) + coalesce(m.balance, 0))::bigint AS balance,
-			count(*) OVER (), coalesce(sum(coalesce(b.balance, 0) + coalesce(m.balance, 0)) FILTER (WHERE NOT a.issuer) OVER (), 0)
-		FROM accounts a LEFT JOIN balances b ON b.account = a.id LEFT JOIN LATERAL (
-			SELECT sum(balance) AS balance FROM merges JOIN balances USING (account) WHERE target = a.id) AS m ON true
-		WHERE holder = $1 AND ` + notMerged + used + `
-		ORDER BY 6 DESC, a.name, a.ref LIMIT $3`
+	same := then + ` merged AS (
+			SELECT target, sum(balance) AS balance FROM accounts t JOIN merges ON target = t.id JOIN balances USING (account)
+			WHERE t.holder = $1 GROUP BY target
+		), own AS MATERIALIZED (
+			SELECT a.id, a.issuer, (coalesce(b.balance, 0) + coalesce(m.balance, 0))::bigint AS balance
+			FROM accounts a LEFT JOIN balances b ON b.account = a.id LEFT JOIN merged m ON m.target = a.id
+			WHERE holder = $1 AND ` + notMerged + used + `
+		), all_own AS (
+			SELECT count(*) AS accounts, coalesce(sum(balance) FILTER (WHERE NOT issuer), 0) AS held FROM own
+		), largest AS (SELECT id, balance FROM own ORDER BY balance DESC, id LIMIT $3)
+		SELECT a.ref, a.name, a.kind, a.issuer, coalesce(a.archived <= $2, false), balance, accounts, held
+		FROM largest JOIN accounts a USING (id) CROSS JOIN all_own
+		ORDER BY balance DESC, a.name, a.ref`
 	rows, _ := tx.Query(ctx, same, args...)
 	list = []HolderAccount{}
 	var o HolderAccount
@@ -169,9 +176,9 @@ func closingOf(holder, date string) string {
 // holders at the time $2.
 const heldAccounts = `
 	FROM (
-		SELECT a.id, a.archived AS ended FROM accounts a WHERE holder = $1 AND ` + notMerged + `
-		UNION ALL SELECT m.account, t.archived FROM accounts t JOIN merges m ON m.target = t.id WHERE t.holder = $1) AS own
-	JOIN accounts USING (id) JOIN balances ON account = id
+		SELECT a.id, a.kind, a.issuer, a.archived AS ended FROM accounts a WHERE holder = $1 AND ` + notMerged + `
+		UNION ALL SELECT x.id, x.kind, x.issuer, t.archived FROM accounts t JOIN merges m ON m.target = t.id JOIN accounts x ON x.id = m.account WHERE t.holder = $1) AS own
+	JOIN balances ON account = id
 	WHERE NOT issuer AND (ended IS NULL OR ended > $2)`
 
 // heldIn returns what a holder has in the accounts of a population, nil if none of

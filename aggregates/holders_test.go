@@ -132,6 +132,13 @@ func TestAHolderWithManyAccountsIsBounded(t *testing.T) {
 	if want := sumOf(all*(all+1)/2 + 10*mostCounted); h.Balance != want || *h.Held != all*(all+1)/2+10*mostCounted {
 		t.Errorf("they have %s, ranked as %d; want %s", h.Balance, *h.Held, want)
 	}
+	a, err := ComputeAccount(t.Context(), db, w, AccountQuery{"branch0007", 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.HolderAccounts != all || len(a.SameHolder) != mostSameHolder || a.SameHolder[0].ID != h.List[0].ID || a.HolderBalance != h.Balance || *a.Held != *h.Held {
+		t.Errorf("one of them: of %d accounts, %d listed, first %+v, with %s, ranked as %d", a.HolderAccounts, len(a.SameHolder), a.SameHolder[0], a.HolderBalance, *a.Held)
+	}
 	before := int64(all*(all+1)/2 - 200*201/2) // of those that count
 	last := h.Course[len(h.Course)-1]
 	if h.Counted != mostCounted || last.Balance != sumOf(before+10*mostCounted) || h.Opening.Sign() != 0 {

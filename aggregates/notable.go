@@ -79,6 +79,9 @@ func (e Notable) ID() string {
 	return e.Transfer.Origin + "/" + e.Transfer.Ref
 }
 
+// beside reports whether a notable is no single dealing.
+func beside(e Notable) bool { return e.Rule != NotableTransfer }
+
 // WithoutTransfers returns the notables that are no single dealings.
 func (v *Notables) WithoutTransfers() *Notables {
 	rest := *v
@@ -102,7 +105,7 @@ func ComputeNotables(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ No
 	if err != nil {
 		return nil, fmt.Errorf("what is notable: %w", err)
 	}
-	v.sort()
+	v.sort(beside) // who may not see transfers sees what would come after them
 	return v, nil
 }
 
@@ -314,7 +317,7 @@ func JoinNotables(v *Notables, sound *Soundness, events *Events) *Notables {
 			all.Entries = append(all.Entries, Notable{Rule: NotableEvent, Day: ledger.DayOf(e.At, zone), At: e.At, Event: &e})
 		}
 	}
-	all.sort()
+	all.sort(func(Notable) bool { return true })
 	return all
 }
 
@@ -352,8 +355,9 @@ func (v *Notables) Table() Table {
 	return t
 }
 
-// sort puts the newest first, and leaves out what is too much for a day.
-func (v *Notables) sort() {
+// sort puts the newest first, and leaves out what is too much for a day, of which those
+// are that count.
+func (v *Notables) sort(counts func(Notable) bool) {
 	order := map[NotableRule]int{NotableEvent: 0, NotableSign: 1, NotableTransfer: 2, NotablePrice: 3}
 	rise := func(e Notable) float64 {
 		if e.Item == nil {
@@ -369,7 +373,10 @@ func (v *Notables) sort() {
 		if n == 0 || !e.Day.Equal(v.Entries[n-1].Day) {
 			ofDay = 0
 		}
-		if ofDay++; ofDay <= mostNotables {
+		if counts(e) {
+			ofDay++
+		}
+		if ofDay <= mostNotables {
 			kept = append(kept, e)
 		}
 	}

@@ -175,6 +175,24 @@ func TestACourseIsByDay(t *testing.T) {
 	}
 }
 
+// A day of which less is told than there is would say that there was a large transfer.
+func TestATransferThatIsNotShownLeavesNoGap(t *testing.T) {
+	midnight := at(t, "03-04 00:00")
+	v := &Notables{Basis: Basis{Period: Period{Start: plus(midnight, -20), Timezone: "UTC"}}}
+	v.Entries = []Notable{{Rule: NotableTransfer, Day: midnight, Transfer: &LargeMove{Origin: "o", Ref: "t"}}}
+	for n := range 5 {
+		v.Entries = append(v.Entries, Notable{Rule: NotablePrice, Day: midnight, Item: &NotableItem{ID: fmt.Sprint("i", n), Price: float64(100 + n), Highest: 100}})
+	}
+	v.sort(beside)
+	for want, of := range map[string]*Notables{
+		"03-04 transfer o/t, 03-04 price i4, 03-04 price i3": v, "03-04 price i4, 03-04 price i3, 03-04 price i2": v.WithoutTransfers(),
+	} {
+		if got := notableOf(t, JoinNotables(of, &Soundness{}, &Events{}), nil); got != want {
+			t.Errorf("told is %q, want %q", got, want)
+		}
+	}
+}
+
 func TestAtMostThreeThingsOfADayAreTold(t *testing.T) {
 	midnight := at(t, "03-04 00:00")
 	v := &Notables{Basis: Basis{Period: Period{Start: plus(midnight, -20), Timezone: "UTC"}}}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -103,6 +105,45 @@ func crawlAndStay(t *target) int {
 	t.note("%d × 503", unavailable.Load())
 	return int(answered.Load())
 }
+
+// crawlPages reads the pages of 100,000 accounts, each once, with 16 readers who wait for
+// the answer, however long that takes. Redis is limited as in deploy/compose.yaml.
+func crawlPages(t *target) int {
+	return t.crawlPagesOf(func(i int) string { return "/accounts/" + accountRef(i) })
+}
+
+func (t *target) crawlPagesOf(path func(i int) string) int {
+	for setting, value := range map[string]string{"maxmemory": "256mb", "maxmemory-policy": "volatile-lru"} {
+		if _, err := t.redis.Ask("CONFIG", "SET", setting, value); err != nil {
+			t.b.Fatal(err)
+		}
+	}
+	pages := 100_000
+	if testing.Short() {
+		pages = 1000
+	}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	defer client.CloseIdleConnections()
+	var answered, whole atomic.Int64
+	t.atOnce(pages, 16, func(i int) {
+		switch t.ask(client, path(i), "gzip") {
+		case 0:
+		case http.StatusOK:
+			whole.Add(1)
+			fallthrough
+		default:
+			answered.Add(1)
+		}
+	})
+	t.note("%d × 200, resident %s at the end", whole.Load(), t.status("VmRSS"))
+	if info, err := t.redis.Ask("INFO", "everything"); err == nil {
+		t.note("Redis: %s", strings.Join(redisLoad.FindAllString(fmt.Sprint(info), -1), ", "))
+	}
+	return int(answered.Load())
+}
+
+// redisLoad matches what INFO says of the memory of Redis.
+var redisLoad = regexp.MustCompile(`(used_memory_peak_human|evicted_keys):\S+`)
 
 func accountPath(i int) string { return "/api/v1/accounts/" + accountRef(i) }
 

@@ -49,6 +49,7 @@ var attacks = []attack{
 	{name: "unknown-hang-up", run: unknownHangUp},
 	{name: "crawl-leave", before: untilBoundary, run: crawlAndLeave, far: true},
 	{name: "crawl-stay", before: untilBoundary, run: crawlAndStay, far: true},
+	{name: "crawl-pages", before: untilBoundary, run: crawlPages},
 	{name: "csv-slow", run: csvSlowReaders},
 	{name: "csv-hang-up", run: csvHangUp},
 	{name: "cost-home", run: flood("/")},

@@ -121,7 +121,7 @@ func (f *fleet) start(binary, path string, env []string) {
 	})
 }
 
-var readyAt = regexp.MustCompile(`ready at (http://\S+)`)
+var readyAt = regexp.MustCompile(`"msg":"ready","url":"(http://[^"]+)"`)
 
 // address waits until the process of a log serves, and returns its address.
 func (f *fleet) address(path string) string {

@@ -36,6 +36,19 @@ var goalPages = []struct{ name, address string }{
 	{"arbitrage", "/market/arbitrage"},
 	{"appraise", "/appraise?list=12+Item+7%0A3+Item+900"},
 	{"compare", "/compare?s=item:i7~sold:i900~supply"},
+	{"watch", "/watch?i=i7~i900&a=a1000~a2000~a3000~a4000~a5000~a6000~a7000~a8000~a9000~a10000~a11000~a12000~a13000~a14000~a15000~a16000~a17000~a18000~a19000~a20000"},
+	{"feeds", "/feeds"},
+	{"government", "/government"},
+	{"firms", "/firms"},
+	{"accounts", "/accounts"},
+	{"account", "/accounts/a5000"},
+	{"account-largest", "/accounts/a1"},
+	{"holder", "/holders/a5000"},
+	{"transactions", "/transactions"},
+	{"transactions-source", "/transactions?source=tax"},
+	{"transactions-account", "/transactions?account=a1&source=tax"},
+	{"transaction", "/transactions/bench/1000"},
+	{"search", "/search?q=Acount+7777"},
 }
 
 // BenchmarkGoal serves every page from a ledger of 3,500,000 postings of 120,000

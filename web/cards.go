@@ -11,7 +11,8 @@ import (
 
 const (
 	cardCacheBytes = 4 << 20
-	cardWait       = 2 * time.Second // for the place to draw
+	cardWait       = 2 * time.Second        // for the place to draw
+	cardRest       = 125 * time.Millisecond // after one of a thing, which takes a third of it
 	cardKept       = 10 * time.Minute
 )
 
@@ -22,7 +23,9 @@ func (p *page) cardAddress(params views.Params) string {
 
 // card serves the picture by which other sites preview links to a page. It shows what is
 // in memory, and starts no producer. One is drawn at a time, and kept until the page's
-// next numbers, for at most cardKept, since it may name somebody who hides.
+// next numbers, for at most cardKept, since it may name somebody who hides. Those of
+// which there are as many as things are drawn a quarter of the time: who asks for all
+// of them has that much of a processor.
 func (s *server) card(i int) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p := s.edition(r.Context()).pages[i]
@@ -54,7 +57,13 @@ func (s *server) card(i int) handler {
 			if err != nil {
 				return nil, err
 			}
-			defer free()
+			defer func() {
+				if p.ofThings() || params.Free() {
+					time.AfterFunc(cardRest, free)
+				} else {
+					free()
+				}
+			}()
 			return s.drawCard(p, params, sources)
 		})
 		if err != nil {

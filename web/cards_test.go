@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/internal/sample"
@@ -46,6 +48,37 @@ func TestAPictureComputesNothing(t *testing.T) {
 	}
 	if r, _ := ask(t, http.MethodGet, site.URL+"/accounts/nobody/card.png"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("of nobody: status %d", r.StatusCode)
+	}
+}
+
+// There are as many pictures as accounts, and who asks for all of them has a part of a
+// processor.
+func TestAfterThePictureOfAThingNoneIsDrawnForAWhile(t *testing.T) {
+	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "cards:1"})
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
+	deps := sampled(sample.Town(30)).deps(t, c)
+	deps.Registry = prometheus.NewRegistry()
+	handler, err := New(deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := handler.(*server)
+	for address, rests := range map[string]bool{"/economy/card.png": false, "/accounts/ada/card.png": true} {
+		if w := visit(t, s, http.MethodGet, address, ""); w.Code != http.StatusOK {
+			t.Fatalf("%s = %d", address, w.Code)
+		}
+		if free := s.cardPlace.places.TryAcquire(1); free == rests {
+			t.Errorf("%s: another one may be drawn at once: %t", address, free)
+		} else if free {
+			s.cardPlace.places.Release(1)
+		}
+		within(t, "others are drawn", func() bool {
+			free := s.cardPlace.places.TryAcquire(1)
+			if free {
+				s.cardPlace.places.Release(1)
+			}
+			return free
+		})
 	}
 }
 

@@ -150,7 +150,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 		w.err = err
 	}
 	h := w.Header()
-	challenge(h, err)
+	challenge(h, r, err)
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
 		h.Del(name)
 	}

@@ -30,6 +30,7 @@ import (
 // anyway.
 const (
 	ingestPlaces = 4
+	ownPlaces    = 2               // of these, of one key, so that its slow bodies leave places to others
 	ingestQueue  = 32              // requests of a client that wait for a place
 	ingestWait   = 2 * time.Second // for a place
 	ingestRead   = 10 * time.Second
@@ -146,7 +147,8 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request, kind string) err
 		return errIngestRate
 	}
 	waiting, cancel := context.WithTimeout(r.Context(), ingestWait)
-	free, err := s.ingests.take(waiting, client(r))
+	own, _ := s.ownIngests.LoadOrStore(key.ID, newQueueOf(ownPlaces, ingestQueue, errIngestBusy)) // of as many keys as there are
+	free, err := takeAll(waiting, client(r), own.(*queue), s.ingests)
 	cancel()
 	if err != nil {
 		return errors.Join(errIngestBusy, r.Context().Err())

@@ -275,18 +275,16 @@ func TestALoadIsRefusedAndNotQueued(t *testing.T) {
 	var bodies []*io.PipeWriter
 	var senders sync.WaitGroup
 	statuses := make(chan int, ingestPlaces)
-	for range ingestPlaces {
-		r, w := io.Pipe()
-		bodies = append(bodies, w)
-		senders.Go(func() {
-			response, _ := d.post(t, "transactions", r)
-			statuses <- response.StatusCode
-		})
-		if _, err := w.Write([]byte(grants[:50])); err != nil { // read by the server's transport
-			t.Fatal(err)
+	for range ingestPlaces / ownPlaces {
+		key := d.newKey(t, keys.Transactions)
+		for range ownPlaces {
+			bodies = append(bodies, d.begin(t, &senders, key, statuses))
 		}
 	}
-	time.Sleep(200 * time.Millisecond)
+	within(t, "all places are taken", func() bool {
+		response, _ := d.post(t, "transactions", strings.NewReader(grants))
+		return response.StatusCode == http.StatusTooManyRequests
+	})
 	start := time.Now()
 	var refused sync.WaitGroup
 	for range ingestQueue + 10 {
@@ -316,6 +314,45 @@ func TestALoadIsRefusedAndNotQueued(t *testing.T) {
 	if n := d.count(t, `SELECT count(*) FROM transactions`); n != 2 {
 		t.Errorf("%d transactions, want 2", n)
 	}
+}
+
+// begin sends the beginning of the body grants with a key.
+func (d *desk) begin(t *testing.T, senders *sync.WaitGroup, key string, statuses chan<- int) *io.PipeWriter {
+	t.Helper()
+	r, w := io.Pipe()
+	senders.Go(func() {
+		response, _ := d.post(t, "transactions", r, "Authorization", "Bearer "+key)
+		statuses <- response.StatusCode
+	})
+	if _, err := w.Write([]byte(grants[:50])); err != nil { // read by the server's transport
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestSlowBodiesOfAKeyLeavePlacesToOthers(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, nil)
+	var senders sync.WaitGroup
+	slow, statuses := d.newKey(t, keys.Transactions), make(chan int, ingestPlaces)
+	var bodies []*io.PipeWriter
+	for range ownPlaces {
+		bodies = append(bodies, d.begin(t, &senders, slow, statuses))
+	}
+	within(t, "the places of the key are taken", func() bool {
+		response, _ := d.post(t, "transactions", strings.NewReader(grants), "Authorization", "Bearer "+slow)
+		return response.StatusCode == http.StatusTooManyRequests
+	})
+	if response, body := d.post(t, "transactions", strings.NewReader(grants)); response.StatusCode != http.StatusOK {
+		t.Errorf("another key: status %d: %s", response.StatusCode, body)
+	}
+	for _, w := range bodies {
+		if _, err := w.Write([]byte(grants[50:])); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+	}
+	senders.Wait()
 }
 
 func TestTheSameFromManyAtOnceIsWrittenOnce(t *testing.T) {

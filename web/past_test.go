@@ -12,6 +12,21 @@ import (
 	"exchequer/internal/sample"
 )
 
+func TestTheDocumentOfAPageAsOfADay(t *testing.T) {
+	site := sampled(sample.Town(30)).start(t)
+	for _, p := range sampled(sample.Town(30)).declared(t) {
+		if !p.Dated || len(p.panels) == 0 {
+			continue
+		}
+		plain := *p
+		plain.Path = p.address()
+		r, body := ask(t, http.MethodGet, site.URL+plain.document()+"?at=2026-10-31")
+		if r.StatusCode != http.StatusOK || !strings.Contains(body, `"at":"2026-10-31"`) {
+			t.Errorf("%s = %d: %.300s", plain.document(), r.StatusCode, body)
+		}
+	}
+}
+
 // The pages that know days that are over show one, keep it in their links, and lead
 // back.
 func TestPagesAsOfADay(t *testing.T) {

@@ -114,8 +114,8 @@ func (s *server) introduced(w *responseWriter, r *http.Request, shows views.Leve
 }
 
 // challenge sets the header by which clients learn how to sign in, if that is why they are
-// refused.
-func challenge(h http.Header, err error) {
+// refused. On a page of another site no browser asks for a password to this one.
+func challenge(h http.Header, r *http.Request, err error) {
 	const bearer = `Bearer realm="exchequer"`
 	const basic = `Basic realm="exchequer", charset="UTF-8"` // for browsers
 	switch {
@@ -126,6 +126,15 @@ func challenge(h http.Header, err error) {
 	case errors.Is(err, errDealings), errors.Is(err, errClosed), errors.Is(err, errFew):
 		h["Www-Authenticate"] = []string{bearer, basic}
 	}
+	if all := h["Www-Authenticate"]; len(all) == 2 && partOfAnother(r) {
+		h["Www-Authenticate"] = all[:1]
+	}
+}
+
+// partOfAnother reports whether a browser asks for a part of a page of another site.
+func partOfAnother(r *http.Request) bool {
+	part, from := r.Header.Get("Sec-Fetch-Dest"), r.Header.Get("Sec-Fetch-Site")
+	return part != "" && part != "document" && from != "same-origin"
 }
 
 // roleOf returns the role that a request's key gives.
@@ -196,9 +205,11 @@ func (w *responseWriter) seal() {
 		return
 	}
 	h["Cache-Control"] = []string{private(h.Get("Cache-Control"))}
-	// No page of another site shows what a browser has signed in for.
+	// No page of another site shows what a browser has signed in for, in a frame either.
 	h.Del("Access-Control-Allow-Origin")
-	h["Cross-Origin-Resource-Policy"] = fixedHeaders["Cross-Origin-Resource-Policy"]
+	for _, name := range []string{"Cross-Origin-Resource-Policy", "Content-Security-Policy"} {
+		h[name] = fixedHeaders[name]
+	}
 }
 
 // private returns a Cache-Control for one reader alone.

@@ -357,6 +357,32 @@ func TestViewersAndVisitorsShareNoPage(t *testing.T) {
 	}
 }
 
+// A forum that shows a panel neither shows what its reader has signed in for, nor lets
+// the browser ask for a password there.
+func TestAPageOfAnotherSiteShowsNothingForViewers(t *testing.T) {
+	db, reader, _ := dealt(t)
+	s, _ := privateSite(t, db, Balances, t.TempDir())
+	for _, address := range []string{"/embed/accounts/a1/balance", "/embed/accounts/a1/parties"} {
+		w := visit(t, s, http.MethodGet, address, reader)
+		if policy := w.Header().Get("Content-Security-Policy"); w.Code != http.StatusOK || !strings.Contains(policy, "frame-ancestors 'none'") {
+			t.Errorf("%s = %d, may be framed for a viewer: %q", address, w.Code, policy)
+		}
+	}
+	if w := visit(t, s, http.MethodGet, "/embed/accounts/a1/balance", ""); !strings.Contains(w.Header().Get("Content-Security-Policy"), "frame-ancestors *;") {
+		t.Errorf("what everybody sees: %q", w.Header().Get("Content-Security-Policy"))
+	}
+	for site, ways := range map[string]int{"cross-site": 1, "same-origin": 2} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/embed/accounts/a1/parties", http.NoBody)
+		r.Header.Set("Sec-Fetch-Dest", "iframe")
+		r.Header.Set("Sec-Fetch-Site", site)
+		s.ServeHTTP(w, r)
+		if got := w.Header().Values("WWW-Authenticate"); w.Code != http.StatusUnauthorized || len(got) != ways {
+			t.Errorf("in a frame, %s: %d, %q", site, w.Code, got)
+		}
+	}
+}
+
 func TestSumsOfFewHoldersAreWithheld(t *testing.T) {
 	db := testkit.Postgres(t)
 	b := ledger.Batch{Accounts: []ledger.Account{{Ref: "mint", Kind: ledger.System}}}
@@ -376,7 +402,7 @@ func TestSumsOfFewHoldersAreWithheld(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _ := privateSite(t, db, Balances, t.TempDir())
-	for _, address := range []string{"/economy", "/economy/overview.csv", "/economy/overview.json", "/economy/inequality.meta.json", "/api/v1/stats", "/feeds/events.atom", "/badges/books.svg", "/compare?s=supply"} {
+	for _, address := range []string{"/economy", "/economy/overview.csv", "/economy/overview.json", "/economy/inequality.meta.json", "/api/v1/stats", "/feeds/events.atom", "/badges/books.svg", "/compare?s=supply", "/economy/health", "/economy/health.json", "/economy/health/card.png"} {
 		w := visit(t, s, http.MethodGet, address, "")
 		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "fewer than 5 holders") {
 			t.Errorf("%s = %d, %.200s", address, w.Code, w.Body)
@@ -400,6 +426,18 @@ func TestAPopulationOfFewIsWithheld(t *testing.T) {
 	}
 	if w := visit(t, s, http.MethodGet, "/government/figures.json", ""); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "fewer than 5 holders") {
 		t.Errorf("its file = %d, %.200s", w.Code, w.Body)
+	}
+}
+
+// Who has closed the browser's question for a key is told what to do, and can have it
+// asked again.
+func TestThePageForViewersLeadsToItself(t *testing.T) {
+	db, _, _ := dealt(t)
+	s, _ := privateSite(t, db, Closed, t.TempDir())
+	doc := parse(t, visit(t, s, http.MethodGet, "/accounts/a1", "").Body.String())
+	link := doc.Find("main a").First()
+	if href, is := link.Attr("href"); !is || href != "" || link.Text() != "Sign in" || !strings.Contains(doc.Find("main").Text(), "as the password") {
+		t.Errorf("the page says %q", doc.Find("main").Text())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -142,10 +143,12 @@ type server struct {
 	siteMaps siteMaps
 	readings readings // of lists, of the search, and of prices
 	ingests  *queue   // places for bodies
-	proxies  proxies
-	auth     *operatorAuth
-	tries    *Rate    // of keys that are not known
-	unsaid   []string // routes that do not say what they show of the ledger
+	// ownIngests are the places for bodies of each key, a *queue by its id.
+	ownIngests sync.Map
+	proxies    proxies
+	auth       *operatorAuth
+	tries      *Rate    // of keys that are not known
+	unsaid     []string // routes that do not say what they show of the ledger
 }
 
 // New returns the handler of the whole site. What it starts for a request ends

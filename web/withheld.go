@@ -47,6 +47,9 @@ func (p *page) shows() views.Level {
 	if p.list != nil {
 		least = min(least, p.list.Shows)
 	}
+	if least < views.ShowsSums && slices.ContainsFunc(p.panels, func(panel panel) bool { return panel.shows() == views.ShowsSums }) {
+		return views.ShowsSums // which few holders are asked about
+	}
 	return least
 }
 
