@@ -133,7 +133,7 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 	sampling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var sample *ledger.SampleReport
-	sampled := beside(func() { sample, _ = readSample(sampling, db, w, known.books) })
+	sampled := alongside(func() { sample, _ = readSample(sampling, db, w, known.books) })
 	err := v.read(ctx, db, w, rangeDays, func(ctx context.Context, tx pgx.Tx, s span) error {
 		r, err := readSigns(ctx, db, tx, s)
 		if err != nil {

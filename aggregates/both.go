@@ -17,7 +17,7 @@ func both(ctx context.Context, db *pgxpool.Pool, tx pgx.Tx, f, g func(context.Co
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	wait := beside(func() {
+	wait := alongside(func() {
 		err := readOnly(ctx, db, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil {
 				return fmt.Errorf("take over a snapshot: %w", err)
@@ -35,9 +35,9 @@ func both(ctx context.Context, db *pgxpool.Pool, tx pgx.Tx, f, g func(context.Co
 	return context.Cause(ctx)
 }
 
-// beside calls f in another goroutine. Wait waits until it has ended. A panic of f
+// alongside calls f in another goroutine. Wait waits until it has ended. A panic of f
 // becomes one of wait, where those of producers are recovered.
-func beside(f func()) (wait func()) {
+func alongside(f func()) (wait func()) {
 	var failed any
 	done := make(chan struct{})
 	go func() {

@@ -49,7 +49,7 @@ func TestIfOneOfBothFailsTheOtherEnds(t *testing.T) {
 }
 
 func TestAPanicOfWorkBesideIsOneOfWhoWaits(t *testing.T) {
-	wait := beside(func() { panic("broken") })
+	wait := alongside(func() { panic("broken") })
 	defer func() {
 		if recover() != "broken" {
 			t.Error("the panic was lost")
