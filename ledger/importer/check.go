@@ -54,7 +54,7 @@ func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck
 	if err != nil {
 		return check, err
 	}
-	defer s.Close()
+	defer s.file.Close()
 	for name, i := range s.index {
 		check.Columns[name] = s.Header[i]
 	}
@@ -80,7 +80,7 @@ func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck
 		if err != nil {
 			return check, err
 		}
-		gather.add(&row{m: m, source: s, line: line, fields: fields, oldest: oldest, latest: latest}, nil)
+		gather.add(&row{m: m, source: &s.source, line: line, fields: fields, oldest: oldest, latest: latest}, nil)
 		check.Rows++
 	}
 	gather.endFile()

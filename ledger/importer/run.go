@@ -185,7 +185,7 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.file.Close()
 	keep := r.w.options.SkipInvalid && r.w.rejects != nil
 	for rows := 0; ; rows++ {
 		fields, line, err := s.read()
@@ -200,12 +200,12 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 			}
 			return nil
 		case errors.As(err, &syntax):
-			e := &entry{rows: []original{{s, line, slices.Clone(fields)}}, problem: syntax}
+			e := &entry{rows: []original{{&s.source, line, slices.Clone(fields)}}, problem: syntax}
 			r.take(e)
 		case err != nil:
 			return err
 		default:
-			row := &row{m: r.m, source: s, line: line, fields: fields, oldest: r.oldest, latest: r.latest}
+			row := &row{m: r.m, source: &s.source, line: line, fields: fields, oldest: r.oldest, latest: r.latest}
 			var kept []string
 			if keep {
 				kept = slices.Clone(fields)
