@@ -60,7 +60,7 @@ func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck
 	}
 	var problem *RowError
 	first := true
-	gather := newGatherer(m, func(e *entry) {
+	gather := newGatherer(m, closedGroups, func(e *entry) {
 		if problem == nil && e.problem != nil {
 			problem = e.problem
 		}
