@@ -85,6 +85,17 @@ func (m *Mapping) chunk(name string, rows *Rows) (chunk, error) {
 	return c, nil
 }
 
+// GroupOf returns a function that returns what rows of a header that are one transaction
+// have in common, empty if each row is by itself.
+func (m *Mapping) GroupOf(header []string) (func(fields []string) string, error) {
+	index, err := m.Check(header)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{Header: header, index: index}
+	return func(fields []string) string { return (&row{m: m, source: s, fields: fields}).group() }, nil
+}
+
 // A RowsCheck is what rows would become.
 type RowsCheck struct {
 	Batch    ledger.Batch
