@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"exchequer/ledger"
 	"exchequer/ledger/importer"
 	"exchequer/mappings"
 )
@@ -49,6 +50,9 @@ type streamFile struct {
 	Mark  string `toml:"mark"`
 	importer.RowFile
 }
+
+// Settings returns what the preset says of the ledger.
+func (p *Preset) Settings() ledger.Settings { return p.streams[0].mapping.Settings }
 
 // Overrides replace what a preset says.
 type Overrides struct {

@@ -17,9 +17,6 @@ const (
 	batchRows = 10_000 // of a stream without ids
 )
 
-// errEnough ends a query early.
-var errEnough = errors.New("enough rows")
-
 // readNew reads the rows after the mark, each batch in a transaction of its own, so that
 // the source need not keep old rows for long.
 func (f *Follower) readNew(ctx context.Context, s *stream) error {

@@ -100,7 +100,11 @@ func (s *source) read(ctx context.Context, f func(*snapshot) error) error {
 // A snapshot of a source does not change while it is read.
 type snapshot struct{ tx *sql.Tx }
 
-// each calls f with the columns and the rows of a query, as text. f keeps the fields.
+// errEnough ends a query early.
+var errEnough = errors.New("enough rows")
+
+// each calls f with the columns and the rows of a query, as text, until f returns
+// errEnough. f keeps the fields.
 func (s *snapshot) each(ctx context.Context, query string, f func(header, fields []string) error) (err error) {
 	rows, err := s.tx.QueryContext(ctx, query)
 	if err != nil {
@@ -123,7 +127,9 @@ func (s *snapshot) each(ctx context.Context, query string, f func(header, fields
 		for i, v := range values {
 			fields[i] = text(v)
 		}
-		if err := f(header, fields); err != nil {
+		if err := f(header, fields); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ GRANT ALL ON *.* TO admin@'127.0.0.1' WITH GRANT OPTION;
 SQL
 run() {
 	mariadbd --no-defaults --datadir="$dir/data" --socket="$dir/socket" --pid-file="$dir/pid" --init-file="$dir/init.sql" \
-		--bind-address=127.0.0.1 --port="$port" --skip-name-resolve --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
+		--bind-address=127.0.0.1 --port="$port" --skip-name-resolve --innodb-flush-log-at-trx-commit=2 --innodb-doublewrite=0 \
 		--innodb-buffer-pool-size=128M --innodb-log-file-size=64M --performance-schema=OFF --log-bin-trust-function-creators=1 >>server.log 2>&1 </dev/null &
 	pid=$!
 }
