@@ -151,7 +151,7 @@ func TestACheckShowsWhatWouldComeAndWritesNothing(t *testing.T) {
 	for _, c := range checks {
 		got[c.Stream] = [3]int{c.Rows, len(c.Batch.Accounts), len(c.Batch.Transactions)}
 	}
-	want := map[string][3]int{"accounts": {5, 5, 0}, "ledger_postings": {12, 5, 4}, "chestshop_shop": {}, "chestshop_sale": {}, "balances": {5, 5, 0}}
+	want := map[string][3]int{"accounts": {5, 5, 0}, "ledger_postings": {12, 5, 4}, "chestshop_shop": {}, "chestshop_sale": {}, "reconcile": {5, 5, 0}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("rows, accounts and transactions of each stream (-want +got):\n%s", d)
 	}

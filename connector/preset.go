@@ -126,7 +126,7 @@ func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
 			errs = append(errs, fmt.Errorf("parameters.%s is %q, want letters, digits and _", key, value))
 		}
 	}
-	seen := map[string]bool{}
+	seen := map[string]bool{reconcileName: true}
 	for i := range f.Streams {
 		s, err := f.stream(&f.Streams[i], parameters)
 		if err == nil && (s.name == "" || seen[s.name]) {
@@ -157,7 +157,7 @@ func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
 }
 
 // reconcileName is the name of the stream of balances that are compared.
-const reconcileName = "balances"
+const reconcileName = "reconcile"
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9_]*$`)
 
