@@ -187,6 +187,9 @@ func (f *Follower) readAgain(ctx context.Context, at *snapshot) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		m.settle(began)
+		if err := f.readLeftOut(ctx, at, s); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
 	}
 	if f.config.Preset.reconcile == nil {
 		return nil

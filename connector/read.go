@@ -23,7 +23,7 @@ func (f *Follower) readNew(ctx context.Context, s *stream) error {
 	position := f.marks[s.name].high
 	return f.write(ctx, s, func(ctx context.Context) (rows *importer.Rows, err error) {
 		err = f.source.read(ctx, func(at *snapshot) error {
-			rows, position, _, err = f.batch(ctx, at, s, position, nil)
+			rows, position, _, err = f.batch(ctx, at, s, position, batchIDs, nil)
 			return err
 		})
 		return rows, err
@@ -37,7 +37,7 @@ func (f *Follower) readAfter(ctx context.Context, at *snapshot, s *stream, posit
 	written.bits = slices.Clone(written.bits)
 	return f.write(ctx, s, func(ctx context.Context) (*importer.Rows, error) {
 		for {
-			rows, next, any, err := f.batch(ctx, at, s, position, &written)
+			rows, next, any, err := f.batch(ctx, at, s, position, batchIDs, &written)
 			if err != nil || !any {
 				return nil, err
 			}
@@ -48,13 +48,43 @@ func (f *Follower) readAfter(ctx context.Context, at *snapshot, s *stream, posit
 	})
 }
 
+// retried is how many ids of rows that were left out are read again in a round.
+const retried = 500
+
+// readLeftOut reads again some of the ids whose rows were left out, since what is bad may
+// have been mended, or was only early.
+func (f *Follower) readLeftOut(ctx context.Context, at *snapshot, s *stream) error {
+	ids, err := f.state.leftOut(ctx, s.name, retried)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	rows := &importer.Rows{}
+	for _, id := range ids {
+		again, _, any, err := f.batch(ctx, at, s, id-1, 1, nil)
+		if err != nil {
+			return err
+		}
+		if any && again.Numbers[0] == int(id) {
+			rows.Header = again.Header
+			rows.Fields, rows.Numbers = append(rows.Fields, again.Fields...), append(rows.Numbers, again.Numbers...)
+		}
+	}
+	if len(rows.Fields) == 0 {
+		return nil
+	}
+	return f.write(ctx, s, func(context.Context) (*importer.Rows, error) {
+		defer func() { rows = nil }()
+		return rows, nil
+	})
+}
+
 // batch returns the rows of the next ids after a position that are not in written, the
 // last of these ids, and whether there were any. Without any, rows is nil unless written
 // is given.
-func (f *Follower) batch(ctx context.Context, at *snapshot, s *stream, position int64, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
+func (f *Follower) batch(ctx context.Context, at *snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
 	rows, last = &importer.Rows{}, position
 	column := -1
-	err = at.each(ctx, s.after(position, batchIDs), func(header, fields []string) error {
+	err = at.each(ctx, s.after(position, limit), func(header, fields []string) error {
 		if column < 0 {
 			if column = slices.Index(header, s.mark); column < 0 {
 				return fmt.Errorf("the query has no column %q, which is its mark", s.mark)

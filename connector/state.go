@@ -85,6 +85,17 @@ func clean(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
 }
 
+// leftOut returns some of the ids of a stream whose rows were left out.
+func (s state) leftOut(ctx context.Context, stream string, atMost int) ([]int64, error) {
+	const query = `SELECT number FROM (SELECT DISTINCT number FROM sync_rejects WHERE source = $1 AND stream = $2) r ORDER BY random() LIMIT $3`
+	rows, _ := s.db.Query(ctx, query, s.name, stream, atMost)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("read rows of %s that were left out: %w", stream, err)
+	}
+	return ids, nil
+}
+
 // forget forgets the bad rows of a stream that is read anew.
 func (s state) forget(ctx context.Context, stream string) error {
 	if _, err := s.db.Exec(ctx, `DELETE FROM sync_rejects WHERE source = $1 AND stream = $2`, s.name, stream); err != nil {

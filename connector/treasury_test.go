@@ -205,4 +205,17 @@ func TestTreasuryBecomesALedgerAndStaysInStep(t *testing.T) {
 	if got := lines(t, db, `SELECT count(*)::text FROM transactions`); got != "7" {
 		t.Errorf("%s transactions at the end, want 7", got)
 	}
+
+	// What is mended long after it was read comes too.
+	game.Exec(`INSERT INTO ledger_txns (txn_id, message, initiator_uuid_bin) VALUES (9, 'half of it', ''), (10, 'all of it', '');
+		INSERT INTO ledger_postings (txn_id, account_id, amount) VALUES (9, 10, -5.00), (10, 10, -1.00), (10, 2, 1.00)`)
+	syncOnce(t, db, "treasury", url)
+	if _, err := db.Exec(t.Context(), `UPDATE sync_streams SET settled = high`); err != nil {
+		t.Fatal(err)
+	}
+	game.Exec(`INSERT INTO ledger_postings (txn_id, account_id, amount) VALUES (9, 2, 5.00)`)
+	syncOnce(t, db, "treasury", url)
+	if got := lines(t, db, drift) + lines(t, db, rejects) + lines(t, db, `SELECT count(*)::text FROM transactions`); got != "9" {
+		t.Errorf("drift, what was left out, and transactions after the source was mended: %s", got)
+	}
 }
