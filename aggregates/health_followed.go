@@ -50,7 +50,7 @@ const mostDrift = 20
 func ComputeFollowed(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoParams) (*Followed, error) {
 	v := &Followed{Basis: Basis{Period: Period{Days: Days(0).Key(), Start: w.Start, End: w.Start}}}
 	const sources = `
-		SELECT name, complete, extract(epoch FROM greatest($1 - complete, interval '0'))::float8 AS age, failing_since IS NOT NULL AS failing,
+		SELECT name, complete, CASE WHEN complete IS NOT NULL THEN extract(epoch FROM greatest($1 - complete, interval '0'))::float8 END AS age, failing_since IS NOT NULL AS failing,
 			compared, accounts, drifting, (SELECT count(*) FROM sync_rejects r WHERE r.source = s.name) AS left_out
 		FROM sync_sources s ORDER BY name`
 	const drift = `
