@@ -137,15 +137,9 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 	sampling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var sample *ledger.SampleReport
-	var failed any
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { failed = recover() }()
-		sample, _ = readSample(sampling, db, w, known.books)
-	}()
+	sampled := beside(func() { sample, _ = readSample(sampling, db, w, known.books) })
 	err := v.read(ctx, db, w, rangeDays, func(ctx context.Context, tx pgx.Tx, s span) error {
-		r, err := readSigns(ctx, tx, s)
+		r, err := readSigns(ctx, db, tx, s)
 		if err != nil {
 			return err
 		}
@@ -159,10 +153,8 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 	if err != nil {
 		cancel()
 	}
-	<-done
+	sampled()
 	switch {
-	case failed != nil:
-		panic(failed) // where the panics of a producer are recovered
 	case err != nil:
 		return nil, fmt.Errorf("soundness: %w", err)
 	case v.Why == "":

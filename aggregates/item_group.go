@@ -53,7 +53,7 @@ func (g *ItemGroup) fill(ctx context.Context, tx pgx.Tx, s span, item int64) err
 	if err != nil {
 		return fmt.Errorf("others: %w", err)
 	}
-	return priceListed(ctx, tx, s, ids, ids, g.Items)
+	return priceListed(ctx, tx, s, ids, g.Items)
 }
 
 // Table has one row an item.

@@ -60,13 +60,14 @@ func (i ListedItem) ChangeFrom(before *float64) *float64 {
 // with w's start.
 func ComputeItems(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days) (*Items, error) {
 	v := &Items{Items: []ListedItem{}}
-	if err := v.read(ctx, db, w, days, v.fill); err != nil {
+	err := v.read(ctx, db, w, days, func(ctx context.Context, tx pgx.Tx, s span) error { return v.fill(ctx, db, tx, s) })
+	if err != nil {
 		return nil, fmt.Errorf("items: %w", err)
 	}
 	return v, nil
 }
 
-func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
+func (v *Items) fill(ctx context.Context, db *pgxpool.Pool, tx pgx.Tx, s span) error {
 	query := listedItems("true", "true") + ` LIMIT @limit`
 	args := s.args()
 	args["limit"] = mostListed
@@ -85,8 +86,19 @@ func (v *Items) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if len(ids) < mostListed {
 		of = nil // these are all
 	}
-	if err := priceListed(ctx, tx, s, ids, of, v.Items); err != nil {
+	var now map[int64]Price
+	var past map[int64]*float64
+	err = both(ctx, db, tx,
+		func(ctx context.Context, tx pgx.Tx) (err error) { now, err = readPrices(ctx, tx, s, of); return err },
+		func(ctx context.Context, tx pgx.Tx) (err error) {
+			past, err = pricesBefore(ctx, tx, s, ids)
+			return err
+		})
+	if err != nil {
 		return err
+	}
+	for n, id := range ids {
+		v.Items[n].Price, v.Items[n].Before = now[id], past[id]
 	}
 	for _, i := range v.Items {
 		if i.Price.Confidence == Firm {
@@ -119,10 +131,9 @@ func (i *ListedItem) columns(id *int64) []any {
 	return []any{id, &i.ID, &i.Name, &i.Group, &i.Sales, &i.Quantity, &i.Volume, &i.BestAsk, &i.BestBid, &i.Asks, &i.Stock}
 }
 
-// priceListed sets the prices of listed items with these ids, now, which is read of some
-// items, nil for all, and before.
-func priceListed(ctx context.Context, tx pgx.Tx, s span, ids, some []int64, items []ListedItem) error {
-	now, err := readPrices(ctx, tx, s, some)
+// priceListed sets the prices of listed items with these ids, now and before.
+func priceListed(ctx context.Context, tx pgx.Tx, s span, ids []int64, items []ListedItem) error {
+	now, err := readPrices(ctx, tx, s, ids)
 	if err != nil {
 		return err
 	}

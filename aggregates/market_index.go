@@ -67,6 +67,11 @@ func (x *PriceIndex) fill(ctx context.Context, tx pgx.Tx, s span, with bool) err
 	if err != nil {
 		return err
 	}
+	return x.of(ctx, tx, s, courses)
+}
+
+// of sets the index of what was sold in s.
+func (x *PriceIndex) of(ctx context.Context, tx pgx.Tx, s span, courses map[int64]*course) error {
 	unit, buckets := s.divide(monthDays)
 	x.Bucket = unit
 	for _, b := range buckets {

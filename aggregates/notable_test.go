@@ -152,7 +152,7 @@ func TestACourseIsByDay(t *testing.T) {
 	}
 	var b Basis
 	err := b.read(t.Context(), db, windowAt(now), rangeDays, func(ctx context.Context, tx pgx.Tx, s span) error {
-		r, err := readSigns(ctx, tx, s)
+		r, err := readSigns(ctx, db, tx, s)
 		if err != nil {
 			return err
 		}

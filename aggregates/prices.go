@@ -160,44 +160,12 @@ func (s span) since(basis Days) time.Time {
 	return plus(s.Today, 1-int(basis))
 }
 
-// soldOf is SQL for columns of a rollup of sales by item and day, without offsetting
-// trade, of the items $1 from a day $2 through another $3. Few items have any such
-// trade, and only theirs is looked up, item by item. The database does not see which
-// items it plans for, so that it finds their rows by the primary key, in the order in
-// which they lie, and reads nothing of others; without the OFFSET, it may read all days
-// of all items.
-func soldOf(rollup, columns string) string {
-	const (
-		days   = `day BETWEEN $2::date AND $3::date`
-		marked = `SELECT DISTINCT item FROM offsetting_days WHERE ` + days
-	)
-	return `
-		SELECT ` + columns + ` FROM ` + rollup + `
-		WHERE item = ANY (ARRAY(SELECT unnest($1::bigint[]))) AND ` + days + ` AND item NOT IN (` + marked + `)
-		UNION ALL
-		SELECT sold.* FROM (` + marked + ` AND item IN (SELECT unnest($1::bigint[]))) AS apart CROSS JOIN LATERAL (
-			SELECT ` + columns + ` FROM ` + rollup + `_without AS d WHERE d.item = apart.item AND ` + days + ` OFFSET 0) AS sold`
-}
-
-var (
-	quotesQuery  = soldOf("price_days", "item, price, pieces, sales, quantity")
-	tradersQuery = soldOf("trader_days", "item, account")
-
-	datedQuotesQuery  = soldOf("price_days", "item, day, price, pieces, sales, quantity")
-	datedTradersQuery = soldOf("trader_days", "item, day, account")
-)
-
 // readQuotes adds to quotes what was sold of items from a day through another.
 func readQuotes(ctx context.Context, tx pgx.Tx, from, through time.Time, items []int64, quotes map[int64][]quote) error {
-	if len(items) == 0 {
-		return nil
-	}
-	rows, _ := tx.Query(ctx, quotesQuery, items, from, through)
 	var item int64
 	var q quote
-	_, err := pgx.ForEachRow(rows, []any{&item, &q.money, &q.pieces, &q.sales, &q.quantity}, func() error {
+	err := quotesSold.read(ctx, tx, from, through, items, &item, []any{&q.money, &q.pieces, &q.sales, &q.quantity}, func() {
 		quotes[item] = append(quotes[item], q)
-		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("prices of the last days: %w", err)
@@ -235,14 +203,12 @@ func readTraders(ctx context.Context, tx pgx.Tx, s span, prices map[int64]Price)
 	}
 	traders := make(map[int64][]int64, len(prices))
 	for basis, of := range items {
-		rows, _ := tx.Query(ctx, tradersQuery, of, s.since(ParseDays(basis)), s.Today)
 		var item, account int64
-		_, err := pgx.ForEachRow(rows, []any{&item, &account}, func() error {
+		err := tradersSold.read(ctx, tx, s.since(ParseDays(basis)), s.Today, of, &item, []any{&account}, func() {
 			if target, merged := targets[account]; merged {
 				account = target
 			}
 			traders[item] = append(traders[item], account)
-			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("traders of the last days: %w", err)

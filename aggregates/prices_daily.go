@@ -106,14 +106,13 @@ func readDatedQuotes(ctx context.Context, tx pgx.Tx, days []time.Time, items []i
 		return nil, nil
 	}
 	quotes := make(map[int64][]datedQuote, len(items))
-	rows, _ := tx.Query(ctx, datedQuotesQuery, items, plus(days[0], 1-firmDays), days[len(days)-1])
 	var item int64
 	var date time.Time
 	var q datedQuote
-	_, err := pgx.ForEachRow(rows, []any{&item, &date, &q.money, &q.pieces, &q.sales, &q.quantity}, func() error {
+	into := []any{&date, &q.money, &q.pieces, &q.sales, &q.quantity}
+	err := datedQuotesSold.read(ctx, tx, plus(days[0], 1-firmDays), days[len(days)-1], items, &item, into, func() {
 		q.day = ledger.DayNumber(date)
 		quotes[item] = append(quotes[item], q)
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prices by day: %w", err)
@@ -146,15 +145,13 @@ func withTraders(ctx context.Context, tx pgx.Tx, days []time.Time, prices []dayP
 	}
 	items := itemsOf(prices)
 	traders := make(map[int64][]datedTrader, len(items))
-	rows, _ := tx.Query(ctx, datedTradersQuery, items, plus(days[0], 1-firmDays), days[len(days)-1])
 	var item, account int64
 	var date time.Time
-	_, err = pgx.ForEachRow(rows, []any{&item, &date, &account}, func() error {
+	err = datedTradersSold.read(ctx, tx, plus(days[0], 1-firmDays), days[len(days)-1], items, &item, []any{&date, &account}, func() {
 		if target, merged := targets[account]; merged {
 			account = target
 		}
 		traders[item] = append(traders[item], datedTrader{ledger.DayNumber(date), account})
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("traders by day: %w", err)

@@ -113,27 +113,26 @@ func (r *signReading) joinedUntil(i int) (n int64) {
 }
 
 func (r *signReading) breadth() signCourse {
-	c := signCourse{}
-	switch m := r.market; {
-	case m.items == 0 && m.itemsBefore == 0:
-		c.why = "not available, because nothing was sold in 60 days"
-	default:
-		now, before := float64(m.items), float64(m.itemsBefore)
-		if c.now = &now; m.reaches {
-			c.before = &before
-		}
+	m := r.market
+	if m.now.items == 0 && m.before.items == 0 {
+		return signCourse{why: "not available, because nothing was sold in 60 days"}
+	}
+	now, before := float64(m.now.items), float64(m.before.items)
+	c := signCourse{now: &now}
+	if m.reaches {
+		c.before = &before
 	}
 	return c
 }
 
 func (r *signReading) leader() signCourse {
 	m := r.market
-	c := signCourse{now: part(m.largest, m.volume)}
+	c := signCourse{now: part(m.now.largest, m.now.volume)}
 	if c.now == nil {
 		return signCourse{why: "not available, because nothing was sold in 30 days"}
 	}
 	if m.reaches {
-		c.before = part(m.largestBefore, m.volumeBefore)
+		c.before = part(m.before.largest, m.before.volume)
 	}
 	return c
 }

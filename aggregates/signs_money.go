@@ -9,44 +9,6 @@ import (
 	"exchequer/ledger"
 )
 
-// fewIndexed is how many items the index has to compare to be judged. The price of
-// a single one says little of what money is worth.
-const fewIndexed = 5
-
-// readIndex reads the price index of the month, as the market shows it, and that of
-// the one before.
-func (r *signReading) readIndex(ctx context.Context, tx pgx.Tx, month span) error {
-	r.indexes[0] = &PriceIndex{}
-	if err := r.indexes[0].fill(ctx, tx, month, false); err != nil {
-		return fmt.Errorf("price index: %w", err)
-	}
-	before, reaches := month.previous()
-	if !reaches {
-		return nil
-	}
-	before.End = month.Start.UTC() // its last day counts as a whole
-	r.indexes[1] = &PriceIndex{}
-	if err := r.indexes[1].fill(ctx, tx, before, false); err != nil {
-		return fmt.Errorf("price index before: %w", err)
-	}
-	return nil
-}
-
-func (r *signReading) prices() signCourse {
-	now := r.indexes[0]
-	c := signCourse{now: now.Change}
-	switch {
-	case c.now == nil:
-		return signCourse{why: "not available, because no item was sold on two days of 30 that can be compared"}
-	case now.Items < fewIndexed:
-		c.why = "not judged, because fewer than " + number(fewIndexed) + " items can be compared"
-	}
-	if before := r.indexes[1]; before != nil {
-		c.before = before.Change
-	}
-	return c
-}
-
 // bridged is what the bridge of a period adds up to.
 type bridged struct {
 	gross       ledger.Sum // all that sources created and all that they destroyed

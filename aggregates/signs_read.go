@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/ledger"
 )
@@ -33,7 +34,9 @@ type signReading struct {
 	bridges [2]bridged     // likewise; the zero value where it does not
 }
 
-func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
+// readSigns reads the market beside all else, in a transaction of db that sees the
+// ledger as tx does.
+func readSigns(ctx context.Context, db *pgxpool.Pool, tx pgx.Tx, s span) (*signReading, error) {
 	r := &signReading{span: s, long: s, health: &Health{Active: []ActiveShare{}}}
 	r.long.Start, r.long.Days = plus(s.Today, 1-rangeDays-signDays), 0
 	r.offset = r.long.index(s.Start)
@@ -42,23 +45,22 @@ func readSigns(ctx context.Context, tx pgx.Tx, s span) (*signReading, error) {
 
 	month := s
 	month.Start, month.Days = plus(s.Today, 1-signDays), signDays
-	if err := r.health.fill(ctx, tx, month); err != nil {
-		return nil, err
-	}
+	return r, both(ctx, db, tx,
+		func(ctx context.Context, tx pgx.Tx) error { return r.readMoney(ctx, tx, month) },
+		func(ctx context.Context, tx pgx.Tx) error { return r.readMarket(ctx, tx, month) })
+}
+
+func (r *signReading) readMoney(ctx context.Context, tx pgx.Tx, month span) error {
 	for _, read := range []func(context.Context, pgx.Tx) error{
+		func(ctx context.Context, tx pgx.Tx) error { return r.health.fill(ctx, tx, month) },
 		r.readSupply, r.readTurnout, r.readMeasures, r.readPurse,
-		func(ctx context.Context, tx pgx.Tx) (err error) {
-			r.market, err = readBreadth(ctx, tx, month)
-			return err
-		},
-		func(ctx context.Context, tx pgx.Tx) error { return r.readIndex(ctx, tx, month) },
 		func(ctx context.Context, tx pgx.Tx) error { return r.readBridges(ctx, tx, month) },
 	} {
 		if err := read(ctx, tx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // reaches reports whether the ledger has been there for so many days and longer.
@@ -140,39 +142,3 @@ func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (r *signReading) purse(i int) ledger.Sum { return r.purses[i] }
-
-// A marketBreadth is how many items were sold, and what the largest one was.
-type marketBreadth struct {
-	items, itemsBefore     int64
-	volume, volumeBefore   ledger.Sum
-	largest, largestBefore ledger.Sum
-	leader                 string
-	reaches                bool // back to the start of the period before
-}
-
-// readBreadth reads the period and the one before, up to the hour in which that ends:
-// whole days, and the hours of the day that is not whole.
-func readBreadth(ctx context.Context, tx pgx.Tx, s span) (b marketBreadth, err error) {
-	const query = `
-		WITH parts AS (
-			SELECT item, day >= @first::date AS now, sales, volume FROM item_days
-			WHERE day BETWEEN @before::date AND @last::date AND day <> @cut::date
-			UNION ALL
-			SELECT item, false, sales, volume FROM item_hours WHERE hour >= @cut_start AND hour < @cut_end
-		), traded AS (
-			SELECT item, sum(sales) FILTER (WHERE now) AS now, sum(volume) FILTER (WHERE now) AS volume,
-				sum(sales) FILTER (WHERE NOT now) AS was, sum(volume) FILTER (WHERE NOT now) AS volume_was
-			FROM parts GROUP BY item)
-		SELECT count(*) FILTER (WHERE now > 0), count(*) FILTER (WHERE was > 0),
-			coalesce(sum(volume), 0), coalesce(sum(volume_was), 0), coalesce(max(volume), 0), coalesce(max(volume_was), 0),
-			coalesce((SELECT name FROM traded JOIN items ON id = item WHERE now > 0 ORDER BY volume DESC, name, ref LIMIT 1), '')
-		FROM traded`
-	before, reaches := s.previous()
-	args := pgx.NamedArgs{"first": s.Start, "last": s.Today, "before": before.Start, "cut": before.Today, "cut_start": before.Today, "cut_end": before.End}
-	b.reaches = reaches
-	err = tx.QueryRow(ctx, query, args).Scan(&b.items, &b.itemsBefore, &b.volume, &b.volumeBefore, &b.largest, &b.largestBefore, &b.leader)
-	if err != nil {
-		return b, fmt.Errorf("items sold: %w", err)
-	}
-	return b, nil
-}

@@ -92,7 +92,7 @@ func (v *ItemWatch) fill(ctx context.Context, tx pgx.Tx, s span, id int64) error
 		return fmt.Errorf("what was sold and is offered: %w", err)
 	}
 	ids := []int64{id}
-	if err := priceListed(ctx, tx, s, ids, ids, list); err != nil {
+	if err := priceListed(ctx, tx, s, ids, list); err != nil {
 		return err
 	}
 	day, err := pricesBefore(ctx, tx, s.lasting(WatchDay), ids)

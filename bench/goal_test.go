@@ -40,9 +40,10 @@ var goalPages = []struct{ name, address string }{
 
 // BenchmarkGoal serves every page from a ledger of 3,500,000 postings of 120,000
 // accounts in 30 days, with 1,000,000 sales of 5,000 items in a year and 20,000 offers:
-// cold, with nothing in the cache, to the last byte of its last panel, and warm, by wrk
-// on 16 connections beside a bare handler of the same bytes. The budgets are 500 ms and
-// a p99 of 5 ms.
+// cold, with nothing in the cache, to the last byte of its last panel, and warm, to 16
+// clients who together read 1,000 pages a second, and as fast as wrk can on 16
+// connections, which fills the processors, beside a bare handler of the same bytes. The
+// budgets are 500 ms and a p99 of 5 ms.
 func BenchmarkGoal(b *testing.B) {
 	w := cache.WindowAt(time.Now(), 30*time.Second)
 	url := testkit.PostgresURL(b)
@@ -62,9 +63,8 @@ func BenchmarkGoal(b *testing.B) {
 			var cpu time.Duration
 			for b.Loop() {
 				for range 5 {
-					before := usedFor(b, db)
-					took = append(took, timed(func() { readCold(b, db, p.address) }))
-					cpu += usedFor(b, db) - before
+					in, used := readCold(b, db, p.address)
+					took, cpu = append(took, in), cpu+used
 				}
 			}
 			b.ReportMetric(ms(cpu)/float64(len(took)), "cpu-ms/page")
@@ -85,8 +85,10 @@ func BenchmarkGoal(b *testing.B) {
 			for b.Loop() {
 				got := wrk(b, site, p.address, "gzip", 16, 2*time.Second)
 				least := wrk(b, bare, p.address, "gzip", 16, 2*time.Second)
-				b.ReportMetric(ms(got.p99), "p99-ms")
-				b.ReportMetric(ms(least.p99), "bare-p99-ms")
+				b.ReportMetric(ms(got.p99), "full-p99-ms")
+				b.ReportMetric(ms(least.p99), "bare-full-p99-ms")
+				b.ReportMetric(ms(paced(b, site.url+p.address, 16, 1000, 3*time.Second)), "p99-ms")
+				b.ReportMetric(got.rate, "full-pages/s")
 				b.ReportMetric(float64(got.cpu)/float64(least.cpu), "bare-ratio")
 			}
 			b.ReportMetric(0, "ns/op")
@@ -123,16 +125,21 @@ func offer(b *testing.B, db *pgxpool.Pool) {
 	}
 }
 
-// readCold reads an address from an empty cache.
-func readCold(b *testing.B, db *pgxpool.Pool, address string) {
+// readCold reads an address from an empty cache of a process that has started, and
+// returns how long that took and what it used of processors, the database's included.
+func readCold(b *testing.B, db *pgxpool.Pool, address string) (took, cpu time.Duration) {
 	b.Helper()
 	handler, end := ledgerSite(b, db, slog.New(slog.DiscardHandler))
 	defer end()
+	before := usedFor(b, db)
 	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, address, http.NoBody))
+	took = timed(func() {
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, address, http.NoBody))
+	})
 	if w.Code != http.StatusOK {
 		b.Fatalf("%s: status %d", address, w.Code)
 	}
+	return took, usedFor(b, db) - before
 }
 
 // startLedgerSite serves the ledger at a database's address.
