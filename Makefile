@@ -28,9 +28,9 @@ run: build
 	@.ci/deps postgres || true
 	bin/exchequer serve
 
-## test: everything, on real Postgres, Redis and Chromium, with the race detector
+## test: everything, on real Postgres, MariaDB, Redis and Chromium, with the race detector
 test:
-	@.ci/deps postgres redis chromium curl race
+	@.ci/deps postgres redis mariadb chromium curl race
 	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -race -timeout 15m -p 1 -parallel 4 ./e2e/...
 

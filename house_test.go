@@ -19,6 +19,8 @@ var table = map[string][]string{
 	"views":              {"aggregates", "ledger", "cache", "static"},
 	"aggregates":         {"ledger", "cache"},
 	"ledger":             {"migrations", "internal/csvtext"},
+	"connector":          {"ledger", "mappings"},
+	"mappings":           {},
 	"keys":               {},
 	"client":             {},
 	"cache":              {},

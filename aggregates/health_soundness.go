@@ -17,13 +17,16 @@ type SoundnessMemos struct {
 	Soundness *cache.Memo[NoParams, *Soundness]
 	Cohorts   *cache.Memo[NoParams, *Cohorts]
 	Cache     *cache.Memo[NoParams, *CacheState]
+	Followed  *cache.Memo[NoParams, *Followed]
 	// Night is read by Soundness, and computed for whoever calls its Get: see
 	// [NewSoundnessMemos].
 	Night *cache.Memo[NoParams, *Night]
 }
 
-// soundWindow is how long one reading of the signs serves.
-const soundWindow = time.Minute
+const (
+	soundWindow    = time.Minute      // how long one reading of the signs serves
+	followedWindow = 10 * time.Second // and one of the sources
+)
 
 // NewSoundnessMemos registers the memos. The signs are judged by thresholds. Night
 // verifies the whole ledger, so it is not prewarmed: the caller gets it from time
@@ -56,6 +59,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
 		return readCacheState(c, w), nil
 	})
+	m.Followed = cache.NewMemo(c, spec("health.followed", followedWindow, 0), on(db, ComputeFollowed))
 	return m
 }
 

@@ -72,7 +72,7 @@ func (l *Ledger) Begin(ctx context.Context, b Batch) (*Pending, error) {
 		return nil, err
 	}
 	if len(b.Accounts)+len(b.Items) > 0 {
-		if _, err := l.Append(ctx, Batch{Accounts: b.Accounts, Items: b.Items, Oldest: b.Oldest}); err != nil {
+		if _, err := l.Append(ctx, Batch{Accounts: b.Accounts, Items: b.Items, Oldest: b.Oldest, KeepAccounts: b.KeepAccounts}); err != nil {
 			return nil, err
 		}
 		b.Accounts, b.Items = nil, nil

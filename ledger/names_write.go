@@ -26,6 +26,9 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 			ap.sameAccount(a, ap.accounts[a.Ref])
 			named := a.Name != "" && a.Name != a.Ref && a.Name != k.name
 			renamed = renamed || named && k.name != a.Ref
+			if ap.batch.KeepAccounts && k.archived != nil {
+				a.Archived = time.Time{}
+			}
 			if moved := !a.Archived.IsZero() && (k.archived == nil || !k.archived.Equal(micro(a.Archived))); moved {
 				ap.archivingMoved(a.Archived)
 				if k.archived != nil {
@@ -93,6 +96,9 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 // sameAccount adds a problem if the batch gives an account another kind, holder or
 // issuer: no append changes these.
 func (ap *appender) sameAccount(a Account, known account) {
+	if ap.batch.KeepAccounts {
+		return
+	}
 	if kind := known.party.kind(); a.Kind != kind {
 		ap.problems.addField("account", a.Line, a.Ref, "kind", "kind is %s in the ledger and %s in the batch, and never changes", kind, a.Kind)
 	}

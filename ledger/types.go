@@ -157,7 +157,10 @@ type Sale struct {
 // transaction or a sale is written first and may exist already; transactions and sales may name those of the batch
 // and of the ledger. A time before Oldest is an error.
 type Batch struct {
-	Oldest       time.Time // zero: DefaultOldest
+	Oldest time.Time // zero: DefaultOldest
+	// KeepAccounts leaves the kind, holder, issuer and archiving of accounts that the
+	// ledger has as they are; otherwise another kind, holder or issuer is an error.
+	KeepAccounts bool
 	Accounts     []Account
 	Items        []Item
 	Shops        []Shop

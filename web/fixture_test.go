@@ -40,6 +40,7 @@ type town struct {
 	soundness  func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error)
 	cohorts    func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Cohorts, error)
 	cacheState func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.CacheState, error)
+	followed   func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Followed, error)
 	stats      func(context.Context, cache.Window, aggregates.StatsQuery) (*aggregates.Stats, error)
 	holdings   func(context.Context, cache.Window, aggregates.Population) (*aggregates.Holdings, error)
 	items      func(context.Context, cache.Window, aggregates.Days) (*aggregates.Items, error)
@@ -134,6 +135,7 @@ func newTown() *town {
 		soundness:  constant[aggregates.NoParams](sample.Town(30).Soundness),
 		cohorts:    constant[aggregates.NoParams](sample.Town(30).Cohorts),
 		cacheState: constant[aggregates.NoParams](sample.Town(30).Cache),
+		followed:   constant[aggregates.NoParams](sample.Town(30).Followed),
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
@@ -259,6 +261,7 @@ func sampled(e *sample.Economy) *town {
 	tn.soundness = constant[aggregates.NoParams](e.Soundness)
 	tn.cohorts = constant[aggregates.NoParams](e.Cohorts)
 	tn.cacheState = constant[aggregates.NoParams](e.Cache)
+	tn.followed = constant[aggregates.NoParams](e.Followed)
 	tn.profile = constant[aggregates.NoParams](e.Profile)
 	tn.firms = constant[aggregates.Days](e.Firms)
 	tn.government = constant[aggregates.Days](e.Government)
@@ -353,6 +356,7 @@ func (tn *town) deps(t testing.TB, c *cache.Cache) Deps {
 			Soundness: cache.NewMemo(c, spec("soundness"), tn.soundness),
 			Cohorts:   cache.NewMemo(c, spec("cohorts"), tn.cohorts),
 			Cache:     cache.NewMemo(c, spec("cachestate"), tn.cacheState),
+			Followed:  cache.NewMemo(c, spec("followed"), tn.followed),
 		},
 		API: &aggregates.API{
 			Stats:  cache.NewMemo(c, spec("stats"), tn.stats),

@@ -67,6 +67,15 @@ func (s *server) soundness() *page {
 				LeftOut: "Issuers. Archived accounts count in the past, and not in the median.",
 			},
 		}, views.Cohorts, (*aggregates.Cohorts).Table),
+		show(readMemo(s.Soundness.Followed, once), views.PanelInfo{
+			Name: "followed", Title: "Followed sources", Width: views.Whole, Shows: views.ShowsBalances,
+			How: views.How{
+				Meaning: "Where what other programs write is read, how old it is here, and whether balances are the same on both sides.",
+				Formula: "The source's balances, and what is here when all that it had at that moment has been written. Another balance is an error, never a delay.",
+				Counted: "All accounts of the source's own balances, at most every 10 seconds; the 20 largest differences are listed.",
+				LeftOut: "Sources without balances of their own are not compared. Why a source cannot be reached: operators find it in the log.",
+			},
+		}, views.Followed, (*aggregates.Followed).Table),
 		show(readMemo(s.Soundness.Cache, once), views.PanelInfo{
 			Name: "cache", Title: "For operators: state of the numbers", Width: views.Whole, Shows: views.ShowsNames,
 			How: views.How{

@@ -70,7 +70,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := (aggregates.Reporter{DB: db.Pool, Version: version}).Update(ctx, time.Now(), time.Minute); err != nil {
 		return err
 	}
-	return c.serve(ctx, server{s, log, token, listener, db, sharedCache{tenant: c.Tenant}, tracing, func(ctx context.Context, record *ledger.Ledger) {
+	return c.serve(ctx, server{streams: s, log: log, token: token, listener: listener, db: db, shared: sharedCache{tenant: c.Tenant}, tracing: tracing, background: func(ctx context.Context, record *ledger.Ledger) {
 		c.live(ctx, log, simulated, record)
 	}})
 }

@@ -26,7 +26,7 @@ func (f ingestFlags) writers(ctx context.Context, db *database) (*pgxpool.Pool, 
 	if err != nil || url == "" {
 		return db.Pool, func() {}, err
 	}
-	pool, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: "exchequer ingest", MaxConns: ingestConns})
+	pool, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: "exchequer ingest", MaxConns: ingestConns + syncConns})
 	if err != nil {
 		return nil, nil, fmt.Errorf("EXCHEQUER_INGEST_DATABASE_URL: %w", err)
 	}

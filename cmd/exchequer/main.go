@@ -26,6 +26,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" group:"serving" help:"Serve the explorer over a ledger."`
 	Mapping     mappingCommand     `cmd:"" group:"data" help:"Draft a mapping for a CSV file of your own."`
 	Import      importCommand      `cmd:"" group:"data" help:"Read CSV files, mapped or native, into the ledger."`
+	Sync        syncCommand        `cmd:"" group:"data" help:"Follow another program's database, and keep the ledger in step with it."`
 	Export      exportCommand      `cmd:"" group:"data" help:"Write the whole ledger as native CSV files."`
 	Dump        dumpCommand        `cmd:"" group:"data" help:"Publish finished months and the tables of names as Parquet and CSV."`
 	Verify      verifyCommand      `cmd:"" group:"data" help:"Compare balances and rollups with the record."`
@@ -44,6 +45,7 @@ var groups = []kong.Group{
 	{Key: "serving", Title: "Serving:"},
 	{Key: "town", Title: "Town:"},
 	{Key: "import", Title: "Import:"},
+	{Key: "sync", Title: "Sync:"},
 	{Key: "data", Title: "Data:"},
 	{Key: "redis", Title: "Redis:"},
 	{Key: "cache", Title: "Cache:"},

@@ -76,12 +76,15 @@ var metricName = regexp.MustCompile(`\b(exchequer_(cache|http|pages|postgres_poo
 func TestWhatIsWatchedIsThere(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
 	t.Setenv("REDIS_URL", testkit.Redis(t).URL())
+	_, source := newBank(t)
+	t.Setenv("EXCHEQUER_SYNC", "balances-sql")
+	t.Setenv("EXCHEQUER_SYNC_SOURCE", source)
 	s := start(t, "serve")
 	get(t, s.url+"/")
 	var scrape string
-	until(t, "Redis is sampled, once somebody has asked for a page", func() bool {
+	until(t, "Redis is sampled, once somebody has asked for a page, and the source is read", func() bool {
 		_, scrape = get(t, s.url+"/metrics")
-		return strings.Contains(scrape, "exchequer_cache_redis_used_bytes")
+		return strings.Contains(scrape, "exchequer_cache_redis_used_bytes") && strings.Contains(scrape, "exchequer_sync_age_seconds")
 	})
 	there := map[string]bool{}
 	for line := range strings.Lines(scrape) {

@@ -19,6 +19,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/cache"
+	"exchequer/connector"
 	"exchequer/internal/postgres"
 	"exchequer/internal/telemetry"
 	"exchequer/keys"
@@ -109,11 +110,16 @@ type serveCommand struct {
 	serverFlags
 	databaseFlags
 	sharedCacheFlags `group:"redis"`
+	followFlags
 }
 
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	log := c.logger(s)
 	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	follow, err := c.sources()
 	if err != nil {
 		return err
 	}
@@ -136,7 +142,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, server{s, log, token, listener, db, shared, tracing, nil})
+	return c.serve(ctx, server{s, log, token, listener, db, shared, tracing, nil, follow})
 }
 
 // listen opens the listener. It is called before anything else is started, so
@@ -161,6 +167,7 @@ type server struct {
 	shared     sharedCache
 	tracing    *telemetry.Tracing
 	background func(context.Context, *ledger.Ledger) // runs while it serves, and may write; may be nil
+	follow     []connector.Config                    // sources, by one process of the fleet each
 }
 
 // serve answers requests until ctx ends. Then it waits for requests, background
@@ -266,6 +273,15 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	work.Go(func() { rate.Share(working) })
 	work.Go(func() { ingestRate.Share(working) })
 	work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
+	for _, source := range r.follow {
+		follower, err := connector.New(connector.Deps{Ledger: ledger.New(writers, writes.onChange), DB: writers, Log: r.log}, source)
+		if err != nil {
+			return err
+		}
+		work.Go(func() { follower.Follow(working) })
+	}
+	followed := newFollowed(registry)
+	work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
 	if r.background != nil {
 		work.Go(func() { r.background(working, ledger.New(r.db.Pool, writes.onChange)) })
 	}

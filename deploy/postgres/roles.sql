@@ -4,7 +4,8 @@
 --                     keys
 --   exchequer_serve   reads them, keeps the day snapshots and judges offsetting
 --                     trade: serve, export
---   exchequer_ingest  adds to the ledger what other programs send to serve
+--   exchequer_ingest  adds to the ledger what other programs send to serve, and what
+--                     sources have that are followed
 --
 -- Run it as a superuser before the first `exchequer migrate`, so that there is
 -- an owner, and after it, when there are tables. It may be run at any time:
@@ -52,7 +53,7 @@ BEGIN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
-        WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges') THEN
+        WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges', 'sync_rejects', 'sync_drift') THEN
             EXECUTE format('GRANT DELETE ON public.%I TO exchequer_ingest', named);
         ELSE
         END CASE;

@@ -72,6 +72,15 @@ func cohorts() *aggregates.Cohorts {
 	return c
 }
 
+// followed is a source in step, but for one account and one row.
+func followed() *aggregates.Followed {
+	return &aggregates.Followed{Basis: basis(0, Noon, Noon), Sources: []aggregates.FollowedSource{
+		{Name: "treasury", Complete: ptr(Noon.Add(-time.Second)), Age: ptr(1.0), Compared: ptr(Noon.Add(-8 * time.Second)), Accounts: 4_102, Drifting: 1, LeftOut: 1},
+	}, Drift: []aggregates.Drift{
+		{Source: "treasury", ID: "treasury:account:17", Name: "Ada Fenwick", Kind: ledger.Personal, Here: ledger.SumOf(1_250_00), There: ledger.SumOf(1_245_00), Since: Noon.Add(-time.Hour)},
+	}}
+}
+
 func cacheState() *aggregates.CacheState {
 	return &aggregates.CacheState{Basis: basis(0, Noon, Noon), Status: "ok", Shared: "memory", Memos: []aggregates.MemoState{
 		{Memo: "economy.overview", Window: 30, Keys: 5, Oldest: ptr(0.0), Circuit: "closed", HitRatio: ptr(0.998)},

@@ -44,6 +44,7 @@ type Economy struct {
 	Soundness   *aggregates.Soundness
 	Cohorts     *aggregates.Cohorts
 	Cache       *aggregates.CacheState
+	Followed    *aggregates.Followed
 	Shops       *aggregates.Shops
 	Found       *aggregates.Found
 	Shop        *aggregates.Shop
@@ -66,7 +67,7 @@ func Town(days aggregates.Days) *Economy {
 	r := rand.New(rand.NewPCG(1, 2))
 	buckets, unit := starts(days)
 	p := &Economy{Settings: ledger.Settings{Name: "Port Exchequer", Symbol: "₤", Decimals: 2}, Profile: aggregates.Full()}
-	p.Soundness, p.Cohorts, p.Cache = soundness(), cohorts(), cacheState()
+	p.Soundness, p.Cohorts, p.Cache, p.Followed = soundness(), cohorts(), cacheState(), followed()
 	a := &aggregates.Activity{Basis: basis(days, buckets[0], Noon), Bucket: unit}
 	o := &aggregates.Overview{Basis: basis(days, buckets[0], Noon), Holders: 2317, Balanced: true, Created: ledger.SumOf(245_253_50), Destroyed: ledger.SumOf(100_000_00), Bucket: unit, Buckets: buckets}
 	supply := int64(7_900_000_00)

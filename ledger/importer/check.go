@@ -54,13 +54,13 @@ func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck
 	if err != nil {
 		return check, err
 	}
-	defer s.Close()
+	defer s.file.Close()
 	for name, i := range s.index {
 		check.Columns[name] = s.Header[i]
 	}
 	var problem *RowError
 	first := true
-	gather := newGatherer(m, func(e *entry) {
+	gather := newGatherer(m, closedGroups, func(e *entry) {
 		if problem == nil && e.problem != nil {
 			problem = e.problem
 		}
@@ -80,7 +80,7 @@ func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck
 		if err != nil {
 			return check, err
 		}
-		gather.add(&row{m: m, source: s, line: line, fields: fields, oldest: oldest, latest: latest}, nil)
+		gather.add(&row{m: m, source: &s.source, line: line, fields: fields, oldest: oldest, latest: latest}, nil)
 		check.Rows++
 	}
 	gather.endFile()

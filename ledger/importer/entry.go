@@ -17,6 +17,9 @@ type entry struct {
 	items       []ledger.Item
 	transaction *ledger.Transaction // nil: no money moves
 	sales       []ledger.Sale
+	shops       []ledger.Shop
+	offers      []ledger.Offer
+	observed    []ledger.Observation
 	size        int // bytes of data, for bounding memory
 
 	negativeSkipped int
@@ -37,6 +40,7 @@ type original struct {
 const (
 	maxGroupGap  = 1000
 	maxGroupRows = 100_000
+	closedGroups = 1 << 20 // that are remembered of files
 )
 
 // A gatherer turns rows into entries. It holds the groups that are still open.
@@ -56,10 +60,11 @@ type group struct {
 	legs  []ledger.Posting // one for each account
 }
 
-func newGatherer(m *Mapping, emit func(*entry)) *gatherer {
+// newGatherer returns a gatherer that remembers about as many closed groups as keys says.
+func newGatherer(m *Mapping, keys int, emit func(*entry)) *gatherer {
 	g := &gatherer{m: m, emit: emit}
 	if m.payment != nil && m.payment.group != "" {
-		g.closed = newRecent()
+		g.closed = newRecent(keys)
 	}
 	return g
 }
@@ -146,7 +151,18 @@ func (g *gatherer) collect(gr *group, r *row, m *mapped) *RowError {
 	}
 	if m.sale != nil {
 		e.sales = append(e.sales, *m.sale)
+	}
+	if m.item.Ref != "" {
 		e.items = append(e.items, m.item)
+	}
+	if m.shop != nil {
+		e.shops = append(e.shops, *m.shop)
+	}
+	if m.offer != nil {
+		e.offers = append(e.offers, *m.offer)
+	}
+	if m.observed != nil {
+		e.observed = append(e.observed, *m.observed)
 	}
 	if m.negativeSkipped {
 		e.negativeSkipped++
@@ -158,7 +174,8 @@ func (g *gatherer) collect(gr *group, r *row, m *mapped) *RowError {
 		}
 		e.rounding.Add(e.rounding, m.rounding)
 	}
-	if m.moves && !(gr.move(m.from, -m.amount) && gr.move(m.to, m.amount)) {
+	// A row that is one leg has no from.
+	if m.moves && !((m.from == "" || gr.move(m.from, -m.amount)) && gr.move(m.to, m.amount)) {
 		return &RowError{File: r.source.Path, Line: r.line, Problem: "the transaction's amounts add up to more than 64 bits hold"}
 	}
 	return nil
@@ -222,7 +239,7 @@ func (g *gatherer) finish(gr *group) {
 			}
 		}
 	}
-	if e.transaction == nil && len(e.sales) == 0 {
+	if e.transaction == nil && g.m.known == nil && len(e.sales)+len(e.shops)+len(e.observed) == 0 {
 		e.accounts = nil // nothing names them
 	}
 	g.emit(e)
@@ -236,14 +253,14 @@ func (e *entry) describe(o original, problem *RowError) string {
 	return fmt.Sprintf("its transaction has a bad row, line %d: %s", problem.Line, problem.reason())
 }
 
-// recent remembers about the last million keys in bounded memory. It may forget a
-// key.
+// recent remembers about as many keys as it has slots, in bounded memory. It may forget
+// a key.
 type recent struct {
 	seed  maphash.Seed
 	slots []uint64
 }
 
-func newRecent() *recent { return &recent{maphash.MakeSeed(), make([]uint64, 1<<20)} }
+func newRecent(slots int) *recent { return &recent{maphash.MakeSeed(), make([]uint64, slots)} }
 
 func (r *recent) add(key string) {
 	h := maphash.String(r.seed, key)

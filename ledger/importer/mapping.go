@@ -29,35 +29,52 @@ type Mapping struct {
 	accounts  map[string]*account
 	payment   *payment // nil: rows make no transactions
 	sale      *sale    // nil: rows make no sales
+	shop      *shop    // nil: rows make no shops
+	balance   *balance // nil: rows observe no balances
+	known     *known   // nil: rows make no accounts but those that the others name
 }
 
-// mappingFile is the TOML as it is written.
-type mappingFile struct {
-	Origin string `toml:"origin"`
-	Ledger struct {
-		Name     string `toml:"name"`
-		Symbol   string `toml:"symbol"`
-		Decimals *int   `toml:"decimals"`
-		Round    string `toml:"round"`
-		Timezone string `toml:"timezone"`
+// A File is a mapping as its TOML is written.
+type File struct {
+	Origin string     `toml:"origin"`
+	Ledger LedgerFile `toml:"ledger"`
+	CSV    CSVFile    `toml:"csv"`
+	RowFile
+}
 
-		Issuers []string `toml:"issuers"`
-		Shift   int      `toml:"shift"`
-	} `toml:"ledger"`
-	CSV struct {
-		Delimiter string   `toml:"delimiter"`
-		Encoding  string   `toml:"encoding"`
-		Decimal   string   `toml:"decimal"`
-		Thousands string   `toml:"thousands"`
-		Dates     []string `toml:"dates"`
-		TimeZone  string   `toml:"time_zone"`
-		Oldest    string   `toml:"oldest"`
-	} `toml:"csv"`
+// A LedgerFile is the part of a File about money.
+type LedgerFile struct {
+	Name     string `toml:"name"`
+	Symbol   string `toml:"symbol"`
+	Decimals *int   `toml:"decimals"`
+	Round    string `toml:"round"`
+	Timezone string `toml:"timezone"`
+
+	Issuers []string `toml:"issuers"`
+	Shift   int      `toml:"shift"`
+}
+
+// A CSVFile is the part of a File about how values are written.
+type CSVFile struct {
+	Delimiter string   `toml:"delimiter"`
+	Encoding  string   `toml:"encoding"`
+	Decimal   string   `toml:"decimal"`
+	Thousands string   `toml:"thousands"`
+	Dates     []string `toml:"dates"`
+	TimeZone  string   `toml:"time_zone"`
+	Oldest    string   `toml:"oldest"`
+}
+
+// A RowFile is the part of a File about what one row means.
+type RowFile struct {
 	Columns     map[string]any    `toml:"columns"`
 	Constants   map[string]string `toml:"constants"`
 	Accounts    []accountFile     `toml:"accounts"`
+	Account     *knownFile        `toml:"account"`
 	Transaction *transactionFile  `toml:"transaction"`
 	Sale        *saleFile         `toml:"sale"`
+	Shop        *shopFile         `toml:"shop"`
+	Balance     *balanceFile      `toml:"balance"`
 }
 
 type accountFile struct {
@@ -76,6 +93,7 @@ type transactionFile struct {
 	At       string `toml:"at"`
 	From     any    `toml:"from"`
 	To       any    `toml:"to"`
+	Account  any    `toml:"account"`
 	Amount   string `toml:"amount"`
 	Negative string `toml:"negative"`
 	Zero     string `toml:"zero"`
@@ -96,6 +114,42 @@ type saleFile struct {
 	Seller    any    `toml:"seller"`
 	Buyer     any    `toml:"buyer"`
 	Direction string `toml:"direction"`
+
+	Shop        string `toml:"shop"`
+	Transaction string `toml:"transaction"`
+}
+
+type knownFile struct {
+	Role     any    `toml:"role"`
+	Archived string `toml:"archived"`
+}
+
+type shopFile struct {
+	Ref    string `toml:"ref"`
+	Place  string `toml:"place"`
+	Owner  any    `toml:"owner"`
+	World  string `toml:"world"`
+	X      string `toml:"x"`
+	Y      string `toml:"y"`
+	Z      string `toml:"z"`
+	Active string `toml:"active"`
+	Seen   string `toml:"seen"`
+
+	Offer     string `toml:"offer"`
+	Item      string `toml:"item"`
+	ItemName  string `toml:"item_name"`
+	ItemGroup string `toml:"item_group"`
+	Ask       string `toml:"ask"`
+	Bid       string `toml:"bid"`
+	Batch     string `toml:"batch"`
+	Stock     string `toml:"stock"`
+	Capacity  string `toml:"capacity"`
+}
+
+type balanceFile struct {
+	Account any    `toml:"account"`
+	Amount  string `toml:"amount"`
+	At      string `toml:"at"`
 }
 
 // A column of the data, with its name in the mapping.
@@ -128,6 +182,7 @@ type payment struct {
 	gap      int    // rows of other groups between two of one group
 	at       string
 	from, to []*account // the first one whose ref is complete is used
+	account  []*account // instead: a row is one leg of its group
 	amount   string     // column, or saleTotal
 	negative rule
 	zero     rule
@@ -146,7 +201,35 @@ type sale struct {
 	total         string
 	tax           string // may be empty
 	seller, buyer []*account
-	direction     ledger.Direction
+	direction     template
+	shop          template
+	transaction   template // empty: that of the row
+}
+
+// A known is how a row makes an account that need not take part in anything.
+type known struct {
+	account  []*account
+	archived string // column, may be empty
+}
+
+type shop struct {
+	ref, place, world   template
+	owner               []*account
+	x, y, z             string // columns, may be empty
+	active              string // column; empty: it is
+	seen                string // date column; empty, or without a value: when the row was read
+	offer               template
+	item                template // without a value: it offers nothing
+	itemName, itemGroup template
+	ask, bid            string
+	batch               string // empty: 1
+	stock, capacity     string
+}
+
+type balance struct {
+	account []*account
+	amount  string
+	at      string // date column; empty: when the row was read
 }
 
 // issues reports whether issuers has the account.
@@ -189,15 +272,22 @@ func Load(path string) (*Mapping, error) {
 
 // Parse reads a mapping's text.
 func Parse(text []byte) (*Mapping, error) {
-	var file mappingFile
-	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	if err := dec.Decode(&file); err != nil {
-		return nil, decodeError(err)
+	var file File
+	if err := Decode(text, &file); err != nil {
+		return nil, err
 	}
-	return file.mapping()
+	return file.Mapping()
 }
 
-// decodeError adds the line to errors of TOML.
+// Decode reads TOML. A key that into does not have is an error; errors have lines.
+func Decode(text []byte, into any) error {
+	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return decodeError(err)
+	}
+	return nil
+}
+
 func decodeError(err error) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) {

@@ -22,7 +22,8 @@ func (r *mappingReader) failf(format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf(format, args...))
 }
 
-func (f *mappingFile) mapping() (*Mapping, error) {
+// Mapping checks the file. It returns all errors together.
+func (f *File) Mapping() (*Mapping, error) {
 	r := &mappingReader{m: &Mapping{
 		Origin:    f.Origin,
 		Settings:  ledger.Settings{Name: f.Ledger.Name, Symbol: f.Ledger.Symbol, Timezone: f.Ledger.Timezone},
@@ -58,8 +59,8 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 	r.csv(f)
 	r.columns(f)
 	r.accounts(f)
-	if f.Transaction == nil && f.Sale == nil {
-		r.failf("there is neither [transaction] nor [sale]: rows would make nothing")
+	if f.Transaction == nil && f.Sale == nil && f.Account == nil && f.Shop == nil && f.Balance == nil {
+		r.failf("there is neither [transaction] nor [sale], nor [account], [shop] or [balance]: rows would make nothing")
 	}
 	if f.Sale != nil {
 		r.sale(f.Sale, f.Transaction)
@@ -67,10 +68,22 @@ func (f *mappingFile) mapping() (*Mapping, error) {
 	if f.Transaction != nil {
 		r.payment(f.Transaction)
 	}
+	if f.Account != nil {
+		r.m.known = &known{account: r.roles("account.role", f.Account.Role, true), archived: f.Account.Archived}
+		r.column("account.archived", f.Account.Archived, false)
+	}
+	if f.Shop != nil {
+		r.shop(f.Shop)
+	}
+	if f.Balance != nil {
+		r.m.balance = &balance{account: r.roles("balance.account", f.Balance.Account, true), amount: f.Balance.Amount, at: f.Balance.At}
+		r.column("balance.amount", f.Balance.Amount, true)
+		r.column("balance.at", f.Balance.At, false)
+	}
 	return r.m, errors.Join(r.errs...)
 }
 
-func (r *mappingReader) csv(f *mappingFile) {
+func (r *mappingReader) csv(f *File) {
 	c := &r.m.csv
 	c.Delimiter = r.character("csv.delimiter", f.CSV.Delimiter, ',')
 	decimal := r.character("csv.decimal", f.CSV.Decimal, '.')
@@ -128,7 +141,7 @@ func (r *mappingReader) character(key, value string, preset rune) rune {
 	return runes[0]
 }
 
-func (r *mappingReader) columns(f *mappingFile) {
+func (r *mappingReader) columns(f *File) {
 	for name, value := range f.Columns {
 		c := column{name: name}
 		if !validName(name) {
@@ -173,7 +186,7 @@ func (r *mappingReader) columns(f *mappingFile) {
 	}
 }
 
-func (r *mappingReader) accounts(f *mappingFile) {
+func (r *mappingReader) accounts(f *File) {
 	for i, a := range f.Accounts {
 		key := fmt.Sprintf("accounts %d", i+1)
 		if a.Role == "" || r.m.accounts[a.Role] != nil {
@@ -221,8 +234,9 @@ func (r *mappingReader) payment(f *transactionFile) {
 		group:    f.Group,
 		gap:      f.GroupGap,
 		at:       f.At,
-		from:     r.roles("transaction.from", f.From, true),
-		to:       r.roles("transaction.to", f.To, true),
+		from:     r.roles("transaction.from", f.From, f.Account == nil),
+		to:       r.roles("transaction.to", f.To, f.Account == nil),
+		account:  r.roles("transaction.account", f.Account, false),
 		amount:   f.Amount,
 		negative: oneOf(r, "transaction.negative", f.Negative, ruleReverse, ruleAbsolute, ruleError, ruleSkip),
 		zero:     oneOf(r, "transaction.zero", f.Zero, ruleSkip, ruleError),
@@ -238,6 +252,12 @@ func (r *mappingReader) payment(f *transactionFile) {
 		r.column("transaction.amount", f.Amount, true)
 	} else if r.m.sale == nil {
 		r.failf("transaction.amount is @total, but there is no [sale]")
+	}
+	if f.Account != nil && (f.From != nil || f.To != nil || f.Negative != "") {
+		r.failf("transaction.account is one leg of a transaction, and goes without from, to and negative")
+	}
+	if f.Account != nil && f.Group == "" {
+		r.failf("transaction.account needs transaction.group: a transaction has two legs or more")
 	}
 	if f.GroupGap < 0 || f.GroupGap > maxGroupGap {
 		r.failf("transaction.group_gap is %d, want 0 to %d", f.GroupGap, maxGroupGap)
@@ -261,7 +281,16 @@ func (r *mappingReader) sale(f *saleFile, t *transactionFile) {
 		tax:       f.Tax,
 		seller:    r.roles("sale.seller", f.Seller, false),
 		buyer:     r.roles("sale.buyer", f.Buyer, false),
-		direction: oneOf(r, "sale.direction", f.Direction, ledger.DirectionSale, ledger.DirectionPurchase),
+		direction: r.template("sale.direction", or(f.Direction, string(ledger.DirectionSale))),
+		shop:      r.template("sale.shop", f.Shop),
+
+		transaction: r.template("sale.transaction", f.Transaction),
+	}
+	if s.direction.fixed() {
+		oneOf(r, "sale.direction", f.Direction, ledger.DirectionSale, ledger.DirectionPurchase)
+	}
+	if f.Transaction != "" && t != nil {
+		r.failf("sale.transaction goes without [transaction]: a sale belongs to that of its row")
 	}
 	if s.at == "" && t != nil {
 		s.at = t.At
@@ -278,6 +307,29 @@ func (r *mappingReader) sale(f *saleFile, t *transactionFile) {
 		r.failf("sale needs either unit_price or total")
 	}
 	r.m.sale = s
+}
+
+func (r *mappingReader) shop(f *shopFile) {
+	s := &shop{
+		ref:   r.template("shop.ref", f.Ref),
+		place: r.template("shop.place", f.Place),
+		world: r.template("shop.world", f.World),
+		owner: r.roles("shop.owner", f.Owner, true),
+		x:     f.X, y: f.Y, z: f.Z, active: f.Active, seen: f.Seen,
+		offer:     r.template("shop.offer", f.Offer),
+		item:      r.template("shop.item", f.Item),
+		itemName:  r.template("shop.item_name", f.ItemName),
+		itemGroup: r.template("shop.item_group", f.ItemGroup),
+		ask:       f.Ask, bid: f.Bid, batch: f.Batch, stock: f.Stock, capacity: f.Capacity,
+	}
+	if f.Ref == "" {
+		r.failf("shop.ref is missing")
+	}
+	for key, name := range map[string]string{"x": f.X, "y": f.Y, "z": f.Z, "active": f.Active, "seen": f.Seen,
+		"ask": f.Ask, "bid": f.Bid, "batch": f.Batch, "stock": f.Stock, "capacity": f.Capacity} {
+		r.column("shop."+key, name, false)
+	}
+	r.m.shop = s
 }
 
 // column checks that a key names a column or a constant.

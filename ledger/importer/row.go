@@ -32,7 +32,10 @@ type mapped struct {
 	from, to string    // account refs
 	accounts []ledger.Account
 	sale     *ledger.Sale
-	item     ledger.Item
+	item     ledger.Item // of the sale, or of the offer
+	shop     *ledger.Shop
+	offer    *ledger.Offer
+	observed *ledger.Observation
 
 	negativeSkipped bool
 	rounding        *big.Rat // what rounding added, nil: nothing was rounded
@@ -119,13 +122,17 @@ func (r *row) parse() (mapped, *RowError) {
 			return out, err
 		}
 	}
-	return out, nil
+	return out, r.others(&out)
 }
 
 func (r *row) sale(out *mapped) *RowError {
 	s := r.m.sale
-	sale := ledger.Sale{Origin: r.m.Origin, Direction: s.direction, Line: r.place()}
+	sale := ledger.Sale{Origin: r.m.Origin, Line: r.place()}
 	var err *RowError
+	direction, _ := s.direction.fill(r)
+	if sale.Direction = ledger.Direction(direction); sale.Direction != ledger.DirectionSale && sale.Direction != ledger.DirectionPurchase {
+		return r.bad(s.direction.names()[0], "expected sale or purchase")
+	}
 	if sale.At, err = r.time(s.at); err != nil {
 		return err
 	}
@@ -166,6 +173,13 @@ func (r *row) sale(out *mapped) *RowError {
 	if sale.Ref, complete = s.ref.fill(r); !complete {
 		return r.empty(s.ref, "a sale needs a ref")
 	}
+	// A template without a value names nothing, rather than what is around the value.
+	if shop, complete := s.shop.fill(r); complete {
+		sale.Shop = shop
+	}
+	if transaction, complete := s.transaction.fill(r); complete {
+		sale.Transaction = transaction
+	}
 	out.sale = &sale
 	return nil
 }
@@ -198,6 +212,11 @@ func (r *row) payment(out *mapped) *RowError {
 	case out.amount < 0 && p.negative == ruleSkip:
 		out.amount, out.negativeSkipped = 0, true
 		return nil
+	}
+	if p.account != nil {
+		out.to, err = r.account(out, p.account, out.at)
+		out.moves = err == nil
+		return err
 	}
 	if out.from, err = r.account(out, p.from, out.at); err != nil {
 		return err

@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err := w.prepare(); err != nil {
 		return Summary{}, err
 	}
-	err := w.run(ctx)
+	err := w.run(ctx, w.read)
 	if failure := w.rejects.flush(); err == nil {
 		err = failure
 	}
@@ -114,19 +114,22 @@ func (w *writer) prepare() error {
 
 // A chunk is the entries of one batch.
 type chunk struct {
-	file    string
-	files   int // finished
-	entries []*entry
+	file     string
+	files    int // finished
+	entries  []*entry
+	rows     *Rows      // that they were made of, if not of a file
+	rejected []Rejected // of rows
 }
 
-func (w *writer) run(ctx context.Context) error {
+// run writes the chunks that read sends, until it returns.
+func (w *writer) run(ctx context.Context, read func(context.Context, chan<- chunk) error) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	chunks := make(chan chunk, 1)
 	var readErr error
 	go func() {
 		defer close(chunks)
-		readErr = w.read(reading, chunks)
+		readErr = read(reading, chunks)
 	}()
 	var writeErr error
 	finish := func() error { return nil } // waits until the chunk before is committed
@@ -161,7 +164,7 @@ type reader struct {
 func (w *writer) read(ctx context.Context, chunks chan<- chunk) error {
 	m := w.options.Mapping
 	r := &reader{w: w, m: m, oldest: m.oldest(), latest: time.Now().Add(clockSkew)}
-	gather := newGatherer(r.m, r.take)
+	gather := newGatherer(r.m, closedGroups, r.take)
 	send := func() error {
 		select {
 		case chunks <- r.chunk:
@@ -185,7 +188,7 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.file.Close()
 	keep := r.w.options.SkipInvalid && r.w.rejects != nil
 	for rows := 0; ; rows++ {
 		fields, line, err := s.read()
@@ -200,12 +203,12 @@ func (r *reader) file(ctx context.Context, gather *gatherer, path string, send f
 			}
 			return nil
 		case errors.As(err, &syntax):
-			e := &entry{rows: []original{{s, line, slices.Clone(fields)}}, problem: syntax}
+			e := &entry{rows: []original{{&s.source, line, slices.Clone(fields)}}, problem: syntax}
 			r.take(e)
 		case err != nil:
 			return err
 		default:
-			row := &row{m: r.m, source: s, line: line, fields: fields, oldest: r.oldest, latest: r.latest}
+			row := &row{m: r.m, source: &s.source, line: line, fields: fields, oldest: r.oldest, latest: r.latest}
 			var kept []string
 			if keep {
 				kept = slices.Clone(fields)
@@ -241,10 +244,14 @@ func (r *reader) take(e *entry) {
 
 // A writer appends chunks to the ledger.
 type writer struct {
-	options  Options
-	rejects  *rejects
-	sent     *sent
-	settled  bool // the ledger's settings have been checked
+	options Options
+	rejects *rejects
+	sent    *sent
+	settled bool // the ledger's settings have been checked
+
+	keepAccounts bool
+	written      func(context.Context, chunk) error // called after each commit; may be nil
+
 	piped    bool
 	total    int64
 	bytes    atomic.Int64
@@ -270,7 +277,7 @@ func (w *writer) begin(ctx context.Context, c chunk) (begun, error) {
 	for _, e := range c.entries {
 		if e.problem == nil {
 			entries = append(entries, e)
-		} else if err := w.reject(e, e.problem); err != nil {
+		} else if err := w.reject(&c, e, e.problem); err != nil {
 			return begun{}, err
 		}
 	}
@@ -279,7 +286,7 @@ func (w *writer) begin(ctx context.Context, c chunk) (begun, error) {
 			return begun{}, err
 		}
 		batch := w.sent.batch(entries)
-		batch.Oldest = w.options.Mapping.oldest()
+		batch.Oldest, batch.KeepAccounts = w.options.Mapping.oldest(), w.keepAccounts
 		pending, err := w.options.Ledger.Begin(ctx, batch)
 		if err == nil {
 			w.sent.remember(entries)
@@ -290,7 +297,7 @@ func (w *writer) begin(ctx context.Context, c chunk) (begun, error) {
 		if !errors.As(err, &refused) || !w.options.SkipInvalid {
 			return begun{}, fmt.Errorf("import: %w", err)
 		}
-		if entries, err = w.rejectRefused(entries, refused); err != nil {
+		if entries, err = w.rejectRefused(&c, entries, refused); err != nil {
 			return begun{}, err
 		}
 	}
@@ -314,6 +321,11 @@ func (w *writer) commit(ctx context.Context, b begun) (finish func() error) {
 		}
 		w.count(b.entries, written)
 		w.summary.Files += b.files
+		if w.written != nil {
+			if err := w.written(ctx, b.chunk); err != nil {
+				return err
+			}
+		}
 		if w.options.Progress != nil {
 			w.options.Progress(Progress{
 				File: b.file, Rows: int64(w.summary.Rows), Postings: int64(w.summary.Postings),
@@ -372,7 +384,7 @@ func (w *writer) count(entries []*entry, written ledger.Written) {
 
 // rejectRefused rejects the entries that the ledger refused, and returns the
 // others.
-func (w *writer) rejectRefused(entries []*entry, refused *ledger.BatchError) ([]*entry, error) {
+func (w *writer) rejectRefused(c *chunk, entries []*entry, refused *ledger.BatchError) ([]*entry, error) {
 	byLine, byRef := map[string]ledger.Problem{}, map[string]ledger.Problem{}
 	for _, p := range refused.Problems {
 		if p.Line != "" {
@@ -388,7 +400,7 @@ func (w *writer) rejectRefused(entries []*entry, refused *ledger.BatchError) ([]
 			good = append(good, e)
 			continue
 		}
-		if err := w.reject(e, problem); err != nil {
+		if err := w.reject(c, e, problem); err != nil {
 			return nil, err
 		}
 	}
@@ -422,9 +434,14 @@ func (e *entry) refusal(byLine, byRef map[string]ledger.Problem) (*RowError, boo
 	return nil, false
 }
 
-func (w *writer) reject(e *entry, problem *RowError) error {
+func (w *writer) reject(c *chunk, e *entry, problem *RowError) error {
 	w.summary.Rows += len(e.rows)
 	w.summary.Rejected += len(e.rows)
+	if c.rows != nil {
+		for _, o := range e.rows {
+			c.rejected = append(c.rejected, Rejected{o.line, o.fields, e.describe(o, problem)})
+		}
+	}
 	if w.rejects == nil {
 		return nil
 	}

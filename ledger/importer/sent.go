@@ -31,7 +31,7 @@ func newSent() *sent { return &sent{map[string]bool{}, map[string]details{}} }
 // first group that are not empty.
 func (s *sent) batch(entries []*entry) ledger.Batch {
 	var b ledger.Batch
-	accounts, items := map[string]int{}, map[string]int{}
+	accounts, items, shops, offers := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for _, e := range entries {
 		for _, a := range e.accounts {
 			if s.accounts[a.Ref] {
@@ -62,8 +62,26 @@ func (s *sent) batch(entries []*entry) ledger.Batch {
 			b.Transactions = append(b.Transactions, *e.transaction)
 		}
 		b.Sales = append(b.Sales, e.sales...)
+		b.Observations = append(b.Observations, e.observed...)
+		// Of several rows of a shop, the last one is how it is.
+		for _, shop := range e.shops {
+			b.Shops = replaced(b.Shops, shop, shops, shop.Ref)
+		}
+		for _, offer := range e.offers {
+			b.Offers = replaced(b.Offers, offer, offers, offer.Shop+"\x00"+offer.Ref+"\x00"+offer.Item)
+		}
 	}
 	return b
+}
+
+// replaced returns the list with the record instead of the earlier one of its key.
+func replaced[T any](list []T, record T, places map[string]int, key string) []T {
+	if i, found := places[key]; found {
+		list[i] = record
+		return list
+	}
+	places[key] = len(list)
+	return append(list, record)
 }
 
 // remember records that the entries were written.

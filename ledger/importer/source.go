@@ -17,15 +17,22 @@ type csvFormat struct {
 	dates  dateFormats
 }
 
-// A source is one file that is being read.
+// A source is where rows come from.
 type source struct {
-	*csvfile.File
-	base  string         // the file's name in refs
-	index map[string]int // by name in the mapping, the columns of the file
+	Path   string         // its name in messages
+	Header []string       // the names of its columns
+	base   string         // its name in refs
+	index  map[string]int // by name in the mapping, the columns of the header
+}
+
+// A fileSource is one file that is being read.
+type fileSource struct {
+	source
+	file *csvfile.File
 }
 
 // open opens a file and finds the columns in its header.
-func (m *Mapping) open(path string, read *atomic.Int64) (*source, error) {
+func (m *Mapping) open(path string, read *atomic.Int64) (*fileSource, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && strings.HasPrefix(path, "/dev/") && m.namesFile() {
 		return nil, fmt.Errorf("%s: a pipe without a name of its own cannot be imported by this mapping, whose refs contain {@file}: "+
 			"save the data to a file first", path)
@@ -39,13 +46,13 @@ func (m *Mapping) open(path string, read *atomic.Int64) (*source, error) {
 		file.Close()
 		return nil, fmt.Errorf("%s:1: %w", path, err)
 	}
-	return &source{file, csvfile.BaseName(path), index}, nil
+	return &fileSource{source{file.Path, file.Header, csvfile.BaseName(path), index}, file}, nil
 }
 
 // read returns the next row. After a [RowError] the next row can be read, after any
 // other error none.
-func (s *source) read() (fields []string, line int, err error) {
-	fields, line, err = s.Read()
+func (s *fileSource) read() (fields []string, line int, err error) {
+	fields, line, err = s.file.Read()
 	var syntax *csvfile.SyntaxError
 	if errors.As(err, &syntax) {
 		err = &RowError{File: s.Path, Line: line, Problem: syntax.Text}

@@ -1,0 +1,113 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/ledger"
+	"exchequer/ledger/importer"
+)
+
+// maxDrift bounds the accounts that differ and are kept; more are counted.
+const maxDrift = 1000
+
+// A drift is an account whose balance here is not that of the source.
+type drift struct {
+	account      string
+	ours, theirs ledger.Sum
+}
+
+// compare compares the balances of a snapshot, all of which has been written, with those
+// of the ledger.
+func (f *Follower) compare(ctx context.Context, at *snapshot) error {
+	s := f.config.Preset.reconcile
+	var accounts, drifting int
+	var found []drift
+	rows := &importer.Rows{}
+	if err := f.state.forget(ctx, s.name); err != nil {
+		return err
+	}
+	check := func() error {
+		if len(rows.Fields) == 0 {
+			return nil
+		}
+		checked, err := s.mapping.CheckRows(f.config.Name+":"+s.name, rows)
+		if err != nil {
+			return err
+		}
+		if len(checked.Rejected) > 0 {
+			bad := progress{stream: s.name, whole: true, rows: &importer.Rows{Header: rows.Header}, rejected: checked.Rejected}
+			if err := f.state.save(ctx, bad); err != nil {
+				return err
+			}
+		}
+		differ, err := f.state.differ(ctx, checked.Batch.Observations)
+		if err != nil {
+			return err
+		}
+		accounts += len(checked.Batch.Observations)
+		drifting += len(differ)
+		found = append(found, differ[:min(len(differ), maxDrift-len(found))]...)
+		rows = &importer.Rows{Header: rows.Header}
+		return nil
+	}
+	number := 0
+	err := at.each(ctx, s.query, func(header, fields []string) error {
+		number++
+		rows.Header, rows.Fields, rows.Numbers = header, append(rows.Fields, fields), append(rows.Numbers, number)
+		if len(rows.Fields) >= batchRows {
+			return check()
+		}
+		return nil
+	})
+	if err == nil {
+		err = check()
+	}
+	if err != nil {
+		return err
+	}
+	return f.state.keepDrift(ctx, accounts, drifting, found)
+}
+
+// differ returns the accounts whose balance in the ledger is not the observed one.
+func (s state) differ(ctx context.Context, observed []ledger.Observation) ([]drift, error) {
+	refs, balances := make([]string, len(observed)), make([]int64, len(observed))
+	for i, o := range observed {
+		refs[i], balances[i] = o.Account, o.Balance
+	}
+	const query = `
+		SELECT o.ref, coalesce(b.balance, 0)::numeric, o.balance::numeric
+		FROM unnest($1::text[], $2::bigint[]) AS o (ref, balance)
+		LEFT JOIN accounts a ON a.ref = o.ref LEFT JOIN balances b ON b.account = a.id
+		WHERE coalesce(b.balance, 0) <> o.balance`
+	rows, _ := s.db.Query(ctx, query, refs, balances)
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d drift, err error) {
+		err = row.Scan(&d.account, &d.ours, &d.theirs)
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read balances: %w", err)
+	}
+	return found, nil
+}
+
+// keepDrift records what a comparison has found.
+func (s state) keepDrift(ctx context.Context, accounts, drifting int, found []drift) error {
+	refs := make([]string, len(found))
+	var batch pgx.Batch
+	for i, d := range found {
+		refs[i] = d.account
+		batch.Queue(`INSERT INTO sync_drift AS known (source, account, ours, theirs, since) VALUES ($1, $2, $3, $4, now())
+			ON CONFLICT (source, account) DO UPDATE SET ours = excluded.ours, theirs = excluded.theirs`, s.name, d.account, d.ours, d.theirs)
+	}
+	batch.Queue(`DELETE FROM sync_drift WHERE source = $1 AND account <> ALL($2)`, s.name, refs)
+	batch.Queue(`INSERT INTO sync_sources (name, compared, accounts, drifting) VALUES ($1, now(), $2, $3)
+		ON CONFLICT (name) DO UPDATE SET compared = excluded.compared, accounts = excluded.accounts, drifting = excluded.drifting`,
+		s.name, accounts, drifting)
+	if err := s.db.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("keep what differs: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package connector
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"exchequer/ledger"
+	"exchequer/ledger/importer"
+	"exchequer/mappings"
+)
+
+// A Preset is how a program's database becomes a ledger.
+type Preset struct {
+	Name      string
+	engines   []engine
+	streams   []*stream
+	reconcile *stream // its rows are balances; nil: they cannot be compared
+}
+
+// A stream is a query and what its rows mean.
+type stream struct {
+	name    string
+	query   string
+	mark    string // the column of ids that grow; empty: the query has all rows each time
+	mapping *importer.Mapping
+}
+
+// presetFile is a preset as its TOML is written: the language of mappings, with a part
+// for each query.
+type presetFile struct {
+	Origin     string              `toml:"origin"`
+	Engines    []string            `toml:"engines"`
+	Ledger     importer.LedgerFile `toml:"ledger"`
+	CSV        importer.CSVFile    `toml:"csv"`
+	Parameters map[string]string   `toml:"parameters"`
+	Streams    []streamFile        `toml:"streams"`
+	Reconcile  *streamFile         `toml:"reconcile"`
+}
+
+type streamFile struct {
+	Name  string `toml:"name"`
+	Query string `toml:"query"`
+	Mark  string `toml:"mark"`
+	importer.RowFile
+}
+
+// Settings returns what the preset says of the ledger.
+func (p *Preset) Settings() ledger.Settings { return p.streams[0].mapping.Settings }
+
+// Overrides replace what a preset says.
+type Overrides struct {
+	Economy    string            // its name
+	Symbol     string            // of the currency
+	Timezone   string            // of the community
+	Parameters map[string]string // such as the prefix of tables
+}
+
+// Presets returns the names of the presets that are built in.
+func Presets() []string {
+	var names []string
+	files, _ := mappings.Presets.ReadDir("presets") // embedded
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(f.Name(), ".toml"))
+	}
+	return names
+}
+
+// LoadPreset returns the preset of a name, or of a file, whose name ends with .toml.
+func LoadPreset(name string, o Overrides) (*Preset, error) {
+	var text []byte
+	var err error
+	if strings.HasSuffix(name, ".toml") {
+		text, err = os.ReadFile(name)
+		name = strings.TrimSuffix(path.Base(name), ".toml")
+	} else if text, err = mappings.Presets.ReadFile("presets/" + name + ".toml"); err != nil {
+		return nil, fmt.Errorf("there is no preset %q: there are %s, or name a file that ends with .toml", name, strings.Join(Presets(), ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read preset: %w", err)
+	}
+	p, err := parsePreset(name, text, o)
+	if err != nil {
+		return nil, fmt.Errorf("preset %s: %w", name, err)
+	}
+	return p, nil
+}
+
+func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
+	var f presetFile
+	if err := importer.Decode(text, &f); err != nil {
+		return nil, err
+	}
+	if o.Economy != "" {
+		f.Ledger.Name = o.Economy
+	}
+	if o.Symbol != "" {
+		f.Ledger.Symbol = o.Symbol
+	}
+	if o.Timezone != "" {
+		f.Ledger.Timezone = o.Timezone
+	}
+	p := &Preset{Name: name}
+	var errs []error
+	for _, e := range f.Engines {
+		if !slices.Contains(engines, engine(e)) {
+			errs = append(errs, fmt.Errorf("engines: %q is none of %q", e, engines))
+		}
+		p.engines = append(p.engines, engine(e))
+	}
+	for given := range o.Parameters {
+		if _, known := f.Parameters[given]; !known {
+			errs = append(errs, fmt.Errorf("it has no parameter %q; it has %q", given, slices.Sorted(maps.Keys(f.Parameters))))
+		}
+	}
+	parameters := maps.Clone(f.Parameters)
+	maps.Copy(parameters, o.Parameters)
+	for key, value := range parameters {
+		if !identifier.MatchString(value) {
+			errs = append(errs, fmt.Errorf("parameters.%s is %q, want letters, digits and _", key, value))
+		}
+	}
+	seen := map[string]bool{reconcileName: true}
+	for i := range f.Streams {
+		s, err := f.stream(&f.Streams[i], parameters)
+		if err == nil && (s.name == "" || seen[s.name]) {
+			err = fmt.Errorf("its name is empty or taken")
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("stream %q: %w", f.Streams[i].Name, err))
+			continue
+		}
+		seen[s.name] = true
+		p.streams = append(p.streams, s)
+	}
+	if len(f.Streams) == 0 {
+		errs = append(errs, errors.New("it has no streams"))
+	}
+	if f.Reconcile != nil {
+		f.Reconcile.Name = reconcileName
+		s, err := f.stream(f.Reconcile, parameters)
+		if err == nil && f.Reconcile.Balance == nil {
+			err = errors.New("it has no [reconcile.balance]")
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reconcile: %w", err))
+		}
+		p.reconcile = s
+	}
+	return p, errors.Join(errs...)
+}
+
+// reconcileName is the name of the stream of balances that are compared.
+const reconcileName = "reconcile"
+
+var identifier = regexp.MustCompile(`^[A-Za-z0-9_]*$`)
+
+func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*stream, error) {
+	if strings.TrimSpace(s.Query) == "" {
+		return nil, errors.New("its query is missing")
+	}
+	if s.Mark != "" && !(strings.Contains(s.Query, ":after") && strings.Contains(s.Query, ":limit")) {
+		return nil, errors.New("a query with a mark has :after and :limit in it")
+	}
+	file := importer.File{Origin: f.Origin, Ledger: f.Ledger, CSV: f.CSV, RowFile: s.RowFile}
+	mapping, err := file.Mapping()
+	if err != nil {
+		return nil, err
+	}
+	query := s.Query
+	for key, value := range parameters {
+		query = strings.ReplaceAll(query, "{"+key+"}", value)
+	}
+	return &stream{name: s.Name, query: query, mark: s.Mark, mapping: mapping}, nil
+}
+
+var bound = regexp.MustCompile(`:(after|limit)\b`)
+
+// after returns the query for the next ids after one, at most limit of them.
+func (s *stream) after(id int64, limit int) string {
+	return bound.ReplaceAllStringFunc(s.query, func(name string) string {
+		if name == ":after" {
+			return strconv.FormatInt(id, 10)
+		}
+		return strconv.Itoa(limit)
+	})
+}

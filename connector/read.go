@@ -1,0 +1,266 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"time"
+
+	"exchequer/ledger/importer"
+)
+
+const (
+	batchIDs  = 4000   // that are read at a time
+	batchRows = 10_000 // of a stream without ids
+)
+
+// readNew reads the rows after the mark, each batch in a transaction of its own, so that
+// the source need not keep old rows for long.
+func (f *Follower) readNew(ctx context.Context, s *stream) error {
+	position := f.marks[s.name].high
+	return f.write(ctx, s, func(ctx context.Context) (rows *importer.Rows, err error) {
+		err = f.source.read(ctx, func(at *snapshot) error {
+			rows, position, _, err = f.batch(ctx, at, s, position, batchIDs, nil)
+			return err
+		})
+		return rows, err
+	})
+}
+
+// readAfter reads the rows after an id that were not read before, all in one snapshot.
+func (f *Follower) readAfter(ctx context.Context, at *snapshot, s *stream, position int64) error {
+	// The ids are looked up while others are added.
+	written := f.marks[s.name].written
+	written.bits = slices.Clone(written.bits)
+	return f.write(ctx, s, func(ctx context.Context) (*importer.Rows, error) {
+		for {
+			rows, next, any, err := f.batch(ctx, at, s, position, batchIDs, &written)
+			if err != nil || !any {
+				return nil, err
+			}
+			if position = next; len(rows.Fields) > 0 {
+				return rows, nil
+			}
+		}
+	})
+}
+
+// retried is how many ids of rows that were left out are read again in a round.
+const retried = 500
+
+// readLeftOut reads again some of the ids whose rows were left out, since what is bad may
+// have been mended, or was only early.
+func (f *Follower) readLeftOut(ctx context.Context, at *snapshot, s *stream) error {
+	ids, err := f.state.leftOut(ctx, s.name, retried)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	rows := &importer.Rows{}
+	for _, id := range ids {
+		again, _, any, err := f.batch(ctx, at, s, id-1, 1, nil)
+		if err != nil {
+			return err
+		}
+		if any && again.Numbers[0] == int(id) {
+			rows.Header = again.Header
+			rows.Fields, rows.Numbers = append(rows.Fields, again.Fields...), append(rows.Numbers, again.Numbers...)
+		}
+	}
+	if len(rows.Fields) == 0 {
+		return nil
+	}
+	return f.write(ctx, s, func(context.Context) (*importer.Rows, error) {
+		defer func() { rows = nil }()
+		return rows, nil
+	})
+}
+
+// batch returns the rows of the next ids after a position that are not in written, the
+// last of these ids, and whether there were any. Without any, rows is nil unless written
+// is given.
+func (f *Follower) batch(ctx context.Context, at *snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
+	rows, last = &importer.Rows{}, position
+	column := -1
+	err = at.each(ctx, s.after(position, limit), func(header, fields []string) error {
+		if column < 0 {
+			if column = slices.Index(header, s.mark); column < 0 {
+				return fmt.Errorf("the query has no column %q, which is its mark", s.mark)
+			}
+			rows.Header = header
+		}
+		id, err := strconv.ParseInt(fields[column], 10, 64)
+		if err != nil || id < last || id <= position {
+			return fmt.Errorf("column %q has %q after %d: expected whole numbers after :after, in their order", s.mark, fields[column], last)
+		}
+		last, any = id, true
+		if written == nil || !written.has(id) {
+			rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, int(id))
+		}
+		return nil
+	})
+	if !any && written == nil {
+		rows = nil
+	}
+	return rows, last, any, err
+}
+
+// write writes the batches that next returns, and saves the mark after each.
+func (f *Follower) write(ctx context.Context, s *stream, next func(context.Context) (*importer.Rows, error)) error {
+	m := f.marks[s.name]
+	_, err := importer.RunRows(ctx, importer.RowsOptions{
+		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name, Next: next,
+		Written: func(ctx context.Context, rows *importer.Rows, rejected []importer.Rejected) error {
+			left := map[int]bool{}
+			for _, r := range rejected {
+				left[r.Number] = true
+			}
+			// Rows that were left out are read again until they are settled.
+			m.pass(time.Now(), rows.Numbers, left)
+			return f.state.save(ctx, progress{stream: s.name, high: m.high, settled: m.settled, rows: rows, rejected: rejected})
+		},
+	})
+	return err
+}
+
+// seen is what the last reading of a stream without a mark had.
+type seen struct {
+	seed maphash.Seed
+	rows map[uint64]bool // of what is one transaction, or one row
+	at   time.Time       // when all of it was written
+}
+
+// refreshed is how often all rows are written, so that shops are seen to be there.
+const refreshed = time.Hour
+
+// readWhole reads all rows of a stream and writes those that are new or were changed.
+func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error {
+	known := f.seen[s.name]
+	before, now := known.rows, map[uint64]bool{}
+	if time.Since(known.at) > refreshed {
+		before = nil
+	}
+	batches, failed := make(chan *importer.Rows), make(chan error, 1)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(batches)
+		failed <- f.changed(reading, at, s, before, now, known.seed, batches)
+	}()
+	rejected := map[uint64]bool{}
+	var forgotten bool
+	_, err := importer.RunRows(ctx, importer.RowsOptions{
+		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name,
+		Next: func(ctx context.Context) (*importer.Rows, error) {
+			select {
+			case rows := <-batches:
+				return rows, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		},
+		Written: func(ctx context.Context, rows *importer.Rows, left []importer.Rejected) error {
+			for _, r := range left {
+				rejected[hashRow(known.seed, r.Fields)] = true
+			}
+			if !forgotten {
+				forgotten = true
+				if err := f.state.forget(ctx, s.name); err != nil {
+					return err
+				}
+			}
+			return f.state.save(ctx, progress{stream: s.name, whole: true, rows: rows, rejected: left})
+		},
+	})
+	stop()
+	for range batches {
+	}
+	if err = errors.Join(err, <-failed); err != nil {
+		return err
+	}
+	// Bad rows are tried again each time.
+	for hash := range rejected {
+		delete(now, hash)
+	}
+	if before == nil {
+		known.at = time.Now()
+	}
+	known.rows = now
+	return nil
+}
+
+// changed sends the rows of a stream that are not among those before, and puts all rows
+// into now. Rows of one group are sent together.
+func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+	rows := &importer.Rows{}
+	send := func() error {
+		if len(rows.Fields) == 0 {
+			return nil
+		}
+		select {
+		case batches <- rows:
+			rows = &importer.Rows{Header: rows.Header}
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	number, key := 0, ""
+	var group [][]string
+	end := func() error {
+		isNew := false
+		for _, fields := range group {
+			hash := hashRow(seed, fields)
+			isNew = isNew || !before[hash]
+			now[hash] = true
+		}
+		if isNew {
+			for i, fields := range group {
+				rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, number-len(group)+i+1)
+			}
+		}
+		group = group[:0]
+		if len(rows.Fields) >= batchRows {
+			return send()
+		}
+		return nil
+	}
+	groupOf := func([]string) string { return "" }
+	err := at.each(ctx, s.query, func(header, fields []string) error {
+		if rows.Header == nil {
+			rows.Header = header
+			var err error
+			if groupOf, err = s.mapping.GroupOf(header); err != nil {
+				return err
+			}
+		}
+		next := groupOf(fields)
+		if len(group) > 0 && (next == "" || next != key) {
+			if err := end(); err != nil {
+				return err
+			}
+		}
+		number++
+		key, group = next, append(group, fields)
+		return nil
+	})
+	if err == nil {
+		err = end()
+	}
+	if err == nil {
+		err = send()
+	}
+	return err
+}
+
+func hashRow(seed maphash.Seed, fields []string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, field := range fields {
+		_, _ = h.WriteString(field) // never fails
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}

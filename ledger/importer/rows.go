@@ -1,0 +1,124 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"time"
+
+	"exchequer/ledger"
+)
+
+// Rows are rows that are not from a file, such as those of a query. They are one batch.
+// Rows of one group are in the same Rows.
+type Rows struct {
+	Header  []string
+	Fields  [][]string
+	Numbers []int // of each row: its {@line}, and its place in messages
+}
+
+// A Rejected is a row that was left out.
+type Rejected struct {
+	Number int
+	Fields []string
+	Reason string
+}
+
+// RowsOptions are the parameters of [RunRows].
+type RowsOptions struct {
+	Ledger  *ledger.Ledger
+	Mapping *Mapping
+	Name    string // of the rows, in messages and as {@file}
+	// Next returns the next rows, nil if there are no more. It is called while the rows
+	// before are written.
+	Next func(context.Context) (*Rows, error)
+	// Written is called after rows are committed, in their order, with those that were
+	// left out.
+	Written func(context.Context, *Rows, []Rejected) error
+}
+
+// RunRows writes rows until Next has no more, and leaves bad ones out. Accounts that the
+// ledger has keep their kind, holder, issuer and archiving. Rows that were written before
+// an error stay written.
+func RunRows(ctx context.Context, o RowsOptions) (Summary, error) {
+	start := time.Now()
+	w := &writer{
+		options: Options{Ledger: o.Ledger, Mapping: o.Mapping, SkipInvalid: true},
+		sent:    newSent(), rounding: new(big.Rat), keepAccounts: true,
+		written: func(ctx context.Context, c chunk) error { return o.Written(ctx, c.rows, c.rejected) },
+	}
+	err := w.run(ctx, func(ctx context.Context, chunks chan<- chunk) error {
+		for {
+			rows, err := o.Next(ctx)
+			if rows == nil || err != nil {
+				return err
+			}
+			c, err := o.Mapping.chunk(o.Name, rows)
+			if err != nil {
+				return err
+			}
+			select {
+			case chunks <- c:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	w.summary.Rounding, w.summary.Took = exact(w.rounding), time.Since(start)
+	return w.summary, err
+}
+
+// chunk maps rows.
+func (m *Mapping) chunk(name string, rows *Rows) (chunk, error) {
+	c := chunk{file: name, rows: rows}
+	index, err := m.Check(rows.Header)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	s := &source{Path: name, Header: rows.Header, base: name, index: index}
+	gather := newGatherer(m, 2*len(rows.Fields)+1, func(e *entry) { c.entries = append(c.entries, e) })
+	oldest, latest := m.oldest(), time.Now().Add(clockSkew)
+	for i, fields := range rows.Fields {
+		gather.add(&row{m: m, source: s, line: rows.Numbers[i], fields: fields, oldest: oldest, latest: latest}, fields)
+	}
+	gather.endFile()
+	return c, nil
+}
+
+// GroupOf returns a function that returns what rows of a header that are one transaction
+// have in common, empty if each row is by itself.
+func (m *Mapping) GroupOf(header []string) (func(fields []string) string, error) {
+	index, err := m.Check(header)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{Header: header, index: index}
+	return func(fields []string) string { return (&row{m: m, source: s, fields: fields}).group() }, nil
+}
+
+// A RowsCheck is what rows would become.
+type RowsCheck struct {
+	Batch    ledger.Batch
+	Rejected []Rejected
+}
+
+// CheckRows maps rows, without a ledger.
+func (m *Mapping) CheckRows(name string, rows *Rows) (RowsCheck, error) {
+	c, err := m.chunk(name, rows)
+	if err != nil {
+		return RowsCheck{}, err
+	}
+	var check RowsCheck
+	var good []*entry
+	for _, e := range c.entries {
+		if e.problem == nil {
+			good = append(good, e)
+			continue
+		}
+		for _, o := range e.rows {
+			check.Rejected = append(check.Rejected, Rejected{o.line, o.fields, e.describe(o, e.problem)})
+		}
+	}
+	check.Batch = newSent().batch(good)
+	return check, nil
+}
