@@ -69,6 +69,14 @@ func (c *closingBalances) post(account, net, postings int64, on int32) {
 	c.lastDays[i] = max(c.lastDays[i], on)
 }
 
+// of returns the balance of an account, zero if it had no posting by then.
+func (c *closingBalances) of(account int64) (balance ledger.Sum) {
+	if place, used := c.places[account]; used {
+		balance = c.balances[place]
+	}
+	return balance
+}
+
 // amounts returns the balances, in the order of the accounts. The error is errTooLarge
 // if one did not fit in 64 bits then, as those of now do.
 func (c *closingBalances) amounts() ([]int64, error) {

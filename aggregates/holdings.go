@@ -93,29 +93,28 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) (err error) {
 			SELECT *, count(*) OVER () AS accounts, count(*) FILTER (WHERE balance < 0) OVER () AS debtors,
 				count(*) FILTER (WHERE last_at >= @since) OVER () AS active, sum(balance) OVER () AS total
 			FROM held ORDER BY balance DESC, name, ref, id LIMIT @limit
-		), changes AS (
-			SELECT part.id, sum(received - sent) AS month,
-				sum(received - sent) FILTER (WHERE day >= @week::date) AS week, sum(received - sent) FILTER (WHERE day = @today::date) AS day
-			FROM (SELECT id, id AS account FROM listed UNION ALL SELECT target, account FROM merges JOIN listed ON id = target) AS part
-			JOIN account_days USING (account)
-			WHERE day BETWEEN @from::date AND @today::date GROUP BY part.id
 		)
-		SELECT ref, name, holder, kind, balance, coalesce(day, 0)::bigint, coalesce(week, 0)::bigint, coalesce(month, 0)::bigint, last_at,
-			accounts, debtors, active, total
-		FROM listed LEFT JOIN changes USING (id) ORDER BY balance DESC, name, ref, id`
+		SELECT id, ref, name, holder, kind, balance, last_at, accounts, debtors, active, total
+		FROM listed ORDER BY balance DESC, name, ref, id`
 	args["kinds"], args["end"], args["since"] = v.Population.kinds(), s.End, plus(s.Today, -6)
 	rows, _ := tx.Query(ctx, query, args)
+	var id int64
+	var ids []int64
 	var a HeldAccount
-	_, err = pgx.ForEachRow(rows, append(a.fields(), &v.Count, &v.Debtors, &v.Active, &v.Total), func() error {
+	into := []any{&id, &a.ID, &a.Name, &a.Holder, &a.Kind, &a.Balance, &a.LastActive, &v.Count, &v.Debtors, &v.Active, &v.Total}
+	_, err = pgx.ForEachRow(rows, into, func() error {
 		a.Place++
 		if last := len(v.Accounts) - 1; last < 0 || v.Accounts[last].Balance != a.Balance {
 			a.Rank = a.Place
 		}
-		v.Accounts = append(v.Accounts, a.shown(v.Supply))
+		ids, v.Accounts = append(ids, id), append(v.Accounts, a.shown(v.Supply))
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("balances and changes: %w", err)
+		return fmt.Errorf("balances: %w", err)
+	}
+	if err := v.change(ctx, tx, s, ids); err != nil {
+		return fmt.Errorf("changes of balances: %w", err)
 	}
 	v.Accounts = fitting(v.Accounts)
 	return nil
