@@ -151,7 +151,7 @@ func TestTheMemosHandOnWhatWasFound(t *testing.T) {
 		t.Errorf("books after a night that found something: %+v", v.Books)
 	}
 	cached, err := m.Cache.Get(t.Context(), NoParams{})
-	if err != nil || len(cached.Value.Memos) != 4 || len(cached.Value.Table().Rows) != 4 {
+	if err != nil || len(cached.Value.Memos) != 5 || len(cached.Value.Table().Rows) != 5 {
 		t.Errorf("state of the cache: %+v, %v", cached.Value, err)
 	}
 }
