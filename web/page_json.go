@@ -65,9 +65,6 @@ func (p *page) panelParams() []*views.Param {
 func (s *server) pageJSON(i int) handler {
 	return s.pageFile(i, "page.json", func(r *http.Request, p *page, params views.Params, sources []source) any {
 		all := s.pages[i]
-		if asOf(params) != "" {
-			all = all.past
-		}
 		clock := s.pageClock(sources, sources)
 		settings := s.Settings()
 		return pageDocument{

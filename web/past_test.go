@@ -24,6 +24,9 @@ func TestTheDocumentOfAPageAsOfADay(t *testing.T) {
 		if r.StatusCode != http.StatusOK || !strings.Contains(body, `"at":"2026-10-31"`) {
 			t.Errorf("%s = %d: %.300s", plain.document(), r.StatusCode, body)
 		}
+		if r, body := ask(t, http.MethodGet, site.URL+plain.meta()+"?at=2026-10-31"); r.StatusCode != http.StatusOK || !strings.Contains(body, `"meaning"`) {
+			t.Errorf("%s = %d: %.300s", plain.meta(), r.StatusCode, body)
+		}
 	}
 }
 

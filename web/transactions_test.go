@@ -157,6 +157,7 @@ func TestTransactionsAreSelectedByTheAddress(t *testing.T) {
 		if !f.Since.Equal(want.Since) || !f.Until.Equal(want.Until) {
 			t.Errorf("%q asks for %v to %v, want %v to %v", query, f.Since, f.Until, want.Since, want.Until)
 		}
+		want.ByDay = query != ""
 		f.Since, f.Until = want.Since, want.Until
 		if f != want {
 			t.Errorf("%q asks for %+v, want %+v", query, f, want)
