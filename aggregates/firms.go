@@ -166,12 +166,14 @@ func (v *Firms) fillWages(ctx context.Context, tx pgx.Tx, s span) error {
 		WITH legs AS MATERIALIZED (
 			SELECT p.transaction, p.account, p.amount FROM transactions x JOIN postings p ON p.transaction = x.id
 			WHERE x.source = ANY($1) AND x.at >= $2 AND x.at < $3 LIMIT $4
-		), moved AS MATERIALIZED (
-			SELECT transaction, account, h.holder, h.kind, sum(amount) AS gain FROM legs JOIN account_holders h ON h.id = account GROUP BY 1, 2, 3, 4
-		), payers AS (
-			SELECT transaction, min(holder) AS payer FROM moved WHERE gain < 0 GROUP BY transaction HAVING count(DISTINCT holder) = 1)
-		SELECT payer, count(DISTINCT holder), sum(gain), (SELECT count(*) FROM legs) FROM payers JOIN moved USING (transaction)
-		WHERE gain > 0 AND kind = 'personal' AND holder <> payer GROUP BY payer`
+		), moved AS (
+			SELECT transaction, account, h.holder, h.kind, sum(amount) AS gain FROM legs JOIN account_holders h ON h.id = account
+			WHERE (SELECT count(*) FROM legs) < $4 GROUP BY 1, 2, 3, 4
+		), received AS (
+			SELECT holder, kind, gain, min(holder) FILTER (WHERE gain < 0) OVER of AS payer, max(holder) FILTER (WHERE gain < 0) OVER of AS other
+			FROM moved WINDOW of AS (PARTITION BY transaction))
+		SELECT payer, count(DISTINCT holder), sum(gain) FROM received
+		WHERE gain > 0 AND kind = 'personal' AND payer = other AND holder <> payer GROUP BY payer`
 	type paid struct {
 		staff int64
 		wages ledger.Sum
@@ -179,13 +181,12 @@ func (v *Firms) fillWages(ctx context.Context, tx pgx.Tx, s span) error {
 	all := map[string]paid{}
 	var payer string
 	var p paid
-	var legs int64
 	rows, _ = tx.Query(ctx, query, sources, since, plus(s.Today, 1), mostWagePostings+1)
-	_, err = pgx.ForEachRow(rows, []any{&payer, &p.staff, &p.wages, &legs}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&payer, &p.staff, &p.wages}, func() error {
 		all[payer] = p
 		return nil
 	})
-	if err != nil || legs > mostWagePostings {
+	if err != nil {
 		return err
 	}
 	for i := range v.Firms {
