@@ -45,7 +45,7 @@ func (p *page) document() string {
 	return p.pattern(".json")
 }
 
-// meta returns the pattern of the address that says what the page's numbers mean.
+// meta returns the pattern of the page's .meta.json.
 func (p *page) meta() string { return strings.TrimSuffix(p.document(), ".json") + ".meta.json" }
 
 // panelParams returns the parameters on which the page's panels depend.
