@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +56,7 @@ type Cache struct {
 	level       *otter.Cache[uint64, any] // the process level: hash of memo and parameters to *slot[P, T]
 	producers   limit                     // of producers that run
 	alone       limit                     // of producers that run without the fleet's lock
-	background  limit                     // of refreshes that no reader waits for; leaves some producers to readers
+	background  limit                     // of those in the background: see enterBackground
 	warnings    rate.Sometimes
 	tasks       tasks
 
@@ -104,7 +105,7 @@ func New(d Deps) *Cache {
 		generations: generations{marks: map[mark]int64{}},
 		producers:   make(limit, d.Producers),
 		alone:       make(limit, aloneProducers),
-		background:  make(limit, max(1, d.Producers-2)),
+		background:  make(limit, min(max(1, d.Producers-2), runtime.GOMAXPROCS(0))),
 		memos:       map[string]*memo{},
 		families:    map[string]limit{},
 		polling:     make(limit, 1),

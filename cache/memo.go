@@ -61,7 +61,7 @@ type memo struct {
 	reopens    atomic.Int64 // when the open circuit is tried again, since the cache's start
 	stuck      atomic.Int64 // runs that were given up and have not returned
 	places     limit        // of its runs and its family's, so that their many keys leave producers to other memos
-	background limit        // of its refreshes that no reader waits for, likewise
+	background limit        // of its runs that have or wait for a place in the background
 	flights    limit        // of its refreshes for readers, running or waiting
 	lag        lag
 	stats      stats
@@ -123,7 +123,7 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		warnings: rate.Sometimes{First: 1, Interval: warnEvery},
 
 		places:     c.placesOf(spec),
-		background: make(limit, max(1, cap(c.background)/2)),
+		background: make(limit, max(1, cap(c.producers)/2)),
 		flights:    make(limit, flightLimit),
 	}
 	core.circuit = core.newCircuit()

@@ -62,7 +62,7 @@ func newMetrics(c *Cache, r prometheus.Registerer) *metrics {
 	m.flights = desc("flights", "Refreshes for readers that are under way or wait for their turn.", "memo")
 	m.producersRunning = desc("producers_running", "Producers that run.")
 	m.producersLimit = desc("producers_limit", "Producers that may run at the same time.")
-	m.background = desc("refreshes_ahead", "Refreshes ahead of readers that are under way.")
+	m.background = desc("refreshes_background", "Refreshes in the background: their keys have values to show meanwhile. Not counted after two seconds.")
 	m.offset = desc("clock_offset_seconds", "The fleet's clock minus this machine's.")
 	m.bytes = desc("process_level_bytes", "Weight of the values at the process level.")
 	m.up = desc("store_up", "0 while the process goes on without the shared level, else 1.")

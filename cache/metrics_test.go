@@ -92,7 +92,7 @@ func TestPrometheusReadsWhatHappened(t *testing.T) {
 			"refreshes_total{memo=item outcome=paused}":  0,
 			"refreshes_total{memo=item outcome=crowded}": 0,
 			"flights{memo=item}":                         0,
-			"refreshes_ahead{}":                          0,
+			"refreshes_background{}":                     0,
 			"producer_seconds{memo=item}":                1,
 			"store_seconds{memo=item}":                   3, // before the lock, with the lock, and publishing
 			"lock_wait_seconds{memo=item}":               1,
@@ -196,7 +196,7 @@ func TestPrometheusReadsTheQueues(t *testing.T) {
 			"producers_limit{}":                          8,
 			"flights{memo=item}":                         256,
 			"refreshes_total{memo=item outcome=crowded}": more,
-			"refreshes_ahead{}":                          0,
+			"refreshes_background{}":                     0,
 		} {
 			if got[name] != want {
 				t.Errorf("%s = %v, want %v", name, got[name], want)
@@ -213,7 +213,7 @@ func TestPrometheusReadsTheQueues(t *testing.T) {
 		get(t, m, "b")
 		s.set(5*time.Second, nil, nil)
 		time.Sleep(time.Until(cache.WindowAt(time.Now(), window).End) + time.Second)
-		if n := scrape(t, registry)["refreshes_ahead{}"]; n != 2 {
+		if n := scrape(t, registry)["refreshes_background{}"]; n != 2 {
 			t.Errorf("a second after a boundary, %v refreshes ahead, want those of both keys", n)
 		}
 	})

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -11,6 +12,10 @@ const (
 	margin     = 2 * time.Second        // added to a producer's timeout to wait for another process
 	minPoll    = 100 * time.Millisecond // between two looks at the store for another process's run
 	storeBound = 2 * time.Second        // of a call that has to be made though the run was cancelled
+
+	// backgroundHold is how long a run has its place in the background. One that takes
+	// longer mostly waits, and is not to hold up the others.
+	backgroundHold = 2 * time.Second
 )
 
 // refresh starts a flight for a slot, or returns the one under way. It returns
@@ -120,13 +125,22 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		if !v.usable && s.giveUp(f) {
 			return
 		}
+		leave := func() {}
+		if v.usable {
+			if leave = m.enterBackground(); leave == nil {
+				return
+			}
+		}
 		select {
 		case m.places <- struct{}{}:
 		case <-s.news:
+			leave()
 			continue // another process has published
 		case <-f.deserted:
+			leave()
 			continue
 		case <-c.tasks.closing:
+			leave()
 			return
 		}
 		if !v.usable && s.giveUp(f) {
@@ -135,6 +149,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		}
 		over := m.compete(s, f, v)
 		m.places.leave()
+		leave()
 		if over {
 			return
 		}
@@ -156,6 +171,34 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		if !m.await(s) {
 			return
 		}
+	}
+}
+
+// enterBackground waits for a place in the background, where runs are whose keys have
+// values to show meanwhile: not more than there are processors, so that at a boundary
+// they do not take them from readers. Of a memo's many keys a few wait there at a time.
+// It returns what gives the place back, or nil when the cache is closed.
+func (m *memo) enterBackground() (leave func()) {
+	c := m.cache
+	select {
+	case m.background <- struct{}{}:
+	case <-c.tasks.closing:
+		return nil
+	}
+	select {
+	case c.background <- struct{}{}:
+	case <-c.tasks.closing:
+		m.background.leave()
+		return nil
+	}
+	free := sync.OnceFunc(func() {
+		c.background.leave()
+		m.background.leave()
+	})
+	timer := time.AfterFunc(backgroundHold, free)
+	return func() {
+		timer.Stop()
+		free()
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -177,38 +179,22 @@ func (m *memo) wake(key string) {
 
 // refreshAhead refreshes, after a boundary, the keys that had readers in the last
 // two windows, so that readers find the new window's value. Each process of the
-// fleet tries, and one wins the lock of each key.
-//
-// Each refresh waits for a place. A memo has half of the places at most, so that
-// one with thousands of keys does not hold up the others. One that is still at it
-// from the boundary before leaves this one to its readers.
+// fleet tries, and one wins the lock of each key. A memo that is still at it from the
+// boundary before leaves this one to its readers.
 func (m *memo) refreshAhead(boundary time.Time) {
-	c := m.cache
 	if !m.ahead.TryLock() {
 		return
 	}
 	defer m.ahead.Unlock()
+	var all errgroup.Group
+	all.SetLimit(cap(m.background))
 	for _, s := range m.lately(boundary) {
-		if !m.background.enter(c.ctx) {
-			return
-		}
-		if !c.background.enter(c.ctx) {
-			m.background.leave()
-			return
-		}
-		leave := func() {
-			c.background.leave()
-			m.background.leave()
-		}
-		started := c.tasks.start(func() {
-			defer leave()
+		all.Go(func() error {
 			s.ahead(boundary)
+			return nil
 		})
-		if !started {
-			leave()
-			return
-		}
 	}
+	_ = all.Wait() // none
 }
 
 // lately returns the slots to refresh at a boundary: those with readers in the

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -45,7 +46,7 @@ func TestOfManyKeysOnlyThoseAskedForAgainAreRefreshedAhead(t *testing.T) {
 }
 
 func TestABoundaryOfManyKeysIsNotTakenForASlowRedis(t *testing.T) {
-	const keys = 1500
+	const keys = 1000
 	store := redisStore(t, testkit.Redis(t).Addr)
 	c := open(t, cache.Deps{Store: store, Space: space})
 	var runs atomic.Int64
@@ -83,6 +84,66 @@ func TestABoundaryOfManyKeysDoesNotHoldUpOtherReaders(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		wantResult(t, get(t, number, One{}), 2, cache.Fresh, "of another memo, soon after the boundary")
+	})
+}
+
+func TestABoundaryLeavesProcessorsToReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running, most atomic.Int64
+		run := func(context.Context, cache.Window, Item) (int, error) {
+			if n := running.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(100 * time.Millisecond)
+			running.Add(-1)
+			return 0, nil
+		}
+		c := open(t, cache.Deps{})
+		var all sync.WaitGroup
+		for i := range 10 {
+			m := cache.NewMemo(c, cache.Spec{Name: fmt.Sprint("panel", i), Window: window}, run)
+			for range 4 { // they come back
+				all.Go(func() {
+					for range 100 {
+						get(t, m, "a")
+						time.Sleep(window / 40)
+					}
+				})
+			}
+		}
+		time.Sleep(time.Second)
+		most.Store(0)
+		all.Wait()
+		if n, want := most.Load(), int64(runtime.GOMAXPROCS(0)); n > want {
+			t.Errorf("%d runs at once while all readers have values, want %d at most", n, want)
+		}
+	})
+}
+
+func TestSlowRunsInTheBackgroundDoNotHoldUpOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slow source
+		c := open(t, cache.Deps{})
+		items := slow.items(c)
+		for i := range 10 {
+			get(t, items, Item(strconv.Itoa(i)))
+		}
+		var quick atomic.Int64
+		number := cache.NewMemo(c, cache.Spec{Name: "number", Window: time.Second}, func(context.Context, cache.Window, One) (int, error) {
+			return int(quick.Add(1)), nil
+		})
+		slow.set(10*time.Second, nil, nil)
+		boundary()
+		time.Sleep(time.Second) // the places are taken
+		get(t, number, One{})
+		before := quick.Load()
+		for range 4 {
+			get(t, number, One{})
+			time.Sleep(time.Second)
+		}
+		if quick.Load() == before {
+			t.Error("no new number in 4 s beside runs of 10 s, want one a second")
+		}
 	})
 }
 
