@@ -1,11 +1,7 @@
 package web
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,100 +12,14 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/internal/sample"
-	"exchequer/internal/testkit"
 	"exchequer/keys"
-	"exchequer/ledger"
 	"exchequer/ledger/dump"
 	"exchequer/views"
 )
-
-// What nobody may read of the ledger of these tests, and what visitors may not where
-// dealings are for viewers.
-const (
-	hiddenName = "harriet"
-	secretText = "forbidden bread"
-	secretRef  = "secretref"
-)
-
-// dealt is a ledger of a dozen holders who trade, one of them hidden.
-func dealt(t *testing.T) (*pgxpool.Pool, string, string) {
-	t.Helper()
-	db := testkit.Postgres(t)
-	now := time.Now().UTC().Truncate(time.Hour)
-	b := ledger.Batch{
-		Accounts: []ledger.Account{{Ref: "mint", Kind: ledger.System}, {Ref: "treasury", Kind: ledger.Government},
-			{Ref: hiddenName, Name: "Hidden " + hiddenName, Holder: "h:" + hiddenName, Kind: ledger.Business}},
-		Holders: []ledger.Holder{{Ref: "h:" + hiddenName, Name: "Holder " + hiddenName, Hidden: true}},
-		Items:   []ledger.Item{{Ref: "bread", Name: "Bread"}},
-		Shops:   []ledger.Shop{{Ref: "stall", Place: "Market stall", Owner: "a0", World: "town", Active: true, Seen: now}, {Ref: "den", Place: "The den", Owner: hiddenName, World: "town", Active: true, Seen: now}},
-		Offers:  []ledger.Offer{{Shop: "stall", Item: "bread", Ask: ptr(int64(100)), Batch: 1, Active: true, Seen: now}, {Shop: "den", Item: "bread", Ask: ptr(int64(90)), Batch: 1, Active: true, Seen: now}},
-	}
-	pay := func(ref, source, from, to string, amount int64, at time.Time) {
-		b.Transactions = append(b.Transactions, ledger.Transaction{Origin: "town", Ref: ref, At: at, Source: source, Message: secretText,
-			Postings: []ledger.Posting{{Account: from, Amount: -amount}, {Account: to, Amount: amount}}})
-	}
-	for i := range 12 {
-		ref, kind := fmt.Sprint("a", i), ledger.Personal
-		if i == 0 {
-			kind = ledger.Business
-		}
-		b.Accounts = append(b.Accounts, ledger.Account{Ref: ref, Name: fmt.Sprint("Account ", i), Kind: kind})
-		pay(fmt.Sprint("grant", i), "grant", "mint", ref, 100_000+int64(i), now.AddDate(0, -2, 0))
-	}
-	for i := range 40 {
-		at, ref, seller := now.AddDate(0, 0, -i), fmt.Sprint(secretRef, i), "a0"
-		if i%5 == 4 {
-			seller = hiddenName
-		}
-		buyer, shop := fmt.Sprint("a", 1+i%11), map[string]string{"a0": "stall", hiddenName: "den"}[seller]
-		pay(ref, "shop", buyer, seller, 150, at)
-		pay(ref+"t", "tax", buyer, "treasury", 10, at)
-		pay(ref+"h", "wages", "treasury", hiddenName, 5, at)
-		b.Sales = append(b.Sales, ledger.Sale{Origin: "town", Ref: ref, At: at, Item: "bread", Shop: shop, Seller: seller, Buyer: buyer, Direction: ledger.DirectionSale, Quantity: 1, Total: 150, Transaction: ref})
-	}
-	if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-	make := func(name string, scope keys.Scope) string {
-		key, err := keys.Create(t.Context(), db, name, []keys.Scope{scope}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
-	}
-	return db, make("reader", keys.Read), make("writer", keys.Sales)
-}
-
-// privateSite returns the site of a ledger in a mode, with a cache of its own.
-func privateSite(t *testing.T, db *pgxpool.Pool, mode Privacy, dir string) (*server, *cache.Cache) {
-	t.Helper()
-	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "privacy:1"})
-	data, err := dump.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(Deps{
-		Economy: aggregates.NewEconomy(c, db), API: aggregates.NewAPI(c, db), Soundness: aggregates.NewSoundnessMemos(t.Context(), c, db, nil),
-		Record: ledger.New(db), Reports: aggregates.NewReports(db), Now: c.Now, Cache: c, Keys: keys.NewStore(db), Privacy: mode, Data: data,
-		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
-		Log:      slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Budget: 20 * time.Second,
-		Version: "test", BaseURL: "https://economy.test", OperatorToken: "0123456789abcdef",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = c.Close(context.WithoutCancel(t.Context()))
-		data.Close()
-	})
-	return s.(*server), c
-}
 
 // others are the routes that no page declares, with what each shows.
 var others = map[string]views.Level{
@@ -329,153 +239,6 @@ func answered(t *testing.T, mode Privacy, sees views.Level, name string, route v
 	}
 }
 
-func TestViewersAndVisitorsShareNoPage(t *testing.T) {
-	db, reader, _ := dealt(t)
-	s, _ := privateSite(t, db, Balances, t.TempDir())
-	const address = "/accounts/a1"
-	for key, want := range map[string]int{"": http.StatusUnauthorized, reader: http.StatusOK} {
-		if w := visit(t, s, http.MethodGet, "/oembed?url="+url.QueryEscape("https://economy.test/accounts/a1/income"), key); w.Code != want {
-			t.Errorf("oEmbed of whom an account dealt with: %d, want %d", w.Code, want)
-		}
-	}
-	viewers := visit(t, s, http.MethodGet, address, reader)
-	contains(t, viewers.Body.String(), "With whom", secretText)
-	for range 2 {
-		visitors := visit(t, s, http.MethodGet, address, "")
-		contains(t, visitors.Body.String(), "For viewers", "Balance over time")
-		if strings.Contains(visitors.Body.String(), secretText) {
-			t.Error("a visitor gets the page of a viewer")
-		}
-	}
-	// A tag that a viewer has is no answer to a visitor.
-	w := httptest.NewRecorder()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
-	r.Header.Set("If-None-Match", viewers.Header().Get("Etag"))
-	s.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		t.Errorf("a viewer's tag, sent by a visitor: %d", w.Code)
-	}
-}
-
-// A forum that shows a panel neither shows what its reader has signed in for, nor lets
-// the browser ask for a password there.
-func TestAPageOfAnotherSiteShowsNothingForViewers(t *testing.T) {
-	db, reader, _ := dealt(t)
-	s, _ := privateSite(t, db, Balances, t.TempDir())
-	for _, address := range []string{"/embed/accounts/a1/balance", "/embed/accounts/a1/parties"} {
-		w := visit(t, s, http.MethodGet, address, reader)
-		if policy := w.Header().Get("Content-Security-Policy"); w.Code != http.StatusOK || !strings.Contains(policy, "frame-ancestors 'none'") {
-			t.Errorf("%s = %d, may be framed for a viewer: %q", address, w.Code, policy)
-		}
-	}
-	if w := visit(t, s, http.MethodGet, "/embed/accounts/a1/balance", ""); !strings.Contains(w.Header().Get("Content-Security-Policy"), "frame-ancestors *;") {
-		t.Errorf("what everybody sees: %q", w.Header().Get("Content-Security-Policy"))
-	}
-	for site, ways := range map[string]int{"cross-site": 1, "same-origin": 2} {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/embed/accounts/a1/parties", http.NoBody)
-		r.Header.Set("Sec-Fetch-Dest", "iframe")
-		r.Header.Set("Sec-Fetch-Site", site)
-		s.ServeHTTP(w, r)
-		if got := w.Header().Values("WWW-Authenticate"); w.Code != http.StatusUnauthorized || len(got) != ways {
-			t.Errorf("in a frame, %s: %d, %q", site, w.Code, got)
-		}
-	}
-}
-
-func TestSumsOfFewHoldersAreWithheld(t *testing.T) {
-	db := testkit.Postgres(t)
-	b := ledger.Batch{Accounts: []ledger.Account{{Ref: "mint", Kind: ledger.System}}}
-	tx := ledger.Transaction{Origin: "o", Ref: "1", At: time.Now().Add(-time.Hour), Source: "grant"}
-	for i := range fewHolders - 1 {
-		ref := fmt.Sprint("a", i)
-		b.Accounts = append(b.Accounts, ledger.Account{Ref: ref, Kind: ledger.Personal})
-		tx.Postings = append(tx.Postings, ledger.Posting{Account: ref, Amount: 10})
-	}
-	tx.Postings = append(tx.Postings, ledger.Posting{Account: "mint", Amount: -10 * (fewHolders - 1)})
-	b.Transactions = []ledger.Transaction{tx}
-	if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-	key, err := keys.Create(t.Context(), db, "reader", []keys.Scope{keys.Read}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, _ := privateSite(t, db, Balances, t.TempDir())
-	for _, address := range []string{"/economy", "/economy/overview.csv", "/economy/overview.json", "/economy/inequality.meta.json", "/api/v1/stats", "/feeds/events.atom", "/badges/books.svg", "/compare?s=supply", "/economy/health", "/economy/health.json", "/economy/health/card.png"} {
-		w := visit(t, s, http.MethodGet, address, "")
-		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "fewer than 5 holders") {
-			t.Errorf("%s = %d, %.200s", address, w.Code, w.Body)
-		}
-		if w := visit(t, s, http.MethodGet, address, key); w.Code != http.StatusOK {
-			t.Errorf("%s = %d for a viewer", address, w.Code)
-		}
-	}
-	if w := visit(t, s, http.MethodGet, "/accounts", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "a1") {
-		t.Errorf("balances are not shown: %d", w.Code)
-	}
-}
-
-func TestAPopulationOfFewIsWithheld(t *testing.T) {
-	db, _, _ := dealt(t) // of one office
-	s, _ := privateSite(t, db, Balances, t.TempDir())
-	w := visit(t, s, http.MethodGet, "/government", "")
-	contains(t, w.Body.String(), "fewer than 5 holders", "For viewers")
-	if w.Code != http.StatusOK {
-		t.Errorf("/government = %d", w.Code)
-	}
-	if w := visit(t, s, http.MethodGet, "/government/figures.json", ""); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "fewer than 5 holders") {
-		t.Errorf("its file = %d, %.200s", w.Code, w.Body)
-	}
-}
-
-// Who has closed the browser's question for a key is told what to do, and can have it
-// asked again.
-func TestThePageForViewersLeadsToItself(t *testing.T) {
-	db, _, _ := dealt(t)
-	s, _ := privateSite(t, db, Closed, t.TempDir())
-	doc := parse(t, visit(t, s, http.MethodGet, "/accounts/a1", "").Body.String())
-	link := doc.Find("main a").First()
-	if href, is := link.Attr("href"); !is || href != "" || link.Text() != "Sign in" || !strings.Contains(doc.Find("main").Text(), "as the password") {
-		t.Errorf("the page says %q", doc.Find("main").Text())
-	}
-}
-
-func TestKeysThatAreNotKnownAreTriedAFewTimes(t *testing.T) {
-	db, reader, _ := dealt(t)
-	s, _ := privateSite(t, db, Closed, t.TempDir())
-	codes := map[int]int{}
-	for i := range freeTries + 5 {
-		codes[visit(t, s, http.MethodGet, "/economy", fmt.Sprintf("exq_%010d_secret", i)).Code]++
-	}
-	if codes[http.StatusUnauthorized] != freeTries || codes[http.StatusTooManyRequests] != 5 {
-		t.Errorf("of the guesses %v were answered", codes)
-	}
-	if w := visit(t, s, http.MethodGet, "/economy", reader); w.Code != http.StatusOK {
-		t.Errorf("a right key, from where others were guessed: %d", w.Code)
-	}
-	w := httptest.NewRecorder()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/economy", http.NoBody)
-	r.SetBasicAuth("proxy", "its own password")
-	s.ServeHTTP(w, r)
-	if got := w.Header().Values("WWW-Authenticate"); w.Code != http.StatusUnauthorized || len(got) != 2 || !strings.Contains(w.Body.String(), "viewers only") {
-		t.Errorf("a password of a proxy = %d, %q", w.Code, got)
-	}
-	if w := visit(t, s, http.MethodGet, "/robots.txt", ""); !strings.Contains(w.Body.String(), "Disallow: /\n") {
-		t.Errorf("robots: %s", w.Body)
-	}
-}
-
-func TestASiteThatIsNotOpenNeedsKeys(t *testing.T) {
-	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "privacy:1"})
-	defer func() { _ = c.Close(t.Context()) }()
-	deps := newTown().deps(t, c)
-	deps.Privacy, deps.Registry = Closed, prometheus.NewRegistry()
-	if _, err := New(deps); err == nil || !strings.Contains(err.Error(), "keys") {
-		t.Errorf("New = %v", err)
-	}
-}
-
 func TestARouteThatDoesNotSayWhatItShowsIsRefused(t *testing.T) {
 	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "privacy:1"})
 	defer func() { _ = c.Close(t.Context()) }()
@@ -503,29 +266,6 @@ func TestReportsNameNoFirmToVisitors(t *testing.T) {
 		response, body := ask(t, http.MethodGet, server.URL+address, "Accept", "text/html")
 		if response.StatusCode != http.StatusOK || strings.Contains(body, "Turnover of the firm") || strings.Contains(body, firm) {
 			t.Errorf("%s = %s, and names a firm: %.300s", address, response.Status, body)
-		}
-	}
-}
-
-func TestTheDescriptionSaysWhatAsksForAKey(t *testing.T) {
-	tn := newTown()
-	tn.change = func(d *Deps) { d.Privacy, d.Keys = Balances, keys.NewStore(nil) }
-	_, text := ask(t, http.MethodGet, tn.start(t).URL+"/api/v1/openapi.json")
-	var doc struct {
-		Paths map[string]struct {
-			Get *struct {
-				Security  []map[string][]string
-				Responses map[string]any
-			}
-		}
-	}
-	if err := json.Unmarshal([]byte(text), &doc); err != nil {
-		t.Fatal(err)
-	}
-	for path, ways := range map[string]int{"/accounts/{id}": 1, "/accounts/{ref}/statement.json": 1, "/accounts/{ref}/figures.json": 2, "/stats": 2} {
-		get := doc.Paths[path].Get
-		if get == nil || len(get.Security) != ways || get.Responses["401"] == nil {
-			t.Errorf("%s: %+v, want %d ways to ask, and a 401", path, get, ways)
 		}
 	}
 }
