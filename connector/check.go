@@ -29,7 +29,7 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.db.Close()
+	defer s.close()
 	if err := s.fits(c.Preset); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 	if c.Preset.reconcile != nil {
 		all = append(all[:len(all):len(all)], c.Preset.reconcile)
 	}
-	err = s.read(ctx, func(at *snapshot) error {
+	err = s.read(ctx, func(at snapshot) error {
 		for _, of := range all {
 			check, err := of.check(ctx, at, c.Name)
 			if err != nil {
@@ -50,10 +50,10 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 	return checks, err
 }
 
-func (s *stream) check(ctx context.Context, at *snapshot, source string) (StreamCheck, error) {
+func (s *stream) check(ctx context.Context, at snapshot, source string) (StreamCheck, error) {
 	rows, key := &importer.Rows{}, ""
 	groupOf := func([]string) string { return "" }
-	err := at.each(ctx, s.after(0, checkedRows), func(header, fields []string) (err error) {
+	err := at.each(ctx, s, 0, checkedRows, func(header, fields []string) (err error) {
 		if rows.Header == nil {
 			rows.Header = header
 			if groupOf, err = s.mapping.GroupOf(header); err != nil {

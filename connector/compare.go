@@ -21,7 +21,7 @@ type drift struct {
 
 // compare compares the balances of a snapshot, all of which has been written, with those
 // of the ledger.
-func (f *Follower) compare(ctx context.Context, at *snapshot) error {
+func (f *Follower) compare(ctx context.Context, at snapshot) error {
 	s := f.config.Preset.reconcile
 	var accounts, drifting int
 	var found []drift
@@ -54,7 +54,7 @@ func (f *Follower) compare(ctx context.Context, at *snapshot) error {
 		return nil
 	}
 	number := 0
-	err := at.each(ctx, s.query, func(header, fields []string) error {
+	err := at.each(ctx, s, 0, 0, func(header, fields []string) error {
 		number++
 		rows.Header, rows.Fields, rows.Numbers = header, append(rows.Fields, fields), append(rows.Numbers, number)
 		if len(rows.Fields) >= batchRows {

@@ -26,10 +26,10 @@ type Follower struct {
 	Deps
 	config Config
 	state  state
-	open   func() (*source, error)
+	open   func() (source, error)
 
 	// Of the process that leads:
-	source *source
+	source source
 	marks  map[string]*mark
 	seen   map[string]*seen // of streams without a mark
 	again  time.Time        // when all is to be read and compared again
@@ -111,7 +111,7 @@ func (f *Follower) Once(ctx context.Context) error {
 
 func (f *Follower) close() {
 	if f.source != nil {
-		f.source.db.Close()
+		f.source.close()
 	}
 	f.source, f.marks, f.seen, f.again = nil, nil, nil, time.Time{}
 }
@@ -149,7 +149,7 @@ func (f *Follower) round(ctx context.Context) error {
 		// What is new may be much, and is not to be read in one transaction.
 		for _, s := range f.config.Preset.streams {
 			if s.mark == "" {
-				if err := f.source.read(ctx, func(at *snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
+				if err := f.source.read(ctx, func(at snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
 					return fmt.Errorf("%s: %w", s.name, err)
 				}
 			}
@@ -164,7 +164,7 @@ func (f *Follower) round(ctx context.Context) error {
 	}
 	complete := time.Now()
 	if whole {
-		if err := f.source.read(ctx, func(at *snapshot) error { return f.readAgain(ctx, at) }); err != nil {
+		if err := f.source.read(ctx, func(at snapshot) error { return f.readAgain(ctx, at) }); err != nil {
 			return err
 		}
 		f.again = time.Now().Add(max(everyWhole, partOfTime*time.Since(complete)))
@@ -176,7 +176,7 @@ func (f *Follower) round(ctx context.Context) error {
 
 // readAgain reads, in one snapshot, what may have been committed late and what is new,
 // and compares balances.
-func (f *Follower) readAgain(ctx context.Context, at *snapshot) error {
+func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 	began := time.Now()
 	for _, s := range f.config.Preset.streams {
 		if s.mark == "" {

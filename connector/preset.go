@@ -182,8 +182,12 @@ func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*strea
 
 var bound = regexp.MustCompile(`:(after|limit)\b`)
 
-// after returns the query for the next ids after one, at most limit of them.
+// after returns the query for the next ids after one, at most limit of them; without a
+// mark the query as it is.
 func (s *stream) after(id int64, limit int) string {
+	if s.mark == "" {
+		return s.query
+	}
 	return bound.ReplaceAllStringFunc(s.query, func(name string) string {
 		if name == ":after" {
 			return strconv.FormatInt(id, 10)

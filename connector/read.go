@@ -22,7 +22,7 @@ const (
 func (f *Follower) readNew(ctx context.Context, s *stream) error {
 	position := f.marks[s.name].high
 	return f.write(ctx, s, func(ctx context.Context) (rows *importer.Rows, err error) {
-		err = f.source.read(ctx, func(at *snapshot) error {
+		err = f.source.read(ctx, func(at snapshot) error {
 			rows, position, _, err = f.batch(ctx, at, s, position, batchIDs, nil)
 			return err
 		})
@@ -31,7 +31,7 @@ func (f *Follower) readNew(ctx context.Context, s *stream) error {
 }
 
 // readAfter reads the rows after an id that were not read before, all in one snapshot.
-func (f *Follower) readAfter(ctx context.Context, at *snapshot, s *stream, position int64) error {
+func (f *Follower) readAfter(ctx context.Context, at snapshot, s *stream, position int64) error {
 	// The ids are looked up while others are added.
 	written := f.marks[s.name].written
 	written.bits = slices.Clone(written.bits)
@@ -53,7 +53,7 @@ const retried = 500
 
 // readLeftOut reads again some of the ids whose rows were left out, since what is bad may
 // have been mended, or was only early.
-func (f *Follower) readLeftOut(ctx context.Context, at *snapshot, s *stream) error {
+func (f *Follower) readLeftOut(ctx context.Context, at snapshot, s *stream) error {
 	ids, err := f.state.leftOut(ctx, s.name, retried)
 	if err != nil || len(ids) == 0 {
 		return err
@@ -81,10 +81,10 @@ func (f *Follower) readLeftOut(ctx context.Context, at *snapshot, s *stream) err
 // batch returns the rows of the next ids after a position that are not in written, the
 // last of these ids, and whether there were any. Without any, rows is nil unless written
 // is given.
-func (f *Follower) batch(ctx context.Context, at *snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
+func (f *Follower) batch(ctx context.Context, at snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
 	rows, last = &importer.Rows{}, position
 	column := -1
-	err = at.each(ctx, s.after(position, limit), func(header, fields []string) error {
+	err = at.each(ctx, s, position, limit, func(header, fields []string) error {
 		if column < 0 {
 			if column = slices.Index(header, s.mark); column < 0 {
 				return fmt.Errorf("the query has no column %q, which is its mark", s.mark)
@@ -136,7 +136,7 @@ type seen struct {
 const refreshed = time.Hour
 
 // readWhole reads all rows of a stream and writes those that are new or were changed.
-func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error {
+func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error {
 	known := f.seen[s.name]
 	before, now := known.rows, map[uint64]bool{}
 	if time.Since(known.at) > refreshed {
@@ -193,7 +193,7 @@ func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error
 
 // changed sends the rows of a stream that are not among those before, and puts all rows
 // into now. Rows of one group are sent together.
-func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
 	rows := &importer.Rows{}
 	send := func() error {
 		if len(rows.Fields) == 0 {
@@ -228,7 +228,7 @@ func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before,
 		return nil
 	}
 	groupOf := func([]string) string { return "" }
-	err := at.each(ctx, s.query, func(header, fields []string) error {
+	err := at.each(ctx, s, 0, 0, func(header, fields []string) error {
 		if rows.Header == nil {
 			rows.Header = header
 			var err error
