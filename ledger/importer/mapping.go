@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -158,6 +159,7 @@ type column struct {
 	headers    []string // any of these, ignoring case
 	optional   bool     // the file need not have it
 	dropSuffix string
+	match      *regexp.Regexp // nil: the whole value; else its first group, or what matches
 }
 
 // An account describes how one role of a row becomes an account of the ledger.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"exchequer/ledger"
@@ -15,6 +16,8 @@ type Rows struct {
 	Header  []string
 	Fields  [][]string
 	Numbers []int // of each row: its {@line}, and its place in messages
+	// Problems are why rows are to be left out that could not be read, by their index.
+	Problems map[int]string
 }
 
 // A Rejected is a row that was left out.
@@ -79,6 +82,13 @@ func (m *Mapping) chunk(name string, rows *Rows) (chunk, error) {
 	gather := newGatherer(m, 2*len(rows.Fields)+1, func(e *entry) { c.entries = append(c.entries, e) })
 	oldest, latest := m.oldest(), time.Now().Add(clockSkew)
 	for i, fields := range rows.Fields {
+		if problem, is := rows.Problems[i]; is {
+			c.entries = append(c.entries, &entry{
+				rows:    []original{{s, rows.Numbers[i], fields}},
+				problem: &RowError{File: name, Line: rows.Numbers[i], Problem: problem},
+			})
+			continue
+		}
 		gather.add(&row{m: m, source: s, line: rows.Numbers[i], fields: fields, oldest: oldest, latest: latest}, fields)
 	}
 	gather.endFile()
@@ -94,6 +104,27 @@ func (m *Mapping) GroupOf(header []string) (func(fields []string) string, error)
 	}
 	s := &source{Header: header, index: index}
 	return func(fields []string) string { return (&row{m: m, source: s, fields: fields}).group() }, nil
+}
+
+// Headers returns the names of the columns that the mapping reads, each once.
+func (m *Mapping) Headers() []string {
+	var all []string
+	for _, c := range m.columns {
+		for _, h := range c.headers {
+			if !slices.Contains(all, h) {
+				all = append(all, h)
+			}
+		}
+	}
+	return all
+}
+
+// GroupHeaders returns the headers of the column by which rows are one transaction.
+func (m *Mapping) GroupHeaders() []string {
+	if m.payment == nil {
+		return nil
+	}
+	return m.column(m.payment.group).headers
 }
 
 // A RowsCheck is what rows would become.
