@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"exchequer/connector/format"
 	"exchequer/ledger"
 	"exchequer/ledger/importer"
 )
@@ -53,19 +54,19 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 func (s *stream) check(ctx context.Context, at snapshot, source string) (StreamCheck, error) {
 	rows, key := &importer.Rows{}, ""
 	groupOf := func([]string) string { return "" }
-	err := at.each(ctx, s, 0, checkedRows, func(header, fields []string) (err error) {
+	err := at.each(ctx, s, 0, checkedRows, func(header []string, row format.Row) (err error) {
 		if rows.Header == nil {
 			rows.Header = header
 			if groupOf, err = s.mapping.GroupOf(header); err != nil {
 				return err
 			}
 		}
-		group := groupOf(fields)
+		group := groupOf(row.Fields)
 		if len(rows.Fields) >= checkedRows && (group == "" || group != key) {
 			return errEnough
 		}
 		key = group
-		rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, len(rows.Numbers)+1)
+		rows.Add(len(rows.Numbers)+1, row.Fields, row.Problem)
 		return nil
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/connector/format"
 	"exchequer/ledger"
 	"exchequer/ledger/importer"
 )
@@ -54,9 +55,10 @@ func (f *Follower) compare(ctx context.Context, at snapshot) error {
 		return nil
 	}
 	number := 0
-	err := at.each(ctx, s, 0, 0, func(header, fields []string) error {
+	err := at.each(ctx, s, 0, 0, func(header []string, row format.Row) error {
 		number++
-		rows.Header, rows.Fields, rows.Numbers = header, append(rows.Fields, fields), append(rows.Numbers, number)
+		rows.Header = header
+		rows.Add(number, row.Fields, row.Problem)
 		if len(rows.Fields) >= batchRows {
 			return check()
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"exchequer/connector/format"
 )
 
 const (
@@ -49,7 +51,7 @@ func (d *database) close() { d.db.Close() }
 // A transaction is a snapshot of a database.
 type transaction struct{ tx *sql.Tx }
 
-func (t *transaction) each(ctx context.Context, s *stream, after int64, limit int, f func(header, fields []string) error) (err error) {
+func (t *transaction) each(ctx context.Context, s *stream, after int64, limit int, f func(header []string, row format.Row) error) (err error) {
 	rows, err := t.tx.QueryContext(ctx, s.after(after, limit))
 	if err != nil {
 		return fmt.Errorf("query the source: %w", err)
@@ -71,7 +73,7 @@ func (t *transaction) each(ctx context.Context, s *stream, after int64, limit in
 		for i, v := range values {
 			fields[i] = text(v)
 		}
-		if err := f(header, fields); errors.Is(err, errEnough) {
+		if err := f(header, format.Row{Fields: fields}); errors.Is(err, errEnough) {
 			return nil
 		} else if err != nil {
 			return err

@@ -31,7 +31,8 @@ type Follower struct {
 	// Of the process that leads:
 	source source
 	marks  map[string]*mark
-	seen   map[string]*seen // of streams without a mark
+	seen   map[string]*seen // of streams that are read whole
+	tails  map[string]*tail // of streams that grow
 	again  time.Time        // when all is to be read and compared again
 }
 
@@ -113,7 +114,7 @@ func (f *Follower) close() {
 	if f.source != nil {
 		f.source.close()
 	}
-	f.source, f.marks, f.seen, f.again = nil, nil, nil, time.Time{}
+	f.source, f.marks, f.seen, f.tails, f.again = nil, nil, nil, nil, time.Time{}
 }
 
 // connect opens the source and reads how far it was read.
@@ -124,7 +125,7 @@ func (f *Follower) connect(ctx context.Context) (err error) {
 	if f.marks, err = f.state.marks(ctx); err != nil {
 		return err
 	}
-	f.seen = map[string]*seen{}
+	f.seen, f.tails = map[string]*seen{}, map[string]*tail{}
 	for _, s := range f.config.Preset.streams {
 		if f.marks[s.name] == nil {
 			f.marks[s.name] = newMark(0, 0)
@@ -148,7 +149,7 @@ func (f *Follower) round(ctx context.Context) error {
 	if whole {
 		// What is new may be much, and is not to be read in one transaction.
 		for _, s := range f.config.Preset.streams {
-			if s.mark == "" {
+			if s.whole() {
 				if err := f.source.read(ctx, func(at snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
 					return fmt.Errorf("%s: %w", s.name, err)
 				}
@@ -156,10 +157,15 @@ func (f *Follower) round(ctx context.Context) error {
 		}
 	}
 	for _, s := range f.config.Preset.streams {
-		if s.mark != "" {
-			if err := f.readNew(ctx, s); err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
+		var err error
+		switch {
+		case s.grows():
+			err = f.readGrown(ctx, s)
+		case s.mark != "":
+			err = f.readNew(ctx, s)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	complete := time.Now()
@@ -191,7 +197,7 @@ func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	if f.config.Preset.reconcile == nil {
+	if of := f.config.Preset.reconcile; of == nil || of.grows() {
 		return nil
 	}
 	if err := f.compare(ctx, at); err != nil {

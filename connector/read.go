@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"exchequer/connector/format"
 	"exchequer/ledger/importer"
 )
 
@@ -84,20 +85,20 @@ func (f *Follower) readLeftOut(ctx context.Context, at snapshot, s *stream) erro
 func (f *Follower) batch(ctx context.Context, at snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
 	rows, last = &importer.Rows{}, position
 	column := -1
-	err = at.each(ctx, s, position, limit, func(header, fields []string) error {
+	err = at.each(ctx, s, position, limit, func(header []string, row format.Row) error {
 		if column < 0 {
 			if column = slices.Index(header, s.mark); column < 0 {
 				return fmt.Errorf("the query has no column %q, which is its mark", s.mark)
 			}
 			rows.Header = header
 		}
-		id, err := strconv.ParseInt(fields[column], 10, 64)
+		id, err := strconv.ParseInt(row.Fields[column], 10, 64)
 		if err != nil || id < last || id <= position {
-			return fmt.Errorf("column %q has %q after %d: expected whole numbers after :after, in their order", s.mark, fields[column], last)
+			return fmt.Errorf("column %q has %q after %d: expected whole numbers after :after, in their order", s.mark, row.Fields[column], last)
 		}
 		last, any = id, true
 		if written == nil || !written.has(id) {
-			rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, int(id))
+			rows.Add(int(id), row.Fields, row.Problem)
 		}
 		return nil
 	})
@@ -130,6 +131,8 @@ type seen struct {
 	seed maphash.Seed
 	rows map[uint64]bool // of what is one transaction, or one row
 	at   time.Time       // when all of it was written
+
+	version string // of the stream then; empty: it may have changed since
 }
 
 // refreshed is how often all rows are written, so that shops are seen to be there.
@@ -139,8 +142,14 @@ const refreshed = time.Hour
 func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error {
 	known := f.seen[s.name]
 	before, now := known.rows, map[uint64]bool{}
+	version := ""
+	if v, is := f.source.(versioned); is {
+		version = v.version(s)
+	}
 	if time.Since(known.at) > refreshed {
 		before = nil
+	} else if version != "" && version == known.version {
+		return nil
 	}
 	batches, failed := make(chan *importer.Rows), make(chan error, 1)
 	reading, stop := context.WithCancel(ctx)
@@ -187,7 +196,10 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if before == nil {
 		known.at = time.Now()
 	}
-	known.rows = now
+	known.rows, known.version = now, version
+	if len(rejected) > 0 {
+		known.version = ""
+	}
 	return nil
 }
 
@@ -208,17 +220,17 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, before, 
 		}
 	}
 	number, key := 0, ""
-	var group [][]string
+	var group []format.Row
 	end := func() error {
 		isNew := false
-		for _, fields := range group {
-			hash := hashRow(seed, fields)
+		for _, row := range group {
+			hash := hashRow(seed, row.Fields)
 			isNew = isNew || !before[hash]
 			now[hash] = true
 		}
 		if isNew {
-			for i, fields := range group {
-				rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, number-len(group)+i+1)
+			for i, row := range group {
+				rows.Add(number-len(group)+i+1, row.Fields, row.Problem)
 			}
 		}
 		group = group[:0]
@@ -228,7 +240,7 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, before, 
 		return nil
 	}
 	groupOf := func([]string) string { return "" }
-	err := at.each(ctx, s, 0, 0, func(header, fields []string) error {
+	err := at.each(ctx, s, 0, 0, func(header []string, row format.Row) error {
 		if rows.Header == nil {
 			rows.Header = header
 			var err error
@@ -236,14 +248,14 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, before, 
 				return err
 			}
 		}
-		next := groupOf(fields)
+		next := groupOf(row.Fields)
 		if len(group) > 0 && (next == "" || next != key) {
 			if err := end(); err != nil {
 				return err
 			}
 		}
 		number++
-		key, group = next, append(group, fields)
+		key, group = next, append(group, row)
 		return nil
 	})
 	if err == nil {

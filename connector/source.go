@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"exchequer/connector/format"
 )
 
 // An engine is a kind of source.
@@ -16,9 +19,15 @@ const (
 	engineMySQL    engine = "mysql" // and MariaDB
 	enginePostgres engine = "postgres"
 	engineSQLite   engine = "sqlite"
+	engineFile     engine = "file"
+	engineFolder   engine = "folder"
+	engineHTTP     engine = "http"
 )
 
-var engines = []engine{engineMySQL, enginePostgres, engineSQLite}
+var engines = []engine{engineMySQL, enginePostgres, engineSQLite, engineFile, engineFolder, engineHTTP}
+
+// queried reports whether the engine is read by queries.
+func (e engine) queried() bool { return e == engineMySQL || e == enginePostgres || e == engineSQLite }
 
 // A source is where the rows of a preset's streams come from.
 type source interface {
@@ -35,7 +44,19 @@ type snapshot interface {
 	// each calls f with the header and the rows of a stream, as text, until f returns
 	// errEnough: of a stream with a mark the rows of the next ids after one, at most
 	// limit of them, in their order; of any other all rows. f keeps the fields.
-	each(ctx context.Context, s *stream, after int64, limit int, f func(header, fields []string) error) error
+	each(ctx context.Context, s *stream, after int64, limit int, f func(header []string, row format.Row) error) error
+}
+
+// A versioned source can tell, without reading a stream, whether it is as it was.
+type versioned interface {
+	// version returns what is another one when the stream may have changed; empty: it
+	// may have.
+	version(*stream) string
+}
+
+// A growing source has streams of which only what is appended is read.
+type growing interface {
+	tail(*stream) *tail
 }
 
 // errEnough ends the reading of a stream early.
@@ -45,11 +66,19 @@ var errEnough = errors.New("enough rows")
 // in them, since it may have a password in it.
 func parseSource(text string) (func() (source, error), error) {
 	if text == "" {
-		return nil, errors.New("no source is given: mysql://user:password@host/database, postgres://… or sqlite:FILE")
+		return nil, errors.New("no source is given: mysql://user:password@host/database, postgres://…, sqlite:FILE, file:FILE, dir:FOLDER or https://host/path")
 	}
 	if file, is := strings.CutPrefix(text, "sqlite:"); is {
 		file = strings.TrimPrefix(file, "//")
 		return func() (source, error) { return openSQLite(file) }, nil
+	}
+	if path, is := strings.CutPrefix(text, "file:"); is {
+		return func() (source, error) { return &file{engineFile, localPath(path)}, nil }, nil
+	}
+	if path, is := strings.CutPrefix(text, "dir:"); is {
+		return func() (source, error) {
+			return &folder{engineFolder, localPath(path), map[string]map[string]parsed{}}, nil
+		}, nil
 	}
 	u, err := url.Parse(text)
 	if err != nil {
@@ -69,7 +98,15 @@ func parseSource(text string) (func() (source, error), error) {
 		}
 		return func() (source, error) { return openPostgres(config), nil }, nil
 	}
-	return nil, fmt.Errorf("the source is of the kind %q, want mysql, postgres or sqlite", u.Scheme)
+	return nil, fmt.Errorf("the source is of the kind %q, want mysql, postgres, sqlite, file, dir or https", u.Scheme)
+}
+
+// localPath returns the path of file:/path, which may be written file:///path.
+func localPath(path string) string {
+	if rest, is := strings.CutPrefix(path, "//"); is {
+		path = rest
+	}
+	return filepath.Clean(path)
 }
 
 // fits returns an error unless the preset is for the engine.

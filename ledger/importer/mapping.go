@@ -118,6 +118,7 @@ type saleFile struct {
 
 	Shop        string `toml:"shop"`
 	Transaction string `toml:"transaction"`
+	OnlyWith    string `toml:"only_with"`
 }
 
 type knownFile struct {
@@ -206,6 +207,7 @@ type sale struct {
 	direction     template
 	shop          template
 	transaction   template // empty: that of the row
+	onlyWith      string   // column: a row without a value in it is no sale; may be empty
 }
 
 // A known is how a row makes an account that need not take part in anything.

@@ -303,6 +303,11 @@ func (r *mappingReader) sale(f *saleFile, t *transactionFile) {
 		shop:      r.template("sale.shop", f.Shop),
 
 		transaction: r.template("sale.transaction", f.Transaction),
+		onlyWith:    f.OnlyWith,
+	}
+	r.column("sale.only_with", f.OnlyWith, false)
+	if f.OnlyWith != "" && t != nil && t.Amount == saleTotal {
+		r.failf("sale.only_with goes without transaction.amount = @total: a row may have no sale")
 	}
 	if s.direction.fixed() {
 		oneOf(r, "sale.direction", f.Direction, ledger.DirectionSale, ledger.DirectionPurchase)

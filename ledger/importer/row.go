@@ -119,7 +119,7 @@ func (r *row) parse() (mapped, *RowError) {
 			return out, r.bad(c.name, "expected text without zero bytes: is this a CSV file?")
 		}
 	}
-	if r.m.sale != nil {
+	if s := r.m.sale; s != nil && (s.onlyWith == "" || r.value(s.onlyWith) != "") {
 		if err := r.sale(&out); err != nil {
 			return out, err
 		}

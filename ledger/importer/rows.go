@@ -20,6 +20,17 @@ type Rows struct {
 	Problems map[int]string
 }
 
+// Add adds a row, and why it could not be read, if it could not.
+func (r *Rows) Add(number int, fields []string, problem string) {
+	if problem != "" {
+		if r.Problems == nil {
+			r.Problems = map[int]string{}
+		}
+		r.Problems[len(r.Fields)] = problem
+	}
+	r.Fields, r.Numbers = append(r.Fields, fields), append(r.Numbers, number)
+}
+
 // A Rejected is a row that was left out.
 type Rejected struct {
 	Number int

@@ -1,0 +1,184 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+)
+
+// A Spec is how something is to be read.
+type Spec struct {
+	Format  string
+	Each    string   // the path of the list whose elements are rows, in JSON and YAML
+	Columns []string // the names of the columns of CSV without a header
+	Pattern string   // of lines that are rows: its named groups are the columns
+	Ignore  string   // of lines that are known to be no rows
+	Wanted  []string // the columns that are needed; in JSON and YAML they are paths
+}
+
+const (
+	CSV             = "csv"
+	Lines           = "lines"
+	NDJSON          = "ndjson"
+	JSON            = "json"
+	YAML            = "yaml"
+	EssentialsTrade = "essentials-trade"
+	CAMT053         = "camt053"
+	OFX             = "ofx"
+)
+
+// Formats are the names of all formats.
+var Formats = []string{CSV, Lines, NDJSON, JSON, YAML, EssentialsTrade, CAMT053, OFX}
+
+// A Row is one row of text.
+type Row struct {
+	Fields  []string
+	Problem string // why it could not be read; empty: it could
+}
+
+// A Format reads rows. A format of records reads each line by itself, or a few lines that
+// are one record, so that it can go on where a file grows; any other reads a whole
+// document.
+type Format struct {
+	spec    Spec
+	records recordDecoder // nil: of documents
+	whole   documentDecoder
+}
+
+// A recordDecoder turns a record into rows.
+type recordDecoder interface {
+	// decode returns the rows of a record, none if it is no row. first says that it is the
+	// first of its file.
+	decode(record string, first bool) ([][]string, error)
+	header() []string
+	quoted() rune // the delimiter of CSV, whose records may have line ends in quotes; else 0
+}
+
+// A documentDecoder turns a document into rows.
+type documentDecoder func(text []byte, f func(fields []string) error) error
+
+// New returns the format of a spec.
+func New(s Spec) (*Format, error) {
+	f := &Format{spec: s}
+	if s.Pattern != "" && s.Format != Lines || (s.Pattern == "") != (s.Format != Lines) {
+		return nil, errors.New("a pattern goes with the format lines, and with no other")
+	}
+	if s.Each != "" && !slices.Contains([]string{NDJSON, JSON, YAML}, s.Format) {
+		return nil, errors.New("each goes with JSON and YAML only")
+	}
+	if len(s.Columns) > 0 && s.Format != CSV {
+		return nil, errors.New("columns go with CSV only")
+	}
+	ignore, err := regexp.Compile(s.Ignore)
+	if err != nil {
+		return nil, fmt.Errorf("ignore: %w", err)
+	}
+	if s.Ignore == "" {
+		ignore = nil
+	}
+	tree := newTreeRows(s.Each, s.Wanted)
+	switch s.Format {
+	case CSV:
+		f.records = &csvDecoder{columns: s.Columns, given: len(s.Columns) > 0}
+	case Lines:
+		pattern, err := regexp.Compile(s.Pattern)
+		if err != nil {
+			return nil, fmt.Errorf("pattern: %w", err)
+		}
+		f.records = newLinesDecoder(pattern, ignore)
+	case NDJSON:
+		f.records = ndjsonDecoder{tree}
+	case EssentialsTrade:
+		f.records = tradeDecoder{}
+	case JSON:
+		f.whole = func(text []byte, row func([]string) error) error { return tree.of(text, parseJSON, row) }
+	case YAML:
+		f.whole = func(text []byte, row func([]string) error) error { return tree.of(text, parseYAML, row) }
+	case CAMT053:
+		f.whole = readCAMT053
+	case OFX:
+		f.whole = readOFX
+	default:
+		return nil, fmt.Errorf("the format is %q, want one of %q", s.Format, Formats)
+	}
+	return f, nil
+}
+
+// Grows reports whether the format reads what is appended to a file by itself.
+func (f *Format) Grows() bool { return f.records != nil }
+
+// Header returns the names of the columns. Those of CSV are known when its first record
+// has been read.
+func (f *Format) Header() []string {
+	switch {
+	case f.records != nil && f.spec.Format != NDJSON:
+		return f.records.header()
+	case f.spec.Format == CAMT053 || f.spec.Format == OFX:
+		return statementHeader
+	}
+	return f.spec.Wanted // by their paths
+}
+
+// Decode returns the rows of a record.
+func (f *Format) Decode(record string, first bool) []Row {
+	if f.records == nil {
+		panic("format: records of " + f.spec.Format)
+	}
+	all, err := f.records.decode(record, first)
+	if err != nil {
+		return []Row{{Problem: err.Error()}}
+	}
+	rows := make([]Row, len(all))
+	for i, fields := range all {
+		rows[i].Fields = fields
+	}
+	return rows
+}
+
+// Scan returns a scanner of the records of r, of which the first begins at an offset.
+func (f *Format) Scan(r io.Reader, offset int64) *Scanner {
+	return newScanner(r, offset, f.records.quoted())
+}
+
+// maxDocument is the longest document that is read.
+const maxDocument = 64 << 20
+
+// Read calls row with all rows of r. text is a record, for formats of records.
+func (f *Format) Read(r io.Reader, row func(text string, row Row) error) error {
+	if f.records == nil {
+		text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+		if err != nil {
+			return err
+		}
+		if len(text) > maxDocument {
+			return fmt.Errorf("it is longer than %d MB", maxDocument>>20)
+		}
+		return f.whole(text, func(fields []string) error { return row("", Row{Fields: fields}) })
+	}
+	s := f.Scan(r, 0)
+	for first := true; ; first = false {
+		err := s.Next()
+		if errors.Is(err, io.EOF) && s.Unfinished() {
+			err = nil // a file that is whole may end without a line end
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if s.Long() {
+			if err := row(s.Text(), Row{Problem: TooLong}); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, decoded := range f.Decode(s.Text(), first) {
+			if err := row(s.Text(), decoded); err != nil {
+				return err
+			}
+		}
+	}
+}

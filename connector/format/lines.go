@@ -1,0 +1,54 @@
+package format
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// A linesDecoder reads lines that match a pattern.
+type linesDecoder struct {
+	pattern, ignore *regexp.Regexp
+	names           []string
+	groups          [][]int // of each name; of several the one that matches
+}
+
+func newLinesDecoder(pattern, ignore *regexp.Regexp) *linesDecoder {
+	d := &linesDecoder{pattern: pattern, ignore: ignore}
+	at := map[string]int{}
+	for i, name := range pattern.SubexpNames() {
+		if name == "" {
+			continue
+		}
+		if _, known := at[name]; !known {
+			at[name] = len(d.names)
+			d.names, d.groups = append(d.names, name), append(d.groups, nil)
+		}
+		d.groups[at[name]] = append(d.groups[at[name]], i)
+	}
+	return d
+}
+
+func (d *linesDecoder) header() []string { return d.names }
+func (d *linesDecoder) quoted() rune     { return 0 }
+
+var errNoMatch = errors.New("the line does not match the pattern")
+
+func (d *linesDecoder) decode(line string, _ bool) ([][]string, error) {
+	match := d.pattern.FindStringSubmatch(line)
+	if match == nil {
+		if strings.TrimSpace(line) == "" || d.ignore != nil && d.ignore.MatchString(line) {
+			return nil, nil
+		}
+		return nil, errNoMatch
+	}
+	fields := make([]string, len(d.names))
+	for i, groups := range d.groups {
+		for _, g := range groups {
+			if match[g] != "" {
+				fields[i] = match[g]
+			}
+		}
+	}
+	return [][]string{fields}, nil
+}

@@ -1,0 +1,254 @@
+package connector
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"exchequer/connector/format"
+)
+
+// A reading is how the rows of a stream are read from what is no database.
+type reading struct {
+	spec  format.Spec
+	grows bool
+	files string                    // of a folder, a pattern of their names
+	where map[string]*regexp.Regexp // by column; rows that do not match are none of the stream
+	same  string                    // a column that has the same value in all rows, such as the currency
+	id    bool                      // the column @id is needed
+	group []string                  // headers of the column by which rows are one transaction
+
+}
+
+// readFile is a reading as its TOML is written.
+type readFile struct {
+	Format  string            `toml:"format"`
+	Grows   bool              `toml:"grows"`
+	Each    string            `toml:"each"`
+	Columns []string          `toml:"columns"`
+	Pattern string            `toml:"pattern"`
+	Ignore  string            `toml:"ignore"`
+	Files   string            `toml:"files"`
+	Where   map[string]string `toml:"where"`
+	Same    string            `toml:"same"`
+}
+
+// Columns that every row of a file has, beside its own.
+const (
+	columnID   = "@id"   // what the row has, hashed, and which one of the equal ones it is
+	columnName = "@name" // of its file in a folder, without what follows the last point
+	columnText = "@text" // the line, if it could not be read
+)
+
+var fileColumns = []string{columnID, columnName, columnText}
+
+// reading checks how a stream is read.
+func (f *readFile) reading(parameters map[string]string, headers, group []string) (*reading, error) {
+	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, where: map[string]*regexp.Regexp{}, group: group}
+	wanted := slices.Clone(headers)
+	for column, pattern := range f.Where {
+		re, err := regexp.Compile("^(?:" + withParameters(pattern, parameters, regexp.QuoteMeta) + ")$")
+		if err != nil {
+			return nil, fmt.Errorf("read.where.%s: %w", column, err)
+		}
+		r.where[column] = re
+		wanted = append(wanted, column)
+	}
+	if f.Same != "" {
+		wanted = append(wanted, f.Same)
+	}
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	r.id = slices.Contains(wanted, columnID)
+	wanted = slices.DeleteFunc(wanted, func(c string) bool { return slices.Contains(fileColumns, c) })
+	r.spec = format.Spec{Format: f.Format, Each: f.Each, Columns: f.Columns, Pattern: f.Pattern, Ignore: f.Ignore, Wanted: wanted}
+	read, err := format.New(r.spec)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read: %w", err)
+	case f.Grows && !read.Grows():
+		return nil, fmt.Errorf("read: a file of the format %s does not grow by lines", f.Format)
+	case f.Grows && len(group) > 0:
+		return nil, errors.New("read: of a file that grows each row is a transaction: leave out grows, or transaction.group")
+	case f.Grows && f.Same != "":
+		return nil, errors.New("read: same goes without grows")
+	}
+	return r, nil
+}
+
+// format returns the format anew: that of CSV knows the header of its file.
+func (r *reading) format() *format.Format {
+	f, err := format.New(r.spec)
+	if err != nil {
+		panic(err) // it was checked
+	}
+	return f
+}
+
+// header returns the names of all columns.
+func header(f *format.Format) []string { return slices.Concat(f.Header(), fileColumns) }
+
+// complete adds the columns that every row of a file has.
+func complete(row format.Row, width int, id, name, text string) format.Row {
+	if row.Problem == "" {
+		row.Fields = append(slices.Clip(row.Fields), id, name, "")
+		return row
+	}
+	row.Fields = make([]string, width, width+len(fileColumns))
+	row.Fields = append(row.Fields, id, name, text)
+	return row
+}
+
+// keeps returns whether a row of the header is one of the stream's, and an error if it
+// cannot be told.
+func (r *reading) keeps(header []string) (func(fields []string) bool, error) {
+	if r == nil {
+		return func([]string) bool { return true }, nil
+	}
+	columns := map[int]*regexp.Regexp{}
+	for name, re := range r.where {
+		i := slices.Index(header, name)
+		if i < 0 {
+			return nil, fmt.Errorf("column %q of read.where is missing; there are %q", name, header)
+		}
+		columns[i] = re
+	}
+	return func(fields []string) bool {
+		for i, re := range columns {
+			if i < len(fields) && !re.MatchString(strings.TrimSpace(fields[i])) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+// A sifter passes on the rows of a stream that are its own, each with its id.
+type sifter struct {
+	r      *reading
+	name   string // of the file
+	emit   func(header []string, row format.Row) error
+	header []string
+	keeps  func([]string) bool
+	same   string
+	seen   map[[12]byte]int // how often there was a row, or a group, with these values
+	group  []format.Row
+	key    string
+}
+
+func newSifter(r *reading, emit func(header []string, row format.Row) error) *sifter {
+	return &sifter{r: r, emit: emit, seen: map[[12]byte]int{}}
+}
+
+// row passes on a row as its format reads it.
+func (s *sifter) row(f *format.Format, text string, row format.Row) (err error) {
+	own := f.Header()
+	if s.header == nil || len(s.header) != len(own)+len(fileColumns) || row.Problem == "" && !slices.Equal(s.header[:len(own)], own) {
+		if err := s.end(); err != nil {
+			return err
+		}
+		s.header = header(f)
+		if s.keeps, err = s.r.keeps(s.header); err != nil {
+			return err
+		}
+	}
+	row = complete(row, len(own), "", s.name, text)
+	if row.Problem != "" {
+		if err := s.end(); err != nil {
+			return err
+		}
+		return s.emit(s.header, row)
+	}
+	if !s.keeps(row.Fields) {
+		return nil
+	}
+	if i := slices.Index(s.header, s.r.same); i >= 0 && i < len(row.Fields) && row.Fields[i] != "" {
+		switch value := strings.TrimSpace(row.Fields[i]); {
+		case s.same == "":
+			s.same = value
+		case s.same != value:
+			row.Problem = fmt.Sprintf("column %q has %q here, and %q before: amounts of different money are never added", s.r.same, value, s.same)
+		}
+	}
+	if !s.r.id {
+		return s.emit(s.header, row)
+	}
+	key := s.value(row.Fields, s.r.group)
+	if len(s.group) > 0 && (key == "" || key != s.key || len(s.group) >= maxGroup) {
+		if err := s.end(); err != nil {
+			return err
+		}
+	}
+	s.key, s.group = key, append(s.group, row)
+	return nil
+}
+
+// maxGroup is how many rows one transaction may have.
+const maxGroup = 100_000
+
+// among reports whether a header is among names, as a mapping compares them.
+func among(names []string, header string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, strings.TrimSpace(header)) })
+}
+
+func (s *sifter) value(fields, names []string) string {
+	for i, name := range s.header {
+		if i < len(fields) && among(names, name) {
+			return strings.TrimSpace(fields[i])
+		}
+	}
+	return ""
+}
+
+// end passes on the group of rows that are one transaction.
+func (s *sifter) end() error {
+	if len(s.group) == 0 {
+		return nil
+	}
+	hash := sha256.New()
+	for _, row := range s.group {
+		for i, name := range s.header[:len(s.header)-len(fileColumns)] {
+			if among(s.r.spec.Wanted, name) && !among(s.r.group, name) && i < len(row.Fields) {
+				fmt.Fprintf(hash, "%s=%q\n", name, strings.TrimSpace(row.Fields[i]))
+			}
+		}
+	}
+	var sum [12]byte
+	copy(sum[:], hash.Sum(nil))
+	s.seen[sum]++
+	id := identity(sum, s.seen[sum])
+	group := s.group
+	s.group = s.group[:0]
+	at := len(s.header) - len(fileColumns)
+	for _, row := range group {
+		if at < len(row.Fields) {
+			row.Fields[at] = id
+		}
+		if err := s.emit(s.header, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// identity returns the id of a row: a hash, and which of the rows with it this is.
+func identity(sum [12]byte, ordinal int) string {
+	id := hex.EncodeToString(sum[:])
+	if ordinal > 1 {
+		id += "-" + strconv.Itoa(ordinal)
+	}
+	return id
+}
+
+// withParameters replaces {name} in a text.
+func withParameters(text string, parameters map[string]string, quote func(string) string) string {
+	for key, value := range parameters {
+		text = strings.ReplaceAll(text, "{"+key+"}", quote(value))
+	}
+	return text
+}
