@@ -189,6 +189,11 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if err = errors.Join(err, <-failed); err != nil {
 		return err
 	}
+	if !forgotten { // nothing is new, and so nothing is bad any more
+		if err := f.state.forget(ctx, s.name); err != nil {
+			return err
+		}
+	}
 	// Bad rows are tried again each time.
 	for hash := range rejected {
 		delete(now, hash)

@@ -15,13 +15,14 @@ import (
 
 // A reading is how the rows of a stream are read from what is no database.
 type reading struct {
-	spec  format.Spec
-	grows bool
-	files string                    // of a folder, a pattern of their names
-	where map[string]*regexp.Regexp // by column; rows that do not match are none of the stream
-	same  string                    // a column that has the same value in all rows, such as the currency
-	id    bool                      // the column @id is needed
-	group []string                  // headers of the column by which rows are one transaction
+	spec    format.Spec
+	grows   bool
+	files   string                    // of a folder, a pattern of their names
+	where   map[string]*regexp.Regexp // by column; rows that do not match are none of the stream
+	numbers []string                  // columns whose numbers may have an exponent
+	same    string                    // a column that has the same value in all rows, such as the currency
+	id      bool                      // the column @id is needed
+	group   []string                  // headers of the column by which rows are one transaction
 
 }
 
@@ -36,6 +37,7 @@ type readFile struct {
 	Files   string            `toml:"files"`
 	Where   map[string]string `toml:"where"`
 	Same    string            `toml:"same"`
+	Numbers []string          `toml:"numbers"`
 }
 
 // Columns that every row of a file has, beside its own.
@@ -49,7 +51,7 @@ var fileColumns = []string{columnID, columnName, columnText}
 
 // reading checks how a stream is read.
 func (f *readFile) reading(parameters map[string]string, headers, group []string) (*reading, error) {
-	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, where: map[string]*regexp.Regexp{}, group: group}
+	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, numbers: f.Numbers, where: map[string]*regexp.Regexp{}, group: group}
 	wanted := slices.Clone(headers)
 	for column, pattern := range f.Where {
 		re, err := regexp.Compile("^(?:" + withParameters(pattern, parameters, regexp.QuoteMeta) + ")$")
@@ -75,8 +77,8 @@ func (f *readFile) reading(parameters map[string]string, headers, group []string
 		return nil, fmt.Errorf("read: a file of the format %s does not grow by lines", f.Format)
 	case f.Grows && len(group) > 0:
 		return nil, errors.New("read: of a file that grows each row is a transaction: leave out grows, or transaction.group")
-	case f.Grows && f.Same != "":
-		return nil, errors.New("read: same goes without grows")
+	case f.Grows && (f.Same != "" || len(f.Numbers) > 0):
+		return nil, errors.New("read: same and numbers go without grows")
 	}
 	return r, nil
 }
@@ -166,6 +168,11 @@ func (s *sifter) row(f *format.Format, text string, row format.Row) (err error) 
 	}
 	if !s.keeps(row.Fields) {
 		return nil
+	}
+	for i, name := range own {
+		if slices.Contains(s.r.numbers, name) && i < len(row.Fields) {
+			row.Fields[i] = format.Plain(row.Fields[i])
+		}
 	}
 	if i := slices.Index(s.header, s.r.same); i >= 0 && i < len(row.Fields) && row.Fields[i] != "" {
 		switch value := strings.TrimSpace(row.Fields[i]); {

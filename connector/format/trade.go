@@ -41,7 +41,7 @@ func parseTradePart(text string) (p tradePartOf) {
 	}
 	switch fields[1] {
 	case "money":
-		p.money = plain(fields[0])
+		p.money = Plain(fields[0])
 	case "exp", "":
 	default:
 		p.item, p.quantity = fields[1], fields[0]
@@ -138,7 +138,7 @@ func (tradeDecoder) decode(line string, _ bool) ([][]string, error) {
 	if actor == "" {
 		actor = sender
 	}
-	if balance := plain(m[9] + m[14]); balance != "" && actor != "" {
+	if balance := Plain(m[9] + m[14]); balance != "" && actor != "" {
 		if len(rows) == 0 {
 			rows = append(rows, tradeRow{})
 		}

@@ -119,15 +119,15 @@ func lookup(v tree, path []string) string {
 	case string:
 		return of
 	case json.Number:
-		return plain(of.String())
+		return Plain(of.String())
 	case bool:
 		return strconv.FormatBool(of)
 	}
 	return ""
 }
 
-// plain returns a number without an exponent, as long as that is not too long.
-func plain(number string) string {
+// Plain returns a number without an exponent, as long as that is not too long.
+func Plain(number string) string {
 	_, exponent, has := strings.Cut(strings.ToLower(number), "e")
 	if n, err := strconv.Atoi(exponent); !has || err != nil || n < -40 || n > 40 {
 		return number
@@ -215,11 +215,8 @@ func yamlTree(n *yaml.Node, depth int, nodes *int) (tree, error) {
 		}
 		return m, nil
 	}
-	switch n.Tag {
-	case "!!null":
+	if n.Tag == "!!null" {
 		return nil, nil
-	case "!!float":
-		return plain(n.Value), nil
 	}
 	return n.Value, nil
 }
