@@ -97,13 +97,8 @@ func (s state) differ(ctx context.Context, observed []ledger.Observation) ([]dri
 
 // keepDrift records what a comparison has found.
 func (s state) keepDrift(ctx context.Context, accounts, drifting int, found []drift) error {
-	refs := make([]string, len(found))
 	var batch pgx.Batch
-	for i, d := range found {
-		refs[i] = d.account
-		batch.Queue(`INSERT INTO sync_drift AS known (source, account, ours, theirs, since) VALUES ($1, $2, $3, $4, now())
-			ON CONFLICT (source, account) DO UPDATE SET ours = excluded.ours, theirs = excluded.theirs`, s.name, d.account, d.ours, d.theirs)
-	}
+	refs := s.queueDrift(&batch, found)
 	batch.Queue(`DELETE FROM sync_drift WHERE source = $1 AND account <> ALL($2)`, s.name, refs)
 	batch.Queue(`INSERT INTO sync_sources (name, compared, accounts, drifting) VALUES ($1, now(), $2, $3)
 		ON CONFLICT (name) DO UPDATE SET compared = excluded.compared, accounts = excluded.accounts, drifting = excluded.drifting`,
@@ -112,4 +107,15 @@ func (s state) keepDrift(ctx context.Context, accounts, drifting int, found []dr
 		return fmt.Errorf("keep what differs: %w", err)
 	}
 	return nil
+}
+
+// queueDrift queues the keeping of what differs, and returns its accounts.
+func (s state) queueDrift(batch *pgx.Batch, found []drift) (refs []string) {
+	refs = make([]string, len(found))
+	for i, d := range found {
+		refs[i] = d.account
+		batch.Queue(`INSERT INTO sync_drift AS known (source, account, ours, theirs, since) VALUES ($1, $2, $3, $4, now())
+			ON CONFLICT (source, account) DO UPDATE SET ours = excluded.ours, theirs = excluded.theirs`, s.name, d.account, d.ours, d.theirs)
+	}
+	return refs
 }

@@ -33,6 +33,7 @@ type Follower struct {
 	marks  map[string]*mark
 	seen   map[string]*seen // of streams that are read whole
 	tails  map[string]*tail // of streams that grow
+	told   told             // by their lines
 	again  time.Time        // when all is to be read and compared again
 }
 
@@ -114,7 +115,7 @@ func (f *Follower) close() {
 	if f.source != nil {
 		f.source.close()
 	}
-	f.source, f.marks, f.seen, f.tails, f.again = nil, nil, nil, nil, time.Time{}
+	f.source, f.marks, f.seen, f.tails, f.told, f.again = nil, nil, nil, nil, nil, time.Time{}
 }
 
 // connect opens the source and reads how far it was read.
@@ -125,7 +126,7 @@ func (f *Follower) connect(ctx context.Context) (err error) {
 	if f.marks, err = f.state.marks(ctx); err != nil {
 		return err
 	}
-	f.seen, f.tails = map[string]*seen{}, map[string]*tail{}
+	f.seen, f.tails, f.told = map[string]*seen{}, map[string]*tail{}, told{}
 	for _, s := range f.config.Preset.streams {
 		if f.marks[s.name] == nil {
 			f.marks[s.name] = newMark(0, 0)
@@ -185,7 +186,7 @@ func (f *Follower) round(ctx context.Context) error {
 func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 	began := time.Now()
 	for _, s := range f.config.Preset.streams {
-		if s.mark == "" {
+		if s.whole() || s.grows() {
 			continue
 		}
 		m := f.marks[s.name]
@@ -197,10 +198,15 @@ func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	if of := f.config.Preset.reconcile; of == nil || of.grows() {
-		return nil
+	var err error
+	switch of := f.config.Preset.reconcile; {
+	case of == nil:
+	case of.grows():
+		err = f.compareTold(ctx)
+	default:
+		err = f.compare(ctx, at)
 	}
-	if err := f.compare(ctx, at); err != nil {
+	if err != nil {
 		return fmt.Errorf("compare balances: %w", err)
 	}
 	return nil

@@ -2,7 +2,7 @@ package connector
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 
 	"exchequer/ledger/importer"
@@ -12,7 +12,7 @@ import (
 func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 	of, is := f.source.(growing)
 	if !is {
-		return fmt.Errorf("the source does not grow by lines")
+		return errors.New("the source does not grow by lines")
 	}
 	m := f.marks[s.name]
 	t := f.tails[s.name]
@@ -22,7 +22,12 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 	}
 	at := m.at
 	var mu sync.Mutex
-	reached := map[*importer.Rows]position{} // how far the file is read with these rows
+	type step struct {
+		at   position // how far the file is read
+		told told     // by the lines since the rows before
+	}
+	reached := map[*importer.Rows]step{}
+	since := told{}
 	_, err := importer.RunRows(ctx, importer.RowsOptions{
 		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name,
 		Next: func(ctx context.Context) (*importer.Rows, error) {
@@ -35,14 +40,20 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 					return nil, err
 				}
 				at, more = g.at, g.more
+				if of := f.config.Preset.reconcile; of != nil && of.grows() {
+					if err := since.read(s, of, g); err != nil {
+						return nil, err
+					}
+				}
 				rows, err := s.read.kept(g)
 				if err != nil {
 					return nil, err
 				}
 				if len(rows.Fields) > 0 {
 					mu.Lock()
-					reached[rows] = at
+					reached[rows] = step{at, since}
 					mu.Unlock()
+					since = told{}
 					return rows, nil
 				}
 			}
@@ -50,13 +61,19 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 		},
 		Written: func(ctx context.Context, rows *importer.Rows, rejected []importer.Rejected) error {
 			mu.Lock()
-			m.at = reached[rows]
+			p := reached[rows]
 			delete(reached, rows)
 			mu.Unlock()
+			m.at = p.at
+			f.told.add(p.told)
 			return f.state.save(ctx, progress{stream: s.name, at: &m.at, high: m.at.Lines, rows: rows, rejected: rejected})
 		},
 	})
-	if err == nil && m.at != at { // the last lines were no rows
+	if err != nil {
+		return err
+	}
+	f.told.add(since)
+	if m.at != at { // the last lines were no rows
 		m.at = at
 		err = f.state.save(ctx, progress{stream: s.name, at: &m.at, high: m.at.Lines, rows: &importer.Rows{}})
 	}
