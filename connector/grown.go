@@ -28,7 +28,7 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 	}
 	reached := map[*importer.Rows]step{}
 	since := told{}
-	_, err := importer.RunRows(ctx, importer.RowsOptions{
+	summary, err := importer.RunRows(ctx, importer.RowsOptions{
 		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name,
 		Next: func(ctx context.Context) (*importer.Rows, error) {
 			for more := true; more; {
@@ -69,6 +69,7 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 			return f.state.save(ctx, progress{stream: s.name, at: &m.at, high: m.at.Lines, rows: rows, rejected: rejected})
 		},
 	})
+	f.rounded(ctx, s, summary)
 	if err != nil {
 		return err
 	}
@@ -92,6 +93,7 @@ func (r *reading) kept(g grown) (*importer.Rows, error) {
 	}
 	for i, row := range g.rows {
 		if row.Problem != "" || keeps(row.Fields) {
+			r.normalize(g.header, row.Fields)
 			rows.Add(int(g.lines[i]), row.Fields, row.Problem)
 		}
 	}

@@ -177,15 +177,20 @@ const reconcileName = "reconcile"
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9_]*$`)
 
-// money sets the parts of the ledger that are parameters: decimals, and those of an asset
+// money sets the parts of the ledger that are parameters: decimals, shift, and those of an asset
 // such as USD/2, whose amounts are whole numbers of its smallest unit.
 func (f *presetFile) money(parameters map[string]string) error {
-	if text, is := parameters["decimals"]; is {
-		decimals, err := strconv.Atoi(text)
-		if err != nil {
-			return fmt.Errorf("parameters.decimals is %q, want a number", text)
+	for name, set := range map[string]func(int){
+		"decimals": func(n int) { f.Ledger.Decimals = &n },
+		"shift":    func(n int) { f.Ledger.Shift = n },
+	} {
+		if text, is := parameters[name]; is {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("parameters.%s is %q, want a number", name, text)
+			}
+			set(n)
 		}
-		f.Ledger.Decimals = &decimals
 	}
 	if f.Asset == "" {
 		return nil
@@ -223,7 +228,7 @@ func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*strea
 	case (strings.TrimSpace(s.Query) == "") == (s.Read == nil):
 		return nil, errors.New("it has neither a query nor [streams.read], or both")
 	case s.Read != nil:
-		if out.read, err = s.Read.reading(parameters, mapping.Headers(), mapping.GroupHeaders()); err != nil {
+		if out.read, err = s.Read.reading(parameters, mapping.Columns(), mapping.GroupHeaders()); err != nil {
 			return nil, err
 		}
 	case s.Mark != "" && !(strings.Contains(s.Query, ":after") && strings.Contains(s.Query, ":limit")):

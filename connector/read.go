@@ -111,7 +111,7 @@ func (f *Follower) batch(ctx context.Context, at snapshot, s *stream, position i
 // write writes the batches that next returns, and saves the mark after each.
 func (f *Follower) write(ctx context.Context, s *stream, next func(context.Context) (*importer.Rows, error)) error {
 	m := f.marks[s.name]
-	_, err := importer.RunRows(ctx, importer.RowsOptions{
+	summary, err := importer.RunRows(ctx, importer.RowsOptions{
 		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name, Next: next,
 		Written: func(ctx context.Context, rows *importer.Rows, rejected []importer.Rejected) error {
 			left := map[int]bool{}
@@ -123,7 +123,16 @@ func (f *Follower) write(ctx context.Context, s *stream, next func(context.Conte
 			return f.state.save(ctx, progress{stream: s.name, high: m.high, settled: m.settled, rows: rows, rejected: rejected})
 		},
 	})
+	f.rounded(ctx, s, summary)
 	return err
+}
+
+// rounded reports what rounding has added to amounts.
+func (f *Follower) rounded(ctx context.Context, s *stream, summary importer.Summary) {
+	if summary.RoundedAmounts > 0 {
+		f.Log.InfoContext(ctx, "amounts with more decimals than the ledger were rounded", "source", f.config.Name, "stream", s.name,
+			"amounts", summary.RoundedAmounts, "added", summary.Rounding)
+	}
 }
 
 // seen is what the last reading of a stream without a mark had.
@@ -160,7 +169,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	}()
 	rejected := map[uint64]bool{}
 	var forgotten bool
-	_, err := importer.RunRows(ctx, importer.RowsOptions{
+	summary, err := importer.RunRows(ctx, importer.RowsOptions{
 		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name,
 		Next: func(ctx context.Context) (*importer.Rows, error) {
 			select {
@@ -186,6 +195,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	stop()
 	for range batches {
 	}
+	f.rounded(ctx, s, summary)
 	if err = errors.Join(err, <-failed); err != nil {
 		return err
 	}

@@ -19,9 +19,10 @@ type reading struct {
 	grows   bool
 	files   string                    // of a folder, a pattern of their names
 	where   map[string]*regexp.Regexp // by column; rows that do not match are none of the stream
-	numbers []string                  // columns whose numbers may have an exponent
+	numbers []string                  // columns whose numbers may have an exponent, or a comma before their decimals
 	same    string                    // a column that has the same value in all rows, such as the currency
 	id      bool                      // the column @id is needed
+	columns [][]string                // headers of each column of the mapping
 	group   []string                  // headers of the column by which rows are one transaction
 
 }
@@ -50,11 +51,15 @@ const (
 var fileColumns = []string{columnID, columnName, columnText}
 
 // reading checks how a stream is read.
-func (f *readFile) reading(parameters map[string]string, headers, group []string) (*reading, error) {
-	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, numbers: f.Numbers, where: map[string]*regexp.Regexp{}, group: group}
-	wanted := slices.Clone(headers)
+func (f *readFile) reading(parameters map[string]string, columns [][]string, group []string) (*reading, error) {
+	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, numbers: f.Numbers, where: map[string]*regexp.Regexp{}, columns: columns, group: group}
+	wanted := slices.Concat(columns...)
 	for column, pattern := range f.Where {
-		re, err := regexp.Compile("^(?:" + withParameters(pattern, parameters, regexp.QuoteMeta) + ")$")
+		filled := withParameters(pattern, parameters, regexp.QuoteMeta)
+		if filled == "" && pattern != "" { // of a parameter that is not given
+			continue
+		}
+		re, err := regexp.Compile("^(?:" + filled + ")$")
 		if err != nil {
 			return nil, fmt.Errorf("read.where.%s: %w", column, err)
 		}
@@ -77,8 +82,8 @@ func (f *readFile) reading(parameters map[string]string, headers, group []string
 		return nil, fmt.Errorf("read: a file of the format %s does not grow by lines", f.Format)
 	case f.Grows && len(group) > 0:
 		return nil, errors.New("read: of a file that grows each row is a transaction: leave out grows, or transaction.group")
-	case f.Grows && (f.Same != "" || len(f.Numbers) > 0):
-		return nil, errors.New("read: same and numbers go without grows")
+	case f.Grows && f.Same != "":
+		return nil, errors.New("read: same goes without grows")
 	}
 	return r, nil
 }
@@ -130,6 +135,20 @@ func (r *reading) keeps(header []string) (func(fields []string) bool, error) {
 	}, nil
 }
 
+// normalize writes the numbers of a row without exponents and with a point. None of them
+// have thousands separators.
+func (r *reading) normalize(header, fields []string) {
+	for i, name := range header[:min(len(header), len(fields))] {
+		if !slices.Contains(r.numbers, name) {
+			continue
+		}
+		if strings.Count(fields[i], ",") == 1 && !strings.Contains(fields[i], ".") {
+			fields[i] = strings.Replace(fields[i], ",", ".", 1)
+		}
+		fields[i] = format.Plain(fields[i])
+	}
+}
+
 // A sifter passes on the rows of a stream that are its own, each with its id.
 type sifter struct {
 	r      *reading
@@ -169,11 +188,7 @@ func (s *sifter) row(f *format.Format, text string, row format.Row) (err error) 
 	if !s.keeps(row.Fields) {
 		return nil
 	}
-	for i, name := range own {
-		if slices.Contains(s.r.numbers, name) && i < len(row.Fields) {
-			row.Fields[i] = format.Plain(row.Fields[i])
-		}
-	}
+	s.r.normalize(s.header, row.Fields)
 	if i := slices.Index(s.header, s.r.same); i >= 0 && i < len(row.Fields) && row.Fields[i] != "" {
 		switch value := strings.TrimSpace(row.Fields[i]); {
 		case s.same == "":
@@ -219,11 +234,12 @@ func (s *sifter) end() error {
 	}
 	hash := sha256.New()
 	for _, row := range s.group {
-		for i, name := range s.header[:len(s.header)-len(fileColumns)] {
-			if among(s.r.spec.Wanted, name) && !among(s.r.group, name) && i < len(row.Fields) {
-				fmt.Fprintf(hash, "%s=%q\n", name, strings.TrimSpace(row.Fields[i]))
+		for _, names := range s.r.columns {
+			if !among(s.r.group, names[0]) {
+				fmt.Fprintf(hash, "%q,", s.value(row.Fields, names))
 			}
 		}
+		fmt.Fprintln(hash)
 	}
 	var sum [12]byte
 	copy(sum[:], hash.Sum(nil))

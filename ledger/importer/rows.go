@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"exchequer/ledger"
@@ -117,15 +116,12 @@ func (m *Mapping) GroupOf(header []string) (func(fields []string) string, error)
 	return func(fields []string) string { return (&row{m: m, source: s, fields: fields}).group() }, nil
 }
 
-// Headers returns the names of the columns that the mapping reads, each once.
-func (m *Mapping) Headers() []string {
-	var all []string
-	for _, c := range m.columns {
-		for _, h := range c.headers {
-			if !slices.Contains(all, h) {
-				all = append(all, h)
-			}
-		}
+// Columns returns the headers of each column that the mapping reads, in the order of the
+// columns' names.
+func (m *Mapping) Columns() [][]string {
+	all := make([][]string, len(m.columns))
+	for i, c := range m.columns {
+		all[i] = c.headers
 	}
 	return all
 }
