@@ -44,11 +44,12 @@ func (f *Follower) compare(ctx context.Context, at snapshot) error {
 				return err
 			}
 		}
-		differ, err := f.state.differ(ctx, checked.Batch.Observations)
+		observed := latest(checked.Batch.Observations)
+		differ, err := f.state.differ(ctx, observed)
 		if err != nil {
 			return err
 		}
-		accounts += len(checked.Batch.Observations)
+		accounts += len(observed)
 		drifting += len(differ)
 		found = append(found, differ[:min(len(differ), maxDrift-len(found))]...)
 		rows = &importer.Rows{Header: rows.Header}
@@ -71,6 +72,23 @@ func (f *Follower) compare(ctx context.Context, at snapshot) error {
 		return err
 	}
 	return f.state.keepDrift(ctx, accounts, drifting, found)
+}
+
+// latest returns the latest observation of each account: statements have one of each time.
+func latest(all []ledger.Observation) []ledger.Observation {
+	at := make(map[string]int, len(all))
+	kept := all[:0]
+	for _, o := range all {
+		i, known := at[o.Account]
+		switch {
+		case !known:
+			at[o.Account] = len(kept)
+			kept = append(kept, o)
+		case !o.At.Before(kept[i].At):
+			kept[i] = o
+		}
+	}
+	return kept
 }
 
 // differ returns the accounts whose balance in the ledger is not the observed one.

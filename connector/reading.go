@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -75,9 +76,15 @@ func (f *readFile) reading(parameters map[string]string, columns [][]string, gro
 	wanted = slices.DeleteFunc(wanted, func(c string) bool { return slices.Contains(fileColumns, c) })
 	r.spec = format.Spec{Format: f.Format, Each: f.Each, Columns: f.Columns, Pattern: f.Pattern, Ignore: f.Ignore, Wanted: wanted}
 	read, err := format.New(r.spec)
+	if r.files == "" {
+		r.files = "*"
+	}
+	_, pattern := filepath.Match(r.files, "")
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read: %w", err)
+	case pattern != nil:
+		return nil, fmt.Errorf("read.files: %w", pattern)
 	case f.Grows && !read.Grows():
 		return nil, fmt.Errorf("read: a file of the format %s does not grow by lines", f.Format)
 	case f.Grows && len(group) > 0:
