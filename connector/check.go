@@ -34,9 +34,9 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 	if err := s.fits(c.Preset); err != nil {
 		return nil, err
 	}
-	all := c.Preset.streams
-	if c.Preset.reconcile != nil {
-		all = append(all[:len(all):len(all)], c.Preset.reconcile)
+	all := c.Preset.read(s.kind())
+	if of := c.Preset.compared(s.kind()); of != nil {
+		all = append(all, of)
 	}
 	err = s.read(ctx, func(at snapshot) error {
 		for _, of := range all {

@@ -23,7 +23,7 @@ type drift struct {
 // compare compares the balances of a snapshot, all of which has been written, with those
 // of the ledger.
 func (f *Follower) compare(ctx context.Context, at snapshot) error {
-	s := f.config.Preset.reconcile
+	s := f.config.Preset.compared(f.source.kind())
 	var accounts, drifting int
 	var found []drift
 	rows := &importer.Rows{}

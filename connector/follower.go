@@ -123,20 +123,23 @@ func (f *Follower) connect(ctx context.Context) (err error) {
 	if f.source != nil {
 		return nil
 	}
+	if f.source, err = f.open(); err != nil {
+		return err
+	}
+	if err := f.source.fits(f.config.Preset); err != nil {
+		return err
+	}
 	if f.marks, err = f.state.marks(ctx); err != nil {
 		return err
 	}
 	f.seen, f.tails, f.told = map[string]*seen{}, map[string]*tail{}, told{}
-	for _, s := range f.config.Preset.streams {
+	for _, s := range f.config.Preset.read(f.source.kind()) {
 		if f.marks[s.name] == nil {
 			f.marks[s.name] = newMark(0, 0)
 		}
 		f.seen[s.name] = &seen{seed: maphash.MakeSeed()}
 	}
-	if f.source, err = f.open(); err != nil {
-		return err
-	}
-	return f.source.fits(f.config.Preset)
+	return nil
 }
 
 // round reads what is new. Now and then it reads all that may have changed, in one
@@ -149,7 +152,7 @@ func (f *Follower) round(ctx context.Context) error {
 	whole := !began.Before(f.again)
 	if whole {
 		// What is new may be much, and is not to be read in one transaction.
-		for _, s := range f.config.Preset.streams {
+		for _, s := range f.config.Preset.read(f.source.kind()) {
 			if s.whole() {
 				if err := f.source.read(ctx, func(at snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
 					return fmt.Errorf("%s: %w", s.name, err)
@@ -157,7 +160,7 @@ func (f *Follower) round(ctx context.Context) error {
 			}
 		}
 	}
-	for _, s := range f.config.Preset.streams {
+	for _, s := range f.config.Preset.read(f.source.kind()) {
 		var err error
 		switch {
 		case s.grows():
@@ -185,7 +188,7 @@ func (f *Follower) round(ctx context.Context) error {
 // and compares balances.
 func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 	began := time.Now()
-	for _, s := range f.config.Preset.streams {
+	for _, s := range f.config.Preset.read(f.source.kind()) {
 		if s.whole() || s.grows() {
 			continue
 		}
@@ -199,7 +202,7 @@ func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 		}
 	}
 	var err error
-	switch of := f.config.Preset.reconcile; {
+	switch of := f.config.Preset.compared(f.source.kind()); {
 	case of == nil:
 	case of.grows():
 		err = f.compareTold(ctx)

@@ -40,7 +40,7 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 					return nil, err
 				}
 				at, more = g.at, g.more
-				if of := f.config.Preset.reconcile; of != nil && of.grows() {
+				if of := f.config.Preset.compared(f.source.kind()); of != nil && of.grows() {
 					if err := since.read(s, of, g); err != nil {
 						return nil, err
 					}

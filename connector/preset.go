@@ -27,6 +27,7 @@ type Preset struct {
 // A stream is a query, or something else to read, and what its rows mean.
 type stream struct {
 	name    string
+	only    engine // by which alone it is read; empty: by all of the preset
 	query   string
 	read    *reading // instead of a query, of what is no database
 	mark    string   // the column of ids that grow; empty: all rows are read each time
@@ -54,11 +55,27 @@ type presetFile struct {
 
 type streamFile struct {
 	Name  string    `toml:"name"`
+	Only  string    `toml:"only"`
 	Query string    `toml:"query"`
 	Read  *readFile `toml:"read"`
 	Mark  string    `toml:"mark"`
 	importer.RowFile
 }
+
+// read returns the streams that are read from an engine.
+func (p *Preset) read(e engine) []*stream {
+	return slices.DeleteFunc(slices.Clone(p.streams), func(s *stream) bool { return !s.of(e) })
+}
+
+// compared returns the stream of balances of an engine, nil if it has none.
+func (p *Preset) compared(e engine) *stream {
+	if p.reconcile == nil || !p.reconcile.of(e) {
+		return nil
+	}
+	return p.reconcile
+}
+
+func (s *stream) of(e engine) bool { return s.only == "" || s.only == e }
 
 // Settings returns what the preset says of the ledger.
 func (p *Preset) Settings() ledger.Settings { return p.streams[0].mapping.Settings }
@@ -195,7 +212,11 @@ func (f *presetFile) money(parameters map[string]string) error {
 	if f.Asset == "" {
 		return nil
 	}
-	name, digits, has := strings.Cut(withParameters(f.Asset, parameters, verbatim), "/")
+	asset := withParameters(f.Asset, parameters, verbatim)
+	if asset == "" {
+		return errors.New("name the asset that is read, such as --set asset=USD/2: others are left out")
+	}
+	name, digits, has := strings.Cut(asset, "/")
 	decimals := 0
 	if has {
 		var err error
@@ -223,12 +244,15 @@ func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*strea
 	if err != nil {
 		return nil, err
 	}
-	out := &stream{name: s.Name, mark: s.Mark, mapping: mapping}
+	out := &stream{name: s.Name, only: engine(s.Only), mark: s.Mark, mapping: mapping}
+	if s.Only != "" && !slices.Contains(f.Engines, s.Only) {
+		return nil, fmt.Errorf("only is %q, want one of its engines", s.Only)
+	}
 	switch {
 	case (strings.TrimSpace(s.Query) == "") == (s.Read == nil):
 		return nil, errors.New("it has neither a query nor [streams.read], or both")
 	case s.Read != nil:
-		if out.read, err = s.Read.reading(parameters, mapping.Columns(), mapping.GroupHeaders()); err != nil {
+		if out.read, err = s.Read.reading(s.Mark, parameters, mapping.Columns(), mapping.GroupHeaders()); err != nil {
 			return nil, err
 		}
 	case s.Mark != "" && !(strings.Contains(s.Query, ":after") && strings.Contains(s.Query, ":limit")):
@@ -239,12 +263,19 @@ func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*strea
 	return out, nil
 }
 
-// withColumns replaces parameters in the headers of columns.
+// withColumns replaces parameters in the headers of columns, and in their patterns.
 func withColumns(columns map[string]any, parameters map[string]string) map[string]any {
 	out := map[string]any{}
 	for name, value := range columns {
-		if header, is := value.(string); is {
-			value = withParameters(header, parameters, verbatim)
+		switch of := value.(type) {
+		case string:
+			value = withParameters(of, parameters, verbatim)
+		case map[string]any:
+			of = maps.Clone(of)
+			if pattern, is := of["match"].(string); is {
+				of["match"] = withParameters(pattern, parameters, regexp.QuoteMeta)
+			}
+			value = of
 		}
 		out[name] = value
 	}

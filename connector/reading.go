@@ -22,9 +22,10 @@ type reading struct {
 	where   map[string]*regexp.Regexp // by column; rows that do not match are none of the stream
 	numbers []string                  // columns whose numbers may have an exponent, or a comma before their decimals
 	same    string                    // a column that has the same value in all rows, such as the currency
-	id      bool                      // the column @id is needed
-	columns [][]string                // headers of each column of the mapping
-	group   []string                  // headers of the column by which rows are one transaction
+	http    httpFile
+	id      bool       // the column @id is needed
+	columns [][]string // headers of each column of the mapping
+	group   []string   // headers of the column by which rows are one transaction
 
 }
 
@@ -40,6 +41,7 @@ type readFile struct {
 	Where   map[string]string `toml:"where"`
 	Same    string            `toml:"same"`
 	Numbers []string          `toml:"numbers"`
+	HTTP    httpFile          `toml:"http"`
 }
 
 // Columns that every row of a file has, beside its own.
@@ -52,8 +54,8 @@ const (
 var fileColumns = []string{columnID, columnName, columnText}
 
 // reading checks how a stream is read.
-func (f *readFile) reading(parameters map[string]string, columns [][]string, group []string) (*reading, error) {
-	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, numbers: f.Numbers, where: map[string]*regexp.Regexp{}, columns: columns, group: group}
+func (f *readFile) reading(mark string, parameters map[string]string, columns [][]string, group []string) (*reading, error) {
+	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, numbers: f.Numbers, http: f.HTTP, where: map[string]*regexp.Regexp{}, columns: columns, group: group}
 	wanted := slices.Concat(columns...)
 	for column, pattern := range f.Where {
 		filled := withParameters(pattern, parameters, regexp.QuoteMeta)
@@ -67,8 +69,10 @@ func (f *readFile) reading(parameters map[string]string, columns [][]string, gro
 		r.where[column] = re
 		wanted = append(wanted, column)
 	}
-	if f.Same != "" {
-		wanted = append(wanted, f.Same)
+	for _, column := range []string{f.Same, mark} {
+		if column != "" {
+			wanted = append(wanted, column)
+		}
 	}
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
@@ -92,7 +96,7 @@ func (f *readFile) reading(parameters map[string]string, columns [][]string, gro
 	case f.Grows && f.Same != "":
 		return nil, errors.New("read: same goes without grows")
 	}
-	return r, nil
+	return r, r.http.check(mark)
 }
 
 // format returns the format anew: that of CSV knows the header of its file.

@@ -31,6 +31,7 @@ func (e engine) queried() bool { return e == engineMySQL || e == enginePostgres 
 
 // A source is where the rows of a preset's streams come from.
 type source interface {
+	kind() engine
 	// fits returns an error unless the preset is for this kind of source.
 	fits(*Preset) error
 	// read calls f with a snapshot of the source. Nothing is ever written to it.
@@ -85,6 +86,8 @@ func parseSource(text string) (func() (source, error), error) {
 		return nil, errors.New("the source is not a URL such as mysql://user:password@host/database; characters such as @ and / in a password are written %40 and %2F")
 	}
 	switch u.Scheme {
+	case "http", "https":
+		return parseWebsite(u)
 	case "mysql", "mariadb":
 		config, err := mysqlConfig(u)
 		if err != nil {
@@ -116,3 +119,5 @@ func (e engine) fits(p *Preset) error {
 	}
 	return nil
 }
+
+func (e engine) kind() engine { return e }

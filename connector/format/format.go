@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // A Spec is how something is to be read.
@@ -142,18 +143,42 @@ func (f *Format) Scan(r io.Reader, offset int64) *Scanner {
 	return newScanner(r, offset, f.records.quoted())
 }
 
+// ReadPage is [Format.Read] of a JSON document. It returns the text at a path of it, such as
+// the address of the next page.
+func (f *Format) ReadPage(r io.Reader, path string, row func(text string, row Row) error) (at string, err error) {
+	if f.spec.Format != JSON {
+		return "", errors.New("a path to the next page is one of a JSON document")
+	}
+	text, err := readDocument(r)
+	if err != nil {
+		return "", err
+	}
+	doc, err := parseJSON(text)
+	if err != nil {
+		return "", err
+	}
+	tree := newTreeRows(f.spec.Each, f.spec.Wanted)
+	err = tree.rows(doc, func(fields []string) error { return row("", Row{Fields: fields}) })
+	return lookup(doc, strings.Split(path, ".")), err
+}
+
+func readDocument(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err == nil && len(text) > maxDocument {
+		err = fmt.Errorf("it is longer than %d MB", maxDocument>>20)
+	}
+	return text, err
+}
+
 // maxDocument is the longest document that is read.
 const maxDocument = 64 << 20
 
 // Read calls row with all rows of r. text is a record, for formats of records.
 func (f *Format) Read(r io.Reader, row func(text string, row Row) error) error {
 	if f.records == nil {
-		text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+		text, err := readDocument(r)
 		if err != nil {
 			return err
-		}
-		if len(text) > maxDocument {
-			return fmt.Errorf("it is longer than %d MB", maxDocument>>20)
 		}
 		return f.whole(text, func(fields []string) error { return row("", Row{Fields: fields}) })
 	}
