@@ -127,7 +127,7 @@ func (w *website) each(ctx context.Context, s *stream, after int64, limit int, e
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", at.Redacted(), err)
+			return fmt.Errorf("%s: %w", named(&at), err)
 		}
 		switch {
 		case s.mark != "": // the next batch asks for what follows
@@ -137,20 +137,23 @@ func (w *website) each(ctx context.Context, s *stream, after int64, limit int, e
 		case how.PageParam != "" || next == "":
 			return ended(sift)
 		case seen[next]:
-			return fmt.Errorf("%s: the next page is one that was read", at.Redacted())
+			return fmt.Errorf("%s: the next page is one that was read", named(&at))
 		case how.NextParam != "":
 			query = url.Values{how.NextParam: {next}}
 		default:
 			to, err := at.Parse(next)
 			if err != nil || to.Scheme != w.base.Scheme || to.Host != w.base.Host {
-				return fmt.Errorf("%s: the next page is at another host than %s", at.Redacted(), w.base.Host)
+				return fmt.Errorf("%s: the next page is at another host than %s", named(&at), w.base.Host)
 			}
 			at, query = *to, to.Query()
 		}
 		seen[next] = true
 	}
-	return fmt.Errorf("%s: more than %d pages", w.base.Redacted(), maxPages)
+	return fmt.Errorf("%s: more than %d pages", named(w.base), maxPages)
 }
+
+// named returns an address for messages, without its parameters, which may be secret.
+func named(u *url.URL) string { return u.Host + u.Path }
 
 func ended(sift *sifter) error {
 	if err := sift.end(); !errors.Is(err, errEnough) {

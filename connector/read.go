@@ -155,10 +155,11 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if v, is := f.source.(versioned); is {
 		version = v.version(s)
 	}
+	if version != "" && version == known.version {
+		return nil
+	}
 	if time.Since(known.at) > refreshed {
 		before = nil
-	} else if version != "" && version == known.version {
-		return nil
 	}
 	batches, failed := make(chan *importer.Rows), make(chan error, 1)
 	reading, stop := context.WithCancel(ctx)

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -219,5 +220,31 @@ func TestALargeFileIsReadInBatches(t *testing.T) {
 	}
 	if got := lines(t, db, `SELECT concat_ws(' ', rows, rejected, high, position->>'offset') FROM sync_streams`); got != fmt.Sprintf("9002 0 9002 %d", 9002*len(paid(0, "ann", "bob", "0.01"))) {
 		t.Errorf("rows, rejects, lines and offset: %s", got)
+	}
+}
+
+func TestWhatIsAppendedComesByItself(t *testing.T) {
+	db, preset, log := testkit.Postgres(t), newPreset(t, fmt.Sprintf(payments, asLines)), filepath.Join(t.TempDir(), "trade.log")
+	ctx, stop := context.WithCancel(t.Context())
+	f, ended := follower(t, db, preset, "file:"+log), make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.Follow(ctx)
+	}()
+	defer func() { stop(); <-ended }()
+	want := ""
+	for i := range 3 { // the file is not there at first
+		appendTo(t, log, paid(i, "ann", "bob", "1"))
+		want = strings.TrimPrefix(want+"\n"+fmt.Sprintf("00:%02d ann -100 bob 100", i), "\n")
+		got := ""
+		for range 300 {
+			if got = lines(t, db, allPayments); got == want {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("payments after half a minute (-want +got):\n%s", d)
+		}
 	}
 }
