@@ -52,7 +52,7 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 }
 
 func (s *stream) check(ctx context.Context, at snapshot, source string) (StreamCheck, error) {
-	rows, key := &importer.Rows{}, ""
+	rows, key, one := &importer.Rows{}, "", s.single("")
 	groupOf := func([]string) string { return "" }
 	err := at.each(ctx, s, 0, checkedRows, func(header []string, row format.Row) (err error) {
 		if rows.Header == nil {
@@ -66,6 +66,9 @@ func (s *stream) check(ctx context.Context, at snapshot, source string) (StreamC
 			return errEnough
 		}
 		key = group
+		if row.Problem == "" {
+			row.Problem = one.check(header, row.Fields)
+		}
 		rows.Add(len(rows.Numbers)+1, row.Fields, row.Problem)
 		return nil
 	})

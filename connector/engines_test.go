@@ -170,6 +170,8 @@ func TestWhatIsWrongWithAPresetIsSaid(t *testing.T) {
 		"an unknown format":              {"%s", `format = "xlsx"`, `the format is "xlsx"`},
 		"a pattern of another format":    {"%s", `format = "csv", pattern = "x"`, "goes with the format lines"},
 		"a pattern that is none":         {"%s", `format = "lines", pattern = "("`, "pattern: error parsing regexp"},
+		"a pattern of no columns":        {"%s", `format = "lines", pattern = "x"`, "no named group"},
+		"an encoding that is none":       {"[csv]", "[csv]\nencoding = \"utf-7\"", `encoding is "utf-7"`},
 		"a document that grows":          {"%s", `format = "yaml", grows = true`, "does not grow by lines"},
 		"a filter that is none":          {"%s", `format = "csv", where = { payer = "(" }`, "read.where.payer: error parsing regexp"},
 		"a pattern of files that is bad": {"%s", `format = "csv", files = "["`, "read.files: syntax error"},

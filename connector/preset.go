@@ -252,7 +252,7 @@ func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*strea
 	case (strings.TrimSpace(s.Query) == "") == (s.Read == nil):
 		return nil, errors.New("it has neither a query nor [streams.read], or both")
 	case s.Read != nil:
-		if out.read, err = s.Read.reading(s.Mark, parameters, mapping.Columns(), mapping.GroupHeaders()); err != nil {
+		if out.read, err = s.Read.reading(f.CSV, s.Mark, parameters, mapping.Columns(), mapping.GroupHeaders()); err != nil {
 			return nil, err
 		}
 	case s.Mark != "" && !(strings.Contains(s.Query, ":after") && strings.Contains(s.Query, ":limit")):

@@ -164,9 +164,11 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	batches, failed := make(chan *importer.Rows), make(chan error, 1)
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
+	m := f.marks[s.name]
+	one := s.single(m.at.Same)
 	go func() {
 		defer close(batches)
-		failed <- f.changed(reading, at, s, before, now, known.seed, batches)
+		failed <- f.changed(reading, at, s, one, before, now, known.seed, batches)
 	}()
 	rejected := map[uint64]bool{}
 	var forgotten bool
@@ -190,7 +192,11 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 					return err
 				}
 			}
-			return f.state.save(ctx, progress{stream: s.name, whole: true, rows: rows, rejected: left})
+			p := progress{stream: s.name, whole: true, rows: rows, rejected: left}
+			if m.at.Same = one.known(); m.at.Same != "" {
+				p.at = &m.at
+			}
+			return f.state.save(ctx, p)
 		},
 	})
 	stop()
@@ -221,7 +227,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 
 // changed sends the rows of a stream that are not among those before, and puts all rows
 // into now. Rows of one group are sent together.
-func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *single, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
 	rows := &importer.Rows{}
 	send := func() error {
 		if len(rows.Fields) == 0 {
@@ -263,6 +269,9 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, before, 
 			if groupOf, err = s.mapping.GroupOf(header); err != nil {
 				return err
 			}
+		}
+		if row.Problem == "" {
+			row.Problem = one.check(header, row.Fields)
 		}
 		next := groupOf(row.Fields)
 		if len(group) > 0 && (next == "" || next != key) {

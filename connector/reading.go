@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"exchequer/connector/format"
+	"exchequer/ledger/importer"
 )
 
 // A reading is how the rows of a stream are read from what is no database.
@@ -54,7 +55,7 @@ const (
 var fileColumns = []string{columnID, columnName, columnText}
 
 // reading checks how a stream is read.
-func (f *readFile) reading(mark string, parameters map[string]string, columns [][]string, group []string) (*reading, error) {
+func (f *readFile) reading(csv importer.CSVFile, mark string, parameters map[string]string, columns [][]string, group []string) (*reading, error) {
 	r := &reading{grows: f.Grows, files: f.Files, same: f.Same, numbers: f.Numbers, http: f.HTTP, where: map[string]*regexp.Regexp{}, columns: columns, group: group}
 	wanted := slices.Concat(columns...)
 	for column, pattern := range f.Where {
@@ -78,7 +79,7 @@ func (f *readFile) reading(mark string, parameters map[string]string, columns []
 	wanted = slices.Compact(wanted)
 	r.id = slices.Contains(wanted, columnID)
 	wanted = slices.DeleteFunc(wanted, func(c string) bool { return slices.Contains(fileColumns, c) })
-	r.spec = format.Spec{Format: f.Format, Each: f.Each, Columns: f.Columns, Pattern: f.Pattern, Ignore: f.Ignore, Wanted: wanted}
+	r.spec = format.Spec{Format: f.Format, Delimiter: csv.Delimiter, Encoding: csv.Encoding, Each: f.Each, Columns: f.Columns, Pattern: f.Pattern, Ignore: f.Ignore, Wanted: wanted}
 	read, err := format.New(r.spec)
 	if r.files == "" {
 		r.files = "*"
@@ -93,8 +94,8 @@ func (f *readFile) reading(mark string, parameters map[string]string, columns []
 		return nil, fmt.Errorf("read: a file of the format %s does not grow by lines", f.Format)
 	case f.Grows && len(group) > 0:
 		return nil, errors.New("read: of a file that grows each row is a transaction: leave out grows, or transaction.group")
-	case f.Grows && f.Same != "":
-		return nil, errors.New("read: same goes without grows")
+	case (f.Grows || mark != "") && f.Same != "":
+		return nil, errors.New("read: same goes without grows, and without a mark")
 	}
 	return r, r.http.check(mark)
 }
@@ -167,7 +168,6 @@ type sifter struct {
 	emit   func(header []string, row format.Row) error
 	header []string
 	keeps  func([]string) bool
-	same   string
 	seen   map[[12]byte]int // how often there was a row, or a group, with these values
 	group  []format.Row
 	key    string
@@ -200,14 +200,6 @@ func (s *sifter) row(f *format.Format, text string, row format.Row) (err error) 
 		return nil
 	}
 	s.r.normalize(s.header, row.Fields)
-	if i := slices.Index(s.header, s.r.same); i >= 0 && i < len(row.Fields) && row.Fields[i] != "" {
-		switch value := strings.TrimSpace(row.Fields[i]); {
-		case s.same == "":
-			s.same = value
-		case s.same != value:
-			row.Problem = fmt.Sprintf("column %q has %q here, and %q before: amounts of different money are never added", s.r.same, value, s.same)
-		}
-	}
 	if !s.r.id {
 		return s.emit(s.header, row)
 	}

@@ -120,3 +120,24 @@ func TestAStatementThatIsNotWholeIsTriedAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestStatementsOfAnotherCurrencyAreLeftOut(t *testing.T) {
+	db, folder := testkit.Postgres(t), t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		syncOnce(t, db, "camt053", "dir:"+folder)
+	}
+	write("2.xml", camt)
+	before := lines(t, db, allBalances)
+	// It is read first, and the ledger has euros.
+	write("1.xml", strings.NewReplacer(`Ccy="EUR"`, `Ccy="CHF"`, "DE02", "CH02").Replace(camtLater))
+	if d := cmp.Diff(before, lines(t, db, allBalances)); d != "" {
+		t.Errorf("balances (-before +after):\n%s", d)
+	}
+	if got := lines(t, db, `SELECT DISTINCT reason FROM sync_rejects`); got != `column "currency" has "CHF" here, and "EUR" before: amounts of different money are never added` {
+		t.Errorf("left out: %s", got)
+	}
+}

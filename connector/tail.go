@@ -17,7 +17,7 @@ import (
 	"exchequer/connector/format"
 )
 
-// A position is how far a file that grows was read. Its marks tell whether a file is the
+// A position is how far a file that grows was read. Its hashes tell whether a file is the
 // one that was read, whatever it is called now.
 type position struct {
 	Inode  uint64 `json:"inode"`
@@ -25,6 +25,8 @@ type position struct {
 	Lines  int64  `json:"lines"` // of all files so far
 	Head   string `json:"head"`  // of its first bytes, hashed
 	Last   string `json:"last"`  // of the bytes before the offset, hashed
+	// Of a stream that is read whole, instead: what its column of one value has.
+	Same string `json:"same,omitempty"`
 }
 
 const (
@@ -149,7 +151,7 @@ func (t *tail) beside() []sibling {
 	entries, _ := dir.ReadDir(maxBeside)
 	var all []sibling
 	for _, e := range entries {
-		if e.Name() == base || !strings.HasPrefix(e.Name(), stem) || !e.Type().IsRegular() || compressed(e.Name()) {
+		if e.Name() == base || !strings.HasPrefix(e.Name(), stem) || !strings.Contains(e.Name(), filepath.Ext(base)) || !e.Type().IsRegular() || compressed(e.Name()) {
 			continue
 		}
 		if info, err := e.Info(); err == nil {
@@ -231,7 +233,7 @@ func (t *tail) read(file *os.File, info os.FileInfo, at position, over bool) (gr
 		text := s.Text()
 		decoded := []format.Row{{Problem: format.TooLong}}
 		if !s.Long() {
-			decoded = f.Decode(text, s.Start() == 0)
+			decoded = f.Decode(text)
 		}
 		width := len(f.Header())
 		id := t.recent.identify(text, s.Start())
@@ -264,11 +266,14 @@ func (t *tail) prime(f *format.Format, file *os.File, at position) error {
 		t.recent = recent{}
 		return nil
 	}
-	first := f.Scan(io.NewSectionReader(file, 0, at.Offset), 0)
-	if err := first.Next(); err != nil && !errors.Is(err, io.EOF) {
-		return err
+	for first := f.Scan(io.NewSectionReader(file, 0, at.Offset), 0); f.Header() == nil; {
+		if err := first.Next(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		f.Decode(first.Text())
 	}
-	f.Decode(first.Text(), true)
 	if t.recent.inode == at.Inode && t.recent.end == at.Offset {
 		return nil
 	}

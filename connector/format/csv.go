@@ -5,36 +5,35 @@ import (
 	"strings"
 )
 
-// A csvDecoder reads CSV as in RFC 4180, with commas. White space around fields is left to
-// who reads them, also around quotes.
+// A csvDecoder reads CSV as in RFC 4180. White space around fields is left to the caller.
 type csvDecoder struct {
-	columns []string
-	given   bool // there is no header in the file
+	columns   []string // nil: the header comes
+	delimiter string
 }
 
 func (d *csvDecoder) header() []string { return d.columns }
-func (d *csvDecoder) quoted() rune     { return ',' }
+func (d *csvDecoder) quoted() byte     { return d.delimiter[0] }
 
-func (d *csvDecoder) decode(record string, first bool) ([][]string, error) {
+func (d *csvDecoder) decode(record string) ([][]string, error) {
 	if strings.TrimSpace(record) == "" {
 		return nil, nil
 	}
-	fields, err := splitCSV(record)
-	if first && !d.given {
+	fields, err := splitCSV(record, d.delimiter)
+	if err == nil && d.columns == nil {
 		d.columns = fields
-		return nil, err
+		return nil, nil
 	}
 	return [][]string{fields}, err
 }
 
-var errCSV = errors.New(`it is not CSV: a quoted field ends with " before the comma, and quotes in it are doubled`)
+var errCSV = errors.New(`it is not CSV: a quoted field ends with " before the delimiter, and quotes in it are doubled`)
 
 // splitCSV returns the fields of a record.
-func splitCSV(record string) ([]string, error) {
+func splitCSV(record, delimiter string) ([]string, error) {
 	var fields []string
 	for {
 		if !strings.HasPrefix(record, `"`) {
-			field, rest, more := strings.Cut(record, ",")
+			field, rest, more := strings.Cut(record, delimiter)
 			fields = append(fields, field)
 			if record = rest; !more {
 				return fields, nil
@@ -59,9 +58,9 @@ func splitCSV(record string) ([]string, error) {
 		if record = strings.TrimLeft(record, " "); record == "" {
 			return fields, nil
 		}
-		if record[0] != ',' {
+		var more bool
+		if record, more = strings.CutPrefix(record, delimiter); !more {
 			return nil, errCSV
 		}
-		record = record[1:]
 	}
 }

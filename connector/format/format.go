@@ -7,17 +7,25 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // A Spec is how something is to be read.
 type Spec struct {
-	Format  string
-	Each    string   // the path of the list whose elements are rows, in JSON and YAML
-	Columns []string // the names of the columns of CSV without a header
-	Pattern string   // of lines that are rows: its named groups are the columns
-	Ignore  string   // of lines that are known to be no rows
-	Wanted  []string // the columns that are needed; in JSON and YAML they are paths
+	Format    string
+	Each      string   // the path of the list whose elements are rows, in JSON and YAML
+	Columns   []string // the names of the columns of CSV without a header
+	Delimiter string   // of CSV: one ASCII character; empty: a comma
+	Encoding  string   // of records: Windows1252; empty: UTF-8
+	Pattern   string   // of lines that are rows: its named groups are the columns
+	Ignore    string   // of lines that are known to be no rows
+	Wanted    []string // the columns that are needed; in JSON and YAML they are paths
 }
+
+// Windows1252 is the one encoding beside UTF-8.
+const Windows1252 = "windows-1252"
 
 const (
 	CSV             = "csv"
@@ -50,11 +58,10 @@ type Format struct {
 
 // A recordDecoder turns a record into rows.
 type recordDecoder interface {
-	// decode returns the rows of a record, none if it is no row. first says that it is the
-	// first of its file.
-	decode(record string, first bool) ([][]string, error)
+	// decode returns the rows of a record, none if it is no row.
+	decode(record string) ([][]string, error)
 	header() []string
-	quoted() rune // the delimiter of CSV, whose records may have line ends in quotes; else 0
+	quoted() byte // the delimiter of CSV, whose records may have line ends in quotes; else 0
 }
 
 // A documentDecoder turns a document into rows.
@@ -62,7 +69,7 @@ type documentDecoder func(text []byte, f func(fields []string) error) error
 
 // New returns the format of a spec.
 func New(s Spec) (*Format, error) {
-	f := &Format{spec: s}
+	f := &Format{}
 	if s.Pattern != "" && s.Format != Lines || (s.Pattern == "") != (s.Format != Lines) {
 		return nil, errors.New("a pattern goes with the format lines, and with no other")
 	}
@@ -72,6 +79,15 @@ func New(s Spec) (*Format, error) {
 	if len(s.Columns) > 0 && s.Format != CSV {
 		return nil, errors.New("columns go with CSV only")
 	}
+	if s.Delimiter == "" {
+		s.Delimiter = ","
+	}
+	if len(s.Delimiter) != 1 || s.Delimiter[0] >= utf8.RuneSelf {
+		return nil, fmt.Errorf("the delimiter is %q, want one ASCII character", s.Delimiter)
+	}
+	if !slices.Contains([]string{"", "utf-8", Windows1252}, s.Encoding) {
+		return nil, fmt.Errorf("the encoding is %q, want utf-8 or %s", s.Encoding, Windows1252)
+	}
 	ignore, err := regexp.Compile(s.Ignore)
 	if err != nil {
 		return nil, fmt.Errorf("ignore: %w", err)
@@ -79,16 +95,25 @@ func New(s Spec) (*Format, error) {
 	if s.Ignore == "" {
 		ignore = nil
 	}
+	f.spec = s
 	tree := newTreeRows(s.Each, s.Wanted)
 	switch s.Format {
 	case CSV:
-		f.records = &csvDecoder{columns: s.Columns, given: len(s.Columns) > 0}
+		csv := &csvDecoder{delimiter: s.Delimiter}
+		if len(s.Columns) > 0 {
+			csv.columns = s.Columns
+		}
+		f.records = csv
 	case Lines:
 		pattern, err := regexp.Compile(s.Pattern)
 		if err != nil {
 			return nil, fmt.Errorf("pattern: %w", err)
 		}
-		f.records = newLinesDecoder(pattern, ignore)
+		lines := newLinesDecoder(pattern, ignore)
+		if len(lines.names) == 0 {
+			return nil, errors.New("the pattern has no named group, (?P<name>…): its columns")
+		}
+		f.records = lines
 	case NDJSON:
 		f.records = ndjsonDecoder{tree}
 	case EssentialsTrade:
@@ -110,8 +135,8 @@ func New(s Spec) (*Format, error) {
 // Grows reports whether the format reads what is appended to a file by itself.
 func (f *Format) Grows() bool { return f.records != nil }
 
-// Header returns the names of the columns. Those of CSV are known when its first record
-// has been read.
+// Header returns the names of the columns. Those of CSV are known when its header has been
+// decoded.
 func (f *Format) Header() []string {
 	switch {
 	case f.records != nil && f.spec.Format != NDJSON:
@@ -123,11 +148,14 @@ func (f *Format) Header() []string {
 }
 
 // Decode returns the rows of a record.
-func (f *Format) Decode(record string, first bool) []Row {
+func (f *Format) Decode(record string) []Row {
 	if f.records == nil {
 		panic("format: records of " + f.spec.Format)
 	}
-	all, err := f.records.decode(record, first)
+	if f.spec.Encoding == Windows1252 {
+		record, _ = charmap.Windows1252.NewDecoder().String(record) // never fails
+	}
+	all, err := f.records.decode(record)
 	if err != nil {
 		return []Row{{Problem: err.Error()}}
 	}
@@ -183,7 +211,7 @@ func (f *Format) Read(r io.Reader, row func(text string, row Row) error) error {
 		return f.whole(text, func(fields []string) error { return row("", Row{Fields: fields}) })
 	}
 	s := f.Scan(r, 0)
-	for first := true; ; first = false {
+	for {
 		err := s.Next()
 		if errors.Is(err, io.EOF) && s.Unfinished() {
 			err = nil // a file that is whole may end without a line end
@@ -200,7 +228,7 @@ func (f *Format) Read(r io.Reader, row func(text string, row Row) error) error {
 			}
 			continue
 		}
-		for _, decoded := range f.Decode(s.Text(), first) {
+		for _, decoded := range f.Decode(s.Text()) {
 			if err := row(s.Text(), decoded); err != nil {
 				return err
 			}

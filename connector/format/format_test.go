@@ -37,6 +37,7 @@ func TestTextsBecomeRows(t *testing.T) {
 	}{
 		"CSV":                          {Spec{Format: CSV}, "\ufeffa,b\r\n1,\"x, \"\"y\"\"\nz\" \r\n\r\n2,\n3", []string{"1|x, \"y\"\nz", "2|", "3"}},
 		"CSV without a header":         {Spec{Format: CSV, Columns: []string{"a", "b"}}, "1,2\n", []string{"1|2"}},
+		"CSV of another delimiter":     {Spec{Format: CSV, Delimiter: ";", Encoding: Windows1252}, "\r\nbetrag;wer\r\n\"1;5\";B\xe4cker\r\n2,5;", []string{"1;5|Bäcker", "2,5|"}},
 		"CSV with a quote not closed":  {Spec{Format: CSV}, "a\n\"1\n2\n", []string{"! " + errCSV.Error()}},
 		"CSV with a quote in a field":  {Spec{Format: CSV}, "a,b\n5\" nail,2\n3,4\n", []string{"5\" nail|2", "3|4"}},
 		"lines":                        {Spec{Format: Lines, Pattern: `^(?P<who>\w+) (?:pays (?P<out>\d+)|gets (?P<in>\d+))$`, Ignore: `^#`}, "ann pays 5\n# no\n\nbob gets 7\nwhat\n", []string{"ann|5|", "bob||7", "! the line does not match the pattern"}},

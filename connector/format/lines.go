@@ -30,11 +30,11 @@ func newLinesDecoder(pattern, ignore *regexp.Regexp) *linesDecoder {
 }
 
 func (d *linesDecoder) header() []string { return d.names }
-func (d *linesDecoder) quoted() rune     { return 0 }
+func (d *linesDecoder) quoted() byte     { return 0 }
 
 var errNoMatch = errors.New("the line does not match the pattern")
 
-func (d *linesDecoder) decode(line string, _ bool) ([][]string, error) {
+func (d *linesDecoder) decode(line string) ([][]string, error) {
 	match := d.pattern.FindStringSubmatch(line)
 	if match == nil {
 		if strings.TrimSpace(line) == "" || d.ignore != nil && d.ignore.MatchString(line) {

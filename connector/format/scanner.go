@@ -20,14 +20,14 @@ var TooLong = fmt.Sprintf("the line is longer than %d bytes", maxRecord)
 // A Scanner reads records. It never holds more than one of bounded length.
 type Scanner struct {
 	from       *bufio.Reader
-	delimiter  rune // of CSV; 0: a record is a line
+	delimiter  byte // of CSV; 0: a record is a line
 	start, end int64
 	text       []byte
 	long       bool
 	unfinished bool
 }
 
-func newScanner(r io.Reader, offset int64, delimiter rune) *Scanner {
+func newScanner(r io.Reader, offset int64, delimiter byte) *Scanner {
 	return &Scanner{from: bufio.NewReaderSize(r, 64<<10), delimiter: delimiter, start: offset, end: offset}
 }
 
@@ -52,7 +52,7 @@ func (s *Scanner) Next() error {
 			return err
 		}
 		if s.delimiter != 0 && !s.long {
-			open = quoteOpen(s.text, byte(s.delimiter))
+			open = quoteOpen(s.text, s.delimiter)
 		}
 		if !open || s.long || len(s.text) > maxQuoted {
 			s.end = end

@@ -21,7 +21,7 @@ var tradeHeader = []string{"at", "source", "payer", "payer_kind", "payer_name", 
 	"direction", "item", "quantity", "account", "account_name", "balance", "world", "x", "y", "z"}
 
 func (tradeDecoder) header() []string { return tradeHeader }
-func (tradeDecoder) quoted() rune     { return 0 }
+func (tradeDecoder) quoted() byte     { return 0 }
 
 // What is charged or paid: nothing, experience, items or money.
 const tradePart = `("","",""|[^",]*,exp,""|[^",]*,[^",]*,[^",]*|)`
@@ -66,7 +66,7 @@ func (t tradeRow) party(role, name string) {
 	t[role], t[role+"_kind"], t[role+"_name"] = ref, kind, shown
 }
 
-func (tradeDecoder) decode(line string, _ bool) ([][]string, error) {
+func (tradeDecoder) decode(line string) ([][]string, error) {
 	if strings.TrimSpace(line) == "" {
 		return nil, nil
 	}

@@ -157,9 +157,9 @@ func parseJSON(text []byte) (tree, error) {
 type ndjsonDecoder struct{ *treeRows }
 
 func (d ndjsonDecoder) header() []string { return nil }
-func (d ndjsonDecoder) quoted() rune     { return 0 }
+func (d ndjsonDecoder) quoted() byte     { return 0 }
 
-func (d ndjsonDecoder) decode(line string, _ bool) (rows [][]string, err error) {
+func (d ndjsonDecoder) decode(line string) (rows [][]string, err error) {
 	if strings.TrimSpace(line) == "" {
 		return nil, nil
 	}
