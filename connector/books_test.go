@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"encoding/csv"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/connector"
 	"exchequer/internal/testkit"
+	"exchequer/ledger"
 )
 
 // printed returns what a program says its balances are, in cents, by account.
@@ -254,6 +257,21 @@ func TestTransfersOfATokenBecomeALedger(t *testing.T) {
 	}
 	if got := lines(t, db, `SELECT reason FROM sync_rejects`); !strings.Contains(got, `"ContractAddress" has "0xbad" here, and "0xc0" before`) {
 		t.Errorf("left out: %s", got)
+	}
+
+	// What rounding did is reported.
+	var said strings.Builder
+	config, err := connector.NewConfig("", "erc20", "file:"+file, "", connector.Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := testkit.Postgres(t)
+	f, err := connector.New(connector.Deps{Ledger: ledger.New(again), DB: again, Log: slog.New(slog.NewTextHandler(&said, nil))}, config)
+	if err == nil {
+		err = f.Once(t.Context())
+	}
+	if err != nil || !strings.Contains(said.String(), "stream=transfers amounts=2 added=-0.000000500000000001") {
+		t.Errorf("error %v, log: %s", err, said.String())
 	}
 
 	// As later versions write it, and with the point moved: thousands of the token.

@@ -27,7 +27,6 @@ type reading struct {
 	id      bool       // the column @id is needed
 	columns [][]string // headers of each column of the mapping
 	group   []string   // headers of the column by which rows are one transaction
-
 }
 
 // readFile is a reading as its TOML is written.
@@ -126,9 +125,6 @@ func complete(row format.Row, width int, id, name, text string) format.Row {
 // keeps returns whether a row of the header is one of the stream's, and an error if it
 // cannot be told.
 func (r *reading) keeps(header []string) (func(fields []string) bool, error) {
-	if r == nil {
-		return func([]string) bool { return true }, nil
-	}
 	columns := map[int]*regexp.Regexp{}
 	for name, re := range r.where {
 		i := slices.Index(header, name)

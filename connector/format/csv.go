@@ -11,6 +11,17 @@ type csvDecoder struct {
 	delimiter string
 }
 
+func newCSVDecoder(columns []string, delimiter string) *csvDecoder {
+	d := &csvDecoder{delimiter: delimiter}
+	if delimiter == "" {
+		d.delimiter = ","
+	}
+	if len(columns) > 0 {
+		d.columns = columns
+	}
+	return d
+}
+
 func (d *csvDecoder) header() []string { return d.columns }
 func (d *csvDecoder) quoted() byte     { return d.delimiter[0] }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -67,51 +66,37 @@ type recordDecoder interface {
 // A documentDecoder turns a document into rows.
 type documentDecoder func(text []byte, f func(fields []string) error) error
 
+// check returns what is wrong with a spec, whatever its format is.
+func (s *Spec) check() error {
+	switch {
+	case (s.Pattern != "") != (s.Format == Lines):
+		return errors.New("a pattern goes with the format lines, and with no other")
+	case s.Each != "" && !slices.Contains([]string{NDJSON, JSON, YAML}, s.Format):
+		return errors.New("each goes with JSON and YAML only")
+	case len(s.Columns) > 0 && s.Format != CSV:
+		return errors.New("columns go with CSV only")
+	case len(s.Delimiter) > 1 || s.Delimiter != "" && s.Delimiter[0] >= utf8.RuneSelf:
+		return fmt.Errorf("the delimiter is %q, want one ASCII character", s.Delimiter)
+	case !slices.Contains([]string{"", "utf-8", Windows1252}, s.Encoding):
+		return fmt.Errorf("the encoding is %q, want utf-8 or %s", s.Encoding, Windows1252)
+	}
+	return nil
+}
+
 // New returns the format of a spec.
 func New(s Spec) (*Format, error) {
-	f := &Format{}
-	if s.Pattern != "" && s.Format != Lines || (s.Pattern == "") != (s.Format != Lines) {
-		return nil, errors.New("a pattern goes with the format lines, and with no other")
+	if err := s.check(); err != nil {
+		return nil, err
 	}
-	if s.Each != "" && !slices.Contains([]string{NDJSON, JSON, YAML}, s.Format) {
-		return nil, errors.New("each goes with JSON and YAML only")
-	}
-	if len(s.Columns) > 0 && s.Format != CSV {
-		return nil, errors.New("columns go with CSV only")
-	}
-	if s.Delimiter == "" {
-		s.Delimiter = ","
-	}
-	if len(s.Delimiter) != 1 || s.Delimiter[0] >= utf8.RuneSelf {
-		return nil, fmt.Errorf("the delimiter is %q, want one ASCII character", s.Delimiter)
-	}
-	if !slices.Contains([]string{"", "utf-8", Windows1252}, s.Encoding) {
-		return nil, fmt.Errorf("the encoding is %q, want utf-8 or %s", s.Encoding, Windows1252)
-	}
-	ignore, err := regexp.Compile(s.Ignore)
-	if err != nil {
-		return nil, fmt.Errorf("ignore: %w", err)
-	}
-	if s.Ignore == "" {
-		ignore = nil
-	}
-	f.spec = s
+	f := &Format{spec: s}
 	tree := newTreeRows(s.Each, s.Wanted)
 	switch s.Format {
 	case CSV:
-		csv := &csvDecoder{delimiter: s.Delimiter}
-		if len(s.Columns) > 0 {
-			csv.columns = s.Columns
-		}
-		f.records = csv
+		f.records = newCSVDecoder(s.Columns, s.Delimiter)
 	case Lines:
-		pattern, err := regexp.Compile(s.Pattern)
+		lines, err := newLinesDecoder(s.Pattern, s.Ignore)
 		if err != nil {
-			return nil, fmt.Errorf("pattern: %w", err)
-		}
-		lines := newLinesDecoder(pattern, ignore)
-		if len(lines.names) == 0 {
-			return nil, errors.New("the pattern has no named group, (?P<name>…): its columns")
+			return nil, err
 		}
 		f.records = lines
 	case NDJSON:

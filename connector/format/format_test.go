@@ -41,6 +41,7 @@ func TestTextsBecomeRows(t *testing.T) {
 		"CSV with a quote not closed":  {Spec{Format: CSV}, "a\n\"1\n2\n", []string{"! " + errCSV.Error()}},
 		"CSV with a quote in a field":  {Spec{Format: CSV}, "a,b\n5\" nail,2\n3,4\n", []string{"5\" nail|2", "3|4"}},
 		"lines":                        {Spec{Format: Lines, Pattern: `^(?P<who>\w+) (?:pays (?P<out>\d+)|gets (?P<in>\d+))$`, Ignore: `^#`}, "ann pays 5\n# no\n\nbob gets 7\nwhat\n", []string{"ann|5|", "bob||7", "! the line does not match the pattern"}},
+		"lines of two forms":           {Spec{Format: Lines, Pattern: `^(?:in (?P<who>\w+)|(?P<who>\w+) out)$`}, "in ann\nbob out\n", []string{"ann", "bob"}},
 		"JSON":                         {Spec{Format: JSON, Each: "of.list", Wanted: []string{"id", "n", "of.name", "tags.1", "missing"}}, `{"id": 9, "of": {"name": "x", "list": [{"n": 1.50, "tags": ["a", "b"]}, {"n": 2e3, "id": null}, {"n": true}]}}`, []string{"9|1.50|x|b|", "|2000|x||", "9|true|x||"}},
 		"a JSON list":                  {Spec{Format: JSON, Wanted: []string{"n"}}, `[{"n": 12345678901234567890.123}, {"n": "1"}]`, []string{"12345678901234567890.123", "1"}},
 		"NDJSON":                       {Spec{Format: NDJSON, Wanted: []string{"n"}}, "{\"n\": 1}\n\n{\"n\":\n[{\"n\": 2}, {\"n\": 3}]\n", []string{"1", "! it is not JSON: unexpected EOF", "2", "3"}},

@@ -2,21 +2,31 @@ package format
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 )
 
 // A linesDecoder reads lines that match a pattern.
 type linesDecoder struct {
-	pattern, ignore *regexp.Regexp
+	pattern, ignore *regexp.Regexp // ignore may be nil
 	names           []string
 	groups          [][]int // of each name; of several the one that matches
 }
 
-func newLinesDecoder(pattern, ignore *regexp.Regexp) *linesDecoder {
-	d := &linesDecoder{pattern: pattern, ignore: ignore}
+func newLinesDecoder(pattern, ignore string) (*linesDecoder, error) {
+	d := &linesDecoder{}
+	var err error
+	if d.pattern, err = regexp.Compile(pattern); err != nil {
+		return nil, fmt.Errorf("pattern: %w", err)
+	}
+	if ignore != "" {
+		if d.ignore, err = regexp.Compile(ignore); err != nil {
+			return nil, fmt.Errorf("ignore: %w", err)
+		}
+	}
 	at := map[string]int{}
-	for i, name := range pattern.SubexpNames() {
+	for i, name := range d.pattern.SubexpNames() {
 		if name == "" {
 			continue
 		}
@@ -26,7 +36,10 @@ func newLinesDecoder(pattern, ignore *regexp.Regexp) *linesDecoder {
 		}
 		d.groups[at[name]] = append(d.groups[at[name]], i)
 	}
-	return d
+	if len(d.names) == 0 {
+		return nil, errors.New("the pattern has no named group, (?P<name>…): its columns")
+	}
+	return d, nil
 }
 
 func (d *linesDecoder) header() []string { return d.names }
