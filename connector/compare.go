@@ -25,6 +25,7 @@ type drift struct {
 func (f *Follower) compare(ctx context.Context, at snapshot) error {
 	s := f.config.Preset.compared(f.source.kind())
 	var accounts, drifting int
+	differing := map[string]ledger.Sum{}
 	var found []drift
 	rows := &importer.Rows{}
 	if err := f.state.forget(ctx, s.name); err != nil {
@@ -49,6 +50,9 @@ func (f *Follower) compare(ctx context.Context, at snapshot) error {
 		if err != nil {
 			return err
 		}
+		if !f.source.kind().queried() && !f.once {
+			differ = f.lasting(differ, differing)
+		}
 		accounts += len(observed)
 		drifting += len(differ)
 		found = append(found, differ[:min(len(differ), maxDrift-len(found))]...)
@@ -71,7 +75,26 @@ func (f *Follower) compare(ctx context.Context, at snapshot) error {
 	if err != nil {
 		return err
 	}
+	first := f.differing == nil
+	f.differing = differing
+	if first && !f.source.kind().queried() && !f.once {
+		return nil // what lasts is not known yet
+	}
 	return f.state.keepDrift(ctx, accounts, drifting, found)
+}
+
+// lasting returns those of the accounts that differed by as much at the comparison before.
+// Of a source without snapshots, what is written between two readings differs too, once.
+func (f *Follower) lasting(found []drift, differing map[string]ledger.Sum) []drift {
+	var all []drift
+	for _, d := range found {
+		by := d.theirs.Minus(d.ours)
+		differing[d.account] = by
+		if before, did := f.differing[d.account]; did && before == by {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // latest returns the latest observation of each account: statements have one of each time.

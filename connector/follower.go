@@ -34,7 +34,10 @@ type Follower struct {
 	seen   map[string]*seen // of streams that are read whole
 	tails  map[string]*tail // of streams that grow
 	told   told             // by their lines
-	again  time.Time        // when all is to be read and compared again
+	once   bool             // there is no next comparison
+
+	differing map[string]ledger.Sum // by how much accounts differed; nil: they were not compared yet
+	again     time.Time             // when all is to be read and compared again
 }
 
 // New returns a follower of the source.
@@ -104,6 +107,7 @@ func (f *Follower) follow(ctx context.Context, lease *lease) {
 // Once reads all that the source has, and compares.
 func (f *Follower) Once(ctx context.Context) error {
 	defer f.close()
+	f.once = true
 	err := f.round(ctx)
 	if err != nil && ctx.Err() == nil {
 		err = errors.Join(err, f.state.failed(ctx, err))
@@ -115,7 +119,7 @@ func (f *Follower) close() {
 	if f.source != nil {
 		f.source.close()
 	}
-	f.source, f.marks, f.seen, f.tails, f.told, f.again = nil, nil, nil, nil, nil, time.Time{}
+	f.source, f.marks, f.seen, f.tails, f.told, f.differing, f.again = nil, nil, nil, nil, nil, nil, time.Time{}
 }
 
 // connect opens the source and reads how far it was read.

@@ -3,6 +3,7 @@ package connector_test
 import (
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 
 	"exchequer/connector"
 	"exchequer/internal/testkit"
+	"exchequer/ledger"
 )
 
 // Logs as Formance exports them: two assets, several postings, metadata, and one that is
@@ -285,5 +288,35 @@ func TestAnAnswerThatStopsIsGivenUp(t *testing.T) {
 	f.Hurry(200 * time.Millisecond)
 	if err := f.Once(t.Context()); err == nil {
 		t.Error("no error of an answer that does not end")
+	}
+}
+
+func TestADifferenceThatDoesNotLastIsNoDrift(t *testing.T) {
+	var a api
+	var ahead atomic.Int64
+	server := a.serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			fmt.Fprint(w, formanceLogs)
+			return
+		}
+		fmt.Fprintf(w, `{"cursor":{"data":[{"account":"users:001","asset":"USD/2","balance":%d},{"account":"users:002","asset":"USD/2","balance":7}]}}`, 99725+ahead.Load())
+	})
+	db := testkit.Postgres(t)
+	config, err := connector.NewConfig("", "formance", sourceOf(t, server, "/v2/main"), "", connector.Overrides{Parameters: map[string]string{"asset": "USD/2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := connector.New(connector.Deps{Ledger: ledger.New(db), DB: db, Log: slog.New(slog.DiscardHandler)}, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "users:002", "users:002", "users:002", "users:001 users:002"} {
+		ahead.Store([]int64{5, 0, 9, 4, 4}[i])
+		if err := f.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll(lines(t, db, `SELECT account FROM sync_drift ORDER BY account`), "\n", " "); got != want {
+			t.Errorf("accounts that differ after comparison %d: %s, want %s", i+1, got, want)
+		}
 	}
 }
