@@ -112,7 +112,7 @@ func TestAPresetOfOnesOwnReadsPostgres(t *testing.T) {
 
 func TestWhatIsWrongWithASourceIsSaid(t *testing.T) {
 	for name, c := range map[string]struct{ preset, url, want string }{
-		"no such preset":         {"tresury", "mysql://u@localhost/game", `there is no preset "tresury": there are balances-sql, treasury`},
+		"no such preset":         {"tresury", "mysql://u@localhost/game", `there is no preset "tresury": there are balances-sql, `},
 		"no source":              {"treasury", "", "no source is given"},
 		"another scheme":         {"treasury", "oracle://u:secret@localhost/game", `kind "oracle"`},
 		"a password unescaped":   {"treasury", "mysql://u:se%cret@localhost/game", "%40 and %2F"},
