@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -127,9 +128,10 @@ func (f *Follower) write(ctx context.Context, s *stream, next func(context.Conte
 
 // seen is what the last reading of a stream without a mark had.
 type seen struct {
-	seed maphash.Seed
-	rows map[uint64]bool // of what is one transaction, or one row
-	at   time.Time       // when all of it was written
+	seed  maphash.Seed
+	rows  map[uint64]bool // of what is one transaction, or one row
+	at    time.Time       // when all of it was written
+	shops map[string]bool // nil: it has none, or was not read yet
 }
 
 // refreshed is how often all rows are written, so that shops are seen to be there.
@@ -137,8 +139,10 @@ const refreshed = time.Hour
 
 // readWhole reads all rows of a stream and writes those that are new or were changed.
 func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error {
-	known := f.seen[s.name]
+	known, began := f.seen[s.name], time.Now()
 	before, now := known.rows, map[uint64]bool{}
+	prefix, makesShops := s.mapping.ShopPrefix()
+	shops := map[string]bool{}
 	if time.Since(known.at) > refreshed {
 		before = nil
 	}
@@ -147,7 +151,7 @@ func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error
 	defer stop()
 	go func() {
 		defer close(batches)
-		failed <- f.changed(reading, at, s, before, now, known.seed, batches)
+		failed <- f.changed(reading, at, s, before, now, shops, known.seed, batches)
 	}()
 	rejected := map[uint64]bool{}
 	var forgotten bool
@@ -188,12 +192,18 @@ func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error
 		known.at = time.Now()
 	}
 	known.rows = now
+	if makesShops && (known.shops == nil || !maps.Equal(shops, known.shops)) {
+		if err := f.closeGone(ctx, prefix, shops, began); err != nil {
+			return err
+		}
+		known.shops = shops
+	}
 	return nil
 }
 
 // changed sends the rows of a stream that are not among those before, and puts all rows
-// into now. Rows of one group are sent together.
-func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+// into now, and the refs of their shops into shops. Rows of one group are sent together.
+func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before, now map[uint64]bool, shops map[string]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
 	rows := &importer.Rows{}
 	send := func() error {
 		if len(rows.Fields) == 0 {
@@ -228,6 +238,7 @@ func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before,
 		return nil
 	}
 	groupOf := func([]string) string { return "" }
+	shopOf := groupOf
 	err := at.each(ctx, s.query, func(header, fields []string) error {
 		if rows.Header == nil {
 			rows.Header = header
@@ -235,6 +246,12 @@ func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before,
 			if groupOf, err = s.mapping.GroupOf(header); err != nil {
 				return err
 			}
+			if shopOf, err = s.mapping.ShopOf(header); err != nil {
+				return err
+			}
+		}
+		if ref := shopOf(fields); ref != "" {
+			shops[ref] = true
 		}
 		next := groupOf(fields)
 		if len(group) > 0 && (next == "" || next != key) {
