@@ -38,6 +38,8 @@ func (f *Follower) readAfter(ctx context.Context, at *snapshot, s *stream, posit
 	written.bits = slices.Clone(written.bits)
 	return f.write(ctx, s, func(ctx context.Context) (*importer.Rows, error) {
 		for {
+			// A first run, of which nothing is settled, is not read twice.
+			position = written.through(position)
 			rows, next, any, err := f.batch(ctx, at, s, position, batchIDs, &written)
 			if err != nil || !any {
 				return nil, err
