@@ -214,11 +214,21 @@ func New(d Deps) (http.Handler, error) {
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
 	_, _, err := s.published()
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil, Behind: s.behind()}
+}
+
+// behind returns how far behind its sources the ledger is, as far as that is known
+// without waiting.
+func (s *server) behind() views.Behind {
+	res, err := s.Soundness.Followed.Peek(aggregates.NoParams{})
+	if err != nil {
+		return views.Behind{}
+	}
+	return views.BehindOf(res.Value)
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
 // reader. The site's part of a page's bytes is part of it.
 func (s *server) pageKey(r *http.Request, pattern string, params views.Params) pageKey {
-	return pageKey{pattern, params, s.Settings(), s.sees(r.Context())}
+	return pageKey{pattern, params, s.Settings(), s.behind(), s.sees(r.Context())}
 }
