@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"exchequer/aggregates"
 	"exchequer/cache"
@@ -470,5 +469,3 @@ func TestNoMoreThanSomeMessagesWaitForAReceiver(t *testing.T) {
 		t.Errorf("the message is %+v, %v, want that it is dropped", deliveries, err)
 	}
 }
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
