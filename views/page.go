@@ -30,6 +30,7 @@ type Site struct {
 	Version  string // of the program, for the foot of the page
 	MapURL   MapURL // of the operator's map; empty if there is none
 	Data     bool   // files of the record are published
+	Alerts   bool   // there is a feed of alerts
 }
 
 // Assets are the addresses of static files, with the hash in the name.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"exchequer/alerts"
@@ -31,7 +32,7 @@ func (s *server) alertsFeed(suffix string, encode func(f feed, self string) (htt
 				if n == 0 {
 					f.updated = a.At
 				}
-				f.entries = append(f.entries, feedEntry{id: s.tag("alerts/" + a.ID), title: a.Title, text: a.Text, page: a.Path, at: a.At})
+				f.entries = append(f.entries, feedEntry{id: s.tag("alerts/" + a.ID), title: a.Title, text: cmp.Or(a.Text, a.Title), page: a.Path, at: a.At})
 			}
 			header, b, err := encode(f, views.AlertsFeed+suffix)
 			if err != nil {

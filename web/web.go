@@ -219,7 +219,7 @@ func New(d Deps) (http.Handler, error) {
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
 	_, _, err := s.published()
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil, Alerts: s.Alerts != nil}
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
