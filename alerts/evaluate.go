@@ -232,6 +232,12 @@ func (v *evaluation) evaluate(ctx context.Context, r Rule, happened record) erro
 			return err
 		}
 	}
+	const write = `
+		INSERT INTO alert_rules (owner, name, definition, since_id, evaluated) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (owner, name) DO UPDATE SET definition = excluded.definition, since_id = excluded.since_id, evaluated = excluded.evaluated`
+	if _, err := v.tx.Exec(ctx, write, operators, r.Name, r, before.sinceID, v.now); err != nil {
+		return err
+	}
 	var problem string
 	var err error
 	switch r.Kind {
@@ -243,10 +249,7 @@ func (v *evaluation) evaluate(ctx context.Context, r Rule, happened record) erro
 	if err != nil {
 		return err
 	}
-	const write = `
-		INSERT INTO alert_rules (owner, name, definition, since_id, evaluated, problem) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (owner, name) DO UPDATE SET definition = excluded.definition, since_id = excluded.since_id, evaluated = excluded.evaluated, problem = excluded.problem`
-	_, err = v.tx.Exec(ctx, write, operators, r.Name, r, before.sinceID, v.now, problem)
+	_, err = v.tx.Exec(ctx, `UPDATE alert_rules SET problem = $3 WHERE owner = $1 AND name = $2 AND problem <> $3`, operators, r.Name, problem)
 	return err
 }
 

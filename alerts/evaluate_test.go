@@ -197,6 +197,10 @@ func TestAPriceIsToldWhenItIsFirm(t *testing.T) {
 	w.sell(60, 2600)
 	w.want("it has become dearer", time.Minute, "Diamond costs ₤26.00 a piece, above ₤25.00")
 	w.want("it is still so", time.Minute, "")
+	status, err := ReadStatus(t.Context(), w.db)
+	if r := status.Rules[0]; err != nil || r.Rule.Kind != PriceAbove || r.Fired == nil || len(r.Firing) != 1 || !status.Evaluated.Equal(w.now) {
+		t.Errorf("the status is %+v, %v", status, err)
+	}
 	w.sell(200, 1000)
 	w.want("it has become cheap", time.Minute, "Diamond costs ₤10.00 a piece, below ₤15.00")
 	w.sell(600, 2600)
@@ -233,7 +237,7 @@ func TestPaymentsAreToldOnceEachAndTogether(t *testing.T) {
 	for range 7 {
 		w.pay(time.Minute, "cara", "ann", 2000)
 	}
-	w.want("there are many", 30*time.Second, "Ann received 7 large amounts")
+	w.want("there are many", 30*time.Second, "Ann received 7 amounts above ₤10.00")
 	for range 12 {
 		w.want("they were told", 30*time.Second, "")
 	}
@@ -429,6 +433,9 @@ func TestAChangedRuleBeginsAnew(t *testing.T) {
 	w := newWatched(t, rule)
 	w.soundness.Books.State = aggregates.StateBad
 	w.want("the books are wrong", time.Minute, "The books are wrong")
+	if status, err := ReadStatus(t.Context(), w.db); err != nil || status.Rules[0].Fired == nil {
+		t.Errorf("the status is %+v, %v", status, err)
+	}
 	rule.Public = true
 	w.use(rule)
 	w.want("the rule is public now", time.Minute, "")

@@ -161,7 +161,7 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, sinceID int64, 
 			}
 		}
 		if len(moves) > 0 {
-			told = views.TellMoves(moves, r.Kind == AccountReceived, v.settings)
+			told = views.TellMoves(moves, int64(limit), r.Kind == AccountReceived, v.settings)
 		}
 	}
 	if len(ids) == 0 {

@@ -110,9 +110,9 @@ func TellLate(f aggregates.FollowedSource, late bool) Told {
 // mostTold is how many transactions or sales an alert names.
 const mostTold = 5
 
-// TellMoves says what an account received or paid, the latest first. There is at least
+// TellMoves says what an account received or paid above a limit, the latest first. There is at least
 // one.
-func TellMoves(moves []ledger.WatchedMove, received bool, s ledger.Settings) Told {
+func TellMoves(moves []ledger.WatchedMove, limit int64, received bool, s ledger.Settings) Told {
 	first := moves[0]
 	verb, side := "paid ", " to "
 	if received {
@@ -133,7 +133,7 @@ func TellMoves(moves []ledger.WatchedMove, received bool, s ledger.Settings) Tol
 	for _, m := range moves[:min(len(moves), mostTold)] {
 		lines = append(lines, line(m))
 	}
-	return Told{name + " " + verb + Plural(int64(len(moves)), "large amount", "large amounts"), listed(lines, len(moves)), accountAddress(first.Account.Ref)}
+	return Told{name + " " + verb + Plural(int64(len(moves)), "amount", "amounts") + " above " + Money(limit, s), listed(lines, len(moves)), accountAddress(first.Account.Ref)}
 }
 
 // listed writes the first ones of many.
