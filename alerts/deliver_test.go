@@ -323,7 +323,9 @@ func TestAnEndlessAnswerIsNotRead(t *testing.T) {
 
 func TestARedirectIsNotFollowed(t *testing.T) {
 	inner, r := newReceiving(t), newReceiving(t)
-	r.answers(func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, inner.URL, http.StatusTemporaryRedirect) })
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		http.Redirect(w, q, inner.URL, http.StatusTemporaryRedirect)
+	})
 	q := newQueue(t, "hook", 1)
 	q.deliver(q.deliverer(hookAt(r.URL)))
 	q.want("id00 pending 1 it answered 307, and redirects are not followed")

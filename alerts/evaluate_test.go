@@ -242,6 +242,12 @@ func TestPaymentsAreToldOnceEachAndTogether(t *testing.T) {
 		w.want("they were told", 30*time.Second, "")
 	}
 
+	// Accounts that are merged are one.
+	w.append(ledger.Batch{Accounts: []ledger.Account{{Ref: "eve", Kind: ledger.Personal, Opened: w.now.Add(-time.Hour)}}, Merges: []ledger.Merge{{Account: "eve", Into: "ann"}}})
+	w.pay(time.Minute, "cara", "eve", 2500)
+	w.pay(time.Minute, "eve", "ann", 2500)
+	w.want("what is paid to a merged account is, and within one it is not", 30*time.Second, "Ann received ₤25.00 from Cara")
+
 	// After an hour in which no process was there, each is told once.
 	w.now = w.now.Add(time.Hour)
 	w.pay(30*time.Minute, "cara", "ann", 3000)

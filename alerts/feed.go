@@ -49,7 +49,7 @@ func ReadSent(ctx context.Context, db *pgxpool.Pool, q SentQuery) (*Sent, error)
 		WHERE public AND shows <= $1 AND NOT EXISTS (
 			SELECT FROM accounts a LEFT JOIN merges m ON m.account = a.id LEFT JOIN accounts t ON t.id = m.target
 			JOIN holders h ON h.hidden AND h.ref IN (a.holder, t.holder) WHERE a.ref = ANY(s.accounts))
-		ORDER BY at DESC, id LIMIT $2`
+		ORDER BY at DESC, id DESC LIMIT $2`
 	rows, _ := db.Query(ctx, query, int16(q.Sees), mostSent)
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[SentAlert])
 	if err != nil {

@@ -40,26 +40,28 @@ type WatchedMove struct {
 
 // MovesSince returns what watched accounts received and paid, the latest transactions
 // first, at most 200 of each account. An account of a hidden holder has none. All are
-// read by one query.
+// read by one query; OFFSET 0 keeps the planner from reading whole tables.
 func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched) ([]WatchedMove, error) {
 	const query = `
 		SELECT w.nr - 1, moved.transaction, moved.at, shown.ref, shown.name, shown.kind, moved.amount, x.origin, x.ref, others
 		FROM unnest(@refs::text[], @least::bigint[]) WITH ORDINALITY AS w (ref, least, nr)
 		CROSS JOIN LATERAL (
 			SELECT t.id, t.ref, t.name, t.kind FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
-			WHERE a.ref = w.ref AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder)) AS shown
+			WHERE a.ref = w.ref AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) OFFSET 0) AS shown
 		CROSS JOIN LATERAL (SELECT shown.id || ARRAY(SELECT account FROM merges WHERE target = shown.id) AS own) AS o
 		CROSS JOIN LATERAL (
 			SELECT p.transaction, min(p.at) AS at, sum(p.amount) AS amount FROM postings p
 			WHERE p.account = ANY(own) AND p.at >= @oldest AND p.transaction > @id
 			GROUP BY p.transaction HAVING abs(sum(p.amount)) >= w.least ORDER BY p.transaction DESC LIMIT @most) AS moved
-		JOIN transactions x ON x.id = moved.transaction
+		CROSS JOIN LATERAL (SELECT id, origin, ref FROM transactions WHERE id = moved.transaction OFFSET 0) AS x
 		CROSS JOIN LATERAL (
 			SELECT coalesce(json_agg(json_build_array(ref, name, kind)), '[]') AS others FROM (
 				SELECT DISTINCT t.kind, CASE WHEN hidden THEN '' ELSE t.ref END AS ref, CASE WHEN hidden THEN '` + HiddenName + `' ELSE t.name END AS name
 				FROM (
 					SELECT account FROM postings p WHERE p.transaction = x.id AND p.account <> ALL(own) AND sign(p.amount) <> sign(moved.amount) LIMIT 20) AS p
-				JOIN accounts a ON a.id = p.account LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
+				CROSS JOIN LATERAL (
+					SELECT t.* FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
+					WHERE a.id = p.account OFFSET 0) AS t
 				CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) AS hidden) AS h
 				ORDER BY name LIMIT 4) AS few) AS named
 		ORDER BY w.nr, moved.transaction DESC`
@@ -107,12 +109,13 @@ type WatchedSale struct {
 func SalesSince(ctx context.Context, db queryer, since Since, shops []string) ([]WatchedSale, error) {
 	query := `
 		SELECT w.nr - 1, sold.id, sold.at, i.ref, i.name, sold.quantity, sold.total, s.place, owner.ref, owner.name, owner.kind
-		FROM unnest(@shops::text[]) WITH ORDINALITY AS w (ref, nr) JOIN shops s ON s.ref = w.ref ` + sideOf("owner") + `
+		FROM unnest(@shops::text[]) WITH ORDINALITY AS w (ref, nr)
+		CROSS JOIN LATERAL (SELECT id, place, owner FROM shops WHERE ref = w.ref OFFSET 0) AS s ` + sideOf("owner") + `
 		CROSS JOIN LATERAL (
 			SELECT id, at, item, quantity, total FROM sales
 			WHERE shop = s.id AND at >= @oldest AND id > @id AND direction = 'sale' AND quantity > 0 AND total > 0
 			ORDER BY id DESC LIMIT @most) AS sold
-		JOIN items i ON i.id = sold.item
+		CROSS JOIN LATERAL (SELECT ref, name FROM items WHERE id = sold.item OFFSET 0) AS i
 		ORDER BY w.nr, sold.id DESC`
 	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"shops": shops, "id": since.ID, "oldest": since.Oldest, "most": mostSince})
 	sales, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s WatchedSale, err error) {

@@ -68,6 +68,7 @@ CREATE TABLE alerts (
 );
 CREATE INDEX alerts_at ON alerts (at);
 CREATE INDEX alerts_rule ON alerts (owner, rule, at);
+CREATE INDEX alerts_public ON alerts (at, id) WHERE public;
 
 CREATE TABLE alert_deliveries (
     alert    text        NOT NULL,
@@ -81,6 +82,7 @@ CREATE TABLE alert_deliveries (
     PRIMARY KEY (alert, owner, receiver)
 );
 CREATE INDEX alert_deliveries_pending ON alert_deliveries (owner, receiver, attempts, created) WHERE status = 'pending';
+CREATE INDEX alert_deliveries_sent ON alert_deliveries (owner, receiver, tried) WHERE status = 'sent';
 CREATE INDEX alert_deliveries_created ON alert_deliveries (created);
 ---- create above / drop below ----
 DROP TABLE alert_deliveries, alerts, alert_receivers, alert_evaluation, alert_states, alert_rules;

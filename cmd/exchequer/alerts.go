@@ -184,6 +184,9 @@ func (f serveAlertsFlags) load() (*alerts.Config, error) {
 
 // An alerting is what evaluates rules and sends what they say.
 type alerting struct {
+	config    *alerts.Config
+	known     aggregates.Known
+	settings  *settings
 	evaluator *alerts.Evaluator
 	deliverer *alerts.Deliverer
 	metrics   *alerts.Metrics
@@ -192,10 +195,12 @@ type alerting struct {
 // alerting returns what evaluates the rules over the memos of the pages.
 func (f serverFlags) alerting(r server, config *alerts.Config, memos openCache, api *aggregates.API, soundness *aggregates.SoundnessMemos, settings *settings, registry prometheus.Registerer) alerting {
 	metrics := alerts.NewMetrics(registry)
+	known := aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs}
 	return alerting{
+		config: config, known: known, settings: settings,
 		evaluator: alerts.NewEvaluator(alerts.EvaluatorDeps{
 			DB: r.db.Pool, Config: config, Settings: settings.get, Now: memos.Now, Log: r.log, Metrics: metrics,
-			Known: aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs},
+			Known: known,
 			Memos: alerts.Memos{Items: api.ItemList, Shop: api.Trade.Shop, Soundness: soundness.Soundness, Followed: soundness.Followed},
 		}),
 		deliverer: alerts.NewDeliverer(alerts.DelivererDeps{
@@ -208,6 +213,10 @@ func (f serverFlags) alerting(r server, config *alerts.Config, memos openCache, 
 
 // run runs it until ctx ends.
 func (a alerting) run(ctx context.Context, r server) {
+	// A ledger that is new may come to know them.
+	if err := a.config.Check(ctx, a.known, a.settings.get()); err != nil && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "some rules of alerts cannot be evaluated yet", "error", err)
+	}
 	var work sync.WaitGroup
 	work.Go(func() { a.evaluator.Run(ctx) })
 	work.Go(func() { a.deliverer.Run(ctx) })
