@@ -31,6 +31,7 @@ type Site struct {
 	MapURL   MapURL // of the operator's map; empty if there is none
 	Data     bool   // files of the record are published
 	Behind   Behind // how old the data are
+	Alerts   bool   // there is a feed of alerts
 }
 
 // Assets are the addresses of static files, with the hash in the name.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/keys"
 	"exchequer/ledger"
@@ -58,6 +59,10 @@ type Deps struct {
 
 	// Data is the folder of a dump, which is served at "/data/". Nil: there is none.
 	Data *dump.Published
+
+	// Alerts is the memo of what public rules have told, for its feed. Nil: there are no
+	// rules.
+	Alerts *cache.Memo[alerts.SentQuery, *alerts.Sent]
 
 	// MapURL is the address of the operator's map, to which shops link; may be
 	// empty.
@@ -214,7 +219,7 @@ func New(d Deps) (http.Handler, error) {
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
 	_, _, err := s.published()
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil, Behind: s.behind()}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind()}
 }
 
 // behind returns how far behind its sources the ledger is, as far as that is known

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/connector"
 	"exchequer/internal/postgres"
@@ -51,6 +52,7 @@ type serverFlags struct {
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
 	dumpFlags
+	serveAlertsFlags
 	Policies policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Tenant   string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
@@ -215,10 +217,20 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	if data != nil {
 		defer data.Close()
 	}
+	api := aggregates.NewAPI(memos.Cache, r.db.Pool)
+	rules, err := f.load()
+	if err != nil {
+		return err
+	}
+	var told *cache.Memo[alerts.SentQuery, *alerts.Sent]
+	if rules != nil {
+		told = alerts.NewFeed(memos.Cache, r.db.Pool)
+	}
 	handler, err := web.New(web.Deps{
 		Data:           data,
+		Alerts:         told,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
-		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
+		API:            api,
 		Soundness:      soundness,
 		Record:         ledger.New(r.db.Pool),
 		Reports:        aggregates.NewReports(r.db.Pool),
@@ -279,6 +291,9 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 			return err
 		}
 		work.Go(func() { follower.Follow(working) })
+	}
+	if rules != nil {
+		work.Go(func() { f.alerting(r, rules, memos, api, soundness, settings, registry).run(working, r) })
 	}
 	followed := newFollowed(registry)
 	work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
