@@ -87,8 +87,15 @@ func NewConfig(name, preset, url, urlFile string, o Overrides) (Config, error) {
 		}
 		url = strings.TrimSpace(string(text))
 	}
-	if _, err := parseSource(url); err != nil {
+	open, err := parseSource(url)
+	if err != nil {
 		return Config{}, err
+	}
+	if s, err := open(); err == nil { // one that is away is tried again
+		defer s.close()
+		if err := s.fits(p); err != nil {
+			return Config{}, fmt.Errorf("preset %s: %w", preset, err)
+		}
 	}
 	return Config{name, p, url}, nil
 }
