@@ -82,13 +82,11 @@ func (c syncCommand) Run(ctx context.Context, s streams) (err error) {
 		if err != nil {
 			return err
 		}
-		work.Go(func() {
-			if !c.Once {
-				f.Follow(ctx)
-			} else if err := f.Once(ctx); err != nil {
-				failures[i] = fmt.Errorf("%s: %w", config.Name, err)
-			}
-		})
+		if !c.Once {
+			work.Go(func() { f.Follow(ctx) })
+		} else if err := f.Once(ctx); err != nil { // in their order: balances come after what moves them
+			failures[i] = fmt.Errorf("%s: %w", config.Name, err)
+		}
 	}
 	work.Wait()
 	if err := errors.Join(failures...); err != nil || !c.Once {
