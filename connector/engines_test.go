@@ -123,9 +123,9 @@ func TestWhatIsWrongWithASourceIsSaid(t *testing.T) {
 		"HTTP without TLS":       {"hledger", "http://secret.example.org/x", "for the same machine only"},
 		"HTTP with a user":       {"hledger", "https://u:secret@example.org/x", "names no host, or a user"},
 		"HTTP and an option":     {"hledger", "https://example.org/x#token=secret", `parameter "token" behind #`},
-		"a log of a database":    {"chestshop-log", "sqlite:" + os.DevNull, "reads file:FILE, and the source is sqlite:FILE"},
-		"a log that is missing":  {"chestshop-log", "file:/nowhere/ChestShop.log", "no such file"},
-		"a log that is a folder": {"chestshop-log", "file:/", "is not a file"},
+		"a log of a database":    {"chestshop-log-file", "sqlite:" + os.DevNull, "reads file:FILE, and the source is sqlite:FILE"},
+		"a log that is missing":  {"chestshop-log-file", "file:/nowhere/ChestShop.log", "no such file"},
+		"a log that is a folder": {"chestshop-log-file", "file:/", "is not a file"},
 		"a folder that is none":  {"essentials-balances", "dir:/nowhere", "no such file"},
 		"a file that is missing": {"balances-sql", "sqlite:/nowhere/bank.db", "no such file"},
 	} {

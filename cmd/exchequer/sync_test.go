@@ -87,7 +87,7 @@ func TestASourceThatCannotBeFollowedSaysWhy(t *testing.T) {
 		"both":          {[]string{"sync", "--preset", "treasury", "--config", "sync.toml"}, "leave out --preset"},
 		"a parameter":   {[]string{"sync", "--preset", "balances-sql", "--source", "sqlite:x", "--set", "tables=t"}, `it has no parameter "tables"; it has ["account" "balance" "name" "table"]`},
 		"no column":     {[]string{"sync", "--check", "--preset", "balances-sql", "--source", url, "--set", "account=player"}, "give them by --set (or parameters in a file of sources), now account=player, balance=balance, name=name, table=balances;"},
-		"no table":      {[]string{"sync", "--check", "--preset", "chestshop-accounts", "--source", url}, "is this the database of the preset"},
+		"no table":      {[]string{"sync", "--check", "--preset", "chestshop-names", "--source", url}, "is this the database of the preset"},
 		"no kind":       {[]string{"sync", "--preset", "hledger", "--source", "books.csv"}, "want one of mysql://user:password@host/database, postgres://user:password@host/database, sqlite:FILE, file:FILE"},
 		"a preset":      {[]string{"serve", "--sync", "treasury"}, "treasury is a preset, whose source EXCHEQUER_SYNC_SOURCE"},
 		"of files":      {[]string{"serve", "--sync", "hledger", "--sync-source", url}, "preset hledger: the preset reads file:FILE, and the source is sqlite:FILE"},
