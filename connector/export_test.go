@@ -14,7 +14,7 @@ func (f *Follower) Round(ctx context.Context) error {
 // Wait passes the time until balances that differ are written again.
 func (f *Follower) Wait() {
 	for _, s := range f.seen {
-		s.at = s.at.Add(-observed)
+		s.at = s.at.Add(-observedAgain)
 	}
 }
 

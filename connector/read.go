@@ -148,8 +148,8 @@ type seen struct {
 }
 
 const (
-	refreshed = time.Hour        // all rows are written, so that shops are seen to be there
-	observed  = 30 * time.Second // and balances that differ, since another source may have moved them
+	refreshed     = time.Hour        // all rows are written, so that shops are seen to be there
+	observedAgain = 30 * time.Second // and balances that differ, since another source may have moved them
 )
 
 // readWhole reads all rows of a stream and writes those that are new or were changed.
@@ -160,7 +160,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if v, is := f.source.(versioned); is {
 		version = v.version(s)
 	}
-	again := f.drifting > 0 && s.mapping.Observes() && time.Since(known.at) > observed
+	again := f.drifting > 0 && s.mapping.Observes() && time.Since(known.at) > observedAgain
 	if version != "" && version == known.version && !again {
 		return nil
 	}
