@@ -352,7 +352,7 @@ func TestIndicatorsBooksAndSourcesAreTold(t *testing.T) {
 	set(aggregates.StateWatch, aggregates.StateGood, 0, 1)
 	w.want("all is as it is", time.Minute, "")
 	set(aggregates.StateWatch, aggregates.StateBad, 2, 601)
-	w.want("books, balances and a source are wrong", time.Minute, "The books are wrong | 2 accounts have another balance in game | What game has is 10 min late")
+	w.want("books, balances and a source are wrong", time.Minute, "The books are wrong | 2 accounts have another balance in game | game is 10 min late")
 	set(aggregates.StateGood, aggregates.StateGood, 0, 595)
 	w.want("the source is hardly better", time.Minute, "The books are right again | Money: to be watched before, now good | All balances are those of game")
 	set(aggregates.StateGood, aggregates.StateGood, 0, 2)

@@ -23,8 +23,8 @@ const chestShopLog = `2026/03/01 10:00:00 ada created a shop for bert - 16 Diamo
 func TestTheLogOfChestShopBecomesSales(t *testing.T) {
 	db, log := testkit.Postgres(t), filepath.Join(t.TempDir(), "ChestShop.log")
 	appendTo(t, log, chestShopLog)
-	syncOnce(t, db, "chestshop-log", "file:"+log)
-	syncOnce(t, db, "chestshop-log", "file:"+log)
+	syncOnce(t, db, "chestshop-log-file", "file:"+log)
+	syncOnce(t, db, "chestshop-log-file", "file:"+log)
 	want := strings.Join([]string{
 		"chestshop-log:Admin Shop system Admin Shop 124410",
 		"player:ada personal ada -9000",

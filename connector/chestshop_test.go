@@ -22,7 +22,7 @@ func TestTheLogOfChestShopBecomesALedger(t *testing.T) {
 		(1, 'world', 1, 64, -2, 'ada', ?, 16, 8.1, 4, 'Iron Ingot'), (2, 'world', 2, 64, -2, NULL, NULL, 1, 100, -1, 'Diamond Sword#1a'), (3, 'world', 3, 64, -2, NULL, ?, 64, -1, 2.5, 'Dirt')`, ada, bert)
 	game.Exec(`INSERT INTO chestshop_transaction (id, shopid, clientuuid, type, amount, price, date) VALUES
 		(1, 1, ?, 'buy', 32, 16.2, 1772359200123), (2, 1, ?, 'sell', 16, 4, 1772359201000), (3, 2, ?, 'buy', 1, 100, 1772359202000), (4, 99, ?, 'buy', 1, 1, 1772359203000)`, bert, carl, carl, carl)
-	syncOnce(t, db, "chestshop", treasuryURL(game.Addr))
+	syncOnce(t, db, "chestshop-logger", treasuryURL(game.Addr))
 	const balances = `SELECT concat_ws(' ', left(a.ref, 10), a.name, b.balance) FROM accounts a JOIN balances b ON b.account = a.id ORDER BY a.ref`
 	if d := cmp.Diff("chestshop: Server 10000\nplayer:aaa ada 1220\nplayer:bbb "+lines(t, db, `SELECT ref FROM accounts WHERE ref LIKE 'player:bbb%'`)+" -1620\nplayer:ccc player:"+carl+" -9600", lines(t, db, balances)); d != "" {
 		t.Errorf("balances (-want +got):\n%s", d)
@@ -42,8 +42,8 @@ chestshop:transaction:3 03-01 10:00:02 Diamond Sword#1a sale 1 10000 chestshop:s
 	game.Exec(`DELETE FROM chestshop_shop WHERE id < 3; DELETE FROM chestshop_transaction WHERE shopid < 3`)
 	_, names := newSQLite(t, `CREATE TABLE accounts (lastSeen BIGINT DEFAULT 0 NOT NULL, name VARCHAR NOT NULL, shortName VARCHAR NOT NULL, uuid VARCHAR NOT NULL,
 		ignoreMessages BOOLEAN DEFAULT 0 NOT NULL, PRIMARY KEY (shortName), UNIQUE (name, uuid)); INSERT INTO accounts (name, shortName, uuid) VALUES ('bert', 'bert', '`+bert+`')`)
-	syncOnce(t, db, "chestshop-accounts", names)
-	syncOnce(t, db, "chestshop", treasuryURL(game.Addr))
+	syncOnce(t, db, "chestshop-names", names)
+	syncOnce(t, db, "chestshop-logger", treasuryURL(game.Addr))
 	want = `chestshop:shop:1 ada 1 64 -2 Iron Ingot ask 810 bid 400 16 stock f f
 chestshop:shop:2 Server 2 64 -2 Diamond Sword#1a ask 10000 bid 1 stock f f
 chestshop:shop:3 bert 3 64 -2 Dirt ask bid 250 64 stock t t`
@@ -64,9 +64,9 @@ func TestTheShopsOfChestShopFollowWithTheirStock(t *testing.T) {
 			('11111111-1111-4111-8111-111111111111', 1, 64, -2, 'Bread', 'ada', 2.50, NULL, 4, 12, 100),
 			('11111111-1111-4111-8111-111111111111', 2, 64, -2, 'Dirt', 'Admin Shop', NULL, 0.10, 64, 0, -1)`)
 	game.Exec(reader)
-	syncOnce(t, db, "chestshop-database", treasuryURL(game.Addr))
+	syncOnce(t, db, "chestshop-shops", treasuryURL(game.Addr))
 	game.Exec(`UPDATE Shop SET stock = 8 WHERE pos_x = 1; DELETE FROM Shop WHERE pos_x = 2`)
-	syncOnce(t, db, "chestshop-database", treasuryURL(game.Addr))
+	syncOnce(t, db, "chestshop-shops", treasuryURL(game.Addr))
 	want := `chestshop:sign:11111111-1111-4111-8111-111111111111:1:64:-2 ada 1 64 -2 Bread ask 250 bid 4 stock 8 t t
 chestshop:sign:11111111-1111-4111-8111-111111111111:2:64:-2 Server 2 64 -2 Dirt ask bid 10 64 stock f f`
 	if d := cmp.Diff(want, lines(t, db, shopLines)); d != "" {

@@ -80,6 +80,7 @@ func (f *Follower) compare(ctx context.Context, at snapshot) error {
 	if first && !f.source.kind().queried() && !f.once {
 		return nil // what lasts is not known yet
 	}
+	f.drifting = drifting
 	return f.state.keepDrift(ctx, accounts, drifting, found)
 }
 

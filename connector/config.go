@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -48,16 +49,25 @@ func parseConfig(text []byte) ([]Config, error) {
 	if err := importer.Decode(text, &f); err != nil {
 		return nil, err
 	}
+	// They are one ledger: what one says of it goes for those that say nothing, whichever
+	// of them is the first to write.
+	var common Overrides
+	for _, s := range f.Sources {
+		common.Economy, common.Symbol, common.Timezone = cmp.Or(common.Economy, s.Economy), cmp.Or(common.Symbol, s.Symbol), cmp.Or(common.Timezone, s.Timezone)
+	}
 	var configs []Config
 	seen := map[string]bool{}
 	for i, s := range f.Sources {
-		c, err := NewConfig(s.Name, s.Preset, s.Source, s.SourceFile, Overrides{s.Economy, s.Symbol, s.Timezone, s.Parameters})
+		c, err := NewConfig(s.Name, s.Preset, s.Source, s.SourceFile, Overrides{
+			cmp.Or(s.Economy, common.Economy), cmp.Or(s.Symbol, common.Symbol), cmp.Or(s.Timezone, common.Timezone), s.Parameters,
+		})
 		if err == nil && seen[c.Name] {
 			err = fmt.Errorf("the name %q is taken: give each source a name", c.Name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("source %d: %w", i+1, err)
 		}
+		common.Economy = cmp.Or(common.Economy, c.Preset.Settings().Name)
 		seen[c.Name] = true
 		configs = append(configs, c)
 	}
@@ -87,8 +97,15 @@ func NewConfig(name, preset, url, urlFile string, o Overrides) (Config, error) {
 		}
 		url = strings.TrimSpace(string(text))
 	}
-	if _, err := parseSource(url); err != nil {
+	open, err := parseSource(url)
+	if err != nil {
 		return Config{}, err
+	}
+	if s, err := open(); err == nil { // one that is away is tried again
+		defer s.close()
+		if err := s.fits(p); err != nil {
+			return Config{}, fmt.Errorf("preset %s: %w", preset, err)
+		}
 	}
 	return Config{name, p, url}, nil
 }

@@ -54,7 +54,7 @@ type transaction struct{ tx *sql.Tx }
 func (t *transaction) each(ctx context.Context, s *stream, after int64, limit int, f func(header []string, row format.Row) error) (err error) {
 	rows, err := t.tx.QueryContext(ctx, s.after(after, limit))
 	if err != nil {
-		return fmt.Errorf("query the source: %w", err)
+		return fmt.Errorf("query the source: %w%s", err, s.advice(err))
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	header, err := rows.Columns()

@@ -10,14 +10,16 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 )
 
 // mysqlConfig reads mysql://user:password@host:port/database, with tls, tls-ca and socket
@@ -104,6 +106,23 @@ func limitMySQL(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("limit the time of statements of the source: %w", err)
 	}
 	return nil
+}
+
+// refused reports whether a query fails because the source lacks a table or a column, or
+// because the user may not read one.
+func refused(err error) bool {
+	var ofMySQL *mysql.MySQLError
+	var ofPostgres *pgconn.PgError
+	var ofSQLite *sqlite.Error
+	switch {
+	case errors.As(err, &ofMySQL):
+		return slices.Contains([]uint16{1054, 1142, 1143, 1146}, ofMySQL.Number)
+	case errors.As(err, &ofPostgres):
+		return slices.Contains([]string{"42P01", "42501", "42703"}, ofPostgres.Code)
+	case errors.As(err, &ofSQLite):
+		return strings.Contains(ofSQLite.Error(), "no such ")
+	}
+	return false
 }
 
 func postgresConfig(text string) (*pgx.ConnConfig, error) {

@@ -11,6 +11,13 @@ func (f *Follower) Round(ctx context.Context) error {
 	return f.round(ctx)
 }
 
+// Wait passes the time until balances that differ are written again.
+func (f *Follower) Wait() {
+	for _, s := range f.seen {
+		s.at = s.at.Add(-observedAgain)
+	}
+}
+
 // Hurry makes a follower of a website wait for a shorter time.
 func (f *Follower) Hurry(patience time.Duration) {
 	open := f.open

@@ -36,6 +36,7 @@ type Follower struct {
 	told   told             // by their lines
 	once   bool             // there is no next comparison
 
+	drifting  int                   // accounts at the last comparison
 	differing map[string]ledger.Sum // by how much accounts differed; nil: they were not compared yet
 	again     time.Time             // when all is to be read and compared again
 }
@@ -119,7 +120,7 @@ func (f *Follower) close() {
 	if f.source != nil {
 		f.source.close()
 	}
-	f.source, f.marks, f.seen, f.tails, f.told, f.differing, f.again = nil, nil, nil, nil, nil, nil, time.Time{}
+	f.source, f.marks, f.seen, f.tails, f.told, f.differing, f.drifting, f.again = nil, nil, nil, nil, nil, nil, 0, time.Time{}
 }
 
 // connect opens the source and reads how far it was read.

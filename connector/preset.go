@@ -31,6 +31,7 @@ type stream struct {
 	query   string
 	read    *reading // instead of a query, of what is no database
 	mark    string   // the column of ids that grow; empty: all rows are read each time
+	names   []string // parameters of the query, as --set takes them
 	mapping *importer.Mapping
 }
 
@@ -259,8 +260,25 @@ func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*strea
 		return nil, errors.New("a query with a mark has :after and :limit in it")
 	default:
 		out.query = withParameters(s.Query, parameters, verbatim)
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
+			if strings.Contains(s.Query, "{"+name+"}") {
+				out.names = append(out.names, name+"="+parameters[name])
+			}
+		}
 	}
 	return out, nil
+}
+
+// advice returns what to do about a query that the source refuses.
+func (s *stream) advice(err error) string {
+	switch {
+	case !refused(err):
+		return ""
+	case len(s.names) == 0:
+		return ": is this the database of the preset, and may its user SELECT from that table?"
+	}
+	return ": if tables or columns have other names there, give them by --set (or parameters in a file of sources), now " +
+		strings.Join(s.names, ", ") + "; else let the user SELECT from that table"
 }
 
 // withColumns replaces parameters in the headers of columns, and in their patterns.

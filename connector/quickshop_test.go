@@ -1,7 +1,10 @@
 package connector_test
 
 import (
+	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -236,5 +239,56 @@ func TestBalancesBesideQuickShopHaveTheRest(t *testing.T) {
 	}
 	if got := lines(t, db, `SELECT concat_ws(' ', count(*) - $2::bigint, (SELECT count(*) FROM sync_drift)) FROM transactions WHERE source = $1`, ledger.ObservedSource, before); got != "2 0" {
 		t.Errorf("changes that nobody explains, and drift: %s, want 2 and none", got)
+	}
+}
+
+// Two sources are not read at the same moment: at a first start most balances are observed
+// before the trade that explains them is here.
+func TestBalancesThatWereObservedTooEarlyAreMended(t *testing.T) {
+	game, db := newQuickshop(t), testkit.Postgres(t)
+	game.Exec(`CREATE TABLE balances (uuid VARCHAR(36), name VARCHAR(64), balance DOUBLE)`)
+	game.Exec(`INSERT INTO balances VALUES (?, 'ada', 100), (?, 'bert', 50.25), (?, 'carl', 0)`, ada, strings.ToLower(bert), carl)
+	secret := filepath.Join(t.TempDir(), "game")
+	file := filepath.Join(t.TempDir(), "sync.toml")
+	if err := errors.Join(os.WriteFile(secret, []byte(treasuryURL(game.Addr)), 0o600), os.WriteFile(file, []byte(`
+		[[sources]]
+		preset = "quickshop-hikari"
+		source_file = '`+secret+`'
+		timezone = "Europe/Berlin"
+		[[sources]]
+		preset = "balances-sql"
+		source_file = '`+secret+`'`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	configs, err := connector.LoadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := connector.New(connector.Deps{Ledger: ledger.New(db), DB: db, Log: slog.New(slog.DiscardHandler)}, configs[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	round := func() {
+		t.Helper()
+		if err := f.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	round()
+	syncQuickshop(t, db, game)
+	const drift = `SELECT count(*)::text FROM sync_drift`
+	if round(); lines(t, db, drift) != "3" {
+		t.Fatalf("%s accounts differ before the balances are observed again, want 3", lines(t, db, drift))
+	}
+	f.Wait()
+	round()
+	if d := cmp.Diff("ada 10000\nbert 5025\ncarl 0", lines(t, db, `SELECT concat_ws(' ', a.name, b.balance) FROM accounts a JOIN balances b ON b.account = a.id WHERE a.ref LIKE 'player:%' ORDER BY a.ref`)); d != "" {
+		t.Errorf("balances (-want +got):\n%s", d)
+	}
+	if got := lines(t, db, `SELECT concat_ws(' ', name, timezone) FROM settings`); got != "QuickShop Europe/Berlin" {
+		t.Errorf("the ledger is %s, want what the first source says of it", got)
+	}
+	if got := lines(t, db, drift); got != "0" {
+		t.Errorf("%s accounts differ still", got)
 	}
 }

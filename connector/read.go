@@ -147,8 +147,10 @@ type seen struct {
 	shops   map[string]bool // nil: it has none, or was not read yet
 }
 
-// refreshed is how often all rows are written, so that shops are seen to be there.
-const refreshed = time.Hour
+const (
+	refreshed     = time.Hour        // all rows are written, so that shops are seen to be there
+	observedAgain = 30 * time.Second // and balances that differ, since another source may have moved them
+)
 
 // readWhole reads all rows of a stream and writes those that are new or were changed.
 func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error {
@@ -158,12 +160,13 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if v, is := f.source.(versioned); is {
 		version = v.version(s)
 	}
-	if version != "" && version == known.version {
+	again := f.drifting > 0 && s.mapping.Observes() && time.Since(known.at) > observedAgain
+	if version != "" && version == known.version && !again {
 		return nil
 	}
 	prefix, makesShops := s.mapping.ShopPrefix()
 	shops := map[string]bool{}
-	if time.Since(known.at) > refreshed {
+	if again || time.Since(known.at) > refreshed {
 		before = nil
 	}
 	batches, failed := make(chan *importer.Rows), make(chan error, 1)

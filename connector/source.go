@@ -26,6 +26,25 @@ const (
 
 var engines = []engine{engineMySQL, enginePostgres, engineSQLite, engineFile, engineFolder, engineHTTP}
 
+// addresses are what the addresses of sources look like.
+var addresses = map[engine]string{
+	engineMySQL:    "mysql://user:password@host/database",
+	enginePostgres: "postgres://user:password@host/database",
+	engineSQLite:   "sqlite:FILE",
+	engineFile:     "file:FILE",
+	engineFolder:   "dir:FOLDER",
+	engineHTTP:     "https://host/path",
+}
+
+// addressesOf returns the addresses of sources of these kinds.
+func addressesOf(all []engine) string {
+	var texts []string
+	for _, e := range all {
+		texts = append(texts, addresses[e])
+	}
+	return strings.Join(texts, ", ")
+}
+
 // queried reports whether the engine is read by queries.
 func (e engine) queried() bool { return e == engineMySQL || e == enginePostgres || e == engineSQLite }
 
@@ -67,7 +86,7 @@ var errEnough = errors.New("enough rows")
 // in them, since it may have a password in it.
 func parseSource(text string) (func() (source, error), error) {
 	if text == "" {
-		return nil, errors.New("no source is given: mysql://user:password@host/database, postgres://…, sqlite:FILE, file:FILE, dir:FOLDER or https://host/path")
+		return nil, errors.New("no source is given: want one of " + addressesOf(engines))
 	}
 	if file, is := strings.CutPrefix(text, "sqlite:"); is {
 		file = strings.TrimPrefix(file, "//")
@@ -101,7 +120,7 @@ func parseSource(text string) (func() (source, error), error) {
 		}
 		return func() (source, error) { return openPostgres(config), nil }, nil
 	}
-	return nil, fmt.Errorf("the source is of the kind %q, want mysql, postgres, sqlite, file, dir or https", u.Scheme)
+	return nil, fmt.Errorf("the source is of the kind %q, want one of %s", u.Scheme, addressesOf(engines))
 }
 
 // localPath returns the path of file:/path, which may be written file:///path.
@@ -115,7 +134,7 @@ func localPath(path string) string {
 // fits returns an error unless the preset is for the engine.
 func (e engine) fits(p *Preset) error {
 	if !slices.Contains(p.engines, e) {
-		return fmt.Errorf("preset %s reads %q, and not %s", p.Name, p.engines, e)
+		return fmt.Errorf("the preset reads %s, and the source is %s", addressesOf(p.engines), addresses[e])
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TellLate(f aggregates.FollowedSource, late bool) Told {
 	if !late {
 		return Told{f.Name + " is in step again", "", "/economy/health"}
 	}
-	told := Told{"What " + f.Name + " has is " + age + " late", "", "/economy/health"}
+	told := Told{f.Name + " is " + age + " late", "", "/economy/health"}
 	if f.Failing {
 		told.Text = "The last attempt to reach it failed."
 	}

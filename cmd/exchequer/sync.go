@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,6 +57,9 @@ func (c syncCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if c.Check {
 		for _, config := range configs {
+			if len(configs) > 1 {
+				fmt.Fprintf(s.out, "source %s\n", config.Name)
+			}
 			checks, err := connector.Check(ctx, config)
 			printStreams(s.out, checks, config.Preset.Settings())
 			if err != nil {
@@ -78,13 +82,11 @@ func (c syncCommand) Run(ctx context.Context, s streams) (err error) {
 		if err != nil {
 			return err
 		}
-		work.Go(func() {
-			if !c.Once {
-				f.Follow(ctx)
-			} else if err := f.Once(ctx); err != nil {
-				failures[i] = fmt.Errorf("%s: %w", config.Name, err)
-			}
-		})
+		if !c.Once {
+			work.Go(func() { f.Follow(ctx) })
+		} else if err := f.Once(ctx); err != nil { // in their order: balances come after what moves them
+			failures[i] = fmt.Errorf("%s: %w", config.Name, err)
+		}
 	}
 	work.Wait()
 	if err := errors.Join(failures...); err != nil || !c.Once {
@@ -104,16 +106,32 @@ func (c syncCommand) Run(ctx context.Context, s streams) (err error) {
 // printStreams prints what the first rows of streams would become.
 func printStreams(w io.Writer, checks []connector.StreamCheck, settings ledger.Settings) {
 	const shown = 5
+	rows := 0
 	for _, c := range checks {
+		rows += c.Rows
 		b := c.Batch
-		fmt.Fprintf(w, "%s: %s read: %s, %s, %s, %s, %s\n", c.Stream, count(c.Rows, "row"), count(len(b.Accounts), "account"),
-			count(len(b.Transactions), "transaction"), count(len(b.Sales), "sale"), count(len(b.Shops), "shop"), count(len(b.Observations), "balance"))
+		fmt.Fprintf(w, "%s: %s read", c.Stream, count(c.Rows, "row"))
+		separator := ": "
+		for _, of := range []struct {
+			n   int
+			one string
+		}{{len(b.Accounts), "account"}, {len(b.Transactions), "transaction"}, {len(b.Sales), "sale"}, {len(b.Shops), "shop"}, {len(b.Observations), "balance"}} {
+			if of.n > 0 {
+				fmt.Fprint(w, separator, count(of.n, of.one))
+				separator = ", "
+			}
+		}
+		fmt.Fprintln(w)
 		if len(b.Transactions) > 0 {
 			t := b.Transactions[0]
 			fmt.Fprintf(w, "  the first one is transaction %s at %s, source %s:\n", t.Ref, t.At.Format(time.DateTime), t.Source)
 			for _, p := range t.Postings {
 				fmt.Fprintf(w, "    %s on %s\n", views.Money(p.Amount, settings), p.Account)
 			}
+		}
+		if len(b.Observations) > 0 {
+			o := b.Observations[0]
+			fmt.Fprintf(w, "  the first one is %s of %s\n", views.Money(o.Balance, settings), o.Account)
 		}
 		for i, r := range c.Rejected {
 			if i == shown {
@@ -122,6 +140,9 @@ func printStreams(w io.Writer, checks []connector.StreamCheck, settings ledger.S
 			}
 			fmt.Fprintf(w, "  row %d would be left out: %s\n", r.Number, r.Reason)
 		}
+	}
+	if rows == 0 && len(checks) > 0 {
+		fmt.Fprintln(w, "there is nothing to read: is it the right source?")
 	}
 }
 
@@ -142,6 +163,8 @@ func (f followFlags) sources() ([]connector.Config, error) {
 			return nil, fmt.Errorf("EXCHEQUER_SYNC: %w", err)
 		}
 		return []connector.Config{config}, nil
+	case slices.Contains(connector.Presets(), f.Sync):
+		return nil, fmt.Errorf("EXCHEQUER_SYNC: %s is a preset, whose source EXCHEQUER_SYNC_SOURCE or EXCHEQUER_SYNC_SOURCE_FILE has to name", f.Sync)
 	}
 	configs, err := connector.LoadConfig(f.Sync)
 	if err != nil {

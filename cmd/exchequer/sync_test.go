@@ -30,7 +30,7 @@ func TestASourceIsCheckedThenReadOnceThenFollowedByAServer(t *testing.T) {
 	bank, url := newBank(t)
 	t.Setenv("EXCHEQUER_SYNC_SOURCE", url)
 	code, out, said := exchequer(t, "sync", "--preset", "balances-sql", "--check")
-	if code != 0 || !strings.Contains(out, "balances: 2 rows read: 1 account, 0 transactions, 0 sales, 0 shops, 1 balance") || !strings.Contains(out, `row 2 would be left out: column "balance"`) {
+	if code != 0 || !strings.Contains(out, "balances: 2 rows read: 1 account, 1 balance\n  the first one is $10.50 of player:a\n") || !strings.Contains(out, `row 2 would be left out: column "balance"`) {
 		t.Errorf("sync --check = %d, %s%s", code, out, said)
 	}
 	code, out, said = exchequer(t, "sync", "--preset", "balances-sql", "--once", "--economy", "Bank of B.")
@@ -77,6 +77,7 @@ func TestAFileOfBooksIsReadOnce(t *testing.T) {
 }
 
 func TestASourceThatCannotBeFollowedSaysWhy(t *testing.T) {
+	_, url := newBank(t)
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -85,6 +86,11 @@ func TestASourceThatCannotBeFollowedSaysWhy(t *testing.T) {
 		"no source":     {[]string{"sync", "--preset", "treasury"}, "no source is given"},
 		"both":          {[]string{"sync", "--preset", "treasury", "--config", "sync.toml"}, "leave out --preset"},
 		"a parameter":   {[]string{"sync", "--preset", "balances-sql", "--source", "sqlite:x", "--set", "tables=t"}, `it has no parameter "tables"; it has ["account" "balance" "name" "table"]`},
+		"no column":     {[]string{"sync", "--check", "--preset", "balances-sql", "--source", url, "--set", "account=player"}, "give them by --set (or parameters in a file of sources), now account=player, balance=balance, name=name, table=balances;"},
+		"no table":      {[]string{"sync", "--check", "--preset", "chestshop-names", "--source", url}, "is this the database of the preset"},
+		"no kind":       {[]string{"sync", "--preset", "hledger", "--source", "books.csv"}, "want one of mysql://user:password@host/database, postgres://user:password@host/database, sqlite:FILE, file:FILE"},
+		"a preset":      {[]string{"serve", "--sync", "treasury"}, "treasury is a preset, whose source EXCHEQUER_SYNC_SOURCE"},
+		"of files":      {[]string{"serve", "--sync", "hledger", "--sync-source", url}, "preset hledger: the preset reads file:FILE, and the source is sqlite:FILE"},
 		"an identifier": {[]string{"sync", "--preset", "balances-sql", "--source", "sqlite:x", "--set", "table=t x"}, "want letters, digits and _"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -134,6 +134,9 @@ func (m *Mapping) GroupHeaders() []string {
 	return m.column(m.payment.group).headers
 }
 
+// Observes reports whether rows observe balances.
+func (m *Mapping) Observes() bool { return m.balance != nil }
+
 // ShopPrefix returns how all refs of shops of the mapping begin. ok is false if rows make
 // no shops, or their refs begin with a column.
 func (m *Mapping) ShopPrefix() (prefix string, ok bool) {
