@@ -403,12 +403,16 @@ func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s struct{ Text string }
+	var s slackMessage
 	if err := json.Unmarshal(body, &s); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(s.Text, "@everyone &lt;@123&gt; [x]") || !strings.Contains(s.Text, "&lt;!channel&gt; &amp;") || !strings.HasSuffix(s.Text, "\n<https://economy.test/items/x>") {
 		t.Errorf("Slack gets %.200q", s.Text)
+	}
+	// An address in a name would be a link in anything but plain text.
+	if b := s.Blocks; len(b) != 2 || b[0].Text.Type != "plain_text" || !strings.HasPrefix(b[0].Text.Text, m.Title[:10]) || b[1].Text.Text != "<https://economy.test/items/x>" || s.Unfurl || s.Media {
+		t.Errorf("Slack gets the blocks %.200q", b)
 	}
 }
 
