@@ -412,7 +412,7 @@ func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
 	}
 	// An address in a name would be a link in anything but plain text.
 	if b := s.Blocks; len(b) != 2 || b[0].Text.Type != "plain_text" || !strings.HasPrefix(b[0].Text.Text, m.Title[:10]) || b[1].Text.Text != "<https://economy.test/items/x>" || s.Unfurl || s.Media {
-		t.Errorf("Slack gets the blocks %.200q", b)
+		t.Errorf("Slack gets the blocks %.200v", b)
 	}
 }
 
