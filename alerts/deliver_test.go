@@ -384,7 +384,7 @@ func TestNoSecretIsInTheLog(t *testing.T) {
 }
 
 func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
-	m := Message{Title: "@everyone <@123> [x](https://evil.example) **a** \x00", Text: "<!channel> & <https://evil.example|x>\n" + strings.Repeat("€", 3000), URL: "https://economy.test/items/x"}
+	m := Message{Title: "@everyone <@123> [x](https://evil.example) **a** \x00\n\u202eb", Text: "<!channel> & <https://evil.example|x>\n" + strings.Repeat("€", 3000), URL: "https://economy.test/items/x"}
 	body, err := m.body(Discord)
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +393,7 @@ func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
 	if err := json.Unmarshal(body, &d); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := d.Embeds[0].Title, `\@everyone \<\@123\> \[x\]\(https\://evil.example\) \*\*a\*\* `+"\x00"; got != want || !bytes.Contains(body, []byte(`"allowed_mentions":{"parse":[]}`)) {
+	if got, want := d.Embeds[0].Title, `\@everyone \<\@123\> \[x\]\(https\://evil.example\) \*\*a\*\*    b`; got != want || !bytes.Contains(body, []byte(`"allowed_mentions":{"parse":[]}`)) {
 		t.Errorf("Discord gets %q, want %q", got, want)
 	}
 	if len(d.Embeds[0].Description) > 4000 || !strings.HasSuffix(d.Embeds[0].Description, "€…") {

@@ -24,6 +24,10 @@ type Message struct {
 
 // body returns the message in a receiver's form.
 func (m Message) body(form Form) ([]byte, error) {
+	if form != Webhook {
+		// A name with line ends would write lines of its own.
+		m.Title, m.Text = oneLine(m.Title), oneLine(m.Text)
+	}
 	switch form {
 	case Discord:
 		return json.Marshal(m.discord())
