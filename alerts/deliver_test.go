@@ -384,7 +384,7 @@ func TestNoSecretIsInTheLog(t *testing.T) {
 }
 
 func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
-	m := Message{Title: "@everyone <@123> [x](https://evil.example) **a** \x00", Text: "<!channel> & <https://evil.example|x>\n" + strings.Repeat("€", 3000), URL: "https://economy.test/items/x"}
+	m := Message{Title: "@everyone <@123> [x](https://evil.example) **a** \x00\n\u202eb", Text: "<!channel> & <https://evil.example|x>\n" + strings.Repeat("€", 3000), URL: "https://economy.test/items/x"}
 	body, err := m.body(Discord)
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +393,7 @@ func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
 	if err := json.Unmarshal(body, &d); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := d.Embeds[0].Title, `\@everyone \<\@123\> \[x\]\(https\://evil.example\) \*\*a\*\* `+"\x00"; got != want || !bytes.Contains(body, []byte(`"allowed_mentions":{"parse":[]}`)) {
+	if got, want := d.Embeds[0].Title, `\@everyone \<\@123\> \[x\]\(https\://evil.example\) \*\*a\*\*    b`; got != want || !bytes.Contains(body, []byte(`"allowed_mentions":{"parse":[]}`)) {
 		t.Errorf("Discord gets %q, want %q", got, want)
 	}
 	if len(d.Embeds[0].Description) > 4000 || !strings.HasSuffix(d.Embeds[0].Description, "€…") {
@@ -403,12 +403,16 @@ func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s struct{ Text string }
+	var s slackMessage
 	if err := json.Unmarshal(body, &s); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(s.Text, "@everyone &lt;@123&gt; [x]") || !strings.Contains(s.Text, "&lt;!channel&gt; &amp;") || !strings.HasSuffix(s.Text, "\n<https://economy.test/items/x>") {
 		t.Errorf("Slack gets %.200q", s.Text)
+	}
+	// An address in a name would be a link in anything but plain text.
+	if b := s.Blocks; len(b) != 2 || b[0].Text.Type != "plain_text" || !strings.HasPrefix(b[0].Text.Text, m.Title[:10]) || b[1].Text.Text != "<https://economy.test/items/x>" || s.Unfurl || s.Media {
+		t.Errorf("Slack gets the blocks %.200v", b)
 	}
 }
 

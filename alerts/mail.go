@@ -110,10 +110,11 @@ func mailText(to Receiver, m Message) []byte {
 	return b.Bytes()
 }
 
-// oneLine returns a text without line ends and other controls.
+// oneLine returns a text without line ends and other controls, also those that turn the
+// direction of what follows.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) || r >= '\u2028' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
 			return ' '
 		}
 		return r

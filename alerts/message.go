@@ -24,11 +24,15 @@ type Message struct {
 
 // body returns the message in a receiver's form.
 func (m Message) body(form Form) ([]byte, error) {
+	if form != Webhook {
+		// A name with line ends would write lines of its own.
+		m.Title, m.Text = oneLine(m.Title), oneLine(m.Text)
+	}
 	switch form {
 	case Discord:
 		return json.Marshal(m.discord())
 	case Slack:
-		return json.Marshal(map[string]string{"text": m.slack()})
+		return json.Marshal(m.slack())
 	}
 	return json.Marshal(m)
 }
@@ -62,15 +66,34 @@ var markdown = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// slack returns the message as Slack takes it. A name in it can be neither a mention nor
-// a link.
-func (m Message) slack() string {
-	text := strings.Join(nonEmpty(m.Title, m.Text), "\n")
-	text = cut(slackEscapes.Replace(text), 3000)
+type slackText struct {
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Verbatim bool   `json:"verbatim,omitempty"`
+}
+
+type slackBlock struct {
+	Type string    `json:"type"`
+	Text slackText `json:"text"`
+}
+
+type slackMessage struct {
+	Text   string       `json:"text"` // of notifications
+	Blocks []slackBlock `json:"blocks"`
+	Unfurl bool         `json:"unfurl_links"`
+	Media  bool         `json:"unfurl_media"`
+}
+
+// slack returns the message as Slack takes it. A name in it is neither a mention nor a
+// link, even if it is an address: the block is plain text, and has no markup.
+func (m Message) slack() slackMessage {
+	text := cut(strings.Join(nonEmpty(m.Title, m.Text), "\n"), 2900)
+	all := slackMessage{Text: cut(slackEscapes.Replace(text), 3000), Blocks: []slackBlock{{"section", slackText{Type: "plain_text", Text: text}}}}
 	if m.URL != "" {
-		text += "\n<" + m.URL + ">"
+		all.Text += "\n<" + m.URL + ">"
+		all.Blocks = append(all.Blocks, slackBlock{"section", slackText{Type: "mrkdwn", Text: "<" + m.URL + ">", Verbatim: true}})
 	}
-	return text
+	return all
 }
 
 var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

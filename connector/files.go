@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"exchequer/connector/format"
 )
@@ -80,6 +81,9 @@ func (r *interruptible) Read(p []byte) (int, error) {
 const (
 	maxFiles = 200_000
 	maxFile  = 4 << 20
+	// maxKept is how much memory the rows of a stream take between two readings. Files
+	// beyond it are parsed each time.
+	maxKept = 64 << 20
 )
 
 // A folder is a source of many small files, all of which are read each time. What did not
@@ -96,12 +100,31 @@ type parsed struct {
 	rows   []format.Row
 }
 
+// weight returns about how many bytes of memory the rows take.
+func (p parsed) weight() int {
+	const header, file = 16, 200 // of a string, and of a file without rows
+	bytes := file
+	for _, row := range p.rows {
+		bytes += len(row.Problem) + 2*header
+		for _, field := range row.Fields {
+			bytes += len(field) + header
+		}
+	}
+	return bytes
+}
+
 func (d *folder) read(_ context.Context, use func(snapshot) error) error { return use(d) }
 
 func (d *folder) close() {}
 
 func (d *folder) each(ctx context.Context, s *stream, _ int64, _ int, emit func(header []string, row format.Row) error) error {
-	dir, err := os.Open(d.path)
+	// No symbolic link leads out of the folder: who writes there may not read elsewhere.
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	defer root.Close()
+	dir, err := root.Open(".")
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
@@ -115,6 +138,7 @@ func (d *folder) each(ctx context.Context, s *stream, _ int64, _ int, emit func(
 	}
 	slices.Sort(names)
 	before, now := d.known[s.name], map[string]parsed{}
+	kept := 0
 	for _, name := range names {
 		if ok, _ := filepath.Match(s.read.files, name); !ok { // the pattern was checked
 			continue
@@ -122,15 +146,17 @@ func (d *folder) each(ctx context.Context, s *stream, _ int64, _ int, emit func(
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		info, err := os.Stat(filepath.Join(d.path, name))
+		info, err := root.Stat(name)
 		if err != nil || !info.Mode().IsRegular() {
-			continue // it was removed, or is no file
+			continue // it was removed, leads elsewhere, or is no file
 		}
 		p, known := before[name]
 		if !known || p.stamp != stamp(info) {
-			p = d.parse(ctx, s, name, info)
+			p = parse(ctx, root, s, name, info)
 		}
-		now[name] = p
+		if kept += p.weight(); kept <= maxKept {
+			now[name] = p
+		}
 		for _, row := range p.rows {
 			// Who gets a row keeps its fields.
 			row.Fields = slices.Clone(row.Fields)
@@ -147,15 +173,20 @@ func (d *folder) each(ctx context.Context, s *stream, _ int64, _ int, emit func(
 
 // parse reads a file. One that cannot be read becomes a row with the problem: it is most
 // likely being written.
-func (d *folder) parse(ctx context.Context, s *stream, name string, info os.FileInfo) parsed {
+func parse(ctx context.Context, root *os.Root, s *stream, name string, info os.FileInfo) parsed {
 	p := parsed{stamp: stamp(info)}
 	err := func() error {
-		if info.Size() > maxFile {
-			return fmt.Errorf("it is longer than %d MB", maxFile>>20)
-		}
-		text, err := os.ReadFile(filepath.Join(d.path, name))
+		from, err := regular(root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0))
 		if err != nil {
 			return errors.New("it cannot be read")
+		}
+		defer from.Close()
+		text, err := io.ReadAll(io.LimitReader(from, maxFile+1))
+		if err != nil {
+			return errors.New("it cannot be read")
+		}
+		if len(text) > maxFile {
+			return fmt.Errorf("it is longer than %d MB", maxFile>>20)
 		}
 		return s.read.rows(ctx, bytes.NewReader(text), strings.TrimSuffix(name, filepath.Ext(name)), func(header []string, row format.Row) error {
 			p.header, p.rows = header, append(p.rows, row)

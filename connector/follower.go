@@ -96,7 +96,7 @@ func (f *Follower) follow(ctx context.Context, lease *lease) {
 			continue
 		}
 		f.close()
-		f.Log.WarnContext(ctx, "following a source failed; trying again", "source", f.config.Name, "in", pause.String(), "error", err)
+		f.Log.WarnContext(ctx, "following a source failed; trying again", "source", f.config.Name, "in", pause.String(), "error", clean(err.Error()))
 		if err := f.state.failed(ctx, err); err != nil {
 			f.Log.WarnContext(ctx, "following a source failed", "source", f.config.Name, "error", err)
 		}

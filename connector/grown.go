@@ -35,7 +35,7 @@ func (f *Follower) readGrown(ctx context.Context, s *stream) error {
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}
-				g, err := t.next(at)
+				g, err := t.next(ctx, at)
 				if err != nil {
 					return nil, err
 				}

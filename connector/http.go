@@ -36,6 +36,7 @@ const (
 	maxPages      = 100_000
 	maxAnswer     = 16 << 30 // bytes of an answer; documents have a lower bound of their own
 	maxSecret     = 64 << 10
+	maxAddress    = 8 << 10 // of the next page
 )
 
 // A website is a source of answers by HTTP, of the one host that was configured.
@@ -136,6 +137,8 @@ func (w *website) each(ctx context.Context, s *stream, after int64, limit int, e
 			continue
 		case how.PageParam != "" || next == "":
 			return ended(sift)
+		case len(next) > maxAddress:
+			return fmt.Errorf("%s: the address of the next page is longer than %d bytes", named(&at), maxAddress)
 		case seen[next]:
 			return fmt.Errorf("%s: the next page is one that was read", named(&at))
 		case how.NextParam != "":
@@ -193,9 +196,9 @@ func (w *website) page(ctx context.Context, address string, how httpFile, read *
 	defer answer.Body.Close()
 	switch {
 	case answer.StatusCode >= 300 && answer.StatusCode < 400:
-		return "", fmt.Errorf("it redirects (%s): name the address itself", answer.Status)
+		return "", fmt.Errorf("it redirects (%s): name the address itself", status(answer.StatusCode))
 	case answer.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("it answers %s", answer.Status)
+		return "", fmt.Errorf("it answers %s", status(answer.StatusCode))
 	}
 	body := &patient{from: io.LimitReader(answer.Body, maxAnswer), patience: w.patience, give: time.AfterFunc(w.patience, cancel)}
 	defer body.give.Stop()
@@ -205,6 +208,9 @@ func (w *website) page(ctx context.Context, address string, how httpFile, read *
 	}
 	return read.ReadPage(body, how.Next, row)
 }
+
+// status returns a status by its number: its text may be any that the host has sent.
+func status(code int) string { return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code))) }
 
 // A patient reader gives up when nothing comes for a while.
 type patient struct {

@@ -15,9 +15,23 @@ import (
 )
 
 const (
-	batchIDs  = 4000   // that are read at a time
-	batchRows = 10_000 // of a stream without ids
+	batchIDs  = 4000     // that are read at a time
+	batchRows = 10_000   // of a stream without ids
+	batchSize = 4 << 20  // bytes of their fields
+	maxBatch  = 64 << 20 // of the rows of one batch, or of one transaction
+	// maxWhole bounds the rows of a stream that is read whole each time, since the hashes
+	// of all are kept.
+	maxWhole = 5_000_000
 )
+
+// weigh returns about how many bytes of memory fields take.
+func weigh(fields []string) int {
+	bytes := 16 * len(fields)
+	for _, f := range fields {
+		bytes += len(f)
+	}
+	return bytes
+}
 
 // readNew reads the rows after the mark, each batch in a transaction of its own, so that
 // the source need not keep old rows for long.
@@ -87,7 +101,7 @@ func (f *Follower) readLeftOut(ctx context.Context, at snapshot, s *stream) erro
 // is given.
 func (f *Follower) batch(ctx context.Context, at snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
 	rows, last = &importer.Rows{}, position
-	column := -1
+	column, ids, weight := -1, 0, 0
 	err = at.each(ctx, s, position, limit, func(header []string, row format.Row) error {
 		if column < 0 {
 			if column = slices.Index(header, s.mark); column < 0 {
@@ -98,6 +112,17 @@ func (f *Follower) batch(ctx context.Context, at snapshot, s *stream, position i
 		id, err := strconv.ParseInt(row.Fields[column], 10, 64)
 		if err != nil || id < last || id <= position {
 			return fmt.Errorf("column %q has %q after %d: expected whole numbers after :after, in their order", s.mark, row.Fields[column], last)
+		}
+		if id > last {
+			if ids++; ids > limit { // of a source that does not heed it
+				return errEnough
+			}
+		}
+		if weight += weigh(row.Fields); weight > maxBatch {
+			if id == last || ids == 1 {
+				return fmt.Errorf("the rows of %d are more than %d MB", id, maxBatch>>20)
+			}
+			return errEnough
 		}
 		last, any = id, true
 		if written == nil || !written.has(id) {
@@ -145,6 +170,7 @@ type seen struct {
 	at      time.Time       // when all of it was written
 	version string          // of the stream then; empty: it may have changed since
 	shops   map[string]bool // nil: it has none, or was not read yet
+	gone    bool            // the last reading lacked shops that may be there
 }
 
 const (
@@ -165,7 +191,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 		return nil
 	}
 	prefix, makesShops := s.mapping.ShopPrefix()
-	shops := map[string]bool{}
+	there := inventory{shops: map[string]bool{}}
 	if again || time.Since(known.at) > refreshed {
 		before = nil
 	}
@@ -176,7 +202,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	one := s.single(m.at.Same)
 	go func() {
 		defer close(batches)
-		failed <- f.changed(reading, at, s, one, before, now, shops, known.seed, batches)
+		failed <- f.changed(reading, at, s, one, before, now, &there, known.seed, batches)
 	}()
 	rejected := map[uint64]bool{}
 	var forgotten bool
@@ -230,18 +256,46 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if len(rejected) > 0 {
 		known.version = ""
 	}
-	if makesShops && (known.shops == nil || !maps.Equal(shops, known.shops)) {
-		if err := f.closeGone(ctx, prefix, shops, began); err != nil {
-			return err
-		}
-		known.shops = shops
+	if makesShops {
+		return f.closeMissing(ctx, known, prefix, there, began)
 	}
 	return nil
 }
 
+// An inventory is which shops a reading had.
+type inventory struct {
+	shops  map[string]bool // by ref
+	unread bool            // a row could not be read, and may be one of any shop
+}
+
+// closeMissing closes the shops that two readings in a row did not have: one alone may
+// have met a file, or a table, that was being written.
+func (f *Follower) closeMissing(ctx context.Context, known *seen, prefix string, there inventory, at time.Time) error {
+	if there.unread {
+		return nil
+	}
+	before, checked := known.shops, known.shops != nil && !known.gone
+	known.shops = there.shops
+	if f.once {
+		return f.closeGone(ctx, prefix, there.shops, at)
+	}
+	if checked && maps.Equal(there.shops, before) {
+		return nil
+	}
+	either := maps.Clone(there.shops)
+	maps.Copy(either, before)
+	if known.gone = before == nil || len(either) > len(there.shops); known.gone {
+		known.version = "" // it is read once more
+	}
+	if before == nil {
+		return nil
+	}
+	return f.closeGone(ctx, prefix, either, at)
+}
+
 // changed sends the rows of a stream that are not among those before, and puts all rows
-// into now, and the refs of their shops into shops. Rows of one group are sent together.
-func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *single, before, now map[uint64]bool, shops map[string]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+// into now, and their shops into there. Rows of one group are sent together.
+func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *single, before, now map[uint64]bool, there *inventory, seed maphash.Seed, batches chan<- *importer.Rows) error {
 	rows := &importer.Rows{}
 	send := func() error {
 		if len(rows.Fields) == 0 {
@@ -255,7 +309,7 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *sin
 			return ctx.Err()
 		}
 	}
-	number, key := 0, ""
+	number, key, weight, ofGroup := 0, "", 0, 0
 	var group []format.Row
 	end := func() error {
 		isNew := false
@@ -268,9 +322,11 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *sin
 			for i, row := range group {
 				rows.Add(number-len(group)+i+1, row.Fields, row.Problem)
 			}
+			weight += ofGroup
 		}
-		group = group[:0]
-		if len(rows.Fields) >= batchRows {
+		group, ofGroup = group[:0], 0
+		if len(rows.Fields) >= batchRows || weight >= batchSize {
+			weight = 0
 			return send()
 		}
 		return nil
@@ -289,10 +345,12 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *sin
 			}
 		}
 		if ref := shopOf(row.Fields); ref != "" {
-			shops[ref] = true
+			there.shops[ref] = true
 		}
 		if row.Problem == "" {
 			row.Problem = one.check(header, row.Fields)
+		} else {
+			there.unread = true
 		}
 		next := groupOf(row.Fields)
 		if len(group) > 0 && (next == "" || next != key) {
@@ -300,8 +358,13 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *sin
 				return err
 			}
 		}
-		number++
+		if number++; number > maxWhole {
+			return fmt.Errorf("it has more than %d rows, which are too many to be read each time: read what grows, or by a mark", maxWhole)
+		}
 		key, group = next, append(group, row)
+		if ofGroup += weigh(row.Fields); ofGroup > maxBatch || len(group) > maxGroup {
+			return fmt.Errorf("the transaction %.100q has more than %d rows or %d MB", key, maxGroup, maxBatch>>20)
+		}
 		return nil
 	})
 	if err == nil {

@@ -21,6 +21,9 @@ type state struct {
 // maxRejects bounds the bad rows of a stream that are kept; more are counted.
 const maxRejects = 10_000
 
+// maxLeftOut is how many bytes of such a row are kept.
+const maxLeftOut = 8 << 10
+
 // marks returns how far each stream was read.
 func (s state) marks(ctx context.Context) (map[string]*mark, error) {
 	rows, _ := s.db.Query(ctx, `SELECT stream, high, settled, position FROM sync_streams WHERE source = $1`, s.name)
@@ -62,23 +65,49 @@ func (s state) save(ctx context.Context, p progress) error {
 	if numbers := p.rows.Numbers; !p.whole && len(numbers) > 0 {
 		batch.Queue(`DELETE FROM sync_rejects WHERE source = $1 AND stream = $2 AND number = ANY($3)`, s.name, p.stream, numbers)
 	}
-	for i, r := range p.rejected {
-		fields := map[string]string{}
-		for at, name := range p.rows.Header[:min(len(p.rows.Header), len(r.Fields))] {
-			fields[name] = clean(r.Fields[at])
-		}
-		text, err := json.Marshal(fields)
+	if len(p.rejected) > 0 {
+		left, err := leftOutOf(p)
 		if err != nil {
-			return fmt.Errorf("keep a row that was left out: %w", err)
+			return err
 		}
 		batch.Queue(`INSERT INTO sync_rejects (source, stream, number, place, reason, fields)
-			SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM sync_rejects WHERE source = $1 AND stream = $2) < $7
-			ON CONFLICT DO NOTHING`, s.name, p.stream, r.Number, i, clean(r.Reason), text, maxRejects)
+			SELECT $1, $2, number, place, reason, fields::jsonb FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[]) AS r (number, place, reason, fields)
+			ORDER BY place LIMIT greatest(0, $7 - (SELECT count(*) FROM sync_rejects WHERE source = $1 AND stream = $2))
+			ON CONFLICT DO NOTHING`, s.name, p.stream, left.numbers, left.places, left.reasons, left.fields, maxRejects)
 	}
 	if err := s.db.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("save the mark of %s: %w", p.stream, err)
 	}
 	return nil
+}
+
+// leftOut are rows that were left out, by column.
+type leftOut struct {
+	numbers []int
+	places  []int
+	reasons []string
+	fields  []string // JSON
+}
+
+// leftOutOf returns the rows of a batch that were left out, as many as may be kept.
+func leftOutOf(p progress) (all leftOut, err error) {
+	for i, r := range p.rejected[:min(len(p.rejected), maxRejects)] {
+		fields, size := map[string]string{}, 0
+		for at, name := range p.rows.Header[:min(len(p.rows.Header), len(r.Fields))] {
+			name, field := clean(name), clean(r.Fields[at])
+			if size += len(name) + len(field); size > maxLeftOut {
+				break
+			}
+			fields[name] = field
+		}
+		text, err := json.Marshal(fields)
+		if err != nil {
+			return all, fmt.Errorf("keep a row that was left out: %w", err)
+		}
+		all.numbers, all.places = append(all.numbers, r.Number), append(all.places, i)
+		all.reasons, all.fields = append(all.reasons, clean(r.Reason)), append(all.fields, string(text))
+	}
+	return all, nil
 }
 
 // clean returns text that Postgres takes, and not too much of it.

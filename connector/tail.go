@@ -1,8 +1,8 @@
 package connector
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"exchequer/connector/format"
@@ -35,6 +36,8 @@ const (
 	// lookAround is how far back in a file equal lines are told apart. Equal lines have the
 	// same time in them, so they stand close together.
 	lookAround = 256 << 10
+	// maxHeader is within how many bytes the header of a file of CSV is looked for.
+	maxHeader  = 2 << 20
 	batchLines = 4000
 	batchBytes = 4 << 20
 	// maxBeside is how many files of a folder are looked at for the rest of a file that was
@@ -49,6 +52,7 @@ type tail struct {
 	path   string
 	r      *reading
 	recent recent
+	idle   string // the stamp of a file that was read up to its last line end
 }
 
 // A grown is what was read of a file.
@@ -61,7 +65,7 @@ type grown struct {
 }
 
 // next reads the next lines after a position.
-func (t *tail) next(at position) (grown, error) {
+func (t *tail) next(ctx context.Context, at position) (grown, error) {
 	file, old, at, err := t.find(at)
 	if err != nil {
 		return grown{}, err
@@ -73,7 +77,10 @@ func (t *tail) next(at position) (grown, error) {
 	}
 	// Who writes may not have noticed yet that the file has another name.
 	over := old && time.Since(info.ModTime()) > writesOn
-	g, err := t.read(file, info, at, over)
+	if !over && t.idle == stamp(info) && t.recent.inode == inode(info) && t.recent.end == at.Offset {
+		return grown{at: at}, nil // what follows is a line that has no end yet
+	}
+	g, err := t.read(ctx, file, info, at, over)
 	if err != nil {
 		return grown{}, fmt.Errorf("read %s: %w", file.Name(), err)
 	}
@@ -165,16 +172,25 @@ func compressed(name string) bool {
 	return slices.Contains([]string{".gz", ".zst", ".xz", ".bz2", ".zip"}, filepath.Ext(name))
 }
 
-// openRegular opens a file that is neither a folder nor a pipe.
+// openRegular opens a file that is neither a folder nor a pipe. It is looked at when it is
+// open, so that nothing else can take its place, and opening a pipe waits for nobody.
 func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
+	return regular(os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0))
+}
+
+func regular(file *os.File, err error) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path)
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file", file.Name())
 	}
-	return os.Open(path)
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // fits reports whether a file is the one that was read up to the position. Where nothing
@@ -210,18 +226,20 @@ func marks(file io.ReaderAt, offset int64) (head, last string, err error) {
 
 // read reads the next lines of a file. Of one that is over, the last line may have no line
 // end.
-func (t *tail) read(file *os.File, info os.FileInfo, at position, over bool) (grown, error) {
+func (t *tail) read(ctx context.Context, file *os.File, info os.FileInfo, at position, over bool) (grown, error) {
 	f := t.r.format()
+	t.idle = ""
 	if err := t.prime(f, file, at); err != nil {
 		return grown{}, err
 	}
 	g := grown{at: at}
-	s := f.Scan(bufio.NewReader(io.NewSectionReader(file, at.Offset, info.Size()-at.Offset)), at.Offset)
+	s := f.Scan(&interruptible{ctx, io.NewSectionReader(file, at.Offset, info.Size()-at.Offset)}, at.Offset)
 	for bytes := int64(0); len(g.rows) < batchLines && bytes < batchBytes; {
 		err := s.Next()
 		end := s.End()
 		if errors.Is(err, io.EOF) {
 			if !over || !s.Unfinished() {
+				t.idle = stamp(info)
 				return t.finish(f, file, info, g)
 			}
 			end = info.Size()
@@ -266,7 +284,7 @@ func (t *tail) prime(f *format.Format, file *os.File, at position) error {
 		t.recent = recent{}
 		return nil
 	}
-	for first := f.Scan(io.NewSectionReader(file, 0, at.Offset), 0); f.Header() == nil; {
+	for first := f.Scan(io.NewSectionReader(file, 0, min(at.Offset, maxHeader)), 0); f.Header() == nil; {
 		if err := first.Next(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {

@@ -2,6 +2,7 @@ package format
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -37,12 +38,20 @@ func (d *csvDecoder) decode(record string) ([][]string, error) {
 	return [][]string{fields}, err
 }
 
+// maxColumns bounds what a row costs: each has a field for every column.
+const maxColumns = 1000
+
+var errColumns = fmt.Errorf("it has more than %d columns", maxColumns)
+
 var errCSV = errors.New(`it is not CSV: a quoted field ends with " before the delimiter, and quotes in it are doubled`)
 
 // splitCSV returns the fields of a record.
 func splitCSV(record, delimiter string) ([]string, error) {
 	var fields []string
 	for {
+		if len(fields) == maxColumns {
+			return nil, errColumns
+		}
 		if !strings.HasPrefix(record, `"`) {
 			field, rest, more := strings.Cut(record, delimiter)
 			fields = append(fields, field)

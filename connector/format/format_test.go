@@ -39,6 +39,8 @@ func TestTextsBecomeRows(t *testing.T) {
 		"CSV without a header":         {Spec{Format: CSV, Columns: []string{"a", "b"}}, "1,2\n", []string{"1|2"}},
 		"CSV of another delimiter":     {Spec{Format: CSV, Delimiter: ";", Encoding: Windows1252}, "\r\nbetrag;wer\r\n\"1;5\";B\xe4cker\r\n2,5;", []string{"1;5|Bäcker", "2,5|"}},
 		"CSV with a quote not closed":  {Spec{Format: CSV}, "a\n\"1\n2\n", []string{"! " + errCSV.Error()}},
+		"CSV of records of lines":      {Spec{Format: CSV}, "a,b\n1,\"x\"\"\n\"\"\n,\"\"\"\n2,\"\n\n\"\n\"3\n\",4\"\n", []string{"1|x\"\n\"\n,\"", "2|\n\n", "3\n|4\""}},
+		"CSV of many columns":          {Spec{Format: CSV}, "a\n" + strings.Repeat(",", maxColumns) + "\n1\n", []string{"! it has more than 1000 columns", "1"}},
 		"CSV with a quote in a field":  {Spec{Format: CSV}, "a,b\n5\" nail,2\n3,4\n", []string{"5\" nail|2", "3|4"}},
 		"lines":                        {Spec{Format: Lines, Pattern: `^(?P<who>\w+) (?:pays (?P<out>\d+)|gets (?P<in>\d+))$`, Ignore: `^#`}, "ann pays 5\n# no\n\nbob gets 7\nwhat\n", []string{"ann|5|", "bob||7", "! the line does not match the pattern"}},
 		"lines of two forms":           {Spec{Format: Lines, Pattern: `^(?:in (?P<who>\w+)|(?P<who>\w+) out)$`}, "in ann\nbob out\n", []string{"ann", "bob"}},
@@ -83,6 +85,12 @@ func TestDocumentsThatAreNotWholeOrTooLargeAreErrors(t *testing.T) {
 		"OFX that ends early":      {OFX, `<OFX><BANKMSGSRSV1><STMTRS>`, "it is not whole"},
 		"OFX that is deep":         {OFX, "<OFX>" + strings.Repeat("<A>", 100), "too deep"},
 		"OFX of something else":    {OFX, `<OFX></OFX>`, "it has no statement"},
+		"JSON of empty maps":       {JSON, "[" + strings.Repeat("{},", maxMaps+1) + "1]", "too many values"},
+		"JSON of numbers":          {JSON, "[" + strings.Repeat("1,", maxValues+1) + "1]", "too many values"},
+		"YAML of many lines":       {YAML, strings.Repeat("-\n", 2*maxNodes+1), "too many values"},
+		"YAML that is large":       {YAML, "a: " + strings.Repeat("x", maxYAML), "too many values"},
+		"OFX of many elements":     {OFX, "<OFX>" + strings.Repeat("<A>1", maxNodes+1) + "</OFX>", "too many values"},
+		"XML of many elements":     {CAMT053, "<Document>" + strings.Repeat("<a/>", maxValues+1) + "</Document>", "too many values"},
 		"a document that is large": {JSON, strings.Repeat(" ", maxDocument+1), "it is longer than 64 MB"},
 	} {
 		t.Run(name, func(t *testing.T) {

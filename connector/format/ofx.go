@@ -49,7 +49,7 @@ func parseOFX(text string) (*ofxNode, error) {
 		return nil, errors.New("it is not OFX: it has no <OFX>")
 	}
 	root := &ofxNode{}
-	open := []*ofxNode{root}
+	open, nodes := []*ofxNode{root}, 0
 	for text = text[begin:]; ; {
 		start := strings.IndexByte(text, '<')
 		if start < 0 {
@@ -77,6 +77,9 @@ func parseOFX(text string) (*ofxNode, error) {
 		value := text
 		if next := strings.IndexByte(text, '<'); next >= 0 {
 			value = text[:next]
+		}
+		if nodes++; nodes > maxNodes {
+			return nil, errLarge
 		}
 		node := &ofxNode{name: tag, value: strings.TrimSpace(html.UnescapeString(value))}
 		last := open[len(open)-1]

@@ -36,7 +36,8 @@ func newScanner(r io.Reader, offset int64, delimiter byte) *Scanner {
 func (s *Scanner) Next() error {
 	s.start, s.text, s.long, s.unfinished = s.end, s.text[:0], false, false
 	end := s.start
-	for open := false; ; {
+	open, whole := false, quotes{delimiter: s.delimiter}
+	for seen := 0; ; {
 		part, err := s.from.ReadSlice('\n')
 		end += int64(len(part))
 		if s.long = s.long || len(s.text)+len(part) > maxRecord; !s.long {
@@ -52,7 +53,9 @@ func (s *Scanner) Next() error {
 			return err
 		}
 		if s.delimiter != 0 && !s.long {
-			open = quoteOpen(s.text, s.delimiter)
+			// Each line is looked at once, however many a record has.
+			open = whole.after(s.text[seen:])
+			seen = len(s.text)
 		}
 		if !open || s.long || len(s.text) > maxQuoted {
 			s.end = end
@@ -89,23 +92,31 @@ func (s *Scanner) Text() string {
 	return strings.TrimRight(string(text), "\r\n")
 }
 
-// quoteOpen reports whether CSV text ends within a quoted field.
-func quoteOpen(text []byte, delimiter byte) bool {
-	quoted, start := false, true
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '"':
-			if i+1 < len(text) && text[i+1] == '"' {
+// quotes follow the quoted fields of CSV over the lines of a record.
+type quotes struct {
+	delimiter byte
+	open      bool
+}
+
+// after reports whether the record ends within a quoted field after a further line.
+func (q *quotes) after(line []byte) bool {
+	start := true
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case q.open && c == '"':
+			start = false
+			if i+1 < len(line) && line[i+1] == '"' {
 				i++
 			} else {
-				quoted = false
+				q.open = false
 			}
-		case quoted:
+		case q.open:
+			start = false
 		case c == '"' && start:
-			quoted, start = true, false
+			q.open, start = true, false
 		default:
-			start = c == delimiter || c == '\n'
+			start = c == q.delimiter || c == '\n'
 		}
 	}
-	return quoted
+	return q.open
 }

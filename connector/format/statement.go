@@ -95,6 +95,9 @@ func signed(amount, indicator string) (string, error) {
 }
 
 func readCAMT053(text []byte, f func(fields []string) error) error {
+	if bytes.Count(text, []byte("<")) > maxValues {
+		return errLarge
+	}
 	dec := xml.NewDecoder(bytes.NewReader(text))
 	dec.CharsetReader = func(charset string, from io.Reader) (io.Reader, error) {
 		switch strings.ToLower(charset) {

@@ -128,6 +128,9 @@ func lookup(v tree, path []string) string {
 
 // Plain returns a number without an exponent, as long as that is not too long.
 func Plain(number string) string {
+	if len(number) > 100 {
+		return number
+	}
 	_, exponent, has := strings.Cut(strings.ToLower(number), "e")
 	if n, err := strconv.Atoi(exponent); !has || err != nil || n < -40 || n > 40 {
 		return number
@@ -141,6 +144,9 @@ func Plain(number string) string {
 }
 
 func parseJSON(text []byte) (tree, error) {
+	if maps, values := countJSON(text); maps > maxMaps || values > maxValues {
+		return nil, errLarge
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var doc tree
@@ -170,12 +176,41 @@ func (d ndjsonDecoder) decode(line string) (rows [][]string, err error) {
 	return rows, err
 }
 
+// The bounds of a document. In memory, an empty map takes a hundred times its text.
 const (
-	maxNodes = 1 << 20 // of a YAML document, with what its aliases stand for
-	maxDepth = 200
+	maxNodes  = 1 << 20  // of a YAML document, with what its aliases stand for
+	maxYAML   = 16 << 20 // bytes of one
+	maxDepth  = 200
+	maxMaps   = 1 << 20 // and lists, of a JSON document
+	maxValues = 1 << 22
 )
 
+var errLarge = errors.New("it has too many values")
+
+// countJSON returns how many maps and lists a JSON document has, and about how many values.
+func countJSON(text []byte) (maps, values int) {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			maps++
+			values++
+		case c == ',':
+			values++
+		}
+	}
+	return maps, values
+}
+
 func parseYAML(text []byte) (tree, error) {
+	if len(text) > maxYAML || bytes.Count(text, []byte("\n"))+bytes.Count(text, []byte(",")) > 2*maxNodes {
+		return nil, errLarge
+	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, errors.New("it is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: "))
