@@ -26,7 +26,8 @@ type Site struct {
 	Assets   Assets
 	Menu     []MenuGroup
 	Search   string // address of the page that finds things by "q"; none if empty
-	BaseURL  string // of absolute addresses: "https://economy.example.org"; empty if not known
+	Root     Root   // the path below which it is
+	BaseURL  string // of absolute addresses, with the root: "https://economy.example.org"; empty if not known
 	Version  string // of the program, for the foot of the page
 	MapURL   MapURL // of the operator's map; empty if there is none
 	Data     bool   // files of the record are published

@@ -142,7 +142,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	if to := (*movedError)(nil); errors.As(err, &to) {
-		redirect(w, r, to)
+		s.redirect(w, r, to)
 		return
 	}
 	code, text := status(err), message(status(err), err)
@@ -150,7 +150,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 		w.err = err
 	}
 	h := w.Header()
-	challenge(h, r, err)
+	s.challenge(h, r, err)
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
 		h.Del(name)
 	}

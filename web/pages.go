@@ -235,7 +235,7 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 		Display string `json:"display"`
 		Icons   []icon `json:"icons"`
 	}{
-		cmp.Or(s.Settings().Name, "Exchequer"), "/", "browser",
+		cmp.Or(s.Settings().Name, "Exchequer"), s.Root.Of("/"), "browser",
 		[]icon{{s.assets.Icon, "any", "image/svg+xml"}, {s.assets.Touch, "180x180", "image/png"}},
 	})
 	if err != nil {

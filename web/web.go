@@ -53,6 +53,8 @@ type Deps struct {
 	// BaseURL is how visitors reach the site: "https://economy.example.org". If
 	// empty, pages name no absolute address, and there is no site map.
 	BaseURL string
+	// Root is the path below which the site is. The handler is asked for whole paths.
+	Root views.Root
 	// Licence is that of the data: "CC BY 4.0". It is stated with the numbers.
 	Licence string
 
@@ -167,6 +169,9 @@ func New(d Deps) (http.Handler, error) {
 	if d.Leaving == nil {
 		d.Leaving = context.Background()
 	}
+	if d.BaseURL != "" {
+		d.BaseURL += string(d.Root)
+	}
 	s := &server{
 		Deps:      d,
 		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")},
@@ -211,10 +216,18 @@ func New(d Deps) (http.Handler, error) {
 	return s, nil
 }
 
+// whole returns an address with the host if that is known, else from its root.
+func (s *server) whole(address string) string {
+	if s.BaseURL == "" {
+		return s.Root.Of(address)
+	}
+	return s.BaseURL + address
+}
+
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
 	_, _, err := s.published()
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil}
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
