@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"exchequer/connector/format"
 	"exchequer/ledger"
 	"exchequer/ledger/importer"
 )
@@ -29,15 +30,15 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.db.Close()
+	defer s.close()
 	if err := s.fits(c.Preset); err != nil {
 		return nil, err
 	}
-	all := c.Preset.streams
-	if c.Preset.reconcile != nil {
-		all = append(all[:len(all):len(all)], c.Preset.reconcile)
+	all := c.Preset.read(s.kind())
+	if of := c.Preset.compared(s.kind()); of != nil {
+		all = append(all, of)
 	}
-	err = s.read(ctx, func(at *snapshot) error {
+	err = s.read(ctx, func(at snapshot) error {
 		for _, of := range all {
 			check, err := of.check(ctx, at, c.Name)
 			if err != nil {
@@ -50,22 +51,25 @@ func Check(ctx context.Context, c Config) (checks []StreamCheck, err error) {
 	return checks, err
 }
 
-func (s *stream) check(ctx context.Context, at *snapshot, source string) (StreamCheck, error) {
-	rows, key := &importer.Rows{}, ""
+func (s *stream) check(ctx context.Context, at snapshot, source string) (StreamCheck, error) {
+	rows, key, one := &importer.Rows{}, "", s.single("")
 	groupOf := func([]string) string { return "" }
-	err := at.each(ctx, s.after(0, checkedRows), func(header, fields []string) (err error) {
+	err := at.each(ctx, s, 0, checkedRows, func(header []string, row format.Row) (err error) {
 		if rows.Header == nil {
 			rows.Header = header
 			if groupOf, err = s.mapping.GroupOf(header); err != nil {
 				return err
 			}
 		}
-		group := groupOf(fields)
+		group := groupOf(row.Fields)
 		if len(rows.Fields) >= checkedRows && (group == "" || group != key) {
 			return errEnough
 		}
 		key = group
-		rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, len(rows.Numbers)+1)
+		if row.Problem == "" {
+			row.Problem = one.check(header, row.Fields)
+		}
+		rows.Add(len(rows.Numbers)+1, row.Fields, row.Problem)
 		return nil
 	})
 	if err != nil {

@@ -76,7 +76,7 @@ func mysqlConfig(u *url.URL) (*mysql.Config, error) {
 	return c, nil
 }
 
-func openMySQL(config *mysql.Config) (*source, error) {
+func openMySQL(config *mysql.Config) (source, error) {
 	c, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
@@ -84,10 +84,10 @@ func openMySQL(config *mysql.Config) (*source, error) {
 	return newSource(engineMySQL, sql.OpenDB(c)), nil
 }
 
-func newSource(e engine, db *sql.DB) *source {
+func newSource(e engine, db *sql.DB) source {
 	db.SetMaxOpenConns(1) // of a server that others need
 	db.SetConnMaxIdleTime(time.Minute)
-	return &source{e, db}
+	return &database{e, db}
 }
 
 // limitMySQL limits the time of a statement, by the name that the server has for it.
@@ -120,11 +120,11 @@ func postgresConfig(text string) (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
-func openPostgres(config *pgx.ConnConfig) *source {
+func openPostgres(config *pgx.ConnConfig) source {
 	return newSource(enginePostgres, stdlib.OpenDB(*config))
 }
 
-func openSQLite(file string) (*source, error) {
+func openSQLite(file string) (source, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}

@@ -112,7 +112,7 @@ func TestAPresetOfOnesOwnReadsPostgres(t *testing.T) {
 
 func TestWhatIsWrongWithASourceIsSaid(t *testing.T) {
 	for name, c := range map[string]struct{ preset, url, want string }{
-		"no such preset":         {"tresury", "mysql://u@localhost/game", `there is no preset "tresury": there are balances-sql, treasury`},
+		"no such preset":         {"tresury", "mysql://u@localhost/game", `there is no preset "tresury": there are balances-sql, `},
 		"no source":              {"treasury", "", "no source is given"},
 		"another scheme":         {"treasury", "oracle://u:secret@localhost/game", `kind "oracle"`},
 		"a password unescaped":   {"treasury", "mysql://u:se%cret@localhost/game", "%40 and %2F"},
@@ -120,6 +120,13 @@ func TestWhatIsWrongWithASourceIsSaid(t *testing.T) {
 		"an unknown tls":         {"treasury", "mysql://u:secret@db.example.org/game?tls=maybe", `tls is "maybe"`},
 		"an unknown parameter":   {"treasury", "mysql://u:secret@localhost/game?local_infile=1", `"local_infile"`},
 		"a preset for another":   {"treasury", "sqlite:" + os.DevNull, `reads ["mysql"], and not sqlite`},
+		"HTTP without TLS":       {"hledger", "http://secret.example.org/x", "for the same machine only"},
+		"HTTP with a user":       {"hledger", "https://u:secret@example.org/x", "names no host, or a user"},
+		"HTTP and an option":     {"hledger", "https://example.org/x#token=secret", `parameter "token" behind #`},
+		"a log of a database":    {"chestshop-log", "sqlite:" + os.DevNull, `reads ["file"], and not sqlite`},
+		"a log that is missing":  {"chestshop-log", "file:/nowhere/ChestShop.log", "no such file"},
+		"a log that is a folder": {"chestshop-log", "file:/", "is not a file"},
+		"a folder that is none":  {"essentials-balances", "dir:/nowhere", "no such file"},
 		"a file that is missing": {"balances-sql", "sqlite:/nowhere/bank.db", "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,5 +161,43 @@ func TestACheckShowsWhatWouldComeAndWritesNothing(t *testing.T) {
 	want := map[string][3]int{"accounts": {5, 5, 0}, "ledger_postings": {12, 5, 4}, "chestshop_shop": {}, "chestshop_sale": {}, "reconcile": {5, 5, 0}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("rows, accounts and transactions of each stream (-want +got):\n%s", d)
+	}
+}
+
+func TestWhatIsWrongWithAPresetIsSaid(t *testing.T) {
+	for name, c := range map[string]struct{ from, to, want string }{
+		"neither a query nor a reading":  {"read = { %s }", "", "neither a query nor [streams.read]"},
+		"an unknown format":              {"%s", `format = "xlsx"`, `the format is "xlsx"`},
+		"a pattern of another format":    {"%s", `format = "csv", pattern = "x"`, "goes with the format lines"},
+		"a pattern that is none":         {"%s", `format = "lines", pattern = "("`, "pattern: error parsing regexp"},
+		"a pattern of no columns":        {"%s", `format = "lines", pattern = "x"`, "no named group"},
+		"an encoding that is none":       {"[csv]", "[csv]\nencoding = \"utf-7\"", `encoding is "utf-7"`},
+		"a document that grows":          {"%s", `format = "yaml", grows = true`, "does not grow by lines"},
+		"a filter that is none":          {"%s", `format = "csv", where = { payer = "(" }`, "read.where.payer: error parsing regexp"},
+		"a pattern of files that is bad": {"%s", `format = "csv", files = "["`, "read.files: syntax error"},
+		"a mark without a parameter":     {"read = { %s }", "mark = \"id\"\nread = { format = \"json\" }", "a mark goes with read.http.after"},
+		"two ways to the next page":      {"%s", `format = "json", http = { next = "a", page_param = "b" }`, "and not two of them"},
+		"an only that is none":           {"read = { %s }", "only = \"http\"\nread = { format = \"csv\" }", `only is "http", want one of its engines`},
+		"an asset that is none":          {`engines = ["file"]`, "engines = [\"file\"]\nasset = \"USD/two\"", "want a name and a number of decimals"},
+		"a number that is none":          {`engines = ["file"]`, "engines = [\"file\"]\nparameters = { decimals = \"two\" }", `parameters.decimals is "two"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(strings.Replace(payments, c.from, c.to, 1), "%s", asCSV, 1)
+			if _, err := connector.LoadPreset(newPreset(t, text), connector.Overrides{}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestEachPresetThatIsBuiltInCanBeRead(t *testing.T) {
+	for _, name := range connector.Presets() {
+		o := connector.Overrides{}
+		if name == "formance" {
+			o.Parameters = map[string]string{"asset": "USD/2"}
+		}
+		if _, err := connector.LoadPreset(name, o); err != nil {
+			t.Error(err)
+		}
 	}
 }

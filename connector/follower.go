@@ -26,13 +26,18 @@ type Follower struct {
 	Deps
 	config Config
 	state  state
-	open   func() (*source, error)
+	open   func() (source, error)
 
 	// Of the process that leads:
-	source *source
+	source source
 	marks  map[string]*mark
-	seen   map[string]*seen // of streams without a mark
-	again  time.Time        // when all is to be read and compared again
+	seen   map[string]*seen // of streams that are read whole
+	tails  map[string]*tail // of streams that grow
+	told   told             // by their lines
+	once   bool             // there is no next comparison
+
+	differing map[string]ledger.Sum // by how much accounts differed; nil: they were not compared yet
+	again     time.Time             // when all is to be read and compared again
 }
 
 // New returns a follower of the source.
@@ -102,6 +107,7 @@ func (f *Follower) follow(ctx context.Context, lease *lease) {
 // Once reads all that the source has, and compares.
 func (f *Follower) Once(ctx context.Context) error {
 	defer f.close()
+	f.once = true
 	err := f.round(ctx)
 	if err != nil && ctx.Err() == nil {
 		err = errors.Join(err, f.state.failed(ctx, err))
@@ -111,9 +117,9 @@ func (f *Follower) Once(ctx context.Context) error {
 
 func (f *Follower) close() {
 	if f.source != nil {
-		f.source.db.Close()
+		f.source.close()
 	}
-	f.source, f.marks, f.seen, f.again = nil, nil, nil, time.Time{}
+	f.source, f.marks, f.seen, f.tails, f.told, f.differing, f.again = nil, nil, nil, nil, nil, nil, time.Time{}
 }
 
 // connect opens the source and reads how far it was read.
@@ -121,20 +127,23 @@ func (f *Follower) connect(ctx context.Context) (err error) {
 	if f.source != nil {
 		return nil
 	}
+	if f.source, err = f.open(); err != nil {
+		return err
+	}
+	if err := f.source.fits(f.config.Preset); err != nil {
+		return err
+	}
 	if f.marks, err = f.state.marks(ctx); err != nil {
 		return err
 	}
-	f.seen = map[string]*seen{}
-	for _, s := range f.config.Preset.streams {
+	f.seen, f.tails, f.told = map[string]*seen{}, map[string]*tail{}, told{}
+	for _, s := range f.config.Preset.read(f.source.kind()) {
 		if f.marks[s.name] == nil {
 			f.marks[s.name] = newMark(0, 0)
 		}
 		f.seen[s.name] = &seen{seed: maphash.MakeSeed()}
 	}
-	if f.source, err = f.open(); err != nil {
-		return err
-	}
-	return f.source.fits(f.config.Preset)
+	return nil
 }
 
 // round reads what is new. Now and then it reads all that may have changed, in one
@@ -147,24 +156,29 @@ func (f *Follower) round(ctx context.Context) error {
 	whole := !began.Before(f.again)
 	if whole {
 		// What is new may be much, and is not to be read in one transaction.
-		for _, s := range f.config.Preset.streams {
-			if s.mark == "" {
-				if err := f.source.read(ctx, func(at *snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
+		for _, s := range f.config.Preset.read(f.source.kind()) {
+			if s.whole() {
+				if err := f.source.read(ctx, func(at snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
 					return fmt.Errorf("%s: %w", s.name, err)
 				}
 			}
 		}
 	}
-	for _, s := range f.config.Preset.streams {
-		if s.mark != "" {
-			if err := f.readNew(ctx, s); err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
+	for _, s := range f.config.Preset.read(f.source.kind()) {
+		var err error
+		switch {
+		case s.grows():
+			err = f.readGrown(ctx, s)
+		case s.mark != "":
+			err = f.readNew(ctx, s)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	complete := time.Now()
 	if whole {
-		if err := f.source.read(ctx, func(at *snapshot) error { return f.readAgain(ctx, at) }); err != nil {
+		if err := f.source.read(ctx, func(at snapshot) error { return f.readAgain(ctx, at) }); err != nil {
 			return err
 		}
 		f.again = time.Now().Add(max(everyWhole, partOfTime*time.Since(complete)))
@@ -176,10 +190,10 @@ func (f *Follower) round(ctx context.Context) error {
 
 // readAgain reads, in one snapshot, what may have been committed late and what is new,
 // and compares balances.
-func (f *Follower) readAgain(ctx context.Context, at *snapshot) error {
+func (f *Follower) readAgain(ctx context.Context, at snapshot) error {
 	began := time.Now()
-	for _, s := range f.config.Preset.streams {
-		if s.mark == "" {
+	for _, s := range f.config.Preset.read(f.source.kind()) {
+		if s.whole() || s.grows() {
 			continue
 		}
 		m := f.marks[s.name]
@@ -191,10 +205,15 @@ func (f *Follower) readAgain(ctx context.Context, at *snapshot) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	if f.config.Preset.reconcile == nil {
-		return nil
+	var err error
+	switch of := f.config.Preset.compared(f.source.kind()); {
+	case of == nil:
+	case of.grows():
+		err = f.compareTold(ctx)
+	default:
+		err = f.compare(ctx, at)
 	}
-	if err := f.compare(ctx, at); err != nil {
+	if err != nil {
 		return fmt.Errorf("compare balances: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ type mark struct {
 	high, settled int64
 	past          []passed // when high was where, oldest first
 	written       idSet    // of the ids above settled
+	at            position // instead, of a file that grows
 }
 
 type passed struct {

@@ -24,13 +24,21 @@ type Preset struct {
 	reconcile *stream // its rows are balances; nil: they cannot be compared
 }
 
-// A stream is a query and what its rows mean.
+// A stream is a query, or something else to read, and what its rows mean.
 type stream struct {
 	name    string
+	only    engine // by which alone it is read; empty: by all of the preset
 	query   string
-	mark    string // the column of ids that grow; empty: the query has all rows each time
+	read    *reading // instead of a query, of what is no database
+	mark    string   // the column of ids that grow; empty: all rows are read each time
 	mapping *importer.Mapping
 }
+
+// grows reports whether only what is appended is read.
+func (s *stream) grows() bool { return s.read != nil && s.read.grows }
+
+// whole reports whether all rows are read each time.
+func (s *stream) whole() bool { return s.mark == "" && !s.grows() }
 
 // presetFile is a preset as its TOML is written: the language of mappings, with a part
 // for each query.
@@ -40,16 +48,34 @@ type presetFile struct {
 	Ledger     importer.LedgerFile `toml:"ledger"`
 	CSV        importer.CSVFile    `toml:"csv"`
 	Parameters map[string]string   `toml:"parameters"`
+	Asset      string              `toml:"asset"`
 	Streams    []streamFile        `toml:"streams"`
 	Reconcile  *streamFile         `toml:"reconcile"`
 }
 
 type streamFile struct {
-	Name  string `toml:"name"`
-	Query string `toml:"query"`
-	Mark  string `toml:"mark"`
+	Name  string    `toml:"name"`
+	Only  string    `toml:"only"`
+	Query string    `toml:"query"`
+	Read  *readFile `toml:"read"`
+	Mark  string    `toml:"mark"`
 	importer.RowFile
 }
+
+// read returns the streams that are read from an engine.
+func (p *Preset) read(e engine) []*stream {
+	return slices.DeleteFunc(slices.Clone(p.streams), func(s *stream) bool { return !s.of(e) })
+}
+
+// compared returns the stream of balances of an engine, nil if it has none.
+func (p *Preset) compared(e engine) *stream {
+	if p.reconcile == nil || !p.reconcile.of(e) {
+		return nil
+	}
+	return p.reconcile
+}
+
+func (s *stream) of(e engine) bool { return s.only == "" || s.only == e }
 
 // Settings returns what the preset says of the ledger.
 func (p *Preset) Settings() ledger.Settings { return p.streams[0].mapping.Settings }
@@ -121,10 +147,17 @@ func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
 	}
 	parameters := maps.Clone(f.Parameters)
 	maps.Copy(parameters, o.Parameters)
+	queried := slices.ContainsFunc(p.engines, engine.queried)
 	for key, value := range parameters {
-		if !identifier.MatchString(value) {
+		switch {
+		case queried && !identifier.MatchString(value):
 			errs = append(errs, fmt.Errorf("parameters.%s is %q, want letters, digits and _", key, value))
+		case strings.ContainsAny(value, "{}\n"):
+			errs = append(errs, fmt.Errorf("parameters.%s is %q, want a text without { and }", key, value))
 		}
+	}
+	if err := f.money(parameters); err != nil {
+		errs = append(errs, err)
 	}
 	seen := map[string]bool{reconcileName: true}
 	for i := range f.Streams {
@@ -161,29 +194,102 @@ const reconcileName = "reconcile"
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9_]*$`)
 
+// money sets the parts of the ledger that are parameters: decimals, shift, and those of an asset
+// such as USD/2, whose amounts are whole numbers of its smallest unit.
+func (f *presetFile) money(parameters map[string]string) error {
+	for name, set := range map[string]func(int){
+		"decimals": func(n int) { f.Ledger.Decimals = &n },
+		"shift":    func(n int) { f.Ledger.Shift = n },
+	} {
+		if text, is := parameters[name]; is {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("parameters.%s is %q, want a number", name, text)
+			}
+			set(n)
+		}
+	}
+	if f.Asset == "" {
+		return nil
+	}
+	asset := withParameters(f.Asset, parameters, verbatim)
+	if asset == "" {
+		return errors.New("name the asset that is read, such as --set asset=USD/2: others are left out")
+	}
+	name, digits, has := strings.Cut(asset, "/")
+	decimals := 0
+	if has {
+		var err error
+		if decimals, err = strconv.Atoi(digits); err != nil || decimals < 0 {
+			return fmt.Errorf("the asset is %s/%s, want a name and a number of decimals, such as USD/2", name, digits)
+		}
+	}
+	kept := min(decimals, 9)
+	f.Ledger.Decimals, f.Ledger.Shift = &kept, -decimals
+	if f.Ledger.Symbol == "" {
+		f.Ledger.Symbol = name
+	}
+	return nil
+}
+
+func verbatim(s string) string { return s }
+
 func (f *presetFile) stream(s *streamFile, parameters map[string]string) (*stream, error) {
-	if strings.TrimSpace(s.Query) == "" {
-		return nil, errors.New("its query is missing")
+	row := s.RowFile
+	if s.Read != nil {
+		row.Columns = withColumns(row.Columns, parameters)
 	}
-	if s.Mark != "" && !(strings.Contains(s.Query, ":after") && strings.Contains(s.Query, ":limit")) {
-		return nil, errors.New("a query with a mark has :after and :limit in it")
-	}
-	file := importer.File{Origin: f.Origin, Ledger: f.Ledger, CSV: f.CSV, RowFile: s.RowFile}
+	file := importer.File{Origin: f.Origin, Ledger: f.Ledger, CSV: f.CSV, RowFile: row}
 	mapping, err := file.Mapping()
 	if err != nil {
 		return nil, err
 	}
-	query := s.Query
-	for key, value := range parameters {
-		query = strings.ReplaceAll(query, "{"+key+"}", value)
+	out := &stream{name: s.Name, only: engine(s.Only), mark: s.Mark, mapping: mapping}
+	if s.Only != "" && !slices.Contains(f.Engines, s.Only) {
+		return nil, fmt.Errorf("only is %q, want one of its engines", s.Only)
 	}
-	return &stream{name: s.Name, query: query, mark: s.Mark, mapping: mapping}, nil
+	switch {
+	case (strings.TrimSpace(s.Query) == "") == (s.Read == nil):
+		return nil, errors.New("it has neither a query nor [streams.read], or both")
+	case s.Read != nil:
+		if out.read, err = s.Read.reading(f.CSV, s.Mark, parameters, mapping.Columns(), mapping.GroupHeaders()); err != nil {
+			return nil, err
+		}
+	case s.Mark != "" && !(strings.Contains(s.Query, ":after") && strings.Contains(s.Query, ":limit")):
+		return nil, errors.New("a query with a mark has :after and :limit in it")
+	default:
+		out.query = withParameters(s.Query, parameters, verbatim)
+	}
+	return out, nil
+}
+
+// withColumns replaces parameters in the headers of columns, and in their patterns.
+func withColumns(columns map[string]any, parameters map[string]string) map[string]any {
+	out := map[string]any{}
+	for name, value := range columns {
+		switch of := value.(type) {
+		case string:
+			value = withParameters(of, parameters, verbatim)
+		case map[string]any:
+			of = maps.Clone(of)
+			if pattern, is := of["match"].(string); is {
+				of["match"] = withParameters(pattern, parameters, regexp.QuoteMeta)
+			}
+			value = of
+		}
+		out[name] = value
+	}
+	return out
 }
 
 var bound = regexp.MustCompile(`:(after|limit)\b`)
 
-// after returns the query for the next ids after one, at most limit of them.
+// after returns the query for the next ids after one, at most limit of them; without a
+// mark the query as it is.
 func (s *stream) after(id int64, limit int) string {
+	if s.mark == "" {
+		return s.query
+	}
 	return bound.ReplaceAllStringFunc(s.query, func(name string) string {
 		if name == ":after" {
 			return strconv.FormatInt(id, 10)

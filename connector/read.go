@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"exchequer/connector/format"
 	"exchequer/ledger/importer"
 )
 
@@ -22,7 +23,7 @@ const (
 func (f *Follower) readNew(ctx context.Context, s *stream) error {
 	position := f.marks[s.name].high
 	return f.write(ctx, s, func(ctx context.Context) (rows *importer.Rows, err error) {
-		err = f.source.read(ctx, func(at *snapshot) error {
+		err = f.source.read(ctx, func(at snapshot) error {
 			rows, position, _, err = f.batch(ctx, at, s, position, batchIDs, nil)
 			return err
 		})
@@ -31,7 +32,7 @@ func (f *Follower) readNew(ctx context.Context, s *stream) error {
 }
 
 // readAfter reads the rows after an id that were not read before, all in one snapshot.
-func (f *Follower) readAfter(ctx context.Context, at *snapshot, s *stream, position int64) error {
+func (f *Follower) readAfter(ctx context.Context, at snapshot, s *stream, position int64) error {
 	// The ids are looked up while others are added.
 	written := f.marks[s.name].written
 	written.bits = slices.Clone(written.bits)
@@ -53,7 +54,7 @@ const retried = 500
 
 // readLeftOut reads again some of the ids whose rows were left out, since what is bad may
 // have been mended, or was only early.
-func (f *Follower) readLeftOut(ctx context.Context, at *snapshot, s *stream) error {
+func (f *Follower) readLeftOut(ctx context.Context, at snapshot, s *stream) error {
 	ids, err := f.state.leftOut(ctx, s.name, retried)
 	if err != nil || len(ids) == 0 {
 		return err
@@ -81,23 +82,23 @@ func (f *Follower) readLeftOut(ctx context.Context, at *snapshot, s *stream) err
 // batch returns the rows of the next ids after a position that are not in written, the
 // last of these ids, and whether there were any. Without any, rows is nil unless written
 // is given.
-func (f *Follower) batch(ctx context.Context, at *snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
+func (f *Follower) batch(ctx context.Context, at snapshot, s *stream, position int64, limit int, written *idSet) (rows *importer.Rows, last int64, any bool, err error) {
 	rows, last = &importer.Rows{}, position
 	column := -1
-	err = at.each(ctx, s.after(position, limit), func(header, fields []string) error {
+	err = at.each(ctx, s, position, limit, func(header []string, row format.Row) error {
 		if column < 0 {
 			if column = slices.Index(header, s.mark); column < 0 {
 				return fmt.Errorf("the query has no column %q, which is its mark", s.mark)
 			}
 			rows.Header = header
 		}
-		id, err := strconv.ParseInt(fields[column], 10, 64)
+		id, err := strconv.ParseInt(row.Fields[column], 10, 64)
 		if err != nil || id < last || id <= position {
-			return fmt.Errorf("column %q has %q after %d: expected whole numbers after :after, in their order", s.mark, fields[column], last)
+			return fmt.Errorf("column %q has %q after %d: expected whole numbers after :after, in their order", s.mark, row.Fields[column], last)
 		}
 		last, any = id, true
 		if written == nil || !written.has(id) {
-			rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, int(id))
+			rows.Add(int(id), row.Fields, row.Problem)
 		}
 		return nil
 	})
@@ -110,7 +111,7 @@ func (f *Follower) batch(ctx context.Context, at *snapshot, s *stream, position 
 // write writes the batches that next returns, and saves the mark after each.
 func (f *Follower) write(ctx context.Context, s *stream, next func(context.Context) (*importer.Rows, error)) error {
 	m := f.marks[s.name]
-	_, err := importer.RunRows(ctx, importer.RowsOptions{
+	summary, err := importer.RunRows(ctx, importer.RowsOptions{
 		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name, Next: next,
 		Written: func(ctx context.Context, rows *importer.Rows, rejected []importer.Rejected) error {
 			left := map[int]bool{}
@@ -122,7 +123,16 @@ func (f *Follower) write(ctx context.Context, s *stream, next func(context.Conte
 			return f.state.save(ctx, progress{stream: s.name, high: m.high, settled: m.settled, rows: rows, rejected: rejected})
 		},
 	})
+	f.rounded(ctx, s, summary)
 	return err
+}
+
+// rounded reports what rounding has added to amounts.
+func (f *Follower) rounded(ctx context.Context, s *stream, summary importer.Summary) {
+	if summary.RoundedAmounts > 0 {
+		f.Log.InfoContext(ctx, "amounts with more decimals than the ledger were rounded", "source", f.config.Name, "stream", s.name,
+			"amounts", summary.RoundedAmounts, "added", summary.Rounding)
+	}
 }
 
 // seen is what the last reading of a stream without a mark had.
@@ -130,28 +140,39 @@ type seen struct {
 	seed maphash.Seed
 	rows map[uint64]bool // of what is one transaction, or one row
 	at   time.Time       // when all of it was written
+
+	version string // of the stream then; empty: it may have changed since
 }
 
 // refreshed is how often all rows are written, so that shops are seen to be there.
 const refreshed = time.Hour
 
 // readWhole reads all rows of a stream and writes those that are new or were changed.
-func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error {
+func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error {
 	known := f.seen[s.name]
 	before, now := known.rows, map[uint64]bool{}
+	version := ""
+	if v, is := f.source.(versioned); is {
+		version = v.version(s)
+	}
+	if version != "" && version == known.version {
+		return nil
+	}
 	if time.Since(known.at) > refreshed {
 		before = nil
 	}
 	batches, failed := make(chan *importer.Rows), make(chan error, 1)
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
+	m := f.marks[s.name]
+	one := s.single(m.at.Same)
 	go func() {
 		defer close(batches)
-		failed <- f.changed(reading, at, s, before, now, known.seed, batches)
+		failed <- f.changed(reading, at, s, one, before, now, known.seed, batches)
 	}()
 	rejected := map[uint64]bool{}
 	var forgotten bool
-	_, err := importer.RunRows(ctx, importer.RowsOptions{
+	summary, err := importer.RunRows(ctx, importer.RowsOptions{
 		Ledger: f.Ledger, Mapping: s.mapping, Name: f.config.Name + ":" + s.name,
 		Next: func(ctx context.Context) (*importer.Rows, error) {
 			select {
@@ -171,14 +192,24 @@ func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error
 					return err
 				}
 			}
-			return f.state.save(ctx, progress{stream: s.name, whole: true, rows: rows, rejected: left})
+			p := progress{stream: s.name, whole: true, rows: rows, rejected: left}
+			if m.at.Same = one.known(); m.at.Same != "" {
+				p.at = &m.at
+			}
+			return f.state.save(ctx, p)
 		},
 	})
 	stop()
 	for range batches {
 	}
+	f.rounded(ctx, s, summary)
 	if err = errors.Join(err, <-failed); err != nil {
 		return err
+	}
+	if !forgotten { // nothing is new, and so nothing is bad any more
+		if err := f.state.forget(ctx, s.name); err != nil {
+			return err
+		}
 	}
 	// Bad rows are tried again each time.
 	for hash := range rejected {
@@ -187,13 +218,16 @@ func (f *Follower) readWhole(ctx context.Context, at *snapshot, s *stream) error
 	if before == nil {
 		known.at = time.Now()
 	}
-	known.rows = now
+	known.rows, known.version = now, version
+	if len(rejected) > 0 {
+		known.version = ""
+	}
 	return nil
 }
 
 // changed sends the rows of a stream that are not among those before, and puts all rows
 // into now. Rows of one group are sent together.
-func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *single, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
 	rows := &importer.Rows{}
 	send := func() error {
 		if len(rows.Fields) == 0 {
@@ -208,17 +242,17 @@ func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before,
 		}
 	}
 	number, key := 0, ""
-	var group [][]string
+	var group []format.Row
 	end := func() error {
 		isNew := false
-		for _, fields := range group {
-			hash := hashRow(seed, fields)
+		for _, row := range group {
+			hash := hashRow(seed, row.Fields)
 			isNew = isNew || !before[hash]
 			now[hash] = true
 		}
 		if isNew {
-			for i, fields := range group {
-				rows.Fields, rows.Numbers = append(rows.Fields, fields), append(rows.Numbers, number-len(group)+i+1)
+			for i, row := range group {
+				rows.Add(number-len(group)+i+1, row.Fields, row.Problem)
 			}
 		}
 		group = group[:0]
@@ -228,7 +262,7 @@ func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before,
 		return nil
 	}
 	groupOf := func([]string) string { return "" }
-	err := at.each(ctx, s.query, func(header, fields []string) error {
+	err := at.each(ctx, s, 0, 0, func(header []string, row format.Row) error {
 		if rows.Header == nil {
 			rows.Header = header
 			var err error
@@ -236,14 +270,17 @@ func (f *Follower) changed(ctx context.Context, at *snapshot, s *stream, before,
 				return err
 			}
 		}
-		next := groupOf(fields)
+		if row.Problem == "" {
+			row.Problem = one.check(header, row.Fields)
+		}
+		next := groupOf(row.Fields)
 		if len(group) > 0 && (next == "" || next != key) {
 			if err := end(); err != nil {
 				return err
 			}
 		}
 		number++
-		key, group = next, append(group, fields)
+		key, group = next, append(group, row)
 		return nil
 	})
 	if err == nil {

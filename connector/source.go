@@ -2,160 +2,122 @@ package connector
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+
+	"exchequer/connector/format"
 )
 
-// An engine is a kind of database.
+// An engine is a kind of source.
 type engine string
 
 const (
 	engineMySQL    engine = "mysql" // and MariaDB
 	enginePostgres engine = "postgres"
 	engineSQLite   engine = "sqlite"
+	engineFile     engine = "file"
+	engineFolder   engine = "folder"
+	engineHTTP     engine = "http"
 )
 
-var engines = []engine{engineMySQL, enginePostgres, engineSQLite}
+var engines = []engine{engineMySQL, enginePostgres, engineSQLite, engineFile, engineFolder, engineHTTP}
 
-const (
-	connectTimeout   = 10 * time.Second
-	statementTimeout = time.Minute
-)
+// queried reports whether the engine is read by queries.
+func (e engine) queried() bool { return e == engineMySQL || e == enginePostgres || e == engineSQLite }
 
-// A source is a database that is read.
-type source struct {
-	engine engine
-	db     *sql.DB
+// A source is where the rows of a preset's streams come from.
+type source interface {
+	kind() engine
+	// fits returns an error unless the preset is for this kind of source.
+	fits(*Preset) error
+	// read calls f with a snapshot of the source. Nothing is ever written to it.
+	read(ctx context.Context, f func(snapshot) error) error
+	close()
 }
+
+// A snapshot of a source does not change while it is read, as far as the source can see
+// to that.
+type snapshot interface {
+	// each calls f with the header and the rows of a stream, as text, until f returns
+	// errEnough: of a stream with a mark the rows of the next ids after one, at most
+	// limit of them, in their order; of any other all rows. f keeps the fields.
+	each(ctx context.Context, s *stream, after int64, limit int, f func(header []string, row format.Row) error) error
+}
+
+// A versioned source can tell, without reading a stream, whether it is as it was.
+type versioned interface {
+	// version returns what is another one when the stream may have changed; empty: it
+	// may have.
+	version(*stream) string
+}
+
+// A growing source has streams of which only what is appended is read.
+type growing interface {
+	tail(*stream) *tail
+}
+
+// errEnough ends the reading of a stream early.
+var errEnough = errors.New("enough rows")
 
 // parseSource returns what connects to the database of a URL. Errors do not have the URL
 // in them, since it may have a password in it.
-func parseSource(text string) (func() (*source, error), error) {
+func parseSource(text string) (func() (source, error), error) {
 	if text == "" {
-		return nil, errors.New("no source is given: mysql://user:password@host/database, postgres://… or sqlite:FILE")
+		return nil, errors.New("no source is given: mysql://user:password@host/database, postgres://…, sqlite:FILE, file:FILE, dir:FOLDER or https://host/path")
 	}
 	if file, is := strings.CutPrefix(text, "sqlite:"); is {
 		file = strings.TrimPrefix(file, "//")
-		return func() (*source, error) { return openSQLite(file) }, nil
+		return func() (source, error) { return openSQLite(file) }, nil
+	}
+	if path, is := strings.CutPrefix(text, "file:"); is {
+		return func() (source, error) { return &file{engineFile, localPath(path)}, nil }, nil
+	}
+	if path, is := strings.CutPrefix(text, "dir:"); is {
+		return func() (source, error) {
+			return &folder{engineFolder, localPath(path), map[string]map[string]parsed{}}, nil
+		}, nil
 	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("the source is not a URL such as mysql://user:password@host/database; characters such as @ and / in a password are written %40 and %2F")
 	}
 	switch u.Scheme {
+	case "http", "https":
+		return parseWebsite(u)
 	case "mysql", "mariadb":
 		config, err := mysqlConfig(u)
 		if err != nil {
 			return nil, err
 		}
-		return func() (*source, error) { return openMySQL(config) }, nil
+		return func() (source, error) { return openMySQL(config) }, nil
 	case "postgres", "postgresql":
 		config, err := postgresConfig(text)
 		if err != nil {
 			return nil, err
 		}
-		return func() (*source, error) { return openPostgres(config), nil }, nil
+		return func() (source, error) { return openPostgres(config), nil }, nil
 	}
-	return nil, fmt.Errorf("the source is of the kind %q, want mysql, postgres or sqlite", u.Scheme)
+	return nil, fmt.Errorf("the source is of the kind %q, want mysql, postgres, sqlite, file, dir or https", u.Scheme)
 }
 
-// fits returns an error unless the preset is for this kind of database.
-func (s *source) fits(p *Preset) error {
-	if !slices.Contains(p.engines, s.engine) {
-		return fmt.Errorf("preset %s reads %q, and not %s", p.Name, p.engines, s.engine)
+// localPath returns the path of file:/path, which may be written file:///path.
+func localPath(path string) string {
+	if rest, is := strings.CutPrefix(path, "//"); is {
+		path = rest
+	}
+	return filepath.Clean(path)
+}
+
+// fits returns an error unless the preset is for the engine.
+func (e engine) fits(p *Preset) error {
+	if !slices.Contains(p.engines, e) {
+		return fmt.Errorf("preset %s reads %q, and not %s", p.Name, p.engines, e)
 	}
 	return nil
 }
 
-// read calls f with a snapshot of the source, which cannot write.
-func (s *source) read(ctx context.Context, f func(*snapshot) error) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to the source: %w", err)
-	}
-	defer conn.Close()
-	if s.engine == engineMySQL {
-		if err := limitMySQL(ctx, conn); err != nil {
-			return err
-		}
-	}
-	options := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
-	if s.engine == engineSQLite { // opened so that it cannot write; a transaction is a snapshot
-		options = nil
-	}
-	tx, err := conn.BeginTx(ctx, options)
-	if err != nil {
-		return fmt.Errorf("begin to read the source: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // it has only read
-	return f(&snapshot{tx})
-}
-
-// A snapshot of a source does not change while it is read.
-type snapshot struct{ tx *sql.Tx }
-
-// errEnough ends a query early.
-var errEnough = errors.New("enough rows")
-
-// each calls f with the columns and the rows of a query, as text, until f returns
-// errEnough. f keeps the fields.
-func (s *snapshot) each(ctx context.Context, query string, f func(header, fields []string) error) (err error) {
-	rows, err := s.tx.QueryContext(ctx, query)
-	if err != nil {
-		return fmt.Errorf("query the source: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	header, err := rows.Columns()
-	if err != nil {
-		return fmt.Errorf("query the source: %w", err)
-	}
-	values, into := make([]any, len(header)), make([]any, len(header))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return fmt.Errorf("read the source: %w", err)
-		}
-		fields := make([]string, len(header))
-		for i, v := range values {
-			fields[i] = text(v)
-		}
-		if err := f(header, fields); errors.Is(err, errEnough) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read the source: %w", err)
-	}
-	return nil
-}
-
-// text returns a value as it would stand in a file; nothing for NULL.
-func text(value any) string {
-	switch v := value.(type) {
-	case nil:
-		return ""
-	case []byte:
-		return string(v)
-	case string:
-		return v
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case float32:
-		return strconv.FormatFloat(float64(v), 'f', -1, 32)
-	case time.Time:
-		return v.Format("2006-01-02 15:04:05.999999")
-	}
-	return fmt.Sprint(value)
-}
+func (e engine) kind() engine { return e }

@@ -23,12 +23,16 @@ const maxRejects = 10_000
 
 // marks returns how far each stream was read.
 func (s state) marks(ctx context.Context) (map[string]*mark, error) {
-	rows, _ := s.db.Query(ctx, `SELECT stream, high, settled FROM sync_streams WHERE source = $1`, s.name)
+	rows, _ := s.db.Query(ctx, `SELECT stream, high, settled, position FROM sync_streams WHERE source = $1`, s.name)
 	marks := map[string]*mark{}
 	var stream string
 	var high, settled int64
-	_, err := pgx.ForEachRow(rows, []any{&stream, &high, &settled}, func() error {
+	var at *position
+	_, err := pgx.ForEachRow(rows, []any{&stream, &high, &settled, &at}, func() error {
 		marks[stream] = newMark(high, settled)
+		if at != nil {
+			marks[stream].at = *at
+		}
 		return nil
 	})
 	if err != nil {
@@ -41,7 +45,8 @@ func (s state) marks(ctx context.Context) (map[string]*mark, error) {
 type progress struct {
 	stream        string
 	high, settled int64
-	whole         bool // the rows are all of the stream that is new, and not those of some ids
+	at            *position // in a file that grows
+	whole         bool      // the rows are all of the stream that is new, and not those of some ids
 	rows          *importer.Rows
 	rejected      []importer.Rejected
 }
@@ -50,10 +55,10 @@ type progress struct {
 // forgotten, unless they were left out again.
 func (s state) save(ctx context.Context, p progress) error {
 	var batch pgx.Batch
-	batch.Queue(`INSERT INTO sync_streams AS known (source, stream, high, settled, rows, rejected) VALUES ($1, $2, $3, $4, $5, $6)
+	batch.Queue(`INSERT INTO sync_streams AS known (source, stream, high, settled, rows, rejected, position) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (source, stream) DO UPDATE SET high = greatest(known.high, excluded.high), settled = greatest(known.settled, excluded.settled),
-			rows = known.rows + excluded.rows, rejected = known.rejected + excluded.rejected`,
-		s.name, p.stream, p.high, p.settled, len(p.rows.Numbers), len(p.rejected))
+			rows = known.rows + excluded.rows, rejected = known.rejected + excluded.rejected, position = excluded.position`,
+		s.name, p.stream, p.high, p.settled, len(p.rows.Numbers), len(p.rejected), p.at)
 	if numbers := p.rows.Numbers; !p.whole && len(numbers) > 0 {
 		batch.Queue(`DELETE FROM sync_rejects WHERE source = $1 AND stream = $2 AND number = ANY($3)`, s.name, p.stream, numbers)
 	}

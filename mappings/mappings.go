@@ -5,7 +5,7 @@ package mappings
 import "embed"
 
 // Presets has the presets in the folder presets, each named after the program whose
-// database it reads.
+// database or files it reads.
 //
 //go:embed presets/*.toml
 var Presets embed.FS

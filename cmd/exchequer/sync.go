@@ -23,7 +23,7 @@ const syncConns = 4
 
 type syncCommand struct {
 	Preset     string            `group:"sync" placeholder:"NAME" help:"What the source is: treasury …, or a file that ends with .toml (docs/connectors.md)."`
-	Source     string            `group:"sync" env:"EXCHEQUER_SYNC_SOURCE" placeholder:"URL" help:"The source: mysql://user:password@host/database, postgres://… or sqlite:FILE. With a password, set it in the environment, which others cannot see."`
+	Source     string            `group:"sync" env:"EXCHEQUER_SYNC_SOURCE" placeholder:"URL" help:"The source: mysql://user:password@host/database, postgres://…, sqlite:FILE, file:FILE, dir:FOLDER or https://host/path. With a password, set it in the environment, which others cannot see."`
 	SourceFile string            `group:"sync" env:"EXCHEQUER_SYNC_SOURCE_FILE" type:"path" placeholder:"FILE" help:"File that holds the source's URL."`
 	Config     string            `group:"sync" type:"path" placeholder:"FILE" help:"TOML file that lists sources, instead of --preset and --source."`
 	Economy    string            `group:"sync" placeholder:"NAME" help:"Name of the economy, for a ledger that has none."`

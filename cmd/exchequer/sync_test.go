@@ -57,6 +57,25 @@ func TestASourceIsCheckedThenReadOnceThenFollowedByAServer(t *testing.T) {
 	}
 }
 
+func TestAFileOfBooksIsReadOnce(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	books := "file:../../connector/testdata/hledger.csv"
+	code, out, said := exchequer(t, "sync", "--preset", "hledger", "--source", books, "--check")
+	if code != 0 || !strings.Contains(out, "postings: 23 rows read: 11 accounts, 9 transactions") || !strings.Contains(out, "1,250.00 on assets:bank:checking") {
+		t.Errorf("sync --check = %d, %s%s", code, out, said)
+	}
+	for range 2 {
+		code, out, said = exchequer(t, "sync", "--once", "--preset", "hledger", "--source", books, "--symbol", "€", "--economy", "Our books")
+		if code != 0 || !strings.Contains(out, "hledger: ") || !strings.Contains(out, "0 rows left out") {
+			t.Errorf("sync --once = %d, %s%s", code, out, said)
+		}
+	}
+	code, out, said = exchequer(t, "verify")
+	if code != 0 {
+		t.Errorf("verify = %d, %s%s", code, out, said)
+	}
+}
+
 func TestASourceThatCannotBeFollowedSaysWhy(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -117,6 +118,7 @@ type saleFile struct {
 
 	Shop        string `toml:"shop"`
 	Transaction string `toml:"transaction"`
+	OnlyWith    string `toml:"only_with"`
 }
 
 type knownFile struct {
@@ -158,6 +160,7 @@ type column struct {
 	headers    []string // any of these, ignoring case
 	optional   bool     // the file need not have it
 	dropSuffix string
+	match      *regexp.Regexp // nil: the whole value; else its first group, or what matches
 }
 
 // An account describes how one role of a row becomes an account of the ledger.
@@ -204,6 +207,7 @@ type sale struct {
 	direction     template
 	shop          template
 	transaction   template // empty: that of the row
+	onlyWith      string   // column: a row without a value in it is no sale; may be empty
 }
 
 // A known is how a row makes an account that need not take part in anything.

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,8 +162,10 @@ func (r *mappingReader) columns(f *File) {
 					c.optional, ok = v.(bool)
 				case "drop_suffix":
 					c.dropSuffix, ok = v.(string)
+				case "match":
+					c.match, ok = r.pattern("columns."+name+".match", v), true
 				default:
-					r.failf("columns.%s: unknown key %q, want header, optional, drop_suffix", name, key)
+					r.failf("columns.%s: unknown key %q, want header, optional, drop_suffix, match", name, key)
 					continue
 				}
 				if !ok {
@@ -184,6 +187,21 @@ func (r *mappingReader) columns(f *File) {
 			r.failf("constants.%s: a name has letters, digits and _", name)
 		}
 	}
+}
+
+// pattern returns a regular expression with at most one group.
+func (r *mappingReader) pattern(key string, value any) *regexp.Regexp {
+	text, _ := value.(string)
+	re, err := regexp.Compile(text)
+	switch {
+	case err != nil:
+		r.failf("%s: %w", key, err)
+	case text == "":
+		r.failf("%s is %v, want a regular expression", key, value)
+	case re.NumSubexp() > 1:
+		r.failf("%s has %d groups, want one at most; (?:…) is none", key, re.NumSubexp())
+	}
+	return re
 }
 
 func (r *mappingReader) accounts(f *File) {
@@ -285,6 +303,11 @@ func (r *mappingReader) sale(f *saleFile, t *transactionFile) {
 		shop:      r.template("sale.shop", f.Shop),
 
 		transaction: r.template("sale.transaction", f.Transaction),
+		onlyWith:    f.OnlyWith,
+	}
+	r.column("sale.only_with", f.OnlyWith, false)
+	if f.OnlyWith != "" && t != nil && t.Amount == saleTotal {
+		r.failf("sale.only_with goes without transaction.amount = @total: a row may have no sale")
 	}
 	if s.direction.fixed() {
 		oneOf(r, "sale.direction", f.Direction, ledger.DirectionSale, ledger.DirectionPurchase)

@@ -27,6 +27,8 @@ func TestAllErrorsOfAMappingAreReported(t *testing.T) {
 		"a template of no column": {`ref = "to/{payee}"`, `ref = "to/{whom}"`, "{whom} is not a name of [columns] or [constants]"},
 		"an open brace":           {`ref = "to/{payee}"`, `ref = "to/{payee"`, "{ without }"},
 		"an unknown column key":   {"optional = true", "optinal = true", `columns.note: unknown key "optinal"`},
+		"a pattern that is none":  {"optional = true", "match = \"(\"", "columns.note.match: error parsing regexp"},
+		"a pattern of groups":     {"optional = true", "match = \"(a)(b)\"", "columns.note.match has 2 groups, want one at most"},
 		"a rule that is none":     {`source = "payment"`, "source = \"payment\"\nnegative = \"flip\"", `transaction.negative is "flip", want one of`},
 		"no source":               {`source = "payment"`, "", "transaction.source is missing"},
 		"an oldest that is none":  {"decimals = 2", "decimals = 2\n[csv]\noldest = \"1066\"", `csv.oldest: "1066" is not a date such as 1066-10-14`},

@@ -54,9 +54,16 @@ func (r *row) value(name string) string {
 	if !found {
 		return r.m.constants[name]
 	}
-	value := strings.TrimSpace(r.fields[i])
-	if drop := r.m.column(name).dropSuffix; drop != "" {
-		value = strings.TrimSuffix(value, drop)
+	value, c := strings.TrimSpace(r.fields[i]), r.m.column(name)
+	if c.dropSuffix != "" {
+		value = strings.TrimSuffix(value, c.dropSuffix)
+	}
+	if c.match != nil {
+		groups := c.match.FindStringSubmatch(value)
+		if len(groups) == 0 {
+			return ""
+		}
+		return groups[len(groups)-1]
 	}
 	return value
 }
@@ -112,7 +119,7 @@ func (r *row) parse() (mapped, *RowError) {
 			return out, r.bad(c.name, "expected text without zero bytes: is this a CSV file?")
 		}
 	}
-	if r.m.sale != nil {
+	if s := r.m.sale; s != nil && (s.onlyWith == "" || r.value(s.onlyWith) != "") {
 		if err := r.sale(&out); err != nil {
 			return out, err
 		}

@@ -15,6 +15,19 @@ type Rows struct {
 	Header  []string
 	Fields  [][]string
 	Numbers []int // of each row: its {@line}, and its place in messages
+	// Problems are why rows are to be left out that could not be read, by their index.
+	Problems map[int]string
+}
+
+// Add adds a row, and why it could not be read, if it could not.
+func (r *Rows) Add(number int, fields []string, problem string) {
+	if problem != "" {
+		if r.Problems == nil {
+			r.Problems = map[int]string{}
+		}
+		r.Problems[len(r.Fields)] = problem
+	}
+	r.Fields, r.Numbers = append(r.Fields, fields), append(r.Numbers, number)
 }
 
 // A Rejected is a row that was left out.
@@ -79,6 +92,13 @@ func (m *Mapping) chunk(name string, rows *Rows) (chunk, error) {
 	gather := newGatherer(m, 2*len(rows.Fields)+1, func(e *entry) { c.entries = append(c.entries, e) })
 	oldest, latest := m.oldest(), time.Now().Add(clockSkew)
 	for i, fields := range rows.Fields {
+		if problem, is := rows.Problems[i]; is {
+			c.entries = append(c.entries, &entry{
+				rows:    []original{{s, rows.Numbers[i], fields}},
+				problem: &RowError{File: name, Line: rows.Numbers[i], Problem: problem},
+			})
+			continue
+		}
 		gather.add(&row{m: m, source: s, line: rows.Numbers[i], fields: fields, oldest: oldest, latest: latest}, fields)
 	}
 	gather.endFile()
@@ -94,6 +114,24 @@ func (m *Mapping) GroupOf(header []string) (func(fields []string) string, error)
 	}
 	s := &source{Header: header, index: index}
 	return func(fields []string) string { return (&row{m: m, source: s, fields: fields}).group() }, nil
+}
+
+// Columns returns the headers of each column that the mapping reads, in the order of the
+// columns' names.
+func (m *Mapping) Columns() [][]string {
+	all := make([][]string, len(m.columns))
+	for i, c := range m.columns {
+		all[i] = c.headers
+	}
+	return all
+}
+
+// GroupHeaders returns the headers of the column by which rows are one transaction.
+func (m *Mapping) GroupHeaders() []string {
+	if m.payment == nil {
+		return nil
+	}
+	return m.column(m.payment.group).headers
 }
 
 // A RowsCheck is what rows would become.

@@ -187,3 +187,38 @@ func TestRowsMakeShopsWithWhatTheyOffer(t *testing.T) {
 		t.Errorf("bert was archived at %v, %v; want now", archived, err)
 	}
 }
+
+func TestAColumnByAPatternChoosesTheRole(t *testing.T) {
+	mapping := strings.NewReplacer("account = \"account\"\nkind = \"kind\"\nholder = \"holder\"\n", `asset = { header = "account", match = '^(?i:assets?):(.+)' }
+other = { header = "account", match = '^(?i:income|expenses)\b.*' }
+`, `[[accounts]]
+role = "account"
+ref = "{account}"
+kind = "{kind}"
+holder = "{holder}"
+`, `[[accounts]]
+role = "asset"
+ref = "asset:{asset}"
+kind = "personal"
+[[accounts]]
+role = "other"
+ref = "{other}"
+kind = "system"
+`, `account = "account"
+amount`, `account = ["asset", "other"]
+amount`).Replace(legs)
+	db := testkit.Postgres(t)
+	rejected := runRows(t, ledger.New(db), mapping, once("txn|at|account|amount",
+		"1|2026-01-01 10:00:00|Assets:Bank|2.50", "1|2026-01-01 10:00:00|Income:Work|-2.50",
+		"2|2026-01-01 11:00:00|Assets:Bank|-1.00", "2|2026-01-01 11:00:00|Elsewhere|1.00"))
+	var got string
+	if err := db.QueryRow(t.Context(), `SELECT string_agg(concat_ws(' ', a.ref, a.kind, b.balance), ', ' ORDER BY b.balance) FROM accounts a JOIN balances b ON b.account = a.id`).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Income:Work system -250, asset:Bank personal 250"; got != want {
+		t.Errorf("accounts: %s, want %s", got, want)
+	}
+	if all := strings.Join(rejected, "\n"); len(rejected) != 2 || !strings.Contains(all, `column "other" (account): "Elsewhere"`) {
+		t.Errorf("left out: %s", all)
+	}
+}
