@@ -113,6 +113,9 @@ func (s *server) edition(ctx context.Context) *edition {
 
 // knownEdition is edition without waiting.
 func (s *server) knownEdition(sees views.Level) *edition {
+	if s.index {
+		return s.editions[sees].whole
+	}
 	res, err := s.Economy.Profile.Peek(aggregates.NoParams{})
 	return s.editionOf(res.Value, sees, err)
 }
