@@ -97,7 +97,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
 
 		Past: newPast(c, db),
 
-		Items:    existsIn(db, places, `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`),
+		Items:    existsIn(db, places, knownItem),
 		Accounts: existsIn(db, places, knownAccountExists),
 		Holders:  existsIn(db, places, knownHolder),
 		Sources:  sourcesIn(db, places),

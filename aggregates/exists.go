@@ -101,3 +101,23 @@ func existsIn(db *pgxpool.Pool, places *semaphore.Weighted, query string) *Exist
 	e.places = places
 	return e
 }
+
+// Known is which items, accounts and shops the ledger has. Accounts of hidden holders
+// are none.
+type Known struct{ Items, Accounts, Shops *Exists }
+
+// NewKnown returns what the ledger in db has.
+func NewKnown(db *pgxpool.Pool) Known {
+	places := semaphore.NewWeighted(lookupsAtOnce)
+	return Known{
+		Items:    existsIn(db, places, knownItem),
+		Accounts: existsIn(db, places, knownAccountExists),
+		Shops:    existsIn(db, places, knownShop),
+	}
+}
+
+// Whether the ledger has the item, or the shop, with the ref $1.
+const (
+	knownItem = `SELECT EXISTS (SELECT FROM items WHERE ref = $1)`
+	knownShop = `SELECT EXISTS (SELECT FROM shops WHERE ref = $1)`
+)

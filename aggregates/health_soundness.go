@@ -86,6 +86,7 @@ type Soundness struct {
 	PricedItems   int64           `json:"pricedItems" doc:"Different items that the price index of 30 days compares."`
 	PriceCoverage *float64        `json:"priceCoverage" nullable:"true" doc:"The share of turnover that is of these items; null where nothing was sold."`
 	Unexplained   ledger.Sum      `json:"unexplained" doc:"Of the change in supply of 30 days, what no source created or destroyed: 0 if the books are right."`
+	Observed      ledger.Sum      `json:"observed" doc:"Of what came into the supply of 30 days and left it, what is known from observed balances alone."`
 	Leader        string          `json:"leader" doc:"The item with the largest value of sales; empty if nothing was sold."`
 	Purse         ledger.Sum      `json:"purse" doc:"What the accounts of the government hold, issuers left out."`
 	PurseBefore   *ledger.Sum     `json:"purseBefore" nullable:"true" doc:"30 days earlier; null where the ledger does not reach back."`
@@ -166,7 +167,8 @@ func computeSoundness(ctx context.Context, db *pgxpool.Pool, w cache.Window, thr
 
 func (v *Soundness) fill(r *signReading) {
 	v.Newest, v.Supply, v.GoodsVelocity, v.Holders = r.newest, r.health.Supply, r.health.GoodsVelocity, r.health.Holders
-	v.PricedItems, v.PriceCoverage, v.Unexplained = r.indexes[0].Items, r.indexes[0].Coverage, r.bridges[0].unexplained
+	v.PricedItems, v.PriceCoverage = r.indexes[0].Items, r.indexes[0].Coverage
+	v.Unexplained, v.Observed = r.bridges[0].unexplained, r.bridges[0].observed
 	v.Leader = r.market.leader
 	v.Purse = r.purse(r.last)
 	if r.reaches(signDays) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/ledger"
 )
@@ -28,6 +29,7 @@ func policies(t *testing.T) []cache.NamedPolicy {
 	aggregates.NewEconomy(c, nil)
 	aggregates.NewAPI(c, nil)
 	aggregates.NewSoundnessMemos(context.Background(), c, nil, nil)
+	alerts.NewFeed(c, nil)
 	return c.Policies()
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/cache"
+	"exchequer/ledger"
 )
 
 // A Profile is what a ledger has, by which pages decide what is worth showing.
@@ -19,6 +20,7 @@ type Profile struct {
 	Firms        bool // business accounts
 	Government   bool // government accounts
 	Reports      bool
+	BalancesOnly bool // all transactions are what observed balances differed by
 }
 
 // Full is the profile of a ledger that has everything.
@@ -38,8 +40,9 @@ func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoP
 		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
 			EXISTS (SELECT FROM shops) AS shops, EXISTS (SELECT FROM accounts WHERE kind = 'business' AND NOT issuer) AS firms,
 			EXISTS (SELECT FROM accounts WHERE kind = 'government') AS government,
-			EXISTS (SELECT FROM reports) AS reports`
-	rows, _ := db.Query(ctx, query)
+			EXISTS (SELECT FROM reports) AS reports,
+			EXISTS (SELECT FROM observed_balances) AND NOT EXISTS (SELECT FROM flow_hours WHERE source <> $1) AS balances_only`
+	rows, _ := db.Query(ctx, query, ledger.ObservedSource)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Profile])
 	if err != nil {
 		return Profile{}, fmt.Errorf("profile: %w", err)

@@ -35,7 +35,7 @@ func newTrade(c *cache.Cache, db *pgxpool.Pool, places *semaphore.Weighted) *Tra
 		Shop:      cache.NewMemo(c, oneOfMany("shop"), on(db, ComputeShop)),
 		Arbitrage: cache.NewMemo(c, spec("arbitrage"), on(db, ComputeArbitrage)).Prewarm(NoParams{}),
 		Markers:   cache.NewMemo(c, spec("markers"), on(db, ComputeMarkers)),
-		Refs:      existsIn(db, places, `SELECT EXISTS (SELECT FROM shops WHERE ref = $1)`),
+		Refs:      existsIn(db, places, knownShop),
 		Find: func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error) {
 			return Find(ctx, db, shops, q, limit)
 		},

@@ -110,7 +110,7 @@ func signKinds() []signKind {
 		{"prices", "Prices", SignGrowth, "dearer in 30 days", JudgedValue, between(-0.1, 0.1), between(-0.25, 0.25), changes, 0,
 			"What money is worth is what it buys.", (*signReading).prices},
 		{"explained", "Explained change", SignPercent, "of the change in supply", JudgedValue, atLeast(1), atLeast(0.99), between(0, 1), 0,
-			"Money that nobody created and nobody destroyed is an error of the books.", (*signReading).explainedChange},
+			"Money that nobody created and nobody destroyed is an error of the books, or moved where nobody saw it.", (*signReading).explainedChange},
 		{"speed", "Speed of money", SignTimes, "times transferred in 30 days", JudgedChange, atLeast(-0.25), atLeast(-0.5), changes, 0,
 			"Money that lies still buys nothing from anybody.", (*signReading).speed},
 		{"concentration", "Concentration", SignRatio, "Gini of personal holders", JudgedDifference, between(-0.02, 0.02), between(-0.05, 0.05), between(-1, 1), 0,

@@ -13,12 +13,13 @@ import (
 type bridged struct {
 	gross       ledger.Sum // all that sources created and all that they destroyed
 	unexplained ledger.Sum // of the change of the supply
+	observed    ledger.Sum // of gross: nobody saw what it was
 }
 
 // explained returns the part of what came into the supply and left it that sources
-// created or destroyed; nil if nothing did.
+// created or destroyed, which observed balances are not; nil if nothing did.
 func (b bridged) explained() *float64 {
-	return part(b.gross, b.gross.Plus(magnitude(b.unexplained)))
+	return part(b.gross.Minus(b.observed), b.gross.Plus(magnitude(b.unexplained)))
 }
 
 // readBridges reads the bridge of the month and of the one before. That begins and
@@ -29,9 +30,12 @@ func (r *signReading) readBridges(ctx context.Context, tx pgx.Tx, month span) er
 	if err := b.fill(ctx, tx, month); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
-	r.bridges[0] = bridged{b.Others.Created.Plus(b.Others.Destroyed), b.Unexplained}
+	r.bridges[0] = bridged{gross: b.Others.Created.Plus(b.Others.Destroyed), unexplained: b.Unexplained}
 	for _, step := range b.Steps {
 		r.bridges[0].gross = r.bridges[0].gross.Plus(magnitude(step.Change))
+		if step.Source == ledger.ObservedSource {
+			r.bridges[0].observed = r.bridges[0].observed.Plus(magnitude(step.Change))
+		}
 	}
 	start := plus(month.Start, -signDays)
 	if start.Before(r.First) {
@@ -40,11 +44,12 @@ func (r *signReading) readBridges(ctx context.Context, tx pgx.Tx, month span) er
 	const query = `
 		SELECT coalesce(sum(volume), 0), coalesce(sum(CASE WHEN from_issuer THEN volume ELSE -volume END), 0), (
 			SELECT coalesce(sum(sent - received), 0) FROM account_days
-			WHERE day >= @from::date AND day < @to::date AND account IN (SELECT id FROM accounts WHERE issuer))
+			WHERE day >= @from::date AND day < @to::date AND account IN (SELECT id FROM accounts WHERE issuer)),
+			coalesce(sum(volume) FILTER (WHERE source = @observed), 0)
 		FROM flow_hours WHERE hour >= @start AND hour < @end AND from_issuer <> to_issuer`
-	args := pgx.NamedArgs{"start": start, "end": month.Start, "from": start, "to": month.Start}
+	args := pgx.NamedArgs{"start": start, "end": month.Start, "from": start, "to": month.Start, "observed": ledger.ObservedSource}
 	var steps, change ledger.Sum
-	if err := tx.QueryRow(ctx, query, args).Scan(&r.bridges[1].gross, &steps, &change); err != nil {
+	if err := tx.QueryRow(ctx, query, args).Scan(&r.bridges[1].gross, &steps, &change, &r.bridges[1].observed); err != nil {
 		return fmt.Errorf("bridge before: %w", err)
 	}
 	r.bridges[1].unexplained = change.Minus(steps)

@@ -154,23 +154,15 @@ func (f *Follower) round(ctx context.Context) error {
 	}
 	began := time.Now()
 	whole := !began.Before(f.again)
-	if whole {
-		// What is new may be much, and is not to be read in one transaction.
-		for _, s := range f.config.Preset.read(f.source.kind()) {
-			if s.whole() {
-				if err := f.source.read(ctx, func(at snapshot) error { return f.readWhole(ctx, at, s) }); err != nil {
-					return fmt.Errorf("%s: %w", s.name, err)
-				}
-			}
-		}
-	}
 	for _, s := range f.config.Preset.read(f.source.kind()) {
 		var err error
 		switch {
 		case s.grows():
 			err = f.readGrown(ctx, s)
 		case s.mark != "":
-			err = f.readNew(ctx, s)
+			err = f.readNew(ctx, s) // may be much, and is not to be read in one transaction
+		case whole:
+			err = f.source.read(ctx, func(at snapshot) error { return f.readWhole(ctx, at, s) })
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)

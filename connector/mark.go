@@ -81,6 +81,18 @@ func (s *idSet) has(id int64) bool {
 	return ok && word < int64(len(s.bits)) && s.bits[word]&bit != 0
 }
 
+// through returns the highest id up to which all ids after one are there.
+func (s *idSet) through(id int64) int64 {
+	for s.has(id + 1) {
+		if word := (id + 1 - s.base) / 64; (id+1-s.base)%64 == 0 && s.bits[word] == ^uint64(0) {
+			id += 64
+			continue
+		}
+		id++
+	}
+	return id
+}
+
 // forget removes ids up to one, as far as they fill words.
 func (s *idSet) forget(id int64) {
 	words := (id - s.base) / 64

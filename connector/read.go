@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -38,6 +39,8 @@ func (f *Follower) readAfter(ctx context.Context, at snapshot, s *stream, positi
 	written.bits = slices.Clone(written.bits)
 	return f.write(ctx, s, func(ctx context.Context) (*importer.Rows, error) {
 		for {
+			// A first run, of which nothing is settled, is not read twice.
+			position = written.through(position)
 			rows, next, any, err := f.batch(ctx, at, s, position, batchIDs, &written)
 			if err != nil || !any {
 				return nil, err
@@ -137,11 +140,11 @@ func (f *Follower) rounded(ctx context.Context, s *stream, summary importer.Summ
 
 // seen is what the last reading of a stream without a mark had.
 type seen struct {
-	seed maphash.Seed
-	rows map[uint64]bool // of what is one transaction, or one row
-	at   time.Time       // when all of it was written
-
-	version string // of the stream then; empty: it may have changed since
+	seed    maphash.Seed
+	rows    map[uint64]bool // of what is one transaction, or one row
+	at      time.Time       // when all of it was written
+	version string          // of the stream then; empty: it may have changed since
+	shops   map[string]bool // nil: it has none, or was not read yet
 }
 
 // refreshed is how often all rows are written, so that shops are seen to be there.
@@ -149,7 +152,7 @@ const refreshed = time.Hour
 
 // readWhole reads all rows of a stream and writes those that are new or were changed.
 func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error {
-	known := f.seen[s.name]
+	known, began := f.seen[s.name], time.Now()
 	before, now := known.rows, map[uint64]bool{}
 	version := ""
 	if v, is := f.source.(versioned); is {
@@ -158,6 +161,8 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if version != "" && version == known.version {
 		return nil
 	}
+	prefix, makesShops := s.mapping.ShopPrefix()
+	shops := map[string]bool{}
 	if time.Since(known.at) > refreshed {
 		before = nil
 	}
@@ -168,7 +173,7 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	one := s.single(m.at.Same)
 	go func() {
 		defer close(batches)
-		failed <- f.changed(reading, at, s, one, before, now, known.seed, batches)
+		failed <- f.changed(reading, at, s, one, before, now, shops, known.seed, batches)
 	}()
 	rejected := map[uint64]bool{}
 	var forgotten bool
@@ -222,12 +227,18 @@ func (f *Follower) readWhole(ctx context.Context, at snapshot, s *stream) error 
 	if len(rejected) > 0 {
 		known.version = ""
 	}
+	if makesShops && (known.shops == nil || !maps.Equal(shops, known.shops)) {
+		if err := f.closeGone(ctx, prefix, shops, began); err != nil {
+			return err
+		}
+		known.shops = shops
+	}
 	return nil
 }
 
 // changed sends the rows of a stream that are not among those before, and puts all rows
-// into now. Rows of one group are sent together.
-func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *single, before, now map[uint64]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
+// into now, and the refs of their shops into shops. Rows of one group are sent together.
+func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *single, before, now map[uint64]bool, shops map[string]bool, seed maphash.Seed, batches chan<- *importer.Rows) error {
 	rows := &importer.Rows{}
 	send := func() error {
 		if len(rows.Fields) == 0 {
@@ -262,6 +273,7 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *sin
 		return nil
 	}
 	groupOf := func([]string) string { return "" }
+	shopOf := groupOf
 	err := at.each(ctx, s, 0, 0, func(header []string, row format.Row) error {
 		if rows.Header == nil {
 			rows.Header = header
@@ -269,6 +281,12 @@ func (f *Follower) changed(ctx context.Context, at snapshot, s *stream, one *sin
 			if groupOf, err = s.mapping.GroupOf(header); err != nil {
 				return err
 			}
+			if shopOf, err = s.mapping.ShopOf(header); err != nil {
+				return err
+			}
+		}
+		if ref := shopOf(row.Fields); ref != "" {
+			shops[ref] = true
 		}
 		if row.Problem == "" {
 			row.Problem = one.check(header, row.Fields)

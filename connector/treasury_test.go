@@ -206,6 +206,13 @@ func TestTreasuryBecomesALedgerAndStaysInStep(t *testing.T) {
 		t.Errorf("%s transactions at the end, want 7", got)
 	}
 
+	// An account that is in use again.
+	game.Exec(`UPDATE accounts SET is_archived = 0 WHERE account_id = 11`)
+	syncOnce(t, db, "treasury", url)
+	if got := lines(t, db, `SELECT concat_ws(' ', name, archived) FROM accounts WHERE ref = 'treasury:account:11'`); got != "player_2" {
+		t.Errorf("an account that is in use again: %s", got)
+	}
+
 	// What is mended long after it was read comes too.
 	game.Exec(`INSERT INTO ledger_txns (txn_id, message, initiator_uuid_bin) VALUES (9, 'half of it', ''), (10, 'all of it', '');
 		INSERT INTO ledger_postings (txn_id, account_id, amount) VALUES (9, 10, -5.00), (10, 10, -1.00), (10, 2, 1.00)`)

@@ -11,7 +11,7 @@ import (
 
 // writeAccounts writes the accounts that are new, renamed or archived. A name that
 // is only the ref does not replace another name, and an account that is not
-// archived in the batch stays archived. So a batch that merely names an account
+// archived in the batch stays archived, unless it is said to be in use. So a batch that merely names an account
 // does not change it.
 func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAccount) error {
 	var refs, names, holders []string
@@ -19,6 +19,7 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	var issuers []bool
 	var opened []time.Time
 	var archived []*time.Time
+	inUse := []string{} // that were archived
 	renamed := false
 	first := ap.earliestTime()
 	for _, a := range slices.SortedFunc(slices.Values(ap.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
@@ -34,6 +35,9 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 				if k.archived != nil {
 					ap.archivingMoved(*k.archived)
 				}
+			} else if a.InUse && k.archived != nil {
+				ap.archivingMoved(*k.archived)
+				inUse = append(inUse, a.Ref)
 			} else if !named {
 				continue
 			}
@@ -68,9 +72,9 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 		ORDER BY place
 		ON CONFLICT (ref) DO UPDATE SET
 			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END,
-			archived = coalesce(excluded.archived, known.archived)
+			archived = CASE WHEN known.ref <> ALL($8) THEN coalesce(excluded.archived, known.archived) END
 		RETURNING id, ref, kind, issuer, holder`
-	rows, _ := ap.tx.Query(ctx, query, refs, kinds, issuers, names, holders, opened, archived)
+	rows, _ := ap.tx.Query(ctx, query, refs, kinds, issuers, names, holders, opened, archived, inUse)
 	var ref string
 	var kind Kind
 	var issuer bool

@@ -93,4 +93,14 @@ func TestArchivingDeletesTheSnapshotsThatItMakesWrong(t *testing.T) {
 		wantRows(t, db, `SELECT max(day)::text FROM day_snapshots`, test.want)
 	}
 	wantRows(t, db, `SELECT archived = '2026-03-04 12:00Z' FROM accounts WHERE ref = 'ann'`, "true")
+
+	// And so does an account that is in use again.
+	if _, err := db.Exec(t.Context(), `INSERT INTO day_snapshots (day, supply, holders)
+		SELECT day, 0, 0 FROM generate_series(date '2026-03-01', '2026-03-09', interval '1 day') AS d (day) ON CONFLICT DO NOTHING`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(t.Context(), ledger.Batch{Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal, InUse: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, `SELECT max(day)::text, (SELECT count(archived) FROM accounts)::text FROM day_snapshots`, "2026-03-03 0")
 }

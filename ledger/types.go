@@ -54,6 +54,7 @@ type Account struct {
 	Issuer   *bool     // nil: whether Kind is System
 	Opened   time.Time // the batch's earliest time if zero
 	Archived time.Time // zero: not archived, unless it already is
+	InUse    bool      // not archived, also if it already was
 	Line     string    // where it was read, for messages: "data.csv:17"
 }
 
@@ -158,8 +159,8 @@ type Sale struct {
 // and of the ledger. A time before Oldest is an error.
 type Batch struct {
 	Oldest time.Time // zero: DefaultOldest
-	// KeepAccounts leaves the kind, holder, issuer and archiving of accounts that the
-	// ledger has as they are; otherwise another kind, holder or issuer is an error.
+	// KeepAccounts leaves the kind, holder, issuer and time of archiving of accounts that
+	// the ledger has as they are; otherwise another kind, holder or issuer is an error.
 	KeepAccounts bool
 	Accounts     []Account
 	Items        []Item

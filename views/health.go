@@ -152,7 +152,11 @@ func signWords(sign aggregates.Sign, v *aggregates.Soundness, s ledger.Settings)
 	case "explained":
 		if v.Unexplained.Sign() != 0 {
 			parts = append(parts, moneyTile(v.Unexplained, s)+" is unexplained")
-		} else {
+		}
+		if v.Observed.Sign() > 0 {
+			parts = append(parts, moneyTile(v.Observed, s)+" is known from balances alone")
+		}
+		if parts == nil {
 			parts = append(parts, "Nothing is unexplained")
 		}
 	case "speed":

@@ -33,6 +33,8 @@ type Site struct {
 	Data     bool         // files of the record are published
 	Ledgers  []LedgerLink // all that are served beside this one and with it; nil: it is alone
 	Index    bool         // it is the index of these, without pages of its own
+	Behind   Behind       // how old the data are
+	Alerts   bool         // there is a feed of alerts
 }
 
 // Assets are the addresses of static files, with the hash in the name.
@@ -68,6 +70,7 @@ type PageInfo struct {
 	Above       []MenuEntry // pages that lead to it, the highest first
 	Reserved    []string    // refs whose plain address is that of something else
 	Dated       bool        // it can be asked for as of a day that is over
+	Wealth      bool        // it is about what is held
 	Feed        string      // the address of its feed, without .atom or .json; empty: it has none
 }
 
@@ -124,17 +127,18 @@ func RefIn(address string) string {
 // of its numbers as a whole.
 type Page struct {
 	Site
-	Info    PageInfo
-	Params  Params
-	Card    string     // the address of the picture by which other sites preview links; empty: it has none
-	Subject string     // the name of the thing that the ref in the path stands for
-	Note    string     // beside the heading, what the thing is among others; may be empty
-	Only    *PanelInfo // the panel that the page shows by itself, with its table; nil: all
-	Theme   string     // of a panel that pages of other sites show: light, dark or system; empty on a page of ours
-	Clock   Clock
-	Period  aggregates.Period     // that the numbers describe; zero if not known yet
-	Lede    []Words               // under the title; see [Lede]
-	Known   *aggregates.DaysKnown // of the ledger; nil if not known, or all the same to the page
+	Info         PageInfo
+	Params       Params
+	Card         string     // the address of the picture by which other sites preview links; empty: it has none
+	Subject      string     // the name of the thing that the ref in the path stands for
+	Note         string     // beside the heading, what the thing is among others; may be empty
+	Only         *PanelInfo // the panel that the page shows by itself, with its table; nil: all
+	Theme        string     // of a panel that pages of other sites show: light, dark or system; empty on a page of ours
+	Clock        Clock
+	Period       aggregates.Period     // that the numbers describe; zero if not known yet
+	Lede         []Words               // under the title; see [Lede]
+	Known        *aggregates.DaysKnown // of the ledger; nil if not known, or all the same to the page
+	BalancesOnly bool                  // the ledger's changes are known from balances alone
 	// Events are those that the panel being drawn may show; nil if its declaration
 	// names none, or there are none yet.
 	Events *aggregates.Events

@@ -28,7 +28,7 @@ func StandAnswer(p Page, l *aggregates.Ladder, text string) Content {
 	if r := []rune(text); len(r) > mostTyped {
 		text = string(r[:mostTyped])
 	}
-	balance, ok := parseMoney(text, p.Settings)
+	balance, ok := ParseMoney(text, p.Settings)
 	if !ok {
 		return standContent(p, l, text, phrase("This is not an amount that can be read. Write it like ", Money(int64(123456), p.Settings), "."))
 	}
@@ -57,10 +57,10 @@ func sayPlace(l *aggregates.Ladder, balance int64, s ledger.Settings) []Words {
 // mostTyped is how many characters of an amount are read.
 const mostTyped = 40
 
-// parseMoney reads an amount as people write it: "1,234.50", "₤ 12". It reports
+// ParseMoney reads an amount as people write it: "1,234.50", "₤ 12". It reports
 // whether it is one, with no more decimals than the ledger has. Separators stand
 // between groups of three digits, all of one kind, so that "1,2" is not 12.
-func parseMoney(text string, s ledger.Settings) (minor int64, ok bool) {
+func ParseMoney(text string, s ledger.Settings) (minor int64, ok bool) {
 	text = strings.NewReplacer(nbsp, " ", narrowSpace, " ", minus, "-").Replace(strings.Replace(text, s.Symbol, "", 1))
 	sign, text := "", strings.TrimSpace(text)
 	if rest, negative := strings.CutPrefix(text, "-"); negative {

@@ -23,7 +23,7 @@ func (s *server) account() *page {
 	trading := readMemo(s.API.Trading, byAccount, views.DaysParam)
 	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
-		Path: views.AccountInfo.Path, Reserved: views.AccountInfo.Reserved, Name: "Account",
+		Path: views.AccountInfo.Path, Reserved: views.AccountInfo.Reserved, Name: "Account", Wealth: true,
 		Above:       []views.MenuEntry{{Name: "Accounts", Path: "/accounts", Dated: true}},
 		Description: "What this account of {economy} holds, received and sent.",
 	},

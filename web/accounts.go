@@ -18,7 +18,7 @@ func (s *server) accounts() *page {
 	}
 	holdings := readAsOf(s.Economy.Holdings, s.API.Past.Holdings, byKind, views.HeldOfParam, views.HeldKindParam)
 	p := declare(views.PageInfo{
-		Path: "/accounts", Name: "Accounts", Group: "Record", Heading: "Accounts",
+		Path: "/accounts", Name: "Accounts", Wealth: true, Group: "Record", Heading: "Accounts",
 		Description: "Who holds what in {economy}, richest first.",
 	},
 		show(holdings, views.PanelInfo{

@@ -54,7 +54,7 @@ func (s *server) economy() *page {
 	list.file = files[".csv"]
 
 	return s.knowsPast(declare(views.PageInfo{
-		Path: "/economy", Name: "Economy", Group: "Money",
+		Path: "/economy", Name: "Economy", Wealth: true, Group: "Money",
 		Description: "Money supply, inequality and activity of {economy}.",
 	},
 		show(overview, views.PanelInfo{

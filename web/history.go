@@ -11,7 +11,7 @@ func (s *server) history() *page {
 	const counted = "Holders, all their accounts of this group summed; balances of zero and debts included. The state at the end of the last day that is over."
 	const leftOut = "Issuers, accounts archived by then, and holders whose accounts had not been used by then."
 	return declare(views.PageInfo{
-		Path: "/economy/history", Name: "History", Group: "Money", Heading: "History of the money",
+		Path: "/economy/history", Name: "History", Wealth: true, Group: "Money", Heading: "History of the money",
 		Description: "Money supply, holders and inequality of {economy} since its first day.",
 	},
 		show(history, views.PanelInfo{

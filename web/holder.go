@@ -17,7 +17,7 @@ func (s *server) holder() *page {
 	sides := readMemo(s.API.HolderSides, byHolder, views.DaysParam)
 	events := readMemo(s.API.Events, everywhere)
 	p := declare(views.PageInfo{
-		Path: views.HolderInfo.Path, Name: "Holder",
+		Path: views.HolderInfo.Path, Name: "Holder", Wealth: true,
 		Above:       []views.MenuEntry{{Name: "Accounts", Path: "/accounts"}},
 		Description: "What this holder of {economy} has in all accounts together, received and paid.",
 	},

@@ -48,10 +48,11 @@ type page struct {
 	// days is the reading of the days of the ledger, nil for a page that knows no day but
 	// now; nearest returns the parameters with the nearest of these days, and past is the
 	// page as of a day that is over.
-	days    opener
-	nearest func(context.Context, views.Params) (views.Params, error)
-	past    *page
-	feed    *newsFeed // what programs come back for, or nil
+	days         opener
+	nearest      func(context.Context, views.Params) (views.Params, error)
+	past         *page
+	feed         *newsFeed // what programs come back for, or nil
+	balancesOnly bool      // all that the ledger has are changes of balances
 	// worth reports whether a page without panels is worth showing of such a ledger.
 	worth func(aggregates.Profile) bool
 }
@@ -192,7 +193,7 @@ func (p *page) worthShowing(profile aggregates.Profile) bool {
 // itself, or nil.
 func (s *server) viewOf(p *page, params views.Params, only *views.PanelInfo) views.Page {
 	v := views.Page{Site: s.site(), Info: p.PageInfo, Params: params, Only: only}
-	v.Menu, v.Card = p.menu, p.cardAddress(params)
+	v.Menu, v.Card, v.BalancesOnly = p.menu, p.cardAddress(params), p.balancesOnly
 	return v
 }
 

@@ -86,6 +86,7 @@ func (s *server) newEdition(profile aggregates.Profile, sees views.Level) (*edit
 		part.key = e.key + " " + part.key
 		past := part.asOfADay()
 		past.key = e.key + " past " + past.key
+		part.balancesOnly, past.balancesOnly = profile.BalancesOnly, profile.BalancesOnly
 		part.past = past
 		e.pages = append(e.pages, &part)
 	}
@@ -93,7 +94,9 @@ func (s *server) newEdition(profile aggregates.Profile, sees views.Level) (*edit
 	for _, p := range e.pages {
 		p.menu, p.past.menu = e.menu, e.menu
 	}
-	return e, e.drawErrorPages(s.site())
+	site := s.site()
+	site.Behind = views.Behind{} // these are drawn once
+	return e, e.drawErrorPages(site)
 }
 
 // profileWait is how long a request waits to know what the ledger has. Without an
@@ -107,6 +110,7 @@ func (s *server) edition(ctx context.Context) *edition {
 		waiting, cancel := context.WithTimeout(ctx, profileWait)
 		defer cancel()
 		res, err = s.Economy.Profile.Get(waiting, aggregates.NoParams{})
+		_, _ = s.Soundness.Followed.Get(waiting, aggregates.NoParams{}) // for behind
 	}
 	return s.editionOf(res.Value, s.sees(ctx), err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/internal/testkit"
 	"exchequer/keys"
@@ -65,6 +66,14 @@ func dealt(t *testing.T) (*pgxpool.Pool, string, string) {
 	if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
+	// Alerts of public rules: one of a price, one of a payment, one that names who is
+	// hidden now, and one of a rule that is not public.
+	const told = `
+		INSERT INTO alerts SELECT 'alert' || nr, '', 'rule', 'kind', '', now(), title, '', '/market/items/bread', nr < 4, shows, accounts, '{}'
+		FROM (VALUES (1, 'Bread is dear', 3, '{}'::text[]), (2, $1, 5, '{a1}'), (3, $2, 3, ARRAY['a1', $2]), (4, $2, 3, '{}')) AS a (nr, title, shows, accounts)`
+	if _, err := db.Exec(t.Context(), told, secretText, hiddenName); err != nil {
+		t.Fatal(err)
+	}
 	make := func(name string, scope keys.Scope) string {
 		key, err := keys.Create(t.Context(), db, name, []keys.Scope{scope}, nil)
 		if err != nil {
@@ -85,7 +94,7 @@ func privateSite(t *testing.T, db *pgxpool.Pool, mode Privacy, dir string) (*ser
 	}
 	s, err := New(Deps{
 		Economy: aggregates.NewEconomy(c, db), API: aggregates.NewAPI(c, db), Soundness: aggregates.NewSoundnessMemos(t.Context(), c, db, nil),
-		Record: ledger.New(db), Reports: aggregates.NewReports(db), Now: c.Now, Cache: c, Keys: keys.NewStore(db), Privacy: mode, Data: data,
+		Record: ledger.New(db), Reports: aggregates.NewReports(db), Now: c.Now, Cache: c, Keys: keys.NewStore(db), Privacy: mode, Data: data, Alerts: alerts.NewFeed(c, db),
 		Settings: func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} },
 		Log:      slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Budget: 20 * time.Second,
 		Version: "test", BaseURL: "https://economy.test", OperatorToken: "0123456789abcdef",

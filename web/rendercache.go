@@ -28,7 +28,8 @@ type pageKey struct {
 	name     string // the pattern of its address
 	params   views.Params
 	settings ledger.Settings
-	sees     views.Level // what its readers may see
+	behind   views.Behind // its sources
+	sees     views.Level  // what its readers may see
 }
 
 // bytes returns about how many bytes the key takes.

@@ -60,6 +60,8 @@ func (s *server) routes() (http.Handler, error) {
 	get(dataPath+dump.ManifestName, views.ShowsNames, s.dataManifest)
 	get(dataPath+"feed.atom", views.ShowsNames, s.dataFeed)
 	get(dataPath+"*", views.ShowsNames, s.dataFile)
+	get(views.AlertsFeed+".atom", views.ShowsSums, s.alertsFeed(".atom", s.atom))
+	get(views.AlertsFeed+".json", views.ShowsSums, s.alertsFeed(".json", s.jsonFeed))
 	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
 	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)

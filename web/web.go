@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/keys"
 	"exchequer/ledger"
@@ -64,6 +65,10 @@ type Deps struct {
 
 	// Data is the folder of a dump, which is served at "/data/". Nil: there is none.
 	Data *dump.Published
+
+	// Alerts is the memo of what public rules have told, for its feed. Nil: there are no
+	// rules.
+	Alerts *cache.Memo[alerts.SentQuery, *alerts.Sent]
 
 	// MapURL is the address of the operator's map, to which shops link; may be
 	// empty.
@@ -241,11 +246,24 @@ func (s *server) site() views.Site {
 	if s.index {
 		search = ""
 	}
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind()}
+}
+
+// behind returns how far behind its sources the ledger is, as far as that is known
+// without waiting.
+func (s *server) behind() views.Behind {
+	if s.index {
+		return views.Behind{}
+	}
+	res, err := s.Soundness.Followed.Peek(aggregates.NoParams{})
+	if err != nil {
+		return views.Behind{}
+	}
+	return views.BehindOf(res.Value)
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
 // reader. The site's part of a page's bytes is part of it.
 func (s *server) pageKey(r *http.Request, pattern string, params views.Params) pageKey {
-	return pageKey{pattern, params, s.Settings(), s.sees(r.Context())}
+	return pageKey{pattern, params, s.Settings(), s.behind(), s.sees(r.Context())}
 }

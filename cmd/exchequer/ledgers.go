@@ -39,6 +39,7 @@ type ledgerEntry struct {
 	Tenant             string      `toml:"tenant"`
 	Privacy            web.Privacy `toml:"privacy"`
 	Sync               string      `toml:"sync"`
+	Alerts             string      `toml:"alerts"`
 
 	opened atomic.Pointer[site] // nil while its database cannot be reached
 	db     atomic.Pointer[database]
@@ -151,11 +152,19 @@ func (p place) root() views.Root {
 	return views.LedgerRoot(p.name)
 }
 
+// url returns where visitors reach the site, empty if that is not known.
+func (p place) url(host baseURL) string {
+	if host == "" {
+		return ""
+	}
+	return string(host) + string(p.root())
+}
+
 // runSeveral serves several ledgers. Whether the database of one can be reached is nothing
 // to the others.
 func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logger, token string) (err error) {
-	if c.DatabaseURL+c.DatabaseURLFile+c.IngestDatabaseURL+c.IngestDatabaseURLFile+c.Sync != "" {
-		return errors.New("with EXCHEQUER_LEDGERS, its file names the databases and what is followed: unset DATABASE_URL, EXCHEQUER_INGEST_DATABASE_URL and EXCHEQUER_SYNC")
+	if c.DatabaseURL+c.DatabaseURLFile+c.IngestDatabaseURL+c.IngestDatabaseURLFile+c.Sync+c.Alerts != "" {
+		return errors.New("with EXCHEQUER_LEDGERS, its file names the databases, what is followed and the rules of alerts: unset DATABASE_URL, EXCHEQUER_INGEST_DATABASE_URL, EXCHEQUER_SYNC and EXCHEQUER_ALERTS")
 	}
 	all, err := loadLedgers(c.Ledgers)
 	if err != nil {
@@ -247,7 +256,7 @@ const ledgersWait = 5 * time.Second
 func (c serveCommand) of(e *ledgerEntry) serveCommand {
 	c.DatabaseURL, c.DatabaseURLFile = e.Database, e.DatabaseFile
 	c.IngestDatabaseURL, c.IngestDatabaseURLFile = e.IngestDatabase, e.IngestDatabaseFile
-	c.Tenant, c.Privacy, c.Sync = e.Tenant, e.Privacy, e.Sync
+	c.Tenant, c.Privacy, c.Sync, c.Alerts = e.Tenant, e.Privacy, e.Sync, e.Alerts
 	c.SyncSource, c.SyncSourceFile = "", ""
 	if c.Dump != "" {
 		c.Dump = filepath.Join(c.Dump, e.Name)

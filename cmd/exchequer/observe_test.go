@@ -40,7 +40,7 @@ type alertRules struct {
 	}
 }
 
-func alerts(t *testing.T) (rules alertRules) {
+func alertsOf(t *testing.T) (rules alertRules) {
 	t.Helper()
 	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, "deploy/prometheus/alerts.yaml")))
 	decoder.KnownFields(true)
@@ -110,7 +110,7 @@ func TestWhatIsWatchedIsThere(t *testing.T) {
 			used["the panel "+p.Title] = append(used["the panel "+p.Title], names...)
 		}
 	}
-	for _, group := range alerts(t).Groups {
+	for _, group := range alertsOf(t).Groups {
 		for _, rule := range group.Rules {
 			used["the alert "+rule.Alert] = metricName.FindAllString(rule.Expr, -1)
 		}
@@ -161,7 +161,7 @@ func TestEachAlertSaysWhatToDo(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, group := range alerts(t).Groups {
+	for _, group := range alertsOf(t).Groups {
 		for _, rule := range group.Rules {
 			if seen[rule.Alert] || rule.Alert == "" || rule.Expr == "" || rule.Annotations.Summary == "" {
 				t.Errorf("the alert %q appears twice, or lacks its expression or summary", rule.Alert)

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/connector"
 	"exchequer/internal/postgres"
@@ -54,6 +55,7 @@ type serverFlags struct {
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
 	dumpFlags
+	serveAlertsFlags
 	Policies policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
 	Tenant   string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
@@ -276,10 +278,20 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	if err != nil && data != nil {
 		return nil, err
 	}
+	api := aggregates.NewAPI(memos.Cache, r.db.Pool)
+	rules, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	var told *cache.Memo[alerts.SentQuery, *alerts.Sent]
+	if rules != nil {
+		told = alerts.NewFeed(memos.Cache, r.db.Pool)
+	}
 	handler, err := web.New(web.Deps{
 		Data:           data,
+		Alerts:         told,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
-		API:            aggregates.NewAPI(memos.Cache, r.db.Pool),
+		API:            api,
 		Soundness:      soundness,
 		Record:         ledger.New(r.db.Pool),
 		Reports:        aggregates.NewReports(r.db.Pool),
@@ -339,6 +351,9 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
 		for _, follower := range followers {
 			work.Go(func() { follower.Follow(working) })
+		}
+		if rules != nil {
+			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings).run(working, r) })
 		}
 		work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
 		if r.background != nil {

@@ -34,7 +34,7 @@ func (r *row) knownAccount(out *mapped, k *known) *RowError {
 	archived, err := r.archived(k.archived)
 	for i := range out.accounts {
 		if out.accounts[i].Ref == ref {
-			out.accounts[i].Archived = archived
+			out.accounts[i].Archived, out.accounts[i].InUse = archived, archived.IsZero()
 		}
 	}
 	return err

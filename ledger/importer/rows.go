@@ -134,6 +134,32 @@ func (m *Mapping) GroupHeaders() []string {
 	return m.column(m.payment.group).headers
 }
 
+// ShopPrefix returns how all refs of shops of the mapping begin. ok is false if rows make
+// no shops, or their refs begin with a column.
+func (m *Mapping) ShopPrefix() (prefix string, ok bool) {
+	if m.shop == nil || len(m.shop.ref.parts) == 0 {
+		return "", false
+	}
+	prefix = m.shop.ref.parts[0].text
+	return prefix, prefix != ""
+}
+
+// ShopOf returns a function that returns the ref of a row's shop, empty if it has none.
+func (m *Mapping) ShopOf(header []string) (func(fields []string) string, error) {
+	if m.shop == nil {
+		return func([]string) string { return "" }, nil
+	}
+	index, err := m.Check(header)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{Header: header, index: index}
+	return func(fields []string) string {
+		ref, _ := m.shop.ref.fill(&row{m: m, source: s, fields: fields})
+		return ref
+	}, nil
+}
+
 // A RowsCheck is what rows would become.
 type RowsCheck struct {
 	Batch    ledger.Batch

@@ -222,3 +222,24 @@ amount`).Replace(legs)
 		t.Errorf("left out: %s", all)
 	}
 }
+
+func TestAnOfferThatIsSeenSeveralTimesHasAHistory(t *testing.T) {
+	db := testkit.Postgres(t)
+	past := strings.NewReplacer("[columns]\n", "[columns]\nseen = \"seen\"\n", "[shop]\n", "[shop]\nseen = \"seen\"\n").Replace(market)
+	if reasons := runRows(t, ledger.New(db), past, once("id|owner|archived|x|z|active|item|ask|bid|stock|seen",
+		"1|anna|0|10|-20|1|bread|1.50|||2026-03-03 12:00:00",
+		"1|anna|0|10|-20|1|bread|1.25|||2026-03-01 12:00:00",
+		"1|anna|0|10|-20|0|bread|1.50|||2026-03-04 12:00:00",
+		"1|anna|0|10|-20|1|bread|1.25|||2026-03-02 12:00:00",
+	)); len(reasons) > 0 {
+		t.Errorf("reasons: %q", reasons)
+	}
+	var got string
+	const query = `SELECT string_agg(concat_ws(' ', to_char(at, 'MM-DD'), ask, active), ', ' ORDER BY at) FROM offer_changes`
+	if err := db.QueryRow(t.Context(), query).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "03-01 125 t, 03-03 150 t, 03-04 150 f"; got != want {
+		t.Errorf("changes of the offer: %s, want %s", got, want)
+	}
+}

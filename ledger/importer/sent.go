@@ -31,7 +31,7 @@ func newSent() *sent { return &sent{map[string]bool{}, map[string]details{}} }
 // first group that are not empty.
 func (s *sent) batch(entries []*entry) ledger.Batch {
 	var b ledger.Batch
-	accounts, items, shops, offers := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	accounts, items, shops, offers := map[string]int{}, map[string]int{}, map[string]int{}, map[offerSeen]int{}
 	for _, e := range entries {
 		for _, a := range e.accounts {
 			if s.accounts[a.Ref] {
@@ -63,19 +63,28 @@ func (s *sent) batch(entries []*entry) ledger.Batch {
 		}
 		b.Sales = append(b.Sales, e.sales...)
 		b.Observations = append(b.Observations, e.observed...)
-		// Of several rows of a shop, the last one is how it is.
+		// Of several rows of a shop, the latest one is how it is. An offer that was seen
+		// several times has a history.
 		for _, shop := range e.shops {
-			b.Shops = replaced(b.Shops, shop, shops, shop.Ref)
+			if i, found := shops[shop.Ref]; !found || !shop.Seen.Before(b.Shops[i].Seen) {
+				b.Shops = replaced(b.Shops, shop, shops, shop.Ref)
+			}
 		}
 		for _, offer := range e.offers {
-			b.Offers = replaced(b.Offers, offer, offers, offer.Shop+"\x00"+offer.Ref+"\x00"+offer.Item)
+			b.Offers = replaced(b.Offers, offer, offers, offerSeen{offer.Shop, offer.Ref, offer.Item, offer.Seen.UnixMicro()})
 		}
 	}
 	return b
 }
 
+// An offerSeen is an offer at a time.
+type offerSeen struct {
+	shop, ref, item string
+	at              int64
+}
+
 // replaced returns the list with the record instead of the earlier one of its key.
-func replaced[T any](list []T, record T, places map[string]int, key string) []T {
+func replaced[T any, K comparable](list []T, record T, places map[K]int, key K) []T {
 	if i, found := places[key]; found {
 		list[i] = record
 		return list

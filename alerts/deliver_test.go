@@ -1,0 +1,474 @@
+package alerts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"exchequer/internal/postgres"
+	"exchequer/internal/testkit"
+	"exchequer/ledger"
+)
+
+// hookAt returns a webhook called "hook".
+func hookAt(address string) Receiver {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	key, err := parseSecret(secret)
+	if err != nil {
+		panic(err)
+	}
+	return Receiver{Name: "hook", Form: Webhook, url: u, secret: key}
+}
+
+// loopback is what tests allow, since their receivers are there.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// A receiving is a receiver that a test has started.
+type receiving struct {
+	*httptest.Server
+	mu     sync.Mutex
+	got    []Message
+	answer http.HandlerFunc // nil: 204
+}
+
+func newReceiving(t *testing.T) *receiving {
+	r := &receiving{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		var m Message
+		body, _ := io.ReadAll(q.Body)
+		if err := json.Unmarshal(body, &m); err != nil {
+			t.Errorf("%v: %s", err, body)
+		}
+		if want := sign(hookAt("/").secret, m.ID, q.Header.Get("Webhook-Timestamp"), body); q.Header.Get("Webhook-Signature") != want || q.Header.Get("Webhook-Id") != m.ID {
+			t.Errorf("the headers are %v, want the signature %s", q.Header, want)
+		}
+		r.mu.Lock()
+		r.got = append(r.got, m)
+		answer := r.answer
+		r.mu.Unlock()
+		if answer != nil {
+			answer(w, q)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiving) answers(f http.HandlerFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = f
+}
+
+func (r *receiving) messages() []Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.got)
+}
+
+// A queue is a database with alerts that wait.
+type queue struct {
+	t   *testing.T
+	db  *pgxpool.Pool
+	now time.Time
+	log *testkit.Buffer
+}
+
+func newQueue(t *testing.T, receiver string, alerts int) *queue {
+	t.Helper()
+	q := &queue{t, testkit.Postgres(t), time.Now().Truncate(time.Second), &testkit.Buffer{}}
+	q.exec(`INSERT INTO alert_receivers (owner, name, kind, target, retry_at) VALUES ('', $1, 'webhook', '', $2)`, receiver, q.now)
+	for n := range alerts {
+		q.alert(receiver, fmt.Sprintf("id%02d", n))
+	}
+	return q
+}
+
+func (q *queue) alert(receiver, id string) {
+	q.t.Helper()
+	q.exec(`INSERT INTO alerts VALUES ($1, '', 'rule', 'books', 'x', $2, 'Title ' || $1, 'Text', '/items/x', false, 1, '{}', '{}')`, id, q.now)
+	q.exec(`INSERT INTO alert_deliveries (alert, owner, receiver, status, created) VALUES ($1, '', $2, 'pending', $3)`, id, receiver, q.now)
+}
+
+func (q *queue) exec(sql string, args ...any) {
+	q.t.Helper()
+	if _, err := q.db.Exec(q.t.Context(), sql, args...); err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+func delivererOf(db *pgxpool.Pool, now func() time.Time, log io.Writer, to ...Receiver) *Deliverer {
+	return NewDeliverer(DelivererDeps{
+		DB: db, Receivers: to, Sender: NewSender(loopback, "test"), Settings: func() ledger.Settings { return settings }, BaseURL: "https://economy.test",
+		Now: now, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: NewMetrics(prometheus.NewRegistry()),
+	})
+}
+
+func (q *queue) deliverer(to ...Receiver) *Deliverer {
+	return delivererOf(q.db, func() time.Time { return q.now }, q.log, to...)
+}
+
+// deliver sends what waits now, and returns whether there was anything.
+func (q *queue) deliver(d *Deliverer) bool {
+	q.t.Helper()
+	more, err := d.Deliver(q.t.Context())
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	return more
+}
+
+func (q *queue) deliveries() (all []string) {
+	q.t.Helper()
+	found, err := Deliveries(q.t.Context(), q.db, 100)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	for _, d := range found {
+		all = append(all, fmt.Sprintf("%s %s %d %s", d.Alert, d.Status, d.Attempts, d.Outcome))
+	}
+	return all
+}
+
+func (q *queue) want(deliveries ...string) {
+	q.t.Helper()
+	if got := q.deliveries(); !slices.Equal(got, deliveries) {
+		q.t.Errorf("deliveries are %q, want %q", got, deliveries)
+	}
+}
+
+func TestAMessageSaysWhatAndWhere(t *testing.T) {
+	r := newReceiving(t)
+	q := newQueue(t, "hook", 1)
+	q.deliver(q.deliverer(hookAt(r.URL)))
+	want := Message{ID: "id00", Rule: "rule", Kind: BooksWrong, Subject: "x", At: q.now.UTC(), Title: "Title id00", Text: "Text", URL: "https://economy.test/items/x", Economy: "Port Test"}
+	if got := r.messages(); len(got) != 1 || got[0] != want {
+		t.Errorf("it got %+v, want %+v", got, want)
+	}
+	q.want("id00 sent 1 204")
+}
+
+func TestOneProcessOfTwoSendsAMessage(t *testing.T) {
+	const alerts = 30
+	r := newReceiving(t)
+	q := newQueue(t, "hook", alerts)
+	ctx, cancel := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	for range 2 {
+		work.Go(func() { q.deliverer(hookAt(r.URL)).Run(ctx) })
+	}
+	for limit := time.Now().Add(30 * time.Second); len(r.messages()) < alerts && time.Now().Before(limit); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	time.Sleep(3 * polls / 2) // in which one might be sent again
+	cancel()
+	work.Wait()
+	seen := map[string]int{}
+	for _, m := range r.messages() {
+		seen[m.ID]++
+	}
+	if len(seen) != alerts || len(r.messages()) != alerts {
+		t.Errorf("%d alerts were sent as %d messages, want each once: %v", len(seen), len(r.messages()), seen)
+	}
+}
+
+func TestAReceiverThatFailsIsTriedLaterAndLaterAndThenTurnedOff(t *testing.T) {
+	r := newReceiving(t)
+	r.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	q := newQueue(t, "hook", 1)
+	d := q.deliverer(hookAt(r.URL))
+	began := q.now
+	var at []time.Duration
+	for q.now.Sub(began) < 6*time.Hour {
+		if before := len(r.messages()); q.deliver(d) && len(r.messages()) > before {
+			at = append(at, q.now.Sub(began))
+		}
+		q.now = q.now.Add(10 * time.Second)
+	}
+	s, m := time.Second, time.Minute
+	want := []time.Duration{0, 10 * s, 30 * s, 70 * s, 150 * s, 310 * s, 630 * s, 1270 * s, 2550 * s, 5110 * s, 5110*s + 60*m, 5110*s + 120*m}
+	if !slices.Equal(at, want) {
+		t.Errorf("attempts after %v, want %v", at, want)
+	}
+	q.want("id00 failed 12 it answered 500")
+	for _, message := range r.messages() {
+		if message.ID != "id00" {
+			t.Errorf("an attempt has the id %s", message.ID)
+		}
+	}
+
+	// It still fails a day after it began to.
+	q.now = began.Add(25 * time.Hour)
+	q.alert("hook", "id01")
+	q.alert("hook", "id02")
+	q.deliver(d)
+	q.want("id01 dropped 1 the receiver was turned off", "id02 dropped 0 the receiver was turned off", "id00 failed 12 it answered 500")
+	if !strings.Contains(q.log.String(), "turned off, since it has failed for a day") {
+		t.Errorf("the log does not say so:\n%s", q.log)
+	}
+	r.answers(nil)
+	q.alert("hook", "id03")
+	if q.now = q.now.Add(48 * time.Hour); q.deliver(d) {
+		t.Error("a receiver that is off is sent to")
+	}
+	if is, err := TurnOn(t.Context(), q.db, "hook"); !is || err != nil {
+		t.Fatal(is, err)
+	}
+	q.deliver(d)
+	if got := r.messages(); got[len(got)-1].ID != "id03" {
+		t.Errorf("after it is turned on, it got %s", got[len(got)-1].ID)
+	}
+	if is, err := TurnOn(t.Context(), q.db, "nobody"); is || err != nil {
+		t.Errorf("nobody was turned on: %v, %v", is, err)
+	}
+}
+
+func TestAReceiverThatAsksToWaitIsLeftAlone(t *testing.T) {
+	r := newReceiving(t)
+	r.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "90")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	q := newQueue(t, "hook", 2)
+	d := q.deliverer(hookAt(r.URL))
+	q.deliver(d)
+	r.answers(nil)
+	if q.now = q.now.Add(89 * time.Second); q.deliver(d) {
+		t.Error("it was sent to after 89 s")
+	}
+	q.now = q.now.Add(time.Second)
+	q.deliver(d)
+	q.want("id00 sent 2 204", "id01 sent 1 204")
+	for text, want := range map[string]time.Duration{"": 0, "-1": 0, "x": 0, "NaN": 0, "0.5": 500 * time.Millisecond, "1e9": time.Hour, "Inf": time.Hour} {
+		if got := retryAfter(text); got != want {
+			t.Errorf("retryAfter(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
+// A message that its receiver does not take holds up no other one.
+func TestABadMessageHoldsUpNoOther(t *testing.T) {
+	r := newReceiving(t)
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Webhook-Id") == "id00" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	q := newQueue(t, "hook", 3)
+	d := q.deliverer(hookAt(r.URL))
+	q.deliver(d)
+	q.now = q.now.Add(firstPause)
+	q.deliver(d)
+	q.want("id00 pending 2 it answered 400", "id01 sent 1 200", "id02 sent 1 200")
+}
+
+func TestAReceiverThatHangsIsGivenUpAndHoldsUpNoOther(t *testing.T) {
+	hang := make(chan struct{})
+	slow, quick := newReceiving(t), newReceiving(t)
+	t.Cleanup(func() { close(hang) }) // before the servers end
+	slow.answers(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	})
+	q := newQueue(t, "hook", 1)
+	q.exec(`INSERT INTO alert_receivers (owner, name, kind, target, retry_at) VALUES ('', 'other', 'webhook', '', $1)`, q.now.Add(-time.Second))
+	q.alert("other", "id50")
+	other := hookAt(quick.URL)
+	other.Name = "other"
+	d := q.deliverer(hookAt(slow.URL), other)
+	d.Sender.http["http"].Timeout = 200 * time.Millisecond
+	q.deliver(d)
+	q.deliver(d)
+	q.want("id00 pending 1 it did not answer in time", "id50 sent 1 204")
+}
+
+func TestAnEndlessAnswerIsNotRead(t *testing.T) {
+	r := newReceiving(t)
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		for q.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				return
+			}
+		}
+	})
+	q := newQueue(t, "hook", 1)
+	q.deliver(q.deliverer(hookAt(r.URL)))
+	q.want("id00 sent 1 200")
+}
+
+func TestARedirectIsNotFollowed(t *testing.T) {
+	inner, r := newReceiving(t), newReceiving(t)
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		http.Redirect(w, q, inner.URL, http.StatusTemporaryRedirect)
+	})
+	q := newQueue(t, "hook", 1)
+	q.deliver(q.deliverer(hookAt(r.URL)))
+	q.want("id00 pending 1 it answered 307, and redirects are not followed")
+	if len(inner.messages()) > 0 {
+		t.Error("the redirect was followed")
+	}
+}
+
+// A name that leads to a public address when it is looked at, and to one of our own when
+// it is connected to, gains nothing.
+func TestANameThatLeadsElsewhereTheSecondTimeIsRefused(t *testing.T) {
+	r := newReceiving(t)
+	resolver, asked := rebinding(t, "8.8.8.8", "127.0.0.1")
+	if seen, err := resolver.LookupNetIP(t.Context(), "ip4", "hook.test"); err != nil || len(seen) != 1 || !public(seen[0]) {
+		t.Fatalf("it leads to %v, %v at first", seen, err)
+	}
+	to := hookAt(strings.Replace(r.URL, "127.0.0.1", "hook.test", 1))
+	for _, scheme := range []string{"http", "https"} {
+		to.url.Scheme = scheme
+		_, err := newSender(guard{resolver: resolver}, "test").Send(t.Context(), to, Message{ID: "x"})
+		if !strings.Contains(errorText(err), "127.0.0.1 is not a public address") {
+			t.Errorf("Send = %v, want that it is refused", err)
+		}
+	}
+	if len(r.messages()) > 0 || asked.Load() < 2 {
+		t.Errorf("the receiver got %v after %d lookups", r.messages(), asked.Load())
+	}
+}
+
+func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
+	proxy, r := newReceiving(t), newReceiving(t)
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
+		t.Setenv(name, proxy.URL)
+	}
+	q := newQueue(t, "hook", 1)
+	q.deliver(q.deliverer(hookAt(r.URL)))
+	q.want("id00 sent 1 204")
+	if len(proxy.messages()) > 0 {
+		t.Error("the proxy was used")
+	}
+}
+
+func TestNoSecretIsInTheLog(t *testing.T) {
+	for name, address := range map[string]string{
+		"nobody listens": "http://127.0.0.1:1/hush?token=hush", "not public": "https://10.0.0.1/hush", "unknown": "https://nobody.invalid/hush",
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := newQueue(t, "hook", 1)
+			to := hookAt(address)
+			q.deliver(q.deliverer(to))
+			if said := q.log.String() + strings.Join(q.deliveries(), ""); strings.Contains(said, "hush") || !strings.Contains(said, "id00 pending 1") || strings.Contains(said, string(to.secret)) {
+				t.Errorf("it said %s", said)
+			}
+		})
+	}
+}
+
+func TestWhatANameHasInItIsNoMarkup(t *testing.T) {
+	m := Message{Title: "@everyone <@123> [x](https://evil.example) **a** \x00", Text: "<!channel> & <https://evil.example|x>\n" + strings.Repeat("€", 3000), URL: "https://economy.test/items/x"}
+	body, err := m.body(Discord)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d discordMessage
+	if err := json.Unmarshal(body, &d); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.Embeds[0].Title, `\@everyone \<\@123\> \[x\]\(https\://evil.example\) \*\*a\*\* `+"\x00"; got != want || !bytes.Contains(body, []byte(`"allowed_mentions":{"parse":[]}`)) {
+		t.Errorf("Discord gets %q, want %q", got, want)
+	}
+	if len(d.Embeds[0].Description) > 4000 || !strings.HasSuffix(d.Embeds[0].Description, "€…") {
+		t.Errorf("its description has %d bytes", len(d.Embeds[0].Description))
+	}
+	body, err = m.body(Slack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct{ Text string }
+	if err := json.Unmarshal(body, &s); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(s.Text, "@everyone &lt;@123&gt; [x]") || !strings.Contains(s.Text, "&lt;!channel&gt; &amp;") || !strings.HasSuffix(s.Text, "\n<https://economy.test/items/x>") {
+		t.Errorf("Slack gets %.200q", s.Text)
+	}
+}
+
+// sendEnv makes the test binary a process that sends, so that it can be killed.
+const sendEnv = "EXCHEQUER_TEST_SEND"
+
+func TestMain(m *testing.M) {
+	if to := os.Getenv(sendEnv); to != "" {
+		db, err := postgres.Open(context.Background(), os.Getenv("EXCHEQUER_TEST_LEDGER"), postgres.Options{MaxConns: 6})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		delivererOf(db, time.Now, os.Stderr, hookAt(to)).Run(context.Background())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// A process that is killed after its message has arrived, and before it could write that
+// down, sends it again: with the same id.
+func TestAProcessThatIsKilledBetweenSendingAndWritingSendsTheSameAgain(t *testing.T) {
+	r := newReceiving(t)
+	arrived := make(chan struct{}, 10)
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		arrived <- struct{}{}
+		<-q.Context().Done() // until the process is gone
+	})
+	q := newQueue(t, "hook", 1)
+	start := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), sendEnv+"="+r.URL, "EXCHEQUER_TEST_LEDGER="+q.db.Config().ConnString())
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		return cmd
+	}
+	first := start()
+	select {
+	case <-arrived:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing was sent")
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	r.answers(nil)
+	q.want("id00 pending 0 ")
+	q.exec(`UPDATE alert_receivers SET retry_at = retry_at - $1::interval`, lease) // which is over then
+	start()
+	for limit := time.Now().Add(30 * time.Second); !slices.Equal(q.deliveries(), []string{"id00 sent 1 204"}); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("deliveries are %q", q.deliveries())
+		}
+	}
+	if got := r.messages(); len(got) != 2 || got[0].ID != got[1].ID {
+		t.Errorf("it got %+v, want the same alert twice", got)
+	}
+}
