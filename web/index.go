@@ -71,7 +71,7 @@ func NewIndex(d IndexDeps) (http.Handler, error) {
 	if s.proxies, err = parseProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	if s.metrics, err = newMetrics(d.Registry); err != nil {
+	if s.metrics, err = newMetrics(prometheus.WrapRegistererWith(prometheus.Labels{"ledger": ""}, d.Registry)); err != nil {
 		return nil, fmt.Errorf("web: register metrics: %w", err)
 	}
 	whole := &edition{sees: views.ShowsDealings}
