@@ -25,13 +25,16 @@ type Site struct {
 	Settings ledger.Settings
 	Assets   Assets
 	Menu     []MenuGroup
-	Search   string // address of the page that finds things by "q"; none if empty
-	BaseURL  string // of absolute addresses: "https://economy.example.org"; empty if not known
-	Version  string // of the program, for the foot of the page
-	MapURL   MapURL // of the operator's map; empty if there is none
-	Data     bool   // files of the record are published
-	Behind   Behind // how old the data are
-	Alerts   bool   // there is a feed of alerts
+	Search   string       // address of the page that finds things by "q"; none if empty
+	Root     Root         // the path below which it is
+	BaseURL  string       // of absolute addresses, with the root: "https://economy.example.org"; empty if not known
+	Version  string       // of the program, for the foot of the page
+	MapURL   MapURL       // of the operator's map; empty if there is none
+	Data     bool         // files of the record are published
+	Ledgers  []LedgerLink // all that are served beside this one and with it; nil: it is alone
+	Index    bool         // it is the index of these, without pages of its own
+	Behind   Behind       // how old the data are
+	Alerts   bool         // there is a feed of alerts
 }
 
 // Assets are the addresses of static files, with the hash in the name.

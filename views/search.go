@@ -74,6 +74,17 @@ func FoundGroups(found *ledger.Hits, text string, s ledger.Settings) []FoundGrou
 	return groups
 }
 
+// Rooted returns the groups with addresses of the site below a root.
+func Rooted(root Root, groups []FoundGroup) []FoundGroup {
+	for i, g := range groups {
+		groups[i].All = root.Of(g.All)
+		for j, h := range g.Hits {
+			g.Hits[j].Address = root.Of(h.Address)
+		}
+	}
+	return groups
+}
+
 func hitOf(what string, h ledger.Hit, s ledger.Settings) Hit {
 	hit := Hit{Name: brief(oneLine(h.Name), mostSaid)}
 	switch what {

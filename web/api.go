@@ -43,7 +43,7 @@ func (s *server) api(r chi.Router, get func(pattern string, shows views.Level, h
 func (s *server) emptyAPI(r chi.Router) huma.API {
 	config := huma.DefaultConfig("Exchequer", s.Version)
 	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC. A day is given by the moment at which it begins in the community's time zone, with the offset from UTC there."
-	config.Servers = []*huma.Server{{URL: apiRoot}}
+	config.Servers = []*huma.Server{{URL: s.Root.Of(apiRoot)}}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[ledger.Sum](), reflect.TypeFor[wholeNumber]())
 	// The caller serves the OpenAPI document. No page shows it, since our content

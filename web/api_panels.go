@@ -19,9 +19,9 @@ func (s *server) describePanels(api huma.API) {
 	doc := api.OpenAPI()
 	meta := doc.Components.Schemas.Schema(reflect.TypeFor[metaDocument](), true, "PanelMeta")
 	for _, p := range s.pages {
-		describePage(doc, p)
+		s.describePage(doc, p)
 		if p.list != nil {
-			item := describe(p, panel{PanelInfo: p.list.PanelInfo}, p.list.Title, doc.Components.Schemas.Schema(reflect.TypeFor[listDocument](), true, "List"))
+			item := s.describe(p, panel{PanelInfo: p.list.PanelInfo}, p.list.Title, doc.Components.Schemas.Schema(reflect.TypeFor[listDocument](), true, "List"))
 			for _, d := range p.list.declared() {
 				item.Get.Parameters = append(item.Get.Parameters, parameter(d))
 			}
@@ -29,7 +29,7 @@ func (s *server) describePanels(api huma.API) {
 			doc.Paths[p.pattern("/"+p.list.Name+".json")] = item
 		}
 		for _, panel := range p.panels {
-			item := describe(p, panel, panel.Title, panel.schema(doc.Components.Schemas))
+			item := s.describe(p, panel, panel.Title, panel.schema(doc.Components.Schemas))
 			full := "1: refused where the panel lists only the first ones, since there is no file of all."
 			if panel.full != nil {
 				full = "1: where the panel lists only the first ones, all of them, in one stream as a List."
@@ -37,7 +37,7 @@ func (s *server) describePanels(api huma.API) {
 			item.Get.Parameters = append(item.Get.Parameters, fullParameter(full))
 			item.Get.Responses[strconv.Itoa(http.StatusBadRequest)] = &huma.Response{Description: "There is no file of all that is asked for with full=1."}
 			doc.Paths[p.pattern("/"+panel.Name+".json")] = item
-			doc.Paths[p.pattern("/"+panel.Name+".meta.json")] = describe(p, panel, "What this means: "+panel.Title, meta)
+			doc.Paths[p.pattern("/"+panel.Name+".meta.json")] = s.describe(p, panel, "What this means: "+panel.Title, meta)
 		}
 	}
 }
@@ -46,10 +46,10 @@ func fullParameter(text string) *huma.Param {
 	return &huma.Param{Name: "full", In: "query", Description: text, Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"1"}}}
 }
 
-func describe(p *page, panel panel, summary string, schema *huma.Schema) *huma.PathItem {
+func (s *server) describe(p *page, panel panel, summary string, schema *huma.Schema) *huma.PathItem {
 	return &huma.PathItem{
 		Get: &huma.Operation{
-			Servers: []*huma.Server{{URL: "/"}}, Metadata: showing(panel.shows()),
+			Servers: []*huma.Server{{URL: s.Root.Of("/")}}, Metadata: showing(panel.shows()),
 			Summary: p.Name + ": " + summary, Description: panel.How.Meaning, Tags: []string{p.Name},
 			Parameters: parameters(p, panel),
 			Responses: map[string]*huma.Response{

@@ -195,7 +195,7 @@ func respondExact[T any](s *server, w http.ResponseWriter, r *http.Request, name
 			}
 			page.keep = true
 			if query := nextQuery(x, value); query != "" {
-				page.header["Link"] = []string{"<" + x.path + "?" + query + `>; rel="next"`}
+				page.header["Link"] = []string{"<" + s.Root.Of(x.path) + "?" + query + `>; rel="next"`}
 			}
 			return page, nil
 		})

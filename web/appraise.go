@@ -144,7 +144,7 @@ func (s *server) appraisePosted(w http.ResponseWriter, r *http.Request) error {
 	}
 	if address := views.AppraiseAddress(list); len(address) <= mostAddress {
 		w.Header()["Cache-Control"] = noStore
-		w.Header().Set("Location", address)
+		w.Header().Set("Location", s.Root.Of(address))
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}

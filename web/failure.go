@@ -42,7 +42,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // refusals are all of them: their pages are drawn ahead.
-var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits}
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits, errLedgerAway}
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.
@@ -142,7 +142,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	if to := (*movedError)(nil); errors.As(err, &to) {
-		redirect(w, r, to)
+		s.redirect(w, r, to)
 		return
 	}
 	code, text := status(err), message(status(err), err)
@@ -150,7 +150,7 @@ func (s *server) fail(w *responseWriter, r *http.Request, err error) {
 		w.err = err
 	}
 	h := w.Header()
-	challenge(h, r, err)
+	s.challenge(h, r, err)
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Content-Disposition", "Vary"} {
 		h.Del(name)
 	}

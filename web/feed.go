@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"exchequer/views"
@@ -36,7 +37,7 @@ func (s *server) tag(specific string) string {
 	if u, err := url.Parse(s.BaseURL); err == nil && u.Hostname() != "" {
 		host = u.Hostname()
 	}
-	return "tag:" + host + ",2026:" + specific
+	return "tag:" + host + ",2026:" + strings.TrimPrefix(s.Root.Of("/"+specific), "/")
 }
 
 // The elements of Atom, RFC 4287.
@@ -71,10 +72,10 @@ func (s *server) atom(f feed, self string) (http.Header, []byte, error) {
 	instant := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	doc := atomFeed{
 		ID: f.id, Title: f.title, Subtitle: f.subtitle, Updated: instant(f.updated), Author: s.site().Author(),
-		Links: []atomLink{{"self", "application/atom+xml", s.BaseURL + self}, {"alternate", "text/html", s.BaseURL + f.page}},
+		Links: []atomLink{{"self", "application/atom+xml", s.whole(self)}, {"alternate", "text/html", s.whole(f.page)}},
 	}
 	for _, e := range f.entries {
-		doc.Entries = append(doc.Entries, atomEntry{e.id, e.title, instant(e.at), instant(e.at), atomLink{"alternate", "text/html", s.BaseURL + e.page}, e.text})
+		doc.Entries = append(doc.Entries, atomEntry{e.id, e.title, instant(e.at), instant(e.at), atomLink{"alternate", "text/html", s.whole(e.page)}, e.text})
 	}
 	b, err := xml.Marshal(doc)
 	if err != nil {

@@ -70,7 +70,7 @@ type metaDocument struct {
 // document returns a panel for programs. A document without a value has no rows.
 func (s *server) document(p *page, v panelView, t aggregates.Table) panelDocument[any] {
 	d := panelDocument[any]{
-		Page: p.at(v.Params.Ref), Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
+		Page: s.Root.Of(p.at(v.Params.Ref)), Panel: v.panel.Name, Parameters: v.Params.Values(v.panel.Params),
 		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Reason: v.result.Reason,
 		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Columns: columnsOf(t), Rows: t.Rows, Cut: t.Cut, Value: v.result.value,
 	}
@@ -93,7 +93,7 @@ func (s *server) meta(v panelView, t aggregates.Table) metaDocument {
 		Meaning: v.panel.How.Meaning, Definition: v.panel.How.Formula, Counted: v.panel.How.Counted, LeftOut: v.panel.How.LeftOut,
 		Money: money{v.Settings.Symbol, v.Settings.Decimals}, Timezone: v.Settings.Zone().String(), Parameters: v.Params.Values(v.panel.Params),
 		AsOf: v.result.AsOf, Next: v.result.Next, State: v.result.State.String(), Columns: columnsOf(t), Cut: t.Cut, Full: v.panel.full != nil,
-		Licence: s.Licence, Page: s.BaseURL + v.Address(),
+		Licence: s.Licence, Page: s.whole(v.Address()),
 	}
 	if about := v.panel.about(v.result.value); about.Days != "" {
 		d.Period = &about.Period

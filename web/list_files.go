@@ -83,7 +83,7 @@ func (s *server) listDocument(p *page, params views.Params) listDocument {
 func (s *server) fileDocument(page, list string, parameters map[string]string) listDocument {
 	settings := s.Settings()
 	return listDocument{
-		Page: page, List: list, Parameters: parameters,
+		Page: s.Root.Of(page), List: list, Parameters: parameters,
 		Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Rows: [][]any{},
 	}
 }

@@ -154,7 +154,15 @@ func (w *responseWriter) recordPanic(caught any) error {
 	return w.err
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+// ServeHTTP answers a request for a whole path, which the routes are given without the
+// root.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.Root == "" {
+		s.router.ServeHTTP(w, r)
+		return
+	}
+	http.StripPrefix(string(s.Root), s.router).ServeHTTP(w, r)
+}
 
 // requestID returns the id that a trusted proxy has sent, if it is valid, else a
 // new one.

@@ -31,7 +31,7 @@ func mergedInto(ref, shown string) error {
 const movedFor = "public, max-age=60"
 
 // redirect answers with the same address for another ref, or with another address.
-func redirect(w *responseWriter, r *http.Request, to *movedError) {
+func (s *server) redirect(w *responseWriter, r *http.Request, to *movedError) {
 	address := at(strings.Replace(w.route, "{id}", "{ref}", 1), to.ref)
 	if r.URL.RawQuery != "" {
 		address += "?" + r.URL.RawQuery
@@ -43,7 +43,7 @@ func redirect(w *responseWriter, r *http.Request, to *movedError) {
 	if strings.HasSuffix(w.route, ".json") {
 		maps.Copy(h, anyOriginHeaders) // else a script of another site could not follow
 	}
-	h.Set("Location", address)
+	h.Set("Location", s.Root.Of(address))
 	h.Set("Cache-Control", movedFor)
 	w.WriteHeader(to.code)
 }

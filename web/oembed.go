@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -77,7 +78,7 @@ func (s *server) oembed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := oembedDocument{Version: "1.0", Type: "rich", Title: view.WindowTitle(), ProviderName: view.Author(), ProviderURL: s.BaseURL + "/", CacheAge: int(time.Hour.Seconds())}
+	d := oembedDocument{Version: "1.0", Type: "rich", Title: view.WindowTitle(), ProviderName: view.Author(), ProviderURL: s.whole("/"), CacheAge: int(time.Hour.Seconds())}
 	d.Width, d.Height = views.EmbedSize(*view.Only)
 	d.Width, d.Height = min(d.Width, width), min(d.Height, height)
 	d.HTML = views.EmbedCode(view, d.Width, d.Height)
@@ -120,6 +121,10 @@ func (s *server) shownAt(r *http.Request, address string) (views.Page, error) {
 	path := u.Path
 	if u.RawPath != "" {
 		path = u.RawPath
+	}
+	path, below := strings.CutPrefix(path, string(s.Root))
+	if !below {
+		return views.Page{}, errNotFound
 	}
 	if path == "" {
 		path = "/"

@@ -267,6 +267,7 @@ type drawnList struct {
 
 // drawWhole draws a page whose sources have their results, and its list.
 func (s *server) drawWhole(ctx context.Context, w io.Writer, view views.Page, p *page, sources []source, list drawnList) error {
+	ctx = views.Below(ctx, view.Root)
 	var panels bytes.Buffer
 	after := list.panel
 	if list.leads {
@@ -343,7 +344,7 @@ const mostLocation = 1 << 10
 func pageHeader(p views.Page) http.Header {
 	header := http.Header{"Content-Type": textHTML}
 	if address := p.Address(); len(address) <= mostLocation {
-		header.Set("Content-Location", address)
+		header.Set("Content-Location", p.Root.Of(address))
 	}
 	return header
 }

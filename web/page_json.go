@@ -68,7 +68,7 @@ func (s *server) pageJSON(i int) handler {
 		clock := s.pageClock(sources, sources)
 		settings := s.Settings()
 		return pageDocument{
-			Page: p.at(params.Ref), Title: s.viewWith(p, params, sources).WindowTitle(), Parameters: params.Values(p.panelParams()), AsOf: clock.AsOf, Next: clock.Next,
+			Page: s.Root.Of(p.at(params.Ref)), Title: s.viewWith(p, params, sources).WindowTitle(), Parameters: params.Values(p.panelParams()), AsOf: clock.AsOf, Next: clock.Next,
 			Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Panels: p.values(sources, func(panel panel) bool { return all.wholly(panel, s.sees(r.Context())) }),
 		}
 	})
@@ -89,7 +89,7 @@ func (s *server) pageMeta(i int) handler {
 	return s.pageFile(i, "page.meta.json", func(_ *http.Request, p *page, params views.Params, sources []source) any {
 		view := s.viewWith(p, params, sources)
 		d := pageMeta{
-			Title: view.WindowTitle(), Economy: view.Settings.Name, Description: view.Description(), Page: s.BaseURL + view.Address(), Licence: s.Licence, Panels: []metaDocument{},
+			Title: view.WindowTitle(), Economy: view.Settings.Name, Description: view.Description(), Page: s.whole(view.Address()), Licence: s.Licence, Panels: []metaDocument{},
 		}
 		for i, panel := range p.panels {
 			of := params.Of(panel.Params)
@@ -172,12 +172,12 @@ func (p *page) values(sources []source, wholly func(panel) bool) []pagePanel {
 }
 
 // describePage adds the JSON of a page to the description of the API.
-func describePage(doc *huma.OpenAPI, p *page) {
+func (s *server) describePage(doc *huma.OpenAPI, p *page) {
 	if len(p.panels) == 0 {
 		return
 	}
 	schema := doc.Components.Schemas.Schema(reflect.TypeFor[pageDocument](), true, "Page")
-	doc.Paths[p.document()] = describe(p, panel{PanelInfo: views.PanelInfo{Params: p.panelParams()}}, "all panels", schema)
+	doc.Paths[p.document()] = s.describe(p, panel{PanelInfo: views.PanelInfo{Params: p.panelParams()}}, "all panels", schema)
 	meta := doc.Components.Schemas.Schema(reflect.TypeFor[pageMeta](), true, "PageMeta")
-	doc.Paths[p.meta()] = describe(p, panel{PanelInfo: views.PanelInfo{Params: p.panelParams()}}, "What all panels mean", meta)
+	doc.Paths[p.meta()] = s.describe(p, panel{PanelInfo: views.PanelInfo{Params: p.panelParams()}}, "What all panels mean", meta)
 }

@@ -117,6 +117,9 @@ func (s *server) edition(ctx context.Context) *edition {
 
 // knownEdition is edition without waiting.
 func (s *server) knownEdition(sees views.Level) *edition {
+	if s.index {
+		return s.editions[sees].whole
+	}
 	res, err := s.Economy.Profile.Peek(aggregates.NoParams{})
 	return s.editionOf(res.Value, sees, err)
 }
@@ -239,7 +242,7 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request) error {
 		Display string `json:"display"`
 		Icons   []icon `json:"icons"`
 	}{
-		cmp.Or(s.Settings().Name, "Exchequer"), "/", "browser",
+		cmp.Or(s.Settings().Name, "Exchequer"), s.Root.Of("/"), "browser",
 		[]icon{{s.assets.Icon, "any", "image/svg+xml"}, {s.assets.Touch, "180x180", "image/png"}},
 	})
 	if err != nil {

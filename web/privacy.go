@@ -115,9 +115,10 @@ func (s *server) introduced(w *responseWriter, r *http.Request, shows views.Leve
 
 // challenge sets the header by which clients learn how to sign in, if that is why they are
 // refused. On a page of another site no browser asks for a password to this one.
-func challenge(h http.Header, r *http.Request, err error) {
-	const bearer = `Bearer realm="exchequer"`
-	const basic = `Basic realm="exchequer", charset="UTF-8"` // for browsers
+func (s *server) challenge(h http.Header, r *http.Request, err error) {
+	// A key is of one ledger, so each has a realm of its own.
+	bearer := fmt.Sprintf("Bearer realm=%q", "exchequer"+s.Root)
+	basic := fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, "exchequer"+s.Root) // for browsers
 	switch {
 	case errors.Is(err, errUnknownKey):
 		h["Www-Authenticate"] = []string{bearer + `, error="invalid_token"`, basic}

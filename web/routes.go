@@ -9,7 +9,6 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/ledger/dump"
-	"exchequer/static"
 	"exchequer/views"
 )
 
@@ -74,14 +73,7 @@ func (s *server) routes() (http.Handler, error) {
 	r.Method(http.MethodPost, views.AppraisePath, s.instrument(views.AppraisePath, views.ShowsSums, s.appraisePosted))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
 
-	embedded := static.Handler()
-	files := func(w http.ResponseWriter, r *http.Request) error {
-		if !static.Known(r.URL.Path) {
-			return errNotFound
-		}
-		embedded.ServeHTTP(w, r)
-		return nil
-	}
+	files := staticFiles()
 	get("/static/*", views.ShowsNothing, files)
 	get("/favicon.ico", views.ShowsNothing, files)
 

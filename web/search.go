@@ -60,7 +60,7 @@ func (s *server) searchJSON(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	header, b, err := encodeJSON(searchDocument{text, views.FoundGroups(found, text, s.Settings())})
+	header, b, err := encodeJSON(searchDocument{text, views.Rooted(s.Root, views.FoundGroups(found, text, s.Settings()))})
 	if err != nil {
 		return err
 	}

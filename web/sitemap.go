@@ -199,16 +199,25 @@ func (s *server) addresses() []string {
 
 // robots keeps crawlers from files and from the operators' API.
 func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
-	var b strings.Builder
+	text := "User-agent: *\n" + s.robotsRules()
+	s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(text), time.Time{}), true)
+	return nil
+}
+
+// unmapped are the addresses that crawlers are kept from.
+var unmapped = []string{"/api/", "/*.csv", "/*.json", "/compare/add", "/watch?", "/watch/", "/watch.atom", "/search"}
+
+// robotsRules returns the lines of robots.txt that are about this site.
+func (s *server) robotsRules() string {
 	if s.Privacy == Closed {
-		b.WriteString("User-agent: *\nDisallow: /\n")
-		s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)
-		return nil
+		return "Disallow: " + s.Root.Of("/") + "\n"
 	}
-	b.WriteString("User-agent: *\nDisallow: /api/\nDisallow: /*.csv\nDisallow: /*.json\nDisallow: /compare/add\nDisallow: /watch?\nDisallow: /watch/\nDisallow: /watch.atom\nDisallow: /search\n")
+	var b strings.Builder
+	for _, address := range unmapped {
+		b.WriteString("Disallow: " + s.Root.Of(address) + "\n")
+	}
 	if s.BaseURL != "" {
 		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")
 	}
-	s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)
-	return nil
+	return b.String()
 }

@@ -62,7 +62,7 @@ func (s *server) chooseTheme(w http.ResponseWriter, r *http.Request) error {
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.proxies.secure(r),
 	})
 	w.Header()["Cache-Control"] = noStore
-	w.Header().Set("Location", localPath(r.PostForm.Get("back")))
+	w.Header().Set("Location", localPath(s.Root, r.PostForm.Get("back")))
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
@@ -76,18 +76,19 @@ func parseTheme(s string) string {
 	}
 }
 
-// localPath returns s if it is a path of this site, else "/". Browsers read a
+// localPath returns s if it is a path of the site below root, else that root. Browsers read a
 // backslash as a slash and drop control characters, so that "/\host" and
 // "/<tab>/host" would lead to another site.
-func localPath(s string) string {
-	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(c rune) bool {
+func localPath(root views.Root, s string) string {
+	home := root.Of("/")
+	if !strings.HasPrefix(s, home) || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(c rune) bool {
 		return c == '\\' || c < ' ' || c == 0x7f
 	}) {
-		return "/"
+		return home
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil {
-		return "/"
+		return home
 	}
 	return u.String()
 }

@@ -68,7 +68,7 @@ func FuzzLocalPathStaysHere(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		base, _ := url.Parse("https://here.example/economy")
-		to, err := base.Parse(localPath(s))
+		to, err := base.Parse(localPath("", s))
 		if err != nil || to.Host != "here.example" || to.Scheme != "https" {
 			t.Errorf("localPath(%q) leads to %v (%v)", s, to, err)
 		}

@@ -54,6 +54,12 @@ type Deps struct {
 	// BaseURL is how visitors reach the site: "https://economy.example.org". If
 	// empty, pages name no absolute address, and there is no site map.
 	BaseURL string
+	// Root is the path below which the site is. The handler is asked for whole paths.
+	Root views.Root
+	// Ledgers are all that the process serves, if these are several.
+	Ledgers []views.LedgerLink
+	// Share is how many sites share the memory that one has for pages. 1 if zero.
+	Share int
 	// Licence is that of the data: "CC BY 4.0". It is stated with the numbers.
 	Licence string
 
@@ -154,6 +160,7 @@ type server struct {
 	auth       *operatorAuth
 	tries      *Rate    // of keys that are not known
 	unsaid     []string // routes that do not say what they show of the ledger
+	index      bool     // it is that of several ledgers, and has no economy of its own
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -172,17 +179,21 @@ func New(d Deps) (http.Handler, error) {
 	if d.Leaving == nil {
 		d.Leaving = context.Background()
 	}
+	if d.BaseURL != "" {
+		d.BaseURL += string(d.Root)
+	}
+	share := uint64(max(1, d.Share))
 	s := &server{
 		Deps:      d,
-		assets:    views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")},
-		rendered:  newRenderCache(pageCacheBytes),
-		documents: newRenderCache(documentCacheBytes),
-		listPages: newRenderCache(listCacheBytes),
-		prices:    newRenderCache(priceCacheBytes),
+		assets:    newAssets(),
+		rendered:  newRenderCache(pageCacheBytes / share),
+		documents: newRenderCache(documentCacheBytes / share),
+		listPages: newRenderCache(listCacheBytes / share),
+		prices:    newRenderCache(priceCacheBytes / share),
 		streams:   streams{byKey: map[pageKey]*stream{}},
 
 		embedHeaders: newEmbedHeaders(cmp.Or(d.EmbedAncestors, "*")),
-		cards:        newRenderCache(cardCacheBytes),
+		cards:        newRenderCache(cardCacheBytes / share),
 		cardPlace:    newQueue(1),
 
 		warming:  semaphore.NewWeighted(1),
@@ -216,15 +227,34 @@ func New(d Deps) (http.Handler, error) {
 	return s, nil
 }
 
+func newAssets() views.Assets {
+	return views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")}
+}
+
+// whole returns an address with the host if that is known, else from its root.
+func (s *server) whole(address string) string {
+	if s.BaseURL == "" {
+		return s.Root.Of(address)
+	}
+	return s.BaseURL + address
+}
+
 // site returns what every page shows, except the menu.
 func (s *server) site() views.Site {
 	_, _, err := s.published()
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: views.SearchPath, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind()}
+	search := views.SearchPath
+	if s.index {
+		search = ""
+	}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind()}
 }
 
 // behind returns how far behind its sources the ledger is, as far as that is known
 // without waiting.
 func (s *server) behind() views.Behind {
+	if s.index {
+		return views.Behind{}
+	}
 	res, err := s.Soundness.Followed.Peek(aggregates.NoParams{})
 	if err != nil {
 		return views.Behind{}

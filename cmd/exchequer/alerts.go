@@ -12,8 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/ledger"
@@ -193,8 +191,8 @@ type alerting struct {
 }
 
 // alerting returns what evaluates the rules over the memos of the pages.
-func (f serverFlags) alerting(r server, config *alerts.Config, memos openCache, api *aggregates.API, soundness *aggregates.SoundnessMemos, settings *settings, registry prometheus.Registerer) alerting {
-	metrics := alerts.NewMetrics(registry)
+func (f serverFlags) alerting(r server, at place, config *alerts.Config, memos openCache, api *aggregates.API, soundness *aggregates.SoundnessMemos, settings *settings) alerting {
+	metrics := alerts.NewMetrics(at.registry)
 	known := aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs}
 	return alerting{
 		config: config, known: known, settings: settings,
@@ -204,7 +202,7 @@ func (f serverFlags) alerting(r server, config *alerts.Config, memos openCache, 
 			Memos: alerts.Memos{Items: api.ItemList, Shop: api.Trade.Shop, Soundness: soundness.Soundness, Followed: soundness.Followed},
 		}),
 		deliverer: alerts.NewDeliverer(alerts.DelivererDeps{
-			DB: r.db.Pool, Receivers: config.Receivers, Sender: alerts.NewSender(f.Allow, version), Settings: settings.get, BaseURL: string(f.URL),
+			DB: r.db.Pool, Receivers: config.Receivers, Sender: alerts.NewSender(f.Allow, version), Settings: settings.get, BaseURL: at.url(f.URL),
 			Now: memos.Now, Log: r.log, Metrics: metrics,
 		}),
 		metrics: metrics,

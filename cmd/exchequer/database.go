@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,9 +52,10 @@ type database struct {
 
 // An access describes what a command needs of the database.
 type access struct {
-	migrate   bool // bring the schema of a database that is not ours up to date
-	share     bool // the embedded server may be one that another process runs
-	noTimeout bool // no statement timeout
+	migrate   bool  // bring the schema of a database that is not ours up to date
+	share     bool  // the embedded server may be one that another process runs
+	noTimeout bool  // no statement timeout
+	conns     int32 // of the pool; maxConns if zero
 	tracer    pgx.QueryTracer
 }
 
@@ -87,7 +89,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 		}
 		a.migrate = true
 	}
-	options := postgres.Options{Tracer: a.tracer, MaxConns: maxConns}
+	options := postgres.Options{Tracer: a.tracer, MaxConns: cmp.Or(a.conns, maxConns)}
 	if a.noTimeout {
 		options.StatementTimeout = -1
 	}

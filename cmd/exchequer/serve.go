@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
 	"exchequer/aggregates"
@@ -113,6 +116,7 @@ type serveCommand struct {
 	databaseFlags
 	sharedCacheFlags `group:"redis"`
 	followFlags
+	Ledgers string `type:"path" env:"EXCHEQUER_LEDGERS" placeholder:"FILE" group:"serving" help:"TOML file that lists several ledgers to serve, each below /c/NAME/, with its database (docs/operations.md)."`
 }
 
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
@@ -120,6 +124,9 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	token, err := c.token()
 	if err != nil {
 		return err
+	}
+	if c.Ledgers != "" {
+		return c.runSeveral(ctx, s, log, token)
 	}
 	follow, err := c.sources()
 	if err != nil {
@@ -144,7 +151,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	return c.serve(ctx, server{s, log, token, listener, db, shared, tracing, nil, follow})
+	return c.serve(ctx, server{streams: s, log: log, token: token, listener: listener, db: db, shared: shared, tracing: tracing, follow: follow})
 }
 
 // listen opens the listener. It is called before anything else is started, so
@@ -172,55 +179,109 @@ type server struct {
 	follow     []connector.Config                    // sources, by one process of the fleet each
 }
 
+// A drain is the end of a process: when it has begun, and until when what is open may
+// take.
+type drain struct {
+	begun atomic.Bool
+	until time.Time // set anew when it begins
+}
+
+// left returns a context for what ends last.
+func (d *drain) left(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(d.until), leastDrain))
+}
+
 // serve answers requests until ctx ends. Then it waits for requests, background
 // work and producers to end, in that order.
 func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	limitMemory(r.log, memlimit.FromCgroup, shareOfMemory(r.db.embedded != nil))
-	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
-	if err != nil {
-		return err
-	}
-	var shuttingDown atomic.Bool
+	end := drain{until: time.Now().Add(f.Drain)}
 	registry := telemetry.NewRegistry()
-	poolMetrics(registry, r.db.Pool)
 	metrics, endMetrics, err := f.serveMetrics(ctx, registry, r.log)
 	if err != nil {
 		return err
 	}
 	defer endMetrics()
-	memos, err := r.shared.open(ctx, r.db.Pool, cache.Deps{Log: r.log, Registerer: registry, Policies: f.Policies})
+	site, err := f.newSite(ctx, r, place{registry: registry, metrics: metrics, end: &end})
 	if err != nil {
 		return err
 	}
-	drainUntil := time.Now().Add(f.Drain) // set anew at shutdown
 	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(drainUntil), leastDrain))
+		ending, cancel := end.left(ctx)
 		defer cancel()
-		err = errors.Join(err, memos.close(ending))
+		err = errors.Join(err, site.close(ending))
 	}()
+	working, stopWork := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer stopWork()
+	site.start(working, &work)
+	return f.answer(ctx, r, site.handler, &end)
+}
+
+// A place is where a site is served: alone, or as one of several.
+type place struct {
+	registry *prometheus.Registry
+	metrics  string // the separate address of /metrics; empty: that of the pages
+	end      *drain
+	ledgers  *ledgers // of which it is one; nil: it is alone
+	name     string   // among them
+}
+
+// A site is a ledger that is ready to be served.
+type site struct {
+	handler http.Handler
+	start   func(ctx context.Context, work *sync.WaitGroup) // what runs beside requests, until ctx ends
+	close   func(context.Context) error                     // after all that
+}
+
+// newSite returns the site of a ledger.
+func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, err error) {
+	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
+	if err != nil {
+		return nil, err
+	}
+	registry := at.registry
+	memos, err := r.shared.open(ctx, r.db.Pool, at.ledgers.bounded(cache.Deps{Log: r.log, Registerer: registry, Policies: f.Policies}))
+	if err != nil {
+		return nil, err
+	}
+	ends := []func(context.Context) error{memos.close}
+	end := func(ctx context.Context) (err error) {
+		for _, end := range slices.Backward(ends) {
+			err = errors.Join(err, end(ctx))
+		}
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, end(context.WithoutCancel(ctx)))
+		}
+	}()
+	poolMetrics(registry, r.db.Pool)
 	writes := newInvalidator(memos.Cache, r.log, registry)
 	writers, endWriters, err := f.writers(ctx, r.db)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer endWriters()
+	ends = append(ends, func(context.Context) error { endWriters(); return nil })
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
 	rate, ingestRate := newRate(f.APIRate, memos), newRate(f.IngestRate, memos)
 	data, err := openDump(f.Dump)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if data != nil {
+		ends = append(ends, func(context.Context) error { data.Close(); return nil })
 	}
 	whole, err := f.whole()
 	if err != nil && data != nil {
-		return err
-	}
-	if data != nil {
-		defer data.Close()
+		return nil, err
 	}
 	api := aggregates.NewAPI(memos.Cache, r.db.Pool)
 	rules, err := f.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var told *cache.Memo[alerts.SentQuery, *alerts.Sent]
 	if rules != nil {
@@ -239,10 +300,13 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		OperatorToken:  r.token,
 		Leaving:        ctx,
 		Settings:       settings.get,
-		Ready:          readiness(r.db, &shuttingDown),
+		Ready:          readiness(r.db, &at.end.begun),
 		Log:            r.log,
 		Registry:       registry,
-		MetricsApart:   metrics != "",
+		MetricsApart:   at.metrics != "" || at.ledgers != nil,
+		Root:           at.root(),
+		Ledgers:        at.ledgers.names(),
+		Share:          at.ledgers.number(),
 		Version:        version,
 		SharedCache:    f.CDN,
 		BaseURL:        string(f.URL),
@@ -258,49 +322,54 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		AskUserAgent:   f.APIUserAgent == "ask",
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := memos.CheckPolicies(); err != nil {
-		return err
+		return nil, err
 	}
+	var followers []*connector.Follower
+	for _, source := range r.follow {
+		follower, err := connector.New(connector.Deps{Ledger: ledger.New(writers, writes.onChange), DB: writers, Log: r.log}, source)
+		if err != nil {
+			return nil, err
+		}
+		followers = append(followers, follower)
+	}
+	followed := newFollowed(registry)
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
-		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "operators", r.token != "", "postgres", r.db.kind(), "metrics", metrics)
+		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics)
+	start := func(working context.Context, work *sync.WaitGroup) {
+		work.Go(func() { r.db.keepRunning(working, r.log) })
+		work.Go(func() { keepSnapshots(working, r.db, r.log) })
+		work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
+		if data != nil {
+			work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, whole, r.log) })
+		}
+		work.Go(func() { settings.refresh(working, r.log) })
+		work.Go(func() { rate.Share(working) })
+		work.Go(func() { ingestRate.Share(working) })
+		work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
+		for _, follower := range followers {
+			work.Go(func() { follower.Follow(working) })
+		}
+		if rules != nil {
+			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings).run(working, r) })
+		}
+		work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
+		if r.background != nil {
+			work.Go(func() { r.background(working, ledger.New(r.db.Pool, writes.onChange)) })
+		}
+	}
+	return &site{handler, start, end}, nil
+}
+
+// answer answers requests until ctx ends, and then those that are open.
+func (f serverFlags) answer(ctx context.Context, r server, handler http.Handler, end *drain) (err error) {
 	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
 	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 	web.LimitConnections(httpServer, f.MaxConnections, addresses(f.TrustedProxies)...)
 	var pending pendingConns
 	pending.track(httpServer)
-
-	working, stopWork := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	defer work.Wait()
-	defer stopWork()
-	work.Go(func() { r.db.keepRunning(working, r.log) })
-	work.Go(func() { keepSnapshots(working, r.db, r.log) })
-	work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
-	if data != nil {
-		work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, whole, r.log) })
-	}
-	work.Go(func() { settings.refresh(working, r.log) })
-	work.Go(func() { rate.Share(working) })
-	work.Go(func() { ingestRate.Share(working) })
-	work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
-	for _, source := range r.follow {
-		follower, err := connector.New(connector.Deps{Ledger: ledger.New(writers, writes.onChange), DB: writers, Log: r.log}, source)
-		if err != nil {
-			return err
-		}
-		work.Go(func() { follower.Follow(working) })
-	}
-	if rules != nil {
-		work.Go(func() { f.alerting(r, rules, memos, api, soundness, settings, registry).run(working, r) })
-	}
-	followed := newFollowed(registry)
-	work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
-	if r.background != nil {
-		work.Go(func() { r.background(working, ledger.New(r.db.Pool, writes.onChange)) })
-	}
-
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(r.listener) }()
 	f.announce(r)
@@ -312,11 +381,11 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	}
 	r.log.Info("shutting down", "because", context.Cause(ctx))
 	// Fail /readyz first, so that load balancers send requests elsewhere.
-	shuttingDown.Store(true)
+	end.begun.Store(true)
 	httpServer.SetKeepAlivesEnabled(false)
 	time.Sleep(f.Linger)
-	drainUntil = time.Now().Add(f.Drain)
-	ending, cancel := context.WithDeadline(context.WithoutCancel(ctx), drainUntil)
+	end.until = time.Now().Add(f.Drain)
+	ending, cancel := context.WithDeadline(context.WithoutCancel(ctx), end.until)
 	defer cancel()
 	r.listener.Close()
 	<-served
@@ -347,12 +416,7 @@ var errShuttingDown = errors.New("this process is shutting down")
 // readiness returns the checks of /readyz.
 func readiness(db *database, shuttingDown *atomic.Bool) []web.Check {
 	return []web.Check{
-		{Name: "shutdown", Missing: "send requests elsewhere", Check: func(context.Context) error {
-			if shuttingDown.Load() {
-				return errShuttingDown
-			}
-			return nil
-		}},
+		shutdownCheck(shuttingDown),
 		{Name: "database", Missing: "see that Postgres runs and can be reached", Check: db.Ping, Spared: true},
 		{Name: "schema", Missing: "run exchequer migrate", Check: func(ctx context.Context) error {
 			// A database that does not answer fails the check above.
@@ -362,6 +426,15 @@ func readiness(db *database, shuttingDown *atomic.Bool) []web.Check {
 			return nil
 		}},
 	}
+}
+
+func shutdownCheck(shuttingDown *atomic.Bool) web.Check {
+	return web.Check{Name: "shutdown", Missing: "send requests elsewhere", Check: func(context.Context) error {
+		if shuttingDown.Load() {
+			return errShuttingDown
+		}
+		return nil
+	}}
 }
 
 func addresses(ranges []netip.Prefix) []string {
