@@ -169,6 +169,8 @@ func ended(sift *sifter) error {
 func (w *website) page(ctx context.Context, address string, how httpFile, read *format.Format, sift *sifter) (next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wholeTimeout)
 	defer cancel()
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
 	method := how.Method
 	if method == "" {
 		method = http.MethodGet
@@ -200,14 +202,23 @@ func (w *website) page(ctx context.Context, address string, how httpFile, read *
 	case answer.StatusCode != http.StatusOK:
 		return "", fmt.Errorf("it answers %s", status(answer.StatusCode))
 	}
-	body := &patient{from: io.LimitReader(answer.Body, maxAnswer), patience: w.patience, give: time.AfterFunc(w.patience, cancel)}
-	defer body.give.Stop()
+	timer := time.AfterFunc(w.patience, func() { give(errSilent) })
+	defer timer.Stop()
+	body := &patient{from: io.LimitReader(answer.Body, maxAnswer), patience: w.patience, timer: timer}
 	row := func(text string, row format.Row) error { return sift.row(read, text, row) }
 	if how.Next == "" || how.Next == "@link" {
-		return linkNext(answer.Header), read.Read(body, row)
+		next, err = linkNext(answer.Header), read.Read(body, row)
+	} else {
+		next, err = read.ReadPage(body, how.Next, row)
 	}
-	return read.ReadPage(body, how.Next, row)
+	// The host may end its answer properly when it sees that it is given up.
+	if cause := context.Cause(ctx); cause != nil {
+		return "", cause
+	}
+	return next, err
 }
+
+var errSilent = errors.New("nothing more comes of its answer")
 
 // status returns a status by its number: its text may be any that the host has sent.
 func status(code int) string { return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code))) }
@@ -216,12 +227,12 @@ func status(code int) string { return strings.TrimSpace(fmt.Sprint(code, " ", ht
 type patient struct {
 	from     io.Reader
 	patience time.Duration
-	give     *time.Timer
+	timer    *time.Timer
 }
 
 func (p *patient) Read(b []byte) (int, error) {
 	n, err := p.from.Read(b)
-	p.give.Reset(p.patience)
+	p.timer.Reset(p.patience)
 	return n, err
 }
 
