@@ -173,7 +173,7 @@ func (r Rule) observeItem(o *observation, i aggregates.ListedItem, limit float64
 	}
 }
 
-// observeShop says whether none of a shop's offers to sell is in stock.
+// observeShop sets whether a shop is empty: all it offers to sell is out of stock.
 func observeShop(o *observation, shop *aggregates.Shop) {
 	var asks, stand int64
 	for _, offer := range shop.Offers {

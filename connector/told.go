@@ -16,7 +16,7 @@ import (
 // each account, nil if something else has happened to it since.
 type told map[string]*int64
 
-// read adds what lines say. The mapping of s says what they move, that of the
+// read adds what is in lines. The mapping of s has what they move, that of the
 // reconciliation what balances they have.
 func (t told) read(s, reconcile *stream, g grown) error {
 	moved, err := mapped(s, g)

@@ -46,7 +46,7 @@ func (l LedgerSummary) title() string { return orElse(l.Settings.Name, l.Name) }
 // currency returns the symbol of the ledger's money.
 func (l LedgerSummary) currency() string { return orElse(l.Settings.Symbol, "–") }
 
-// unknown stands for a number that is not known.
+// unknownCell stands for a number that is not known.
 const unknownCell = "–"
 
 func countCell(n *int64) string {
