@@ -85,9 +85,11 @@ func TestAllAccountsAreReadOnceForAllWhoDownloadThem(t *testing.T) {
 	server := tn.start(t)
 
 	var all sync.WaitGroup
-	for range 20 {
+	for i := range 20 {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(10+i))}} // since a reader is sent few lists at a time
+		reader := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
 		all.Go(func() {
-			response, err := http.Get(server.URL + "/economy/richest.csv")
+			response, err := reader.Get(server.URL + "/economy/richest.csv")
 			if err != nil {
 				t.Error(err)
 				return
