@@ -15,7 +15,7 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "internal/csvtext", "internal/telemetry"},
+	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "signin", "internal/csvtext", "internal/telemetry"},
 	"views":              {"aggregates", "ledger", "cache", "static"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},
@@ -23,6 +23,7 @@ var table = map[string][]string{
 	"connector":          {"ledger", "mappings"},
 	"mappings":           {},
 	"keys":               {},
+	"signin":             {},
 	"client":             {},
 	"cache":              {},
 	"cache/redisstore":   {"cache"},
