@@ -152,13 +152,13 @@ func (s *server) session(r *http.Request, token string) (signin.Identity, error)
 	return who, err
 }
 
-// requireAdmin lets admins through. Visitors are sent to sign in. Where nobody can, there
-// is nothing.
-func (s *server) requireAdmin(h handler) handler {
+// require lets through who has signed in with a role or a higher one. Visitors are sent to
+// sign in. Where nobody can, there is nothing.
+func (s *server) require(role signin.Role, h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who := signin.Who(r.Context())
 		switch {
-		case who.SignedIn() && who.Role >= signin.Admin:
+		case who.SignedIn() && who.Role >= role:
 			return h(w, r)
 		case s.SignIn == nil:
 			return errNotFound

@@ -17,6 +17,7 @@ import (
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
+	"exchequer/claims"
 	"exchequer/keys"
 	"exchequer/ledger"
 	"exchequer/ledger/dump"
@@ -93,6 +94,8 @@ type Deps struct {
 	// Ledger is written to by the programs that have Keys. Nil: nothing is taken.
 	Ledger *ledger.Ledger
 	Keys   *keys.Store
+	// Claims are which accounts belong to whom of those who sign in. Nil: nobody does.
+	Claims *claims.Store
 	// IngestRate limits the requests of each key. Nil: there is no limit.
 	IngestRate *Rate
 	// SignIn lets people sign in. Nil: nobody can.
@@ -114,6 +117,7 @@ type Record interface {
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
 	FindLike(ctx context.Context, text string, limit int) ([]ledger.Found, error)
 	Search(ctx context.Context, text string) (*ledger.Hits, error)
+	PaidWith(ctx context.Context, account, text string, since time.Time) (bool, error)
 	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 	Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*ledger.Posted, error)
 	Transactions(ctx context.Context, f ledger.EntryFilter, before ledger.Cursor, limit int) (*ledger.Entries, error)

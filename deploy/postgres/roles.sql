@@ -49,7 +49,8 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'sessions', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata') OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
+        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata')
+            OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
@@ -84,6 +85,9 @@ BEGIN
     IF to_regclass('public.sessions') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.sessions TO exchequer_serve;
         REVOKE SELECT ON public.sessions FROM exchequer_ingest;
+    END IF;
+    IF to_regclass('public.claims') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON public.claims, public.visits TO exchequer_serve;
     END IF;
     IF to_regclass('public.keys') IS NOT NULL THEN
         GRANT UPDATE (used) ON public.keys TO exchequer_serve;
