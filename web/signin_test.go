@@ -243,7 +243,7 @@ func TestOnlyAdminsGetWhereAdminsAreRequired(t *testing.T) {
 		t.Errorf("an admin: %s", response.Status)
 	}
 	for who, want := range map[signin.Identity]error{
-		{Subject: "a", Role: signin.Viewer}: errNotAdmin, {Role: signin.Admin}: errNotSignedIn, {Subject: "a", Role: signin.Admin}: nil,
+		{Subject: "a", Role: signin.Viewer}: errAdminsOnly, {Role: signin.Admin}: errSignInForAdmins, {Subject: "a", Role: signin.Admin}: nil,
 	} {
 		r, _ := http.NewRequestWithContext(signin.With(t.Context(), who), http.MethodPost, "/", http.NoBody)
 		err := s.requireAdmin(func(http.ResponseWriter, *http.Request) error { return nil })(&responseWriter{}, r)
