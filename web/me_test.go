@@ -53,7 +53,8 @@ func keepers(t *testing.T) (*httptest.Server, keeping) {
 	t.Cleanup(func() { _ = memos.Close(context.Background()) })
 	tn := newTown()
 	tn.change = func(d *Deps) {
-		d.API, d.Economy, d.Record, d.Claims = aggregates.NewAPI(memos, db), aggregates.NewEconomy(memos, db), l, claims.NewStore(db)
+		d.API, d.Economy, d.Record = aggregates.NewAPI(memos, db), aggregates.NewEconomy(memos, db), l
+		d.SignIn, d.Claims = signInService(t, db, nil), claims.NewStore(db)
 	}
 	handler, leave := tn.handler(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -154,7 +155,7 @@ func TestNobodyElseChangesMyPage(t *testing.T) {
 	if response, _ := post(t, server.URL+"/me", form, "Subject", "u1", "Sec-Fetch-Site", "cross-site"); response.StatusCode != http.StatusForbidden {
 		t.Errorf("a form of another site: status %d", response.StatusCode)
 	}
-	if response, _ := post(t, server.URL+"/me", form); response.StatusCode != http.StatusSeeOther {
+	if response, _ := post(t, server.URL+"/me", form); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a form of a visitor: status %d", response.StatusCode)
 	}
 	if response, _ := post(t, server.URL+"/me", url.Values{"do": {"reign"}}, "Subject", "u1"); response.StatusCode != http.StatusBadRequest {

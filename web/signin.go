@@ -36,20 +36,20 @@ const (
 
 // Why somebody is not let in.
 var (
-	errNotSignedIn    = &refusal{http.StatusUnauthorized, "This is for admins. Sign in first."}
-	errNotAdmin       = &refusal{http.StatusForbidden, "This is for admins, and your account is not one's."}
-	errSignInTries    = &refusal{http.StatusTooManyRequests, "Too many sign-ins have been tried from here. Try again in a minute."}
-	errSessionTries   = &refusal{http.StatusTooManyRequests, "Too many sessions that have ended have come from here. Try again in a minute."}
-	errSessionsAway   = &refusal{http.StatusServiceUnavailable, "Who has signed in cannot be looked up right now. Try again in a moment."}
-	errSignInAway     = &refusal{http.StatusServiceUnavailable, "Signing in is not possible right now. Try again in a moment."}
-	errNotSignedOut   = &refusal{http.StatusServiceUnavailable, "This browser is signed out, but the session could not be ended everywhere. Sign in again and sign out once more."}
-	errSignInNotBegun = &refusal{http.StatusBadRequest, "This sign-in was not begun in this browser, or too long ago. Begin again."}
-	errSignInRefused  = &refusal{http.StatusForbidden, "Whoever keeps the accounts did not confirm this sign-in. Begin again."}
-	errNoRole         = &refusal{http.StatusForbidden, "You are known, but have no role here. Who runs this site gives roles."}
+	errSignInFirst = &refusal{http.StatusUnauthorized, "This is for admins. Sign in first."}
+	errAdminsOnly      = &refusal{http.StatusForbidden, "This is for admins, and your account is not one's."}
+	errSignInTries     = &refusal{http.StatusTooManyRequests, "Too many sign-ins have been tried from here. Try again in a minute."}
+	errSessionTries    = &refusal{http.StatusTooManyRequests, "Too many sessions that have ended have come from here. Try again in a minute."}
+	errSessionsAway    = &refusal{http.StatusServiceUnavailable, "Who has signed in cannot be looked up right now. Try again in a moment."}
+	errSignInAway      = &refusal{http.StatusServiceUnavailable, "Signing in is not possible right now. Try again in a moment."}
+	errNotSignedOut    = &refusal{http.StatusServiceUnavailable, "This browser is signed out, but the session could not be ended everywhere. Sign in again and sign out once more."}
+	errSignInNotBegun  = &refusal{http.StatusBadRequest, "This sign-in was not begun in this browser, or too long ago. Begin again."}
+	errSignInRefused   = &refusal{http.StatusForbidden, "Whoever keeps the accounts did not confirm this sign-in. Begin again."}
+	errNoRole          = &refusal{http.StatusForbidden, "You are known, but have no role here. Who runs this site gives roles."}
 )
 
 // signInRefusals are all of them.
-var signInRefusals = []*refusal{errNotSignedIn, errNotAdmin, errSignInTries, errSessionTries, errSessionsAway, errSignInAway, errNotSignedOut, errSignInNotBegun, errSignInRefused, errNoRole}
+var signInRefusals = []*refusal{errSignInFirst, errAdminsOnly, errSignInTries, errSessionTries, errSessionsAway, errSignInAway, errNotSignedOut, errSignInNotBegun, errSignInRefused, errNoRole}
 
 // anonymous are the routes that are the same for everybody: nobody is asked there who they
 // are.
@@ -90,8 +90,10 @@ func (s *server) secureSite() bool { return strings.HasPrefix(s.BaseURL, "https:
 func (s *server) sessionCookie() string { return s.cookieName("exchequer") }
 func (s *server) pendingCookie() string { return s.cookieName("exchequer-sign-in") }
 
-// setCookie sets a cookie for so many seconds, or deletes it.
+// setCookie sets a cookie for so many seconds, or deletes it, whatever was set before.
 func (s *server) setCookie(w http.ResponseWriter, name, value string, seconds int) {
+	h := w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(set string) bool { return strings.HasPrefix(set, name+"=") })
 	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: s.secureSite(), SameSite: http.SameSiteLaxMode})
 }
 
@@ -163,11 +165,11 @@ func (s *server) require(role signin.Role, h handler) handler {
 		case s.SignIn == nil:
 			return errNotFound
 		case who.SignedIn():
-			return errNotAdmin
+			return errAdminsOnly
 		case unwrap(w).unrecognized != nil:
 			return unwrap(w).unrecognized
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			return errNotSignedIn
+			return errSignInFirst
 		}
 		s.seeOther(w, views.SignInPath+"?next="+url.QueryEscape(s.Root.Of(r.URL.RequestURI())))
 		return nil

@@ -85,7 +85,7 @@ func (b *browser) send(method, address, body string, headers ...string) (*http.R
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return response, read(b.t, response)
+	return response, bodyOf(b.t, response)
 }
 
 // signIn signs in the local admin.
@@ -98,7 +98,7 @@ func (b *browser) signIn(next string) *http.Response {
 	return response
 }
 
-func read(t *testing.T, response *http.Response) string {
+func bodyOf(t *testing.T, response *http.Response) string {
 	t.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)

@@ -225,7 +225,7 @@ func TestWrongPasswordsTellNothingAndAreFew(t *testing.T) {
 
 func TestOnlyAdminsGetWhereAdminsAreRequired(t *testing.T) {
 	s, server, _ := signInSite(t, nil)
-	in := s.instrument("/for-admins", views.ShowsNothing, s.requireAdmin(func(w http.ResponseWriter, _ *http.Request) error {
+	in := s.instrument("/for-admins", views.ShowsNothing, s.require(signin.Admin, func(w http.ResponseWriter, _ *http.Request) error {
 		_, _ = w.Write([]byte("welcome"))
 		return nil
 	}))
@@ -243,17 +243,17 @@ func TestOnlyAdminsGetWhereAdminsAreRequired(t *testing.T) {
 		t.Errorf("an admin: %s", response.Status)
 	}
 	for who, want := range map[signin.Identity]error{
-		{Subject: "a", Role: signin.Viewer}: errNotAdmin, {Role: signin.Admin}: errNotSignedIn, {Subject: "a", Role: signin.Admin}: nil,
+		{Subject: "a", Role: signin.Viewer}: errAdminsOnly, {Role: signin.Admin}: errSignInFirst, {Subject: "a", Role: signin.Admin}: nil,
 	} {
 		r, _ := http.NewRequestWithContext(signin.With(t.Context(), who), http.MethodPost, "/", http.NoBody)
-		err := s.requireAdmin(func(http.ResponseWriter, *http.Request) error { return nil })(&responseWriter{}, r)
+		err := s.require(signin.Admin, func(http.ResponseWriter, *http.Request) error { return nil })(&responseWriter{}, r)
 		if err != want {
 			t.Errorf("%+v gets %v, want %v", who, err, want)
 		}
 	}
 	// Where nobody can sign in there is nothing.
 	none, server, _ := signInSite(t, func(d *Deps) { d.SignIn = nil })
-	none.mux.Method(http.MethodGet, "/for-admins", none.instrument("/for-admins", views.ShowsNothing, none.requireAdmin(nil)))
+	none.mux.Method(http.MethodGet, "/for-admins", none.instrument("/for-admins", views.ShowsNothing, none.require(signin.Admin, nil)))
 	if response, _ := newBrowser(t, server).get("/for-admins"); response.StatusCode != http.StatusNotFound {
 		t.Errorf("without sign-in: %s", response.Status)
 	}
