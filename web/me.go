@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -25,34 +24,14 @@ var meInfo = views.PageInfo{
 // errTooManyClaims means that somebody may claim no more accounts.
 var errTooManyClaims = &refusal{http.StatusBadRequest, fmt.Sprintf("At most %d accounts can be claimed. Give one up first.", claims.Most)}
 
-// mine returns who asks for a page of their own, and an error that leads to the sign-in
-// where nobody has signed in.
-func (s *server) mine(r *http.Request) (signin.Identity, error) {
-	who := signin.Who(r.Context())
-	switch {
-	case s.Claims == nil:
-		return who, errNotFound
-	case who.Subject == "":
-		return who, &movedError{code: http.StatusSeeOther, address: views.SignInPath + "?next=" + url.QueryEscape(views.MePath)}
-	}
-	return who, nil
-}
-
 // me serves the page of who has signed in.
 func (s *server) me(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.mine(r)
-	if err != nil {
-		return err
-	}
-	return s.drawMe(w, r, views.Me{Subject: who.Subject})
+	return s.drawMe(w, r, views.Me{Subject: signin.Who(r.Context()).Subject})
 }
 
 // changeMe does what a form of that page says.
 func (s *server) changeMe(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.mine(r)
-	if err != nil {
-		return err
-	}
+	who := signin.Who(r.Context())
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		drain(r.Body)
 		return fmt.Errorf("my page: %w", errMedia)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/ledger/dump"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -62,8 +63,8 @@ func (s *server) routes() (http.Handler, error) {
 	get(dataPath+"*", views.ShowsNames, s.dataFile)
 	get(views.AlertsFeed+".atom", views.ShowsSums, s.alertsFeed(".atom", s.atom))
 	get(views.AlertsFeed+".json", views.ShowsSums, s.alertsFeed(".json", s.jsonFeed))
-	get(views.MePath, views.ShowsNothing, s.me)
-	r.Method(http.MethodPost, views.MePath, s.instrument(views.MePath, views.ShowsNothing, s.changeMe))
+	get(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.me))
+	r.Method(http.MethodPost, views.MePath, s.instrument(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.changeMe)))
 	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
 	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)

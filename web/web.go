@@ -94,7 +94,7 @@ type Deps struct {
 	// Ledger is written to by the programs that have Keys. Nil: nothing is taken.
 	Ledger *ledger.Ledger
 	Keys   *keys.Store
-	// Claims are which accounts belong to whom of those who sign in. Nil: nobody does.
+	// Claims are which accounts belong to whom of those who sign in. Needed with SignIn.
 	Claims *claims.Store
 	// IngestRate limits the requests of each key. Nil: there is no limit.
 	IngestRate *Rate

@@ -24,6 +24,7 @@ import (
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
+	"exchequer/claims"
 	"exchequer/connector"
 	"exchequer/internal/postgres"
 	"exchequer/internal/telemetry"
@@ -328,6 +329,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		APIRate:        rate,
 		Ledger:         ledger.New(writers, writes.onChange),
 		Keys:           keys.NewStore(r.db.Pool),
+		Claims:         claims.NewStore(r.db.Pool),
 		IngestRate:     ingestRate,
 		Privacy:        f.Privacy,
 		SignIn:         at.signIn,
