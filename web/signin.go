@@ -43,7 +43,7 @@ var (
 	errSessionsAway    = &refusal{http.StatusServiceUnavailable, "Who has signed in cannot be looked up right now. Try again in a moment."}
 	errSignInAway      = &refusal{http.StatusServiceUnavailable, "Signing in is not possible right now. Try again in a moment."}
 	errNotSignedOut    = &refusal{http.StatusServiceUnavailable, "This browser is signed out, but the session could not be ended everywhere. Sign in again and sign out once more."}
-	errSignInNotBegun  = &refusal{http.StatusBadRequest, "This sign-in was not begun in this browser, or too long ago. Begin again."}
+	errSignInNotBegun  = &refusal{http.StatusForbidden, "This sign-in was not begun in this browser, or too long ago. Begin again."}
 	errSignInRefused   = &refusal{http.StatusForbidden, "Whoever keeps the accounts did not confirm this sign-in. Begin again."}
 	errNoRole          = &refusal{http.StatusForbidden, "You are known, but have no role here. Who runs this site gives roles."}
 )
@@ -218,8 +218,9 @@ func (s *server) signInPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) drawSignIn(w http.ResponseWriter, r *http.Request, status int, v views.SignIn) error {
+	heading := "Sign in"
 	if who := signin.Who(r.Context()); who.SignedIn() {
-		v.Role = who.Role.String()
+		heading, v.Role = "Signed in", who.Role.String()
 	}
 	if v.Provider = s.SignIn.ProviderName(); v.Provider != "" {
 		waiting, cancel := context.WithTimeout(r.Context(), providerWait)
@@ -228,7 +229,7 @@ func (s *server) drawSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		v.ProviderPath = signInProviderPath + "?next=" + url.QueryEscape(v.Next)
 	}
 	v.Local = s.SignIn.HasLocal()
-	view := views.Page{Site: s.site(), Info: views.PageInfo{Path: views.SignInPath, Name: "Sign in", Heading: "Sign in"}}
+	view := views.Page{Site: s.site(), Info: views.PageInfo{Path: views.SignInPath, Name: heading, Heading: heading}}
 	view.BaseURL, view.Menu = "", s.knownEdition(s.sees(r.Context())).menu
 	var b bytes.Buffer
 	if err := views.SignInPage(view, v).Render(context.WithoutCancel(r.Context()), &b); err != nil {

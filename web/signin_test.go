@@ -344,7 +344,7 @@ func TestPeopleSignInAtAProvider(t *testing.T) {
 		}
 	}
 	b := newBrowser(t, server)
-	if response, page := b.get(SignInCallback + "?code=a&state=b"); response.StatusCode != http.StatusBadRequest || !strings.Contains(page, "Begin again") {
+	if response, page := b.get(SignInCallback + "?code=a&state=b"); response.StatusCode != http.StatusForbidden || parse(t, page).Find("main a").First().Text() != "Sign in" {
 		t.Errorf("a forged answer: %s", response.Status)
 	}
 }
