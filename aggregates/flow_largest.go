@@ -42,7 +42,7 @@ func readLargest(ctx context.Context, tx pgx.Tx, s span, q SourceQuery) ([]Large
 		FROM (
 			SELECT transaction, volume::numeric AS volume, from_kind, from_issuer, to_kind, to_issuer
 			FROM flow_largest CROSS JOIN LATERAL unnest(transactions, volumes) AS of (transaction, volume)
-			WHERE day BETWEEN @first::date AND @last::date AND ` + ofSource + `
+			WHERE day BETWEEN @first::date AND @last::date AND day >= (SELECT begins_day FROM archive) AND ` + ofSource + `
 			ORDER BY 2 DESC, 1, 3, 4, 5, 6 LIMIT @most) AS l
 		JOIN transactions ON id = transaction
 		ORDER BY volume DESC, transaction, from_kind, from_issuer, to_kind, to_issuer`

@@ -21,7 +21,7 @@ func readSettings(ctx context.Context, db interface {
 	s, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (s Settings, err error) {
 		var begins *time.Time
 		if err = row.Scan(&s.Name, &s.Symbol, &s.Decimals, &s.Timezone, &begins); begins != nil {
-			s.Begins = *begins
+			s.Begins = begins.UTC()
 		}
 		return s, err
 	})
