@@ -187,7 +187,7 @@ func TestFilesAreWrittenWithoutRemovingAnything(t *testing.T) {
 	if diff := cmp.Diff(before, lines(t, db, `SELECT * FROM postings`)); diff != "" {
 		t.Errorf("the ledger lost postings:\n%s", diff)
 	}
-	if a, err := l.Archive(t.Context()); err != nil || !a.Closed.IsZero() || a.Months != nil {
+	if a, err := l.Archive(t.Context()); err != nil || !a.Closed.IsZero() || len(a.Months) > 0 {
 		t.Errorf("something is archived: %+v, %v", a, err)
 	}
 	plan, err := archive.Make(t.Context(), l, border)
@@ -231,7 +231,11 @@ func TestAppendsGoOnBesideArchiving(t *testing.T) {
 			}
 		}
 	})
+	steps := 0
 	write(t, l, db, archive.Options{Before: border, Dir: dir, Progress: func(archive.Progress) {
+		if steps++; steps%12 != 3 {
+			return
+		}
 		report, err := l.Verify(t.Context())
 		if err != nil || !report.OK() {
 			t.Errorf("while months are removed: %+v, %v", report, err)
