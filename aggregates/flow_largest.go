@@ -35,19 +35,19 @@ type MoveSide struct {
 }
 
 // readLargest reads the largest transactions of a source on the days of a period:
-// the largest of those that are kept of each day.
+// the largest of those that are kept of each day, from where the record begins.
 func readLargest(ctx context.Context, tx pgx.Tx, s span, q SourceQuery) ([]LargeMove, error) {
 	query := `
 		SELECT l.*, at, message, origin, ref
 		FROM (
 			SELECT transaction, volume::numeric AS volume, from_kind, from_issuer, to_kind, to_issuer
 			FROM flow_largest CROSS JOIN LATERAL unnest(transactions, volumes) AS of (transaction, volume)
-			WHERE day BETWEEN @first::date AND @last::date AND day >= (SELECT begins_day FROM archive) AND ` + ofSource + `
+			WHERE day BETWEEN @first::date AND @last::date AND ` + ofSource + `
 			ORDER BY 2 DESC, 1, 3, 4, 5, 6 LIMIT @most) AS l
 		JOIN transactions ON id = transaction
 		ORDER BY volume DESC, transaction, from_kind, from_issuer, to_kind, to_issuer`
 	args := q.parties()
-	args["first"], args["last"], args["most"] = s.Start, s.Today, ledger.MostLargest
+	args["first"], args["last"], args["most"] = latest(s.Start, s.Begins), s.Today, ledger.MostLargest
 	all := []LargeMove{}
 	var ids []int64
 	var id int64
