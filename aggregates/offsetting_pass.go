@@ -44,6 +44,30 @@ func UpdateOffsetting(ctx context.Context, db *pgxpool.Pool) (judged int, err er
 	}
 }
 
+// CatchUpOffsetting is UpdateOffsetting that returns when all sales which are written by
+// now have been judged, by this process or by another one.
+func CatchUpOffsetting(ctx context.Context, db *pgxpool.Pool) error {
+	var newest int64
+	if err := db.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM sales`).Scan(&newest); err != nil {
+		return wrapOffsetting(err)
+	}
+	for {
+		if _, err := UpdateOffsetting(ctx, db); err != nil {
+			return err
+		}
+		var done bool
+		const query = `SELECT sale >= $1 AND basis = ` + offsettingBasis + ` FROM offsetting_state`
+		if err := db.QueryRow(ctx, query, newest).Scan(&done); err != nil || done {
+			return wrapOffsetting(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func wrapOffsetting(err error) error {
 	if err != nil {
 		return fmt.Errorf("judge offsetting trade: %w", err)

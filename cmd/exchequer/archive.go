@@ -66,8 +66,7 @@ func (c archiveMonthsCommand) Run(ctx context.Context, s streams) (err error) {
 		Before: before, Dir: c.Dir, Keep: c.Keep, Pause: c.Pause,
 		Prepare: func(ctx context.Context) error {
 			fmt.Fprintln(s.err, "judging sales and verifying the ledger")
-			_, err := aggregates.UpdateOffsetting(ctx, db.Pool)
-			return err
+			return aggregates.CatchUpOffsetting(ctx, db.Pool)
 		},
 		Progress: func(p archive.Progress) {
 			if p.Day.IsZero() {
