@@ -22,7 +22,7 @@ func (a *Account) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) erro
 			return fmt.Errorf("use by then: %w", err)
 		}
 	}
-	const first = `SELECT min(at) FROM unnest($1::bigint[]) AS id, LATERAL (SELECT at FROM postings WHERE account = id ORDER BY at LIMIT 1) AS first`
+	const first = `SELECT min(first_at) FROM balances WHERE account = ANY($1)`
 	if err := tx.QueryRow(ctx, first, own).Scan(&a.FirstActive); err != nil {
 		return fmt.Errorf("first posting: %w", err)
 	}

@@ -35,7 +35,7 @@ type MoveSide struct {
 }
 
 // readLargest reads the largest transactions of a source on the days of a period:
-// the largest of those that are kept of each day.
+// the largest of those that are kept of each day, from where the record begins.
 func readLargest(ctx context.Context, tx pgx.Tx, s span, q SourceQuery) ([]LargeMove, error) {
 	query := `
 		SELECT l.*, at, message, origin, ref
@@ -47,7 +47,7 @@ func readLargest(ctx context.Context, tx pgx.Tx, s span, q SourceQuery) ([]Large
 		JOIN transactions ON id = transaction
 		ORDER BY volume DESC, transaction, from_kind, from_issuer, to_kind, to_issuer`
 	args := q.parties()
-	args["first"], args["last"], args["most"] = s.Start, s.Today, ledger.MostLargest
+	args["first"], args["last"], args["most"] = latest(s.Start, s.Begins), s.Today, ledger.MostLargest
 	all := []LargeMove{}
 	var ids []int64
 	var id int64

@@ -225,8 +225,8 @@ func (v *HolderSides) fillMonths(ctx context.Context, tx pgx.Tx, s span, own []i
 func (v *HolderSides) fillDivided(ctx context.Context, tx pgx.Tx, s span, own []int64) (from time.Time, err error) {
 	const query = `
 		SELECT coalesce(sum(postings) FILTER (WHERE day >= @start::date), 0)::bigint,
-			coalesce(sum(postings) FILTER (WHERE day >= @start::date AND upto <= @most), 0)::bigint,
-			min(day) FILTER (WHERE upto <= @most), coalesce(max(upto), 0)::bigint
+			coalesce(sum(postings) FILTER (WHERE day >= @start::date AND upto <= @most AND day >= (SELECT begins_day FROM archive)), 0)::bigint,
+			min(day) FILTER (WHERE upto <= @most AND day >= (SELECT begins_day FROM archive)), coalesce(max(upto), 0)::bigint
 		FROM (
 			SELECT day, sum(postings) AS postings, sum(sum(postings)) OVER (ORDER BY day DESC) AS upto FROM account_days
 			WHERE account = ANY(@own) AND day BETWEEN @from::date AND @today::date GROUP BY day) AS days`
@@ -252,6 +252,9 @@ func (v *HolderSides) fillDivided(ctx context.Context, tx pgx.Tx, s span, own []
 		from = plus(s.Today, 1)
 	default:
 		from = s.day(*first)
+	}
+	if s.Begins.After(from) {
+		from = s.Begins
 	}
 	if first != nil {
 		v.DividedFrom = &from

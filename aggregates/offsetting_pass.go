@@ -44,6 +44,30 @@ func UpdateOffsetting(ctx context.Context, db *pgxpool.Pool) (judged int, err er
 	}
 }
 
+// CatchUpOffsetting is UpdateOffsetting that returns when all sales which are written by
+// now have been judged, by this process or by another one.
+func CatchUpOffsetting(ctx context.Context, db *pgxpool.Pool) error {
+	var newest int64
+	if err := db.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM sales`).Scan(&newest); err != nil {
+		return wrapOffsetting(err)
+	}
+	for {
+		if _, err := UpdateOffsetting(ctx, db); err != nil {
+			return err
+		}
+		var done bool
+		const query = `SELECT sale >= $1 AND basis = ` + offsettingBasis + ` FROM offsetting_state`
+		if err := db.QueryRow(ctx, query, newest).Scan(&done); err != nil || done {
+			return wrapOffsetting(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func wrapOffsetting(err error) error {
 	if err != nil {
 		return fmt.Errorf("judge offsetting trade: %w", err)
@@ -98,7 +122,7 @@ func judgeSome(ctx context.Context, tx pgx.Tx, newest int64) (judged int, more b
 	if was != basis {
 		done = 0
 		for _, table := range offsettingTables {
-			if _, err := tx.Exec(ctx, `DELETE FROM `+table); err != nil {
+			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE day >= `+judgedFrom); err != nil {
 				return 0, false, err
 			}
 		}
@@ -123,6 +147,10 @@ func judgeSome(ctx context.Context, tx pgx.Tx, newest int64) (judged int, more b
 	return judged, upTo < newest, err
 }
 
+// judgedFrom is SQL for the first day whose marks may change. Those of archived days
+// stay as they are, and those of days whose windows have an archived day in them.
+const judgedFrom = `(SELECT begins_day + 6 FROM archive)`
+
 // offsettingTables are the tables that follow from the sales.
 var offsettingTables = []string{"offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders"}
 
@@ -146,6 +174,11 @@ var saleDay = ledger.LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date`
 // daysTouched returns the days whose marks depend on sales that satisfy a condition:
 // those in one window with a day on which there is such a sale.
 func daysTouched(ctx context.Context, tx pgx.Tx, zone *time.Location, condition string, args pgx.NamedArgs) (ranges []itemRange, err error) {
+	var from *int
+	const fixed = `SELECT nullif(begins_day, '-infinity') + 6 - date '1970-01-01' FROM archive`
+	if err := tx.QueryRow(ctx, fixed).Scan(&from); err != nil {
+		return nil, fmt.Errorf("days whose marks may change: %w", err)
+	}
 	query := `SELECT DISTINCT item, ` + saleDay + ` AS day FROM sales WHERE quantity > 0 AND total > 0 AND ` + condition + ` ORDER BY item, day`
 	maps.Copy(args, ledger.LocalTimeArgs(zone, time.Time{}, time.Now().AddDate(1, 0, 0)))
 	rows, _ := tx.Query(ctx, query, args)
@@ -153,6 +186,12 @@ func daysTouched(ctx context.Context, tx pgx.Tx, zone *time.Location, condition 
 	var date time.Time
 	_, err = pgx.ForEachRow(rows, []any{&item, &date}, func() error {
 		first, last := ledger.DayNumber(date)-offsettingDays+1, ledger.DayNumber(date)+offsettingDays-1
+		if from != nil {
+			first = max(first, *from)
+		}
+		if first > last {
+			return nil
+		}
 		if n := len(ranges) - 1; n >= 0 && ranges[n].item == item && ranges[n].last >= first-1 {
 			ranges[n].last = last
 		} else {

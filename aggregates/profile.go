@@ -37,7 +37,7 @@ func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile]
 
 func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (Profile, error) {
 	const query = `
-		SELECT EXISTS (SELECT FROM transactions) AS transactions, EXISTS (SELECT FROM sales) AS sales,
+		SELECT EXISTS (SELECT FROM activity_hours) AS transactions, EXISTS (SELECT FROM item_days) AS sales,
 			EXISTS (SELECT FROM shops) AS shops, EXISTS (SELECT FROM accounts WHERE kind = 'business' AND NOT issuer) AS firms,
 			EXISTS (SELECT FROM accounts WHERE kind = 'government') AS government,
 			EXISTS (SELECT FROM reports) AS reports,

@@ -40,10 +40,10 @@ func (b *Basis) readAsOf(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
 		const query = `
-			SELECT min(hour), max(hour), coalesce((SELECT timezone FROM settings), 'UTC')
+			SELECT min(hour), max(hour), coalesce((SELECT timezone FROM settings), 'UTC'), (SELECT nullif(begins, '-infinity') FROM archive)
 			FROM activity_hours WHERE hour <= $1`
-		var first, last *time.Time
-		if err := tx.QueryRow(ctx, query, w.Start).Scan(&first, &last, &b.Timezone); err != nil {
+		var first, last, begins *time.Time
+		if err := tx.QueryRow(ctx, query, w.Start).Scan(&first, &last, &b.Timezone, &begins); err != nil {
 			return fmt.Errorf("read the ledger's first and last hour: %w", err)
 		}
 		zone, err := ledger.LoadZone(b.Timezone)
@@ -55,6 +55,9 @@ func (b *Basis) readAsOf(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 			return nil
 		}
 		s := spanOf(w, days, first.In(zone), *last).until(at)
+		if begins != nil {
+			s.Begins = begins.In(zone)
+		}
 		b.Start, b.End, b.Since, b.Historical = s.Start, s.End, s.younger(), s.Historical
 		if s.Past {
 			b.At = dateAt(s.Today)

@@ -221,6 +221,10 @@ func (s *Shop) fillHistory(ctx context.Context, tx pgx.Tx, period span, ids, ite
 
 // fillTrade sums the sales of the period, if there are not too many.
 func (s *Shop) fillTrade(ctx context.Context, tx pgx.Tx, period span, shop int64) error {
+	if period.archived() {
+		s.Uncounted = "not available, because sales before " + period.Begins.Format(time.DateOnly) + " are archived; a shorter period can be added up"
+		return nil
+	}
 	const query = `
 		SELECT direction, count(*) FILTER (WHERE real), coalesce(sum(quantity) FILTER (WHERE real), 0), coalesce(sum(total) FILTER (WHERE real), 0),
 			coalesce(sum(tax) FILTER (WHERE real), 0), sum(count(*)) OVER ()::bigint

@@ -27,6 +27,7 @@ type span struct {
 	Start, End time.Time
 	Today      time.Time // the last day: End lies in it, or is its end
 	First      time.Time // the ledger's first day
+	Begins     time.Time // the record; zero: with First
 	Through    time.Time // the end of the last rollup hour that counts
 	Historical bool
 	Past       bool // its last day is one that was asked for, and is over: see AsOf
@@ -86,6 +87,10 @@ func (s span) younger() time.Time {
 	}
 	return time.Time{}
 }
+
+// archived reports whether a part of the period is archived, so that single dealings
+// cannot be added up.
+func (s span) archived() bool { return s.Begins.After(s.Start) && s.Begins.After(s.First) }
 
 // previous returns the period before, of the same length up to the same time of
 // day, and reports whether the ledger reaches back to its start.

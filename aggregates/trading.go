@@ -171,7 +171,7 @@ func (v *Trading) fillShops(ctx context.Context, tx pgx.Tx, s span, own []int64)
 	var sales, lines, most int64
 	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Place, &o.Owner, &o.World, &o.Active, &o.Seen, &o.Offers, &o.Stand, &o.Stock, &v.Shops, &sold, &bought, &sales, &lines, &most}, func() error {
 		shop := o
-		if lines <= most {
+		if lines <= most && !s.archived() {
 			shop.Sold, shop.Bought, shop.Sales = new(ledger.Sum), new(ledger.Sum), new(int64)
 			*shop.Sold, *shop.Bought, *shop.Sales = sold, bought, sales
 		}

@@ -136,6 +136,7 @@ type appender struct {
 	id       string          // of the change; empty if nothing changed
 
 	zone     *time.Location     // of the ledger's days
+	closed   time.Time          // nothing is written before it; zero: nothing is closed
 	accounts map[string]account // that the batch names, by ref
 	items    map[string]int64   // ids by ref
 	shops    map[string]int64   // ids by ref
@@ -163,6 +164,9 @@ func (ap *appender) record(ctx context.Context) (*deltas, error) {
 		return nil, err
 	}
 	if err := ap.refs(ctx); err != nil {
+		return nil, err
+	}
+	if err := ap.checkClosed(); err != nil {
 		return nil, err
 	}
 	// The deltas are computed while the server receives the rows.

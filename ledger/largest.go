@@ -105,7 +105,8 @@ var largestKnown = verification{BookRollups, "flow_largest are the largest where
 		FROM sizes JOIN sides p USING (transaction) JOIN sides r USING (transaction) WHERE p.paid > 0 AND r.received > 0),
 	listed AS (
 		SELECT l.*, transaction, volume, nr, lag(volume) OVER (PARTITION BY l ORDER BY nr) AS above
-		FROM flow_largest l CROSS JOIN LATERAL unnest(transactions, volumes) WITH ORDINALITY AS of (transaction, volume, nr)),
+		FROM flow_largest l CROSS JOIN LATERAL unnest(transactions, volumes) WITH ORDINALITY AS of (transaction, volume, nr)
+		WHERE day >= (SELECT begins_day FROM archive)),
 	wrong AS (
 		SELECT source, day, from_kind, to_kind, concat('transaction ', transaction, ': kept ', volume, ', scanned ', amount) AS text
 		FROM listed LEFT JOIN flows USING (source, day, from_kind, from_issuer, to_kind, to_issuer, transaction)

@@ -74,9 +74,13 @@ func (ap *appender) find(ctx context.Context) (known, error) {
 	accounts, items, shops := ap.namedBy()
 	var batch pgx.Batch
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1)`, snapshotLock)
-	batch.Queue(`SELECT coalesce((SELECT timezone FROM settings), 'UTC')`).QueryRow(func(row pgx.Row) error {
+	batch.Queue(`SELECT coalesce((SELECT timezone FROM settings), 'UTC'), nullif(closed, '-infinity') FROM archive`).QueryRow(func(row pgx.Row) error {
 		var name string
-		err := row.Scan(&name)
+		var closed *time.Time
+		err := row.Scan(&name, &closed)
+		if closed != nil {
+			ap.closed = *closed
+		}
 		if err == nil {
 			ap.zone, err = LoadZone(name)
 		}

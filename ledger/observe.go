@@ -115,6 +115,8 @@ func (ap *appender) compare(ctx context.Context) (fresh []*Observation, changes 
 		switch {
 		case same && *h.observed == o.Balance, !same && h.known, later && fits && difference == 0:
 			continue
+		case archivedBefore(o.At, ap.closed, ap.zone) != "":
+			report("time", archivedBefore(o.At, ap.closed, ap.zone))
 		case same:
 			report("balance", fmt.Sprintf("%d was observed at this time, and not %d", *h.observed, o.Balance))
 		case later:

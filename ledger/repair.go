@@ -72,7 +72,8 @@ var ErrRepairing = errors.New("another repair is running")
 // Appends wait for that transaction, in which the rollups are compared too: its time
 // follows the number of rows that the rollups have.
 //
-// Repair does not change the record, and cannot mend one whose transactions do not
+// Rollups of archived months stay as they are; what is archived of balances is taken for
+// right. Repair does not change the record, and cannot mend one whose transactions do not
 // sum to zero: that is an error.
 func (l *Ledger) Repair(ctx context.Context, r Repair) (Repaired, error) {
 	lock, err := lockRepairs(ctx, l.db)
@@ -129,6 +130,7 @@ type mender struct {
 	account int64           // that changes; 0: none
 	as      map[int64]party // the account and what it becomes
 	zone    *time.Location  // of the days
+	begins  time.Time       // the record; zero: nothing is archived
 	at      position        // up to which the record is in the tables
 }
 
@@ -140,6 +142,9 @@ func (m *mender) run(ctx context.Context) error {
 		return err
 	}
 	if err := m.findZone(ctx); err != nil {
+		return err
+	}
+	if err := m.findBegin(ctx); err != nil {
 		return err
 	}
 	if err := m.begin(ctx); err != nil {
@@ -159,6 +164,18 @@ func (m *mender) run(ctx context.Context) error {
 
 // changes reports whether the repair changes an account or the time zone.
 func (m *mender) changes() bool { return m.Issuer != nil || m.Timezone != "" }
+
+// findBegin finds where the record begins. What is archived cannot be changed.
+func (m *mender) findBegin(ctx context.Context) error {
+	archive, err := readArchive(ctx, m.db)
+	if err != nil {
+		return fmt.Errorf("read what is archived: %w", err)
+	}
+	if m.begins = archive.Begins; m.changes() && !archive.Closed.IsZero() {
+		return errors.New("this changes all of the past, of which a part is archived: bring it back first, with exchequer archive restore")
+	}
+	return nil
+}
 
 // findZone finds the time zone of the days, the new one if it changes.
 func (m *mender) findZone(ctx context.Context) error {

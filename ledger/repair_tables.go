@@ -25,6 +25,9 @@ func (m *mender) what(ctx context.Context, tx pgx.Tx) (string, error) {
 		return "", err
 	}
 	what = fmt.Sprintf("days of %s; ", m.zone) + what
+	if !m.begins.IsZero() {
+		what = fmt.Sprintf("record from %s; ", m.begins.UTC().Format(time.RFC3339)) + what
+	}
 	if m.Issuer != nil {
 		what = fmt.Sprintf("issuer of account %d becomes %t; ", m.account, m.Issuer.Issuer) + what
 	}
@@ -57,6 +60,8 @@ func (m *mender) begin(ctx context.Context) error {
 			fmt.Fprintf(&create, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s));", prefix+r.table, r.table, r.keys)
 		}
 		create.WriteString("ALTER TABLE " + prefix + "balances ALTER balance TYPE numeric;") // see queueBalances
+		// Balances begin with what is archived.
+		create.WriteString("INSERT INTO " + prefix + "balances SELECT account, sum(balance), max(last_at), sum(postings)::bigint, min(first_at) FROM archive_balances GROUP BY account;")
 		if _, err := tx.Exec(ctx, create.String()); err != nil {
 			return err
 		}
@@ -191,7 +196,7 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 			DROP TABLE IF EXISTS ` + differing(r) + `;
 			CREATE TABLE ` + differing(r) + ` AS
 			SELECT ` + r.keys + `, row_number() OVER (ORDER BY ` + r.keys + `) AS nr
-			FROM ` + r.table + ` AS kept FULL JOIN ` + made(r) + ` USING (` + r.keys + `)
+			FROM (SELECT * FROM ` + r.table + ` WHERE ` + r.since() + `) AS kept FULL JOIN ` + made(r) + ` USING (` + r.keys + `)
 			WHERE kept IS DISTINCT FROM made`
 		if _, err := tx.Exec(ctx, query); err != nil {
 			return err

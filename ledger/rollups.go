@@ -26,7 +26,10 @@ type rollup struct {
 func rollups() []rollup {
 	return []rollup{
 		{"balances", "account", (*deltas).queueBalances, `
-			SELECT account, sum(amount)::bigint, max(at), count(*), min(at) FROM postings GROUP BY account`},
+			SELECT account, sum(balance)::bigint, max(last_at), sum(postings)::bigint, min(first_at) FROM (
+				SELECT account, sum(amount) AS balance, max(at) AS last_at, count(*) AS postings, min(at) AS first_at FROM postings GROUP BY account
+				UNION ALL ` + monthBalances + `) AS parts
+			GROUP BY account`},
 		{"account_days", "account, day", (*deltas).queueDays, `
 			SELECT account, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
 				coalesce(sum(amount) FILTER (WHERE amount > 0), 0),

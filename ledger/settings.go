@@ -17,8 +17,14 @@ var ErrNoSettings = errors.New("the ledger has no settings")
 func readSettings(ctx context.Context, db interface {
 	Query(context.Context, string, ...any) (pgx.Rows, error)
 }) (s Settings, known bool, err error) {
-	rows, _ := db.Query(ctx, `SELECT name, symbol, decimals, timezone FROM settings`)
-	s, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Settings])
+	rows, _ := db.Query(ctx, `SELECT name, symbol, decimals, timezone, (SELECT nullif(begins, '-infinity') FROM archive) FROM settings`)
+	s, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (s Settings, err error) {
+		var begins *time.Time
+		if err = row.Scan(&s.Name, &s.Symbol, &s.Decimals, &s.Timezone, &begins); begins != nil {
+			s.Begins = begins.UTC()
+		}
+		return s, err
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Settings{}, false, nil
 	}
@@ -79,7 +85,7 @@ func (l *Ledger) setSettings(ctx context.Context, s Settings) error {
 		old.Timezone = cmp.Or(old.Timezone, UTC)
 		s.Timezone = cmp.Or(s.Timezone, old.Timezone)
 		var used bool
-		const query = `SELECT EXISTS (SELECT FROM transactions) OR EXISTS (SELECT FROM sales)`
+		const query = `SELECT EXISTS (SELECT FROM transactions) OR EXISTS (SELECT FROM sales) OR EXISTS (SELECT FROM archive_months)`
 		if err := tx.QueryRow(ctx, query).Scan(&used); err != nil {
 			return err
 		}

@@ -92,7 +92,7 @@ const (
 const FirstLeg = -1
 
 // Transaction returns a transaction with its postings after a place, at most limit,
-// and nil if there is none by this origin and ref. What is not a posting is read only
+// nil if there is none by this origin and ref, and [ErrArchived] if it is archived. What is not a posting is read only
 // with the first postings. It reads indexes only: its cost follows limit and, of the
 // sums, the number of its postings.
 func (l *Ledger) Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*Posted, error) {
@@ -117,7 +117,10 @@ func readTransaction(ctx context.Context, tx pgx.Tx, origin, ref string, after i
 		SELECT t.at, t.id, 0, t.origin, t.ref, t.source, t.message FROM refs r JOIN transactions t ON t.id = r.id
 		WHERE r.ref = $1 AND r.origin = $2 AND r.what = 't'`
 	head, err := readHeader(ctx, tx, query, ref, origin)
-	if head == nil || err != nil {
+	if head == nil && err == nil {
+		err = archivedOrNone(ctx, tx, origin, ref)
+	}
+	if err != nil || head == nil {
 		return nil, err
 	}
 	p := &Posted{Header: *head}
@@ -136,6 +139,16 @@ func readTransaction(ctx context.Context, tx pgx.Tx, origin, ref string, after i
 		}
 	}
 	return p, nil
+}
+
+// archivedOrNone returns [ErrArchived] of a transaction that was here once.
+func archivedOrNone(ctx context.Context, tx pgx.Tx, origin, ref string) error {
+	var known bool
+	const query = `SELECT EXISTS (SELECT FROM refs WHERE ref = $1 AND origin = $2 AND what = 't') AND (SELECT begins > '-infinity' FROM archive)`
+	if err := tx.QueryRow(ctx, query, ref, origin).Scan(&known); err != nil || !known {
+		return err
+	}
+	return ErrArchived
 }
 
 // readHeader returns the only row of a query, nil if it has none.

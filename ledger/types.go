@@ -30,13 +30,15 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Settings is the name of the economy, how its money is written, and whose days
-// it counts.
+// Settings is the name of the economy, how its money is written, whose days it counts,
+// and how much of it is here.
 type Settings struct {
 	Name     string // of the economy: "Port Exchequer"
 	Symbol   string // of the currency: "₤"
 	Decimals int    // digits of the minor unit, 0 to 9
 	Timezone string // of the community: "Europe/Berlin"; UTC if empty
+
+	Begins time.Time // the record, if what was before is archived; it is not set
 }
 
 // An Account is identified by its Ref, its name in the outside world. Kind, Holder

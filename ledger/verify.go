@@ -90,7 +90,7 @@ func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, 
 	var report Report
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead}
 	err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, unbounded); err != nil {
+		if _, err := tx.Exec(ctx, unbounded+canonical); err != nil {
 			return err
 		}
 		const count = `SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM postings), (SELECT count(*) FROM sales)`
@@ -105,7 +105,11 @@ func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, 
 		if err != nil {
 			return err
 		}
-		for _, v := range verifications() {
+		all, err := checks(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, v := range all {
 			if _, err := v.run(ctx, tx, zone, &report, progress); err != nil {
 				return fmt.Errorf("%s: %w", v.table, err)
 			}
@@ -183,7 +187,10 @@ func verifications() []verification {
 				SELECT day, supply, sum(coalesce(net, 0)) OVER (ORDER BY day) AS scanned
 				FROM day_snapshots FULL JOIN (
 					SELECT ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, sum(amount) AS net
-					FROM postings JOIN accounts ON id = account WHERE NOT issuer GROUP BY 1) AS moved USING (day)) AS days
+					FROM postings JOIN accounts ON id = account WHERE NOT issuer GROUP BY 1
+					UNION ALL
+					SELECT day, sum(received - sent) FROM account_days JOIN accounts ON id = account
+					WHERE NOT issuer AND day < (SELECT begins_day FROM archive) GROUP BY day) AS moved USING (day)) AS days
 			WHERE supply <> scanned
 			ORDER BY day`, nil},
 		// From the days of accounts, which are compared with the record above.
@@ -216,6 +223,7 @@ func verifications() []verification {
 			FROM sales s
 			WHERE NOT EXISTS (SELECT FROM items WHERE id = item)
 				OR transaction IS NOT NULL AND NOT EXISTS (SELECT FROM transactions WHERE id = transaction)
+					AND NOT EXISTS (SELECT FROM refs WHERE what = 't' AND id = transaction AND (SELECT begins > '-infinity' FROM archive))
 				OR shop IS NOT NULL AND NOT EXISTS (SELECT FROM shops WHERE id = shop)
 				OR seller IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = seller)
 				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`, nil},
@@ -230,12 +238,8 @@ func verifications() []verification {
 		verification{BookOrphans, "changes are those of an offer of their item", "offer_changes", `
 			SELECT concat(offer, ' ', at), 'its offer is missing, or is of another item'
 			FROM offer_changes c LEFT JOIN offers o ON o.id = offer WHERE o.item IS DISTINCT FROM c.item`, nil},
-		verification{BookOrphans, "refs are those of transactions and sales", "refs", `
-			SELECT concat(origin, ' ', ref), concat('kept id ', r.id, ', in the record ', n.id)
-			FROM (SELECT * FROM refs) r FULL JOIN (
-				SELECT ref, origin, 't'::"char" AS what, id FROM transactions
-				UNION ALL SELECT ref, origin, 's', id FROM sales) n USING (ref, origin, what)
-			WHERE r.id IS DISTINCT FROM n.id`, nil},
+		refsKept,
+		archivedBalances,
 	)
 }
 
@@ -253,7 +257,7 @@ func (r rollup) verification() verification {
 	}
 	v.query = `
 		WITH scan AS (` + scan + `),
-		kept AS (SELECT * FROM ` + r.table + `)
+		kept AS (SELECT * FROM ` + r.table + ` WHERE ` + r.since() + `)
 		SELECT concat_ws(' ', ` + r.keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 		FROM kept FULL JOIN scan USING (` + r.keys + `)
 		WHERE kept IS DISTINCT FROM scan

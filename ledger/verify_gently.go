@@ -29,6 +29,7 @@ var flowSums = verification{BookRollups, "flow_hours add up, by hour, source and
 		SELECT hour, source, kind, issuer, sum(received - sent) AS net, sum(received) AS gained
 		FROM flow_hours CROSS JOIN LATERAL (
 			VALUES (from_kind, from_issuer, 0, volume), (to_kind, to_issuer, volume, 0)) AS side (kind, issuer, received, sent)
+		WHERE hour >= (SELECT begins FROM archive)
 		GROUP BY hour, source, kind, issuer)
 	SELECT concat_ws(' ', hour, source, kind),
 		concat('kept net ', f.net, ' of ', f.gained, ' gained, scanned ', n.net, ' of ', n.gained)
@@ -49,7 +50,7 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 	ends := time.Now().Add(all)
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, unbounded+`SET LOCAL max_parallel_workers_per_gather = 0`); err != nil {
+		if _, err := tx.Exec(ctx, unbounded+canonical+`SET LOCAL max_parallel_workers_per_gather = 0`); err != nil {
 			return err
 		}
 		settings, _, err := readSettings(ctx, tx)
@@ -60,7 +61,11 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 		if err != nil {
 			return err
 		}
-		for _, v := range verifications() {
+		every, err := checks(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, v := range every {
 			if v.prepare != nil { // it makes a temporary table
 				v = gentle[v.table]
 			}
@@ -228,8 +233,10 @@ func sampleVerifications() []verification {
 			FROM unnest(@ids::bigint[]) AS ids (id)
 			LEFT JOIN balances kept ON kept.account = ids.id
 			LEFT JOIN LATERAL (
-				SELECT account, sum(amount)::bigint AS balance, max(at) AS last_at, count(*) AS postings, min(at) AS first_at
-				FROM postings WHERE account = ids.id GROUP BY account) scan ON true
+				SELECT sum(balance)::bigint AS balance, max(last_at) AS last_at, sum(postings)::bigint AS postings, min(first_at) AS first_at FROM (
+					SELECT sum(amount) AS balance, max(at) AS last_at, count(*) AS postings, min(at) AS first_at FROM postings WHERE account = ids.id HAVING count(*) > 0
+					UNION ALL SELECT balance, last_at, postings, first_at FROM archive_balances WHERE account = ids.id) AS parts
+				HAVING count(*) > 0) scan ON true
 			WHERE (kept.balance, kept.last_at, kept.postings, kept.first_at) IS DISTINCT FROM (scan.balance, scan.last_at, scan.postings, scan.first_at)
 			ORDER BY ids.id`, nil},
 		{BookRollups, "the days of these accounts are what their postings add up to", "account_days", `
@@ -238,7 +245,7 @@ func sampleVerifications() []verification {
 					coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS received,
 					coalesce(-sum(amount) FILTER (WHERE amount < 0), 0) AS sent, count(*) AS postings
 				FROM postings WHERE account = ANY(@ids) GROUP BY account, day),
-			kept AS (SELECT * FROM account_days WHERE account = ANY(@ids))
+			kept AS (SELECT * FROM account_days WHERE account = ANY(@ids) AND day >= (SELECT begins_day FROM archive))
 			SELECT account, concat(account, ' ', day), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM kept FULL JOIN scan USING (account, day)
 			WHERE (kept.received, kept.sent, kept.postings) IS DISTINCT FROM (scan.received, scan.sent, scan.postings)

@@ -72,6 +72,9 @@ func bookLines(b aggregates.Books, s ledger.Settings) (lines []string) {
 		}
 		lines = append(lines, text)
 	}
+	if said := RecordBegins("Transactions", s); said != "" {
+		lines = append(lines, "The record begins on "+Date(s.Begins, s)+". "+said+" What follows from them is here, and is compared with checksums.")
+	}
 	if b.NightBegan == nil {
 		return append(lines, "The whole ledger was not read yet; that is some minutes after the start, then once a day, unless it is turned off.")
 	}

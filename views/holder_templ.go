@@ -672,7 +672,7 @@ func ownedShops(list []aggregates.OwnedShop, left int64, s ledger.Settings) temp
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 60, "<td class=\"n\" title=\"too many sales to be added up\">–</td><td class=\"n l2\">–</td>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 60, "<td class=\"n\" title=\"not added up: there are too many sales, or some are archived\">–</td><td class=\"n l2\">–</td>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

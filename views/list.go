@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/a-h/templ"
+
+	"exchequer/ledger"
 )
 
 // A List is some rows that were read exactly.
@@ -18,6 +20,16 @@ type List struct {
 	Next    string          // the value of After for the rows that follow; empty if there are none
 	Begin   string          // the text of the link to the first rows: "newest"
 	Further string          // the text of the link to the rows that follow: "older"
+	Ends    string          // why the list ends here; may be empty
+}
+
+// RecordBegins says that what was before the beginning of the record is archived. It is
+// empty if nothing is, or without a word for what that was.
+func RecordBegins(what string, s ledger.Settings) string {
+	if what == "" || s.Begins.IsZero() {
+		return ""
+	}
+	return what + " before " + local(s.Begins, s).Format("2 January 2006") + " are archived."
 }
 
 func (l List) declared() []*Param { return append([]*Param{l.After}, l.Filters...) }

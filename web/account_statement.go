@@ -23,7 +23,7 @@ func (s *server) statement() *listing {
 				LeftOut: "Nothing, without a filter. Hidden holders are not named, and cannot be searched for.",
 			},
 		},
-		after: after, begin: "newest", further: "older",
+		after: after, begin: "newest", further: "older", record: "Transactions",
 		filters: append(views.StatementFilters(), views.AtParam),
 		cost: func(p views.Params) readCost {
 			if s.statementQuery(p, 0).Filtered() {

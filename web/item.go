@@ -169,7 +169,7 @@ func (s *server) itemSales() *listing {
 				LeftOut: "Nothing: what no price counts is marked, and listed all the same. It is offsetting trade, or of the days of the price now and far from the others. Hidden holders are not named.",
 			},
 		},
-		after: after, begin: "newest", further: "older",
+		after: after, begin: "newest", further: "older", record: "Sales",
 		filters: []*views.Param{views.BeforeParam},
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			from := ledger.SaleCursor{At: ledger.End().At}

@@ -58,6 +58,9 @@ type listing struct {
 	// that follow.
 	begin, further string
 	leads          bool // it comes before the panels
+	// record is what the rows are if they are of the record, which has a beginning where
+	// what was before is archived: "Transactions".
+	record string
 	// memo is what read gets from memory, or nil. It is waited for before the list
 	// takes a place, since computing it for the first time takes longer than reading.
 	memo opener
@@ -191,6 +194,9 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 			Sub: rows.sub, Empty: len(rows.table.Rows) == 0 && !rows.missing, Rows: rows.draw(view.Settings),
 			Next: rows.next, Begin: p.list.begin, Further: p.list.further,
 		}
+		if rows.next == "" && !rows.missing {
+			l.Ends = views.RecordBegins(p.list.record, view.Settings)
+		}
 		drawn := drawnList{panel: views.ListPanel(l), leads: p.list.leads}
 		if rows.panel != nil {
 			drawn.panel, drawn.says = rows.panel(l)
@@ -250,6 +256,15 @@ func afterRef(longest int) *views.Param {
 
 func afterParam(nearest func(string) string) *views.Param {
 	return &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: nearest}
+}
+
+// recordBegins returns where the record begins whose rows a list has, nil if all of it
+// is here.
+func (s *server) recordBegins(l *listing) *time.Time {
+	if begins := s.Settings().Begins; l.record != "" && !begins.IsZero() {
+		return &begins
+	}
+	return nil
 }
 
 // dayStart returns when the day that a parameter names begins in the community's time

@@ -23,6 +23,7 @@ type listDocument struct {
 	Money      money             `json:"money" doc:"How amounts are written: they are whole minor units."`
 	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
+	Begins     *time.Time        `json:"recordBegins,omitempty" doc:"Present where rows of before are archived and are not here."`
 	Cut        *aggregates.Cut   `json:"cut,omitempty" doc:"Present where the list has only the first ones of all there are, before they are filtered."`
 	Rows       [][]any           `json:"rows" nullable:"false"`
 	Value      any               `json:"value,omitempty" doc:"What the rows are of, where that is more than its address says."`
@@ -76,7 +77,9 @@ func (s *server) listJSON(p *page) handler {
 
 // listDocument returns the document of a list, without rows.
 func (s *server) listDocument(p *page, params views.Params) listDocument {
-	return s.fileDocument(p.at(params.Ref), p.list.Name, params.Values(p.list.declared()))
+	d := s.fileDocument(p.at(params.Ref), p.list.Name, params.Values(p.list.declared()))
+	d.Begins = s.recordBegins(p.list)
+	return d
 }
 
 // fileDocument returns a document of rows, without them.
@@ -104,6 +107,10 @@ func (l *listing) refuse(query url.Values) error {
 
 // incomplete is the trailer that says why a file ends early.
 const incomplete = "X-Incomplete"
+
+// beginsHeader says of a file of rows where the record begins, if what was before is
+// archived.
+const beginsHeader = "X-Record-Begins"
 
 // A rowWriter writes a whole list.
 type rowWriter interface {
@@ -190,6 +197,9 @@ func (s *server) wholeList(w http.ResponseWriter, r *http.Request, p *page, para
 	view := s.viewOf(p, params, &p.list.PanelInfo)
 	var rows bytes.Buffer // as CSV or JSON
 	out, header := s.newRows(&rows, suffix, s.listDocument(p, params)), fileHeader(csvName(view, s.Now()), suffix)
+	if begins := s.recordBegins(p.list); begins != nil {
+		header.Set(beginsHeader, begins.UTC().Format(time.RFC3339))
+	}
 	first, wait := true, listWait
 	next := func() (more bool, err error) {
 		// Files are few for each reader, and their readings are not counted again.

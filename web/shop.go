@@ -63,7 +63,7 @@ func (s *server) shop() *page {
 				LeftOut: "Nothing. What is part of offsetting trade is marked, and listed all the same.",
 			},
 		},
-		after: after, begin: "newest", further: "older",
+		after: after, begin: "newest", further: "older", record: "Sales",
 		read: func(ctx context.Context, params views.Params, limit int) (stretch, error) {
 			from := aggregates.LatestSale()
 			if c, err := aggregates.ParseSaleCursor(params.Get(after)); err == nil {

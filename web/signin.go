@@ -36,16 +36,16 @@ const (
 
 // Why somebody is not let in.
 var (
-	errSignInFirst = &refusal{http.StatusUnauthorized, "This is for admins. Sign in first."}
-	errAdminsOnly      = &refusal{http.StatusForbidden, "This is for admins, and your account is not one's."}
-	errSignInTries     = &refusal{http.StatusTooManyRequests, "Too many sign-ins have been tried from here. Try again in a minute."}
-	errSessionTries    = &refusal{http.StatusTooManyRequests, "Too many sessions that have ended have come from here. Try again in a minute."}
-	errSessionsAway    = &refusal{http.StatusServiceUnavailable, "Who has signed in cannot be looked up right now. Try again in a moment."}
-	errSignInAway      = &refusal{http.StatusServiceUnavailable, "Signing in is not possible right now. Try again in a moment."}
-	errNotSignedOut    = &refusal{http.StatusServiceUnavailable, "This browser is signed out, but the session could not be ended everywhere. Sign in again and sign out once more."}
-	errSignInNotBegun  = &refusal{http.StatusForbidden, "This sign-in was not begun in this browser, or too long ago. Begin again."}
-	errSignInRefused   = &refusal{http.StatusForbidden, "Whoever keeps the accounts did not confirm this sign-in. Begin again."}
-	errNoRole          = &refusal{http.StatusForbidden, "You are known, but have no role here. Who runs this site gives roles."}
+	errSignInFirst    = &refusal{http.StatusUnauthorized, "This is for admins. Sign in first."}
+	errAdminsOnly     = &refusal{http.StatusForbidden, "This is for admins, and your account is not one's."}
+	errSignInTries    = &refusal{http.StatusTooManyRequests, "Too many sign-ins have been tried from here. Try again in a minute."}
+	errSessionTries   = &refusal{http.StatusTooManyRequests, "Too many sessions that have ended have come from here. Try again in a minute."}
+	errSessionsAway   = &refusal{http.StatusServiceUnavailable, "Who has signed in cannot be looked up right now. Try again in a moment."}
+	errSignInAway     = &refusal{http.StatusServiceUnavailable, "Signing in is not possible right now. Try again in a moment."}
+	errNotSignedOut   = &refusal{http.StatusServiceUnavailable, "This browser is signed out, but the session could not be ended everywhere. Sign in again and sign out once more."}
+	errSignInNotBegun = &refusal{http.StatusForbidden, "This sign-in was not begun in this browser, or too long ago. Begin again."}
+	errSignInRefused  = &refusal{http.StatusForbidden, "Whoever keeps the accounts did not confirm this sign-in. Begin again."}
+	errNoRole         = &refusal{http.StatusForbidden, "You are known, but have no role here. Who runs this site gives roles."}
 )
 
 // signInRefusals are all of them.

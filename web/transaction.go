@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -11,6 +13,9 @@ import (
 	"exchequer/ledger"
 	"exchequer/views"
 )
+
+// errArchived means that a transaction was here once, and is in a file now.
+var errArchived = &refusal{http.StatusGone, "This transaction is archived. Balances and sums of its time are still here; it is not."}
 
 // transaction declares the page of a transaction. All of it is read exactly, as its
 // postings are: it never changes, so no memo has it.
@@ -46,6 +51,9 @@ func (s *server) transaction() *page {
 			}
 			origin, ref := views.Parts(params.Ref)
 			t, err := s.Record.Transaction(ctx, origin, ref, from, limit)
+			if errors.Is(err, ledger.ErrArchived) {
+				return stretch{}, errArchived
+			}
 			if err != nil {
 				return stretch{}, err
 			}

@@ -51,7 +51,7 @@ func (s *server) transactions() *page {
 				LeftOut: "Nothing. Hidden holders are not named, and not found as accounts. With a filter, sums by day: of the latest 90 days of an account by its days (what others moved in its transactions is not in them), of a source, kinds or days by the flows of each hour, of anything else by the latest 5,000 transactions that its index has.",
 			},
 		},
-		after: after, begin: "newest", further: "older",
+		after: after, begin: "newest", further: "older", record: "Transactions",
 		filters: append(views.TransactionFilters(), views.LegsParam),
 		cost: func(p views.Params) readCost {
 			if entryFilter(p, s.Settings()).Sifted() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"exchequer/internal/telemetry"
+	"exchequer/ledger"
 	"exchequer/ledger/native"
 )
 
@@ -26,5 +27,10 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	fmt.Fprintln(s.out, "exported to", c.Dir)
+	if a, err := ledger.New(db.Pool).Archive(ctx); err != nil {
+		return err
+	} else if !a.Begins.IsZero() {
+		fmt.Fprintf(s.err, "what was before %s is archived and is not in it: another ledger imports the archive's months first, and then this\n", formatTime(a.Begins))
+	}
 	return nil
 }

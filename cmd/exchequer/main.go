@@ -29,6 +29,7 @@ type commands struct {
 	Sync        syncCommand        `cmd:"" group:"data" help:"Follow another program's database, and keep the ledger in step with it."`
 	Export      exportCommand      `cmd:"" group:"data" help:"Write the whole ledger as native CSV files."`
 	Dump        dumpCommand        `cmd:"" group:"data" help:"Publish finished months and the tables of names as Parquet and CSV."`
+	Archive     archiveCommand     `cmd:"" group:"data" help:"Move old months of the record into files, and bring them back."`
 	Verify      verifyCommand      `cmd:"" group:"data" help:"Compare balances and rollups with the record."`
 	Repair      repairCommand      `cmd:"" group:"data" help:"Make balances and rollups anew from the record."`
 	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`

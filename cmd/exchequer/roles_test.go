@@ -125,7 +125,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		}
 	}
 	writer := pool(t, as("exchequer_ingest", url))
-	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "CREATE TABLE mine (id int)"} {
+	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "UPDATE archive SET closed = now()", "DELETE FROM archive_months", "CREATE TABLE mine (id int)"} {
 		if _, err := writer.Exec(t.Context(), forbidden); err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%s: %v", forbidden, err)
 		}

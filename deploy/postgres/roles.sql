@@ -1,7 +1,7 @@
 -- The three roles of Exchequer in a database of its own:
 --
---   exchequer_owner   owns the tables: migrate, import, verify, repair, offsetting,
---                     keys
+--   exchequer_owner   owns the tables: migrate, import, archive, verify, repair,
+--                     offsetting, keys
 --   exchequer_serve   reads them, keeps the day snapshots and who has signed in,
 --                     judges offsetting trade and sends alerts: serve, export
 --   exchequer_ingest  adds to the ledger what other programs send to serve, and what
@@ -50,7 +50,7 @@ BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
         WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata')
-            OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
+            OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);

@@ -60,6 +60,7 @@ type writer struct {
 	now      time.Time
 	manifest Manifest
 	sum      Written
+	whence   string // the first month of which all is in the ledger; empty: all are
 }
 
 // A part is the rows of one file.
@@ -93,6 +94,9 @@ func (w *writer) write(ctx context.Context, db *pgxpool.Pool, licence string) (e
 		if err := w.describe(ctx, tx, licence); err != nil {
 			return err
 		}
+		if err := w.begin(ctx, tx); err != nil {
+			return fmt.Errorf("where the record begins: %w", err)
+		}
 		var names []string
 		for i := range tables {
 			if !w.writes(&tables[i]) {
@@ -101,6 +105,10 @@ func (w *writer) write(ctx context.Context, db *pgxpool.Pool, licence string) (e
 			parts, err := w.parts(ctx, tx, &tables[i])
 			if err != nil {
 				return fmt.Errorf("%s: %w", tables[i].name, err)
+			}
+			if slices.Contains(leaving, tables[i].name) {
+				parts = slices.DeleteFunc(parts, func(p part) bool { return p.month < w.whence })
+				names = append(names, w.archived(tables[i].name)...)
 			}
 			for _, p := range parts {
 				names = append(names, p.name()+suffixParquet, p.name()+suffixCSV)
@@ -115,6 +123,31 @@ func (w *writer) write(ctx context.Context, db *pgxpool.Pool, licence string) (e
 		w.sum.Bytes += f.Bytes
 	}
 	return err
+}
+
+// begin finds the first month of UTC that begins with the record or later.
+func (w *writer) begin(ctx context.Context, tx pgx.Tx) error {
+	var begins *time.Time
+	if err := tx.QueryRow(ctx, `SELECT nullif(begins, '-infinity') FROM archive`).Scan(&begins); err != nil || begins == nil {
+		return err
+	}
+	month := time.Date(begins.Year(), begins.Month(), 1, 0, 0, 0, 0, time.UTC)
+	if month.Before(*begins) {
+		month = month.AddDate(0, 1, 0)
+	}
+	w.whence = month.Format("2006-01")
+	return nil
+}
+
+// archived returns the files of months that were published before they were archived:
+// nothing can take their place.
+func (w *writer) archived(table string) (names []string) {
+	for _, f := range w.manifest.Files {
+		if f.Table == table && f.Month < w.whence {
+			names = append(names, f.Path)
+		}
+	}
+	return names
 }
 
 // read reads the manifest of the folder. One that is of another version says nothing of

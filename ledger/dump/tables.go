@@ -57,6 +57,9 @@ var tables = []table{
 // did.
 var dealings = []string{"transactions", "postings", "sales", "account_days"}
 
+// leaving are the tables whose rows may be archived. The files of such months stay.
+var leaving = []string{"transactions", "postings", "sales"}
+
 // HasDealings reports whether a table has single dealings.
 func HasDealings(table string) bool { return slices.Contains(dealings, table) }
 

@@ -199,7 +199,7 @@ func (r *reader) batches(send func(batch) error) error {
 			[]string{"ref", "ask", "bid", "priced_in", "stock", "capacity"}, readOffer},
 		{"transactions", nil, nil, nil},
 		{"sales", []string{"origin", "ref", "at", "item", "quantity", "total"},
-			[]string{"shop", "seller", "buyer", "direction", "tax", "transaction"}, readSale},
+			[]string{"shop", "seller", "buyer", "direction", "tax", "transaction", "id", "transaction_id"}, readSale},
 	} {
 		if r.paths[step.name] == "" {
 			continue
@@ -270,12 +270,12 @@ func (r *reader) table(out *sender, needed, optional []string, read func(*table,
 // transactions reads transactions.csv and postings.csv side by side, so that it
 // holds no more than a batch. Postings must be in the order of their transactions.
 func (r *reader) transactions(out *sender) error {
-	t, err := openTable(out.file, &r.read, []string{"origin", "ref", "at", "source"}, []string{"message"})
+	t, err := openTable(out.file, &r.read, []string{"origin", "ref", "at", "source"}, []string{"message", "id"})
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	p, err := openTable(r.paths["postings"], &r.read, []string{"origin", "transaction", "account", "amount"}, nil)
+	p, err := openTable(r.paths["postings"], &r.read, []string{"origin", "transaction", "account", "amount"}, []string{"transaction_id", "seq"})
 	if err != nil {
 		return err
 	}
