@@ -25,10 +25,16 @@ import (
 const apiRoot = "/api/v1"
 
 // api registers the operations of the JSON API and its OpenAPI document.
-func (s *server) api(r chi.Router, get func(pattern string, shows views.Level, h handler)) {
+func (s *server) api(r chi.Router, get, getOperators func(pattern string, shows views.Level, h handler)) {
 	api := s.emptyAPI(r)
 	s.publicAPI(api)
-	s.operatorsAPI(api)
+	if s.OperatorsApart {
+		own := s.emptyAPI(s.operators.router)
+		s.operatorsAPI(own)
+		getOperators(apiRoot+"/openapi.json", views.ShowsNothing, s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(own.OpenAPI()) }))
+	} else {
+		s.operatorsAPI(api)
+	}
 	s.ingestAPI(api)
 
 	get(apiPagePath, views.ShowsNames, s.apiPage(api))

@@ -101,6 +101,7 @@ func (s *server) instrumentBody(route string, shows views.Level, limit int64, h 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rw := &responseWriter{ResponseWriter: w, id: s.requestID(r), route: route}
+		nameSpan(r, route)
 		header := w.Header()
 		for name, values := range fixedHeaders {
 			header[name] = values
@@ -117,7 +118,7 @@ func (s *server) instrumentBody(route string, shows views.Level, limit int64, h 
 				rw.status = http.StatusOK // nothing was written: net/http sends 200
 				rw.seal()
 			}
-			observe(r.Method, rw.status, took)
+			observe(r.Context(), r.Method, rw.status, took)
 			s.logRequest(level, rw, r, took)
 		}()
 		defer func() {

@@ -50,7 +50,10 @@ type Deps struct {
 	// MetricsApart leaves "/metrics" out, for a server of its own: see
 	// MetricsHandler.
 	MetricsApart bool
-	Version      string // of the program
+	// OperatorsApart leaves out all that is for operators, for a server of its own: see
+	// Operators.
+	OperatorsApart bool
+	Version        string // of the program
 	// BaseURL is how visitors reach the site: "https://economy.example.org". If
 	// empty, pages name no absolute address, and there is no site map.
 	BaseURL string
@@ -139,6 +142,10 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 	mux       chi.Router // in it, with all routes
+	operators struct {   // what is for operators
+		router  chi.Router
+		handler http.Handler
+	}
 
 	embedHeaders http.Header // of panels that other sites show
 	shownPanels  *shownPanels

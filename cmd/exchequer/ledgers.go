@@ -181,7 +181,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endTracing(tracing)) }()
+	defer func() { err = errors.Join(err, lastly(tracing.Close)) }()
 	limitMemory(log, memlimit.FromCgroup, shareOfMemory(false))
 	registry := telemetry.NewRegistry()
 	metrics, endMetrics, err := c.serveMetrics(ctx, registry, log)
@@ -189,6 +189,16 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 		return err
 	}
 	defer endMetrics()
+	operators, err := c.serveOperators(ctx, registry, log)
+	if err != nil {
+		return err
+	}
+	defer operators.end()
+	export, err := telemetry.StartExport(ctx, os.Getenv, version, registry, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lastly(export.Close)) }()
 	end := drain{until: time.Now().Add(c.Drain)}
 	defer func() {
 		ending, cancel := end.left(ctx)
@@ -211,7 +221,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 		opening.Add(1)
 		work.Go(func() {
 			log := log.With("ledger", e.Name)
-			at := place{registry: prometheus.NewRegistry(), metrics: metrics, end: &end, ledgers: all, name: e.Name}
+			at := place{registry: prometheus.NewRegistry(), metrics: metrics, operators: operators.address, end: &end, ledgers: all, name: e.Name}
 			opened := sync.OnceFunc(opening.Done)
 			defer opened()
 			err := c.of(e).runOne(working, e, server{streams: s, log: log, token: token, listener: listener, tracing: tracing}, at, &work, opened)
@@ -234,11 +244,12 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 	}
 	index, err := web.NewIndex(web.IndexDeps{
 		Title: all.Title, Ledgers: all.entries(), Version: version, BaseURL: string(c.URL), Log: log, Registry: registry,
-		MetricsApart: metrics != "", TrustedProxies: addresses(c.TrustedProxies), Ready: all.readiness(&end.begun),
+		MetricsApart: metrics != "" || operators.address != "", TrustedProxies: addresses(c.TrustedProxies), Ready: all.readiness(&end.begun),
 	})
 	if err != nil {
 		return err
 	}
+	operators.open(index)
 	if err := c.answer(ctx, server{streams: s, log: log, listener: listener, tracing: tracing}, index, &end); err != nil {
 		return err
 	}
