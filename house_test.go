@@ -15,8 +15,8 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "signin", "internal/csvtext", "internal/telemetry"},
-	"views":              {"aggregates", "ledger", "cache", "static"},
+	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "signin", "vitals", "internal/csvtext", "internal/telemetry"},
+	"views":              {"aggregates", "ledger", "cache", "static", "vitals"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},
 	"ledger":             {"migrations", "internal/csvtext"},
@@ -24,6 +24,7 @@ var table = map[string][]string{
 	"mappings":           {},
 	"keys":               {},
 	"signin":             {},
+	"vitals":             {},
 	"client":             {},
 	"cache":              {},
 	"cache/redisstore":   {"cache"},

@@ -35,6 +35,8 @@ type Site struct {
 	Index    bool         // it is the index of these, without pages of its own
 	Behind   Behind       // how old the data are
 	Alerts   bool         // there is a feed of alerts
+
+	Monitoring Monitoring
 }
 
 // Assets are the addresses of static files, with the hash in the name.

@@ -57,7 +57,7 @@ func NewIndex(d IndexDeps) (http.Handler, error) {
 			Ready: d.Ready, Log: d.Log, Registry: d.Registry, Version: d.Version, BaseURL: d.BaseURL, TrustedProxies: d.TrustedProxies,
 			Now: time.Now, Settings: func() ledger.Settings { return settings }, Leaving: context.Background(),
 		},
-		assets: newAssets(), index: true,
+		assets: newAssets(), index: true, fixed: fixedHeaders,
 	}}
 	for _, l := range d.Ledgers {
 		x.byName[l.Name] = l

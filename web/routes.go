@@ -7,6 +7,7 @@ import (
 
 	"exchequer/ledger/dump"
 	"exchequer/views"
+	"exchequer/vitals"
 )
 
 // routes lists every address of the site.
@@ -63,6 +64,10 @@ func (s *server) routes() (http.Handler, error) {
 	r.Method(http.MethodPost, views.StandPath, s.instrument(views.StandPath, views.ShowsSums, s.standAnswer))
 	r.Method(http.MethodPost, views.AppraisePath, s.instrument(views.AppraisePath, views.ShowsSums, s.appraisePosted))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
+
+	if s.Vitals != nil {
+		r.Method(http.MethodPost, views.BeaconPath, s.instrumentBody(views.BeaconPath, views.ShowsNothing, vitals.MostBytes, s.beacon))
+	}
 
 	files := staticFiles()
 	get("/static/*", views.ShowsNothing, files)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"exchequer/ledger/dump"
 	"exchequer/static"
 	"exchequer/views"
+	"exchequer/vitals"
 )
 
 // Deps are the dependencies and options of the site.
@@ -80,6 +82,13 @@ type Deps struct {
 	// EmbedAncestors are the sites whose pages may show panels, as a content security
 	// policy names them. All if empty.
 	EmbedAncestors string
+
+	// Vitals counts what browsers measured. Nil: they measure nothing, or send it to Faro.
+	Vitals *vitals.Store
+	// Faro is the address of a receiver of Faro, to which browsers send what they measure,
+	// and Sample the share of views of which they do. Neither Vitals nor Faro: none.
+	Faro   string
+	Sample float64
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
@@ -165,9 +174,14 @@ type server struct {
 	ownIngests sync.Map
 	proxies    proxies
 	auth       *operatorAuth
-	tries      *Rate    // of keys that are not known
-	unsaid     []string // routes that do not say what they show of the ledger
-	index      bool     // it is that of several ledgers, and has no economy of its own
+	tries      *Rate             // of keys that are not known
+	measured   map[string]string // routes of pages, with those by which views are counted
+	counts     map[string]bool   // the latter
+	beacons    *Rate             // of each client
+	allBeacons *Rate
+	fixed      http.Header // headers that all answers have
+	unsaid     []string    // routes that do not say what they show of the ledger
+	index      bool        // it is that of several ledgers, and has no economy of its own
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -211,8 +225,15 @@ func New(d Deps) (http.Handler, error) {
 		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 		tries:    NewRate(freeTries, nil),
+
+		beacons: NewRate(beaconsOfClient, nil), allBeacons: NewRate(beaconsOfAll, nil),
+		fixed: fixedHeadersOf(d.Faro),
 	}
 	s.pages = s.declarePages()
+	s.measured, s.counts = measured(s.pages), map[string]bool{}
+	for _, route := range s.measured {
+		s.counts[route] = true
+	}
 	s.shownPanels = newShownPanels(s.pages)
 	s.gzip, s.brotli = newEncoders()
 	var err error
@@ -253,7 +274,20 @@ func (s *server) site() views.Site {
 	if s.index {
 		search = ""
 	}
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind()}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind(), Monitoring: s.monitoring()}
+}
+
+// monitoring returns how browsers measure the pages.
+func (s *server) monitoring() views.Monitoring {
+	m := views.Monitoring{Sample: strconv.FormatFloat(s.Sample, 'g', -1, 64)}
+	switch {
+	case s.Sample == 0:
+	case s.Faro != "":
+		m.Script, m.Faro = static.URL("faro.js"), s.Faro
+	case s.Vitals != nil:
+		m.Script = static.URL("monitor.js")
+	}
+	return m
 }
 
 // behind returns how far behind its sources the ledger is, as far as that is known

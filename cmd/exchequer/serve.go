@@ -50,6 +50,7 @@ type serverFlags struct {
 	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" group:"operators" help:"Separate address to serve /metrics on (default: that of the pages)."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" group:"operators" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" group:"operators" help:"auto: text on a terminal, JSON otherwise."`
+	rumFlags       `group:"operators"`
 	tokenFlags     `group:"operators"`
 	ingestFlags    `group:"serving"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
@@ -300,7 +301,14 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	if rules != nil {
 		told = alerts.NewFeed(memos.Cache, r.db.Pool)
 	}
+	measured, err := f.vitals(r, memos.Now, registry)
+	if err != nil {
+		return nil, err
+	}
 	handler, err := web.New(web.Deps{
+		Vitals:         measured,
+		Faro:           string(f.FaroURL),
+		Sample:         float64(f.RUMSample),
 		Data:           data,
 		Alerts:         told,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
@@ -358,6 +366,9 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
 		if data != nil {
 			work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, whole, r.log) })
+		}
+		if measured != nil {
+			work.Go(func() { measured.Keep(working) })
 		}
 		work.Go(func() { settings.refresh(working, r.log) })
 		work.Go(func() { rate.Share(working) })
