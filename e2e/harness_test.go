@@ -192,6 +192,12 @@ func ofHome(memo string) bool { return strings.HasPrefix(memo, "economy.") }
 // names are quick.
 func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 	t.Helper()
+	return newSiteWith(t, zone, quick, func(*web.Deps, *site) {})
+}
+
+// newSiteWith is newSiteIn with other dependencies.
+func newSiteWith(t *testing.T, zone string, quick func(memo string) bool, change func(*web.Deps, *site)) *site {
+	t.Helper()
 	url := ""
 	if zone == "UTC" {
 		url = smallTown.URL(t)
@@ -212,7 +218,7 @@ func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 
 	log := slog.New(slog.DiscardHandler)
 	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policiesOf(s.db, quick)})
-	handler, err := web.New(web.Deps{
+	deps := web.Deps{
 		Economy:   aggregates.NewEconomy(memos, s.db),
 		API:       aggregates.NewAPI(memos, s.db),
 		Soundness: aggregates.NewSoundnessMemos(context.Background(), memos, s.db, nil),
@@ -224,7 +230,9 @@ func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 		Registry:  prometheus.NewRegistry(),
 		Version:   "test",
 		BaseURL:   base,
-	})
+	}
+	change(&deps, s)
+	handler, err := web.New(deps)
 	if err != nil {
 		t.Fatal(err)
 	}
