@@ -4,7 +4,8 @@ import "math"
 
 // Times are counted in buckets whose bounds are powers of the square root of 2, from
 // 10 ms to 20 s, and shifts of the layout in the same ones from 0.005 to 10. Within a
-// bucket a percentile is interpolated, so it is a few per cent off, a fifth at most.
+// bucket a percentile is interpolated, so it is a few per cent off; where all values are
+// the same, a third at most.
 const (
 	buckets   = 24
 	leastTime = 0.010 // seconds

@@ -32,8 +32,8 @@ func monitored(t *testing.T, change func(*Deps)) (*httptest.Server, *prometheus.
 	return tn.start(t), registry
 }
 
-// send sends a beacon, and returns the status.
-func send(t *testing.T, url, kind, body string, headers ...string) int {
+// postBeacon sends a beacon, and returns the status.
+func postBeacon(t *testing.T, url, kind, body string, headers ...string) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -70,7 +70,7 @@ func TestABeaconIsCountedAndWhatIsNoneIsRefused(t *testing.T) {
 		{"3 KB", "application/json", `{"route":"` + strings.Repeat("a", 3<<10), nil, http.StatusRequestEntityTooLarge},
 		{"of another site", "application/json", measuredMarket, []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
 	} {
-		if got := send(t, address, c.kind, c.body, c.headers...); got != c.want {
+		if got := postBeacon(t, address, c.kind, c.body, c.headers...); got != c.want {
 			t.Errorf("%s: status %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -83,7 +83,7 @@ func TestAClientThatSendsBeaconsWithoutEndIsCountedNoLonger(t *testing.T) {
 	s, registry := monitored(t, nil)
 	refused := 0
 	for range 2 * beaconsOfClient {
-		if send(t, s.URL+"/rum", "application/json", measuredMarket) == http.StatusTooManyRequests {
+		if postBeacon(t, s.URL+"/rum", "application/json", measuredMarket) == http.StatusTooManyRequests {
 			refused++
 		}
 	}
@@ -120,7 +120,7 @@ func TestEachPageSaysByWhichRouteItIsCounted(t *testing.T) {
 			t.Errorf("%s is counted as %q, want %q", path, got, want)
 		}
 		if want != "" {
-			if status := send(t, s.URL+script.AttrOr("data-to", ""), "application/json", strings.Replace(measuredMarket, "/market", want, 1)); status != http.StatusNoContent {
+			if status := postBeacon(t, s.URL+script.AttrOr("data-to", ""), "application/json", strings.Replace(measuredMarket, "/market", want, 1)); status != http.StatusNoContent {
 				t.Errorf("a beacon of %s: status %d", path, status)
 			}
 		}
@@ -137,7 +137,7 @@ func TestPagesMayConnectToTheReceiverOfFaroAndNowhereElse(t *testing.T) {
 		t.Errorf("policy %s", policy)
 	}
 	contains(t, body, `data-to="https://faro.example.org/collect/key"`)
-	if status := send(t, s.URL+"/rum", "application/json", measuredMarket); status != http.StatusNotFound {
+	if status := postBeacon(t, s.URL+"/rum", "application/json", measuredMarket); status != http.StatusNotFound {
 		t.Errorf("a beacon: status %d, want 404", status)
 	}
 }
