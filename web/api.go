@@ -51,6 +51,7 @@ func (s *server) emptyAPI(r chi.Router) huma.API {
 	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC. A day is given by the moment at which it begins in the community's time zone, with the offset from UTC there."
 	config.Servers = []*huma.Server{{URL: s.Root.Of(apiRoot)}}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
 	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[ledger.Sum](), reflect.TypeFor[wholeNumber]())
 	// The caller serves the OpenAPI document. No page shows it, since our content
 	// security policy allows no script of others. Answers link to no schema.

@@ -23,9 +23,6 @@ const (
 // operatorsAPI registers the operations that only operators may use.
 func (s *server) operatorsAPI(api huma.API) {
 	description := api.OpenAPI()
-	if description.Components.SecuritySchemes == nil {
-		description.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
-	}
 	description.Components.SecuritySchemes[operatorScheme] = &huma.SecurityScheme{
 		Type: "http", Scheme: "bearer", Description: "The operators' token of this deployment.",
 	}
