@@ -189,14 +189,8 @@ func newSite(t *testing.T) *site {
 func ofHome(memo string) bool { return strings.HasPrefix(memo, "economy.") }
 
 // newSiteIn serves a small town in a time zone, with short windows of the memos whose
-// names are quick.
-func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
-	t.Helper()
-	return newSiteWith(t, zone, quick, func(*web.Deps, *site) {})
-}
-
-// newSiteWith is newSiteIn with other dependencies.
-func newSiteWith(t *testing.T, zone string, quick func(memo string) bool, change func(*web.Deps, *site)) *site {
+// names are quick. Change may change what the site is made of.
+func newSiteIn(t *testing.T, zone string, quick func(memo string) bool, change ...func(*site, *web.Deps)) *site {
 	t.Helper()
 	url := ""
 	if zone == "UTC" {
@@ -231,7 +225,9 @@ func newSiteWith(t *testing.T, zone string, quick func(memo string) bool, change
 		Version:   "test",
 		BaseURL:   base,
 	}
-	change(&deps, s)
+	for _, c := range change {
+		c(s, &deps)
+	}
 	handler, err := web.New(deps)
 	if err != nil {
 		t.Fatal(err)

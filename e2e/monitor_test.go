@@ -64,7 +64,7 @@ func (b *tab) account(s *site) (ref string) {
 }
 
 func TestAPageSendsOneBeaconOfHowFastItWas(t *testing.T) {
-	s := newSiteWith(t, "UTC", ofHome, func(d *web.Deps, s *site) {
+	s := newSiteIn(t, "UTC", ofHome, func(s *site, d *web.Deps) {
 		store, err := vitals.New(vitals.Deps{DB: s.db, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Version: "test"})
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +103,7 @@ func TestAPageWithoutMonitoringSendsNothing(t *testing.T) {
 
 func TestAReceiverOfFaroGetsHowFastAPageWasAndNothingElse(t *testing.T) {
 	r := newReceiver(t)
-	s := newSiteWith(t, "UTC", ofHome, func(d *web.Deps, _ *site) { d.Faro, d.Sample = r.URL+"/collect", 1 })
+	s := newSiteIn(t, "UTC", ofHome, func(_ *site, d *web.Deps) { d.Faro, d.Sample = r.URL+"/collect", 1 })
 	b := newTab(t)
 	ref := b.account(s)
 	b.open("about:blank")

@@ -26,7 +26,7 @@ var (
 // measured maps the routes of pages to those by which their views are counted: the panels
 // of a page, shown by themselves, are one.
 func measured(pages []*page) map[string]string {
-	routes := map[string]string{"/": pages[0].Path, "/about/numbers": "/about/numbers", views.SearchPath: views.SearchPath, dataPath: dataPath, apiPagePath: apiPagePath}
+	routes := map[string]string{"/": pages[0].Path, "/about/numbers": "/about/numbers", views.SearchPath: views.SearchPath, dataPath: dataPath, apiPagePath: apiPagePath, views.MePath: views.MePath, views.SignInPath: views.SignInPath}
 	for _, p := range pages {
 		routes[p.Path] = p.Path
 		for _, panel := range p.panels {

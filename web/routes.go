@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"exchequer/ledger/dump"
+	"exchequer/signin"
 	"exchequer/views"
 	"exchequer/vitals"
 )
@@ -54,6 +55,8 @@ func (s *server) routes() (http.Handler, error) {
 	get(dataPath+"*", views.ShowsNames, s.dataFile)
 	get(views.AlertsFeed+".atom", views.ShowsSums, s.alertsFeed(".atom", s.atom))
 	get(views.AlertsFeed+".json", views.ShowsSums, s.alertsFeed(".json", s.jsonFeed))
+	get(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.me))
+	r.Method(http.MethodPost, views.MePath, s.instrument(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.changeMe)))
 	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
 	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)
@@ -68,6 +71,7 @@ func (s *server) routes() (http.Handler, error) {
 	if s.Vitals != nil {
 		r.Method(http.MethodPost, views.BeaconPath, s.instrumentBody(views.BeaconPath, views.ShowsNothing, vitals.MostBytes, s.beacon))
 	}
+	s.signInRoutes(r)
 
 	files := staticFiles()
 	get("/static/*", views.ShowsNothing, files)

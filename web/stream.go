@@ -122,7 +122,7 @@ func (s *server) join(ctx context.Context, key pageKey, p *page, params views.Pa
 	defer s.streams.mu.Unlock()
 	st := s.streams.byKey[key]
 	if st == nil {
-		ctx, cancel := context.WithCancel(trace.ContextWithSpan(context.Background(), trace.SpanFromContext(ctx)))
+		ctx, cancel := context.WithCancel(trace.ContextWithSpan(as(context.Background(), key.reader), trace.SpanFromContext(ctx)))
 		st = &stream{s: s, page: p, params: params, sources: sources, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 		s.streams.byKey[key] = st
 		go func() {

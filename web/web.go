@@ -18,9 +18,11 @@ import (
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
+	"exchequer/claims"
 	"exchequer/keys"
 	"exchequer/ledger"
 	"exchequer/ledger/dump"
+	"exchequer/signin"
 	"exchequer/static"
 	"exchequer/views"
 	"exchequer/vitals"
@@ -104,8 +106,15 @@ type Deps struct {
 	// Ledger is written to by the programs that have Keys. Nil: nothing is taken.
 	Ledger *ledger.Ledger
 	Keys   *keys.Store
+	// Claims are which accounts belong to whom of those who sign in. Needed with SignIn.
+	Claims *claims.Store
 	// IngestRate limits the requests of each key. Nil: there is no limit.
 	IngestRate *Rate
+	// SignIn lets people sign in. Nil: nobody can.
+	SignIn *signin.Service
+	// OnSignIn is called with each event of signing in, such as a wrong password. May be
+	// nil.
+	OnSignIn func(context.Context, signin.Event)
 	// Leaving ends when the process begins to shut down. Long work ends with it.
 	// May be nil.
 	Leaving context.Context
@@ -120,6 +129,7 @@ type Record interface {
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
 	FindLike(ctx context.Context, text string, limit int) ([]ledger.Found, error)
 	Search(ctx context.Context, text string) (*ledger.Hits, error)
+	PaidWith(ctx context.Context, account, text string, since time.Time) (bool, error)
 	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 	Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*ledger.Posted, error)
 	Transactions(ctx context.Context, f ledger.EntryFilter, before ledger.Cursor, limit int) (*ledger.Entries, error)
@@ -174,7 +184,8 @@ type server struct {
 	ownIngests sync.Map
 	proxies    proxies
 	auth       *operatorAuth
-	tries      *Rate             // of keys that are not known
+	tries      *Rate // of keys, and of sessions, that are not known
+	signIns    *Rate
 	measured   map[string]string // routes of pages, with those by which views are counted
 	counts     map[string]bool   // the latter
 	beacons    *Rate             // of each client
@@ -194,7 +205,7 @@ func New(d Deps) (http.Handler, error) {
 	if d.Budget == 0 {
 		d.Budget = 10 * time.Second
 	}
-	if d.Privacy.sees(visitor) != views.ShowsDealings && d.Keys == nil {
+	if d.Privacy.sees(signin.Visitor) != views.ShowsDealings && d.Keys == nil {
 		return nil, fmt.Errorf("web: who may see a ledger that is not open to everybody is known by keys, and there are none")
 	}
 	if d.Leaving == nil {
@@ -225,8 +236,8 @@ func New(d Deps) (http.Handler, error) {
 		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 		tries:    NewRate(freeTries, nil),
-
-		beacons: NewRate(beaconsOfClient, nil), allBeacons: NewRate(beaconsOfAll, nil),
+		signIns:  NewRate(freeSignIns, nil),
+		beacons:  NewRate(beaconsOfClient, nil), allBeacons: NewRate(beaconsOfAll, nil),
 		fixed: fixedHeadersOf(d.Faro),
 	}
 	s.pages = s.declarePages()
@@ -274,7 +285,7 @@ func (s *server) site() views.Site {
 	if s.index {
 		search = ""
 	}
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind(), Monitoring: s.monitoring()}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, SignIn: s.SignIn != nil, Behind: s.behind(), Monitoring: s.monitoring()}
 }
 
 // monitoring returns how browsers measure the pages.
@@ -304,7 +315,7 @@ func (s *server) behind() views.Behind {
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
-// reader. The site's part of a page's bytes is part of it.
+// reader, or for that one alone if they have signed in. The site's part of a page's bytes is part of it.
 func (s *server) pageKey(r *http.Request, pattern string, params views.Params) pageKey {
-	return pageKey{pattern, params, s.Settings(), s.behind(), s.sees(r.Context())}
+	return pageKey{pattern, params, s.Settings(), s.behind(), s.sees(r.Context()), reader(r.Context())}
 }
