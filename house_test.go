@@ -15,8 +15,8 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "internal/csvtext", "internal/telemetry"},
-	"views":              {"aggregates", "ledger", "cache", "claims", "static"},
+	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "vitals", "internal/csvtext", "internal/telemetry"},
+	"views":              {"aggregates", "ledger", "cache", "claims", "static", "vitals"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},
 	"ledger":             {"migrations", "internal/csvtext"},
@@ -25,6 +25,7 @@ var table = map[string][]string{
 	"keys":               {},
 	"claims":             {},
 	"signin":             {},
+	"vitals":             {},
 	"client":             {},
 	"cache":              {},
 	"cache/redisstore":   {"cache"},

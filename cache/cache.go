@@ -14,6 +14,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 )
 
@@ -25,6 +26,7 @@ type Deps struct {
 	Journal    Journal               // keeps hard invalidations; if nil they are lost with the store's data
 	Log        *slog.Logger          // nothing is logged if nil
 	Registerer prometheus.Registerer // nothing is registered if nil
+	Tracer     trace.Tracer          // nothing is traced if nil
 	Policies   map[string]Policy     // overrides by memo name, field by field where not zero; see CheckPolicies
 	Memory     int64                 // limit of the process level in bytes; 32 MiB if zero
 	Producers  int                   // limit of producers at the same time; 8 if zero
@@ -46,6 +48,7 @@ type Cache struct {
 	process   string // host and pid, for operators
 	kind      string // of the store, as in SharedStats
 	log       *slog.Logger
+	tracer    trace.Tracer // or nil
 	overrides map[string]Policy
 
 	// Safe for concurrent use by themselves.
@@ -100,6 +103,7 @@ func New(d Deps) *Cache {
 		process:     processName(),
 		since:       time.Now().UTC(),
 		log:         d.Log,
+		tracer:      d.Tracer,
 		codec:       newCodec(),
 		overrides:   d.Policies,
 		generations: generations{marks: map[mark]int64{}},

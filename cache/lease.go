@@ -39,9 +39,9 @@ func ownerProcess(owner string) string {
 }
 
 // lock tries to take the lock of a key. An error is the store's.
-func (m *memo) lock(key, owner string) (bool, error) {
+func (m *memo) lock(ctx context.Context, key, owner string) (bool, error) {
 	began := time.Now()
-	won, err := m.cache.store.Lock(m.cache.ctx, key, owner, leaseFor)
+	won, err := m.cache.store.Lock(ctx, key, owner, leaseFor)
 	m.cache.metrics.storeError("lock", err)
 	m.stats.lockWait.Observe(time.Since(began).Seconds())
 	return won, err

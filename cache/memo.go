@@ -217,8 +217,8 @@ func (m *Memo[P, T]) Load(ctx context.Context, p P) (Result[T], error) {
 	return m.Peek(p)
 }
 
-// get is Get for a value that may not be fresh.
-func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) {
+// obtain returns the value of a slot, and waits only when there is none.
+func (m *Memo[P, T]) obtain(ctx context.Context, s *slot[P, T]) (Result[T], error) {
 	var waited *flight
 	var since time.Time // when it began to wait
 	if err := m.cache.catchUp(ctx); err != nil {
@@ -236,7 +236,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 		var refused error
 		switch {
 		case v.due:
-			f, refused = m.refresh(s, v, now)
+			f, refused = m.refresh(ctx, s, v, now)
 		case v.soft && v.usable:
 			m.refreshAt(s, v.next)
 		}
@@ -256,6 +256,7 @@ func (m *Memo[P, T]) get(ctx context.Context, s *slot[P, T]) (Result[T], error) 
 			m.remember(s.key, s)
 			continue
 		}
+		linkTo(ctx, f)
 		news := f.first
 		if waited == f {
 			news = f.done // its first value was invalidated since

@@ -92,7 +92,8 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	}
 	e := entry[T]{has: true, window: WindowAt(c.now(), m.policy.Window), generation: c.generations.newest.Load()}
 	began := time.Now()
-	e.value, err = m.run(ctx, e.window, s.p)
+	running, span := m.span(ctx, "produce")
+	e.value, err = m.run(running, e.window, s.p)
 	e.took = time.Since(began)
 	var value []byte
 	if err == nil {
@@ -105,6 +106,7 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	case c.ctx.Err() != nil:
 		err = errClosed
 	}
+	endProduce(span, err)
 	if m.spec.ManyKeys && !abandoned(err) && m.faulty.again(s.key, err != nil) {
 		done(errCounted)
 	} else {
@@ -118,7 +120,7 @@ func (m *Memo[P, T]) compute(ctx context.Context, s *slot[P, T], f *flight) (*en
 	if err != nil {
 		m.stats.refreshes.failed.Add(1)
 		failed := m.failed(s.entry.Load(), err)
-		c.log.Error("cache: producer failed", "memo", m.spec.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
+		c.log.ErrorContext(running, "cache: producer failed", "memo", m.spec.Name, "params", s.p.Key(), "took", e.took, "failures", failed.failures, "error", err)
 		return failed, nil
 	}
 	m.stats.refreshes.done.Add(1)

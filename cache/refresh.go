@@ -21,14 +21,15 @@ const (
 // refresh starts a flight for a slot, or returns the one under way. It returns
 // nil without an error when there is a value and another process computes the
 // next one. The error is errClosed, or errCrowded when too many keys of the memo
-// are being refreshed.
-func (m *Memo[P, T]) refresh(s *slot[P, T], v verdict, began time.Time) (*flight, error) {
-	return m.refreshWithin(m.flights, s, v, began)
+// are being refreshed. The flight is traced as a part of what the reader of ctx does, and
+// does not end with it.
+func (m *Memo[P, T]) refresh(ctx context.Context, s *slot[P, T], v verdict, began time.Time) (*flight, error) {
+	return m.refreshWithin(ctx, m.flights, s, v, began)
 }
 
 // refreshWithin is refresh with another bound for the number of flights, nil for
 // none.
-func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began time.Time) (*flight, error) {
+func (m *Memo[P, T]) refreshWithin(ctx context.Context, bound limit, s *slot[P, T], v verdict, began time.Time) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
@@ -43,6 +44,7 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 		return nil, errCrowded
 	}
 	f := newFlight(began)
+	f.ctx, f.span = m.flightSpan(ctx)
 	started := m.cache.tasks.fly(func() {
 		defer bound.leave()
 		defer m.land(s, f)
@@ -50,6 +52,7 @@ func (m *Memo[P, T]) refreshWithin(bound limit, s *slot[P, T], v verdict, began 
 	})
 	if !started {
 		bound.leave()
+		endSpan(f.span, "closed")
 		return nil, errClosed
 	}
 	s.flight = f
@@ -68,7 +71,7 @@ func (m *Memo[P, T]) refreshAt(s *slot[P, T], at time.Time) {
 		now := m.cache.now()
 		switch v := m.judge(s, s.entry.Load(), now); {
 		case v.due:
-			m.refresh(s, v, now)
+			m.refresh(m.cache.ctx, s, v, now)
 		case v.soft && v.usable:
 			m.refreshAt(s, v.next) // another process has computed, and a write followed
 		}
@@ -86,6 +89,7 @@ func (m *Memo[P, T]) land(s *slot[P, T], f *flight) {
 	s.mu.Unlock()
 	f.show()
 	close(f.done)
+	endSpan(f.span, "")
 	if news {
 		s.wake()
 	}
@@ -108,7 +112,7 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		case <-s.news: // read now
 		default:
 		}
-		m.loadShared(s)
+		m.loadShared(f.ctx, s)
 		v := m.judge(s, s.entry.Load(), c.now())
 		if v.usable {
 			f.show()
@@ -224,7 +228,7 @@ func (m *Memo[P, T]) compete(s *slot[P, T], f *flight, v verdict) bool {
 		return true // select chose the place though both were ready
 	}
 	owner := c.newOwner()
-	won, err := m.lock(s.key, owner)
+	won, err := m.lock(f.ctx, s.key, owner)
 	if !won && err == nil {
 		return false
 	}
@@ -261,7 +265,7 @@ func (m *Memo[P, T]) await(s *slot[P, T]) bool {
 func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 	c := m.cache
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), storeBound)
 		defer cancel()
 		err := c.store.Unlock(ctx, s.key, owner)
 		c.metrics.storeError("unlock", err)
@@ -270,12 +274,12 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 		}
 	}()
 	// Another process may have published before this one took the lock.
-	m.loadShared(s)
+	m.loadShared(f.ctx, s)
 	if v := m.judge(s, s.entry.Load(), c.now()); !v.due {
 		m.stats.refreshes.found.Add(1)
 		return
 	}
-	ctx, lose := context.WithCancelCause(c.ctx)
+	ctx, lose := context.WithCancelCause(f.ctx)
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
@@ -287,9 +291,9 @@ func (m *Memo[P, T]) computeLocked(s *slot[P, T], f *flight, owner string) {
 	if e == nil {
 		return
 	}
-	if !m.publish(s, e, value, owner) {
+	if !m.publish(f.ctx, s, e, value, owner) {
 		// Another process has taken the lock, and may have published.
-		m.loadShared(s)
+		m.loadShared(f.ctx, s)
 		if known := s.entry.Load(); e.replaces(known, c.now()) {
 			m.warnings.Do(func() {
 				c.log.Warn("cache: publication refused: the lock was lost, or the clock of a server is off", "memo", m.spec.Name, "key", s.key)
@@ -315,11 +319,11 @@ func (m *Memo[P, T]) computeAlone(s *slot[P, T], f *flight) {
 		return
 	}
 	defer m.cache.alone.leave()
-	m.loadShared(s)
+	m.loadShared(f.ctx, s)
 	if v := m.judge(s, s.entry.Load(), m.cache.now()); !v.due {
 		return
 	}
-	if e, _ := m.compute(m.cache.ctx, s, f); e != nil {
+	if e, _ := m.compute(f.ctx, s, f); e != nil {
 		s.update(e)
 	}
 }

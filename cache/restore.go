@@ -95,6 +95,6 @@ func (s *slot[P, T]) restore() error {
 			return err
 		}
 	}
-	m.loadShared(s)
+	m.loadShared(m.cache.ctx, s)
 	return nil
 }

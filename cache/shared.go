@@ -7,8 +7,8 @@ import (
 )
 
 // loadShared updates a slot from the shared level, if that has something newer.
-func (m *Memo[P, T]) loadShared(s *slot[P, T]) {
-	if e := m.fetch(m.cache.ctx, s.key, s.entry.Load()); e != nil {
+func (m *Memo[P, T]) loadShared(ctx context.Context, s *slot[P, T]) {
+	if e := m.fetch(ctx, s.key, s.entry.Load()); e != nil {
 		s.update(e)
 	}
 }
@@ -71,13 +71,13 @@ func (m *Memo[P, T]) publication(s *slot[P, T], e *entry[T], value []byte, owner
 // publish puts an entry into the shared level. It returns false when the store
 // refuses it for a newer one or because owner has lost the lock. An error of the
 // store is logged, and counts as published.
-func (m *Memo[P, T]) publish(s *slot[P, T], e *entry[T], value []byte, owner string) bool {
+func (m *Memo[P, T]) publish(ctx context.Context, s *slot[P, T], e *entry[T], value []byte, owner string) bool {
 	c := m.cache
 	p, err := m.publication(s, e, value, owner)
 	if err != nil {
 		return true // its value was encoded before: this cannot fail
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), storeBound)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeBound)
 	defer cancel()
 	began := time.Now()
 	done, err := c.store.Publish(ctx, p)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // An anySlot is a slot of any types.
@@ -56,6 +58,8 @@ type clearance[T any] struct {
 // A flight is one attempt to bring a slot up to date. Many readers may wait for
 // it.
 type flight struct {
+	ctx      context.Context // of what it does, with its span
+	span     trace.Span
 	began    time.Time     // or the boundary that the flight serves
 	first    chan struct{} // closed when there is a value to show, at the latest at the end
 	done     chan struct{} // closed at the end
@@ -248,7 +252,7 @@ func (s *slot[P, T]) wake() {
 		return // this process's own message among others, which is no request
 	}
 	now := s.memo.cache.now()
-	s.memo.refresh(s, s.memo.judge(s, s.entry.Load(), now), now)
+	s.memo.refresh(s.memo.cache.ctx, s, s.memo.judge(s, s.entry.Load(), now), now)
 }
 
 // ahead refreshes the slot if that is due, and waits for it. The lag of its value
@@ -257,7 +261,7 @@ func (s *slot[P, T]) ahead(boundary time.Time) {
 	now := s.memo.cache.now()
 	if v := s.memo.judge(s, s.entry.Load(), now); v.due {
 		// No limit of flights: refreshAhead has its own.
-		if f, _ := s.memo.refreshWithin(nil, s, v, boundary); f != nil {
+		if f, _ := s.memo.refreshWithin(s.memo.cache.ctx, nil, s, v, boundary); f != nil {
 			<-f.done
 		}
 	}

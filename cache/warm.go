@@ -134,7 +134,7 @@ func (s *slot[P, T]) warm(ctx context.Context) error {
 		s.touch(now.UnixNano())
 		v := m.judge(s, s.entry.Load(), now)
 		if v.due {
-			if f, _ := m.refresh(s, v, now); f != nil {
+			if f, _ := m.refresh(ctx, s, v, now); f != nil {
 				select {
 				case <-f.done:
 				case <-ctx.Done():

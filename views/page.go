@@ -36,6 +36,8 @@ type Site struct {
 	Behind   Behind       // how old the data are
 	Alerts   bool         // there is a feed of alerts
 	SignIn   bool         // people can sign in
+
+	Monitoring Monitoring
 }
 
 // Assets are the addresses of static files, with the hash in the name.

@@ -25,10 +25,16 @@ import (
 const apiRoot = "/api/v1"
 
 // api registers the operations of the JSON API and its OpenAPI document.
-func (s *server) api(r chi.Router, get func(pattern string, shows views.Level, h handler)) {
+func (s *server) api(r chi.Router, get, getOperators func(pattern string, shows views.Level, h handler)) {
 	api := s.emptyAPI(r)
 	s.publicAPI(api)
-	s.operatorsAPI(api)
+	if s.OperatorsApart {
+		own := s.emptyAPI(s.operators.router)
+		s.operatorsAPI(own)
+		getOperators(apiRoot+"/openapi.json", views.ShowsNothing, s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(own.OpenAPI()) }))
+	} else {
+		s.operatorsAPI(api)
+	}
 	s.ingestAPI(api)
 
 	get(apiPagePath, views.ShowsNames, s.apiPage(api))
@@ -45,6 +51,7 @@ func (s *server) emptyAPI(r chi.Router) huma.API {
 	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC. A day is given by the moment at which it begins in the community's time zone, with the offset from UTC there."
 	config.Servers = []*huma.Server{{URL: s.Root.Of(apiRoot)}}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
 	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[ledger.Sum](), reflect.TypeFor[wholeNumber]())
 	// The caller serves the OpenAPI document. No page shows it, since our content
 	// security policy allows no script of others. Answers link to no schema.

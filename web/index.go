@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"exchequer/aggregates"
@@ -63,7 +61,7 @@ func NewIndex(d IndexDeps) (http.Handler, error) {
 			SignIn: d.SignIn, OnSignIn: d.OnSignIn,
 			Now: time.Now, Settings: func() ledger.Settings { return settings }, Leaving: context.Background(),
 		},
-		assets: newAssets(), index: true, tries: NewRate(freeTries, nil), signIns: NewRate(freeSignIns, nil),
+		assets: newAssets(), index: true, fixed: fixedHeaders, tries: NewRate(freeTries, nil), signIns: NewRate(freeSignIns, nil),
 	}}
 	for _, l := range d.Ledgers {
 		x.byName[l.Name] = l
@@ -109,18 +107,10 @@ func ledgerOf(path string) string {
 }
 
 func (x *index) routes(metricsApart bool) http.Handler {
-	s, r := x.server, chi.NewRouter()
+	s, r := x.server, x.server.newRouter()
 	s.mux = r
-	if len(s.TrustedProxies) > 0 {
-		r.Use(withoutPorts, middleware.ClientIPFromXFF(s.TrustedProxies...), s.unreadableClients())
-	} else {
-		r.Use(middleware.ClientIPFromRemoteAddr)
-	}
-	get := func(pattern string, h handler) {
-		instrumented := s.instrument(pattern, views.ShowsNothing, h)
-		r.Method(http.MethodGet, pattern, instrumented)
-		r.Method(http.MethodHead, pattern, instrumented)
-	}
+	getting := s.getting(r)
+	get := func(pattern string, h handler) { getting(pattern, views.ShowsNothing, h) }
 	get("/", x.page)
 	get(string(views.LedgerRoot("*")), func(_ http.ResponseWriter, r *http.Request) error {
 		if _, found := x.byName[ledgerOf(r.URL.Path)]; found {
@@ -139,11 +129,7 @@ func (x *index) routes(metricsApart bool) http.Handler {
 	if !metricsApart && !x.anyClosed() {
 		get("/metrics", fromHTTP(MetricsHandler(s.Registry)))
 	}
-	r.NotFound(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
-	r.MethodNotAllowed(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errMethod }).ServeHTTP)
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errForeign }))
-	return protection.Handler(r)
+	return s.finish(r)
 }
 
 // anyClosed reports whether a ledger is for viewers only. The metrics of all are then no

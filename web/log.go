@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -32,7 +31,7 @@ func (s *server) logRequest(level slog.Level, w *responseWriter, r *http.Request
 	case w.err != nil:
 		message, level = "request failed", slog.LevelWarn
 	}
-	ctx := context.Background()
+	ctx := r.Context()
 	if !s.Log.Enabled(ctx, level) {
 		return
 	}

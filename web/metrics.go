@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"sync"
@@ -48,21 +49,16 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 
 // route returns a function that counts a request of the route. Its series begin with
 // its first request: with all routes from the start they would be ten thousand.
-func (m *metrics) route(pattern string) func(method string, status int, took time.Duration) {
+func (m *metrics) route(pattern string) func(ctx context.Context, method string, status int, took time.Duration) {
 	duration := sync.OnceValue(func() prometheus.Observer { return m.duration.WithLabelValues(pattern) })
 	requests := m.requests.MustCurryWith(prometheus.Labels{"route": pattern})
 	usual := sync.OnceValue(func() prometheus.Counter { return requests.WithLabelValues(http.MethodGet, "200") })
-	return func(method string, status int, took time.Duration) {
-		duration().Observe(took.Seconds())
+	return func(ctx context.Context, method string, status int, took time.Duration) {
+		observeTraced(ctx, duration(), took.Seconds())
 		if method == http.MethodGet && status == http.StatusOK {
 			usual().Inc()
 			return
 		}
-		switch method {
-		case http.MethodGet, http.MethodHead, http.MethodPost:
-		default:
-			method = "other"
-		}
-		requests.WithLabelValues(method, strconv.Itoa(status)).Inc()
+		requests.WithLabelValues(methodName(method), strconv.Itoa(status)).Inc()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -18,6 +19,7 @@ type responseWriter struct {
 	http.ResponseWriter
 	id     string
 	route  string
+	fixed  http.Header // what all answers have
 	status int
 	bytes  int64
 	err    error  // why there is no answer, or only a part of one
@@ -79,6 +81,18 @@ var fixedHeaders = http.Header{
 	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 }
 
+// fixedHeadersOf returns these headers for a site whose pages send what they measure to a
+// receiver of Faro, if there is one.
+func fixedHeadersOf(faro string) http.Header {
+	u, err := url.Parse(faro)
+	if err != nil || u.Host == "" {
+		return fixedHeaders
+	}
+	own := fixedHeaders.Clone()
+	own["Content-Security-Policy"] = []string{contentPolicy("'none'") + "; connect-src 'self' " + u.Scheme + "://" + u.Host}
+	return own
+}
+
 // contentPolicy returns the content security policy of what pages of ancestors may frame.
 func contentPolicy(ancestors string) string {
 	return "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors " + ancestors + "; form-action 'self'"
@@ -96,16 +110,17 @@ func (s *server) instrumentBody(route string, shows views.Level, limit int64, h 
 	if shows == 0 {
 		s.unsaid = append(s.unsaid, route)
 	}
-	observe, personal := s.metrics.route(route), s.personal(route)
+	observe, served, personal := s.metrics.route(route), s.served(route), s.personal(route)
 	level := slog.LevelInfo
-	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" {
-		level = slog.LevelDebug // probes, every few seconds
+	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" || route == views.BeaconPath {
+		level = slog.LevelDebug // probes, every few seconds, and views that have a line already
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		rw := &responseWriter{ResponseWriter: w, id: s.requestID(r), route: route, personal: personal}
+		rw := &responseWriter{ResponseWriter: w, id: s.requestID(r), route: route, personal: personal, fixed: s.fixed}
+		nameSpan(r, route)
 		header := w.Header()
-		for name, values := range fixedHeaders {
+		for name, values := range s.fixed {
 			header[name] = values
 		}
 		header["X-Request-Id"] = []string{rw.id}
@@ -120,7 +135,10 @@ func (s *server) instrumentBody(route string, shows views.Level, limit int64, h 
 				rw.status = http.StatusOK // nothing was written: net/http sends 200
 				rw.seal()
 			}
-			observe(r.Method, rw.status, took)
+			observe(r.Context(), r.Method, rw.status, took)
+			if r.Method == http.MethodGet && rw.status == http.StatusOK {
+				served.Took(took)
+			}
 			s.logRequest(level, rw, r, took)
 		}()
 		defer func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"exchequer/cache"
+	"exchequer/vitals"
 )
 
 const (
@@ -22,9 +23,6 @@ const (
 // operatorsAPI registers the operations that only operators may use.
 func (s *server) operatorsAPI(api huma.API) {
 	description := api.OpenAPI()
-	if description.Components.SecuritySchemes == nil {
-		description.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
-	}
 	description.Components.SecuritySchemes[operatorScheme] = &huma.SecurityScheme{
 		Type: "http", Scheme: "bearer", Description: "The operators' token of this deployment.",
 	}
@@ -40,6 +38,11 @@ func (s *server) operatorsAPI(api huma.API) {
 	withBody := func(path, id, summary string, errors ...int) huma.Operation { // a body
 		return op(http.MethodPost, path, id, summary,
 			append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)...)
+	}
+	if s.Vitals != nil {
+		slowest := op(http.MethodGet, "", "slowest-pages", "Which pages are slow, for whom, and since when", http.StatusServiceUnavailable)
+		slowest.Path = "/pages/slowest"
+		huma.Register(api, slowest, s.slowestPages)
 	}
 	const missing, wrong, down = http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable
 	huma.Register(api, op(http.MethodGet, "/stats", "cache-stats", "What the cache has counted, and how Redis does"), s.cacheStats)
@@ -86,6 +89,14 @@ func operatorError(ctx context.Context, err error) error {
 type output[T any] struct{ Body T }
 
 func newOutput[T any](body T) *output[T] { return &output[T]{body} }
+
+func (s *server) slowestPages(ctx context.Context, _ *struct{}) (*output[vitals.Report], error) {
+	report, err := s.Vitals.Slowest(ctx)
+	if err != nil {
+		return nil, operatorError(ctx, err)
+	}
+	return newOutput(*report), nil
+}
 
 func (s *server) cacheStats(ctx context.Context, _ *struct{}) (*output[cache.Stats], error) {
 	return newOutput(s.Cache.Stats(ctx)), nil

@@ -213,7 +213,7 @@ func (w *responseWriter) seal() {
 	// No page of another site shows what a browser has signed in for, in a frame either.
 	h.Del("Access-Control-Allow-Origin")
 	for _, name := range []string{"Cross-Origin-Resource-Policy", "Content-Security-Policy"} {
-		h[name] = fixedHeaders[name]
+		h[name] = w.fixed[name]
 	}
 }
 

@@ -5,28 +5,20 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
-
 	"exchequer/ledger/dump"
 	"exchequer/signin"
 	"exchequer/views"
+	"exchequer/vitals"
 )
 
 // routes lists every address of the site.
 func (s *server) routes() (http.Handler, error) {
-	r := chi.NewRouter()
-	s.mux = r
-	if len(s.TrustedProxies) > 0 {
-		r.Use(withoutPorts, middleware.ClientIPFromXFF(s.TrustedProxies...), s.unreadableClients())
-	} else {
-		r.Use(middleware.ClientIPFromRemoteAddr)
+	r := s.newRouter()
+	s.mux, s.operators.router = r, r
+	if s.OperatorsApart {
+		s.operators.router = s.newRouter()
 	}
-	get := func(pattern string, shows views.Level, h handler) {
-		instrumented := s.instrument(pattern, shows, h)
-		r.Method(http.MethodGet, pattern, instrumented)
-		r.Method(http.MethodHead, pattern, instrumented)
-	}
+	get, getOperators := s.getting(r), s.getting(s.operators.router)
 
 	get("/", s.pages[0].shows(), s.page(0))
 	for i, p := range s.pages {
@@ -70,12 +62,15 @@ func (s *server) routes() (http.Handler, error) {
 	get("/robots.txt", views.ShowsNothing, s.robots)
 	get("/manifest.webmanifest", views.ShowsNothing, s.manifest)
 
-	s.api(r, get)
+	s.api(r, get, getOperators)
 	get("/theme.css", views.ShowsNothing, s.themeCSS)
 	r.Method(http.MethodPost, views.StandPath, s.instrument(views.StandPath, views.ShowsSums, s.standAnswer))
 	r.Method(http.MethodPost, views.AppraisePath, s.instrument(views.AppraisePath, views.ShowsSums, s.appraisePosted))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
 
+	if s.Vitals != nil {
+		r.Method(http.MethodPost, views.BeaconPath, s.instrumentBody(views.BeaconPath, views.ShowsNothing, vitals.MostBytes, s.beacon))
+	}
 	s.signInRoutes(r)
 
 	files := staticFiles()
@@ -84,25 +79,17 @@ func (s *server) routes() (http.Handler, error) {
 
 	get("/healthz", views.ShowsNothing, s.healthz)
 	get("/readyz", views.ShowsNothing, s.readyz)
-	get("/health/cache", views.ShowsNames, s.healthCache)
-	if !s.MetricsApart {
+	getOperators("/health/cache", views.ShowsNames, s.healthCache)
+	if !s.MetricsApart && !s.OperatorsApart {
 		get("/metrics", views.ShowsNames, fromHTTP(MetricsHandler(s.Registry)))
 	}
-	r.NotFound(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
-	r.MethodNotAllowed(s.instrument("none", views.ShowsNothing, func(w http.ResponseWriter, req *http.Request) error {
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
-				w.Header().Add("Allow", method)
-			}
-		}
-		return errMethod
-	}).ServeHTTP)
 	if len(s.unsaid) > 0 {
 		return nil, fmt.Errorf("what these show of the ledger is not said: %q", s.unsaid)
 	}
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errForeign }))
-	return protection.Handler(r), nil
+	if s.OperatorsApart {
+		s.operators.handler = s.finish(s.operators.router)
+	}
+	return s.finish(r), nil
 }
 
 // fromHTTP returns a handler that never fails.

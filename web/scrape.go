@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,22 +20,27 @@ import (
 const metricsAge = 250 * time.Millisecond
 
 // MetricsHandler returns a handler that serves the metrics of a registry to
-// Prometheus.
+// Prometheus, in the format of OpenMetrics, which has exemplars, to whom accepts it.
 func MetricsHandler(registry *prometheus.Registry) http.Handler {
-	gather := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	var plain, zipped scrape
+	gather := promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	var scrapes [2][2]scrape // plain and OpenMetrics, each as it is and compressed
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, encoding := &plain, ""
-		if static.Accepts(r.Header.Get("Accept-Encoding"), "gzip") {
-			s, encoding = &zipped, "gzip"
+		asked, format, coding := http.Header{}, 0, 0
+		if strings.Contains(r.Header.Get("Accept"), openMetrics) {
+			format = 1
+			asked.Set("Accept", openMetrics+";version=1.0.0")
 		}
-		text := s.get(gather, encoding)
+		if static.Accepts(r.Header.Get("Accept-Encoding"), "gzip") {
+			coding = 1
+			asked.Set("Accept-Encoding", "gzip")
+		}
+		text := scrapes[format][coding].get(gather, asked)
 		h := w.Header()
 		for name, values := range text.header {
 			h[name] = values
 		}
 		h["Cache-Control"] = noStore
-		h["Vary"] = varyEnc
+		h["Vary"] = varyScrape
 		h["Content-Length"] = []string{strconv.Itoa(text.Len())}
 		w.WriteHeader(text.status)
 		if r.Method != http.MethodHead {
@@ -43,7 +49,11 @@ func MetricsHandler(registry *prometheus.Registry) http.Handler {
 	})
 }
 
-// A scrape holds the last answer in one encoding.
+const openMetrics = "application/openmetrics-text"
+
+var varyScrape = []string{"Accept, Accept-Encoding"}
+
+// A scrape holds the last answer in one format and encoding.
 type scrape struct {
 	mu   sync.Mutex // held while gathering: others wait and share the answer
 	at   time.Time
@@ -51,13 +61,13 @@ type scrape struct {
 }
 
 // get returns an answer that is not older than metricsAge.
-func (s *scrape) get(gather http.Handler, encoding string) *recorded {
+func (s *scrape) get(gather http.Handler, asked http.Header) *recorded {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.text == nil || time.Since(s.at) >= metricsAge {
 		text := &recorded{header: http.Header{}, status: http.StatusOK}
 		gather.ServeHTTP(text, &http.Request{
-			Method: http.MethodGet, URL: &url.URL{Path: "/metrics"}, Header: http.Header{"Accept-Encoding": {encoding}},
+			Method: http.MethodGet, URL: &url.URL{Path: "/metrics"}, Header: asked,
 		})
 		s.text, s.at = text, time.Now()
 	}

@@ -34,9 +34,9 @@ func TestManyScrapersGatherOnce(t *testing.T) {
 			contains(t, scrape().Body.String(), "\ngathered 1\n")
 		}
 		for range 100 {
-			w := scrape("Accept-Encoding", "gzip", "Accept", "application/openmetrics-text")
+			w := scrape("Accept-Encoding", "gzip", "Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
 			text, err := gzip.NewReader(w.Body)
-			if err != nil || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") || w.Header().Get("Vary") == "" {
+			if err != nil || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/openmetrics-text") || w.Header().Get("Vary") == "" {
 				t.Fatalf("%v, headers %v", err, w.Header())
 			}
 			_ = text.Close()

@@ -36,7 +36,7 @@ const (
 
 // Why somebody is not let in.
 var (
-	errSignInFirst    = &refusal{http.StatusUnauthorized, "This is for admins. Sign in first."}
+	errSignInFirst    = &refusal{http.StatusUnauthorized, "Sign in first."}
 	errAdminsOnly     = &refusal{http.StatusForbidden, "This is for admins, and your account is not one's."}
 	errSignInTries    = &refusal{http.StatusTooManyRequests, "Too many sign-ins have been tried from here. Try again in a minute."}
 	errSessionTries   = &refusal{http.StatusTooManyRequests, "Too many sessions that have ended have come from here. Try again in a minute."}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+	"go.opentelemetry.io/otel/trace"
 
 	"exchequer/static"
 	"exchequer/views"
@@ -51,7 +52,7 @@ type segment struct{ plain, gzip []byte }
 // none. If all values arrive within streamAfter, it answers with the whole page.
 func (s *server) streamPage(w http.ResponseWriter, r *http.Request, p *page, params views.Params, sources []source) error {
 	key := s.pageKey(r, p.key, params)
-	st := s.join(key, p, params, sources)
+	st := s.join(r.Context(), key, p, params, sources)
 	defer s.leave(key, st)
 	segments, over, changed := st.after(0)
 	for len(segments) == 0 && !over {
@@ -114,13 +115,14 @@ func (st *stream) copy(w http.ResponseWriter, r *http.Request, compressed bool) 
 }
 
 // join returns the stream of a key. If there is none, it starts one of the page
-// and its sources. The caller must call leave.
-func (s *server) join(key pageKey, p *page, params views.Params, sources []source) *stream {
+// and its sources, which is traced as a part of what the caller does. The caller must call
+// leave.
+func (s *server) join(ctx context.Context, key pageKey, p *page, params views.Params, sources []source) *stream {
 	s.streams.mu.Lock()
 	defer s.streams.mu.Unlock()
 	st := s.streams.byKey[key]
 	if st == nil {
-		ctx, cancel := context.WithCancel(as(context.Background(), key.reader))
+		ctx, cancel := context.WithCancel(trace.ContextWithSpan(as(context.Background(), key.reader), trace.SpanFromContext(ctx)))
 		st = &stream{s: s, page: p, params: params, sources: sources, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 		s.streams.byKey[key] = st
 		go func() {

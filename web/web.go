@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"exchequer/signin"
 	"exchequer/static"
 	"exchequer/views"
+	"exchequer/vitals"
 )
 
 // Deps are the dependencies and options of the site.
@@ -52,7 +54,10 @@ type Deps struct {
 	// MetricsApart leaves "/metrics" out, for a server of its own: see
 	// MetricsHandler.
 	MetricsApart bool
-	Version      string // of the program
+	// OperatorsApart leaves out all that is for operators, for a server of its own: see
+	// Operators.
+	OperatorsApart bool
+	Version        string // of the program
 	// BaseURL is how visitors reach the site: "https://economy.example.org". If
 	// empty, pages name no absolute address, and there is no site map.
 	BaseURL string
@@ -79,6 +84,13 @@ type Deps struct {
 	// EmbedAncestors are the sites whose pages may show panels, as a content security
 	// policy names them. All if empty.
 	EmbedAncestors string
+
+	// Vitals counts what browsers measured. Nil: they measure nothing, or send it to Faro.
+	Vitals *vitals.Store
+	// Faro is the address of a receiver of Faro, to which browsers send what they measure,
+	// and Sample the share of views of which they do. Neither Vitals nor Faro: none.
+	Faro   string
+	Sample float64
 
 	// Budget is how long a page waits for all its panels together. 10 s if zero.
 	Budget time.Duration
@@ -149,6 +161,10 @@ type server struct {
 	metrics   *metrics
 	router    http.Handler
 	mux       chi.Router // in it, with all routes
+	operators struct {   // what is for operators
+		router  chi.Router
+		handler http.Handler
+	}
 
 	embedHeaders http.Header // of panels that other sites show
 	shownPanels  *shownPanels
@@ -170,8 +186,13 @@ type server struct {
 	auth       *operatorAuth
 	tries      *Rate // of keys, and of sessions, that are not known
 	signIns    *Rate
-	unsaid     []string // routes that do not say what they show of the ledger
-	index      bool     // it is that of several ledgers, and has no economy of its own
+	measured   map[string]string // routes of pages, with those by which views are counted
+	counts     map[string]bool   // the latter
+	beacons    *Rate             // of each client
+	allBeacons *Rate
+	fixed      http.Header // headers that all answers have
+	unsaid     []string    // routes that do not say what they show of the ledger
+	index      bool        // it is that of several ledgers, and has no economy of its own
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -216,8 +237,14 @@ func New(d Deps) (http.Handler, error) {
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 		tries:    NewRate(freeTries, nil),
 		signIns:  NewRate(freeSignIns, nil),
+		beacons:  NewRate(beaconsOfClient, nil), allBeacons: NewRate(beaconsOfAll, nil),
+		fixed: fixedHeadersOf(d.Faro),
 	}
 	s.pages = s.declarePages()
+	s.measured, s.counts = measured(s.pages), map[string]bool{}
+	for _, route := range s.measured {
+		s.counts[route] = true
+	}
 	s.shownPanels = newShownPanels(s.pages)
 	s.gzip, s.brotli = newEncoders()
 	var err error
@@ -258,7 +285,20 @@ func (s *server) site() views.Site {
 	if s.index {
 		search = ""
 	}
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, SignIn: s.SignIn != nil, Behind: s.behind()}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, SignIn: s.SignIn != nil, Behind: s.behind(), Monitoring: s.monitoring()}
+}
+
+// monitoring returns how browsers measure the pages.
+func (s *server) monitoring() views.Monitoring {
+	m := views.Monitoring{Sample: strconv.FormatFloat(s.Sample, 'g', -1, 64)}
+	switch {
+	case s.Sample == 0:
+	case s.Faro != "":
+		m.Script, m.Faro = static.URL("faro.js"), s.Faro
+	case s.Vitals != nil:
+		m.Script = static.URL("monitor.js")
+	}
+	return m
 }
 
 // behind returns how far behind its sources the ledger is, as far as that is known

@@ -67,6 +67,9 @@ func New(o redis.UniversalOptions, space string) *Store {
 	return s
 }
 
+// Instrument lets a function add hooks to the client, before its first use.
+func (s *Store) Instrument(with func(redis.UniversalClient) error) error { return with(s.client) }
+
 // Mode returns the kind of deployment: "single", "sentinel" or "cluster".
 func (s *Store) Mode() string { return s.mode }
 

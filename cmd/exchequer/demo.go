@@ -49,7 +49,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endTracing(tracing)) }()
+	defer func() { err = errors.Join(err, lastly(tracing.Close)) }()
 	db, err := flags.openWithRetry(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err

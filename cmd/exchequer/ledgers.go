@@ -182,7 +182,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endTracing(tracing)) }()
+	defer func() { err = errors.Join(err, lastly(tracing.Close)) }()
 	limitMemory(log, memlimit.FromCgroup, shareOfMemory(false))
 	registry := telemetry.NewRegistry()
 	metrics, endMetrics, err := c.serveMetrics(ctx, registry, log)
@@ -190,6 +190,16 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 		return err
 	}
 	defer endMetrics()
+	operators, err := c.serveOperators(ctx, registry, log)
+	if err != nil {
+		return err
+	}
+	defer operators.end()
+	export, err := telemetry.StartExport(ctx, os.Getenv, version, registry, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lastly(export.Close)) }()
 	signIn, err := c.service(c.URL, all.sessions, log)
 	if err != nil {
 		return err
@@ -216,7 +226,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 		opening.Add(1)
 		work.Go(func() {
 			log := log.With("ledger", e.Name)
-			at := place{registry: prometheus.NewRegistry(), metrics: metrics, signIn: signIn, end: &end, ledgers: all, name: e.Name}
+			at := place{registry: prometheus.NewRegistry(), metrics: metrics, operators: operators.address, signIn: signIn, end: &end, ledgers: all, name: e.Name}
 			opened := sync.OnceFunc(opening.Done)
 			defer opened()
 			err := c.of(e).runOne(working, e, server{streams: s, log: log, token: token, listener: listener, tracing: tracing}, at, &work, opened)
@@ -242,12 +252,13 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 	}
 	index, err := web.NewIndex(web.IndexDeps{
 		Title: all.Title, Ledgers: all.entries(), Version: version, BaseURL: string(c.URL), Log: log, Registry: registry,
-		MetricsApart: metrics != "", TrustedProxies: addresses(c.TrustedProxies), Ready: all.readiness(&end.begun),
+		MetricsApart: metrics != "" || operators.address != "", TrustedProxies: addresses(c.TrustedProxies), Ready: all.readiness(&end.begun),
 		SignIn: signIn,
 	})
 	if err != nil {
 		return err
 	}
+	operators.open(index)
 	if err := c.answer(ctx, server{streams: s, log: log, listener: listener, tracing: tracing}, index, &end); err != nil {
 		return err
 	}

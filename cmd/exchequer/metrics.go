@@ -12,8 +12,8 @@ import (
 	"exchequer/web"
 )
 
-// metricsConnections is enough for a few scrapers and browsers.
-const metricsConnections = 64
+// apartConnections is enough for a few scrapers and browsers.
+const apartConnections = 64
 
 // serveMetrics serves the registry on MetricsListen until end is called. If that
 // is empty, it does nothing and returns an empty address.
@@ -21,20 +21,27 @@ func (f serverFlags) serveMetrics(ctx context.Context, registry *prometheus.Regi
 	if f.MetricsListen == "" {
 		return "", func() {}, nil
 	}
-	listener, err := listen(ctx, f.MetricsListen, "--metrics-listen")
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", web.MetricsHandler(registry))
+	return serveApart(ctx, f.MetricsListen, "--metrics-listen", mux, 0, log)
+}
+
+// serveApart serves a handler on an address of its own until end is called. Longest is how
+// long an answer may take, if that is longer than those of pages.
+func serveApart(ctx context.Context, at, flag string, handler http.Handler, longest time.Duration, log *slog.Logger) (address string, end func(), err error) {
+	listener, err := listen(ctx, at, flag)
 	if err != nil {
 		return "", nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", web.MetricsHandler(registry))
-	server := web.Server(listener.Addr().String(), mux)
+	server := web.Server(listener.Addr().String(), handler)
+	server.WriteTimeout = max(server.WriteTimeout, longest)
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
-	web.LimitConnections(server, metricsConnections)
+	web.LimitConnections(server, apartConnections)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		if err := server.Serve(listener); err != http.ErrServerClosed {
-			log.Error("metrics are no longer served", "error", err)
+			log.Error("an address is no longer served", "flag", flag, "error", err)
 		}
 	}()
 	return listener.Addr().String(), func() {

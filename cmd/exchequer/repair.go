@@ -91,7 +91,7 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 // before. Processes that serve know it from the change itself; this is for those
 // that do not listen now, and find old numbers in Redis later.
 func (c repairCommand) forbid(ctx context.Context, db *database, log *slog.Logger) (err error) {
-	memos, err := sharedCache{tenant: c.Tenant}.open(ctx, db.Pool, cache.Deps{Log: log})
+	memos, err := sharedCache{tenant: c.Tenant}.open(ctx, db.Pool, cache.Deps{Log: log}, nil)
 	if err != nil {
 		return err
 	}

@@ -49,9 +49,11 @@ type serverFlags struct {
 	APIUserAgent   string         `default:"any" enum:"any,ask" env:"EXCHEQUER_API_USER_AGENT" group:"serving" help:"ask: refuse requests to /api/v1 whose User-Agent does not say who asks. any: answer all."`
 	Drain          time.Duration  `default:"20s" env:"EXCHEQUER_DRAIN" group:"serving" help:"How long open requests, and what they compute, may take to end at shutdown."`
 	Linger         time.Duration  `default:"1s" env:"EXCHEQUER_LINGER" group:"serving" help:"How long new requests are still accepted at shutdown, while /readyz already fails."`
+	AdminListen    string         `env:"EXCHEQUER_ADMIN_LISTEN" placeholder:"ADDRESS" group:"operators" help:"Separate address for operators, such as 127.0.0.1:9091: /metrics, /health/cache, the operators' API and profiles of the program (pprof), which are then nowhere else."`
 	MetricsListen  string         `env:"EXCHEQUER_METRICS_LISTEN" placeholder:"ADDRESS" group:"operators" help:"Separate address to serve /metrics on (default: that of the pages)."`
 	LogLevel       slog.Level     `default:"info" env:"EXCHEQUER_LOG_LEVEL" group:"operators" help:"debug, info, warn or error."`
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" group:"operators" help:"auto: text on a terminal, JSON otherwise."`
+	rumFlags       `group:"operators"`
 	tokenFlags     `group:"operators"`
 	ingestFlags    `group:"serving"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
@@ -149,7 +151,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endTracing(tracing)) }()
+	defer func() { err = errors.Join(err, lastly(tracing.Close)) }()
 	db, err := c.openWithRetry(ctx, log, access{tracer: tracing.Queries()}, listener)
 	if err != nil {
 		return err
@@ -210,10 +212,21 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 		return err
 	}
 	defer endMetrics()
-	site, err := f.newSite(ctx, r, place{registry: registry, metrics: metrics, signIn: signIn, end: &end})
+	operators, err := f.serveOperators(ctx, registry, r.log)
 	if err != nil {
 		return err
 	}
+	defer operators.end()
+	export, err := telemetry.StartExport(ctx, os.Getenv, version, registry, r.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lastly(export.Close)) }()
+	site, err := f.newSite(ctx, r, place{registry: registry, metrics: metrics, operators: operators.address, signIn: signIn, end: &end})
+	if err != nil {
+		return err
+	}
+	operators.open(site.handler)
 	defer func() {
 		ending, cancel := end.left(ctx)
 		defer cancel()
@@ -232,12 +245,13 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 
 // A place is where a site is served: alone, or as one of several.
 type place struct {
-	registry *prometheus.Registry
-	signIn   *signin.Service // nil: nobody can
-	metrics  string          // the separate address of /metrics; empty: that of the pages
-	end      *drain
-	ledgers  *ledgers // of which it is one; nil: it is alone
-	name     string   // among them
+	registry  *prometheus.Registry
+	signIn    *signin.Service // nil: nobody can
+	metrics   string          // the separate address of /metrics; empty: that of the pages
+	operators string
+	end       *drain
+	ledgers   *ledgers // of which it is one; nil: it is alone
+	name      string   // among them
 }
 
 // A site is a ledger that is ready to be served.
@@ -254,7 +268,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		return nil, err
 	}
 	registry := at.registry
-	memos, err := r.shared.open(ctx, r.db.Pool, at.ledgers.bounded(cache.Deps{Log: r.log, Registerer: registry, Policies: f.Policies}))
+	memos, err := r.shared.open(ctx, r.db.Pool, at.ledgers.bounded(cache.Deps{Log: r.log, Registerer: registry, Policies: f.Policies}), r.tracing)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +313,14 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	if rules != nil {
 		told = alerts.NewFeed(memos.Cache, r.db.Pool)
 	}
+	measured, err := f.vitals(r, memos.Now, registry)
+	if err != nil {
+		return nil, err
+	}
 	handler, err := web.New(web.Deps{
+		Vitals:         measured,
+		Faro:           string(f.FaroURL),
+		Sample:         float64(f.RUMSample),
 		Data:           data,
 		Alerts:         told,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
@@ -316,6 +337,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		Log:            r.log,
 		Registry:       registry,
 		MetricsApart:   at.metrics != "" || at.ledgers != nil,
+		OperatorsApart: at.operators != "",
 		Root:           at.root(),
 		Ledgers:        at.ledgers.names(),
 		Share:          at.ledgers.number(),
@@ -351,13 +373,16 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	}
 	followed := newFollowed(registry)
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
-		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics)
+		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics, "admin", at.operators)
 	start := func(working context.Context, work *sync.WaitGroup) {
 		work.Go(func() { r.db.keepRunning(working, r.log) })
 		work.Go(func() { keepSnapshots(working, r.db, r.log) })
 		work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
 		if data != nil {
 			work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, whole, r.log) })
+		}
+		if measured != nil {
+			work.Go(func() { measured.Keep(working) })
 		}
 		work.Go(func() { settings.refresh(working, r.log) })
 		work.Go(func() { rate.Share(working) })
@@ -379,7 +404,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 
 // answer answers requests until ctx ends, and then those that are open.
 func (f serverFlags) answer(ctx context.Context, r server, handler http.Handler, end *drain) (err error) {
-	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler))
+	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler, f.proxied))
 	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
 	web.LimitConnections(httpServer, f.MaxConnections, addresses(f.TrustedProxies)...)
 	var pending pendingConns
@@ -451,6 +476,12 @@ func shutdownCheck(shuttingDown *atomic.Bool) web.Check {
 	}}
 }
 
+// proxied reports whether a request comes directly from a trusted proxy.
+func (f serverFlags) proxied(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && slices.ContainsFunc(f.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap()) })
+}
+
 func addresses(ranges []netip.Prefix) []string {
 	var all []string
 	for _, r := range ranges {
@@ -495,9 +526,9 @@ func startTracing(ctx context.Context, log *slog.Logger) (*telemetry.Tracing, er
 	return telemetry.StartTracing(ctx, os.Getenv, version, log)
 }
 
-// endTracing sends the last spans, and gives up after 3 s.
-func endTracing(tracing *telemetry.Tracing) error {
+// lastly sends what is left to be sent, and gives up after 3 s.
+func lastly(send func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	return tracing.Close(ctx)
+	return send(ctx)
 }

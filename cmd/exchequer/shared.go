@@ -11,6 +11,7 @@ import (
 	"exchequer/cache"
 	"exchequer/cache/pgjournal"
 	"exchequer/cache/redisstore"
+	"exchequer/internal/telemetry"
 )
 
 // sharedCacheFlags name the Redis in which the processes of a fleet share their
@@ -74,11 +75,12 @@ type openCache struct {
 }
 
 // open returns the cache of the numbers of a database.
-func (s sharedCache) open(ctx context.Context, db *pgxpool.Pool, d cache.Deps) (openCache, error) {
+func (s sharedCache) open(ctx context.Context, db *pgxpool.Pool, d cache.Deps, tracing *telemetry.Tracing) (openCache, error) {
 	identity, err := pgjournal.Identity(ctx, db)
 	if err != nil {
 		return openCache{}, err
 	}
+	d.Tracer = tracing.Memos()
 	d.Space, d.Journal = s.tenant+":"+identity, pgjournal.New(db)
 	if s.options == nil {
 		d.Store = cache.NewMemory()
@@ -87,6 +89,9 @@ func (s sharedCache) open(ctx context.Context, db *pgxpool.Pool, d cache.Deps) (
 	}
 	logging.Disable() // go-redis logs in a format of its own; the cache logs outages itself
 	driver := redisstore.New(*s.options, d.Space)
+	if err := driver.Instrument(tracing.Redis); err != nil {
+		return openCache{}, errors.Join(err, driver.Close())
+	}
 	failover := cache.NewFailover(driver, d.Log)
 	d.Store = failover
 	c := cache.New(d)

@@ -3,7 +3,8 @@
 --   exchequer_owner   owns the tables: migrate, import, archive, verify, repair,
 --                     offsetting, keys
 --   exchequer_serve   reads them, keeps the day snapshots and who has signed in,
---                     judges offsetting trade and sends alerts: serve, export
+--                     judges offsetting trade, sends alerts and counts how fast
+--                     pages are: serve, export
 --   exchequer_ingest  adds to the ledger what other programs send to serve, and what
 --                     sources have that are followed
 --
@@ -49,7 +50,7 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata')
+        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors')
             OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
@@ -81,6 +82,9 @@ BEGIN
     IF to_regclass('public.alerts') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.alerts, public.alert_rules, public.alert_states, public.alert_evaluation,
             public.alert_receivers, public.alert_deliveries TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.page_vitals') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON public.page_vitals, public.script_errors TO exchequer_serve;
     END IF;
     IF to_regclass('public.sessions') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.sessions TO exchequer_serve;

@@ -2,58 +2,66 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/extra/redisotel/v9"
+	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/sdk/resource"
-	"go.opentelemetry.io/otel/sdk/trace"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 )
 
-// Tracing sends spans of requests and queries to a collector. A nil Tracing is
-// valid and does nothing.
-type Tracing struct{ provider *trace.TracerProvider }
+// Tracing sends spans of requests, memos, queries and calls of Redis to a collector. A nil
+// Tracing is valid and does nothing.
+type Tracing struct{ provider *sdktrace.TracerProvider }
 
 // StartTracing returns the Tracing that OpenTelemetry's environment variables
 // describe, nil if they name no endpoint. getenv decides that; the exporter reads
 // the variables itself.
 func StartTracing(ctx context.Context, getenv func(string) string, version string, log *slog.Logger) (*Tracing, error) {
-	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+	if !exports(getenv, "TRACES") {
 		return nil, nil
+	}
+	about, err := describe(ctx, version)
+	if err != nil {
+		return nil, fmt.Errorf("start tracing: %w", err)
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("start tracing: %w", err)
 	}
-	about, err := resource.New(ctx,
-		resource.WithAttributes(attribute.String("service.name", "exchequer"), attribute.String("service.version", version)),
-		resource.WithFromEnv(), // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win
-	)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start tracing: %w", err), exporter.Shutdown(ctx))
-	}
-	// An unreachable collector is logged, and nothing more.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("tracing", "error", err) }))
-	return &Tracing{trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(about))}, nil
+	logFailures(log)
+	return &Tracing{sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))}, nil
 }
 
-// Handler traces the requests of next, by their route.
-func (t *Tracing) Handler(next http.Handler) http.Handler {
+// Handler traces the requests of next. A client's own trace is continued for requests of
+// which trusted reports that they come by a proxy of ours. Of others it is linked, so that
+// no client decides what is recorded.
+func (t *Tracing) Handler(next http.Handler, trusted func(*http.Request) bool) http.Handler {
 	if t == nil {
 		return next
 	}
 	return otelhttp.NewHandler(next, "request",
 		otelhttp.WithTracerProvider(t.provider),
+		otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()), // requests are counted already
 		otelhttp.WithPropagators(propagation.TraceContext{}),
+		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !trusted(r) }),
 	)
+}
+
+// Memos returns what starts the spans of memos, nil if nothing is traced.
+func (t *Tracing) Memos() trace.Tracer {
+	if t == nil {
+		return nil
+	}
+	return t.provider.Tracer("exchequer/cache")
 }
 
 // Queries traces queries, without their parameters; nil if nothing is traced.
@@ -62,6 +70,37 @@ func (t *Tracing) Queries() pgx.QueryTracer {
 		return nil
 	}
 	return otelpgx.NewTracer(otelpgx.WithTracerProvider(t.provider))
+}
+
+// Redis traces the commands of a client, without their keys and values, that are part of
+// something else that is traced.
+func (t *Tracing) Redis(client redis.UniversalClient) error {
+	if t == nil {
+		return nil
+	}
+	err := redisotel.InstrumentTracing(client, redisotel.WithTracerProvider(parts{TracerProvider: t.provider}),
+		redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false))
+	if err != nil {
+		return fmt.Errorf("trace redis: %w", err)
+	}
+	return nil
+}
+
+// parts is a provider of tracers that begin no traces: the cache asks Redis every second
+// whatever its readers do.
+type parts struct{ trace.TracerProvider }
+
+func (p parts) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return part{p.TracerProvider.Tracer(name, options...)}
+}
+
+type part struct{ trace.Tracer }
+
+func (p part) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if of := trace.SpanFromContext(ctx); !of.IsRecording() {
+		return ctx, trace.SpanFromContext(context.Background())
+	}
+	return p.Tracer.Start(ctx, name, options...)
 }
 
 // Close sends the remaining spans.

@@ -12,6 +12,9 @@ import (
 	"exchequer/internal/telemetry"
 )
 
+// nobody trusts no request.
+func nobody(*http.Request) bool { return false }
+
 func TestTracesAreSentOnlyWhereAnEndpointIsNamed(t *testing.T) {
 	got := make(chan string, 8)
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -23,10 +26,10 @@ func TestTracesAreSentOnlyWhereAnEndpointIsNamed(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 	none, err := telemetry.StartTracing(t.Context(), func(string) string { return "" }, "1.2.3", slog.New(slog.DiscardHandler))
-	if err != nil || none != nil || none.Queries() != nil {
+	if err != nil || none != nil || none.Queries() != nil || none.Memos() != nil || none.Redis(nil) != nil {
 		t.Errorf("tracing without an endpoint = %v, %v, want none", none, err)
 	}
-	none.Handler(handler).ServeHTTP(httptest.NewRecorder(), request)
+	none.Handler(handler, nobody).ServeHTTP(httptest.NewRecorder(), request)
 	if err := none.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -36,7 +39,7 @@ func TestTracesAreSentOnlyWhereAnEndpointIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracing.Handler(handler).ServeHTTP(httptest.NewRecorder(), request)
+	tracing.Handler(handler, nobody).ServeHTTP(httptest.NewRecorder(), request)
 	if err := tracing.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

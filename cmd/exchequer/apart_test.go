@@ -1,0 +1,74 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"exchequer/internal/testkit"
+)
+
+func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
+	t.Setenv("EXCHEQUER_LINGER", "0s")
+	s := start(t, "serve", "--log-format", "json", "--admin-listen", "127.0.0.1:0")
+	_, rest, _ := strings.Cut(s.said.String(), `"admin":"`)
+	address, _, _ := strings.Cut(rest, `"`)
+	own := "http://" + address
+	for path, want := range map[string]int{
+		"/metrics": http.StatusOK, "/health/cache": http.StatusOK, "/debug/pprof/": http.StatusOK, "/debug/pprof/heap": http.StatusOK,
+		"/debug/pprof/cmdline": http.StatusNotFound, "/api/v1/cache/stats": http.StatusUnauthorized, "/api/v1/openapi.json": http.StatusOK,
+		"/economy": http.StatusNotFound, "/api/v1/stats": http.StatusNotFound,
+	} {
+		if status, body := get(t, own+path); status != want {
+			t.Errorf("%s for operators = %d, want %d: %.200s", path, status, want, body)
+		}
+	}
+	for _, path := range []string{"/metrics", "/health/cache", "/debug/pprof/", "/debug/pprof/heap", "/api/v1/cache/stats"} {
+		if status, _ := get(t, s.url+path); status != http.StatusNotFound {
+			t.Errorf("%s with the pages = %d, want 404", path, status)
+		}
+	}
+	if _, described := get(t, s.url+"/api/v1/openapi.json"); strings.Contains(described, "cache-invalidate") {
+		t.Error("the description of the public API has what is for operators")
+	}
+	if code, out, said := exchequer(t, "cache", "stats", "--server", own); code != 0 {
+		t.Errorf("cache stats = %d, %s%s", code, out, said)
+	}
+	taken, _, said := exchequer(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", address)
+	if taken != 1 || !strings.Contains(said, "--admin-listen") {
+		t.Errorf("a second process on the address = %d, %q", taken, said)
+	}
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code = %d, want 0; it said:\n%s", code, s.said)
+	}
+}
+
+func TestNothingForOperatorsOnlyIsThereWithoutAnAddressOfItsOwn(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	t.Setenv("EXCHEQUER_LINGER", "0s")
+	s := start(t, "serve")
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/profile?seconds=1"} {
+		if status, _ := get(t, s.url+path); status != http.StatusNotFound {
+			t.Errorf("%s = %d, want 404", path, status)
+		}
+	}
+}
+
+func TestOperatorsOfSeveralLedgersHaveOneAddress(t *testing.T) {
+	town := economy(t, "Town", "₤", 6, 1_000_00)
+	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
+	t.Setenv("EXCHEQUER_LINGER", "0s")
+	s := start(t, "serve", "--log-format", "json", "--admin-listen", "127.0.0.1:0", "--ledgers", ledgersFile(t, entry("town", town.Config().ConnString(), "")))
+	_, rest, _ := strings.Cut(s.said.String(), `"admin":"`)
+	address, _, _ := strings.Cut(rest, `"`)
+	for path, want := range map[string]int{"/metrics": http.StatusOK, "/c/town/health/cache": http.StatusOK, "/c/town/api/v1/cache/stats": http.StatusUnauthorized, "/c/other/health/cache": http.StatusNotFound} {
+		if status, _ := get(t, "http://"+address+path); status != want {
+			t.Errorf("%s = %d, want %d", path, status, want)
+		}
+	}
+	if status, _ := get(t, s.url+"/c/town/api/v1/cache/stats"); status != http.StatusNotFound {
+		t.Errorf("with the pages = %d, want 404", status)
+	}
+}

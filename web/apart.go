@@ -1,0 +1,68 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"exchequer/views"
+)
+
+// Operators returns the handler of what a site, or an index of several, leaves out by
+// OperatorsApart: the operators' API, and the health of the cache. The paths are those
+// that it has in the site.
+func Operators(site http.Handler) http.Handler {
+	switch site := site.(type) {
+	case *server:
+		return http.StripPrefix(string(site.Root), site.operators.handler)
+	case *index:
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if l, found := site.byName[ledgerOf(r.URL.Path)]; found {
+				if of := l.Site(); of != nil {
+					Operators(of).ServeHTTP(w, r)
+					return
+				}
+			}
+			http.NotFound(w, r)
+		})
+	}
+	return http.NotFoundHandler()
+}
+
+// newRouter returns a router without routes that knows the address of each client.
+func (s *server) newRouter() chi.Router {
+	r := chi.NewRouter()
+	if len(s.TrustedProxies) > 0 {
+		r.Use(withoutPorts, middleware.ClientIPFromXFF(s.TrustedProxies...), s.unreadableClients())
+	} else {
+		r.Use(middleware.ClientIPFromRemoteAddr)
+	}
+	return r
+}
+
+// getting returns what adds a handler of GET and HEAD to a router.
+func (s *server) getting(r chi.Router) func(pattern string, shows views.Level, h handler) {
+	return func(pattern string, shows views.Level, h handler) {
+		instrumented := s.instrument(pattern, shows, h)
+		r.Method(http.MethodGet, pattern, instrumented)
+		r.Method(http.MethodHead, pattern, instrumented)
+	}
+}
+
+// finish makes the handler of a router with all its routes: it refuses what other sites
+// send, and what there is not.
+func (s *server) finish(r chi.Router) http.Handler {
+	r.NotFound(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errNotFound }).ServeHTTP)
+	r.MethodNotAllowed(s.instrument("none", views.ShowsNothing, func(w http.ResponseWriter, req *http.Request) error {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		return errMethod
+	}).ServeHTTP)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(s.instrument("none", views.ShowsNothing, func(http.ResponseWriter, *http.Request) error { return errForeign }))
+	return protection.Handler(r)
+}
