@@ -73,6 +73,8 @@ func (s *server) routes() (http.Handler, error) {
 	r.Method(http.MethodPost, views.AppraisePath, s.instrument(views.AppraisePath, views.ShowsSums, s.appraisePosted))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
 
+	s.administered(r, get)
+
 	files := staticFiles()
 	get("/static/*", views.ShowsNothing, files)
 	get("/favicon.ico", views.ShowsNothing, files)

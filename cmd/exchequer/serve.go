@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
+	"exchequer/admin"
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
@@ -51,6 +52,7 @@ type serverFlags struct {
 	LogFormat      string         `default:"auto" enum:"auto,text,json" env:"EXCHEQUER_LOG_FORMAT" group:"operators" help:"auto: text on a terminal, JSON otherwise."`
 	tokenFlags     `group:"operators"`
 	ingestFlags    `group:"serving"`
+	adminFlags     `group:"operators"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
@@ -224,6 +226,7 @@ type place struct {
 	registry *prometheus.Registry
 	metrics  string // the separate address of /metrics; empty: that of the pages
 	end      *drain
+	admins   bool     // people can sign in, and some of them are admins
 	ledgers  *ledgers // of which it is one; nil: it is alone
 	name     string   // among them
 }
@@ -265,6 +268,11 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		return nil, err
 	}
 	ends = append(ends, func(context.Context) error { endWriters(); return nil })
+	owner, endOwner, err := f.owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ends = append(ends, func(context.Context) error { endOwner(); return nil })
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
 	rate, ingestRate := newRate(f.APIRate, memos), newRate(f.IngestRate, memos)
 	data, err := openDump(f.Dump)
@@ -287,7 +295,15 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	if rules != nil {
 		told = alerts.NewFeed(memos.Cache, r.db.Pool)
 	}
+	record := ledger.New(writers, writes.onChange)
+	var pages *admin.Pages
+	if at.admins {
+		pages = f.admin(ctx, r, at, administered{r.db.Pool, owner, record, memos, soundness, settings, rules})
+		ends = append(ends, pages.Close)
+	}
 	handler, err := web.New(web.Deps{
+		Admin:          pages,
+		Audit:          r.db.Pool,
 		Data:           data,
 		Alerts:         told,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
@@ -315,7 +331,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		EmbedAncestors: string(f.Ancestors),
 		TrustedProxies: addresses(f.TrustedProxies),
 		APIRate:        rate,
-		Ledger:         ledger.New(writers, writes.onChange),
+		Ledger:         record,
 		Keys:           keys.NewStore(r.db.Pool),
 		IngestRate:     ingestRate,
 		Privacy:        f.Privacy,

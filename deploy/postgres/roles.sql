@@ -2,8 +2,8 @@
 --
 --   exchequer_owner   owns the tables: migrate, import, verify, repair, offsetting,
 --                     keys
---   exchequer_serve   reads them, keeps the day snapshots, judges offsetting trade
---                     and sends alerts: serve, export
+--   exchequer_serve   reads them, keeps the day snapshots, judges offsetting trade,
+--                     sends alerts and notes what admins do: serve, export
 --   exchequer_ingest  adds to the ledger what other programs send to serve, and what
 --                     sources have that are followed
 --
@@ -49,9 +49,9 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata') OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
+        WHEN named IN ('keys', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'jobs') OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
-        WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
+        WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges', 'sync_rejects', 'sync_drift') THEN
             EXECUTE format('GRANT DELETE ON public.%I TO exchequer_ingest', named);
@@ -80,6 +80,11 @@ BEGIN
     IF to_regclass('public.alerts') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.alerts, public.alert_rules, public.alert_states, public.alert_evaluation,
             public.alert_receivers, public.alert_deliveries TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.audit') IS NOT NULL THEN
+        -- What was done is noted, and is not changed after.
+        GRANT INSERT ON public.audit TO exchequer_serve;
+        GRANT INSERT, UPDATE ON public.jobs TO exchequer_serve;
     END IF;
     IF to_regclass('public.keys') IS NOT NULL THEN
         GRANT UPDATE (used) ON public.keys TO exchequer_serve;
