@@ -30,7 +30,7 @@ func (p *Pages) alerts(ctx context.Context, q url.Values) ([]block, error) {
 		}
 		rules.Rows = append(rules.Rows, []text{plain(r.Rule.Name), plain(r.Rule.String()), ruleState(r, status.Evaluated), p.at(r.Fired, "never"), plain(to)})
 	}
-	receivers := block{ID: "receivers", Title: "Receivers", Columns: []string{"Receiver", "Kind", "State", "Waiting", "Last sent", ""}, Empty: "There are none."}
+	receivers := block{ID: "receivers", Title: "Receivers", Columns: []string{"Receiver", "Kind", "State", "Waiting", "Last sent", "Do"}, Empty: "There are none."}
 	for _, r := range status.Receivers {
 		is, do := state("good", "on"), doing("Send a test", "alert.test", "receiver", r.Name)
 		switch {

@@ -15,7 +15,7 @@ const timeForm = "2006-01-02 15:04"
 
 // events is the page of what people remember when they look at a chart.
 func (p *Pages) events(ctx context.Context, q url.Values) ([]block, error) {
-	b := block{ID: "events", Title: "Events", Columns: []string{"Event", "When", "Until", "Title", "Scope", ""}, Empty: "There are none."}
+	b := block{ID: "events", Title: "Events", Columns: []string{"Event", "When", "Until", "Title", "Scope", "Do"}, Empty: "There are none."}
 	all, err := p.Record.AllEvents(ctx, pick(q, "after", 512), rowsShown+1)
 	if err != nil {
 		return nil, err

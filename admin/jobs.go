@@ -260,7 +260,7 @@ func (p *Pages) jobs(ctx context.Context, _ url.Values) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := block{ID: "jobs", Title: "Jobs", Columns: []string{"Job", "Last run", "Began", "Took", "Result", "Process", ""}}
+	b := block{ID: "jobs", Title: "Jobs", Columns: []string{"Job", "Do", "Last run", "Began", "Took", "Result", "Process"}}
 	if running {
 		b.More = []text{link("Look again", pathJobs)}
 	}
@@ -268,20 +268,20 @@ func (p *Pages) jobs(ctx context.Context, _ url.Values) ([]block, error) {
 	about.ID, about.Title = "about", "What they do"
 	for _, job := range p.Jobs {
 		r, known := runs[job.Name]
-		row := []text{link(job.Title, "#about"), plain("never"), plain("–"), plain("–"), plain(""), plain(""), doing("Start", "job.start", "job", job.Name)}
+		row := []text{link(job.Title, "#about"), doing("Start", "job.start", "job", job.Name), plain("never"), plain("–"), plain("–"), plain(""), plain("")}
 		if known {
 			end := time.Now()
 			if r.Ended != nil {
 				end = *r.Ended
 			}
-			row[1], row[2], row[3], row[4], row[5] = r.state(), p.at(&r.Began, ""), plain(age(end.Sub(r.Began))), link(cmp.Or(r.Outcome, "–"), fmt.Sprint(pathAudit, "/", r.Audit)), code(r.Process)
+			row[2], row[3], row[4], row[5], row[6] = r.state(), p.at(&r.Began, ""), plain(age(end.Sub(r.Began))), link(cmp.Or(r.Outcome, "–"), fmt.Sprint(pathAudit, "/", r.Audit)), code(r.Process)
 			if r.Ended == nil {
-				row[4] = link("what was noted", fmt.Sprint(pathAudit, "/", r.Audit))
+				row[5] = link("what was noted", fmt.Sprint(pathAudit, "/", r.Audit))
 			}
 		}
 		if job.Missing != nil {
 			if why := job.Missing(ctx); why != "" {
-				row[6] = plain("not from here")
+				row[1] = plain("not from here")
 				about.Facts = append(about.Facts, fact{Name: job.Title, Value: text{Text: job.Text, Also: []text{state("watch", why)}}})
 				b.Rows = append(b.Rows, row)
 				continue

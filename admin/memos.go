@@ -78,7 +78,7 @@ func (p *Pages) memos(ctx context.Context, _ url.Values) ([]block, error) {
 		{Name: "Process", Value: code(stats.Process.Name)},
 		{Name: "Values", Value: plain(fmt.Sprintf("%s, %s of %s", views.Count(int64(stats.Process.Values)), views.Bytes(stats.Process.Bytes), views.Bytes(stats.Process.Limit)))},
 		{Name: "Shared level", Value: sharedState(stats.Shared)},
-		{Name: "Clock", Value: plain(fmt.Sprintf("%.0f ms behind the fleet's; corrected for", 1000*float64(health.ClockOffset)))},
+		{Name: "Clock", Value: plain(fmt.Sprintf("%d ms behind the fleet's, which is corrected for", health.ClockOffset.Duration().Milliseconds()))},
 		{Name: "Counts since", Value: p.at(&stats.Since, "")},
 	}}
 	if s := stats.Shared.Server; s != nil {
@@ -223,7 +223,7 @@ func (p *Pages) key(ctx context.Context, q url.Values) ([]block, error) {
 		blocks = append(blocks, block{ID: "process", Title: "In this process", Half: true, Facts: facts})
 	}
 	if s := st.Shared; s != nil {
-		facts := append(p.copyFacts(s.Copy), fact{Name: "Took", Value: plain(age(s.Took.Duration()))}, fact{Name: "Fresh until", Value: p.at(&s.SoftUntil, "–")},
+		facts := append(p.copyFacts(s.Copy), fact{Name: "Took", Value: plain(s.Took.Duration().Round(time.Millisecond).String())}, fact{Name: "Fresh until", Value: p.at(&s.SoftUntil, "–")},
 			fact{Name: "Shown until", Value: p.at(&s.HardUntil, "–")}, fact{Name: "Failures in a row", Value: plain(fmt.Sprint(s.Failures))}, fact{Name: "Invalidated since", Value: plain(cmp.Or(s.Invalidated, "no"))})
 		blocks = append(blocks, block{ID: "shared", Title: "At the shared level", Half: true, Facts: facts})
 	}

@@ -19,7 +19,7 @@ func (p *Pages) programs(ctx context.Context, q url.Values) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := block{ID: "keys", Title: "Keys of programs", Columns: []string{"Key", "For", "Scopes", "Made", "Last used", "State", ""}, Empty: "There are none."}
+	b := block{ID: "keys", Title: "Keys of programs", Columns: []string{"Key", "For", "Scopes", "Made", "Last used", "State", "Do"}, Empty: "There are none."}
 	for i, k := range list {
 		if i == rowsShown {
 			b.More = append(b.More, link("older", address(pathKeys, "older", list[i-1].ID)))

@@ -76,7 +76,7 @@ func (p *Pages) toAccount(a ledger.Curated) text {
 }
 
 func (p *Pages) labels(ctx context.Context, q url.Values) block {
-	b := block{ID: "labels", Title: "Labels", Columns: []string{"Account", "Label", ""}, Empty: "No account has one."}
+	b := block{ID: "labels", Title: "Labels", Columns: []string{"Account", "Label", "Do"}, Empty: "No account has one."}
 	all, err := p.Record.Labelled(ctx, pick(q, "label", 512), few+1)
 	if err != nil {
 		return p.broken(b.ID, b.Title, err)
@@ -87,7 +87,7 @@ func (p *Pages) labels(ctx context.Context, q url.Values) block {
 }
 
 func (p *Pages) merges(ctx context.Context, q url.Values) block {
-	b := block{ID: "merges", Title: "Merged accounts", Columns: []string{"Account", "Shown with", ""}, Empty: "None."}
+	b := block{ID: "merges", Title: "Merged accounts", Columns: []string{"Account", "Shown with", "Do"}, Empty: "None."}
 	all, err := p.Record.Merged(ctx, pick(q, "merged", 512), few+1)
 	if err != nil {
 		return p.broken(b.ID, b.Title, err)
@@ -98,7 +98,7 @@ func (p *Pages) merges(ctx context.Context, q url.Values) block {
 }
 
 func (p *Pages) hidden(ctx context.Context, q url.Values) block {
-	b := block{ID: "hidden", Title: "Hidden holders", Columns: []string{"Holder", "Name", "Kind", ""}, Empty: "Nobody is hidden.",
+	b := block{ID: "hidden", Title: "Hidden holders", Columns: []string{"Holder", "Name", "Kind", "Do"}, Empty: "Nobody is hidden.",
 		Text: said("Their accounts count in every sum, and are named nowhere but here.")}
 	all, err := p.Record.HiddenHolders(ctx, pick(q, "hidden", 512), few+1)
 	if err != nil {

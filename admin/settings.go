@@ -42,6 +42,6 @@ func (p *Pages) settingsActions() []*action {
 			within: func(ctx context.Context, note noting) error {
 				return ledger.New(p.Owner).SetSettingsWith(ctx, s, note)
 			}}
-		return p.needing(ctx, pl, rightSettings, "exchequer import with [ledger] name and symbol in its mapping")
+		return p.needing(ctx, pl, rightSettings, "UPDATE settings SET name = …, symbol = …, as the owner of the tables")
 	}}}
 }

@@ -49,7 +49,7 @@ func age(d time.Duration) string {
 	case d < 0:
 		return "0 s"
 	case d < time.Minute:
-		return d.Round(time.Second).String()
+		return views.Count(int64(d/time.Second)) + " s"
 	case d < time.Hour:
 		return views.Count(int64(d/time.Minute)) + " min"
 	case d < 48*time.Hour:

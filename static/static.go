@@ -29,7 +29,7 @@ var files embed.FS
 // is made. Rules of a later part override those of an earlier one.
 const sheet = "app.css"
 
-var parts = []string{"css/frame.css", "css/charts.css", "css/tables.css", "css/pages.css", "css/media.css"}
+var parts = []string{"css/frame.css", "css/charts.css", "css/tables.css", "css/pages.css", "css/admin.css", "css/media.css"}
 
 // prefix is where the files are found on the site.
 const prefix = "/static/"

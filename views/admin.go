@@ -61,7 +61,7 @@ func (t AdminText) class() string {
 	case t.Number:
 		return "n"
 	case len(t.Text) > 60:
-		return "long"
+		return "wide"
 	}
 	return ""
 }

@@ -112,7 +112,13 @@ func (f serverFlags) jobs(a administered) []admin.Job {
 				if err != nil {
 					return "", err
 				}
-				said := fmt.Sprintf("%d transactions, %d postings and %d sales read", report.Transactions, report.Postings, report.Sales)
+				undone := 0
+				for _, c := range report.Checks {
+					if c.Undone != "" {
+						undone++
+					}
+				}
+				said := fmt.Sprintf("%s, of which %d took too long", count(len(report.Checks), "check"), undone)
 				if report.OK() {
 					return said + "; nothing differs", nil
 				}
