@@ -103,7 +103,7 @@ type section struct {
 
 // What admins ask for is bounded too: so many pages are read at once, each for so long.
 const (
-	pagesAtOnce = 4
+	pagesAtOnce = 2
 	pageLasts   = 10 * time.Second
 	rowsShown   = 100
 )

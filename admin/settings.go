@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -20,7 +21,7 @@ func (p *Pages) settings(context.Context, url.Values) ([]block, error) {
 	start := block{ID: "start", Title: "Set at the start of the program", Columns: []string{"What", "Value", "Set by"},
 		Text: said("These are the same in all processes, and are changed where the processes are started. Secrets are not shown.")}
 	for _, c := range p.Configured {
-		start.Rows = append(start.Rows, []text{plain(c.What), plain(c.Value), code(c.Variable)})
+		start.Rows = append(start.Rows, []text{plain(c.What), plain(cmp.Or(c.Value, "–")), code(c.Variable)})
 	}
 	return []block{economy, start}, nil
 }
