@@ -306,14 +306,14 @@ func (p *Pages) cacheActions() []*action {
 				says: []string{"Invalidates " + quote(scope.String()) + ", " + r.Mode().String() + ".", says},
 				beside: func(ctx context.Context) (string, error) {
 					a, err := Invalidate(ctx, p.Cache, r)
-					how := a.How
+					var but []string
 					if a.Down {
-						how = joined(how, "Redis is down: others learn of a soft invalidation when it is back, of a hard one within 10 s")
+						but = append(but, "Redis is down: others learn of a soft invalidation when it is back, of a hard one within 10 s")
 					}
 					if a.Unknown {
-						how = joined(how, "neither this process nor the shared level has this key: it may be misspelt")
+						but = append(but, "neither this process nor the shared level has this key: it may be misspelt")
 					}
-					return how, err
+					return joined(but...), err
 				}}, nil
 		}},
 		{"cache.reset", "Reset the counts", pathCache, nil, func(context.Context, url.Values) (plan, error) {

@@ -16,7 +16,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A Result is what became of an action.
@@ -156,11 +155,4 @@ func Actions(ctx context.Context, db Reader) ([]string, error) {
 		return nil, fmt.Errorf("read the actions of the audit log: %w", err)
 	}
 	return all, nil
-}
-
-// Missing reports whether an error is that the database has no audit log yet, since a
-// migration is due, or that its role may not write it.
-func Missing(err error) bool {
-	var failed *pgconn.PgError
-	return errors.As(err, &failed) && (failed.Code == "42P01" || failed.Code == "42501")
 }
