@@ -227,6 +227,7 @@ func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info vie
 		return err
 	}
 	view := views.AdminPage{Page: views.Page{Site: site.Shell(ctx), Info: info}, Blocks: blocks}
+	view.Sheet = view.Assets.Admin
 	for _, s := range p.sections {
 		if s.above == "" {
 			view.Sections = append(view.Sections, views.MenuEntry{Name: s.name, Path: s.path})

@@ -234,7 +234,7 @@ func New(d Deps) (http.Handler, error) {
 }
 
 func newAssets() views.Assets {
-	return views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")}
+	return views.Assets{CSS: static.URL("app.css"), Admin: static.URL("admin.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")}
 }
 
 // whole returns an address with the host if that is known, else from its root.
