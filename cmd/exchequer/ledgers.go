@@ -102,11 +102,12 @@ func (l *ledgers) check() error {
 		default:
 			return fmt.Errorf("ledger %s: the privacy %q: want open, balances or closed", e.Name, e.Privacy)
 		}
-		for what, value := range map[string]string{"name": "name " + e.Name, "tenant": "tenant " + e.Tenant, "database": "database " + url} {
-			if taken[value] {
-				return fmt.Errorf("ledger %s: another one has the same %s", e.Name, what)
+		for _, own := range [][2]string{{"name", e.Name}, {"tenant", e.Tenant}, {"database", url}} {
+			what := own[0] + " " + own[1]
+			if taken[what] {
+				return fmt.Errorf("ledger %s: another one has the same %s", e.Name, own[0])
 			}
-			taken[value] = true
+			taken[what] = true
 		}
 	}
 	return nil
