@@ -15,7 +15,8 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "vitals", "internal/csvtext", "internal/telemetry"},
+	"web":                {"admin", "aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "vitals", "internal/csvtext", "internal/telemetry"},
+	"admin":              {"aggregates", "alerts", "cache", "keys", "ledger", "signin", "views", "internal/csvtext"},
 	"views":              {"aggregates", "ledger", "cache", "claims", "static", "vitals"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -83,10 +84,15 @@ type Delivery struct {
 
 // Deliveries returns the latest messages, newest first.
 func Deliveries(ctx context.Context, db *pgxpool.Pool, limit int) ([]Delivery, error) {
+	return DeliveriesBefore(ctx, db, time.Now().AddDate(1, 0, 0), limit)
+}
+
+// DeliveriesBefore returns the latest messages of those that were made before a time.
+func DeliveriesBefore(ctx context.Context, db *pgxpool.Pool, before time.Time, limit int) ([]Delivery, error) {
 	const query = `
 		SELECT d.alert, a.rule, a.title, d.receiver, d.status, d.created, d.tried, d.attempts, d.outcome
-		FROM alert_deliveries d JOIN alerts a ON a.id = d.alert WHERE d.owner = $1 ORDER BY d.created DESC, d.alert, d.receiver LIMIT $2`
-	rows, _ := db.Query(ctx, query, operators, limit)
+		FROM alert_deliveries d JOIN alerts a ON a.id = d.alert WHERE d.owner = $1 AND d.created < $3 ORDER BY d.created DESC, d.alert, d.receiver LIMIT $2`
+	rows, _ := db.Query(ctx, query, operators, limit, before)
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Delivery])
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
@@ -95,7 +101,10 @@ func Deliveries(ctx context.Context, db *pgxpool.Pool, limit int) ([]Delivery, e
 }
 
 // TurnOn turns a receiver on again that was turned off. It reports whether there is one.
-func TurnOn(ctx context.Context, db *pgxpool.Pool, receiver string) (bool, error) {
+func TurnOn(ctx context.Context, db interface {
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+}, receiver string,
+) (bool, error) {
 	const write = `UPDATE alert_receivers SET off = NULL, failures = 0, failing_since = NULL, problem = '', retry_at = now() WHERE owner = $1 AND name = $2`
 	tag, err := db.Exec(ctx, write, operators, receiver)
 	if err != nil {

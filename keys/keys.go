@@ -17,7 +17,7 @@ import (
 	"unicode"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A Scope is something that a key allows.
@@ -63,30 +63,62 @@ const (
 // LooksLike reports whether a text begins as keys do.
 func LooksLike(text string) bool { return strings.HasPrefix(text, prefix) }
 
+// A DB is a database, or a transaction in one.
+type DB interface {
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+}
+
+// NewID returns the id of a key that is not made yet.
+func NewID() string { return strings.ToLower(rand.Text()[:idLength]) }
+
 // Create makes a key and returns it whole. It cannot be had again.
-func Create(ctx context.Context, db *pgxpool.Pool, name string, scopes []Scope, expires *time.Time) (string, error) {
+func Create(ctx context.Context, db DB, name string, scopes []Scope, expires *time.Time) (string, error) {
+	return CreateAs(ctx, db, NewID(), name, scopes, expires)
+}
+
+// ErrTaken means that a key with the id was made already.
+var ErrTaken = errors.New("this key was made already, and is not shown again")
+
+// CreateAs is Create with an id that NewID returned before, so that a request that is sent
+// twice makes one key: the second time it returns ErrTaken.
+func CreateAs(ctx context.Context, db DB, id, name string, scopes []Scope, expires *time.Time) (string, error) {
+	if len(id) != idLength || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") != "" {
+		return "", fmt.Errorf("create key: the id %.20q is not one that was given out", id)
+	}
+	if err := Check(name, scopes, expires); err != nil {
+		return "", err
+	}
+	key := prefix + id + "_" + strings.ToLower(rand.Text()) // 130 bits
+	const query = `INSERT INTO keys (id, hash, name, scopes, expires) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING`
+	tag, err := db.Exec(ctx, query, id, hash(key), name, slices.Compact(slices.Sorted(slices.Values(scopes))), expires)
+	if err != nil {
+		return "", fmt.Errorf("create key: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return "", ErrTaken
+	}
+	return key, nil
+}
+
+// Check returns what keeps a key from being made.
+func Check(name string, scopes []Scope, expires *time.Time) error {
 	notShown := func(c rune) bool { return !unicode.IsPrint(c) }
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, notShown) {
-		return "", fmt.Errorf("create key: the name must be 1 to %d bytes of printable text", maxName)
+		return fmt.Errorf("create key: the name must be 1 to %d bytes of printable text", maxName)
 	}
 	if len(scopes) == 0 {
-		return "", errors.New("create key: it needs a scope")
+		return errors.New("create key: it needs a scope")
 	}
 	for _, s := range scopes {
 		if !slices.Contains(Scopes(), s) {
-			return "", fmt.Errorf("create key: %.20q is no scope: these are %q", s, Scopes())
+			return fmt.Errorf("create key: %.20q is no scope: these are %q", s, Scopes())
 		}
 	}
 	if expires != nil && !expires.After(time.Now()) {
-		return "", fmt.Errorf("create key: it would have expired at %s", expires.Format(time.RFC3339))
+		return fmt.Errorf("create key: it would have expired at %s", expires.Format(time.RFC3339))
 	}
-	id := strings.ToLower(rand.Text()[:idLength])
-	key := prefix + id + "_" + strings.ToLower(rand.Text()) // 130 bits
-	const query = `INSERT INTO keys (id, hash, name, scopes, expires) VALUES ($1, $2, $3, $4, $5)`
-	if _, err := db.Exec(ctx, query, id, hash(key), name, slices.Compact(slices.Sorted(slices.Values(scopes))), expires); err != nil {
-		return "", fmt.Errorf("create key: %w", err)
-	}
-	return key, nil
+	return nil
 }
 
 // hash returns what is kept of a key. It is a plain hash, since a key has too many bits
@@ -104,7 +136,7 @@ func scan(row pgx.CollectableRow) (k Key, err error) {
 }
 
 // List returns all keys, the oldest first.
-func List(ctx context.Context, db *pgxpool.Pool) ([]Key, error) {
+func List(ctx context.Context, db DB) ([]Key, error) {
 	rows, _ := db.Query(ctx, `SELECT `+columns+` FROM keys ORDER BY created, id`)
 	all, err := pgx.CollectRows(rows, scan)
 	if err != nil {
@@ -113,8 +145,35 @@ func List(ctx context.Context, db *pgxpool.Pool) ([]Key, error) {
 	return all, nil
 }
 
+// Page returns keys, the newest first, from those that are older than the one with an id on;
+// from the newest on if it is empty.
+func Page(ctx context.Context, db DB, older string, limit int) ([]Key, error) {
+	const query = `
+		SELECT ` + columns + ` FROM keys WHERE $1 = '' OR (created, id) < (SELECT created, id FROM keys WHERE id = $1)
+		ORDER BY created DESC, id DESC LIMIT $2`
+	rows, _ := db.Query(ctx, query, older, limit)
+	all, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return all, nil
+}
+
+// Find returns the key with an id, and reports whether there is one.
+func Find(ctx context.Context, db DB, id string) (Key, bool, error) {
+	rows, _ := db.Query(ctx, `SELECT `+columns+` FROM keys WHERE id = $1`, id)
+	k, err := pgx.CollectExactlyOneRow(rows, scan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return k, false, nil
+	}
+	if err != nil {
+		return k, false, fmt.Errorf("find key: %w", err)
+	}
+	return k, true, nil
+}
+
 // Revoke ends a key, for good. It returns an error if there is none of this id.
-func Revoke(ctx context.Context, db *pgxpool.Pool, id string) (Key, error) {
+func Revoke(ctx context.Context, db DB, id string) (Key, error) {
 	rows, _ := db.Query(ctx, `UPDATE keys SET revoked = coalesce(revoked, now()) WHERE id = $1 RETURNING `+columns, id)
 	k, err := pgx.CollectExactlyOneRow(rows, scan)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -98,6 +98,54 @@ func TestKeysThatMakeNoSenseAreNotMade(t *testing.T) {
 	}
 }
 
+func TestAKeyOfAnIDIsMadeOnce(t *testing.T) {
+	db := testkit.Postgres(t)
+	id := keys.NewID()
+	key, err := keys.CreateAs(t.Context(), db, id, "server", []keys.Scope{keys.Read}, nil)
+	if err != nil || !strings.HasPrefix(key, "exq_"+id+"_") {
+		t.Fatalf("CreateAs = %q, %v", key, err)
+	}
+	if again, err := keys.CreateAs(t.Context(), db, id, "server", []keys.Scope{keys.Read}, nil); !errors.Is(err, keys.ErrTaken) || again != "" {
+		t.Errorf("CreateAs again = %q, %v", again, err)
+	}
+	for _, wrong := range []string{"", "short", "UPPERCASES", "with space", "abcdefghijk"} {
+		if _, err := keys.CreateAs(t.Context(), db, wrong, "server", []keys.Scope{keys.Read}, nil); err == nil {
+			t.Errorf("a key with the id %q was made", wrong)
+		}
+	}
+	if _, err := keys.NewStore(db).Find(t.Context(), key); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeysAreListedInParts(t *testing.T) {
+	db := testkit.Postgres(t)
+	for range 5 {
+		if _, err := keys.Create(t.Context(), db, "server", []keys.Scope{keys.Read}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, older := map[string]bool{}, ""
+	for range 3 {
+		part, err := keys.Page(t.Context(), db, older, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range part {
+			seen[k.ID], older = true, k.ID
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("%d keys in all parts, want 5", len(seen))
+	}
+	if k, known, err := keys.Find(t.Context(), db, older); err != nil || !known || k.ID != older {
+		t.Errorf("Find = %+v, %t, %v", k, known, err)
+	}
+	if _, known, err := keys.Find(t.Context(), db, "nothing"); err != nil || known {
+		t.Errorf("Find of nothing = %t, %v", known, err)
+	}
+}
+
 // Guessing keys costs the database no more than a few readings a second.
 func TestGuessingIsBounded(t *testing.T) {
 	db := testkit.Postgres(t)

@@ -52,6 +52,23 @@ func (l *Ledger) Append(ctx context.Context, b Batch) (Written, error) {
 	return p.Commit(ctx)
 }
 
+// AppendWith is Append of a batch, and also is called in its database transaction before
+// that is committed: an error of it writes nothing.
+func (l *Ledger) AppendWith(ctx context.Context, b Batch, also func(context.Context, pgx.Tx) error) (Written, error) {
+	if err := check(b, time.Now()).err(); err != nil {
+		return Written{}, err
+	}
+	p, err := l.begin(ctx, b)
+	if err != nil {
+		return Written{}, err
+	}
+	if err := also(ctx, p.ap.tx); err != nil {
+		p.Rollback(ctx)
+		return Written{}, fmt.Errorf("append batch: %w", err)
+	}
+	return p.Commit(ctx)
+}
+
 // A Pending is a batch that is written but for what it adds to the rollups, in a
 // database transaction that Commit or Rollback ends.
 type Pending struct {

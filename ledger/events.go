@@ -151,17 +151,9 @@ func (l *Ledger) Events(ctx context.Context, scope string, from, to time.Time) (
 			ORDER BY at DESC, ref DESC LIMIT $4) AS newest
 		ORDER BY at, ref`
 	rows, _ := l.db.Query(ctx, query, scope, from, to, MostEvents)
-	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Event, error) {
-		var e Event
-		var until *time.Time
-		err := row.Scan(&e.Ref, &e.At, &until, &e.Title, &e.Text, &e.Link, &e.Scope)
-		if e.At = e.At.UTC(); until != nil {
-			e.Until = until.UTC()
-		}
-		return e, err
-	})
+	all, err := pgx.CollectRows(rows, eventOf)
 	if err != nil {
 		return nil, fmt.Errorf("events of %s: %w", scope, err)
 	}
-	return events, nil
+	return all, nil
 }

@@ -51,13 +51,19 @@ func (l *Ledger) Settings(ctx context.Context) (Settings, error) {
 // meaning, and the time zone the days theirs, so these cannot change once there are
 // transactions or sales. An empty time zone leaves the known one as it is.
 func (l *Ledger) SetSettings(ctx context.Context, s Settings) error {
-	if err := l.setSettings(ctx, s); err != nil {
+	return l.SetSettingsWith(ctx, s, func(context.Context, pgx.Tx) error { return nil })
+}
+
+// SetSettingsWith is SetSettings, and also is called in its database transaction before
+// that is committed: an error of it changes nothing.
+func (l *Ledger) SetSettingsWith(ctx context.Context, s Settings, also func(context.Context, pgx.Tx) error) error {
+	if err := l.setSettings(ctx, s, also); err != nil {
 		return fmt.Errorf("set settings: %w", err)
 	}
 	return nil
 }
 
-func (l *Ledger) setSettings(ctx context.Context, s Settings) error {
+func (l *Ledger) setSettings(ctx context.Context, s Settings, also func(context.Context, pgx.Tx) error) error {
 	for field, text := range map[string]string{"name": required(s.Name, maxName), "symbol": optional(s.Symbol, 16)} {
 		if text != "" {
 			return fmt.Errorf("%s %s", field, text)
@@ -99,8 +105,10 @@ func (l *Ledger) setSettings(ctx context.Context, s Settings) error {
 			INSERT INTO settings (id, name, symbol, decimals, timezone) VALUES (1, $1, $2, $3, $4)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, symbol = excluded.symbol, decimals = excluded.decimals,
 				timezone = excluded.timezone`
-		_, err = tx.Exec(ctx, write, s.Name, s.Symbol, s.Decimals, s.Timezone)
-		return err
+		if _, err = tx.Exec(ctx, write, s.Name, s.Symbol, s.Decimals, s.Timezone); err != nil {
+			return err
+		}
+		return also(ctx, tx)
 	})
 }
 

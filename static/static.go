@@ -22,10 +22,10 @@ import (
 	"sync"
 )
 
-//go:embed *.js css icons vendor/*.js
+//go:embed *.js admin.css css icons vendor/*.js
 var files embed.FS
 
-// sheet is the one style sheet that pages link, and parts the files of which it
+// sheet is the style sheet that all pages link, and parts the files of which it
 // is made. Rules of a later part override those of an earlier one.
 const sheet = "app.css"
 

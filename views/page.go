@@ -43,6 +43,7 @@ type Site struct {
 // Assets are the addresses of static files, with the hash in the name.
 type Assets struct {
 	CSS     string // app.css
+	Admin   string // admin.css
 	Script  string // app.js, a module; none if empty
 	Icon    string // icons/mark.svg
 	Touch   string // icons/touch.png, for a phone's home screen
@@ -132,6 +133,7 @@ type Page struct {
 	Site
 	Info         PageInfo
 	Params       Params
+	Sheet        string     // the address of a style sheet of its own, beside that of all pages; empty: it has none
 	Card         string     // the address of the picture by which other sites preview links; empty: it has none
 	Subject      string     // the name of the thing that the ref in the path stands for
 	Note         string     // beside the heading, what the thing is among others; may be empty

@@ -137,7 +137,7 @@ func TestAnOperationsUnforeseenErrorIsForTheLog(t *testing.T) {
 	api := s.emptyAPI(router)
 	broken := func(context.Context, *struct{}) (*struct{}, error) { return nil, errors.New("secret") }
 	huma.Get(api, "/broken", broken)
-	auth, err := newOperatorAuth(operatorToken, slog.New(slog.DiscardHandler))
+	auth, err := newOperatorAuth(operatorToken, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

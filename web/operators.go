@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"exchequer/admin"
 	"exchequer/cache"
 	"exchequer/vitals"
 )
@@ -147,72 +148,16 @@ func (s *server) cacheKeys(ctx context.Context, in *keysInput) (*output[cache.Ke
 	return newOutput(keys), nil
 }
 
-// An InvalidateRequest is the body of POST invalidate. It names one scope.
-type InvalidateRequest struct {
-	Key     string `json:"key,omitempty" maxLength:"512" doc:"One value: MEMO:PARAMS, without control characters."`
-	Memo    string `json:"memo,omitempty" maxLength:"128" doc:"All values of a memo."`
-	Tag     string `json:"tag,omitempty" maxLength:"128" doc:"The memos of a tag."`
-	Pattern string `json:"pattern,omitempty" maxLength:"128" doc:"The memos whose names match: economy.*"`
-	Tenant  bool   `json:"tenant,omitempty" doc:"All memos of this deployment."`
-	All     bool   `json:"all,omitempty" doc:"Everything in the shared level, other deployments included."`
-	How     string `json:"how,omitempty" enum:"soft,hard" default:"soft" doc:"soft: shown until there is a newer one. hard: not shown again."`
-}
-
-// scope returns the one scope that a request names.
-func (r InvalidateRequest) scope() (cache.Scope, error) {
-	var given []cache.Scope
-	if r.Key != "" {
-		memo, params, _ := strings.Cut(r.Key, ":")
-		given = append(given, cache.Key(memo, params))
-	}
-	if r.Memo != "" {
-		given = append(given, cache.Name(r.Memo))
-	}
-	if r.Tag != "" {
-		given = append(given, cache.Tag(r.Tag))
-	}
-	if r.Pattern != "" {
-		given = append(given, cache.Pattern(r.Pattern))
-	}
-	if r.Tenant {
-		given = append(given, cache.Tenant())
-	}
-	if r.All {
-		given = append(given, cache.All())
-	}
-	if len(given) != 1 {
-		return cache.Scope{}, huma.Error422UnprocessableEntity("name one of key, memo, tag, pattern, tenant (true) and all (true), and no more")
-	}
-	return given[0], nil
-}
-
-// An InvalidateAnswer is the answer of POST invalidate.
-type InvalidateAnswer struct {
-	Scope string `json:"scope" example:"memo economy.overview"`
-	How   string `json:"how" enum:"soft,hard"`
-	Down  bool   `json:"down" doc:"Redis is down: other processes learn of a soft invalidation when Redis is back, and of a hard one within 10 s, from the database."`
-	// The parameters of a key, unlike a memo's name, cannot be checked.
-	Unknown bool `json:"unknown,omitempty" doc:"Neither this process nor the shared level has the key: it may be misspelt."`
-}
-
-func (s *server) cacheInvalidate(ctx context.Context, in *struct{ Body InvalidateRequest }) (*output[InvalidateAnswer], error) {
-	how := cache.Soft
-	if in.Body.How == cache.Hard.String() {
-		how = cache.Hard
-	}
-	annotate(ctx, slog.String("how", how.String()))
-	scope, err := in.Body.scope()
-	if err != nil {
-		return nil, err
+func (s *server) cacheInvalidate(ctx context.Context, in *struct{ Body admin.InvalidateRequest }) (*output[admin.InvalidateAnswer], error) {
+	annotate(ctx, slog.String("how", in.Body.Mode().String()))
+	scope, one := in.Body.Scope()
+	if !one {
+		return nil, huma.Error422UnprocessableEntity("name one of key, memo, tag, pattern, tenant (true) and all (true), and no more")
 	}
 	annotate(ctx, slog.String("scope", scope.String()))
-	if err := s.Cache.Invalidate(ctx, how, scope); err != nil {
+	a, err := admin.Invalidate(ctx, s.Cache, in.Body)
+	if err != nil {
 		return nil, operatorError(ctx, err)
-	}
-	a := InvalidateAnswer{Scope: scope.String(), How: how.String(), Down: s.Cache.Health().Shared.Down}
-	if memo, params, _ := strings.Cut(in.Body.Key, ":"); memo != "" {
-		st, err := s.Cache.Status(ctx, memo, params)
-		a.Unknown = err == nil && st.Process == nil && (st.Shared == nil || !st.Shared.Cached)
 	}
 	return newOutput(a), nil
 }

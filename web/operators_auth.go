@@ -15,6 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
+
+	"exchequer/admin/audit"
 )
 
 // An operatorAuth guards the operators' endpoints. It requires the operators'
@@ -23,6 +25,9 @@ type operatorAuth struct {
 	token *[sha256.Size]byte // hash of the token; nil if there is none, and all requests are refused
 	limit *httprate.RateLimiter
 	log   *slog.Logger
+	// noted is the audit log; nil: there is none. What operators do is done although it
+	// cannot be noted, since they need it most when the database is down.
+	noted audit.Writer
 }
 
 const (
@@ -46,8 +51,8 @@ func CheckOperatorToken(token string) error {
 
 // newOperatorAuth returns an operatorAuth that requires token. If token is empty,
 // it refuses all requests.
-func newOperatorAuth(token string, log *slog.Logger) (*operatorAuth, error) {
-	a := &operatorAuth{log: log}
+func newOperatorAuth(token string, log *slog.Logger, noted audit.Writer) (*operatorAuth, error) {
+	a := &operatorAuth{log: log, noted: noted}
 	a.limit = httprate.NewRateLimiter(operatorRequests, time.Minute)
 	if err := CheckOperatorToken(token); err != nil || token == "" {
 		return a, err
@@ -81,6 +86,8 @@ func (a *operatorAuth) middleware(next http.Handler) http.Handler {
 			record.attrs = append(record.attrs, slog.String("reason", why))
 			problem(response, status, why)
 		} else {
+			ended := a.begun(r)
+			defer func() { ended(response, record, whole) }()
 			next.ServeHTTP(response, r.WithContext(context.WithValue(r.Context(), auditKey{}, record)))
 		}
 		whole = true
@@ -134,15 +141,7 @@ func client(r *http.Request) string {
 // or failed. Whole reports whether its handler returned.
 func (a *operatorAuth) audit(r *http.Request, response middleware.WrapResponseWriter, record *auditRecord, whole bool) {
 	status := response.Status()
-	outcome := "done"
-	switch {
-	case !whole:
-		outcome = "broken off"
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
-		outcome = "refused"
-	case status >= http.StatusBadRequest:
-		outcome = "failed"
-	}
+	outcome := outcomeOf(status, whole)
 	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && outcome == "done" {
 		return
 	}
@@ -157,6 +156,61 @@ func (a *operatorAuth) audit(r *http.Request, response middleware.WrapResponseWr
 		slog.String("outcome", outcome), slog.Int("status", status),
 	}
 	a.log.LogAttrs(r.Context(), level, "operator", append(line, record.attrs...)...)
+}
+
+// outcomeOf returns what became of a request.
+func outcomeOf(status int, whole bool) string {
+	switch {
+	case !whole:
+		return "broken off"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return "refused"
+	case status >= http.StatusBadRequest:
+		return "failed"
+	}
+	return "done"
+}
+
+// noting bounds a write into the audit log.
+const noting = 2 * time.Second
+
+// begun notes in the audit log that an operator begins to change something, and returns
+// what notes the end. Who has no token is noted in the log of the program alone.
+func (a *operatorAuth) begun(r *http.Request) (ended func(middleware.WrapResponseWriter, *auditRecord, bool)) {
+	none := func(middleware.WrapResponseWriter, *auditRecord, bool) {}
+	if a.noted == nil || r.Method != http.MethodPost {
+		return none
+	}
+	e := audit.Entry{
+		Subject: "token", Name: "operators' token", Role: "operator", Address: client(r),
+		Action: "api." + r.URL.Path[strings.LastIndex(r.URL.Path, "/cache/")+1:], Result: audit.Begun,
+	}
+	e.Action = strings.ReplaceAll(e.Action, "/", ".")
+	write := func(do func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), noting)
+		defer cancel()
+		err := do(ctx)
+		if err != nil {
+			a.log.WarnContext(ctx, "what an operator did could not be noted", "action", e.Action, "error", err)
+		}
+		return err
+	}
+	var id int64
+	if err := write(func(ctx context.Context) (err error) { id, err = audit.Write(ctx, a.noted, e); return err }); err != nil {
+		return none
+	}
+	return func(response middleware.WrapResponseWriter, record *auditRecord, whole bool) {
+		e.Result = audit.Done
+		if outcome := outcomeOf(response.Status(), whole); outcome != "done" {
+			e.Result, e.Detail = audit.Failed, outcome+"; "
+		}
+		var said []string
+		for _, attr := range record.attrs {
+			said = append(said, attr.String())
+		}
+		e.Detail += strings.Join(said, "; ")
+		_ = write(func(ctx context.Context) error { return audit.End(ctx, a.noted, id, e) })
+	}
 }
 
 // problem answers with a problem document of RFC 9457.

@@ -23,7 +23,7 @@ const operatorToken = "correct-horse-battery-staple"
 func gated(t *testing.T, token string, h http.HandlerFunc) (url string, log *journal) {
 	t.Helper()
 	log = &journal{}
-	g, err := newOperatorAuth(token, slog.New(slog.NewJSONHandler(log, nil)))
+	g, err := newOperatorAuth(token, slog.New(slog.NewJSONHandler(log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestTheAuditLineHasTheOutcome(t *testing.T) {
 func TestAWeakTokenIsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"short", "with spaces in it, though long", "pässwörter-sind-gut", "two\nlines-of-a-secret-file"} {
-		if _, err := newOperatorAuth(token, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), token) {
+		if _, err := newOperatorAuth(token, slog.New(slog.DiscardHandler), nil); err == nil || strings.Contains(err.Error(), token) {
 			t.Errorf("%q: error %v, want one that does not repeat it", token, err)
 		}
 	}

@@ -72,6 +72,7 @@ func (s *server) routes() (http.Handler, error) {
 		r.Method(http.MethodPost, views.BeaconPath, s.instrumentBody(views.BeaconPath, views.ShowsNothing, vitals.MostBytes, s.beacon))
 	}
 	s.signInRoutes(r)
+	s.administered(s.operators.router, getOperators)
 
 	files := staticFiles()
 	get("/static/*", views.ShowsNothing, files)

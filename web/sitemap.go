@@ -206,7 +206,7 @@ func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
 }
 
 // unmapped are the addresses that crawlers are kept from.
-var unmapped = []string{"/api/", "/*.csv", "/*.json", "/compare/add", "/watch?", "/watch/", "/watch.atom", "/search"}
+var unmapped = []string{"/api/", "/*.csv", "/*.json", "/compare/add", "/watch?", "/watch/", "/watch.atom", "/search", "/admin"}
 
 // robotsRules returns the lines of robots.txt that are about this site.
 func (s *server) robotsRules() string {

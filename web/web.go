@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"exchequer/admin"
+	"exchequer/admin/audit"
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
@@ -99,6 +101,10 @@ type Deps struct {
 	SharedCache bool
 	// OperatorToken is required of operators. If empty, their endpoints are off.
 	OperatorToken string
+	// Admin are the pages of admins. Nil: there are none.
+	Admin *admin.Pages
+	// Audit is where what operators do is noted. Nil: only the log has it.
+	Audit audit.Writer
 	// APIRate limits the requests of a client to the API. Nil: there is no limit.
 	APIRate *Rate
 	// AskUserAgent refuses requests to the API that do not say who asks.
@@ -257,7 +263,7 @@ func New(d Deps) (http.Handler, error) {
 	if err = s.makeEditions(); err != nil {
 		return nil, fmt.Errorf("web: draw the error pages: %w", err)
 	}
-	if s.auth, err = newOperatorAuth(d.OperatorToken, d.Log); err != nil {
+	if s.auth, err = newOperatorAuth(d.OperatorToken, d.Log, d.Audit); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
 	if s.router, err = s.routes(); err != nil {
@@ -267,7 +273,7 @@ func New(d Deps) (http.Handler, error) {
 }
 
 func newAssets() views.Assets {
-	return views.Assets{CSS: static.URL("app.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")}
+	return views.Assets{CSS: static.URL("app.css"), Admin: static.URL("admin.css"), Script: static.URL("app.js"), Icon: static.URL("icons/mark.svg"), Touch: static.URL("icons/touch.png"), Picture: static.URL("icons/picture.png")}
 }
 
 // whole returns an address with the host if that is known, else from its root.

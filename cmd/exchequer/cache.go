@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"exchequer/admin"
 	"exchequer/cache"
 	"exchequer/web"
 )
@@ -103,11 +104,11 @@ type cacheInvalidateCommand struct {
 }
 
 func (c cacheInvalidateCommand) Run(ctx context.Context, s streams) error {
-	order := web.InvalidateRequest{Key: c.Key, Memo: c.Memo, Tag: c.Tag, Pattern: c.Pattern, Tenant: c.Tenant, All: c.All, How: cache.Soft.String()}
+	order := admin.InvalidateRequest{Key: c.Key, Memo: c.Memo, Tag: c.Tag, Pattern: c.Pattern, Tenant: c.Tenant, All: c.All, How: cache.Soft.String()}
 	if c.Hard {
 		order.How = cache.Hard.String()
 	}
-	var a web.InvalidateAnswer
+	var a admin.InvalidateAnswer
 	if err := c.call(ctx, s, "POST", "invalidate", nil, order, &a); err != nil || c.JSON {
 		return err
 	}

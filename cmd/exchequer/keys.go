@@ -8,6 +8,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/admin/audit"
 	"exchequer/internal/telemetry"
 	"exchequer/keys"
 )
@@ -43,7 +46,14 @@ func (c keysCreateCommand) Run(ctx context.Context, s streams) error {
 			at := time.Now().Add(c.Expires)
 			until = &at
 		}
-		key, err := keys.Create(ctx, db.Pool, c.Name, c.Scopes, until)
+		id, key := keys.NewID(), ""
+		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
+			if key, err = keys.CreateAs(ctx, tx, id, c.Name, c.Scopes, until); err != nil {
+				return err
+			}
+			_, err = audit.Write(ctx, tx, inShell("key.create", id, fmt.Sprint(c.Name, ": ", c.Scopes)))
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -100,7 +110,14 @@ type keysRevokeCommand struct {
 
 func (c keysRevokeCommand) Run(ctx context.Context, s streams) error {
 	return c.with(ctx, s, func(db *database) error {
-		k, err := keys.Revoke(ctx, db.Pool, c.ID)
+		var k keys.Key
+		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
+			if k, err = keys.Revoke(ctx, tx, c.ID); err != nil {
+				return err
+			}
+			_, err = audit.Write(ctx, tx, inShell("key.revoke", k.ID, k.Name))
+			return err
+		})
 		if err != nil {
 			return err
 		}

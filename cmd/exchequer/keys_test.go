@@ -2,17 +2,20 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"exchequer/admin/audit"
 	"exchequer/client"
 	"exchequer/internal/testkit"
 )
 
 func TestAnOperatorManagesKeys(t *testing.T) {
-	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	url := testkit.PostgresURL(t)
+	t.Setenv("DATABASE_URL", url)
 	t.Setenv("EXCHEQUER_LINGER", "0s")
 	code, key, said := exchequer(t, "keys", "create", "--name", "game server", "--scopes", "accounts,read", "--expires", "720h")
 	if key = strings.TrimSpace(key); code != 0 || !strings.HasPrefix(key, "exq_") || !strings.Contains(said, "not shown again") {
@@ -54,6 +57,13 @@ func TestAnOperatorManagesKeys(t *testing.T) {
 		if code, _, said := exchequer(t, append([]string{"keys"}, args...)...); code == 0 || !strings.Contains(said, want) {
 			t.Errorf("keys %v = %d, %q, want %s", args, code, said, want)
 		}
+	}
+	noted, err := audit.List(t.Context(), pool(t, url), audit.Filter{}, 10)
+	if err != nil || len(noted) != 2 || noted[0].Action != "key.revoke" || noted[1].Action != "key.create" || noted[1].Target != id || noted[1].Subject != "shell" || noted[1].Result != audit.Done {
+		t.Errorf("the audit log has %+v, %v", noted, err)
+	}
+	if strings.Contains(fmt.Sprint(noted), key[len(key)-26:]) {
+		t.Error("the audit log has the key")
 	}
 	if strings.Contains(s.log.String(), key[len(key)-26:]) {
 		t.Error("the log has the key")

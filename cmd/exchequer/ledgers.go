@@ -37,6 +37,8 @@ type ledgerEntry struct {
 	DatabaseFile       string      `toml:"database_file"`
 	IngestDatabase     string      `toml:"ingest_database"`
 	IngestDatabaseFile string      `toml:"ingest_database_file"`
+	AdminDatabase      string      `toml:"admin_database"`
+	AdminDatabaseFile  string      `toml:"admin_database_file"`
 	Tenant             string      `toml:"tenant"`
 	Privacy            web.Privacy `toml:"privacy"`
 	Sync               string      `toml:"sync"`
@@ -101,11 +103,12 @@ func (l *ledgers) check() error {
 		default:
 			return fmt.Errorf("ledger %s: the privacy %q: want open, balances or closed", e.Name, e.Privacy)
 		}
-		for what, value := range map[string]string{"name": "name " + e.Name, "tenant": "tenant " + e.Tenant, "database": "database " + url} {
-			if taken[value] {
-				return fmt.Errorf("ledger %s: another one has the same %s", e.Name, what)
+		for _, own := range [][2]string{{"name", e.Name}, {"tenant", e.Tenant}, {"database", url}} {
+			what := own[0] + " " + own[1]
+			if taken[what] {
+				return fmt.Errorf("ledger %s: another one has the same %s", e.Name, own[0])
 			}
-			taken[value] = true
+			taken[what] = true
 		}
 	}
 	return nil
@@ -164,8 +167,8 @@ func (p place) url(host baseURL) string {
 // runSeveral serves several ledgers. Whether the database of one can be reached is nothing
 // to the others.
 func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logger, token string) (err error) {
-	if c.DatabaseURL+c.DatabaseURLFile+c.IngestDatabaseURL+c.IngestDatabaseURLFile+c.Sync+c.Alerts != "" {
-		return errors.New("with EXCHEQUER_LEDGERS, its file names the databases, what is followed and the rules of alerts: unset DATABASE_URL, EXCHEQUER_INGEST_DATABASE_URL, EXCHEQUER_SYNC and EXCHEQUER_ALERTS")
+	if c.DatabaseURL+c.DatabaseURLFile+c.IngestDatabaseURL+c.IngestDatabaseURLFile+c.AdminDatabaseURL+c.AdminDatabaseURLFile+c.Sync+c.Alerts != "" {
+		return errors.New("with EXCHEQUER_LEDGERS, its file names the databases, what is followed and the rules of alerts: unset DATABASE_URL, EXCHEQUER_INGEST_DATABASE_URL, EXCHEQUER_ADMIN_DATABASE_URL, EXCHEQUER_SYNC and EXCHEQUER_ALERTS")
 	}
 	all, err := loadLedgers(c.Ledgers)
 	if err != nil {
@@ -253,7 +256,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 	index, err := web.NewIndex(web.IndexDeps{
 		Title: all.Title, Ledgers: all.entries(), Version: version, BaseURL: string(c.URL), Log: log, Registry: registry,
 		MetricsApart: metrics != "" || operators.address != "", TrustedProxies: addresses(c.TrustedProxies), Ready: all.readiness(&end.begun),
-		SignIn: signIn,
+		SignIn: signIn, OnSignIn: noteSignIn(all.sessions, log),
 	})
 	if err != nil {
 		return err
@@ -276,6 +279,7 @@ const ledgersWait = 5 * time.Second
 func (c serveCommand) of(e *ledgerEntry) serveCommand {
 	c.DatabaseURL, c.DatabaseURLFile = e.Database, e.DatabaseFile
 	c.IngestDatabaseURL, c.IngestDatabaseURLFile = e.IngestDatabase, e.IngestDatabaseFile
+	c.AdminDatabaseURL, c.AdminDatabaseURLFile = e.AdminDatabase, e.AdminDatabaseFile
 	c.Tenant, c.Privacy, c.Sync, c.Alerts = e.Tenant, e.Privacy, e.Sync, e.Alerts
 	c.SyncSource, c.SyncSourceFile = "", ""
 	if c.Dump != "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/admin/audit"
 	"exchequer/aggregates"
 	"exchequer/cache"
 	"exchequer/internal/telemetry"
@@ -56,6 +57,12 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	began := time.Now()
 	steps := &steps{out: s.err}
+	noted := inShell("job.start", "repair", c.changes())
+	noted.Result = audit.Begun
+	entry, err := audit.Write(ctx, db.Pool, noted)
+	if err != nil {
+		return err
+	}
 	done, err := record.Repair(ctx, ledger.Repair{
 		Issuer:   change,
 		Timezone: c.Timezone,
@@ -64,6 +71,12 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 			return aggregates.RemakeSnapshots(ctx, tx, from, began)
 		},
 	})
+	if noted.Result = audit.Done; err != nil {
+		noted.Result, noted.Detail = audit.Failed, err.Error()
+	}
+	if unnoted := audit.End(context.WithoutCancel(ctx), db.Pool, entry, noted); unnoted != nil {
+		log.WarnContext(ctx, "the end of the repair could not be noted", "error", unnoted)
+	}
 	if err != nil {
 		if change != nil || c.Timezone != "" {
 			return err
@@ -85,6 +98,11 @@ func (c repairCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	fmt.Fprintf(s.out, "repaired in %.1f s\n", time.Since(began).Seconds())
 	return nil
+}
+
+// changes returns what a repair changes, for the audit log.
+func (c repairCommand) changes() string {
+	return strings.TrimSpace(c.Issuer + " " + c.Timezone)
 }
 
 // forbid records in the database that nothing may be shown which was computed

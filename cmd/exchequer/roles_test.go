@@ -125,7 +125,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		}
 	}
 	writer := pool(t, as("exchequer_ingest", url))
-	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "UPDATE archive SET closed = now()", "DELETE FROM archive_months", "CREATE TABLE mine (id int)"} {
+	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "UPDATE archive SET closed = now()", "DELETE FROM archive_months", "CREATE TABLE mine (id int)", "UPDATE audit SET result = 'done'", "DELETE FROM audit", "UPDATE jobs SET outcome = ''"} {
 		if _, err := writer.Exec(t.Context(), forbidden); err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%s: %v", forbidden, err)
 		}
@@ -159,8 +159,10 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 			want = "SELECT, INSERT, DELETE"
 		case "reports":
 			want = "SELECT, INSERT, UPDATE"
-		case "report_errata", "closing_balances":
+		case "report_errata", "closing_balances", "audit":
 			want = "SELECT, INSERT"
+		case "jobs":
+			want = "SELECT, INSERT, UPDATE"
 		case "offsetting_state":
 			want = "SELECT, UPDATE"
 		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":

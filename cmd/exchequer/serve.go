@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
+	"exchequer/admin"
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
@@ -56,6 +57,7 @@ type serverFlags struct {
 	rumFlags       `group:"operators"`
 	tokenFlags     `group:"operators"`
 	ingestFlags    `group:"serving"`
+	adminFlags     `group:"operators"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
@@ -291,6 +293,11 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		return nil, err
 	}
 	ends = append(ends, func(context.Context) error { endWriters(); return nil })
+	owner, endOwner, err := f.owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ends = append(ends, func(context.Context) error { endOwner(); return nil })
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
 	rate, ingestRate := newRate(f.APIRate, memos), newRate(f.IngestRate, memos)
 	data, err := openDump(f.Dump)
@@ -317,7 +324,16 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	if err != nil {
 		return nil, err
 	}
+	record := ledger.New(writers, writes.onChange)
+	var pages *admin.Pages
+	if at.signIn != nil {
+		pages = f.admin(ctx, r, at, administered{r.db.Pool, owner, record, memos, soundness, settings, rules})
+		ends = append(ends, pages.Close)
+	}
 	handler, err := web.New(web.Deps{
+		Admin:          pages,
+		Audit:          r.db.Pool,
+		OnSignIn:       noteSignIn(func() *pgxpool.Pool { return r.db.Pool }, r.log),
 		Vitals:         measured,
 		Faro:           string(f.FaroURL),
 		Sample:         float64(f.RUMSample),
@@ -349,7 +365,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		EmbedAncestors: string(f.Ancestors),
 		TrustedProxies: addresses(f.TrustedProxies),
 		APIRate:        rate,
-		Ledger:         ledger.New(writers, writes.onChange),
+		Ledger:         record,
 		Keys:           keys.NewStore(r.db.Pool),
 		Claims:         claims.NewStore(r.db.Pool),
 		IngestRate:     ingestRate,

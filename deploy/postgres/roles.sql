@@ -3,8 +3,8 @@
 --   exchequer_owner   owns the tables: migrate, import, archive, verify, repair,
 --                     offsetting, keys
 --   exchequer_serve   reads them, keeps the day snapshots and who has signed in,
---                     judges offsetting trade, sends alerts and counts how fast
---                     pages are: serve, export
+--                     judges offsetting trade, sends alerts, counts how fast pages
+--                     are and notes what admins do: serve, export
 --   exchequer_ingest  adds to the ledger what other programs send to serve, and what
 --                     sources have that are followed
 --
@@ -50,10 +50,10 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors')
+        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs')
             OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
-        WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
+        WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges', 'sync_rejects', 'sync_drift') THEN
             EXECUTE format('GRANT DELETE ON public.%I TO exchequer_ingest', named);
@@ -92,6 +92,11 @@ BEGIN
     END IF;
     IF to_regclass('public.claims') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.claims, public.visits TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.audit') IS NOT NULL THEN
+        -- What was done is noted, and is not changed after.
+        GRANT INSERT ON public.audit TO exchequer_serve;
+        GRANT INSERT, UPDATE ON public.jobs TO exchequer_serve;
     END IF;
     IF to_regclass('public.keys') IS NOT NULL THEN
         GRANT UPDATE (used) ON public.keys TO exchequer_serve;

@@ -1,0 +1,281 @@
+// Package admin is the pages of those who run the site: what needs attention, the cache, the
+// sources, keys, settings, what people wrote into the record, alerts, jobs, and the log of
+// all that was done.
+//
+// It does not decide who an admin is: who mounts the pages serves them to admins alone. Each
+// action is described before it is done, is noted in the audit log with who, what, from
+// where and what became of it, and its result is read from there. What the database roles of
+// this process may not do, a page does not offer: it shows the command that does it.
+package admin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"exchequer/admin/audit"
+	"exchequer/aggregates"
+	"exchequer/alerts"
+	"exchequer/cache"
+	"exchequer/ledger"
+	"exchequer/signin"
+	"exchequer/views"
+)
+
+// Deps are the dependencies of the pages.
+type Deps struct {
+	// DB is by the role that serves: it reads, and writes the audit log, the progress of
+	// jobs and the state of receivers.
+	DB *pgxpool.Pool
+	// Record writes what people know of accounts, by the role that may.
+	Record *ledger.Ledger
+	// Owner is by a role that may make keys and change settings. DB if nil; then what
+	// its role may not do is not offered.
+	Owner *pgxpool.Pool
+
+	Cache     *cache.Cache
+	Policies  map[string]cache.Policy // those that were configured
+	Soundness *aggregates.SoundnessMemos
+	Settings  func() ledger.Settings
+
+	Configured []Configured
+	Jobs       []Job
+
+	// Alerts is the file of rules of this process, by which a receiver is tested. Nil:
+	// there is none.
+	Alerts  *alerts.Config
+	Sender  *alerts.Sender
+	BaseURL string
+
+	// Requests has the metrics of the requests that this process answered.
+	Requests prometheus.Gatherer
+
+	Log *slog.Logger
+	// Leaving ends when the process begins to shut down. Jobs end with it.
+	Leaving context.Context
+}
+
+// Configured is something that was set when the program was started.
+type Configured struct {
+	What     string // "Who sees what"
+	Variable string // EXCHEQUER_PRIVACY
+	Value    string // never a secret
+}
+
+// A Site is what the pages are a part of.
+type Site struct {
+	// Shell returns what is around a page.
+	Shell func(context.Context) views.Site
+	// Client returns the address of who asks.
+	Client func(*http.Request) string
+}
+
+// Pages are the pages of the admins of one ledger.
+type Pages struct {
+	Deps
+	sections []section
+	actions  map[string]*action
+	places   *semaphore.Weighted // for drawing pages
+	running  sync.WaitGroup
+}
+
+// A section is one page, with the blocks that it has.
+type section struct {
+	path, name string
+	draw       func(ctx context.Context, q url.Values) ([]views.AdminBlock, error)
+	above      string // the path of the page that leads to it; empty: it is in the menu
+}
+
+// What admins ask for is bounded too: so many pages are read at once, each for so long.
+const (
+	pagesAtOnce = 2
+	pageLasts   = 10 * time.Second
+	rowsShown   = 100
+)
+
+// ErrUnknown means that there is nothing at an address.
+var ErrUnknown = errors.New("there is nothing at this address")
+
+// A mistake is what is wrong with what an admin asked for, in words for them.
+type mistake string
+
+func (m mistake) Error() string { return string(m) }
+
+// New returns the pages. Their jobs end with Leaving; Close waits for them.
+func New(d Deps) *Pages {
+	if d.Owner == nil {
+		d.Owner = d.DB
+	}
+	p := &Pages{Deps: d, places: semaphore.NewWeighted(pagesAtOnce), actions: map[string]*action{}}
+	p.sections = []section{
+		{views.AdminPath, "Overview", p.overview, ""},
+		{pathCache, "Cache", p.memos, ""},
+		{pathPolicies, "Policies", p.policies, ""},
+		{pathSources, "Sources", p.sources, ""},
+		{pathKeys, "Keys", p.programs, ""},
+		{pathSettings, "Settings", p.settings, ""},
+		{pathRecord, "Record", p.record, ""},
+		{pathEvents, "Events", p.events, ""},
+		{pathAlerts, "Alerts", p.alerts, ""},
+		{pathJobs, "Jobs", p.jobs, ""},
+		{pathSlowest, "Slowest pages", p.slowest, ""},
+		{pathAudit, "Audit log", p.journal, ""},
+		{pathCache + "/memo", "Memo", p.memo, pathCache},
+		{pathCache + "/key", "Key", p.key, pathCache},
+	}
+	for _, list := range [][]*action{p.cacheActions(), p.keyActions(), p.settingsActions(), p.recordActions(), p.eventActions(), p.alertActions(), p.jobActions()} {
+		for _, a := range list {
+			p.actions[a.name] = a
+		}
+	}
+	return p
+}
+
+// Close waits for the jobs to end.
+func (p *Pages) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { p.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("jobs of admins have not ended: %w", ctx.Err())
+	}
+}
+
+// The addresses of the sections.
+const (
+	pathCache    = views.AdminPath + "/cache"
+	pathPolicies = views.AdminPath + "/policies"
+	pathSources  = views.AdminPath + "/sources"
+	pathKeys     = views.AdminPath + "/keys"
+	pathSettings = views.AdminPath + "/settings"
+	pathRecord   = views.AdminPath + "/record"
+	pathEvents   = views.AdminPath + "/events"
+	pathAlerts   = views.AdminPath + "/alerts"
+	pathJobs     = views.AdminPath + "/jobs"
+	pathSlowest  = views.AdminPath + "/slowest"
+	pathAudit    = views.AdminPath + "/audit"
+	pathDo       = views.AdminPath + "/do/"
+)
+
+// A Route is an address of the pages. Handle is for admins alone.
+type Route struct {
+	Method, Pattern string
+	Handle          func(http.ResponseWriter, *http.Request) error
+}
+
+// Routes returns all addresses, as parts of a site. A POST has read its form.
+func (p *Pages) Routes(site Site) []Route {
+	var all []Route
+	for _, s := range p.sections {
+		all = append(all, Route{http.MethodGet, s.path, func(w http.ResponseWriter, r *http.Request) error {
+			return p.page(site, w, r, s.info(p), http.StatusOK, s.draw)
+		}})
+	}
+	return append(all,
+		Route{http.MethodGet, pathAudit + ".csv", p.journalCSV},
+		Route{http.MethodGet, pathAudit + "/{id}", func(w http.ResponseWriter, r *http.Request) error { return p.entry(site, w, r) }},
+		Route{http.MethodGet, pathDo + "{action}", func(w http.ResponseWriter, r *http.Request) error { return p.do(site, w, r) }},
+		Route{http.MethodPost, pathDo + "{action}", func(w http.ResponseWriter, r *http.Request) error { return p.do(site, w, r) }},
+	)
+}
+
+// info returns what the page of a section is.
+func (s section) info(p *Pages) views.PageInfo {
+	info := views.PageInfo{Path: s.path, Name: "Admin: " + strings.ToLower(s.name[:1]) + s.name[1:], Heading: s.name}
+	if s.above != "" {
+		info.Above = p.toward(s.above)
+	}
+	return info
+}
+
+// toward returns the way to a section.
+func (p *Pages) toward(path string) []views.MenuEntry {
+	i := slices.IndexFunc(p.sections, func(s section) bool { return s.path == path })
+	return []views.MenuEntry{{Name: "Admin", Path: views.AdminPath}, {Name: p.sections[i].name, Path: path}}
+}
+
+// page draws a page for who asks alone.
+func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info views.PageInfo, status int, draw func(context.Context, url.Values) ([]views.AdminBlock, error)) error {
+	ctx, cancel := context.WithTimeout(r.Context(), pageLasts)
+	defer cancel()
+	if err := p.places.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("a place for a page of admins: %w", err)
+	}
+	defer p.places.Release(1)
+	blocks, err := draw(ctx, r.URL.Query())
+	if wrong := mistake(""); errors.As(err, &wrong) {
+		blocks, err, status = []views.AdminBlock{{ID: "wrong", Title: "Not possible", Text: said(wrong.Error())}}, nil, http.StatusUnprocessableEntity
+	}
+	if err != nil {
+		return err
+	}
+	view := views.AdminPage{Page: views.Page{Site: site.Shell(ctx), Info: info}, Blocks: blocks}
+	view.Sheet = view.Assets.Admin
+	for _, s := range p.sections {
+		if s.above == "" {
+			view.Sections = append(view.Sections, views.MenuEntry{Name: s.name, Path: s.path})
+		}
+	}
+	var b bytes.Buffer
+	if err := render(ctx, &b, views.AdminShow(view)); err != nil {
+		return err
+	}
+	h := w.Header()
+	forAdmins(h)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // the reader may have left
+	}
+	return nil
+}
+
+func render(ctx context.Context, b *bytes.Buffer, c templ.Component) error {
+	if err := c.Render(context.WithoutCancel(ctx), b); err != nil {
+		return fmt.Errorf("draw a page of admins: %w", err)
+	}
+	return nil
+}
+
+// forAdmins sets the headers of an answer that nobody keeps and no engine lists.
+func forAdmins(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+}
+
+// by returns an entry of the audit log by who asks.
+func (s Site) by(r *http.Request) audit.Entry {
+	who := signin.Who(r.Context())
+	return audit.Entry{Subject: who.Subject, Name: who.Name, Role: roleName(who.Role), Address: s.Client(r)}
+}
+
+func roleName(r signin.Role) string {
+	switch r {
+	case signin.Admin:
+		return "admin"
+	case signin.Viewer:
+		return "viewer"
+	}
+	return "visitor"
+}
+
+// ref returns a path value.
+func ref(r *http.Request, name string) string { return chi.URLParam(r, name) }

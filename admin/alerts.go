@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/alerts"
+)
+
+// alerts is the page of rules, receivers and messages.
+func (p *Pages) alerts(ctx context.Context, q url.Values) ([]block, error) {
+	status, err := alerts.ReadStatus(ctx, p.DB)
+	if err != nil {
+		return nil, err
+	}
+	rules := block{ID: "rules", Title: "Rules", Columns: []string{"Rule", "When", "State", "Last alert", "To"}, Empty: "There are none. EXCHEQUER_ALERTS names a file of rules."}
+	if status.Evaluated != nil {
+		rules.Text = said("Evaluated " + ago(*status.Evaluated) + " ago.")
+	}
+	for _, r := range status.Rules {
+		to := strings.Join(r.Rule.To, ", ")
+		if r.Rule.Public {
+			to = joined(to, "feed")
+		}
+		rules.Rows = append(rules.Rows, []text{plain(r.Rule.Name), plain(r.Rule.String()), ruleState(r, status.Evaluated), p.at(r.Fired, "never"), plain(to)})
+	}
+	receivers := block{ID: "receivers", Title: "Receivers", Columns: []string{"Receiver", "Kind", "State", "Waiting", "Last sent", "Do"}, Empty: "There are none."}
+	for _, r := range status.Receivers {
+		is, do := state("good", "on"), doing("Send a test", "alert.test", "receiver", r.Name)
+		switch {
+		case r.Off != nil:
+			is, do.Also = state("bad", "off since "+ago(*r.Off)+": "+r.Problem), []text{doing("Turn on", "alert.enable", "receiver", r.Name)}
+		case r.Failures > 0:
+			is = state("watch", fmt.Sprintf("%d failures in a row: %s", r.Failures, r.Problem))
+		}
+		receivers.Rows = append(receivers.Rows, []text{plain(r.Name), plain(string(r.Kind)), is, number(r.Pending), p.at(r.Sent, "never"), do})
+	}
+	messages, err := p.deliveries(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return []block{rules, receivers, messages}, nil
+}
+
+// ruleState returns how a rule stands. One that is not evaluated with the others is gone
+// from the file.
+func ruleState(r alerts.RuleStatus, evaluated *time.Time) text {
+	switch {
+	case r.Problem != "":
+		return state("bad", r.Problem)
+	case evaluated != nil && r.Evaluated.Before(evaluated.Add(-time.Hour)):
+		return plain("gone since " + ago(r.Evaluated))
+	case len(r.Firing) > 0:
+		return state("watch", "holds of "+cutText(strings.Join(r.Firing, ", "), 200))
+	}
+	return plain("armed")
+}
+
+// deliveries lists messages, the latest first.
+func (p *Pages) deliveries(ctx context.Context, q url.Values) (block, error) {
+	before, err := time.Parse(time.RFC3339Nano, pick(q, "before", 40))
+	if err != nil {
+		before = time.Now().AddDate(1, 0, 0)
+	}
+	all, err := alerts.DeliveriesBefore(ctx, p.DB, before, rowsShown+1)
+	if err != nil {
+		return block{}, err
+	}
+	b := block{ID: "messages", Title: "Messages", Columns: []string{"When", "Rule", "Receiver", "State", "Attempts", "Outcome", "Title"}, Empty: "None yet."}
+	for i, d := range all {
+		if i == rowsShown {
+			b.More = []text{link("older", address(pathAlerts, "before", all[i-1].Created.UTC().Format(time.RFC3339Nano))+"#messages")}
+			break
+		}
+		is := plain(d.Status)
+		switch d.Status {
+		case "sent":
+			is = state("good", d.Status)
+		case "failed", "dropped":
+			is = state("bad", d.Status)
+		}
+		b.Rows = append(b.Rows, []text{p.at(&d.Created, ""), plain(d.Rule), plain(d.Receiver), is, number(d.Attempts), plain(cmp.Or(d.Outcome, "–")), plain(d.Title)})
+	}
+	return b, nil
+}
+
+func (p *Pages) alertActions() []*action {
+	return []*action{
+		{"alert.enable", "Turn a receiver on", pathAlerts, []string{"receiver"}, func(_ context.Context, in url.Values) (plan, error) {
+			name, err := needed(in, "receiver", "which receiver")
+			if err != nil {
+				return plan{}, err
+			}
+			return plan{target: "receiver " + name, button: "Turn on", says: []string{"Sends to " + quote(name) + " again, at once: what waits, too."},
+				within: within(p.DB, func(ctx context.Context, tx pgx.Tx) error {
+					is, err := alerts.TurnOn(ctx, tx, name)
+					if err == nil && !is {
+						err = errGone
+					}
+					return err
+				})}, nil
+		}},
+		{"alert.test", "Send a test", pathAlerts, []string{"receiver"}, func(_ context.Context, in url.Values) (plan, error) {
+			name := in.Get("receiver")
+			var to []alerts.Receiver
+			if p.Alerts != nil {
+				to = p.Alerts.ReceiversOf(name)
+			}
+			if len(to) != 1 {
+				return plan{}, mistake("The file of rules of this process has no receiver " + quote(name) + ".")
+			}
+			return plan{target: "receiver " + name, button: "Send", says: []string{"Sends one message to " + quote(name) + " that says it is a test."},
+				beside: func(ctx context.Context) (string, error) {
+					return p.Sender.Send(ctx, to[0], alerts.TestMessage(name, p.Settings().Name, p.BaseURL, time.Now()))
+				}}, nil
+		}},
+	}
+}

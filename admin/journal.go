@@ -1,0 +1,144 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"exchequer/admin/audit"
+	"exchequer/internal/csvtext"
+	"exchequer/views"
+)
+
+// entries returns entries of the audit log, newest first, as the parameters select them.
+func (p *Pages) entries(ctx context.Context, q url.Values, n int) ([]audit.Entry, error) {
+	before, _ := strconv.ParseInt(pick(q, "before", 20), 10, 64)
+	return audit.List(ctx, p.DB, audit.Filter{Subject: pick(q, "who", 200), Action: pick(q, "action", 200), Before: before}, n)
+}
+
+func result(is audit.Result) text {
+	switch is {
+	case audit.Done:
+		return state("good", string(is))
+	case audit.Failed, audit.Refused:
+		return state("bad", string(is))
+	}
+	return state("watch", "begun")
+}
+
+// journal is the page of the audit log.
+func (p *Pages) journal(ctx context.Context, q url.Values) ([]block, error) {
+	list, err := p.entries(ctx, q, rowsShown+1)
+	if err != nil {
+		return nil, err
+	}
+	actions, err := audit.Actions(ctx, p.DB)
+	if err != nil {
+		return nil, err
+	}
+	who, did := pick(q, "who", 200), pick(q, "action", 200)
+	options := []views.Option{{Value: "", Text: "all"}}
+	for _, a := range actions {
+		options = append(options, views.Option{Value: a, Text: a})
+	}
+	filter := block{ID: "filter", Title: "Which entries", Forms: []form{{Action: pathAudit, Get: true, Button: "Show", Fields: []field{
+		{Name: "who", Label: "Who, by the subject", Value: who, Most: 200}, {Kind: "choice", Name: "action", Label: "Action", Value: did, Options: options},
+	}}}}
+	b := block{ID: "entries", Title: "What was done", Columns: []string{"When", "Who", "From", "Action", "On", "Result", "Detail"}, Empty: "Nothing was noted."}
+	for i, e := range list {
+		if i == rowsShown {
+			b.More = append(b.More, link("older", address(pathAudit, "who", who, "action", did, "before", strconv.FormatInt(list[i-1].ID, 10))))
+			break
+		}
+		b.Rows = append(b.Rows, []text{
+			{Text: views.Moment(e.At, p.Settings()), Href: fmt.Sprint(pathAudit, "/", e.ID)}, {Text: cmp.Or(e.Name, e.Subject), Href: address(pathAudit, "who", e.Subject)}, plain(e.Address),
+			code(e.Action), plain(cutText(e.Target, 100)), result(e.Result), plain(cutText(e.Detail, 200)),
+		})
+	}
+	b.More = append(b.More, link("csv", address(pathAudit+".csv", "who", who, "action", did)))
+	return []block{filter, b}, nil
+}
+
+// entry is the page of one entry: the result of an action.
+func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
+	id, err := strconv.ParseInt(ref(r, "id"), 10, 64)
+	if err != nil {
+		return ErrUnknown
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pageLasts)
+	defer cancel()
+	e, known, err := audit.Find(ctx, p.DB, id)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return ErrUnknown
+	}
+	info := views.PageInfo{Path: pathAudit + "/" + strconv.FormatInt(id, 10), Name: "Admin: what was done", Heading: "What was done", Above: p.toward(pathAudit)}
+	return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
+		b := block{ID: "entry", Title: e.Action, Text: []text{result(e.Result)}, Facts: []fact{
+			{Name: "On", Value: plain(cmp.Or(e.Target, "–"))}, {Name: "Detail", Value: plain(cmp.Or(e.Detail, "–"))}, {Name: "Who", Value: text{Text: cmp.Or(e.Name, e.Subject), Also: []text{code(e.Subject)}}},
+			{Name: "As", Value: plain(e.Role)}, {Name: "From", Value: plain(cmp.Or(e.Address, "–"))}, {Name: "When", Value: p.at(&e.At, "")},
+		}}
+		if e.Result == audit.Begun {
+			b.Text = append(b.Text, plain("It goes on, or its process has ended before it was done."))
+		}
+		if a := p.actions[e.Action]; a != nil {
+			b.More = []text{link("Back", a.section)}
+		}
+		return []block{b}, nil
+	})
+}
+
+// The CSV of the audit log is read in parts, so that it takes no memory and no connection
+// while it is sent, and ends after so many rows.
+const (
+	csvPart  = 1000
+	csvLasts = 25 * time.Second
+	csvMost  = 100_000
+)
+
+// journalCSV answers with entries as CSV.
+func (p *Pages) journalCSV(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), csvLasts)
+	defer cancel()
+	if err := p.places.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("a place for a page of admins: %w", err)
+	}
+	defer p.places.Release(1)
+	q := r.URL.Query()
+	part, err := p.entries(ctx, q, csvPart)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	forAdmins(h)
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="audit.csv"`)
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"id", "at", "subject", "name", "role", "address", "action", "target", "detail", "result"})
+	for sent := 0; ; {
+		for _, e := range part {
+			_ = out.Write([]string{strconv.FormatInt(e.ID, 10), e.At.UTC().Format(time.RFC3339Nano), csvtext.Guard(e.Subject), csvtext.Guard(e.Name), csvtext.Guard(e.Role), csvtext.Guard(e.Address),
+				csvtext.Guard(e.Action), csvtext.Guard(e.Target), csvtext.Guard(e.Detail), string(e.Result)})
+		}
+		out.Flush()
+		if sent += len(part); len(part) < csvPart || out.Error() != nil {
+			return out.Error()
+		}
+		if sent >= csvMost {
+			_ = out.Write([]string{"", "", "", "", "", "", "", "", fmt.Sprintf("There are more: ask for those before id %d.", part[len(part)-1].ID), ""})
+			out.Flush()
+			return out.Error()
+		}
+		q.Set("before", strconv.FormatInt(part[len(part)-1].ID, 10))
+		if part, err = p.entries(ctx, q, csvPart); err != nil {
+			return err
+		}
+	}
+}

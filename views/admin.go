@@ -1,0 +1,115 @@
+package views
+
+import (
+	"time"
+
+	"exchequer/ledger"
+)
+
+// AdminPath is the address below which the pages of admins are.
+const AdminPath = "/admin"
+
+// An AdminPage is a page of the admins: blocks, one below the other. What they say is texts
+// that are drawn as they are.
+type AdminPage struct {
+	Page
+	Sections []MenuEntry // all pages of admins
+	Blocks   []AdminBlock
+}
+
+// section returns the aria-current of a section: whether it is this page, or leads to it.
+func (p AdminPage) section(e MenuEntry) string {
+	if e.Path == p.Info.Path {
+		return "page"
+	}
+	if above := p.Info.Above; len(above) > 1 && above[len(above)-1].Path == e.Path {
+		return "true"
+	}
+	return ""
+}
+
+// An AdminBlock is a part of a page: sentences, facts, a table and forms, as far as it has
+// them, in this order.
+type AdminBlock struct {
+	ID    string // in the page
+	Title string
+	Half  bool // beside another one where there is room
+	Text  []AdminText
+	Facts []AdminFact
+
+	Columns []string
+	Rows    [][]AdminText
+	Empty   string      // in the place of a table without rows
+	More    []AdminText // links to other rows, and to files
+
+	Forms []AdminForm
+}
+
+// An AdminText is a text, perhaps with a state, which is drawn with it, or a link.
+type AdminText struct {
+	Text   string
+	Href   string // an address of the site; empty: it leads nowhere
+	State  string // good, watch, bad, or empty
+	Number bool
+	Code   bool        // a name of the program's, a key, a command
+	Also   []AdminText // beside it
+}
+
+// class returns the class of a cell with the text.
+func (t AdminText) class() string {
+	switch {
+	case t.Number:
+		return "n"
+	case len(t.Text) > 60:
+		return "wide"
+	}
+	return ""
+}
+
+// mark returns the sign that stands before a text in a state, for those who see no colour.
+func (t AdminText) mark() string {
+	switch t.State {
+	case "good":
+		return "●"
+	case "watch":
+		return "▲"
+	case "bad":
+		return "■"
+	}
+	return ""
+}
+
+// An AdminFact is a name and what is known of it.
+type AdminFact struct {
+	Name  string
+	Value AdminText
+}
+
+// An AdminForm asks for what an action needs. Its answer says what will happen; nothing has
+// happened yet.
+type AdminForm struct {
+	Action string // an address of the site
+	Get    bool   // a filter: it is sent in the address
+	Title  string
+	Text   string
+	Fields []AdminField
+	Button string
+	Danger bool
+}
+
+// An AdminField is a part of a form.
+type AdminField struct {
+	Name, Label, Value string
+	Kind               string // text, area, choice, check, hidden, time, day
+	Options            []Option
+	Most               int // characters
+	Needed             bool
+	Help               string
+}
+
+// id returns what the label of a field is for. Fields of several forms of a page may share
+// a name.
+func (f AdminForm) id(d AdminField) string { return f.Button + "-" + f.Title + "-" + d.Name }
+
+// Moment returns a time as tables of admins have it.
+func Moment(t time.Time, s ledger.Settings) string { return Date(t, s) + " " + Time(t, s) }
