@@ -36,6 +36,7 @@ var table = map[string][]string{
 	"internal/sample":    {"aggregates", "ledger"},
 	"internal/testkit":   {"internal/postgres"},
 	"internal/town":      {"ledger"},
+	"deploy":             {},
 	"bench":              {},
 	"e2e":                {},
 }
