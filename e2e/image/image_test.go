@@ -115,7 +115,11 @@ func TestTheImageServesWithoutAnyRight(t *testing.T) {
 	const image = "exchequer:test"
 	e.build(image)
 
-	database, err := url.Parse(testkit.PostgresURL(t))
+	db := testkit.Postgres(t)
+	if _, err := db.Exec(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
+		t.Fatal(err)
+	}
+	database, err := url.Parse(db.Config().ConnString())
 	if err != nil {
 		t.Fatal(err)
 	}
