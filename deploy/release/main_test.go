@@ -22,7 +22,7 @@ func TestAReleaseIsTheSameBytesEachTimeAndHasAllThatIsShipped(t *testing.T) {
 	var first []byte
 	dir := t.TempDir()
 	for range 2 {
-		if err := release(dir, "v1.2.3", []string{"windows/arm64"}); err != nil {
+		if err := release(dir, "v1.2.3", []string{"windows/amd64"}); err != nil {
 			t.Fatal(err)
 		}
 		sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
@@ -35,7 +35,7 @@ func TestAReleaseIsTheSameBytesEachTimeAndHasAllThatIsShipped(t *testing.T) {
 		first = sums
 	}
 
-	const name = "exchequer_v1.2.3_windows_arm64"
+	const name = "exchequer_v1.2.3_windows_amd64"
 	packed, err := os.ReadFile(filepath.Join(dir, name+".tar.gz"))
 	if err != nil {
 		t.Fatal(err)
