@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -120,5 +121,73 @@ func TestTheCommandsForOperatorsRun(t *testing.T) {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the commands did not say %q:\n%s", want, out)
 		}
+	}
+}
+
+// A typed command is a line after "$ " in a document.
+type typed struct {
+	command string
+	fails   bool // as the document shows
+}
+
+// typedIn returns the commands of a document's transcripts.
+func typedIn(t *testing.T, document string) (all []typed) {
+	t.Helper()
+	for _, block := range regexp.MustCompile("(?ms)^```\n(.*?)^```$").FindAllStringSubmatch(readFile(t, document), -1) {
+		open := false // a quotation that goes on in the next line
+		for line := range strings.Lines(block[1]) {
+			command, begins := strings.CutPrefix(line, "$ ")
+			switch {
+			case begins:
+				all = append(all, typed{command: command})
+			case len(all) == 0:
+				continue
+			case open:
+				all[len(all)-1].command += line
+			default:
+				all[len(all)-1].fails = all[len(all)-1].fails || strings.HasPrefix(line, "exchequer: ")
+				continue
+			}
+			last := all[len(all)-1].command
+			open = strings.Count(last, `"`)%2 == 1 || strings.Count(last, "'")%2 == 1
+		}
+	}
+	return all
+}
+
+// What the documents show as typed is taken by the programs of today.
+func TestTheTranscriptsOfTheDocumentsCanBeTyped(t *testing.T) {
+	store := testkit.Redis(t)
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	t.Setenv("REDIS_URL", store.URL())
+	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
+	s := start(t, "serve", "--linger", "0s")
+	get(t, s.url+"/")
+	host, port, _ := strings.Cut(store.Addr, ":")
+	programs := t.TempDir()
+	for name, text := range map[string]string{
+		"exchequer": asProgram + "=1 exec '" + os.Args[0] + "' \"$@\"\n",
+		"redis-cli": "exec \"$(PATH=${PATH#*:} command -v redis-cli)\" -h " + host + " -p " + port + " \"$@\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", programs+":"+os.Getenv("PATH"))
+	t.Setenv("EXCHEQUER_SERVER", s.url)
+	n := 0
+	for _, document := range []string{"docs/operations.md", "docs/runbook.md"} {
+		for _, c := range typedIn(t, document) {
+			n++
+			command := strings.ReplaceAll(c.command, "127.0.0.1:8080", strings.TrimPrefix(s.url, "http://"))
+			out, err := exec.CommandContext(t.Context(), "bash", "-c", command).CombinedOutput()
+			var failed *exec.ExitError
+			if err != nil && (!c.fails || !errors.As(err, &failed) || failed.ExitCode() != 1) {
+				t.Errorf("%s: $ %s: %v\n%s", document, c.command, err, out)
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("the documents have only %d commands", n)
 	}
 }
