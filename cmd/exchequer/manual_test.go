@@ -167,7 +167,7 @@ func TestTheTranscriptsOfTheDocumentsCanBeTyped(t *testing.T) {
 	programs := t.TempDir()
 	for name, text := range map[string]string{
 		"exchequer": asProgram + "=1 exec '" + os.Args[0] + "' \"$@\"\n",
-		"redis-cli": "exec \"$(PATH=${PATH#*:} command -v redis-cli)\" -h " + host + " -p " + port + " \"$@\"\n",
+		"redis-cli": "PATH=${PATH#*:}\nexec redis-cli -h " + host + " -p " + port + " \"$@\"\n",
 	} {
 		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
 			t.Fatal(err)
