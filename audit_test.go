@@ -23,7 +23,7 @@ func TestAnAuditFailsByWhatItFindsAndSaysWhereItCannotLook(t *testing.T) {
 		"none/index/modules.json":   `[]`,
 		"some/index/db.json":        `{"modified": "2026-01-01T00:00:00Z"}`,
 		"some/index/modules.json":   `[{"path": "stdlib", "vulns": [{"id": "GO-2026-0001", "modified": "2026-01-01T00:00:00Z"}]}]`,
-		"some/ID/GO-2026-0001.json": `{"schema_version": "1.3.1", "id": "GO-2026-0001", "modified": "2026-01-01T00:00:00Z", "published": "2026-01-01T00:00:00Z", "summary": "made up", "details": "made up", "affected": [` + affected + `]}`,
+		"some/ID/GO-2026-0001.json": `{"schema_version": "1.3.1", "id": "GO-2026-0001", "modified": "2026-01-01T00:00:00Z", "published": "2026-01-01T00:00:00Z", "summary": "made up", "details": "made up", "affected": [` + affected + `], "database_specific": {"url": "https://example.org"}}`,
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
