@@ -73,6 +73,8 @@ func TestTheCommandsForOperatorsRun(t *testing.T) {
 		if len(blocks) == 0 {
 			t.Errorf("%s has no commands", document)
 		}
+		// Another day, in another shell.
+		script += "unset EXCHEQUER_OWNER_PASSWORD EXCHEQUER_SERVE_PASSWORD EXCHEQUER_INGEST_PASSWORD DATABASE_URL\n"
 		for i, block := range blocks {
 			if _, err := exec.LookPath("caddy"); err != nil && strings.Contains(block, "caddy ") {
 				t.Logf("there is no caddy here for block %d of %s (Debian: apt-get install caddy)", i+1, document)
@@ -133,24 +135,27 @@ type typed struct {
 // typedIn returns the commands of a document's transcripts.
 func typedIn(t *testing.T, document string) (all []typed) {
 	t.Helper()
-	for _, block := range regexp.MustCompile("(?ms)^```\n(.*?)^```$").FindAllStringSubmatch(readFile(t, document), -1) {
-		open := false // a quotation that goes on in the next line
-		for line := range strings.Lines(block[1]) {
-			command, begins := strings.CutPrefix(line, "$ ")
-			switch {
-			case begins:
-				all = append(all, typed{command: command})
-			case len(all) == 0:
-				continue
-			case open:
-				all[len(all)-1].command += line
-			default:
-				all[len(all)-1].fails = all[len(all)-1].fails || strings.HasPrefix(line, "exchequer: ")
-				continue
-			}
-			last := all[len(all)-1].command
-			open = strings.Count(last, `"`)%2 == 1 || strings.Count(last, "'")%2 == 1
+	inside, open := false, false // a block; a quotation that goes on in the next line
+	for line := range strings.Lines(readFile(t, document)) {
+		command, begins := strings.CutPrefix(line, "$ ")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inside = !inside
+			continue
+		case !inside:
+			continue
+		case begins:
+			all = append(all, typed{command: command})
+		case len(all) == 0:
+			continue
+		case open:
+			all[len(all)-1].command += line
+		default:
+			all[len(all)-1].fails = all[len(all)-1].fails || strings.HasPrefix(line, "exchequer: ")
+			continue
 		}
+		last := all[len(all)-1].command
+		open = strings.Count(last, `"`)%2 == 1 || strings.Count(last, "'")%2 == 1
 	}
 	return all
 }

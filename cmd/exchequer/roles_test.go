@@ -222,7 +222,7 @@ func TestMigrateMakesTheRolesAndServeNeedsTheReaderAndTheWriterAlone(t *testing.
 
 	askForPasswords(t, superuser, url)
 	of := func(role string) string {
-		return strings.Replace(url, "//postgres@", "//"+role+":"+neturl.QueryEscape(passwords[role])+"@", 1)
+		return strings.Replace(url, "//postgres@", "//"+neturl.UserPassword(role, passwords[role]).String()+"@", 1)
 	}
 	if _, err := pgx.Connect(t.Context(), strings.Replace(url, "//postgres@", "//exchequer_serve:guess@", 1)); err == nil {
 		t.Error("a guessed password opens the database")
