@@ -15,14 +15,15 @@ import (
 // table lists what each room may import of ours. A room is a top folder, or a
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
-	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "signin", "internal/csvtext", "internal/telemetry"},
-	"views":              {"aggregates", "ledger", "cache", "static"},
+	"web":                {"aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "internal/csvtext", "internal/telemetry"},
+	"views":              {"aggregates", "ledger", "cache", "claims", "static"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},
 	"ledger":             {"migrations", "internal/csvtext"},
 	"connector":          {"ledger", "mappings"},
 	"mappings":           {},
 	"keys":               {},
+	"claims":             {},
 	"signin":             {},
 	"client":             {},
 	"cache":              {},

@@ -24,6 +24,8 @@ type Trade struct {
 	Find func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error)
 	// Sales reads sales of a shop: see [ShopSales].
 	Sales func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error)
+	// Keeper reads what somebody with shops wants to know of them: see [ReadKeeper].
+	Keeper func(ctx context.Context, accounts []string, since time.Time) (*Keeper, error)
 	// Marked returns which sales are part of offsetting trade: see [MarkedSales].
 	Marked func(ctx context.Context, zone *time.Location, sales []SaleKey) (map[int64]bool, error)
 }
@@ -41,6 +43,9 @@ func newTrade(c *cache.Cache, db *pgxpool.Pool, places *semaphore.Weighted) *Tra
 		},
 		Sales: func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error) {
 			return ShopSales(ctx, db, shop, before, limit)
+		},
+		Keeper: func(ctx context.Context, accounts []string, since time.Time) (*Keeper, error) {
+			return ReadKeeper(ctx, db, accounts, since)
 		},
 		Marked: func(ctx context.Context, zone *time.Location, sales []SaleKey) (map[int64]bool, error) {
 			return MarkedSales(ctx, db, zone, sales)

@@ -3,6 +3,7 @@ package connector_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,37 @@ func TestWhatASourceWroteWhileItWasAwayComes(t *testing.T) {
 	until("away", `SELECT concat_ws(' ', (SELECT count(*) FROM transactions), failures > 1, failing_since IS NOT NULL) FROM sync_sources`, "4 t t")
 	proxy.Mend()
 	until("back", `SELECT concat_ws(' ', (SELECT count(*) FROM transactions), failures, drifting) FROM sync_sources WHERE compared > complete - interval '1 hour'`, "10004 0 0")
+}
+
+// A program that writes its database anew and renames it over the old one.
+func TestADatabaseThatIsReplacedIsFollowed(t *testing.T) {
+	const table = `CREATE TABLE balances (uuid TEXT, name TEXT, balance REAL); INSERT INTO balances VALUES ('a', 'ada', `
+	old, url := newSQLite(t, table+"10)")
+	fresh, freshURL := newSQLite(t, table+"25)")
+	db := testkit.Postgres(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var following sync.WaitGroup
+	following.Go(func() { follower(t, db, "balances-sql", url).Follow(ctx) })
+	defer following.Wait()
+	defer stop()
+	ada := func(want string) {
+		t.Helper()
+		got := ""
+		for range 1200 {
+			if got = lines(t, db, `SELECT b.balance FROM balances b JOIN accounts a ON a.id = b.account WHERE a.ref = 'player:a'`); got == want {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatalf("Ada has %q, want %s", got, want)
+	}
+	ada("1000")
+	old.Close()
+	fresh.Close()
+	if err := os.Rename(strings.TrimPrefix(freshURL, "sqlite:"), strings.TrimPrefix(url, "sqlite:")); err != nil {
+		t.Fatal(err)
+	}
+	ada("2500")
 }
 
 // A clock of the source that is ahead, and one that is put back.

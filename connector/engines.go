@@ -143,14 +143,45 @@ func openPostgres(config *pgx.ConnConfig) source {
 	return newSource(enginePostgres, stdlib.OpenDB(*config))
 }
 
-func openSQLite(file string) (source, error) {
-	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("source: %w", err)
+// A sqliteFile is a SQLite database, which may be replaced by another file of its name.
+type sqliteFile struct {
+	source
+	path   string
+	opened os.FileInfo
+}
+
+func openSQLite(path string) (source, error) {
+	s := &sqliteFile{path: path}
+	if err := s.open(); err != nil {
+		return nil, err
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(true)"}
+	return s, nil
+}
+
+func (s *sqliteFile) open() (err error) {
+	if s.opened, err = os.Stat(s.path); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(), RawQuery: "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(true)"}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
+		return fmt.Errorf("source: %w", err)
 	}
-	return newSource(engineSQLite, db), nil
+	s.source = newSource(engineSQLite, db)
+	return nil
+}
+
+// read reads the file that has the name now.
+func (s *sqliteFile) read(ctx context.Context, f func(snapshot) error) error {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if !os.SameFile(info, s.opened) {
+		s.close()
+		if err := s.open(); err != nil {
+			return err
+		}
+	}
+	return s.source.read(ctx, f)
 }

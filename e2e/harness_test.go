@@ -189,8 +189,8 @@ func newSite(t *testing.T) *site {
 func ofHome(memo string) bool { return strings.HasPrefix(memo, "economy.") }
 
 // newSiteIn serves a small town in a time zone, with short windows of the memos whose
-// names are quick.
-func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
+// names are quick. Change may change what the site is made of.
+func newSiteIn(t *testing.T, zone string, quick func(memo string) bool, change ...func(*site, *web.Deps)) *site {
 	t.Helper()
 	url := ""
 	if zone == "UTC" {
@@ -212,7 +212,7 @@ func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 
 	log := slog.New(slog.DiscardHandler)
 	memos := cache.New(cache.Deps{Store: cache.NewMemory(), Log: log, Policies: policiesOf(s.db, quick)})
-	handler, err := web.New(web.Deps{
+	deps := web.Deps{
 		Economy:   aggregates.NewEconomy(memos, s.db),
 		API:       aggregates.NewAPI(memos, s.db),
 		Soundness: aggregates.NewSoundnessMemos(context.Background(), memos, s.db, nil),
@@ -224,7 +224,11 @@ func newSiteIn(t *testing.T, zone string, quick func(memo string) bool) *site {
 		Registry:  prometheus.NewRegistry(),
 		Version:   "test",
 		BaseURL:   base,
-	})
+	}
+	for _, c := range change {
+		c(s, &deps)
+	}
+	handler, err := web.New(deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ type Site struct {
 	Index    bool         // it is the index of these, without pages of its own
 	Behind   Behind       // how old the data are
 	Alerts   bool         // there is a feed of alerts
+	SignIn   bool         // people can sign in
 }
 
 // Assets are the addresses of static files, with the hash in the name.

@@ -58,9 +58,9 @@ func (p Page) watchForm(what string, of *Param) *watchForm {
 }
 
 // without returns the link that removes a thing from the list, by the refs that name
-// it, and an empty one where the whole list is not known.
+// it, and an empty one where the whole list is not known, or the page is of no such list.
 func (p Page) without(of *Param, refs ...string) templ.SafeURL {
-	if p.Only != nil {
+	if p.Only != nil || p.Info.Path != WatchPath {
 		return ""
 	}
 	left := slices.DeleteFunc(aggregates.ParseRefs(p.Params.Get(of)), func(ref string) bool { return slices.Contains(refs, ref) })

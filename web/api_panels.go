@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"exchequer/keys"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -87,7 +88,7 @@ func parameter(d *views.Param) *huma.Param {
 
 // describePrivacy adds to the description who is answered.
 func (s *server) describePrivacy(api huma.API) {
-	if s.Privacy.sees(visitor) == views.ShowsDealings {
+	if s.Privacy.sees(signin.Visitor) == views.ShowsDealings {
 		return
 	}
 	doc := api.OpenAPI()
@@ -101,7 +102,7 @@ func (s *server) describePrivacy(api huma.API) {
 		}
 		item.Get.Security = []map[string][]string{{keyScheme: {string(keys.Read)}}}
 		why := "It is shown to viewers only: send a key of the scope read."
-		if shows <= s.Privacy.sees(visitor) {
+		if shows <= s.Privacy.sees(signin.Visitor) {
 			item.Get.Security = append(item.Get.Security, map[string][]string{}) // or none
 			why = fmt.Sprintf("They are numbers of fewer than %d holders, or the key is not known.", fewHolders)
 		}

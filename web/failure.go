@@ -42,7 +42,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // refusals are all of them: their pages are drawn ahead.
-var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits, errLedgerAway}
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits, errLedgerAway, errTooManyClaims}
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.
@@ -226,13 +226,20 @@ func detail(code int, err error) string {
 // is known at once.
 func (s *server) errorPage(ctx context.Context, code int, text string, err error) []byte {
 	e := s.knownEdition(s.sees(ctx))
-	if several := choosing(nil); errors.As(err, &several) {
-		page, err := drawErrorPage(s.site(), e, code, text, several.choices()...)
+	several := choosing(nil)
+	if errors.As(err, &several) || reader(ctx).SignedIn() {
+		var choices []views.Choice
+		if several != nil {
+			choices = several.choices()
+		}
+		page, err := drawErrorPage(context.WithoutCancel(ctx), s.site(), e, code, text, choices...)
 		if err == nil {
 			return page
 		}
 		s.Log.ErrorContext(ctx, "error page cannot be drawn", "error", err)
-		text = messages[code]
+		if several != nil {
+			text = messages[code]
+		}
 	}
 	return e.failed[text]
 }
@@ -240,7 +247,7 @@ func (s *server) errorPage(ctx context.Context, code int, text string, err error
 // drawErrorPages draws the error pages. They are drawn ahead, since nothing else may
 // work when they are needed.
 func (e *edition) drawErrorPages(site views.Site) error {
-	said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, slices.Concat(refusals, restrictions)...)
+	said := append([]*refusal{{http.StatusServiceUnavailable, textFailed}, {http.StatusNotFound, textCursor}}, slices.Concat(refusals, restrictions, signInRefusals)...)
 	for code, message := range messages {
 		said = append(said, &refusal{code, message})
 	}
@@ -249,7 +256,7 @@ func (e *edition) drawErrorPages(site views.Site) error {
 	}
 	e.failed = make(map[string][]byte, len(said))
 	for _, refused := range said {
-		page, err := drawErrorPage(site, e, refused.status, refused.text)
+		page, err := drawErrorPage(context.Background(), site, e, refused.status, refused.text)
 		if err != nil {
 			return err
 		}
@@ -258,10 +265,13 @@ func (e *edition) drawErrorPages(site views.Site) error {
 	return nil
 }
 
-func drawErrorPage(site views.Site, e *edition, code int, message string, choices ...views.Choice) ([]byte, error) {
+func drawErrorPage(ctx context.Context, site views.Site, e *edition, code int, message string, choices ...views.Choice) ([]byte, error) {
 	site.Menu = e.menu
+	if before, found := strings.CutSuffix(message, howToSignIn); found && site.SignIn {
+		message = before + howToSignInHere
+	}
 	var page bytes.Buffer
-	if err := views.ErrorPage(site, code, message, choices...).Render(context.Background(), &page); err != nil {
+	if err := views.ErrorPage(site, code, message, choices...).Render(ctx, &page); err != nil {
 		return nil, fmt.Errorf("%d: %w", code, err)
 	}
 	return page.Bytes(), nil

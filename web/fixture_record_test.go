@@ -24,6 +24,9 @@ func (r record) FindLike(ctx context.Context, text string, _ int) ([]ledger.Foun
 }
 
 func (record) Search(context.Context, string) (*ledger.Hits, error) { return &ledger.Hits{}, nil }
+func (record) PaidWith(context.Context, string, string, time.Time) (bool, error) {
+	return false, nil
+}
 
 type statement func(ctx context.Context, account string, before ledger.Cursor, limit int) ([]ledger.Line, error)
 

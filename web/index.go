@@ -17,6 +17,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
+	"exchequer/signin"
 	"exchequer/static"
 	"exchequer/views"
 )
@@ -32,6 +33,8 @@ type IndexDeps struct {
 	Version        string
 	BaseURL        string
 	TrustedProxies []string
+	SignIn         *signin.Service
+	OnSignIn       func(context.Context, signin.Event)
 }
 
 // A Ledger is one of several that are served together.
@@ -57,9 +60,10 @@ func NewIndex(d IndexDeps) (http.Handler, error) {
 	x := &index{ledgers: d.Ledgers, byName: map[string]Ledger{}, server: &server{
 		Deps: Deps{
 			Ready: d.Ready, Log: d.Log, Registry: d.Registry, Version: d.Version, BaseURL: d.BaseURL, TrustedProxies: d.TrustedProxies,
+			SignIn: d.SignIn, OnSignIn: d.OnSignIn,
 			Now: time.Now, Settings: func() ledger.Settings { return settings }, Leaving: context.Background(),
 		},
-		assets: newAssets(), index: true,
+		assets: newAssets(), index: true, tries: NewRate(freeTries, nil), signIns: NewRate(freeSignIns, nil),
 	}}
 	for _, l := range d.Ledgers {
 		x.byName[l.Name] = l
@@ -127,6 +131,7 @@ func (x *index) routes(metricsApart bool) http.Handler {
 	get("/robots.txt", x.robots)
 	get("/theme.css", s.themeCSS)
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
+	s.signInRoutes(r)
 	get("/static/*", staticFiles())
 	get("/favicon.ico", staticFiles())
 	get("/healthz", s.healthz)
@@ -183,7 +188,7 @@ func (x *index) page(w http.ResponseWriter, r *http.Request) error {
 // is left out.
 func (s *server) summary(ctx context.Context, name string) views.LedgerSummary {
 	sum := views.LedgerSummary{Name: name, Settings: s.Settings()}
-	if s.Privacy.sees(visitor) < views.ShowsSums {
+	if s.Privacy.sees(signin.Visitor) < views.ShowsSums {
 		sum.Why = "Shown to viewers only."
 		return sum
 	}

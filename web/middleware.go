@@ -23,8 +23,11 @@ type responseWriter struct {
 	err    error  // why there is no answer, or only a part of one
 	stack  []byte // of a panic
 
-	varies  bool // the answer depends on the role of who asks
-	private bool // and is for viewers
+	varies   bool // the answer depends on the key of who asks
+	personal bool // and on who has signed in
+	private  bool // and is for one reader
+	// unrecognized is why it is not known who has signed in.
+	unrecognized error
 }
 
 func (w *responseWriter) WriteHeader(status int) {
@@ -93,14 +96,14 @@ func (s *server) instrumentBody(route string, shows views.Level, limit int64, h 
 	if shows == 0 {
 		s.unsaid = append(s.unsaid, route)
 	}
-	observe := s.metrics.route(route)
+	observe, personal := s.metrics.route(route), s.personal(route)
 	level := slog.LevelInfo
 	if route == "/healthz" || route == "/readyz" || route == "/health/cache" || route == "/metrics" {
 		level = slog.LevelDebug // probes, every few seconds
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		rw := &responseWriter{ResponseWriter: w, id: s.requestID(r), route: route}
+		rw := &responseWriter{ResponseWriter: w, id: s.requestID(r), route: route, personal: personal}
 		header := w.Header()
 		for name, values := range fixedHeaders {
 			header[name] = values

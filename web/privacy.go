@@ -10,6 +10,7 @@ import (
 
 	"exchequer/aggregates"
 	"exchequer/keys"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -23,18 +24,10 @@ const (
 	Closed   Privacy = "closed"   // nothing but to viewers
 )
 
-// A role is who asks.
-type role int
-
-const (
-	visitor role = iota
-	viewer       // has shown a key of the scope read
-)
-
 // sees returns the highest level that a role may see. It alone decides.
-func (p Privacy) sees(of role) views.Level {
+func (p Privacy) sees(of signin.Role) views.Level {
 	switch {
-	case p == Open || p == "" || of == viewer:
+	case p == Open || p == "" || of >= signin.Viewer:
 		return views.ShowsDealings
 	case p == Balances:
 		return views.ShowsBalances
@@ -44,19 +37,16 @@ func (p Privacy) sees(of role) views.Level {
 
 // sights returns the levels up to which somebody sees.
 func (p Privacy) sights() []views.Level {
-	return slices.Compact([]views.Level{p.sees(visitor), p.sees(viewer)})
+	return slices.Compact([]views.Level{p.sees(signin.Visitor), p.sees(signin.Viewer)})
 }
-
-type roleKey struct{}
 
 // sees returns the highest level that may be shown to who asks. A request about whom
 // nothing is known is that of a visitor.
 func (s *server) sees(ctx context.Context) views.Level {
-	if all := s.Privacy.sees(visitor); all == views.ShowsDealings {
+	if all := s.Privacy.sees(signin.Visitor); all == views.ShowsDealings {
 		return all
 	}
-	of, _ := ctx.Value(roleKey{}).(role)
-	return s.Privacy.sees(of)
+	return s.Privacy.sees(signin.Who(ctx).Role)
 }
 
 // fewHolders is how many holders a sum is of at least that visitors see where dealings
@@ -64,6 +54,9 @@ func (s *server) sees(ctx context.Context) views.Level {
 const fewHolders = 5
 
 const howToSignIn = " Sign in with any name, and a key of the scope read as the password; programs send Authorization: Bearer exq_… Who runs this site gives keys out."
+
+// howToSignInHere is what browsers show instead where there is a page to sign in.
+const howToSignInHere = " Sign in to see it. Programs send a key of the scope read: Authorization: Bearer exq_…"
 
 // Why something is not shown. Their texts are pages too.
 var (
@@ -87,25 +80,32 @@ func (p Privacy) restricted() *refusal {
 	return errDealings
 }
 
-// introduced returns the request with the role of who asks, and the error to answer with
-// unless it may see what the address shows. What shows nothing of the ledger asks
-// nobody.
+// introduced returns the request with who asks, and the error to answer with unless they
+// may see what the address shows. Where nothing of the ledger is shown, no key is asked
+// for.
 func (s *server) introduced(w *responseWriter, r *http.Request, shows views.Level) (*http.Request, error) {
-	if s.Privacy.sees(visitor) == views.ShowsDealings || shows <= views.ShowsNothing {
+	r = s.recognized(w, r)
+	all := s.Privacy.sees(signin.Visitor)
+	if all == views.ShowsDealings || shows <= views.ShowsNothing {
 		return r, nil
 	}
 	w.varies = true
+	if signin.Who(r.Context()).Role >= signin.Viewer {
+		return r, nil
+	}
 	of, err := s.roleOf(r)
-	if errors.Is(err, errOtherKey) && shows <= s.Privacy.sees(visitor) {
+	if errors.Is(err, errOtherKey) && shows <= all {
 		err = nil
 	}
 	switch {
 	case err != nil:
 		return r, err
-	case of == viewer:
+	case of == signin.Viewer:
 		w.private = true
-		return r.WithContext(context.WithValue(r.Context(), roleKey{}, of)), nil
-	case shows > s.Privacy.sees(visitor):
+		return r.WithContext(signin.With(r.Context(), signin.Identity{Role: of})), nil
+	case shows > all && w.unrecognized != nil:
+		return r, w.unrecognized
+	case shows > all:
 		return r, s.Privacy.restricted()
 	case shows == views.ShowsSums:
 		return r, s.ofMany(r.Context(), aggregates.PopulationAll)
@@ -114,7 +114,8 @@ func (s *server) introduced(w *responseWriter, r *http.Request, shows views.Leve
 }
 
 // challenge sets the header by which clients learn how to sign in, if that is why they are
-// refused. On a page of another site no browser asks for a password to this one.
+// refused. On a page of another site no browser asks for a password to this one, nor where
+// there is a page to sign in.
 func (s *server) challenge(h http.Header, r *http.Request, err error) {
 	// A key is of one ledger, so each has a realm of its own.
 	bearer := fmt.Sprintf("Bearer realm=%q", "exchequer"+s.Root)
@@ -127,7 +128,8 @@ func (s *server) challenge(h http.Header, r *http.Request, err error) {
 	case errors.Is(err, errDealings), errors.Is(err, errClosed), errors.Is(err, errFew):
 		h["Www-Authenticate"] = []string{bearer, basic}
 	}
-	if all := h["Www-Authenticate"]; len(all) == 2 && partOfAnother(r) {
+	asks := s.SignIn == nil || errors.Is(err, errUnknownKey) // for a password of the browser's own
+	if all := h["Www-Authenticate"]; len(all) == 2 && (!asks || partOfAnother(r)) {
 		h["Www-Authenticate"] = all[:1]
 	}
 }
@@ -139,31 +141,31 @@ func partOfAnother(r *http.Request) bool {
 }
 
 // roleOf returns the role that a request's key gives.
-func (s *server) roleOf(r *http.Request) (role, error) {
+func (s *server) roleOf(r *http.Request) (signin.Role, error) {
 	key := bearer(r)
 	if _, password, ok := r.BasicAuth(); ok && keys.LooksLike(password) { // others are those of a proxy
 		key = password
 	}
 	if key == "" {
-		return visitor, nil
+		return signin.Visitor, nil
 	}
 	known, err := s.Keys.Known(r.Context(), key)
 	if errors.Is(err, keys.ErrUnknown) {
 		// It may be new. To look costs the database something, so few tries are free.
 		if _, _, ok := s.tries.take(counted(client(r)), s.Now()); !ok {
-			return visitor, errTries
+			return signin.Visitor, errTries
 		}
 		known, err = s.Keys.Find(r.Context(), key)
 	}
 	switch {
 	case errors.Is(err, keys.ErrUnknown), errors.Is(err, keys.ErrExpired):
-		return visitor, errUnknownKey
+		return signin.Visitor, errUnknownKey
 	case err != nil:
-		return visitor, errors.Join(errKeysUnknown, err)
+		return signin.Visitor, errors.Join(errKeysUnknown, err)
 	case !known.Allows(keys.Read):
-		return visitor, errOtherKey
+		return signin.Visitor, errOtherKey
 	}
-	return viewer, nil
+	return signin.Viewer, nil
 }
 
 // freeTries is how many unknown keys a client may try in a minute.
@@ -197,11 +199,13 @@ func crowdOf(value any) int64 {
 // seal makes the header that of an answer that differs between visitors and viewers. It
 // is called before the header is sent, whoever sends it.
 func (w *responseWriter) seal() {
-	if !w.varies {
-		return
-	}
 	h := w.Header()
-	h["Vary"] = append(slices.Clone(h["Vary"]), "Authorization")
+	if w.varies {
+		h["Vary"] = append(slices.Clone(h["Vary"]), "Authorization")
+	}
+	if w.personal {
+		h["Vary"] = append(slices.Clone(h["Vary"]), "Cookie")
+	}
 	if !w.private {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"exchequer/internal/sample"
 	"exchequer/keys"
 	"exchequer/ledger/dump"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -33,7 +34,8 @@ var others = map[string]views.Level{
 	"/api/v1/stats": views.ShowsSums, "/api/v1/flow": views.ShowsSums, "/api/v1/market": views.ShowsSums, "/api/v1/health": views.ShowsSums, "/api/v1/items": views.ShowsSums,
 	"/api/v1/items/{id}": views.ShowsSums, "/api/v1/accounts/{id}": views.ShowsDealings, "/api/v1/prices/latest": views.ShowsSums, "/api/v1/prices/1h": views.ShowsSums, "/api/v1/prices/{item}/series": views.ShowsSums,
 	"/reports/{ref}.json": views.ShowsSums, "/watch.atom": views.ShowsSums, "/watch.json": views.ShowsSums, "/feeds/events.atom": views.ShowsSums, "/feeds/events.json": views.ShowsSums,
-	"/alerts.atom": views.ShowsSums, "/alerts.json": views.ShowsSums,
+	"/alerts.atom": views.ShowsSums, "/alerts.json": views.ShowsSums, "/me": views.ShowsNothing,
+	"/sign-in": views.ShowsNothing, "/sign-in/provider": views.ShowsNothing, "/sign-in/callback": views.ShowsNothing, "/sign-out": views.ShowsNothing, "/sign-out/everywhere": views.ShowsNothing,
 }
 
 // toKeys begin the routes that ask for keys of their own.
@@ -157,7 +159,7 @@ func TestEachRouteShowsWhatItsReaderMaySee(t *testing.T) {
 			}
 			t.Run(string(mode)+" "+name, func(t *testing.T) {
 				s, c := privateSite(t, db, mode, dir)
-				sees := mode.sees(visitor)
+				sees := mode.sees(signin.Visitor)
 				if name == "viewer" {
 					sees = views.ShowsDealings
 				}

@@ -7,6 +7,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"exchequer/ledger"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -28,8 +29,9 @@ type pageKey struct {
 	name     string // the pattern of its address
 	params   views.Params
 	settings ledger.Settings
-	behind   views.Behind // its sources
-	sees     views.Level  // what its readers may see
+	behind   views.Behind    // its sources
+	sees     views.Level     // what its readers may see
+	reader   signin.Identity // who has signed in and reads it alone; empty for all others
 }
 
 // bytes returns about how many bytes the key takes.
@@ -64,8 +66,13 @@ func (s *slot) weight() uint32 {
 }
 
 // get returns the page of a key and version. If it is not in memory, get calls
-// draw for it, once at a time for each key, and drawn is true.
+// draw for it, once at a time for each key, and drawn is true. The page of who has
+// signed in is never in memory.
 func (m *renderCache) get(key pageKey, version uint64, draw func() (*rendering, error)) (p *rendering, drawn bool, err error) {
+	if key.reader.SignedIn() {
+		p, err = draw()
+		return p, true, err
+	}
 	s, found := m.slots.GetIfPresent(key)
 	if !found {
 		s, _ = m.slots.ComputeIfAbsent(key, func() (*slot, bool) { return &slot{}, false })

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/ledger/dump"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -62,6 +63,8 @@ func (s *server) routes() (http.Handler, error) {
 	get(dataPath+"*", views.ShowsNames, s.dataFile)
 	get(views.AlertsFeed+".atom", views.ShowsSums, s.alertsFeed(".atom", s.atom))
 	get(views.AlertsFeed+".json", views.ShowsSums, s.alertsFeed(".json", s.jsonFeed))
+	get(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.me))
+	r.Method(http.MethodPost, views.MePath, s.instrument(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.changeMe)))
 	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
 	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)
@@ -72,6 +75,8 @@ func (s *server) routes() (http.Handler, error) {
 	r.Method(http.MethodPost, views.StandPath, s.instrument(views.StandPath, views.ShowsSums, s.standAnswer))
 	r.Method(http.MethodPost, views.AppraisePath, s.instrument(views.AppraisePath, views.ShowsSums, s.appraisePosted))
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
+
+	s.signInRoutes(r)
 
 	files := staticFiles()
 	get("/static/*", views.ShowsNothing, files)

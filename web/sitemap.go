@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"exchequer/aggregates"
+	"exchequer/signin"
 	"exchequer/views"
 )
 
@@ -59,7 +60,7 @@ func (s *server) mappedParts(ctx context.Context) (names []string, parts map[str
 	}
 	shown := map[string]bool{}
 	for _, p := range s.pages {
-		shown[p.Path] = p.shows() <= s.Privacy.sees(visitor)
+		shown[p.Path] = p.shows() <= s.Privacy.sees(signin.Visitor)
 	}
 	parts, numbers := map[string]aggregates.SitePart{}, map[aggregates.MappedKind]int{}
 	for _, part := range res.Value.Parts {
@@ -182,7 +183,7 @@ func (x *xmlList) end() error {
 // pages with a ref.
 func (s *server) addresses() []string {
 	var all []string
-	sees := s.Privacy.sees(visitor)
+	sees := s.Privacy.sees(signin.Visitor)
 	for _, p := range s.pages {
 		if p.exists != nil || p.shows() > sees {
 			continue

@@ -120,7 +120,7 @@ func (s *server) join(key pageKey, p *page, params views.Params, sources []sourc
 	defer s.streams.mu.Unlock()
 	st := s.streams.byKey[key]
 	if st == nil {
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(as(context.Background(), key.reader))
 		st = &stream{s: s, page: p, params: params, sources: sources, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 		s.streams.byKey[key] = st
 		go func() {

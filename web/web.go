@@ -17,9 +17,11 @@ import (
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
+	"exchequer/claims"
 	"exchequer/keys"
 	"exchequer/ledger"
 	"exchequer/ledger/dump"
+	"exchequer/signin"
 	"exchequer/static"
 	"exchequer/views"
 )
@@ -92,8 +94,15 @@ type Deps struct {
 	// Ledger is written to by the programs that have Keys. Nil: nothing is taken.
 	Ledger *ledger.Ledger
 	Keys   *keys.Store
+	// Claims are which accounts belong to whom of those who sign in. Needed with SignIn.
+	Claims *claims.Store
 	// IngestRate limits the requests of each key. Nil: there is no limit.
 	IngestRate *Rate
+	// SignIn lets people sign in. Nil: nobody can.
+	SignIn *signin.Service
+	// OnSignIn is called with each event of signing in, such as a wrong password. May be
+	// nil.
+	OnSignIn func(context.Context, signin.Event)
 	// Leaving ends when the process begins to shut down. Long work ends with it.
 	// May be nil.
 	Leaving context.Context
@@ -108,6 +117,7 @@ type Record interface {
 	Find(ctx context.Context, name string) ([]ledger.Found, error)
 	FindLike(ctx context.Context, text string, limit int) ([]ledger.Found, error)
 	Search(ctx context.Context, text string) (*ledger.Hits, error)
+	PaidWith(ctx context.Context, account, text string, since time.Time) (bool, error)
 	ItemSales(ctx context.Context, item string, before ledger.SaleCursor, limit int) ([]ledger.SaleLine, error)
 	Transaction(ctx context.Context, origin, ref string, after int32, limit int) (*ledger.Posted, error)
 	Transactions(ctx context.Context, f ledger.EntryFilter, before ledger.Cursor, limit int) (*ledger.Entries, error)
@@ -158,7 +168,8 @@ type server struct {
 	ownIngests sync.Map
 	proxies    proxies
 	auth       *operatorAuth
-	tries      *Rate    // of keys that are not known
+	tries      *Rate // of keys, and of sessions, that are not known
+	signIns    *Rate
 	unsaid     []string // routes that do not say what they show of the ledger
 	index      bool     // it is that of several ledgers, and has no economy of its own
 }
@@ -173,7 +184,7 @@ func New(d Deps) (http.Handler, error) {
 	if d.Budget == 0 {
 		d.Budget = 10 * time.Second
 	}
-	if d.Privacy.sees(visitor) != views.ShowsDealings && d.Keys == nil {
+	if d.Privacy.sees(signin.Visitor) != views.ShowsDealings && d.Keys == nil {
 		return nil, fmt.Errorf("web: who may see a ledger that is not open to everybody is known by keys, and there are none")
 	}
 	if d.Leaving == nil {
@@ -204,6 +215,7 @@ func New(d Deps) (http.Handler, error) {
 		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 		tries:    NewRate(freeTries, nil),
+		signIns:  NewRate(freeSignIns, nil),
 	}
 	s.pages = s.declarePages()
 	s.shownPanels = newShownPanels(s.pages)
@@ -246,7 +258,7 @@ func (s *server) site() views.Site {
 	if s.index {
 		search = ""
 	}
-	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, Behind: s.behind()}
+	return views.Site{Settings: s.Settings(), Assets: s.assets, Search: search, Root: s.Root, BaseURL: s.BaseURL, Version: s.Version, MapURL: s.MapURL, Ledgers: s.Ledgers, Index: s.index, Data: err == nil, Alerts: s.Alerts != nil, SignIn: s.SignIn != nil, Behind: s.behind()}
 }
 
 // behind returns how far behind its sources the ledger is, as far as that is known
@@ -263,7 +275,7 @@ func (s *server) behind() views.Behind {
 }
 
 // pageKey returns the key of an address, for all who may see as much as the request's
-// reader. The site's part of a page's bytes is part of it.
+// reader, or for that one alone if they have signed in. The site's part of a page's bytes is part of it.
 func (s *server) pageKey(r *http.Request, pattern string, params views.Params) pageKey {
-	return pageKey{pattern, params, s.Settings(), s.behind(), s.sees(r.Context())}
+	return pageKey{pattern, params, s.Settings(), s.behind(), s.sees(r.Context()), reader(r.Context())}
 }

@@ -176,6 +176,9 @@ func printSummary(w io.Writer, sum importer.Summary) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s of %s in %.1f s (%.0f rows/s)\n", count(sum.Rows, "row"), count(sum.Files, "file"), sum.Took.Seconds(), float64(sum.Rows)/max(sum.Took.Seconds(), 1e-3))
 	fmt.Fprintln(&b, written(sum.Transactions, sum.Postings, sum.Sales, sum.SkippedTransactions, sum.SkippedSales))
+	if sum.OtherRows > 0 {
+		fmt.Fprintf(&b, "%s left out, as [where] of the mapping says\n", count(sum.OtherRows, "row"))
+	}
 	if sum.ZeroTransactions > 0 {
 		fmt.Fprintf(&b, "%s without money left out\n", count(sum.ZeroTransactions, "transaction"))
 	}
@@ -207,6 +210,9 @@ func count(n int, what string) string {
 
 func printCheck(w io.Writer, check importer.FileCheck, settings ledger.Settings) {
 	fmt.Fprintf(w, "%s: %s read\n", check.File, count(check.Rows, "row"))
+	if check.Others > 0 {
+		fmt.Fprintf(w, "  %s of them left out, as [where] says\n", count(check.Others, "row"))
+	}
 	for name, header := range sorted(check.Columns) {
 		fmt.Fprintf(w, "  %-12s is column %q\n", name, header)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"exchequer/cache"
@@ -189,6 +190,10 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 		return err
 	}
 	defer endMetrics()
+	signIn, err := c.service(c.URL, all.sessions, log)
+	if err != nil {
+		return err
+	}
 	end := drain{until: time.Now().Add(c.Drain)}
 	defer func() {
 		ending, cancel := end.left(ctx)
@@ -211,7 +216,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 		opening.Add(1)
 		work.Go(func() {
 			log := log.With("ledger", e.Name)
-			at := place{registry: prometheus.NewRegistry(), metrics: metrics, end: &end, ledgers: all, name: e.Name}
+			at := place{registry: prometheus.NewRegistry(), metrics: metrics, signIn: signIn, end: &end, ledgers: all, name: e.Name}
 			opened := sync.OnceFunc(opening.Done)
 			defer opened()
 			err := c.of(e).runOne(working, e, server{streams: s, log: log, token: token, listener: listener, tracing: tracing}, at, &work, opened)
@@ -221,6 +226,9 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 			}
 			prometheus.WrapRegistererWith(prometheus.Labels{"ledger": e.Name}, registry).MustRegister(at.registry)
 		})
+	}
+	if signIn != nil {
+		work.Go(func() { signIn.Keep(working, log) })
 	}
 	first := make(chan struct{})
 	go func() { opening.Wait(); close(first) }()
@@ -235,6 +243,7 @@ func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logge
 	index, err := web.NewIndex(web.IndexDeps{
 		Title: all.Title, Ledgers: all.entries(), Version: version, BaseURL: string(c.URL), Log: log, Registry: registry,
 		MetricsApart: metrics != "", TrustedProxies: addresses(c.TrustedProxies), Ready: all.readiness(&end.begun),
+		SignIn: signIn,
 	})
 	if err != nil {
 		return err
@@ -316,6 +325,15 @@ func (l *ledgers) entries() (all []web.Ledger) {
 		}})
 	}
 	return all
+}
+
+// sessions returns the database of who has signed in, which is that of the first ledger.
+// Nil: it was not opened yet.
+func (l *ledgers) sessions() *pgxpool.Pool {
+	if db := l.All[0].db.Load(); db != nil {
+		return db.Pool
+	}
+	return nil
 }
 
 // readiness returns the checks of /readyz: one ledger that can be read is enough.

@@ -34,6 +34,8 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" group:"data" help:"Bring the database's schema up to date."`
 	Offsetting  offsettingCommand  `cmd:"" group:"data" help:"Say which offsetting trade is not to be marked."`
 	Keys        keysCommand        `cmd:"" group:"operators" help:"Manage the keys of programs that write."`
+	Password    passwordCommand    `cmd:"" group:"operators" help:"Hash a password for the local admin."`
+	Claims      claimsCommand      `cmd:"" group:"operators" help:"Manage which accounts belong to whom of those who sign in."`
 	Alerts      alertsCommand      `cmd:"" group:"operators" help:"Check, try and watch the rules by which alerts are sent."`
 	Cache       cacheCommand       `cmd:"" group:"operators" help:"Inspect and control the cache of a running server."`
 	Warm        warmCommand        `cmd:"" group:"operators" help:"Bring a running server's cache up to date; the same as cache warm."`
@@ -50,6 +52,7 @@ var groups = []kong.Group{
 	{Key: "data", Title: "Data:"},
 	{Key: "redis", Title: "Redis:"},
 	{Key: "cache", Title: "Cache:"},
+	{Key: "sign-in", Title: "Sign-in:"},
 	{Key: "operators", Title: "Operators:"},
 }
 

@@ -179,11 +179,11 @@ func TestTheLogSaysAtStartWhatIsInForce(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, `"redis":"memory","tenant":"default","policies":"","signs":"","verify":"nightly","privacy":"open","operators":false,"postgres":"own"`},
+		{nil, `"redis":"memory","tenant":"default","policies":"","signs":"","verify":"nightly","privacy":"open","sign-in":"off","operators":false,"postgres":"own"`},
 		{[]string{
 			"--redis-url", "redis://me:hush-hush@127.0.0.1:1,127.0.0.1:2?master=town", "--tenant", "town", "--operator-token", "hush-hush-hush-hush",
 			"--policy", "stats=timeout:5s,window:10s;flow=hard:48h",
-		}, `"redis":"sentinel","tenant":"town","policies":"flow=hard:48h0m0s;stats=window:10s,timeout:5s","signs":"","verify":"nightly","privacy":"open","operators":true,"postgres":"own"`},
+		}, `"redis":"sentinel","tenant":"town","policies":"flow=hard:48h0m0s;stats=window:10s,timeout:5s","signs":"","verify":"nightly","privacy":"open","sign-in":"off","operators":true,"postgres":"own"`},
 	} {
 		s := start(t, append([]string{"serve", "--log-format", "json"}, c.args...)...)
 		s.end()

@@ -168,7 +168,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 			want = "SELECT, UPDATE"
 		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":
 			want = "SELECT, INSERT, DELETE"
-		case "invalidations", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries":
+		case "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries":
 			want = "SELECT, INSERT, UPDATE, DELETE"
 		}
 		if got != want {

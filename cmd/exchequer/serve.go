@@ -17,17 +17,20 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
 	"exchequer/aggregates"
 	"exchequer/alerts"
 	"exchequer/cache"
+	"exchequer/claims"
 	"exchequer/connector"
 	"exchequer/internal/postgres"
 	"exchequer/internal/telemetry"
 	"exchequer/keys"
 	"exchequer/ledger"
+	"exchequer/signin"
 	"exchequer/views"
 	"exchequer/web"
 )
@@ -56,8 +59,9 @@ type serverFlags struct {
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
 	dumpFlags
 	serveAlertsFlags
-	Policies policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
-	Tenant   string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
+	signInFlags `group:"sign-in"`
+	Policies    policies `name:"policy" env:"EXCHEQUER_POLICIES" placeholder:"MEMO=LIMIT:DURATION,…" group:"cache" help:"Limits of a memo: window, soft, hard, timeout, such as stats=window:10s,timeout:5s. Several are separated by semicolons."`
+	Tenant      string   `default:"default" env:"TENANT" group:"cache" help:"Name of this deployment in a shared cache."`
 }
 
 // defaultListen is the address of a server that is given none.
@@ -197,12 +201,16 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	limitMemory(r.log, memlimit.FromCgroup, shareOfMemory(r.db.embedded != nil))
 	end := drain{until: time.Now().Add(f.Drain)}
 	registry := telemetry.NewRegistry()
+	signIn, err := f.service(f.URL, func() *pgxpool.Pool { return r.db.Pool }, r.log)
+	if err != nil {
+		return err
+	}
 	metrics, endMetrics, err := f.serveMetrics(ctx, registry, r.log)
 	if err != nil {
 		return err
 	}
 	defer endMetrics()
-	site, err := f.newSite(ctx, r, place{registry: registry, metrics: metrics, end: &end})
+	site, err := f.newSite(ctx, r, place{registry: registry, metrics: metrics, signIn: signIn, end: &end})
 	if err != nil {
 		return err
 	}
@@ -216,13 +224,17 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 	defer work.Wait()
 	defer stopWork()
 	site.start(working, &work)
+	if signIn != nil {
+		work.Go(func() { signIn.Keep(working, r.log) })
+	}
 	return f.answer(ctx, r, site.handler, &end)
 }
 
 // A place is where a site is served: alone, or as one of several.
 type place struct {
 	registry *prometheus.Registry
-	metrics  string // the separate address of /metrics; empty: that of the pages
+	signIn   *signin.Service // nil: nobody can
+	metrics  string          // the separate address of /metrics; empty: that of the pages
 	end      *drain
 	ledgers  *ledgers // of which it is one; nil: it is alone
 	name     string   // among them
@@ -317,8 +329,10 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		APIRate:        rate,
 		Ledger:         ledger.New(writers, writes.onChange),
 		Keys:           keys.NewStore(r.db.Pool),
+		Claims:         claims.NewStore(r.db.Pool),
 		IngestRate:     ingestRate,
 		Privacy:        f.Privacy,
+		SignIn:         at.signIn,
 		AskUserAgent:   f.APIUserAgent == "ask",
 	})
 	if err != nil {
@@ -337,7 +351,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	}
 	followed := newFollowed(registry)
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
-		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics)
+		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics)
 	start := func(working context.Context, work *sync.WaitGroup) {
 		work.Go(func() { r.db.keepRunning(working, r.log) })
 		work.Go(func() { keepSnapshots(working, r.db, r.log) })

@@ -2,8 +2,8 @@
 --
 --   exchequer_owner   owns the tables: migrate, import, verify, repair, offsetting,
 --                     keys
---   exchequer_serve   reads them, keeps the day snapshots, judges offsetting trade
---                     and sends alerts: serve, export
+--   exchequer_serve   reads them, keeps the day snapshots and who has signed in,
+--                     judges offsetting trade and sends alerts: serve, export
 --   exchequer_ingest  adds to the ledger what other programs send to serve, and what
 --                     sources have that are followed
 --
@@ -51,7 +51,8 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata') OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
+        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata')
+            OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
@@ -82,6 +83,13 @@ BEGIN
     IF to_regclass('public.alerts') IS NOT NULL THEN
         GRANT INSERT, UPDATE, DELETE ON public.alerts, public.alert_rules, public.alert_states, public.alert_evaluation,
             public.alert_receivers, public.alert_deliveries TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.sessions') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON public.sessions TO exchequer_serve;
+        REVOKE SELECT ON public.sessions FROM exchequer_ingest;
+    END IF;
+    IF to_regclass('public.claims') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON public.claims, public.visits TO exchequer_serve;
     END IF;
     IF to_regclass('public.keys') IS NOT NULL THEN
         GRANT UPDATE (used) ON public.keys TO exchequer_serve;

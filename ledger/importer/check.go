@@ -15,6 +15,7 @@ type FileCheck struct {
 	File    string
 	Columns map[string]string // the file's headers by the mapping's names
 	Rows    int               // how many rows were read
+	Others  int               // how many of them do not meet the mapping's conditions
 	Example ledger.Batch      // what the first row or its group would write
 }
 
@@ -87,5 +88,6 @@ func (m *Mapping) checkFile(path string, rows int, sums *accountSums) (FileCheck
 	if problem != nil {
 		return check, problem
 	}
+	check.Others = gather.leftOut
 	return check, nil
 }

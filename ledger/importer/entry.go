@@ -50,6 +50,8 @@ type gatherer struct {
 	open   []*group
 	rows   int // of this file
 	closed *recent
+
+	leftOut int // rows that do not meet the mapping's conditions
 }
 
 // A group is an entry that may get more rows.
@@ -71,6 +73,10 @@ func newGatherer(m *Mapping, keys int, emit func(*entry)) *gatherer {
 
 // add adds a row. If it cannot be mapped, its whole group is rejected.
 func (g *gatherer) add(r *row, keep []string) {
+	if !r.counts() {
+		g.leftOut++
+		return
+	}
 	g.rows++
 	key := r.group()
 	gr := g.group(r, key)

@@ -27,6 +27,7 @@ type Mapping struct {
 	csv       csvFormat
 	columns   []column          // in the order of their names
 	constants map[string]string // values of names that are not columns
+	where     []condition       // that a row must meet to mean anything
 	accounts  map[string]*account
 	payment   *payment // nil: rows make no transactions
 	sale      *sale    // nil: rows make no sales
@@ -70,6 +71,7 @@ type CSVFile struct {
 type RowFile struct {
 	Columns     map[string]any    `toml:"columns"`
 	Constants   map[string]string `toml:"constants"`
+	Where       map[string]any    `toml:"where"`
 	Accounts    []accountFile     `toml:"accounts"`
 	Account     *knownFile        `toml:"account"`
 	Transaction *transactionFile  `toml:"transaction"`
@@ -161,6 +163,12 @@ type column struct {
 	optional   bool     // the file need not have it
 	dropSuffix string
 	match      *regexp.Regexp // nil: the whole value; else its first group, or what matches
+}
+
+// A condition is that a row has one of some values.
+type condition struct {
+	name   string // column or constant
+	values []string
 }
 
 // An account describes how one role of a row becomes an account of the ledger.

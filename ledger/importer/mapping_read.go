@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -59,6 +60,7 @@ func (f *File) Mapping() (*Mapping, error) {
 	}
 	r.csv(f)
 	r.columns(f)
+	r.where(f)
 	r.accounts(f)
 	if f.Transaction == nil && f.Sale == nil && f.Account == nil && f.Shop == nil && f.Balance == nil {
 		r.failf("there is neither [transaction] nor [sale], nor [account], [shop] or [balance]: rows would make nothing")
@@ -202,6 +204,17 @@ func (r *mappingReader) pattern(key string, value any) *regexp.Regexp {
 		r.failf("%s has %d groups, want one at most; (?:…) is none", key, re.NumSubexp())
 	}
 	return re
+}
+
+func (r *mappingReader) where(f *File) {
+	for _, name := range slices.Sorted(maps.Keys(f.Where)) {
+		r.column("where", name, true)
+		values, ok := texts(f.Where[name])
+		if !ok {
+			r.failf("where.%s is %v, want a text, or a list of texts", name, f.Where[name])
+		}
+		r.m.where = append(r.m.where, condition{name, values})
+	}
 }
 
 func (r *mappingReader) accounts(f *File) {

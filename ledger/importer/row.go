@@ -98,6 +98,15 @@ func (r *row) group() string {
 	return r.value(r.m.payment.group)
 }
 
+// counts reports whether the row meets the mapping's conditions. One that cannot be read
+// does, so that it is reported.
+func (r *row) counts() bool {
+	if len(r.fields) != len(r.source.Header) {
+		return true
+	}
+	return !slices.ContainsFunc(r.m.where, func(c condition) bool { return !slices.Contains(c.values, r.value(c.name)) })
+}
+
 // parse maps the row.
 func (r *row) parse() (mapped, *RowError) {
 	var out mapped

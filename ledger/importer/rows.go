@@ -102,6 +102,7 @@ func (m *Mapping) chunk(name string, rows *Rows) (chunk, error) {
 		gather.add(&row{m: m, source: s, line: rows.Numbers[i], fields: fields, oldest: oldest, latest: latest}, fields)
 	}
 	gather.endFile()
+	c.others = gather.leftOut
 	return c, nil
 }
 

@@ -45,6 +45,7 @@ type Summary struct {
 	SkippedTransactions           int // already in the ledger
 	SkippedSales                  int
 	Rejected                      int // rows left out by SkipInvalid
+	OtherRows                     int // that do not meet the mapping's conditions; not in Rows
 	NegativeRows                  int // moved no money, by the rule negative = "skip"
 	ZeroTransactions              int // moved no money, since their amounts sum to zero
 	RoundedAmounts                int
@@ -76,7 +77,19 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 	w.summary.Rounding = exact(w.rounding)
 	w.summary.Took = time.Since(start)
+	if err == nil && w.summary.Rows == 0 && w.summary.OtherRows > 0 {
+		err = o.Mapping.nothing(w.summary.OtherRows)
+	}
 	return w.summary, err
+}
+
+// nothing returns the error of files in which no row meets the mapping's conditions.
+func (m *Mapping) nothing(rows int) error {
+	var conditions []string
+	for _, c := range m.where {
+		conditions = append(conditions, fmt.Sprintf("%s = %s", c.name, tomlTexts(c.values)))
+	}
+	return fmt.Errorf("none of the %d rows is as [where] says: %s", rows, strings.Join(conditions, ", "))
 }
 
 // prepare detects errors of the options before anything is written.
@@ -119,6 +132,7 @@ type chunk struct {
 	entries  []*entry
 	rows     *Rows      // that they were made of, if not of a file
 	rejected []Rejected // of rows
+	others   int        // rows that the mapping is not about
 }
 
 // run writes the chunks that read sends, until it returns.
@@ -166,6 +180,7 @@ func (w *writer) read(ctx context.Context, chunks chan<- chunk) error {
 	r := &reader{w: w, m: m, oldest: m.oldest(), latest: time.Now().Add(clockSkew)}
 	gather := newGatherer(r.m, closedGroups, r.take)
 	send := func() error {
+		r.chunk.others, gather.leftOut = gather.leftOut, 0
 		select {
 		case chunks <- r.chunk:
 			r.chunk, r.rows, r.size = chunk{}, 0, 0
@@ -321,6 +336,7 @@ func (w *writer) commit(ctx context.Context, b begun) (finish func() error) {
 		}
 		w.count(b.entries, written)
 		w.summary.Files += b.files
+		w.summary.OtherRows += b.others
 		if w.written != nil {
 			if err := w.written(ctx, b.chunk); err != nil {
 				return err

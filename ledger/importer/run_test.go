@@ -90,6 +90,41 @@ func TestBadInputIsAClearErrorAndWritesNothing(t *testing.T) {
 	}
 }
 
+func TestAFileOfSeveralCurrenciesBecomesALedgerOfEach(t *testing.T) {
+	const data = "Date,Amount,Payer,Payee,Currency\n2026-01-01,1.50,council,anna,GBP\n2026-01-01,9,council,anna,yen\n2026-01-02,2.00,council,anna,EUR\n2026-01-03,4.00,council,bert,GBP\n2026-01-04,0.25,council,anna,STG\n"
+	file := save(t, "data.csv", data)
+	for where, want := range map[string]struct {
+		transactions, others int
+		supply               int64
+	}{
+		`"EUR"`:          {1, 4, 200},
+		`["GBP", "STG"]`: {3, 2, 575},
+	} {
+		db := testkit.Postgres(t)
+		m := parse(t, inMoney(where))
+		summary := imported(t, db, m, file)
+		if summary.Transactions != want.transactions || summary.Rows != want.transactions || summary.OtherRows != want.others || summary.Rejected != 0 {
+			t.Errorf("%s: imported %+v, want %d rows, and %d left out", where, summary, want.transactions, want.others)
+		}
+		if supply := number(t, db, `SELECT sum(b.balance) FROM balances b JOIN accounts a ON a.id = b.account WHERE a.kind = 'business'`); supply != want.supply {
+			t.Errorf("%s: the supply is %d, want %d", where, supply, want.supply)
+		}
+		check, err := m.CheckFiles(t.Context(), []string{file}, 1000)
+		if err != nil || check.Files[0].Rows != 5 || check.Files[0].Others != want.others {
+			t.Errorf("%s: checked %+v, %v", where, check.Files, err)
+		}
+	}
+	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(testkit.Postgres(t)), Mapping: parse(t, inMoney(`"eur"`)), Files: []string{file}})
+	if err == nil || !strings.Contains(err.Error(), `none of the 5 rows is as [where] says: money = ["eur"]`) {
+		t.Errorf("a currency that no row has: %v", err)
+	}
+}
+
+// inMoney returns the mapping of payments in a currency.
+func inMoney(where string) string {
+	return strings.Replace(payments, "payer = \"Payer\"\n", "payer = \"Payer\"\nmoney = \"Currency\"\n", 1) + "[where]\nmoney = " + where + "\n"
+}
+
 func TestADirectoryAndAMissingFileAreClearErrors(t *testing.T) {
 	m := parse(t, payments)
 	for file, want := range map[string]string{t.TempDir(): "is a directory; name the files in it", "nowhere.csv": "nowhere.csv: no such file"} {

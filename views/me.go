@@ -1,0 +1,91 @@
+package views
+
+import (
+	"time"
+
+	"exchequer/aggregates"
+	"exchequer/claims"
+	"exchequer/ledger"
+)
+
+// MePath is the page of somebody who has signed in.
+const MePath = "/me"
+
+// Me is what somebody who has signed in sees of what is theirs.
+type Me struct {
+	Subject  string // who it is
+	Claims   []claims.Claim
+	Accounts *aggregates.WatchedAccounts // nil: they cannot be read now
+	Keeper   *aggregates.Keeper          // likewise
+	Asked    string                      // the name of the account that the form asks for
+	Choices  []Choice                    // accounts that it may mean
+	Note     string                      // what became of the last form; may be empty
+	Now      time.Time
+}
+
+// proven returns the accounts that are theirs.
+func (m Me) proven() []claims.Claim { return m.claims(true) }
+
+// waiting returns the claims that are not proven.
+func (m Me) waiting() []claims.Claim { return m.claims(false) }
+
+func (m Me) claims(proven bool) []claims.Claim {
+	var all []claims.Claim
+	for _, c := range m.Claims {
+		if (c.Proven != nil) == proven {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// needing returns the offers that somebody has to see to: those that sell and are empty,
+// and those that buy and are full.
+func (m Me) needing() []aggregates.KeptOffer {
+	var all []aggregates.KeptOffer
+	for _, o := range m.Keeper.Offers {
+		if o.Empty || o.Full {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// needs says what an offer needs.
+func needs(o aggregates.KeptOffer) string {
+	switch {
+	case o.Empty && o.Full:
+		return "has none to sell, and no room to buy"
+	case o.Empty:
+		return "sold out"
+	}
+	return "full"
+}
+
+// piece is the price of one piece of a batch.
+func piece(price *int64, batch int64, s ledger.Settings) string {
+	if price == nil {
+		return "—"
+	}
+	return UnitPrice(float64(*price)/float64(batch), s)
+}
+
+// rivalry compares a price of one's own with that of the best of others, and returns a
+// class where somebody else is better.
+func rivalry(price *int64, batch int64, rival *aggregates.Rival, selling bool) (text, class string) {
+	if price == nil || rival == nil {
+		return "", ""
+	}
+	own := float64(*price) / float64(batch)
+	switch better := rival.Piece < own; {
+	case rival.Piece == own:
+		return "the same", ""
+	case better == selling:
+		return "better than yours", "down"
+	default:
+		return "yours is better", "up"
+	}
+}
+
+// shopPlace is what a shop is called in a line.
+func shopPlace(ref, place string) string { return orElse(place, ref) }
