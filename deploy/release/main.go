@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -114,10 +115,10 @@ func build(name, version, system, machine string) (archive, modules []byte, err 
 			return nil, nil, err
 		}
 	}
-	if err := t.Close(); err != nil {
+	if err := errors.Join(t.Close(), z.Close()); err != nil {
 		return nil, nil, err
 	}
-	return packed.Bytes(), modules, z.Close()
+	return packed.Bytes(), modules, nil
 }
 
 // add adds a file, or all below a folder, in the order of names, without what differs
