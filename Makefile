@@ -18,6 +18,10 @@ licenses:
 	.ci/licenses bin/licenses ./cmd/exchequer
 	cp LICENSE NOTICE static/vendor/idiomorph.LICENSE bin/licenses/
 
+## release: bin/release, for Linux, macOS and Windows on amd64 and arm64, with checksums and bills of materials
+release:
+	$(GO) run ./deploy/release -version $(VERSION) -out bin/release
+
 ## demo: a simulated town on an embedded Postgres, at http://127.0.0.1:8080
 demo: build
 	@.ci/deps postgres || true # the program fetches it then, or says what to do
@@ -30,15 +34,17 @@ run: build
 
 ## test: everything, on real Postgres, MariaDB, Redis and Chromium, with the race detector
 test:
-	@.ci/deps postgres redis mariadb chromium curl race
+	@.ci/deps postgres redis mariadb chromium curl podman caddy systemd race
 	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -race -timeout 15m -p 1 -parallel 4 ./e2e/...
+	cd deploy/check && $(GO) test -count=1 ./... # it reads files outside its module
 
 ## lint: gofmt, vet, staticcheck, templ fmt
 lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	cd deploy/check && $(GO) vet ./...
 	$(GO) tool templ fmt -fail views
 
 ## bench: measure what docs/benchmarks.md reports, and print the table
@@ -55,6 +61,12 @@ generate:
 verify:
 	@.ci/verify
 
+## audit: known vulnerabilities (by Go's list, over the network), changed modules, missing licences
+audit:
+	$(GO) mod verify
+	.ci/audit ./...
+	.ci/licenses bin/licenses ./cmd/exchequer
+
 ## clean: what build made
 clean:
 	rm -rf bin
@@ -63,4 +75,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: build licenses demo run test lint bench generate verify clean help
+.PHONY: build licenses release demo run test lint bench generate verify audit clean help

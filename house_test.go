@@ -16,7 +16,7 @@ import (
 // folder below internal or cache. The command may import all.
 var table = map[string][]string{
 	"web":                {"admin", "aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "vitals", "internal/csvtext", "internal/telemetry"},
-	"admin":              {"aggregates", "alerts", "cache", "keys", "ledger", "signin", "views", "internal/csvtext"},
+	"admin":              {"aggregates", "alerts", "cache", "keys", "ledger", "signin", "views", "vitals", "internal/csvtext"},
 	"views":              {"aggregates", "ledger", "cache", "claims", "static", "vitals"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},
@@ -39,6 +39,7 @@ var table = map[string][]string{
 	"internal/sample":    {"aggregates", "ledger"},
 	"internal/testkit":   {"internal/postgres"},
 	"internal/town":      {"ledger"},
+	"deploy":             {},
 	"bench":              {},
 	"e2e":                {},
 }

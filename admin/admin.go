@@ -35,6 +35,7 @@ import (
 	"exchequer/ledger"
 	"exchequer/signin"
 	"exchequer/views"
+	"exchequer/vitals"
 )
 
 // Deps are the dependencies of the pages.
@@ -62,6 +63,8 @@ type Deps struct {
 	Sender  *alerts.Sender
 	BaseURL string
 
+	// Vitals is what readers' browsers measured. Nil: they measure nothing.
+	Vitals *vitals.Store
 	// Requests has the metrics of the requests that this process answered.
 	Requests prometheus.Gatherer
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"exchequer/views"
 )
 
 // The metrics of requests that are read.
@@ -26,9 +28,17 @@ type route struct {
 	buckets  []*dto.Bucket
 }
 
-// slowest is the page of the routes that take longest. What readers' browsers measured
-// belongs here too, as a block before this one.
-func (p *Pages) slowest(context.Context, url.Values) ([]block, error) {
+// slowest is the page of the routes that take longest: for readers, as their browsers
+// measured it, and for the server.
+func (p *Pages) slowest(ctx context.Context, _ url.Values) ([]block, error) {
+	readers := block{ID: "readers", Title: "As readers' browsers measured", Text: said("Nothing is measured in browsers: EXCHEQUER_RUM_SAMPLE is 0, or Faro gets what they measure.")}
+	if p.Vitals != nil {
+		report, err := p.Vitals.Slowest(ctx)
+		if err != nil {
+			return nil, err
+		}
+		readers.Text, readers.Body = nil, views.SlowestPages(report)
+	}
 	b := block{ID: "server", Title: "As this process answered", Columns: []string{"Address", "Requests", "p50", "p95", "p99", "Failed", "Refused"}, Empty: "No requests yet.",
 		Text: said("Since " + process() + " was started, to the end of the answer, slowest 95th percentile first. Percentiles are between the bounds of the histogram in which they lie.")}
 	routes, err := p.routes()
@@ -43,7 +53,7 @@ func (p *Pages) slowest(context.Context, url.Values) ([]block, error) {
 		}
 		b.Rows = append(b.Rows, []text{code(r.name), number(int64(r.requests)), r.quantile(.5), r.quantile(.95), r.quantile(.99), failed, number(int64(r.refused))})
 	}
-	return []block{b}, nil
+	return []block{readers, b}, nil
 }
 
 // routes returns what this process counted, slowest first.

@@ -3,6 +3,8 @@ package views
 import (
 	"time"
 
+	"github.com/a-h/templ"
+
 	"exchequer/ledger"
 )
 
@@ -43,6 +45,8 @@ type AdminBlock struct {
 	More    []AdminText // links to other rows, and to files
 
 	Forms []AdminForm
+
+	Body templ.Component // drawn after all that; nil: nothing
 }
 
 // An AdminText is a text, perhaps with a state, which is drawn with it, or a link.

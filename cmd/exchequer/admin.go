@@ -21,6 +21,7 @@ import (
 	"exchequer/ledger/dump"
 	"exchequer/signin"
 	"exchequer/views"
+	"exchequer/vitals"
 )
 
 // adminFlags are about what admins may change by pages.
@@ -54,6 +55,7 @@ type administered struct {
 	soundness *aggregates.SoundnessMemos
 	settings  *settings
 	rules     *alerts.Config
+	vitals    *vitals.Store
 }
 
 // admin returns the pages of admins.
@@ -61,7 +63,7 @@ func (f serverFlags) admin(ctx context.Context, r server, at place, a administer
 	return admin.New(admin.Deps{
 		DB: a.db, Owner: a.owner, Record: a.record, Cache: a.memos.Cache, Policies: f.Policies, Soundness: a.soundness, Settings: a.settings.get,
 		Configured: f.configured(a), Jobs: f.jobs(a), Alerts: a.rules, Sender: alerts.NewSender(f.Allow, version), BaseURL: at.url(f.URL),
-		Requests: at.registry, Log: r.log, Leaving: ctx,
+		Vitals: a.vitals, Requests: at.registry, Log: r.log, Leaving: ctx,
 	})
 }
 

@@ -105,7 +105,7 @@ func TestImagesOfOthersArePinnedToTheirContent(t *testing.T) {
 
 func TestDeploymentsServeWithoutTheRightsOfTheOwner(t *testing.T) {
 	services := compose(t).Services
-	for name, role := range map[string]string{"migrate": "exchequer_owner", "exchequer": "exchequer_serve"} {
+	for name, role := range map[string]string{"migrate": "postgres", "exchequer-1": "exchequer_serve", "exchequer-2": "exchequer_serve", "exchequer-3": "exchequer_serve"} {
 		if url := services[name].Environment["DATABASE_URL"]; !strings.HasPrefix(url, "postgres://"+role+":") {
 			t.Errorf("compose: %s connects to %s, want as %s", name, url, role)
 		}

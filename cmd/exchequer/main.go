@@ -88,8 +88,18 @@ func main() {
 // run is the program without the process around it. It returns the exit code:
 // 0, 1 for a failure, 2 for a wrong command line, 130 if interrupted.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	parser, err := newParser(ctx, stdout, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "exchequer:", err)
+		return 2
+	}
+	return parseAndRun(ctx, parser, args, stderr)
+}
+
+// newParser returns the command line.
+func newParser(ctx context.Context, stdout, stderr io.Writer) (*kong.Kong, error) {
 	var cli commands
-	parser, err := kong.New(&cli,
+	return kong.New(&cli,
 		kong.Name("exchequer"),
 		kong.Description("An explorer for the economy of anything that keeps a double-entry ledger."),
 		kong.Writers(stdout, stderr),
@@ -101,11 +111,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Bind(streams{out: stdout, err: stderr}),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 	)
-	if err != nil {
-		fmt.Fprintln(stderr, "exchequer:", err)
-		return 2
-	}
-	return parseAndRun(ctx, parser, args, stderr)
 }
 
 // exit is what run panics with when kong wants to exit, as after --help.

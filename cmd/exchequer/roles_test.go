@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/base64"
 	"net/http"
+	neturl "net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -195,4 +198,110 @@ func privileges(t *testing.T, db *pgxpool.Pool, role string) map[string]string {
 		t.Fatal(err)
 	}
 	return of
+}
+
+func TestMigrateMakesTheRolesAndServeNeedsTheReaderAndTheWriterAlone(t *testing.T) {
+	url := testkit.PostgresURL(t)
+	superuser := pool(t, url)
+	statements(t, superuser, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO PUBLIC")
+	passwords := map[string]string{"exchequer_owner": "own-it-all", "exchequer_serve": "read 'this'", "exchequer_ingest": "write:this"}
+	t.Setenv("EXCHEQUER_OWNER_PASSWORD", passwords["exchequer_owner"])
+	file := t.TempDir() + "/password"
+	if err := os.WriteFile(file, []byte(passwords["exchequer_serve"]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("EXCHEQUER_SERVE_PASSWORD_FILE", file)
+	t.Setenv("EXCHEQUER_INGEST_PASSWORD", passwords["exchequer_ingest"])
+	t.Setenv("DATABASE_URL", url)
+	if code, out, said := exchequer(t, "migrate", "--roles"); code != 0 || out != "the schema and the roles are up to date\n" || strings.Contains(said, "this") {
+		t.Fatalf("migrate --roles = %d, %q, %q", code, out, said)
+	}
+	var others int
+	const foreign = `SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner <> 'exchequer_owner'`
+	if err := superuser.QueryRow(t.Context(), foreign).Scan(&others); err != nil || others > 0 {
+		t.Errorf("%d tables are not the owner's, %v", others, err)
+	}
+
+	askForPasswords(t, superuser, url)
+	of := func(role string) string {
+		return strings.Replace(url, "//postgres@", "//"+neturl.UserPassword(role, passwords[role]).String()+"@", 1)
+	}
+	if _, err := pgx.Connect(t.Context(), strings.Replace(url, "//postgres@", "//exchequer_serve:guess@", 1)); err == nil {
+		t.Error("a guessed password opens the database")
+	}
+	t.Setenv("EXCHEQUER_OWNER_PASSWORD", "")
+	t.Setenv("EXCHEQUER_SERVE_PASSWORD_FILE", "")
+	t.Setenv("EXCHEQUER_INGEST_PASSWORD", "")
+
+	// The next release has a table, which the owner grants to others.
+	t.Setenv("DATABASE_URL", of("exchequer_owner"))
+	statements(t, pool(t, of("exchequer_owner")), "CREATE TABLE later (id int)")
+	if code, _, said := exchequer(t, "migrate", "--roles"); code != 0 {
+		t.Fatalf("migrate --roles by the owner: %s", said)
+	}
+	if may := privileges(t, superuser, "exchequer_ingest")["later"]; may != "SELECT, INSERT, UPDATE" {
+		t.Errorf("the writer may %s on a new table", may)
+	}
+
+	t.Setenv("DATABASE_URL", of("exchequer_serve"))
+	t.Setenv("EXCHEQUER_INGEST_DATABASE_URL", of("exchequer_ingest"))
+	s := start(t, "serve", "--linger", "0s")
+	if status, body := get(t, s.url+"/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz by the reader and the writer = %d, %s", status, body)
+	}
+	if code := s.end(); code != 0 || strings.Contains(s.said.String(), "permission denied") {
+		t.Errorf("serve = %d:\n%s", code, s.said)
+	}
+}
+
+// askForPasswords makes the server of a test ask the three roles for passwords, in one
+// database.
+func askForPasswords(t *testing.T, superuser *pgxpool.Pool, url string) {
+	t.Helper()
+	var file, database string
+	if err := superuser.QueryRow(t.Context(), `SELECT setting, current_database() FROM pg_settings WHERE name = 'hba_file'`).Scan(&file, &database); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := "local " + database + " exchequer_owner,exchequer_serve,exchequer_ingest scram-sha-256\n"
+	if err := os.WriteFile(file, append([]byte(ask), rules...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	statements(t, superuser, "SELECT pg_reload_conf()")
+	until(t, "the server asks for passwords", func() bool {
+		conn, err := pgx.Connect(t.Context(), as("exchequer_serve", url))
+		if err == nil {
+			conn.Close(t.Context())
+		}
+		return err != nil
+	})
+}
+
+func TestRolesAreNotMadeFromWhatIsIncomplete(t *testing.T) {
+	t.Setenv("EXCHEQUER_DATA_DIR", t.TempDir())
+	t.Setenv("DATABASE_URL", "")
+	if code, _, said := exchequer(t, "migrate", "--roles"); code != 1 || !strings.Contains(said, "DATABASE_URL") {
+		t.Errorf("without a database = %d, %q", code, said)
+	}
+	t.Setenv("DATABASE_URL", "postgres://127.0.0.1:1/x")
+	t.Setenv("EXCHEQUER_OWNER_PASSWORD", "pässword")
+	if code, _, said := exchequer(t, "migrate", "--roles"); code != 1 || !strings.Contains(said, "EXCHEQUER_OWNER_PASSWORD: a password has printable ASCII") || strings.Contains(said, "ssword\n") {
+		t.Errorf("with a password that would have to be normalised = %d, %q", code, said)
+	}
+}
+
+// The keys are those of the example of RFC 7677.
+func TestAVerifierIsWhatScramSays(t *testing.T) {
+	salt, err := base64.StdEncoding.DecodeString("W22ZaJ0SNY7soEsUEjb6gQ==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := scram("pencil", salt, 4096)
+	const want = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+	if err != nil || got != want {
+		t.Errorf("scram = %s, %v, want %s", got, err, want)
+	}
 }

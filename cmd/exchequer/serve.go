@@ -327,7 +327,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	record := ledger.New(writers, writes.onChange)
 	var pages *admin.Pages
 	if at.signIn != nil {
-		pages = f.admin(ctx, r, at, administered{r.db.Pool, owner, record, memos, soundness, settings, rules})
+		pages = f.admin(ctx, r, at, administered{r.db.Pool, owner, record, memos, soundness, settings, rules, measured})
 		ends = append(ends, pages.Close)
 	}
 	handler, err := web.New(web.Deps{

@@ -8,12 +8,14 @@
 --   exchequer_ingest  adds to the ledger what other programs send to serve, and what
 --                     sources have that are followed
 --
--- Run it as a superuser before the first `exchequer migrate`, so that there is
--- an owner, and after it, when there are tables. It may be run at any time:
+-- `exchequer migrate --roles` runs it before it migrates, so that there is an owner,
+-- and after it, when there are tables: the first time as a superuser, later as
+-- exchequer_owner, which Postgres then warns that it can change nothing of the database
+-- and the schema. It may be run at any time:
 --
 --   psql -v ON_ERROR_STOP=1 -f deploy/postgres/roles.sql DATABASE
 --
--- It sets no passwords; \password exchequer_owner does.
+-- It sets no passwords; `migrate --roles` does, or \password exchequer_owner.
 
 DO $$
 DECLARE

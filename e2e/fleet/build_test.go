@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,39 +38,46 @@ func build(name, file, old, replacement string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, name)
-	args := []string{"build", "-o", path}
-	if file != "" {
-		overlay, err := replaced(dir, filepath.Join(root, file), old, replacement)
-		if err != nil {
-			return "", err
-		}
-		args = append(args, "-overlay", overlay)
+	if file == "" {
+		return compile(root, filepath.Join(dir, name))
 	}
+	source, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(string(source), old) {
+		return "", fmt.Errorf("%s no longer has %q", file, old)
+	}
+	return buildWith(name, file, strings.Replace(string(source), old, replacement, 1))
+}
+
+// buildWith builds the program with another text of a file, or with one more file.
+func buildWith(name, file, text string) (string, error) {
+	dir, err := builds()
+	if err != nil {
+		return "", err
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return "", err
+	}
+	changed, overlay := filepath.Join(dir, name+"-file"), filepath.Join(dir, name+"-overlay.json")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, file): changed}})
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(os.WriteFile(changed, []byte(text), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
+		return "", err
+	}
+	return compile(root, filepath.Join(dir, name), "-overlay", overlay)
+}
+
+func compile(root, path string, flags ...string) (string, error) {
+	args := append([]string{"build", "-o", path}, flags...)
 	cmd := exec.Command("go", append(args, "./cmd/exchequer")...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go %v: %w\n%s", args, err, out)
 	}
 	return path, nil
-}
-
-// replaced writes an overlay for go build with another version of a file.
-func replaced(dir, path, old, replacement string) (overlay string, err error) {
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	if !strings.Contains(string(source), old) {
-		return "", fmt.Errorf("%s no longer has %q", path, old)
-	}
-	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), old, replacement, 1)), 0o600); err != nil {
-		return "", err
-	}
-	return overlay, os.WriteFile(overlay, text, 0o600)
 }

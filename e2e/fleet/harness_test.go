@@ -171,12 +171,12 @@ func (f *fleet) start(n int) []*process {
 	return started
 }
 
-// launch runs one more process of a binary. It ends with the test, by SIGTERM,
-// with exit code 0.
-func (f *fleet) launch(path string) *process {
+// launch runs one more process of a binary, at any address unless a flag names one. It
+// ends with the test, by SIGTERM, with exit code 0.
+func (f *fleet) launch(path string, flags ...string) *process {
 	f.t.Helper()
 	p := &process{t: f.t, name: string(rune('A' + len(f.all))), said: &testkit.Buffer{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(path, "serve", "--listen", "127.0.0.1:0")
+	p.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = f.env, p.said, p.said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

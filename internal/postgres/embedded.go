@@ -1,3 +1,5 @@
+//go:build unix
+
 package postgres
 
 import (
@@ -15,14 +17,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// EmbeddedConfig is the configuration of an embedded server.
-type EmbeddedConfig struct {
-	Dir      string            // created if necessary
-	Log      *slog.Logger      // nil: silent
-	Settings map[string]string // of the server, overriding those of the program
-	Source   Source            // of Postgres, if the machine has none
-}
-
 // An Embedded is a Postgres server that the program runs.
 type Embedded struct {
 	dir     string
@@ -32,18 +26,6 @@ type Embedded struct {
 	logPath string
 	offset  int64 // where this run begins in the log
 	stop    sync.Once
-}
-
-// An InUseError is returned if another program runs the server of a directory. URL
-// is the address of that server.
-type InUseError struct {
-	Dir string
-	PID int
-	URL string
-}
-
-func (e *InUseError) Error() string {
-	return fmt.Sprintf("data directory %s is in use by exchequer with pid %d: stop it, or choose another --data-dir", e.Dir, e.PID)
 }
 
 const (

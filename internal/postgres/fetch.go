@@ -1,3 +1,5 @@
+//go:build unix
+
 package postgres
 
 import (
@@ -21,15 +23,6 @@ import (
 
 // unfinishedSuffix marks a release that is being unpacked.
 const unfinishedSuffix = ".new"
-
-// A Source is where Postgres is fetched from if the machine has none. The zero value
-// is Maven Central, and only releases with a known checksum.
-type Source struct {
-	Repository string // an https address in Maven's layout
-	SHA256     string // of the archive, in hex; overrides the known one
-
-	transport http.RoundTripper // for tests; nil otherwise
-}
 
 const mavenCentral = "https://repo1.maven.org/maven2"
 

@@ -20,6 +20,7 @@ type Options struct {
 	ApplicationName  string          // shown in pg_stat_activity; "exchequer" if empty
 	StatementTimeout time.Duration   // 15 s if zero, none if negative
 	MaxConns         int32           // the greater of 4 and the number of processors if zero
+	Role             string          // to act as, one that the user may take on; the user itself if empty
 	Tracer           pgx.QueryTracer // may be nil
 }
 
@@ -37,6 +38,9 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 	setDefault(params, "idle_in_transaction_session_timeout", "60000")
 	if timeout := cmp.Or(opts.StatementTimeout, 15*time.Second); timeout > 0 {
 		setDefault(params, "statement_timeout", strconv.FormatInt(timeout.Milliseconds(), 10))
+	}
+	if opts.Role != "" {
+		params["role"] = opts.Role
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 5 * time.Second
