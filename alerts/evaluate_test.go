@@ -111,7 +111,7 @@ func (w *watched) evaluator() (*Evaluator, func()) {
 	e := NewEvaluator(EvaluatorDeps{
 		DB: w.db, Config: w.config, Settings: func() ledger.Settings { return settings }, Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 		Metrics: NewMetrics(prometheus.NewRegistry()), Known: aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs},
-		Memos: Memos{Items: api.ItemList, Shop: api.Trade.Shop,
+		Memos: Memos{Items: api.ItemList, 
 			Soundness: cache.NewMemo(c, spec("test.soundness"), func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error) {
 				return &w.soundness, nil
 			}),

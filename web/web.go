@@ -95,6 +95,8 @@ type Deps struct {
 	Keys   *keys.Store
 	// Claims are which accounts belong to whom of those who sign in. Nil: nobody does.
 	Claims *claims.Store
+	// OwnAlerts are the rules of those who sign in. Nil: there are none.
+	OwnAlerts *alerts.Own
 	// IngestRate limits the requests of each key. Nil: there is no limit.
 	IngestRate *Rate
 	// Leaving ends when the process begins to shut down. Long work ends with it.

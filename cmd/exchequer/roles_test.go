@@ -165,7 +165,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 			want = "SELECT, UPDATE"
 		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":
 			want = "SELECT, INSERT, DELETE"
-		case "invalidations", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "claims", "visits":
+		case "invalidations", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "claims", "visits", "own_rules", "own_receivers", "own_people":
 			want = "SELECT, INSERT, UPDATE, DELETE"
 		}
 		if got != want {

@@ -287,9 +287,11 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	if rules != nil {
 		told = alerts.NewFeed(memos.Cache, r.db.Pool)
 	}
+	var own *alerts.Own // of people who sign in
 	handler, err := web.New(web.Deps{
 		Data:           data,
 		Alerts:         told,
+		OwnAlerts:      own,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            api,
 		Soundness:      soundness,
@@ -352,8 +354,8 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		for _, follower := range followers {
 			work.Go(func() { follower.Follow(working) })
 		}
-		if rules != nil {
-			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings).run(working, r) })
+		if rules != nil || own != nil {
+			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings, own != nil).run(working, r) })
 		}
 		work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
 		if r.background != nil {
