@@ -62,16 +62,16 @@ func (m marks) write(ctx context.Context, tx pgx.Tx, at, now time.Time) error {
 	return nil
 }
 
-// A watch is an account from an amount on. Rules that want less than others would take
+// A threshold is an account from an amount on. Rules that want less than others would take
 // the places of what these want, so each amount is read by itself.
-type watch struct {
+type threshold struct {
 	account string
 	least   int64
 }
 
 // A record is what was written lately, of the accounts and shops of all rules.
 type record struct {
-	moves map[watch][]ledger.WatchedMove
+	moves map[threshold][]ledger.WatchedMove
 	sales map[string][]ledger.WatchedSale // by the ref in the rule
 }
 
@@ -80,12 +80,12 @@ func (h record) of(r Rule, limit float64) bool {
 	if r.Kind == ShopSold {
 		return len(h.sales[r.Of]) > 0
 	}
-	return len(h.moves[watch{r.Of, int64(limit)}]) > 0
+	return len(h.moves[threshold{r.Of, int64(limit)}]) > 0
 }
 
 // readRecord reads what was written since the settled ids, and what shops have in stock.
 func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, error) {
-	watched, sold, stocked := map[watch]bool{}, map[string]bool{}, map[string]bool{}
+	watched, sold, stocked := map[threshold]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range rules {
 		limit, err := r.Limit(v.settings)
 		if err != nil || v.barred(r) != "" {
@@ -93,17 +93,17 @@ func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, erro
 		}
 		switch r.Kind {
 		case AccountReceived, AccountPaid:
-			watched[watch{r.Of, int64(limit)}] = true
+			watched[threshold{r.Of, int64(limit)}] = true
 		case ShopSold:
 			sold[r.Of] = true
 		case ShopEmpty:
 			stocked[r.Of] = true
 		}
 	}
-	read := record{map[watch][]ledger.WatchedMove{}, map[string][]ledger.WatchedSale{}}
+	read := record{map[threshold][]ledger.WatchedMove{}, map[string][]ledger.WatchedSale{}}
 	since := ledger.Since{ID: v.marks.transactionsSettled, Oldest: v.now.Add(-oldest)}
 	if len(watched) > 0 {
-		var all []watch
+		var all []threshold
 		var accounts []ledger.Watched
 		for w := range watched {
 			all, accounts = append(all, w), append(accounts, ledger.Watched{Account: w.account, Least: w.least})
@@ -168,7 +168,7 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, row *ruleRow, r
 			told = views.TellSales(r.Of, sales, v.settings)
 		}
 	} else {
-		moves := slices.DeleteFunc(slices.Clone(read.moves[watch{r.Of, int64(limit)}]), func(m ledger.WatchedMove) bool {
+		moves := slices.DeleteFunc(slices.Clone(read.moves[threshold{r.Of, int64(limit)}]), func(m ledger.WatchedMove) bool {
 			amount := m.Amount
 			if r.Kind == AccountPaid {
 				amount = ledger.Sum{}.Minus(amount)
