@@ -395,8 +395,8 @@ func (o *Own) Read(ctx context.Context, owner string) (m views.MyAlerts, err err
 		var definition []byte
 		_, err := pgx.ForEachRow(rows, []any{&r.Name, &definition, &r.Evaluated, &r.Fired, &r.Problem, &r.Unsent, &r.Holds}, func() error {
 			var d Rule
-			if err := json.Unmarshal(definition, &d); err != nil {
-				return err
+			if json.Unmarshal(definition, &d) != nil {
+				r.Problem = "this version of the site does not know it"
 			}
 			r.Kind, r.Of, r.Value, r.To = string(d.Kind), d.Of, d.Value, d.To
 			m.Rules = append(m.Rules, r)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/aggregates"
 	"exchequer/internal/postgres"
 	"exchequer/ledger"
 	"exchequer/views"
@@ -132,6 +133,37 @@ func TestARuleOfSomebodyIsRefused(t *testing.T) {
 	}
 	if m := w.read("u1"); len(m.Rules) != 0 {
 		t.Errorf("there are %+v", m.Rules)
+	}
+}
+
+// A rule that cannot be evaluated has a problem, and the others are told.
+func TestABadRuleOfSomebodyEndsNoOther(t *testing.T) {
+	w := newWatched(t)
+	w.claim("u1", "ann")
+	w.add(Rule{Owner: "u1", Kind: AccountReceived, Of: "ann", Value: "10"})
+	for name, definition := range map[string]string{
+		"a": `{"when": "account_received", "of": "ann", "value": "10.005"}`, // of a time with more decimals
+		"b": `{"when": "price_above", "of": "gone", "value": "1"}`,
+		"c": `{"when": 7}`,
+		"d": `{"when": "books", "public": true}`,
+	} {
+		w.exec(`INSERT INTO own_rules VALUES ('u1', $1, $2, now())`, name, definition)
+	}
+	w.soundness.Books.State = aggregates.StateBad
+	w.later(time.Minute)
+	w.pay(0, "bob", "ann", 2000)
+	w.want("one is right", time.Minute, "Ann received ₤20.00 from Bob")
+	problems := map[string]string{}
+	for _, r := range w.read("u1").Rules {
+		problems[r.Name[:1]] = r.Problem
+	}
+	for name, want := range map[string]string{
+		"a": `value = "10.005": want an amount such as "1000.00", with 2 decimals at most`, "b": `the list of items has no "gone"`,
+		"c": "this version of the site does not know it", "d": "only the operators may watch this", "r": "",
+	} {
+		if problems[name] != want {
+			t.Errorf("the problem of %s is %q, want %q", name, problems[name], want)
+		}
 	}
 }
 
@@ -354,9 +386,10 @@ func TestManyRulesAreEvaluatedByFewQueries(t *testing.T) {
 	defer db.Close()
 	w.now = w.now.Add(time.Minute)
 	e, end := w.evaluator()
-	defer end()
 	e.DB = db
-	if err := e.Evaluate(t.Context()); err != nil {
+	err = e.Evaluate(t.Context())
+	end()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var evaluated int
