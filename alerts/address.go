@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -65,7 +66,7 @@ func (g guard) dial(ctx context.Context, network, address string, encrypted bool
 		case g.allowed(addr.Addr()):
 			return nil
 		case !public(addr.Addr()):
-			return fmt.Errorf("%s is not a public address (EXCHEQUER_ALERTS_ALLOW names others that are allowed)", addr.Addr())
+			return fmt.Errorf("%s %w (EXCHEQUER_ALERTS_ALLOW names others that are allowed)", addr.Addr(), errNotPublic)
 		case !encrypted:
 			return fmt.Errorf("%s is public, and the connection would not be encrypted", addr.Addr())
 		}
@@ -73,5 +74,8 @@ func (g guard) dial(ctx context.Context, network, address string, encrypted bool
 	}}
 	return d.DialContext(ctx, network, address)
 }
+
+// errNotPublic is that of an address that nothing is sent to.
+var errNotPublic = errors.New("is not a public address")
 
 const dialTimeout = 5 * time.Second

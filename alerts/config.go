@@ -21,11 +21,10 @@ type Config struct {
 	Receivers []Receiver
 }
 
-// The most that a file has. Each shop of a rule is read once a minute.
+// The most that a file has.
 const (
 	mostRules     = 500
 	mostReceivers = 50
-	mostShops     = 100
 )
 
 // file is a configuration as its TOML is written.
@@ -92,7 +91,6 @@ func Parse(text []byte, env func(string) string) (*Config, error) {
 		wrong = append(wrong, named("receiver", i, r.Name), err)
 		c.Receivers = append(c.Receivers, receiver)
 	}
-	shops := map[string]bool{}
 	for i, r := range f.Rules {
 		rule, err := r.rule()
 		for _, to := range rule.To {
@@ -103,17 +101,14 @@ func Parse(text []byte, env func(string) string) (*Config, error) {
 		if err != nil {
 			err = fmt.Errorf("rule %q: %w", r.Name, err)
 		}
-		if rule.Kind == ShopEmpty {
-			shops[rule.Of] = true
-		}
 		wrong = append(wrong, named("rule", i, r.Name), err)
 		c.Rules = append(c.Rules, rule)
 	}
 	switch {
 	case len(f.Rules) == 0:
 		wrong = append(wrong, errors.New("it has no [[rules]]"))
-	case len(f.Rules) > mostRules || len(f.Receivers) > mostReceivers || len(shops) > mostShops:
-		wrong = append(wrong, fmt.Errorf("at most %d rules, %d receivers and %d different shops to find empty", mostRules, mostReceivers, mostShops))
+	case len(f.Rules) > mostRules || len(f.Receivers) > mostReceivers:
+		wrong = append(wrong, fmt.Errorf("at most %d rules and %d receivers", mostRules, mostReceivers))
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return nil, err

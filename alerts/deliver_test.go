@@ -3,6 +3,7 @@ package alerts
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -52,9 +54,11 @@ type receiving struct {
 	answer http.HandlerFunc // nil: 204
 }
 
-func newReceiving(t *testing.T) *receiving {
+func newReceiving(t *testing.T) *receiving { return receivingBy(t, httptest.NewServer) }
+
+func receivingBy(t *testing.T, serve func(http.Handler) *httptest.Server) *receiving {
 	r := &receiving{}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	r.Server = serve(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		var m Message
 		body, _ := io.ReadAll(q.Body)
 		if err := json.Unmarshal(body, &m); err != nil {
@@ -91,16 +95,22 @@ func (r *receiving) messages() []Message {
 
 // A queue is a database with alerts that wait.
 type queue struct {
-	t   *testing.T
-	db  *pgxpool.Pool
-	now time.Time
-	log *testkit.Buffer
+	t     *testing.T
+	owner string // empty: the operators
+	db    *pgxpool.Pool
+	now   time.Time
+	log   *testkit.Buffer
 }
 
 func newQueue(t *testing.T, receiver string, alerts int) *queue {
 	t.Helper()
-	q := &queue{t, testkit.Postgres(t), time.Now().Truncate(time.Second), &testkit.Buffer{}}
-	q.exec(`INSERT INTO alert_receivers (owner, name, kind, target, retry_at) VALUES ('', $1, 'webhook', '', $2)`, receiver, q.now)
+	return newQueueOf(t, "", receiver, alerts)
+}
+
+func newQueueOf(t *testing.T, owner, receiver string, alerts int) *queue {
+	t.Helper()
+	q := &queue{t, owner, testkit.Postgres(t), time.Now().Truncate(time.Second), &testkit.Buffer{}}
+	q.exec(`INSERT INTO alert_receivers (owner, name, kind, target, retry_at) VALUES ($3, $1, 'webhook', '', $2)`, receiver, q.now, owner)
 	for n := range alerts {
 		q.alert(receiver, fmt.Sprintf("id%02d", n))
 	}
@@ -109,8 +119,12 @@ func newQueue(t *testing.T, receiver string, alerts int) *queue {
 
 func (q *queue) alert(receiver, id string) {
 	q.t.Helper()
-	q.exec(`INSERT INTO alerts VALUES ($1, '', 'rule', 'books', 'x', $2, 'Title ' || $1, 'Text', '/items/x', false, 1, '{}', '{}')`, id, q.now)
-	q.exec(`INSERT INTO alert_deliveries (alert, owner, receiver, status, created) VALUES ($1, '', $2, 'pending', $3)`, id, receiver, q.now)
+	kind := BooksWrong
+	if q.owner != "" {
+		kind = StockEnds
+	}
+	q.exec(`INSERT INTO alerts VALUES ($1, $3, 'rule', $4, 'x', $2, 'Title ' || $1, 'Text', '/items/x', false, 1, '{}', '{}')`, id, q.now, q.owner, kind)
+	q.exec(`INSERT INTO alert_deliveries (alert, owner, receiver, status, created) VALUES ($1, $4, $2, 'pending', $3)`, id, receiver, q.now, q.owner)
 }
 
 func (q *queue) exec(sql string, args ...any) {
@@ -123,8 +137,15 @@ func (q *queue) exec(sql string, args ...any) {
 func delivererOf(db *pgxpool.Pool, now func() time.Time, log io.Writer, to ...Receiver) *Deliverer {
 	return NewDeliverer(DelivererDeps{
 		DB: db, Receivers: to, Sender: NewSender(loopback, "test"), Settings: func() ledger.Settings { return settings }, BaseURL: "https://economy.test",
-		Now: now, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: NewMetrics(prometheus.NewRegistry()),
+		Peoples: trusting(), Now: now, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: NewMetrics(prometheus.NewRegistry()),
 	})
+}
+
+// trusting returns a sender to receivers of tests with TLS.
+func trusting() *Sender {
+	s := NewSender(loopback, "test")
+	s.http["https"].Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	return s
 }
 
 func (q *queue) deliverer(to ...Receiver) *Deliverer {
@@ -141,14 +162,12 @@ func (q *queue) deliver(d *Deliverer) bool {
 	return more
 }
 
-func (q *queue) deliveries() (all []string) {
+func (q *queue) deliveries() []string {
 	q.t.Helper()
-	found, err := Deliveries(q.t.Context(), q.db, 100)
+	rows, _ := q.db.Query(q.t.Context(), `SELECT concat_ws(' ', alert, status, attempts, outcome) FROM alert_deliveries WHERE owner = $1 ORDER BY created DESC, alert, receiver`, q.owner)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		q.t.Fatal(err)
-	}
-	for _, d := range found {
-		all = append(all, fmt.Sprintf("%s %s %d %s", d.Alert, d.Status, d.Attempts, d.Outcome))
 	}
 	return all
 }
@@ -434,13 +453,19 @@ func TestMain(m *testing.M) {
 // A process that is killed after its message has arrived, and before it could write that
 // down, sends it again: with the same id.
 func TestAProcessThatIsKilledBetweenSendingAndWritingSendsTheSameAgain(t *testing.T) {
-	r := newReceiving(t)
+	t.Run("of the operators", func(t *testing.T) { testKilled(t, "", httptest.NewServer) })
+	t.Run("of somebody", func(t *testing.T) { testKilled(t, "u1", httptest.NewTLSServer) })
+}
+
+func testKilled(t *testing.T, owner string, serve func(http.Handler) *httptest.Server) {
+	r := receivingBy(t, serve)
 	arrived := make(chan struct{}, 10)
 	r.answers(func(w http.ResponseWriter, q *http.Request) {
 		arrived <- struct{}{}
 		<-q.Context().Done() // until the process is gone
 	})
-	q := newQueue(t, "hook", 1)
+	q := newQueueOf(t, owner, "hook", 1)
+	q.exec(`INSERT INTO own_receivers (owner, name, kind, url, secret, made) VALUES ('u1', 'hook', 'webhook', $1, $2, now())`, r.URL, secret)
 	start := func() *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), sendEnv+"="+r.URL, "EXCHEQUER_TEST_LEDGER="+q.db.Config().ConnString())

@@ -8,6 +8,10 @@
 // receivers, always with the same id.
 //
 // Nothing is sent to an address that is not public, unless the operator allows it. A
-// receiver that fails is tried later and later, and is turned off after a day. Secrets
-// stay in memory: neither the database nor the log has them.
+// receiver that fails is tried later and later, and is turned off after a day. The
+// operators' secrets stay in memory: neither the database nor the log has them.
+//
+// People who have signed in have rules and receivers of their own, in the database, with
+// the secrets of these. They watch what they may see, and of accounts and shops only what
+// belongs to them, which is looked at again in each window and before each message.
 package alerts

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,12 +38,16 @@ const lockID = 0x616c6572 // "aler"
 type EvaluatorDeps struct {
 	DB       *pgxpool.Pool
 	Memos    Memos
-	Config   *Config
+	Config   *Config // nil: the operators have no rules
 	Settings func() ledger.Settings
 	Known    aggregates.Known
 	Now      func() time.Time
 	Log      *slog.Logger
 	Metrics  *Metrics
+	// Viewers says that people who have signed in have rules too; Shows is what
+	// everybody sees.
+	Viewers bool
+	Shows   views.Level
 }
 
 // An Evaluator evaluates rules once a window. Of the processes that have one, one does
@@ -53,7 +58,12 @@ type Evaluator struct {
 }
 
 // NewEvaluator returns an evaluator.
-func NewEvaluator(d EvaluatorDeps) *Evaluator { return &Evaluator{EvaluatorDeps: d} }
+func NewEvaluator(d EvaluatorDeps) *Evaluator {
+	if d.Config == nil {
+		d.Config = &Config{}
+	}
+	return &Evaluator{EvaluatorDeps: d}
+}
 
 // Run evaluates until ctx ends.
 func (e *Evaluator) Run(ctx context.Context) {
@@ -84,11 +94,17 @@ func (e *Evaluator) Evaluate(ctx context.Context) error {
 		e.done = last
 		return nil
 	}
-	read := e.Memos.read(ctx, e.Config.Rules, e.Known)
+	// Which memos are read depends on the rules, and reading them takes no part in the
+	// transaction.
+	own, err := e.ownRules(ctx, e.DB)
+	if err != nil {
+		return err
+	}
+	read := e.Memos.read(ctx, slices.Concat(e.Config.Rules, own.rules))
 	var fired []alert
 	var done bool
 	err = pgx.BeginTxFunc(ctx, e.DB, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
-		done, fired, err = (&evaluation{Evaluator: e, tx: tx, at: at, now: e.Now().UTC(), values: read}).run(ctx)
+		done, fired, err = (&evaluation{Evaluator: e, tx: tx, at: at, now: e.Now().UTC(), values: read, own: own, told: map[string]int{}, steps: map[stateKey]state{}}).run(ctx)
 		return err
 	})
 	if err != nil {
@@ -114,16 +130,47 @@ type evaluation struct {
 
 	settings ledger.Settings
 	marks    marks
-	rules    map[string]known
-	states   map[string]map[string]state // by rule and subject
-	off      map[string]bool             // receivers
-	fired    []alert
+	own      ownRules // of people
+	owned    map[ownedThing]bool
+	before   map[key]known
+	states   map[key]map[string]state // by subject
+	off      map[key]bool             // receivers
+	covered  map[key]map[int64]bool   // ids that the latest alerts are about
+	told     map[string]int           // alerts of people in the last day
+
+	// What is written at the end, each by one statement.
+	begun  []key // rules whose states are forgotten
+	rows   []ruleRow
+	steps  map[stateKey]state
+	alerts pgx.Batch
+	fired  []alert
+}
+
+// A key is that of a rule or a receiver: a name is one of its owner.
+type key struct{ owner, name string }
+
+func (r Rule) key() key { return key{r.Owner, r.Name} }
+
+type stateKey struct {
+	key
+	subject string
 }
 
 // known is what the database has of a rule.
 type known struct {
 	definition Rule
 	sinceID    int64 // transactions, or sales, up to it are no news
+	unsent     int
+}
+
+// A ruleRow is what is written of a rule.
+type ruleRow struct {
+	key
+	definition string
+	sinceID    int64
+	problem    string
+	fired      *time.Time // nil: as before
+	unsent     int
 }
 
 // An alert is what is to be told.
@@ -146,17 +193,24 @@ func (v *evaluation) run(ctx context.Context) (done bool, fired []alert, err err
 		return err == nil, nil, err
 	}
 	v.settings = v.Settings()
-	if err := v.load(ctx); err != nil {
-		return false, nil, err
-	}
-	happened, err := v.readRecord(ctx)
+	rules, err := v.load(ctx)
 	if err != nil {
 		return false, nil, err
 	}
-	for _, r := range v.Config.Rules {
+	happened, err := v.readRecord(ctx, rules)
+	if err != nil {
+		return false, nil, err
+	}
+	if v.covered, err = v.readCovered(ctx, rules, happened); err != nil {
+		return false, nil, err
+	}
+	for _, r := range rules {
 		if err := v.evaluate(ctx, r, happened); err != nil {
 			return false, nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
+	}
+	if err := v.write(ctx); err != nil {
+		return false, nil, err
 	}
 	if err := v.marks.write(ctx, v.tx, v.at, v.now); err != nil {
 		return false, nil, err
@@ -164,92 +218,100 @@ func (v *evaluation) run(ctx context.Context) (done bool, fired []alert, err err
 	return true, v.fired, v.sweep(ctx)
 }
 
-// load brings what the database has of rules and receivers up to date, and reads it.
-func (v *evaluation) load(ctx context.Context) error {
+// load brings what the database has of receivers up to date, reads what it has of rules,
+// and returns those that there are.
+func (v *evaluation) load(ctx context.Context) ([]Rule, error) {
 	for _, r := range v.Config.Receivers {
-		// A receiver whose address has changed is on again.
-		const write = `
-			INSERT INTO alert_receivers (owner, name, kind, target, retry_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (owner, name) DO UPDATE SET kind = excluded.kind, target = excluded.target, retry_at = excluded.retry_at,
-				failures = 0, failing_since = NULL, off = NULL, problem = ''
-			WHERE alert_receivers.target <> excluded.target`
-		if _, err := v.tx.Exec(ctx, write, operators, r.Name, r.Form, r.target(), v.now); err != nil {
-			return fmt.Errorf("receivers: %w", err)
+		if err := r.register(ctx, v.tx, v.now); err != nil {
+			return nil, err
 		}
 	}
-	v.off = map[string]bool{}
+	var k key
+	v.off = map[key]bool{}
 	rows, _ := v.tx.Query(ctx, `
-		SELECT name, off IS NOT NULL OR (SELECT count(*) FROM alert_deliveries d WHERE d.owner = r.owner AND d.receiver = r.name AND status = 'pending') >= $2
-		FROM alert_receivers r WHERE owner = $1`, operators, mostPending)
-	var name string
+		SELECT owner, name, off IS NOT NULL OR coalesce(waiting, 0) >= $1
+		FROM alert_receivers LEFT JOIN (
+			SELECT owner, receiver AS name, count(*) AS waiting FROM alert_deliveries WHERE status = 'pending' GROUP BY owner, receiver) AS w USING (owner, name)`, mostPending)
 	var is bool
-	if _, err := pgx.ForEachRow(rows, []any{&name, &is}, func() error { v.off[name] = is; return nil }); err != nil {
-		return fmt.Errorf("receivers: %w", err)
+	if _, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &is}, func() error { v.off[k] = is; return nil }); err != nil {
+		return nil, fmt.Errorf("receivers: %w", err)
 	}
-	v.rules = map[string]known{}
-	rows, _ = v.tx.Query(ctx, `SELECT name, definition, since_id FROM alert_rules WHERE owner = $1`, operators)
+	v.before = map[key]known{}
+	rows, _ = v.tx.Query(ctx, `SELECT owner, name, definition, since_id, unsent FROM alert_rules`)
 	var definition []byte
-	var sinceID int64
-	_, err := pgx.ForEachRow(rows, []any{&name, &definition, &sinceID}, func() error {
-		var r Rule
-		if err := json.Unmarshal(definition, &r); err != nil {
-			return err
+	var was known
+	_, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &definition, &was.sinceID, &was.unsent}, func() error {
+		was.definition = Rule{}
+		if json.Unmarshal(definition, &was.definition) == nil { // else it begins anew
+			v.before[k] = was
 		}
-		v.rules[name] = known{r, sinceID}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("rules: %w", err)
+		return nil, fmt.Errorf("rules: %w", err)
 	}
-	v.states = map[string]map[string]state{}
-	rows, _ = v.tx.Query(ctx, `SELECT rule, subject, state, since, candidate, candidate_since, as_of FROM alert_states WHERE owner = $1`, operators)
-	var rule, subject string
+	v.states = map[key]map[string]state{}
+	rows, _ = v.tx.Query(ctx, `SELECT owner, rule, subject, state, since, candidate, candidate_since, as_of FROM alert_states`)
+	var subject string
 	var s state
-	_, err = pgx.ForEachRow(rows, []any{&rule, &subject, &s.State, &s.Since, &s.Candidate, &s.CandidateSince, &s.AsOf}, func() error {
-		if v.states[rule] == nil {
-			v.states[rule] = map[string]state{}
+	_, err = pgx.ForEachRow(rows, []any{&k.owner, &k.name, &subject, &s.State, &s.Since, &s.Candidate, &s.CandidateSince, &s.AsOf}, func() error {
+		if v.states[k] == nil {
+			v.states[k] = map[string]state{}
 		}
-		v.states[rule][subject] = s
+		v.states[k][subject] = s
 		s.CandidateSince = nil
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("states of rules: %w", err)
+		return nil, fmt.Errorf("states of rules: %w", err)
+	}
+	if err := v.loadOwn(ctx); err != nil {
+		return nil, err
+	}
+	return slices.Concat(v.Config.Rules, v.own.rules), nil
+}
+
+// register writes that there is a receiver. One whose address has changed is on again.
+func (r Receiver) register(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	const write = `
+		INSERT INTO alert_receivers (owner, name, kind, target, retry_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (owner, name) DO UPDATE SET kind = excluded.kind, target = excluded.target, retry_at = excluded.retry_at,
+			failures = 0, failing_since = NULL, off = NULL, problem = ''
+		WHERE alert_receivers.target <> excluded.target`
+	if _, err := tx.Exec(ctx, write, r.Owner, r.Name, r.Form, r.target(), now); err != nil {
+		return fmt.Errorf("receivers: %w", err)
 	}
 	return nil
 }
 
 // evaluate evaluates one rule.
 func (v *evaluation) evaluate(ctx context.Context, r Rule, happened record) error {
-	before, was := v.rules[r.Name]
-	if !was || !sameRule(before.definition.watches(), r.watches()) {
+	before, was := v.before[r.key()]
+	barred := v.barred(r)
+	if !was || barred != "" || !sameRule(before.definition.watches(), r.watches()) {
 		before.sinceID = v.marks.transactions
 		if r.Kind == ShopSold {
 			before.sinceID = v.marks.sales
 		}
-		v.states[r.Name] = nil
-		if _, err := v.tx.Exec(ctx, `DELETE FROM alert_states WHERE owner = $1 AND rule = $2`, operators, r.Name); err != nil {
-			return err
+		if v.states[r.key()] != nil {
+			v.states[r.key()] = nil
+			v.begun = append(v.begun, r.key())
 		}
 	}
-	const write = `
-		INSERT INTO alert_rules (owner, name, definition, since_id, evaluated) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (owner, name) DO UPDATE SET definition = excluded.definition, since_id = excluded.since_id, evaluated = excluded.evaluated`
-	if _, err := v.tx.Exec(ctx, write, operators, r.Name, r, before.sinceID, v.now); err != nil {
-		return err
-	}
-	var problem string
-	var err error
-	switch r.Kind {
-	case AccountReceived, AccountPaid, ShopSold:
-		problem, err = v.evaluateRecord(ctx, r, before.sinceID, happened)
-	default:
-		problem, err = v.evaluateState(ctx, r)
-	}
+	definition, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	_, err = v.tx.Exec(ctx, `UPDATE alert_rules SET problem = $3 WHERE owner = $1 AND name = $2 AND problem <> $3`, operators, r.Name, problem)
+	row := ruleRow{key: r.key(), definition: string(definition), sinceID: before.sinceID, problem: barred, unsent: before.unsent}
+	if barred == "" {
+		switch r.Kind {
+		case AccountReceived, AccountPaid, ShopSold:
+			row.problem, err = v.evaluateRecord(ctx, r, &row, happened)
+		default:
+			row.problem, err = v.evaluateState(ctx, r, &row)
+		}
+	}
+	v.rows = append(v.rows, row)
 	return err
 }
 
@@ -261,8 +323,9 @@ func sameRule(a, b Rule) bool {
 
 // evaluateState evaluates a rule about what is. It returns why something could not be
 // told.
-func (v *evaluation) evaluateState(ctx context.Context, r Rule) (problem string, err error) {
-	seen, err := v.values.observe(r, func(subject string) string { return v.states[r.Name][subject].State }, v.settings)
+func (v *evaluation) evaluateState(ctx context.Context, r Rule, row *ruleRow) (problem string, err error) {
+	states := v.states[r.key()]
+	seen, err := v.values.observe(r, func(subject string) string { return states[subject].State }, v.settings)
 	if err != nil {
 		return "", err
 	}
@@ -271,20 +334,13 @@ func (v *evaluation) evaluateState(ctx context.Context, r Rule) (problem string,
 			problem = o.why
 			continue
 		}
-		was := v.states[r.Name][o.subject]
-		is, from, due := r.step(was, o, v.now)
+		is, from, due := r.step(states[o.subject], o, v.now)
 		if is.State == "" {
 			continue
 		}
-		const write = `
-			INSERT INTO alert_states (owner, rule, subject, state, since, candidate, candidate_since, as_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-			ON CONFLICT (owner, rule, subject) DO UPDATE SET state = excluded.state, since = excluded.since, candidate = excluded.candidate,
-				candidate_since = excluded.candidate_since, as_of = excluded.as_of`
-		if _, err := v.tx.Exec(ctx, write, operators, r.Name, o.subject, is.State, is.Since, is.Candidate, is.CandidateSince, is.AsOf); err != nil {
-			return "", err
-		}
+		v.steps[stateKey{r.key(), o.subject}] = is
 		if due {
-			if err := v.tell(ctx, r, o.subject, o.tell(from), o.names, nil); err != nil {
+			if err := v.tell(ctx, r, row, o.subject, o.tell(from), o.names, nil); err != nil {
 				return "", err
 			}
 		}
@@ -293,7 +349,19 @@ func (v *evaluation) evaluateState(ctx context.Context, r Rule) (problem string,
 }
 
 // tell writes an alert, and a message to each receiver of the rule.
-func (v *evaluation) tell(ctx context.Context, r Rule, subject string, told views.Told, names []string, covers []int64) error {
+func (v *evaluation) tell(ctx context.Context, r Rule, row *ruleRow, subject string, told views.Told, names []string, covers []int64) error {
+	if r.Owner != operators {
+		told, err := v.toldTo(ctx, r.Owner)
+		if err != nil {
+			return err
+		}
+		if told >= MostADay {
+			row.unsent++
+			row.sinceID = max(row.sinceID, slices.Max(append(covers, 0)))
+			return nil
+		}
+		v.told[r.Owner]++
+	}
 	a := alert{id: rand.Text(), rule: r.Name, kind: r.Kind}
 	if names == nil {
 		names = []string{}
@@ -304,24 +372,86 @@ func (v *evaluation) tell(ctx context.Context, r Rule, subject string, told view
 	const write = `
 		INSERT INTO alerts (id, owner, rule, kind, subject, at, title, text, path, public, shows, accounts, covers)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
-	if _, err := v.tx.Exec(ctx, write, a.id, operators, r.Name, r.Kind, subject, v.now, told.Title, told.Text, string(told.Address), r.Public,
-		int16(meanings[r.Kind].shows), names, covers); err != nil {
-		return fmt.Errorf("write an alert: %w", err)
-	}
-	if _, err := v.tx.Exec(ctx, `UPDATE alert_rules SET fired = $3 WHERE owner = $1 AND name = $2`, operators, r.Name, v.now); err != nil {
-		return fmt.Errorf("write an alert: %w", err)
-	}
+	v.alerts.Queue(write, a.id, r.Owner, r.Name, r.Kind, subject, v.now, told.Title, told.Text, string(told.Address), r.Public,
+		int16(meanings[r.Kind].shows), names, covers)
+	row.fired, row.unsent = &v.now, 0
 	for _, to := range r.To {
 		status, outcome := "pending", ""
-		if v.off[to] {
+		if v.off[key{r.Owner, to}] {
 			status, outcome = "dropped", "the receiver is off, or too much waits for it"
 		}
 		const queue = `INSERT INTO alert_deliveries (alert, owner, receiver, status, created, outcome) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
-		if _, err := v.tx.Exec(ctx, queue, a.id, operators, to, status, v.now, outcome); err != nil {
-			return fmt.Errorf("queue an alert: %w", err)
-		}
+		v.alerts.Queue(queue, a.id, r.Owner, to, status, v.now, outcome)
 	}
 	v.fired = append(v.fired, a)
+	return nil
+}
+
+// write writes what was found: one statement for all rules, one for all states, and the
+// alerts together.
+func (v *evaluation) write(ctx context.Context) error {
+	var owners, names []string
+	for _, k := range v.begun {
+		owners, names = append(owners, k.owner), append(names, k.name)
+	}
+	if len(v.begun) > 0 {
+		const forget = `DELETE FROM alert_states WHERE (owner, rule) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
+		if _, err := v.tx.Exec(ctx, forget, owners, names); err != nil {
+			return fmt.Errorf("forget states: %w", err)
+		}
+	}
+	if err := v.writeRules(ctx); err != nil {
+		return err
+	}
+	if err := v.writeStates(ctx); err != nil {
+		return err
+	}
+	if v.alerts.Len() == 0 {
+		return nil
+	}
+	if err := v.tx.SendBatch(ctx, &v.alerts).Close(); err != nil {
+		return fmt.Errorf("write alerts: %w", err)
+	}
+	return nil
+}
+
+func (v *evaluation) writeRules(ctx context.Context) error {
+	var owners, names, definitions, problems []string
+	var sinceIDs []int64
+	var fired []*time.Time
+	var unsent []int32
+	for _, r := range v.rows {
+		owners, names, definitions, problems = append(owners, r.owner), append(names, r.name), append(definitions, r.definition), append(problems, r.problem)
+		sinceIDs, fired, unsent = append(sinceIDs, r.sinceID), append(fired, r.fired), append(unsent, int32(r.unsent))
+	}
+	const write = `
+		INSERT INTO alert_rules AS was (owner, name, definition, problem, since_id, fired, unsent, evaluated)
+		SELECT owner, name, definition::jsonb, problem, since_id, fired, unsent, $8
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::int[]) AS r (owner, name, definition, problem, since_id, fired, unsent)
+		ON CONFLICT (owner, name) DO UPDATE SET definition = excluded.definition, problem = excluded.problem, since_id = excluded.since_id,
+			fired = coalesce(excluded.fired, was.fired), unsent = excluded.unsent, evaluated = excluded.evaluated`
+	if _, err := v.tx.Exec(ctx, write, owners, names, definitions, problems, sinceIDs, fired, unsent, v.now); err != nil {
+		return fmt.Errorf("write rules: %w", err)
+	}
+	return nil
+}
+
+func (v *evaluation) writeStates(ctx context.Context) error {
+	var owners, rules, subjects, states, candidates []string
+	var since, asOf []time.Time
+	var candidateSince []*time.Time
+	for k, s := range v.steps {
+		owners, rules, subjects, states, candidates = append(owners, k.owner), append(rules, k.name), append(subjects, k.subject), append(states, s.State), append(candidates, s.Candidate)
+		since, asOf, candidateSince = append(since, s.Since), append(asOf, s.AsOf), append(candidateSince, s.CandidateSince)
+	}
+	const write = `
+		INSERT INTO alert_states (owner, rule, subject, state, candidate, since, as_of, candidate_since)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[])
+		ON CONFLICT (owner, rule, subject) DO UPDATE SET state = excluded.state, candidate = excluded.candidate, since = excluded.since,
+			as_of = excluded.as_of, candidate_since = excluded.candidate_since`
+	if _, err := v.tx.Exec(ctx, write, owners, rules, subjects, states, candidates, since, asOf, candidateSince); err != nil {
+		return fmt.Errorf("write states: %w", err)
+	}
 	return nil
 }
 
@@ -334,6 +464,7 @@ func (v *evaluation) sweep(ctx context.Context) error {
 		`DELETE FROM alert_deliveries WHERE created < $1`, `DELETE FROM alerts WHERE at < $1`,
 		`DELETE FROM alert_states s WHERE EXISTS (SELECT FROM alert_rules r WHERE r.owner = s.owner AND r.name = s.rule AND r.evaluated < $1)`,
 		`DELETE FROM alert_rules WHERE evaluated < $1`,
+		`DELETE FROM own_people p WHERE seen < $1 AND feed IS NULL AND NOT EXISTS (SELECT FROM own_rules r WHERE r.owner = p.owner)`,
 	} {
 		if _, err := v.tx.Exec(ctx, old, v.now.Add(-keepFor)); err != nil {
 			return fmt.Errorf("delete old alerts: %w", err)

@@ -32,11 +32,12 @@ type watched struct {
 	soundness aggregates.Soundness
 	followed  aggregates.Followed
 	refs      int
+	shows     views.Level // what everybody sees
 }
 
 func newWatched(t *testing.T, rules ...Rule) *watched {
 	t.Helper()
-	w := &watched{t: t, db: testkit.Postgres(t), now: time.Now().Truncate(time.Minute).Add(-2 * time.Hour)}
+	w := &watched{t: t, db: testkit.Postgres(t), now: time.Now().Truncate(time.Minute).Add(-2 * time.Hour), shows: views.ShowsDealings}
 	opened := w.now.AddDate(0, -1, 0)
 	b := ledger.Batch{
 		Items: []ledger.Item{{Ref: "diamond", Name: "Diamond"}},
@@ -111,7 +112,8 @@ func (w *watched) evaluator() (*Evaluator, func()) {
 	e := NewEvaluator(EvaluatorDeps{
 		DB: w.db, Config: w.config, Settings: func() ledger.Settings { return settings }, Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 		Metrics: NewMetrics(prometheus.NewRegistry()), Known: aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs},
-		Memos: Memos{Items: api.ItemList, Shop: api.Trade.Shop,
+		Viewers: true, Shows: w.shows,
+		Memos: Memos{Items: api.ItemList,
 			Soundness: cache.NewMemo(c, spec("test.soundness"), func(context.Context, cache.Window, aggregates.NoParams) (*aggregates.Soundness, error) {
 				return &w.soundness, nil
 			}),

@@ -41,14 +41,17 @@ func NewFeed(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[SentQuery, *Sent] {
 	})
 }
 
+// namesHidden is whether an alert s names an account whose holder is hidden now.
+const namesHidden = `EXISTS (
+	SELECT FROM accounts a LEFT JOIN merges m ON m.account = a.id LEFT JOIN accounts t ON t.id = m.target
+	JOIN holders h ON h.hidden AND h.ref IN (a.holder, t.holder) WHERE a.ref = ANY(s.accounts))`
+
 // ReadSent reads them. What names an account whose holder is hidden now is left out,
 // whenever it was sent.
 func ReadSent(ctx context.Context, db *pgxpool.Pool, q SentQuery) (*Sent, error) {
 	const query = `
 		SELECT id, at, title, text, path FROM alerts s
-		WHERE public AND shows <= $1 AND NOT EXISTS (
-			SELECT FROM accounts a LEFT JOIN merges m ON m.account = a.id LEFT JOIN accounts t ON t.id = m.target
-			JOIN holders h ON h.hidden AND h.ref IN (a.holder, t.holder) WHERE a.ref = ANY(s.accounts))
+		WHERE public AND shows <= $1 AND NOT ` + namesHidden + `
 		ORDER BY at DESC, id DESC LIMIT $2`
 	rows, _ := db.Query(ctx, query, int16(q.Sees), mostSent)
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[SentAlert])

@@ -16,7 +16,6 @@ import (
 // Memos are the memos from which rules have their values.
 type Memos struct {
 	Items     *cache.Memo[aggregates.Days, *aggregates.Items]
-	Shop      *cache.Memo[aggregates.ShopQuery, *aggregates.Shop]
 	Soundness *cache.Memo[aggregates.NoParams, *aggregates.Soundness]
 	Followed  *cache.Memo[aggregates.NoParams, *aggregates.Followed]
 }
@@ -46,16 +45,17 @@ func get[P cache.Params, T any](ctx context.Context, m *cache.Memo[P, T], p P) v
 type values struct {
 	items     value[*aggregates.Items]
 	byID      map[string]*aggregates.ListedItem
-	shops     map[string]value[*aggregates.Shop]
+	shops     map[string]aggregates.ShopStock // at readAt
+	readAt    time.Time
 	soundness value[*aggregates.Soundness]
 	followed  value[*aggregates.Followed]
 }
 
 // read returns what the rules need, each value once.
-func (m Memos) read(ctx context.Context, rules []Rule, known aggregates.Known) values {
+func (m Memos) read(ctx context.Context, rules []Rule) values {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	v := values{shops: map[string]value[*aggregates.Shop]{}}
+	var v values
 	needs := func(kinds ...Kind) bool {
 		return slices.ContainsFunc(rules, func(r Rule) bool { return slices.Contains(kinds, r.Kind) })
 	}
@@ -72,27 +72,6 @@ func (m Memos) read(ctx context.Context, rules []Rule, known aggregates.Known) v
 	}
 	if needs(SyncDrift, SyncLate) {
 		v.followed = get(ctx, m.Followed, aggregates.NoParams{})
-	}
-	for _, r := range rules {
-		if _, read := v.shops[r.Of]; r.Kind == ShopEmpty && !read {
-			v.shops[r.Of] = m.shop(ctx, known, r.Of)
-		}
-	}
-	return v
-}
-
-// shop returns the value of a shop. Only one that there is becomes a key.
-func (m Memos) shop(ctx context.Context, known aggregates.Known, ref string) value[*aggregates.Shop] {
-	is, err := known.Shops.Has(ctx, ref)
-	switch {
-	case err != nil:
-		return value[*aggregates.Shop]{why: err.Error()}
-	case !is:
-		return value[*aggregates.Shop]{why: fmt.Sprintf("there is no shop %q", ref)}
-	}
-	v := get(ctx, m.Shop, aggregates.ShopQuery{Shop: ref, Days: month})
-	if v.why == "" && v.Value == nil {
-		v.why = fmt.Sprintf("there is no shop %q", ref)
 	}
 	return v
 }
@@ -118,12 +97,7 @@ func (v values) observe(r Rule, was func(subject string) string, s ledger.Settin
 		}
 		return []observation{o}, nil
 	case ShopEmpty:
-		shop := v.shops[r.Of]
-		o := observation{subject: r.Of, why: shop.why, asOf: shop.AsOf}
-		if o.why == "" {
-			observeShop(&o, shop.Value)
-		}
-		return []observation{o}, nil
+		return []observation{v.observeShop(r.Of)}, nil
 	case IndicatorMoves:
 		return v.observeSigns(r), nil
 	case BooksWrong:
@@ -173,24 +147,20 @@ func (r Rule) observeItem(o *observation, i aggregates.ListedItem, limit float64
 	}
 }
 
-// observeShop sets whether a shop is empty: all it offers to sell is out of stock.
-func observeShop(o *observation, shop *aggregates.Shop) {
-	var asks, stand int64
-	for _, offer := range shop.Offers {
-		if offer.Now.Active && offer.Now.Ask != nil {
-			asks++
-			if offer.Stands {
-				stand++
-			}
-		}
-	}
-	if asks == 0 {
+// observeShop returns whether a shop is empty: all it offers to sell is out of stock.
+func (v values) observeShop(ref string) observation {
+	o := observation{subject: ref, asOf: v.readAt}
+	switch shop, is := v.shops[ref]; {
+	case !is:
+		o.why = fmt.Sprintf("there is no shop %q", ref)
+	case shop.Asks == 0:
 		o.why = "it offers nothing to sell"
-		return
+	default:
+		o.state = stateOf(shop.Stand == 0)
+		o.names = nonEmpty(shop.Owner)
+		o.tell = func(string) views.Told { return views.TellShopEmpty(shop) }
 	}
-	o.state = stateOf(stand == 0)
-	o.names = []string{shop.Owner}
-	o.tell = func(string) views.Told { return views.TellShopEmpty(shop, asks, stand == 0) }
+	return o
 }
 
 func (v values) observeSigns(r Rule) (all []observation) {

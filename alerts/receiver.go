@@ -24,8 +24,9 @@ const (
 
 // A Receiver is where alerts are sent to.
 type Receiver struct {
-	Name string
-	Form Form
+	Owner string // who has signed in; empty: it is the operators'
+	Name  string
+	Form  Form
 
 	url    *url.URL // of a hook, or of a mail server; for some a secret
 	secret []byte   // that signs a webhook

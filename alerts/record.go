@@ -3,12 +3,13 @@ package alerts
 import (
 	"context"
 	"fmt"
-	"math"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/aggregates"
 	"exchequer/ledger"
 	"exchequer/views"
 )
@@ -61,48 +62,63 @@ func (m marks) write(ctx context.Context, tx pgx.Tx, at, now time.Time) error {
 	return nil
 }
 
-// A record is what was written lately, of the accounts and shops of all rules.
-type record struct {
-	moves map[string][]ledger.WatchedMove // by the ref in the rule
-	sales map[string][]ledger.WatchedSale
+// A threshold is an account from an amount on. Rules that want less than others would take
+// the places of what these want, so each amount is read by itself.
+type threshold struct {
+	account string
+	least   int64
 }
 
-// readRecord reads what was written since the settled ids.
-func (v *evaluation) readRecord(ctx context.Context) (record, error) {
-	var accounts []ledger.Watched
-	var shops []string
-	for _, r := range v.Config.Rules {
+// A record is what was written lately, of the accounts and shops of all rules.
+type record struct {
+	moves map[threshold][]ledger.WatchedMove
+	sales map[string][]ledger.WatchedSale // by the ref in the rule
+}
+
+// of reports whether anything happened of what a rule is about.
+func (h record) of(r Rule, limit float64) bool {
+	if r.Kind == ShopSold {
+		return len(h.sales[r.Of]) > 0
+	}
+	return len(h.moves[threshold{r.Of, int64(limit)}]) > 0
+}
+
+// readRecord reads what was written since the settled ids, and what shops have in stock.
+func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, error) {
+	watched, sold, stocked := map[threshold]bool{}, map[string]bool{}, map[string]bool{}
+	for _, r := range rules {
+		limit, err := r.Limit(v.settings)
+		if err != nil || v.barred(r) != "" {
+			continue // evaluate says so
+		}
 		switch r.Kind {
 		case AccountReceived, AccountPaid:
-			limit, err := r.Limit(v.settings)
-			if err != nil {
-				continue // evaluateRecord says so
-			}
-			i := slices.IndexFunc(accounts, func(w ledger.Watched) bool { return w.Account == r.Of })
-			if i < 0 {
-				i, accounts = len(accounts), append(accounts, ledger.Watched{Account: r.Of, Least: math.MaxInt64})
-			}
-			accounts[i].Least = min(accounts[i].Least, int64(limit))
+			watched[threshold{r.Of, int64(limit)}] = true
 		case ShopSold:
-			if !slices.Contains(shops, r.Of) {
-				shops = append(shops, r.Of)
-			}
+			sold[r.Of] = true
+		case ShopEmpty:
+			stocked[r.Of] = true
 		}
 	}
-	read := record{map[string][]ledger.WatchedMove{}, map[string][]ledger.WatchedSale{}}
+	read := record{map[threshold][]ledger.WatchedMove{}, map[string][]ledger.WatchedSale{}}
 	since := ledger.Since{ID: v.marks.transactionsSettled, Oldest: v.now.Add(-oldest)}
-	if len(accounts) > 0 {
+	if len(watched) > 0 {
+		var all []threshold
+		var accounts []ledger.Watched
+		for w := range watched {
+			all, accounts = append(all, w), append(accounts, ledger.Watched{Account: w.account, Least: w.least})
+		}
 		moves, err := ledger.MovesSince(ctx, v.tx, since, accounts)
 		if err != nil {
 			return read, err
 		}
 		for _, m := range moves {
-			of := accounts[m.Watched].Account
-			read.moves[of] = append(read.moves[of], m)
+			read.moves[all[m.Watched]] = append(read.moves[all[m.Watched]], m)
 		}
 	}
 	since.ID = v.marks.salesSettled
-	if len(shops) > 0 {
+	if len(sold) > 0 {
+		shops := slices.Collect(maps.Keys(sold))
 		sales, err := ledger.SalesSince(ctx, v.tx, since, shops)
 		if err != nil {
 			return read, err
@@ -111,23 +127,29 @@ func (v *evaluation) readRecord(ctx context.Context) (record, error) {
 			read.sales[shops[s.Shop]] = append(read.sales[shops[s.Shop]], s)
 		}
 	}
+	if len(stocked) > 0 {
+		stocks, err := aggregates.ReadShopStocks(ctx, v.tx, slices.Collect(maps.Keys(stocked)))
+		if err != nil {
+			return read, err
+		}
+		v.values.shops, v.values.readAt = stocks, v.now
+	}
 	return read, nil
 }
 
 // evaluateRecord evaluates a rule about what was written. All that is new of it is one
 // alert. What was there before the rule is none.
-func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, sinceID int64, read record) (problem string, err error) {
+func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, row *ruleRow, read record) (problem string, err error) {
 	limit, err := r.Limit(v.settings)
 	if err != nil {
 		return err.Error(), nil
 	}
-	if problem, err := r.unknown(ctx, v.Known); err != nil || problem != "" {
-		return problem, err
+	if r.Owner == operators { // of people, barred has looked
+		if problem, err := r.unknown(ctx, v.Known); err != nil || problem != "" {
+			return problem, err
+		}
 	}
-	covered, err := v.covered(ctx, r)
-	if err != nil {
-		return "", err
-	}
+	covered, sinceID := v.covered[r.key()], row.sinceID
 	var told views.Told
 	var ids []int64
 	names := []string{}
@@ -146,7 +168,7 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, sinceID int64, 
 			told = views.TellSales(r.Of, sales, v.settings)
 		}
 	} else {
-		moves := slices.DeleteFunc(slices.Clone(read.moves[r.Of]), func(m ledger.WatchedMove) bool {
+		moves := slices.DeleteFunc(slices.Clone(read.moves[threshold{r.Of, int64(limit)}]), func(m ledger.WatchedMove) bool {
 			amount := m.Amount
 			if r.Kind == AccountPaid {
 				amount = ledger.Sum{}.Minus(amount)
@@ -167,21 +189,38 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, sinceID int64, 
 	if len(ids) == 0 {
 		return "", nil
 	}
-	return "", v.tell(ctx, r, r.Of, told, names, ids)
+	return "", v.tell(ctx, r, row, r.Of, told, names, ids)
 }
 
-// covered returns the ids that the latest alerts of a rule are about. Between two marks
-// there are fewer alerts than that.
-func (v *evaluation) covered(ctx context.Context, r Rule) (map[int64]bool, error) {
+// readCovered returns the ids that the latest alerts of the rules are about of which
+// something happened. Between two marks there are fewer alerts of a rule than that.
+func (v *evaluation) readCovered(ctx context.Context, rules []Rule, happened record) (map[key]map[int64]bool, error) {
 	const latest = int(4 * settles / window)
-	rows, _ := v.tx.Query(ctx, `SELECT unnest(covers) FROM (SELECT covers FROM alerts WHERE owner = $1 AND rule = $2 ORDER BY at DESC LIMIT $3) AS latest`, operators, r.Name, latest)
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	var owners, names []string
+	for _, r := range rules {
+		if limit, err := r.Limit(v.settings); err == nil && happened.of(r, limit) {
+			owners, names = append(owners, r.Owner), append(names, r.Name)
+		}
+	}
+	all := map[key]map[int64]bool{}
+	if len(names) == 0 {
+		return all, nil
+	}
+	const query = `
+		SELECT owner, rule, unnest(covers) FROM unnest($1::text[], $2::text[]) AS r (owner, rule)
+		CROSS JOIN LATERAL (SELECT covers FROM alerts a WHERE a.owner = r.owner AND a.rule = r.rule ORDER BY at DESC LIMIT $3) AS latest`
+	rows, _ := v.tx.Query(ctx, query, owners, names, latest)
+	var k key
+	var id int64
+	_, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &id}, func() error {
+		if all[k] == nil {
+			all[k] = map[int64]bool{}
+		}
+		all[k][id] = true
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("what alerts are about: %w", err)
-	}
-	all := make(map[int64]bool, len(ids))
-	for _, id := range ids {
-		all[id] = true
 	}
 	return all, nil
 }

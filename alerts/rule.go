@@ -95,8 +95,9 @@ func Kinds() []Kind {
 	return all
 }
 
-// A Rule says when an alert is sent, and to whom. Operators' rules have no owner.
+// A Rule says when an alert is sent, and to whom.
 type Rule struct {
+	Owner      string                `json:"-"` // who has signed in; empty: it is the operators'
 	Name       string                `json:"name"`
 	Kind       Kind                  `json:"when"`
 	Of         string                `json:"of,omitempty"`         // ref of the thing; empty: all
@@ -144,7 +145,7 @@ func (r Rule) check() error {
 		return errors.New("rearm: want a percentage from 0 to below 100")
 	case r.Lasts < 0 || r.Lasts > 7*24*time.Hour:
 		return errors.New("for: want a duration up to 168h")
-	case len(r.To) == 0 && !r.Public:
+	case len(r.To) == 0 && !r.Public && r.Owner == operators:
 		return errors.New("it is sent to nobody: name receivers (to), or let it be public")
 	}
 	// How many decimals money has is known only with the ledger; most have these.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
@@ -35,12 +36,21 @@ type Sender struct {
 	http  map[string]*http.Client // by scheme
 	roots *x509.CertPool          // of mail servers; nil: those of the system
 	now   func() time.Time
+	terse bool // errors tell nothing of the network of this machine
 }
 
 // NewSender returns a sender. Allow are networks that need not be public; version is
 // that of the program.
 func NewSender(allow []netip.Prefix, version string) *Sender {
 	return newSender(guard{allow: allow}, version)
+}
+
+// NewPeoplesSender returns a sender for those who are not the operators: to public
+// addresses alone, and its errors tell nothing of the network of this machine.
+func NewPeoplesSender(version string) *Sender {
+	s := newSender(guard{}, version)
+	s.terse = true
+	return s
 }
 
 func newSender(g guard, version string) *Sender {
@@ -98,7 +108,7 @@ func (s *Sender) Send(ctx context.Context, to Receiver, m Message) (outcome stri
 	}
 	response, err := s.http[to.url.Scheme].Do(request)
 	if err != nil {
-		return "", withoutAddress(ctx, err)
+		return "", s.withoutAddress(ctx, err)
 	}
 	defer response.Body.Close()
 	_, _ = io.CopyN(io.Discard, response.Body, mostResponse)
@@ -132,7 +142,7 @@ func retryAfter(text string) time.Duration {
 
 // withoutAddress returns why an attempt failed, without the address, which may be a
 // secret.
-func withoutAddress(ctx context.Context, err error) error {
+func (s *Sender) withoutAddress(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -142,5 +152,24 @@ func withoutAddress(ctx context.Context, err error) error {
 		}
 		err = failed.Err
 	}
+	if s.terse {
+		return &refused{text: terse(err)}
+	}
 	return &refused{text: cut(err.Error(), 300)}
+}
+
+// terse returns what an owner of a receiver learns of a connection that was not made: not
+// where its name leads to, nor who said so.
+func terse(err error) string {
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, errNotPublic):
+		return "its address is not a public one"
+	case errors.As(err, &name):
+		return "its name is not known"
+	case errors.As(err, &certificate):
+		return "its certificate is not valid"
+	}
+	return "no connection was made"
 }

@@ -51,11 +51,12 @@ func TellStock(i aggregates.ListedItem, s ledger.Settings) Told {
 }
 
 // TellShopEmpty says that a shop has sold out, or no longer.
-func TellShopEmpty(shop *aggregates.Shop, asks int64, empty bool) Told {
-	if !empty {
-		return Told{ShopName(shop) + " has stock again", "", ShopAddress(shop.ID)}
+func TellShopEmpty(s aggregates.ShopStock) Told {
+	name := ShopName(&aggregates.Shop{OwnerName: s.OwnerName, Place: s.Place})
+	if s.Stand > 0 {
+		return Told{name + " has stock again", "", ShopAddress(s.Shop)}
 	}
-	return Told{ShopName(shop) + " is empty", "Of " + Plural(asks, "offer", "offers") + " to sell none is in stock.", ShopAddress(shop.ID)}
+	return Told{name + " is empty", "Of " + Plural(s.Asks, "offer", "offers") + " to sell none is in stock.", ShopAddress(s.Shop)}
 }
 
 // TellSign says that an indicator has another state.

@@ -20,6 +20,7 @@ type Me struct {
 	Asked    string                      // the name of the account that the form asks for
 	Choices  []Choice                    // accounts that it may mean
 	Note     string                      // what became of the last form; may be empty
+	Alerts   *MyAlerts                   // nil: there are none here
 	Now      time.Time
 }
 

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5/middleware"
+
+	"exchequer/views"
 )
 
 // Limits on what a client may write into the log, in bytes.
@@ -36,7 +38,7 @@ func (s *server) logRequest(level slog.Level, w *responseWriter, r *http.Request
 		return
 	}
 	line := []slog.Attr{
-		slog.String("id", w.id), slog.String("method", printable(r.Method, logMethod)), slog.String("path", printable(r.URL.Path, logPath)),
+		slog.String("id", w.id), slog.String("method", printable(r.Method, logMethod)), slog.String("path", printable(withoutToken(r.URL.Path), logPath)),
 		slog.String("route", w.route), slog.Int("status", w.status), slog.Int64("bytes", w.bytes),
 		slog.Duration("took", took), slog.String("client", printable(middleware.GetClientIP(r.Context()), logClient)),
 	}
@@ -47,6 +49,14 @@ func (s *server) logRequest(level slog.Level, w *responseWriter, r *http.Request
 		line = append(line, slog.String("stack", string(w.stack)))
 	}
 	s.Log.LogAttrs(ctx, level, message, line...)
+}
+
+// withoutToken returns a path without what is secret in it.
+func withoutToken(path string) string {
+	if before, _, found := strings.Cut(path, views.MyFeed); found {
+		return before + views.MyFeed + "…"
+	}
+	return path
 }
 
 // printable returns a client's text for the log. Each character that does not

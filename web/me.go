@@ -74,7 +74,7 @@ func (s *server) changeMe(w http.ResponseWriter, r *http.Request) error {
 		}
 		return back
 	}
-	return errForm
+	return s.changeAlerts(ctx, w, r, who)
 }
 
 // prove looks for the payment that proves a claim. It takes a place of the lists.
@@ -135,6 +135,11 @@ func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) erro
 		}
 		m.Accounts = s.heldBy(ctx, refs)
 		m.Keeper = s.keptBy(ctx, client(r), refs, before)
+	}
+	if s.OwnAlerts != nil {
+		if m.Alerts, err = s.myAlerts(ctx, m); err != nil {
+			return err
+		}
 	}
 	view := views.Page{Site: s.site(), Info: meInfo}
 	view.Menu = s.edition(r.Context()).menu

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"exchequer/aggregates"
+	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/claims"
 	"exchequer/internal/testkit"
@@ -55,6 +58,7 @@ func keepers(t *testing.T) (*httptest.Server, keeping) {
 	tn.change = func(d *Deps) {
 		d.API, d.Economy, d.Record = aggregates.NewAPI(memos, db), aggregates.NewEconomy(memos, db), l
 		d.SignIn, d.Claims = signInService(t, db, nil), claims.NewStore(db)
+		d.OwnAlerts = alerts.NewOwn(db, d.Settings)
 	}
 	handler, leave := tn.handler(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -64,12 +68,13 @@ func keepers(t *testing.T) (*httptest.Server, keeping) {
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() { server.Close(); leave() })
-	return server, keeping{l, claims.NewStore(db)}
+	return server, keeping{l, claims.NewStore(db), db}
 }
 
 type keeping struct {
 	*ledger.Ledger
 	claims *claims.Store
+	db     *pgxpool.Pool
 }
 
 // post sends a form.

@@ -34,7 +34,7 @@ var others = map[string]views.Level{
 	"/api/v1/stats": views.ShowsSums, "/api/v1/flow": views.ShowsSums, "/api/v1/market": views.ShowsSums, "/api/v1/health": views.ShowsSums, "/api/v1/items": views.ShowsSums,
 	"/api/v1/items/{id}": views.ShowsSums, "/api/v1/accounts/{id}": views.ShowsDealings, "/api/v1/prices/latest": views.ShowsSums, "/api/v1/prices/1h": views.ShowsSums, "/api/v1/prices/{item}/series": views.ShowsSums,
 	"/reports/{ref}.json": views.ShowsSums, "/watch.atom": views.ShowsSums, "/watch.json": views.ShowsSums, "/feeds/events.atom": views.ShowsSums, "/feeds/events.json": views.ShowsSums,
-	"/rum": views.ShowsNothing, "/alerts.atom": views.ShowsSums, "/alerts.json": views.ShowsSums, "/me": views.ShowsNothing,
+	"/rum": views.ShowsNothing, "/alerts.atom": views.ShowsSums, "/alerts.json": views.ShowsSums, "/me": views.ShowsNothing, "/me/alerts/{token}.atom": views.ShowsNothing,
 	"/sign-in": views.ShowsNothing, "/sign-in/provider": views.ShowsNothing, "/sign-in/callback": views.ShowsNothing, "/sign-out": views.ShowsNothing, "/sign-out/everywhere": views.ShowsNothing,
 }
 

@@ -57,6 +57,7 @@ func (s *server) routes() (http.Handler, error) {
 	get(views.AlertsFeed+".json", views.ShowsSums, s.alertsFeed(".json", s.jsonFeed))
 	get(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.me))
 	r.Method(http.MethodPost, views.MePath, s.instrument(views.MePath, views.ShowsNothing, s.require(signin.Viewer, s.changeMe)))
+	get(views.MyFeed+"{token}.atom", views.ShowsNothing, s.myFeed)
 	get("/sitemap.xml", views.ShowsNames, s.siteMapIndex)
 	get(siteMapPath+"{name}", views.ShowsNames, s.siteMap)
 	get("/robots.txt", views.ShowsNothing, s.robots)

@@ -114,6 +114,8 @@ type Deps struct {
 	Keys   *keys.Store
 	// Claims are which accounts belong to whom of those who sign in. Needed with SignIn.
 	Claims *claims.Store
+	// OwnAlerts are the rules of those who sign in. Nil: there are none.
+	OwnAlerts *alerts.Own
 	// IngestRate limits the requests of each key. Nil: there is no limit.
 	IngestRate *Rate
 	// SignIn lets people sign in. Nil: nobody can.

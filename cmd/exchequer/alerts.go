@@ -190,19 +190,27 @@ type alerting struct {
 	metrics   *alerts.Metrics
 }
 
-// alerting returns what evaluates the rules over the memos of the pages.
-func (f serverFlags) alerting(r server, at place, config *alerts.Config, memos openCache, api *aggregates.API, soundness *aggregates.SoundnessMemos, settings *settings) alerting {
+// alerting returns what evaluates the rules over the memos of the pages: those of the
+// operators, if there are any, and those of people, if they can sign in.
+func (f serverFlags) alerting(r server, at place, config *alerts.Config, memos openCache, api *aggregates.API, soundness *aggregates.SoundnessMemos, settings *settings, people bool) alerting {
 	metrics := alerts.NewMetrics(at.registry)
 	known := aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs}
+	if config == nil { // people alone have rules
+		config = &alerts.Config{}
+	}
+	var peoples *alerts.Sender
+	if people {
+		peoples = alerts.NewPeoplesSender(version)
+	}
 	return alerting{
 		config: config, known: known, settings: settings,
 		evaluator: alerts.NewEvaluator(alerts.EvaluatorDeps{
 			DB: r.db.Pool, Config: config, Settings: settings.get, Now: memos.Now, Log: r.log, Metrics: metrics,
-			Known: known,
-			Memos: alerts.Memos{Items: api.ItemList, Shop: api.Trade.Shop, Soundness: soundness.Soundness, Followed: soundness.Followed},
+			Known: known, Viewers: people, Shows: f.Privacy.Everybody(),
+			Memos: alerts.Memos{Items: api.ItemList, Soundness: soundness.Soundness, Followed: soundness.Followed},
 		}),
 		deliverer: alerts.NewDeliverer(alerts.DelivererDeps{
-			DB: r.db.Pool, Receivers: config.Receivers, Sender: alerts.NewSender(f.Allow, version), Settings: settings.get, BaseURL: at.url(f.URL),
+			DB: r.db.Pool, Receivers: config.Receivers, Sender: alerts.NewSender(f.Allow, version), Peoples: peoples, Settings: settings.get, BaseURL: at.url(f.URL),
 			Now: memos.Now, Log: r.log, Metrics: metrics,
 		}),
 		metrics: metrics,

@@ -170,7 +170,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 			want = "SELECT, UPDATE"
 		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":
 			want = "SELECT, INSERT, DELETE"
-		case "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "page_vitals", "script_errors":
+		case "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "page_vitals", "script_errors", "own_rules", "own_receivers", "own_people":
 			want = "SELECT, INSERT, UPDATE, DELETE"
 		}
 		if got != want {

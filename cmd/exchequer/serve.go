@@ -326,7 +326,9 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	}
 	record := ledger.New(writers, writes.onChange)
 	var pages *admin.Pages
+	var own *alerts.Own // of people who sign in
 	if at.signIn != nil {
+		own = alerts.NewOwn(r.db.Pool, settings.get)
 		pages = f.admin(ctx, r, at, administered{r.db.Pool, owner, record, memos, soundness, settings, rules, measured})
 		ends = append(ends, pages.Close)
 	}
@@ -339,6 +341,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		Sample:         float64(f.RUMSample),
 		Data:           data,
 		Alerts:         told,
+		OwnAlerts:      own,
 		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
 		API:            api,
 		Soundness:      soundness,
@@ -407,8 +410,8 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		for _, follower := range followers {
 			work.Go(func() { follower.Follow(working) })
 		}
-		if rules != nil {
-			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings).run(working, r) })
+		if rules != nil || own != nil {
+			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings, own != nil).run(working, r) })
 		}
 		work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
 		if r.background != nil {

@@ -53,7 +53,7 @@ BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
         WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs')
-            OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' THEN
+            OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' OR named LIKE 'own\_%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
             EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
@@ -99,6 +99,11 @@ BEGIN
         -- What was done is noted, and is not changed after.
         GRANT INSERT ON public.audit TO exchequer_serve;
         GRANT INSERT, UPDATE ON public.jobs TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.own_rules') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON public.own_rules, public.own_receivers, public.own_people TO exchequer_serve;
+        -- Addresses and secrets of people are for who sends to them.
+        REVOKE SELECT ON public.own_receivers, public.own_people FROM exchequer_ingest;
     END IF;
     IF to_regclass('public.keys') IS NOT NULL THEN
         GRANT UPDATE (used) ON public.keys TO exchequer_serve;
