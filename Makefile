@@ -37,15 +37,17 @@ test:
 	@.ci/deps postgres redis mariadb chromium curl podman caddy systemd race
 	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -race -timeout 15m -p 1 -parallel 4 ./e2e/...
-	cd deploy/check && $(GO) test -count=1 ./... # it reads files outside its module
 
 ## lint: gofmt, vet, staticcheck, templ fmt
 lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	cd deploy/check && $(GO) vet ./...
 	$(GO) tool templ fmt -fail views
+
+## check: the files of deploy, by the programs' own types (Compose, Kubernetes, Grafana, Prometheus); minutes of compiling
+check:
+	cd deploy/check && $(GO) vet ./... && $(GO) test -count=1 ./... # it reads files outside its module
 
 ## bench: measure what docs/benchmarks.md reports, and print the table
 bench:
@@ -75,4 +77,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: build licenses release demo run test lint bench generate verify audit clean help
+.PHONY: build licenses release demo run test lint check bench generate verify audit clean help
