@@ -14,6 +14,7 @@ const MePath = "/me"
 // Me is what somebody who has signed in sees of what is theirs.
 type Me struct {
 	Subject  string // who it is
+	Admin    bool   // they are an admin
 	Claims   []claims.Claim
 	Accounts *aggregates.WatchedAccounts // nil: they cannot be read now
 	Keeper   *aggregates.Keeper          // likewise

@@ -14,6 +14,7 @@ import (
 	"exchequer/admin/audit"
 	"exchequer/cache"
 	"exchequer/claims"
+	"exchequer/internal/testkit"
 	"exchequer/signin"
 )
 
@@ -80,6 +81,17 @@ func TestThePagesOfAdminsAreForAdminsAlone(t *testing.T) {
 	})
 	if err != nil || routes < 30 {
 		t.Errorf("%d routes, %v", routes, err)
+	}
+}
+
+func TestAdminsFindTheirPagesFromTheirOwn(t *testing.T) {
+	s := administeredSite(t)
+	db := testkit.Postgres(t)
+	s.Claims = claims.NewStore(db)
+	for who, want := range map[signin.Identity]bool{{Subject: "a", Role: signin.Admin}: true, {Subject: "b", Role: signin.Viewer}: false} {
+		if body := askAs(t, s, who, http.MethodGet, "/me", "").Body.String(); strings.Contains(body, `href="/admin"`) != want || !strings.Contains(body, "My page") {
+			t.Errorf("the page of %+v leads to those of admins: %t, want %t", who, !want, want)
+		}
 	}
 }
 

@@ -110,6 +110,7 @@ func (s *server) prove(ctx context.Context, w http.ResponseWriter, r *http.Reque
 func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) error {
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 	defer cancel()
+	m.Admin = s.Admin != nil && signin.Who(ctx).Role >= signin.Admin
 	var err error
 	if m.Claims, err = s.Claims.Of(ctx, m.Subject); err != nil {
 		return err
