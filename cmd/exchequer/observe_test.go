@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,7 +72,7 @@ func dashboardPanels(t *testing.T) (d dashboard) {
 	return d
 }
 
-var metricName = regexp.MustCompile(`\b(exchequer_(cache|http|pages|postgres_pool|ledger_listen)|go|process)_[a-z0-9_]+`)
+var metricName = regexp.MustCompile(`\b(exchequer_(cache|http|pages|postgres_pool|ledger_listen|rum)|go|process)_[a-z0-9_]+`)
 
 func TestWhatIsWatchedIsThere(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
@@ -81,6 +82,12 @@ func TestWhatIsWatchedIsThere(t *testing.T) {
 	t.Setenv("EXCHEQUER_SYNC_SOURCE", source)
 	s := start(t, "serve")
 	get(t, s.url+"/")
+	const beacon = `{"route":"/market","device":"phone","connection":"slow","lcp":1200,"inp":80,"cls":0.01,"ttfb":40,"errors":[{"message":"Oh","place":"app.js:1"}]}`
+	if response, err := http.Post(s.url+"/rum", "application/json", strings.NewReader(beacon)); err != nil {
+		t.Fatal(err)
+	} else if response.Body.Close(); response.StatusCode != http.StatusNoContent {
+		t.Fatalf("a beacon: status %d", response.StatusCode)
+	}
 	var scrape string
 	until(t, "Redis is sampled, once somebody has asked for a page, and the source is read", func() bool {
 		_, scrape = get(t, s.url+"/metrics")
