@@ -35,7 +35,7 @@ run: build
 ## test: everything, on real Postgres, MariaDB, Redis and Chromium, with the race detector
 test:
 	@.ci/deps postgres redis mariadb chromium curl podman caddy systemd race
-	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -race -p 3 -timeout 12m $$($(GO) list ./... | grep -v -e /e2e -e /deploy/release)
 	$(GO) test -race -timeout 15m -p 1 -parallel 4 ./e2e/...
 
 ## lint: gofmt, vet, staticcheck, templ fmt
@@ -45,8 +45,9 @@ lint:
 	$(GO) tool staticcheck ./...
 	$(GO) tool templ fmt -fail views
 
-## check: the files of deploy, by the programs' own types (Compose, Kubernetes, Grafana, Prometheus); minutes of compiling
+## check: a release, and the files of deploy by the programs' own types (Compose, Kubernetes, Grafana, Prometheus); minutes of compiling
 check:
+	$(GO) test -timeout 20m ./deploy/release
 	cd deploy/check && $(GO) vet ./... && $(GO) test -count=1 ./... # it reads files outside its module
 
 ## bench: measure what docs/benchmarks.md reports, and print the table
