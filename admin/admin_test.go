@@ -153,9 +153,8 @@ func TestWhatMakesNoSenseIsRefusedBeforeItIsConfirmed(t *testing.T) {
 	if all := o.entries(); len(all) != 0 {
 		t.Errorf("noted: %+v", all)
 	}
-	w := httptest.NewRecorder()
 	for _, path := range []string{"/admin/do/nothing", "/admin/audit/17", "/admin/audit/x", "/admin/cache/memo?name=nothing", "/admin/cache/memo"} {
-		w = httptest.NewRecorder()
+		w := httptest.NewRecorder()
 		o.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
 		if w.Code != http.StatusNotFound {
 			t.Errorf("%s = %d", path, w.Code)
