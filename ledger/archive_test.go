@@ -190,9 +190,10 @@ func archiveAtLast(t *testing.T, control, victim *pgxpool.Pool, o archive.Option
 			after--
 			if try < 6 && after == 0 {
 				// In the midst of what follows.
+				wait, leaves := time.Duration(random.IntN(8))*time.Millisecond, random.IntN(2) == 0
 				go func() {
-					time.Sleep(time.Duration(random.IntN(8)) * time.Millisecond)
-					if random.IntN(2) == 0 {
+					time.Sleep(wait)
+					if leaves {
 						cancel()
 					}
 					_, _ = control.Exec(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim' AND datname = current_database()`)
@@ -220,8 +221,9 @@ func restoreAtLast(t *testing.T, control, victim *pgxpool.Pool, dir string, rand
 	t.Helper()
 	for try := range 100 {
 		if try < 4 {
+			wait := time.Duration(random.IntN(60)) * time.Millisecond
 			go func() {
-				time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
+				time.Sleep(wait)
 				_, _ = control.Exec(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim' AND datname = current_database()`)
 			}()
 		}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -230,7 +231,9 @@ func check(dir string, m *Manifest) error {
 
 // A content is what is compressed in a file, with what is known of it.
 type content struct {
-	io.Reader
+	mu     sync.Mutex // a COPY whose connection is lost may still read while it is closed
+	closed bool
+	from   io.Reader
 	file   *os.File
 	unpack *zstd.Decoder
 	stored *measure
@@ -251,8 +254,18 @@ func open(dir string, f File) (*content, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	c.Reader = io.TeeReader(c.unpack, c.plain)
+	c.from = io.TeeReader(c.unpack, c.plain)
 	return c, nil
+}
+
+// Read implements io.Reader.
+func (c *content) Read(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return 0, os.ErrClosed
+	}
+	return c.from.Read(b)
 }
 
 // verify reads what is left, and returns an error unless all of it was what the
@@ -269,6 +282,9 @@ func (c *content) verify() error {
 
 // Close closes the file.
 func (c *content) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
 	c.unpack.Close()
 	return c.file.Close()
 }
