@@ -74,10 +74,7 @@ func TestALockHolderThatFrozeCannotPublishWhenItWakes(t *testing.T) {
 		published := f.published()
 		c := newCrowd(t, processes, 1)
 		late.signal(syscall.SIGCONT)
-		if err := <-visited; err != nil {
-			t.Error(err)
-		}
-		var wrong error
+		wrong := <-visited
 		for end := time.Now().Add(2 * window); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			if now := f.published(); now < published {
 				wrong = fmt.Errorf("in Redis the window went back from %d to %d", published, now)
@@ -86,8 +83,7 @@ func TestALockHolderThatFrozeCannotPublishWhenItWakes(t *testing.T) {
 			}
 		}
 		f.shows(processes, shown)
-		c.leave(t)
-		return wrong
+		return errors.Join(wrong, c.ended())
 	})
 }
 

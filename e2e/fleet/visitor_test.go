@@ -259,6 +259,20 @@ func (c *crowd) leave(t *testing.T) {
 	c.failures = nil
 }
 
+// ended is leave for a scenario that may have been disturbed: it returns the first failure.
+func (c *crowd) ended() error {
+	c.stop()
+	c.all.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.failures
+	c.failures = nil
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d visits failed, the first: %v", len(all), c.visits, all[0])
+}
+
 // refused reports whether the connection was refused, the one case in which a load
 // balancer tries another process.
 func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
