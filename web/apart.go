@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -10,9 +12,28 @@ import (
 )
 
 // Operators returns the handler of what a site, or an index of several, leaves out by
-// OperatorsApart: the operators' API, and the health of the cache. The paths are those
-// that it has in the site.
+// OperatorsApart: the operators' API, the health of the cache, and the pages of admins. The
+// paths are those that it has in the site.
 func Operators(site http.Handler) http.Handler {
+	own := operatorsOf(site)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if neededByAdmins(r.URL.Path) {
+			site.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
+}
+
+// neededByAdmins reports whether pages of admins need something that the site has: where
+// one signs in and out, and how pages look.
+func neededByAdmins(path string) bool {
+	return slices.ContainsFunc([]string{views.SignInPath, views.SignOutPath, "/static/", "/theme", "/favicon.ico"}, func(begin string) bool {
+		return strings.HasPrefix(path, begin)
+	})
+}
+
+func operatorsOf(site http.Handler) http.Handler {
 	switch site := site.(type) {
 	case *server:
 		return http.StripPrefix(string(site.Root), site.operators.handler)
@@ -20,7 +41,7 @@ func Operators(site http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if l, found := site.byName[ledgerOf(r.URL.Path)]; found {
 				if of := l.Site(); of != nil {
-					Operators(of).ServeHTTP(w, r)
+					operatorsOf(of).ServeHTTP(w, r)
 					return
 				}
 			}

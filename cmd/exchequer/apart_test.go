@@ -1,17 +1,27 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"testing"
 
 	"exchequer/internal/testkit"
+	"exchequer/signin"
 )
 
 func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
 	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
 	t.Setenv("EXCHEQUER_LINGER", "0s")
+	const password = "correct horse battery"
+	hash, err := signin.HashPassword(password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("EXCHEQUER_ADMIN_PASSWORD_HASH", hash)
 	s := start(t, "serve", "--log-format", "json", "--admin-listen", "127.0.0.1:0")
 	_, rest, _ := strings.Cut(s.said.String(), `"admin":"`)
 	address, _, _ := strings.Cut(rest, `"`)
@@ -25,7 +35,19 @@ func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 			t.Errorf("%s for operators = %d, want %d: %.200s", path, status, want, body)
 		}
 	}
-	for _, path := range []string{"/metrics", "/health/cache", "/debug/pprof/", "/debug/pprof/heap", "/api/v1/cache/stats"} {
+	// Admins sign in there, and have their pages.
+	jar, _ := cookiejar.New(nil)
+	browser := http.Client{Jar: jar}
+	response, err := browser.PostForm(own+"/sign-in", url.Values{"name": {"admin"}, "password": {password}, "next": {"/admin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || response.Request.URL.Path != "/admin" || !strings.Contains(string(body), "What needs attention") {
+		t.Errorf("an admin who signs in there is at %s, status %d, %v", response.Request.URL, response.StatusCode, err)
+	}
+	for _, path := range []string{"/metrics", "/health/cache", "/debug/pprof/", "/debug/pprof/heap", "/api/v1/cache/stats", "/admin"} {
 		if status, _ := get(t, s.url+path); status != http.StatusNotFound {
 			t.Errorf("%s with the pages = %d, want 404", path, status)
 		}
