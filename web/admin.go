@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -38,11 +37,7 @@ func (s *server) administered(r chi.Router, get func(pattern string, shows views
 func (s *server) forAdmins(h handler) handler {
 	admitted := s.require(signin.Admin, func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method == http.MethodPost {
-			if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-				drain(r.Body)
-				return fmt.Errorf("form of an admin: %w", errMedia)
-			}
-			if err := readForm(w, r); err != nil {
+			if err := readPosted(w, r); err != nil {
 				return fmt.Errorf("form of an admin: %w", err)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -32,11 +31,7 @@ func (s *server) me(w http.ResponseWriter, r *http.Request) error {
 // changeMe does what a form of that page says.
 func (s *server) changeMe(w http.ResponseWriter, r *http.Request) error {
 	who := signin.Who(r.Context())
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		drain(r.Body)
-		return fmt.Errorf("my page: %w", errMedia)
-	}
-	if err := readForm(w, r); err != nil {
+	if err := readPosted(w, r); err != nil {
 		return fmt.Errorf("my page: %w", err)
 	}
 	account := strings.TrimSpace(r.PostForm.Get("account"))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 
 	"github.com/a-h/templ"
@@ -34,11 +33,7 @@ func (s *server) standPanel() panel {
 // the body of the request, so that it is in no address, log or key of a cache, and
 // the answer is kept by nobody.
 func (s *server) standAnswer(w http.ResponseWriter, r *http.Request) error {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		drain(r.Body)
-		return fmt.Errorf("where do I stand: %w", errMedia)
-	}
-	if err := readForm(w, r); err != nil {
+	if err := readPosted(w, r); err != nil {
 		return fmt.Errorf("where do I stand: %w", err)
 	}
 	panel, _ := s.standPanel().seenUpTo(s.sees(r.Context()))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,6 +29,15 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	_ = control.SetReadDeadline(time.Time{}) // one that passes ends the request
 	return nil
+}
+
+// readPosted is readForm for what must be a form. What is in it is no part of the error.
+func readPosted(w http.ResponseWriter, r *http.Request) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		drain(r.Body)
+		return errMedia
+	}
+	return readForm(w, r)
 }
 
 const themeCookie = "theme"

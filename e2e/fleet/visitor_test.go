@@ -242,35 +242,35 @@ func (c *crowd) slow() time.Duration {
 	return slowest
 }
 
-// leave stops the visitors and reports their failures as errors of the test.
-func (c *crowd) leave(t *testing.T) {
-	t.Helper()
+// failed stops the visitors, and returns what they must not have seen.
+func (c *crowd) failed() (failures []string) {
 	c.stop()
 	c.all.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, failure := range c.failures {
+	failures, c.failures = c.failures, nil
+	return failures
+}
+
+// leave stops the visitors and reports their failures as errors of the test.
+func (c *crowd) leave(t *testing.T) {
+	t.Helper()
+	failures := c.failed()
+	for i, failure := range failures {
 		if i == 10 {
-			t.Errorf("and %d more of %d visits", len(c.failures)-i, c.visits)
+			t.Errorf("and %d more of %d visits", len(failures)-i, c.visits)
 			break
 		}
 		t.Error(failure)
 	}
-	c.failures = nil
 }
 
-// ended is leave for a scenario that may have been disturbed: it returns the first failure.
+// ended is leave for a scenario that may have been disturbed: its result is an error.
 func (c *crowd) ended() error {
-	c.stop()
-	c.all.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := c.failures
-	c.failures = nil
-	if len(all) == 0 {
-		return nil
+	if failures := c.failed(); len(failures) > 0 {
+		return fmt.Errorf("%d of %d visits failed, the first: %v", len(failures), c.visits, failures[0])
 	}
-	return fmt.Errorf("%d of %d visits failed, the first: %v", len(all), c.visits, all[0])
+	return nil
 }
 
 // refused reports whether the connection was refused, the one case in which a load
