@@ -34,7 +34,7 @@ var (
 		"Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: \xff\xfe", "Referer: https://economy.test\\@evil.example/", "If-Modified-Since: Thu, 01 Jan 0001 00:00:00 GMT", "X-Request-Id: ../../\t", "traceparent: 00-00000000000000000000000000000000-0000000000000000-ff", "Expect: 100-continue", "X-HTTP-Method-Override: DELETE",
 	}
 	// ours are the headers that the site sends. Any other one came out of a request.
-	ours = regexp.MustCompile(`^(Accept-Ranges|Access-Control-(Allow|Expose)-[A-Za-z]+|Allow|Cache-Control|Connection|Content-[A-Za-z-]+|Cross-Origin-[A-Za-z-]+|Date|Etag|Last-Modified|Link|Location|Permissions-Policy|Ratelimit-[A-Za-z]+|Referrer-Policy|Retry-After|Server-Timing|Set-Cookie|Trailer|Transfer-Encoding|Vary|Www-Authenticate|X-(As-Of|Content-Type-Options|Cut|Next|Now|Period|Refresh|Request-Id|Robots-Tag|State|Window)|X-Exchequer-[A-Za-z-]+)$`)
+	ours = regexp.MustCompile(`^(Accept-Ranges|Access-Control-(Allow-Origin|Expose-Headers)|Allow|Cache-Control|Connection|Content-(Disposition|Encoding|Length|Location|Range|Security-Policy|Type)|Cross-Origin-(Opener|Resource)-Policy|Date|Etag|Last-Modified|Link|Location|Permissions-Policy|Ratelimit-(Limit|Remaining|Reset)|Referrer-Policy|Retry-After|Server-Timing|Set-Cookie|Trailer|Transfer-Encoding|Vary|Www-Authenticate|X-(Accel-Buffering|Content-Type-Options|Cut|Request-Id|Robots-Tag))$`)
 )
 
 // A target is a site that is sent what no browser sends.
