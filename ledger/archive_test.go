@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -334,6 +335,10 @@ func TestFilesThatAreNotWhatWasWrittenRestoreNothing(t *testing.T) {
 		},
 		"cut":  func() error { return os.WriteFile(path, good[:len(good)/2], 0o600) },
 		"gone": func() error { return os.Remove(path) },
+		"a pipe": func() error {
+			_ = os.Remove(path)
+			return syscall.Mkfifo(path, 0o600)
+		},
 	} {
 		if err := spoil(); err != nil {
 			t.Fatal(err)
@@ -344,6 +349,7 @@ func TestFilesThatAreNotWhatWasWrittenRestoreNothing(t *testing.T) {
 		if diff := cmp.Diff(before, everything(t, db)); diff != "" {
 			t.Errorf("files that are %s changed the ledger:\n%s", what, diff)
 		}
+		_ = os.Remove(path)
 		if err := os.WriteFile(path, good, 0o600); err != nil {
 			t.Fatal(err)
 		}

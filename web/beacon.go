@@ -1,22 +1,53 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"sync"
 	"time"
 
 	"exchequer/views"
 	"exchequer/vitals"
 )
 
-// What beacons a process takes in any minute.
+// What beacons a fleet takes in any minute.
 const (
 	beaconsOfClient = 30
 	beaconsOfAll    = 3000
 )
+
+// Beacons limits how many beacons are taken in any minute: of a client, and of all.
+type Beacons struct{ own, all *Rate }
+
+// NewBeacons returns these limits. Shared has the counts of the fleet; nil: the process
+// counts alone.
+func NewBeacons(shared Counts) *Beacons {
+	if shared == nil {
+		return &Beacons{NewRate(beaconsOfClient, nil), NewRate(beaconsOfAll, nil)}
+	}
+	return &Beacons{NewRate(beaconsOfClient, counts{shared, "beacon"}), NewRate(beaconsOfAll, counts{shared, "beacons"})}
+}
+
+// Share adds the counts to those of the fleet every second until ctx ends.
+func (b *Beacons) Share(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { b.own.Share(ctx) })
+	both.Go(func() { b.all.Share(ctx) })
+	both.Wait()
+}
+
+// take counts a beacon of a client, and reports whether it is taken.
+func (b *Beacons) take(names []string, at time.Time) bool {
+	if _, _, ok := b.own.take(names, at); !ok {
+		return false
+	}
+	_, _, ok := b.all.take([]string{"all"}, at)
+	return ok
+}
 
 var (
 	errBeacon      = &refusal{http.StatusBadRequest, "This address takes what the pages' own script measures, and nothing else."}
@@ -51,11 +82,7 @@ func (s *server) beacon(w http.ResponseWriter, r *http.Request) error {
 		drain(r.Body)
 		return errBeacon
 	}
-	now := s.Now()
-	if _, _, ok := s.beacons.take(counted(client(r)), now); !ok {
-		return errManyBeacons
-	}
-	if _, _, ok := s.allBeacons.take([]string{"all"}, now); !ok {
+	if !s.Beacons.take(counted(client(r)), s.Now()) {
 		return errManyBeacons
 	}
 	control := http.NewResponseController(w)

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/prometheus/client_golang/prometheus"
@@ -164,5 +165,41 @@ func TestWhatIsForOperatorsIsNotWithThePagesIfItIsApart(t *testing.T) {
 				t.Errorf("%s of %s = %d, want %d", path, []string{"the site", "operators"}[i], w.Code, want[i])
 			}
 		}
+	}
+}
+
+func TestAFleetCountsBeaconsTogether(t *testing.T) {
+	fleet := &fleetCounts{all: map[string]int64{}}
+	here, there := NewBeacons(fleet), NewBeacons(fleet)
+	at := time.Date(2026, 3, 11, 10, 30, 30, 0, time.UTC)
+	taken := func(b *Beacons, n int) (all int) {
+		for range n {
+			if b.take(counted("192.0.2.1"), at) {
+				all++
+			}
+		}
+		return all
+	}
+	if n := taken(here, 2*beaconsOfClient); n != beaconsOfClient {
+		t.Fatalf("%d beacons of a client are taken, want %d", n, beaconsOfClient)
+	}
+	here.own.share(t.Context())
+	if n := taken(there, 1); n != 1 {
+		t.Error("another process refuses one before it knows of others")
+	}
+	there.own.share(t.Context())
+	if n := taken(there, 1); n != 0 {
+		t.Error("another process takes more once it knows")
+	}
+	for name := range fleet.all {
+		if !strings.Contains(name, "beacon") {
+			t.Errorf("the fleet counts %q, which requests to the API may be counted by", name)
+		}
+	}
+	fleet.away = true
+	at = at.Add(5 * time.Minute)
+	here.own.share(t.Context())
+	if n := taken(here, 2*beaconsOfClient); n != beaconsOfClient {
+		t.Errorf("alone, %d are taken, want %d", n, beaconsOfClient)
 	}
 }

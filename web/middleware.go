@@ -71,6 +71,8 @@ func unwrap(w http.ResponseWriter) *responseWriter {
 
 const bodyLimit = 64 << 10
 
+var closing = []string{"close"}
+
 // fixedHeaders are the headers that all answers have. Their values are shared.
 var fixedHeaders = http.Header{
 	"Content-Security-Policy":      {contentPolicy("'none'")},
@@ -79,6 +81,16 @@ var fixedHeaders = http.Header{
 	"Cross-Origin-Opener-Policy":   {"same-origin"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+}
+
+// Guarded returns a handler whose answers have these headers, for what is not of the site.
+func Guarded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range fixedHeaders {
+			w.Header()[name] = values
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // fixedHeadersOf returns these headers for a site whose pages send what they measure to a
@@ -124,6 +136,11 @@ func (s *server) instrumentBody(route string, shows views.Level, limit int64, h 
 			header[name] = values
 		}
 		header["X-Request-Id"] = []string{rw.id}
+		if len(r.TransferEncoding) > 0 {
+			// One that has a length too must end the connection (RFC 9112, 6.3), and which
+			// have one is not known here any more.
+			header["Connection"] = closing
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}

@@ -28,7 +28,7 @@ const (
 )
 
 // dealt is a ledger of a dozen holders who trade, one of them hidden.
-func dealt(t *testing.T) (*pgxpool.Pool, string, string) {
+func dealt(t testing.TB) (*pgxpool.Pool, string, string) {
 	t.Helper()
 	db := testkit.Postgres(t)
 	now := time.Now().UTC().Truncate(time.Hour)

@@ -48,10 +48,8 @@ type visited struct {
 	addresses       []string
 }
 
-// routesOf returns all routes, and fails for those of which it does not know what they
-// show.
-func routesOf(t *testing.T, s *server) []visited {
-	t.Helper()
+// declaredBy returns the routes that follow from the pages, with what each shows.
+func declaredBy(s *server) map[string]views.Level {
 	declared := map[string]views.Level{}
 	for _, p := range s.pages {
 		declared[p.Path], declared[p.pattern("/card.png")], declared[p.document()], declared[p.meta()] = p.shows(), p.shows(), p.panelsShow(), p.panelsShow()
@@ -65,6 +63,14 @@ func routesOf(t *testing.T, s *server) []visited {
 			declared["/embed"+p.pattern("/"+panel.Name)] = panel.shows()
 		}
 	}
+	return declared
+}
+
+// routesOf returns all routes, and fails for those of which it does not know what they
+// show.
+func routesOf(t *testing.T, s *server) []visited {
+	t.Helper()
+	declared := declaredBy(s)
 	var all []visited
 	err := chi.Walk(s.mux, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		if method == http.MethodHead {

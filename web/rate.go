@@ -38,6 +38,21 @@ type Counts interface {
 	Count(ctx context.Context, minute int64, clients []string, added []int64) (counts, before []int64, err error)
 }
 
+// counts are the counts of a fleet for one limit of several.
+type counts struct {
+	Counts
+	of string
+}
+
+// Count implements [Counts].
+func (c counts) Count(ctx context.Context, minute int64, clients []string, added []int64) (now, before []int64, err error) {
+	named := make([]string, len(clients))
+	for i, client := range clients {
+		named[i] = c.of + " " + client
+	}
+	return c.Counts.Count(ctx, minute, named, added)
+}
+
 // NewRate returns a limit of so many requests a minute. Shared has the counts of the
 // fleet; nil: the process counts alone.
 func NewRate(limit int, shared Counts) *Rate {
@@ -171,8 +186,10 @@ func (r *Rate) send(ctx context.Context, minute int64, clients []string, added [
 		return true
 	}
 	for i, client := range clients {
-		unsent := r.now[client].unsent - added[i]
-		r.now[client] = tally{counts[i] + unsent, unsent}
+		own := r.now[client]
+		unsent := own.unsent - added[i]
+		// Whatever the fleet's counts say, no process allows more than it would alone.
+		r.now[client] = tally{max(own.all, counts[i]+unsent), unsent}
 		if before[i] > r.before[client].all {
 			r.before[client] = tally{all: before[i]}
 		}

@@ -89,6 +89,8 @@ type Deps struct {
 
 	// Vitals counts what browsers measured. Nil: they measure nothing, or send it to Faro.
 	Vitals *vitals.Store
+	// Beacons limits what is taken for Vitals. Nil: the process counts alone.
+	Beacons *Beacons
 	// Faro is the address of a receiver of Faro, to which browsers send what they measure,
 	// and Sample the share of views of which they do. Neither Vitals nor Faro: none.
 	Faro   string
@@ -196,11 +198,9 @@ type server struct {
 	signIns    *Rate
 	measured   map[string]string // routes of pages, with those by which views are counted
 	counts     map[string]bool   // the latter
-	beacons    *Rate             // of each client
-	allBeacons *Rate
-	fixed      http.Header // headers that all answers have
-	unsaid     []string    // routes that do not say what they show of the ledger
-	index      bool        // it is that of several ledgers, and has no economy of its own
+	fixed      http.Header       // headers that all answers have
+	unsaid     []string          // routes that do not say what they show of the ledger
+	index      bool              // it is that of several ledgers, and has no economy of its own
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
@@ -215,6 +215,9 @@ func New(d Deps) (http.Handler, error) {
 	}
 	if d.Privacy.sees(signin.Visitor) != views.ShowsDealings && d.Keys == nil {
 		return nil, fmt.Errorf("web: who may see a ledger that is not open to everybody is known by keys, and there are none")
+	}
+	if d.Beacons == nil {
+		d.Beacons = NewBeacons(nil)
 	}
 	if d.Leaving == nil {
 		d.Leaving = context.Background()
@@ -245,8 +248,7 @@ func New(d Deps) (http.Handler, error) {
 		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
 		tries:    NewRate(freeTries, nil),
 		signIns:  NewRate(freeSignIns, nil),
-		beacons:  NewRate(beaconsOfClient, nil), allBeacons: NewRate(beaconsOfAll, nil),
-		fixed: fixedHeadersOf(d.Faro),
+		fixed:    fixedHeadersOf(d.Faro),
 	}
 	s.pages = s.declarePages()
 	s.measured, s.counts = measured(s.pages), map[string]bool{}

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"os/user"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/time/rate"
 
 	"exchequer/admin"
 	"exchequer/admin/audit"
@@ -234,13 +236,30 @@ func inShell(action, target, detail string) audit.Entry {
 // signInNoted is how long it may take to note that somebody has signed in.
 const signInNoted = 2 * time.Second
 
+// Of those who are not let in, so many are noted at once, and then one each time.
+const (
+	refusedAtOnce = 60
+	refusedEach   = 10 * time.Second
+)
+
 // noteSignIn returns what notes who signs in and out, in the audit log of a database that
-// may be opened later.
+// may be opened later. Anybody may be refused as often as they like, so of these it notes
+// some, and how many it left out.
 func noteSignIn(db func() *pgxpool.Pool, log *slog.Logger) func(context.Context, signin.Event) {
+	refused, leftOut := rate.NewLimiter(rate.Every(refusedEach), refusedAtOnce), atomic.Int64{}
 	return func(ctx context.Context, e signin.Event) {
 		pool := db()
 		if pool == nil {
 			return // the log has it
+		}
+		if e.Problem != "" {
+			if !refused.Allow() {
+				leftOut.Add(1)
+				return
+			}
+			if n := leftOut.Swap(0); n > 0 {
+				e.Problem += fmt.Sprintf("; before it %d more, which only the program's log has", n)
+			}
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInNoted)
 		defer cancel()

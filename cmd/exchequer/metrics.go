@@ -33,7 +33,7 @@ func serveApart(ctx context.Context, at, flag string, handler http.Handler, long
 	if err != nil {
 		return "", nil, err
 	}
-	server := web.Server(listener.Addr().String(), handler)
+	server := web.Server(listener.Addr().String(), web.Guarded(handler))
 	server.WriteTimeout = max(server.WriteTimeout, longest)
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	web.LimitConnections(server, apartConnections)

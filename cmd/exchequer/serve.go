@@ -273,13 +273,18 @@ func (f serverFlags) answer(ctx context.Context, r server, handler http.Handler,
 // newRate returns a limit of so many requests a minute, nil for 0. With Redis, the fleet
 // counts together.
 func newRate(limit int, memos openCache) *web.Rate {
-	switch {
-	case limit <= 0:
+	if limit <= 0 {
 		return nil
-	case memos.store == nil:
-		return web.NewRate(limit, nil)
 	}
-	return web.NewRate(limit, memos.store)
+	return web.NewRate(limit, fleetCounts(memos))
+}
+
+// fleetCounts returns the counts of requests that the fleet shares, nil without Redis.
+func fleetCounts(memos openCache) web.Counts {
+	if memos.store == nil {
+		return nil // not a nil pointer in an interface
+	}
+	return memos.store
 }
 
 // leastDrain is the time that producers have to end when requests have taken all.

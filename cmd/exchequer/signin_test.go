@@ -1,14 +1,20 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/admin/audit"
 	"exchequer/internal/testkit"
+	"exchequer/signin"
 )
 
 const adminPassword = "correct horse battery"
@@ -155,5 +161,22 @@ func TestOneSignInServesAllLedgers(t *testing.T) {
 	}
 	if status, _ := get(t, s.url+"/c/town/sign-in"); status != http.StatusNotFound {
 		t.Errorf("each ledger has a page of its own to sign in: %d", status)
+	}
+}
+
+// Anybody may be refused, from as many addresses as they have.
+func TestRefusedSignInsDoNotFillTheAuditLog(t *testing.T) {
+	db := testkit.Postgres(t)
+	note := noteSignIn(func() *pgxpool.Pool { return db }, slog.New(slog.DiscardHandler))
+	for i := range 200 {
+		note(t.Context(), signin.Event{What: signin.Refused, Client: fmt.Sprint("192.0.2.", i), Problem: "the name or the password is wrong\nforged=line\x00"})
+	}
+	note(t.Context(), signin.Event{What: signin.SignedIn, Who: signin.Identity{Subject: "local:admin", Name: "admin", Role: signin.Admin}, Client: "192.0.2.1"})
+	all, err := audit.List(t.Context(), db, audit.Filter{}, 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 || all[0].Result != audit.Done || len(all) < refusedAtOnce || len(all) > refusedAtOnce+5 {
+		t.Errorf("%d entries are noted, want %d and the sign-in", len(all), refusedAtOnce)
 	}
 }

@@ -77,7 +77,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	}
 	ends = append(ends, func(context.Context) error { endOwner(); return nil })
 	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
-	rate, ingestRate := newRate(f.APIRate, memos), newRate(f.IngestRate, memos)
+	rate, ingestRate, beacons := newRate(f.APIRate, memos), newRate(f.IngestRate, memos), web.NewBeacons(fleetCounts(memos))
 	data, err := openDump(f.Dump)
 	if err != nil {
 		return nil, err
@@ -115,6 +115,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		Audit:          r.db.Pool,
 		OnSignIn:       noteSignIn(func() *pgxpool.Pool { return r.db.Pool }, r.log),
 		Vitals:         measured,
+		Beacons:        beacons,
 		Faro:           string(f.FaroURL),
 		Sample:         float64(f.RUMSample),
 		Data:           data,
@@ -184,6 +185,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		work.Go(func() { settings.refresh(working, r.log) })
 		work.Go(func() { rate.Share(working) })
 		work.Go(func() { ingestRate.Share(working) })
+		work.Go(func() { beacons.Share(working) })
 		work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
 		for _, follower := range followers {
 			work.Go(func() { follower.Follow(working) })

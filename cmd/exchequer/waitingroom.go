@@ -26,7 +26,7 @@ const waitingConnections = 512
 // startWaitingRoom answers requests to the listener until close is called.
 func startWaitingRoom(listener net.Listener, log *slog.Logger) *waitingRoom {
 	w := &waitingRoom{
-		server:   web.Server(listener.Addr().String(), http.HandlerFunc(answerWaiting)),
+		server:   web.Server(listener.Addr().String(), web.Guarded(http.HandlerFunc(answerWaiting))),
 		listener: keptOpen{listener.(*net.TCPListener)},
 		served:   make(chan error, 1),
 	}
@@ -58,7 +58,6 @@ func answerWaiting(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
 	if r.URL.Path == "/healthz" {
 		io.WriteString(w, "ok\n")
 		return

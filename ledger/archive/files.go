@@ -245,7 +245,15 @@ func open(dir string, f File) (*content, error) {
 	if !filepath.IsLocal(f.Path) {
 		return nil, fmt.Errorf("the manifest names %q", f.Path)
 	}
-	file, err := os.Open(filepath.Join(dir, f.Path))
+	path := filepath.Join(dir, f.Path)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() != f.Bytes { // a pipe would never end, nor what is packed very small
+		return nil, fmt.Errorf("%s is not what was written: it has %d bytes, not %d", path, info.Size(), f.Bytes)
+	}
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -258,24 +266,25 @@ func open(dir string, f File) (*content, error) {
 	return c, nil
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. At the end it returns an error unless all that was read is
+// what the manifest says, so that a file that changes between two readings is found too.
 func (c *content) Read(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return 0, os.ErrClosed
 	}
-	return c.from.Read(b)
+	n, err := c.from.Read(b)
+	if err == io.EOF && (c.stored.bytes != c.want.Bytes || c.stored.hex() != c.want.SHA256 || c.plain.hex() != c.want.Content) {
+		err = errors.New("it is not what was written: its checksum is another one")
+	}
+	return n, err
 }
 
-// verify reads what is left, and returns an error unless all of it was what the
-// manifest says.
+// verify reads all of it.
 func (c *content) verify() error {
 	if _, err := io.Copy(io.Discard, c); err != nil {
 		return fmt.Errorf("%s: %w", c.file.Name(), err)
-	}
-	if c.stored.bytes != c.want.Bytes || c.stored.hex() != c.want.SHA256 || c.plain.hex() != c.want.Content {
-		return fmt.Errorf("%s is not what was written: its checksum is another one", c.file.Name())
 	}
 	return nil
 }
