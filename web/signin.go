@@ -209,6 +209,9 @@ func nextOf(r *http.Request, next string) string {
 	if path, _, _ := strings.Cut(next, "?"); len(next) > mostLocation || strings.HasPrefix(path, views.SignInPath) || strings.HasPrefix(path, views.SignOutPath) {
 		return frontOf(r)
 	}
+	if next == "/" {
+		return frontOf(r)
+	}
 	return next
 }
 
