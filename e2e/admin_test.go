@@ -15,6 +15,7 @@ import (
 	"exchequer/admin"
 	"exchequer/alerts"
 	"exchequer/claims"
+	"exchequer/ledger"
 	"exchequer/signin"
 	"exchequer/web"
 )
@@ -41,7 +42,7 @@ func TestAnAdminGoesThroughTheirPages(t *testing.T) {
 		d.Claims, d.OwnAlerts = claims.NewStore(s.db), alerts.NewOwn(s.db, d.Settings)
 		leaving, leave := context.WithCancel(context.WithoutCancel(t.Context()))
 		d.Admin = admin.New(admin.Deps{
-			DB: s.db, Record: d.Record, Cache: d.Cache, Soundness: d.Soundness, Settings: d.Settings, Requests: prometheus.NewRegistry(), Log: log, Leaving: leaving,
+			DB: s.db, Record: ledger.New(s.db), Cache: d.Cache, Soundness: d.Soundness, Settings: d.Settings, Requests: prometheus.NewRegistry(), Log: log, Leaving: leaving,
 			Configured: []admin.Configured{{What: "Who sees what", Variable: "EXCHEQUER_PRIVACY", Value: "open"}},
 		})
 		t.Cleanup(leave)
