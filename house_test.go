@@ -17,7 +17,7 @@ import (
 var table = map[string][]string{
 	"web":                {"admin", "aggregates", "alerts", "ledger", "cache", "views", "static", "keys", "client", "claims", "signin", "vitals", "internal/csvtext", "internal/telemetry"},
 	"admin":              {"aggregates", "alerts", "cache", "keys", "ledger", "signin", "views", "vitals", "internal/csvtext"},
-	"views":              {"aggregates", "ledger", "cache", "claims", "static", "vitals"},
+	"views":              {"aggregates", "ledger", "cache", "claims", "static"},
 	"aggregates":         {"ledger", "cache"},
 	"alerts":             {"aggregates", "cache", "ledger", "views"},
 	"ledger":             {"migrations", "internal/csvtext"},

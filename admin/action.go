@@ -93,7 +93,7 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 		pl, err = a.plan(ctx, in)
 	}
 	if err != nil {
-		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) { return nil, err })
+		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) { return p.again(a, in), err })
 	}
 	if r.Method != http.MethodPost || values.Get("confirm") != "yes" || pl.missing != "" {
 		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
@@ -109,13 +109,22 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 	if pl.secret != nil && *pl.secret != "" {
 		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
 			return []block{{ID: "secret", Title: "Keep this: it is not shown again", Text: []text{code(*pl.secret)},
-				More: []text{link("What was noted", pathAudit+"/"+strconv.FormatInt(id, 10)), link("Back", a.section)}}}, nil
+				More: []text{link("What was logged", pathAudit+"/"+strconv.FormatInt(id, 10)), link("Back", a.section)}}}, nil
 		})
 	}
 	forAdmins(w.Header())
 	w.Header().Set("Location", site.Shell(r.Context()).Root.Of(pathAudit+"/"+strconv.FormatInt(id, 10)))
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// again is the form of an action with what was written into it, above what is wrong with it.
+func (p *Pages) again(a *action, in url.Values) []block {
+	f := p.forms[a.name]
+	if f == nil || in == nil {
+		return nil
+	}
+	return []block{{ID: "again", Title: "What you wrote", Forms: []form{f(in)}}}
 }
 
 // confirm describes what will happen, with the form that does it.

@@ -55,6 +55,7 @@ type Deps struct {
 	Settings  func() ledger.Settings
 
 	Configured []Configured
+	Thresholds aggregates.Thresholds // of the signs of health that were configured
 	Jobs       []Job
 
 	// Alerts is the file of rules of this process, by which a receiver is tested. Nil:
@@ -93,7 +94,8 @@ type Pages struct {
 	Deps
 	sections []section
 	actions  map[string]*action
-	places   *semaphore.Weighted // for drawing pages
+	forms    map[string]func(in url.Values) form // of actions for which one writes much
+	places   *semaphore.Weighted                 // for drawing pages
 	running  sync.WaitGroup
 }
 
@@ -145,6 +147,10 @@ func New(d Deps) *Pages {
 		for _, a := range list {
 			p.actions[a.name] = a
 		}
+	}
+	p.forms = map[string]func(url.Values) form{
+		"event.write": eventForm(p), "key.create": keyForm,
+		"settings.economy": func(in url.Values) form { return economyForm(in.Get("name"), in.Get("symbol")) },
 	}
 	return p
 }
@@ -224,7 +230,11 @@ func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info vie
 	defer p.places.Release(1)
 	blocks, err := draw(ctx, r.URL.Query())
 	if wrong := mistake(""); errors.As(err, &wrong) {
-		blocks, err, status = []views.AdminBlock{{ID: "wrong", Title: "Not possible", Text: said(wrong.Error())}}, nil, http.StatusUnprocessableEntity
+		b := views.AdminBlock{ID: "wrong", Title: "Not possible", Text: []text{state("bad", wrong.Error())}}
+		if n := len(info.Above); n > 1 {
+			b.More = []text{link("Back", info.Above[n-1].Path)}
+		}
+		blocks, err, status = append([]block{b}, blocks...), nil, http.StatusUnprocessableEntity
 	}
 	if err != nil {
 		return err

@@ -130,7 +130,7 @@ func TestWhatMakesNoSenseIsRefusedBeforeItIsConfirmed(t *testing.T) {
 		{"record.show", url.Values{"holder": {"a"}}, "so already"},
 		{"event.write", url.Values{"ref": {"e"}, "title": {"t"}, "at": {"tomorrow"}}, "Write times as"},
 		{"event.write", url.Values{"ref": {"e"}, "title": {"t"}, "at": {"2026-01-01 00:00"}, "link": {"javascript:alert(1)"}}, "https://"},
-		{"key.create", url.Values{"id": {"aaaaaaaaaa"}, "name": {"x"}}, "needs a scope"},
+		{"key.create", url.Values{"id": {"aaaaaaaaaa"}, "name": {"x"}}, "at least one thing that it may do"},
 		{"key.create", url.Values{"id": {"aaaaaaaaaa"}, "name": {"x"}, "scopes": {"all"}}, "no scope"},
 		{"key.create", url.Values{"id": {"aaaaaaaaaa"}, "name": {"x"}, "scopes": {"read"}, "days": {"-1"}}, "from 1 to"},
 		{"key.revoke", url.Values{"id": {"nothing"}}, "no key"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +20,9 @@ func (p *Pages) alerts(ctx context.Context, q url.Values) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules := block{ID: "rules", Title: "Rules", Columns: []string{"Rule", "When", "State", "Last alert", "To"}, Empty: "There are none. EXCHEQUER_ALERTS names a file of rules."}
+	rules := block{ID: "rules", Title: "Rules of this site", Columns: []string{"Rule", "When", "State", "Last alert", "To"}, Empty: "There are none. They are in a file, which EXCHEQUER_ALERTS names."}
 	if status.Evaluated != nil {
-		rules.Text = said("Evaluated " + ago(*status.Evaluated) + " ago.")
+		rules.Text = said("Looked at " + ago(*status.Evaluated) + " ago.")
 	}
 	for _, r := range status.Rules {
 		to := strings.Join(r.Rule.To, ", ")
@@ -30,7 +31,7 @@ func (p *Pages) alerts(ctx context.Context, q url.Values) ([]block, error) {
 		}
 		rules.Rows = append(rules.Rows, []text{plain(r.Rule.Name), plain(r.Rule.String()), ruleState(r, status.Evaluated), p.at(r.Fired, "never"), plain(to)})
 	}
-	receivers := block{ID: "receivers", Title: "Receivers", Columns: []string{"Receiver", "Kind", "State", "Waiting", "Last sent", "Do"}, Empty: "There are none."}
+	receivers := block{ID: "receivers", Title: "Receivers", Columns: []string{"Receiver", "Kind", "State", "Waiting", "Last sent", "Do"}, Empty: "There are none. They are in the same file."}
 	for _, r := range status.Receivers {
 		is, do := state("good", "on"), doing("Send a test", "alert.test", "receiver", r.Name)
 		switch {
@@ -45,7 +46,35 @@ func (p *Pages) alerts(ctx context.Context, q url.Values) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []block{rules, receivers, messages}, nil
+	return []block{rules, p.persons(ctx, q), receivers, messages}, nil
+}
+
+// persons lists the rules of people who have signed in. Where they go is a secret of theirs.
+func (p *Pages) persons(ctx context.Context, q url.Values) block {
+	b := block{ID: "persons", Title: "Rules of people", Columns: []string{"Whose", "When", "State", "Last alert", "Do"}, Empty: "Nobody has made one.",
+		Text: said("Who has signed in makes these on their own page. Each may have " + fmt.Sprint(alerts.MostRules) + ".")}
+	all, err := alerts.PersonsRules(ctx, p.DB, pick(q, "owner", 512), pick(q, "rule", 64), rowsShown+1)
+	if err != nil {
+		return p.broken(b.ID, b.Title, err)
+	}
+	for i, r := range all {
+		if i == rowsShown {
+			last := all[i-1].Rule
+			b.More = []text{link("further rules", address(pathAlerts, "owner", last.Owner, "rule", last.Name)+"#persons")}
+			break
+		}
+		is := plain("watched")
+		if r.Problem != "" {
+			is = state("watch", r.Problem)
+		}
+		b.Rows = append(b.Rows, []text{plain(r.Rule.Owner), plain(watches(r.Rule)), is, p.at(r.Fired, "never"), doing("Remove", "alert.remove", "owner", r.Rule.Owner, "rule", r.Rule.Name)})
+	}
+	return b
+}
+
+// watches says what a rule of somebody watches.
+func watches(r alerts.Rule) string {
+	return cmp.Or(r.String(), "a rule of another version of this program")
 }
 
 // ruleState returns how a rule stands. One that is not evaluated with the others is gone
@@ -55,9 +84,9 @@ func ruleState(r alerts.RuleStatus, evaluated *time.Time) text {
 	case r.Problem != "":
 		return state("bad", r.Problem)
 	case evaluated != nil && r.Evaluated.Before(evaluated.Add(-time.Hour)):
-		return plain("gone since " + ago(r.Evaluated))
+		return plain("not in the file since " + ago(r.Evaluated))
 	case len(r.Firing) > 0:
-		return state("watch", "holds of "+cutText(strings.Join(r.Firing, ", "), 200))
+		return state("watch", "holds: "+cutText(strings.Join(r.Firing, ", "), 200))
 	}
 	return plain("armed")
 }
@@ -92,6 +121,28 @@ func (p *Pages) deliveries(ctx context.Context, q url.Values) (block, error) {
 
 func (p *Pages) alertActions() []*action {
 	return []*action{
+		{"alert.remove", "Remove a rule of somebody", pathAlerts, []string{"owner", "rule"}, func(ctx context.Context, in url.Values) (plan, error) {
+			owner, name := in.Get("owner"), in.Get("rule")
+			// The one before it in the list ends where it begins.
+			all, err := alerts.PersonsRules(ctx, p.DB, owner, "", alerts.MostRules)
+			if err != nil {
+				return plan{}, err
+			}
+			i := slices.IndexFunc(all, func(r alerts.PersonsRule) bool { return r.Rule.Owner == owner && r.Rule.Name == name })
+			if i < 0 {
+				return plan{}, mistake("There is no such rule: its owner may have removed it.")
+			}
+			what := watches(all[i].Rule)
+			return plan{target: "rule " + name + " of " + owner, detail: what, button: "Remove the rule", danger: true,
+				says: []string{"Removes the rule " + quote(what) + " of " + quote(owner) + ". Nothing more is sent because of it.", "Its owner is not told, and can make it again."},
+				within: within(p.DB, func(ctx context.Context, tx pgx.Tx) error {
+					is, err := alerts.RemovePersonsRule(ctx, tx, owner, name)
+					if err == nil && !is {
+						err = errGone
+					}
+					return err
+				})}, nil
+		}},
 		{"alert.enable", "Turn a receiver on", pathAlerts, []string{"receiver"}, func(_ context.Context, in url.Values) (plan, error) {
 			name, err := needed(in, "receiver", "which receiver")
 			if err != nil {

@@ -15,7 +15,7 @@ const timeForm = "2006-01-02 15:04"
 
 // events is the page of what people remember when they look at a chart.
 func (p *Pages) events(ctx context.Context, q url.Values) ([]block, error) {
-	b := block{ID: "events", Title: "Events", Columns: []string{"Event", "When", "Until", "Title", "Scope", "Do"}, Empty: "There are none."}
+	b := block{ID: "events", Title: "Events", Columns: []string{"Title", "When", "Until", "About", "Ref", "Do"}, Empty: "There are none."}
 	all, err := p.Record.AllEvents(ctx, pick(q, "after", 512), rowsShown+1)
 	if err != nil {
 		return nil, err
@@ -25,25 +25,36 @@ func (p *Pages) events(ctx context.Context, q url.Values) ([]block, error) {
 			b.More = []text{link("further events", address(pathEvents, "after", all[i-1].Ref))}
 			break
 		}
-		b.Rows = append(b.Rows, []text{link(e.Ref, address(pathEvents, "event", e.Ref)+"#edit"), p.at(&e.At, ""), p.at(&e.Until, "–"), plain(e.Title), plain(e.Scope), doing("Remove", "event.remove", "ref", e.Ref)})
+		b.Rows = append(b.Rows, []text{link(e.Title, address(pathEvents, "event", e.Ref)+"#edit"), p.at(&e.At, ""), p.at(&e.Until, "–"), plain(e.Scope), code(e.Ref), doing("Remove", "event.remove", "ref", e.Ref)})
 	}
 	edit := block{ID: "edit", Title: "Add an event, or change one"}
 	e, known, err := p.Record.EventOf(ctx, pick(q, "event", 512))
 	if err != nil {
 		return nil, err
 	}
-	ref := field{Name: "ref", Label: "Ref, by which it is known", Value: e.Ref, Most: 512, Needed: true}
+	ref := e.Ref
 	if !known {
 		e.At = time.Now()
-		ref.Value = "admin-" + e.At.UTC().Format("20060102-150405")
+		ref = "admin-" + e.At.UTC().Format("20060102-150405")
 	}
-	edit.Forms = []form{{Action: pathDo + "event.write", Button: "Write", Fields: []field{
-		ref, {Name: "at", Label: "When", Value: p.written(e.At), Most: 16, Needed: true, Help: timeForm + ", " + p.Settings().Zone().String()},
-		{Name: "until", Label: "Until", Value: p.written(e.Until), Most: 16, Help: "empty: a moment"}, {Name: "title", Label: "Title", Value: e.Title, Most: 256, Needed: true},
-		{Kind: "area", Name: "text", Label: "Text", Value: e.Text, Most: 4096}, {Name: "link", Label: "Link", Value: e.Link, Most: 1024, Help: "https://…"},
-		{Name: "scope", Label: "Scope", Value: cmp.Or(e.Scope, ledger.ScopeAll), Most: 300, Help: "all, item:REF, source:NAME or kind:KIND"},
-	}}}
+	edit.Forms = []form{eventForm(p)(url.Values{
+		"ref": {ref}, "at": {p.written(e.At)}, "until": {p.written(e.Until)}, "title": {e.Title}, "text": {e.Text}, "link": {e.Link}, "scope": {e.Scope},
+	})}
 	return []block{b, edit}, nil
+}
+
+// eventForm returns the form that writes an event.
+func eventForm(p *Pages) func(in url.Values) form {
+	return func(in url.Values) form {
+		return form{Action: pathDo + "event.write", Button: "Write", Fields: []field{
+			{Name: "title", Label: "Title", Value: in.Get("title"), Most: 256, Needed: true},
+			{Name: "at", Label: "When", Value: in.Get("at"), Most: 16, Needed: true, Help: "2026-03-31 18:00, " + p.Settings().Zone().String()},
+			{Name: "until", Label: "Until", Value: in.Get("until"), Most: 16, Help: "empty: it took a moment"},
+			{Kind: "area", Name: "text", Label: "Text", Value: in.Get("text"), Most: 4096}, {Name: "link", Label: "Link", Value: in.Get("link"), Most: 1024, Help: "https://…"},
+			{Name: "scope", Label: "What it is about", Value: cmp.Or(in.Get("scope"), ledger.ScopeAll), Most: 300, Help: "all, item:REF, source:NAME or kind:KIND"},
+			{Name: "ref", Label: "Ref", Value: in.Get("ref"), Most: 512, Needed: true, Help: "an event with the same ref is replaced"},
+		}}
+	}
 }
 
 // written returns a time as forms have it.
@@ -62,7 +73,7 @@ func (p *Pages) when(in url.Values, name string) (time.Time, error) {
 	}
 	t, err := time.ParseInLocation(timeForm, v, p.Settings().Zone())
 	if err != nil {
-		return t, mistake("Write times as " + timeForm + ".")
+		return t, mistake("Write times as 2026-03-31 18:00.")
 	}
 	return t, nil
 }

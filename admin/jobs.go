@@ -260,15 +260,15 @@ func (p *Pages) jobs(ctx context.Context, _ url.Values) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := block{ID: "jobs", Title: "Jobs", Columns: []string{"Job", "Do", "Last run", "Began", "Took", "Result", "Process"}}
+	b := block{ID: "jobs", Title: "Jobs", Columns: []string{"Job", "Do", "State", "Last begun", "Took", "Result", "Process"}}
 	if running {
-		b.More = []text{link("Look again", pathJobs)}
+		b.More = []text{link("Look again: how far is it?", pathJobs)}
 	}
 	var about block
 	about.ID, about.Title = "about", "What they do"
 	for _, job := range p.Jobs {
 		r, known := runs[job.Name]
-		row := []text{link(job.Title, "#about"), doing("Start", "job.start", "job", job.Name), plain("never"), plain("–"), plain("–"), plain(""), plain("")}
+		row := []text{plain(job.Title), doing("Start", "job.start", "job", job.Name), plain("never run"), plain("–"), plain("–"), plain("–"), plain("–")}
 		if known {
 			end := time.Now()
 			if r.Ended != nil {
@@ -276,7 +276,7 @@ func (p *Pages) jobs(ctx context.Context, _ url.Values) ([]block, error) {
 			}
 			row[2], row[3], row[4], row[5], row[6] = r.state(), p.at(&r.Began, ""), plain(age(end.Sub(r.Began))), link(cmp.Or(r.Outcome, "–"), fmt.Sprint(pathAudit, "/", r.Audit)), code(r.Process)
 			if r.Ended == nil {
-				row[5] = link("what was noted", fmt.Sprint(pathAudit, "/", r.Audit))
+				row[5] = link("log entry", fmt.Sprint(pathAudit, "/", r.Audit))
 			}
 		}
 		if job.Missing != nil {

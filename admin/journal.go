@@ -46,10 +46,10 @@ func (p *Pages) journal(ctx context.Context, q url.Values) ([]block, error) {
 	for _, a := range actions {
 		options = append(options, views.Option{Value: a, Text: a})
 	}
-	filter := block{ID: "filter", Title: "Which entries", Forms: []form{{Action: pathAudit, Get: true, Button: "Show", Fields: []field{
-		{Name: "who", Label: "Who, by the subject", Value: who, Most: 200}, {Kind: "choice", Name: "action", Label: "Action", Value: did, Options: options},
+	filter := block{ID: "filter", Title: "Show only", Forms: []form{{Action: pathAudit, Get: true, Button: "Show", Fields: []field{
+		{Name: "who", Label: "Who", Help: "their subject, such as local:admin", Value: who, Most: 200}, {Kind: "choice", Name: "action", Label: "Action", Value: did, Options: options},
 	}}}}
-	b := block{ID: "entries", Title: "What was done", Columns: []string{"When", "Who", "From", "Action", "On", "Result", "Detail"}, Empty: "Nothing was noted."}
+	b := block{ID: "entries", Title: "What was done", Columns: []string{"When", "Who", "From", "Action", "On", "Result", "Detail"}, Empty: "There are no such entries."}
 	for i, e := range list {
 		if i == rowsShown {
 			b.More = append(b.More, link("older", address(pathAudit, "who", who, "action", did, "before", strconv.FormatInt(list[i-1].ID, 10))))
@@ -60,7 +60,7 @@ func (p *Pages) journal(ctx context.Context, q url.Values) ([]block, error) {
 			code(e.Action), plain(cutText(e.Target, 100)), result(e.Result), plain(cutText(e.Detail, 200)),
 		})
 	}
-	b.More = append(b.More, link("csv", address(pathAudit+".csv", "who", who, "action", did)))
+	b.More = append(b.More, link("All as CSV", address(pathAudit+".csv", "who", who, "action", did)))
 	return []block{filter, b}, nil
 }
 
@@ -86,7 +86,7 @@ func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
 			{Name: "As", Value: plain(e.Role)}, {Name: "From", Value: plain(cmp.Or(e.Address, "–"))}, {Name: "When", Value: p.at(&e.At, "")},
 		}}
 		if e.Result == audit.Begun {
-			b.Text = append(b.Text, plain("It goes on, or its process has ended before it was done."))
+			b.Text = append(b.Text, plain("It is still being done, or its process ended before it was done. Load the page again."))
 		}
 		if a := p.actions[e.Action]; a != nil {
 			b.More = []text{link("Back", a.section)}

@@ -51,7 +51,7 @@ func states(c *cache.Cache) (map[string]*memoState, bool, error) {
 // text returns the state of a memo's keys: the worst, and of how many.
 func (s *memoState) text() text {
 	if s == nil || s.keys == 0 {
-		return plain("no values here")
+		return plain("empty")
 	}
 	for _, bad := range []string{"degraded", "forbidden"} {
 		if n := s.by[bad]; n > 0 {
@@ -62,7 +62,7 @@ func (s *memoState) text() text {
 		return plain(fmt.Sprintf("stale, %d of %d", n, s.keys))
 	}
 	if s.by["fresh"] == 0 {
-		return plain("no values here")
+		return plain("empty")
 	}
 	return state("good", "fresh")
 }
@@ -84,7 +84,7 @@ func (p *Pages) memos(ctx context.Context, _ url.Values) ([]block, error) {
 	if s := stats.Shared.Server; s != nil {
 		how.Facts = append(how.Facts, fact{Name: "Redis", Value: plain(joined(s.Mode+" "+s.Version, views.Bytes(s.UsedMemory)+" of "+limit(s.MaxMemory), s.Eviction, fmt.Sprintf("ping %.1f ms", 1000*float64(s.Ping)), s.Unknown))})
 	}
-	table := block{ID: "memos", Title: "Memos", Columns: []string{"Memo", "State", "Oldest", "Hit ratio, 5 min", "Asked, 5 min", "Keys asked for", "Running or waiting", "Runs", "Failed", "Run, p95", "Circuit", "Last error"}}
+	table := block{ID: "memos", Title: "Memos", Columns: []string{"Memo", "State", "Oldest", "Hit ratio, 5 min", "Reads, 5 min", "Keys in use", "Running or waiting", "Runs", "Failed", "Run, p95", "Circuit", "Last error"}}
 	if more {
 		table.Text = said(fmt.Sprintf("State and age are of the first %d keys of this process.", mostKeys))
 	}
@@ -140,20 +140,20 @@ func circuit(is string) text {
 	return state("bad", is)
 }
 
-var hows = []views.Option{{Value: "soft", Text: "soft: shown until there is a newer one"}, {Value: "hard", Text: "hard: not shown again"}}
+var hows = []views.Option{{Value: "soft", Text: "soft: shown until newer ones are there"}, {Value: "hard", Text: "hard: never shown again"}}
 
 var scopes = []views.Option{
-	{Value: "memo", Text: "a memo"}, {Value: "key", Text: "a key: MEMO:PARAMS"}, {Value: "tag", Text: "the memos of a tag"},
-	{Value: "pattern", Text: "memos by a pattern: economy.*"}, {Value: "tenant", Text: "all of this deployment"},
+	{Value: "memo", Text: "all values of a memo"}, {Value: "key", Text: "one value: MEMO:PARAMS"}, {Value: "tag", Text: "the memos of a tag"},
+	{Value: "pattern", Text: "memos whose names match: economy.*"}, {Value: "tenant", Text: "everything of this deployment"},
 }
 
 func (p *Pages) cacheForms() block {
-	return block{ID: "do", Title: "Steer it", Half: true, Forms: []form{
+	return block{ID: "do", Title: "Actions", Half: true, Forms: []form{
 		{Action: pathDo + "cache.invalidate", Button: "Invalidate", Fields: []field{
-			{Kind: "choice", Name: "scope", Label: "What", Options: scopes}, {Name: "of", Label: "Name, key, tag or pattern", Most: 512}, {Kind: "choice", Name: "how", Label: "How", Options: hows},
+			{Kind: "choice", Name: "scope", Label: "Invalidate", Options: scopes}, {Name: "of", Label: "Which one", Most: 512, Help: "its name, key, tag or pattern"}, {Kind: "choice", Name: "how", Label: "How", Options: hows},
 		}},
-		{Action: pathCache + "/key", Get: true, Button: "Inspect", Fields: []field{{Name: "key", Label: "A key: MEMO:PARAMS", Most: 512, Needed: true}}},
-	}, More: []text{doing("Warm it", "job.start", "job", JobWarm), doing("Reset the counts", "cache.reset"), doing("Test the shared level", "cache.test")}}
+		{Action: pathCache + "/key", Get: true, Button: "Look up", Fields: []field{{Name: "key", Label: "Look up a key", Help: "MEMO:PARAMS", Most: 512, Needed: true}}},
+	}, More: []text{doing("Warm the cache", "job.start", "job", JobWarm), doing("Reset the counts", "cache.reset"), doing("Test the shared level", "cache.test")}}
 }
 
 // memo is the page of one memo: its keys in this process.
@@ -247,8 +247,8 @@ func (p *Pages) policyFacts(policy cache.NamedPolicy) []fact {
 		configured = "EXCHEQUER_POLICIES"
 	}
 	return []fact{
-		{Name: "Window", Value: plain(policy.Window.Duration().String())}, {Name: "Fresh for", Value: plain(policy.Soft.Duration().String())}, {Name: "Shown for", Value: plain(policy.Hard.Duration().String())},
-		{Name: "A run may take", Value: plain(policy.Timeout.Duration().String())}, {Name: "Tags", Value: plain(cmp.Or(strings.Join(policy.Tags, ", "), "–"))}, {Name: "Set by", Value: plain(configured)},
+		{Name: "Window", Value: plain(lasting(policy.Window.Duration()))}, {Name: "Fresh for", Value: plain(lasting(policy.Soft.Duration()))}, {Name: "Shown for", Value: plain(lasting(policy.Hard.Duration()))},
+		{Name: "A run may take", Value: plain(lasting(policy.Timeout.Duration()))}, {Name: "Tags", Value: plain(cmp.Or(strings.Join(policy.Tags, ", "), "–"))}, {Name: "Set by", Value: plain(configured)},
 	}
 }
 

@@ -19,7 +19,7 @@ const lateAfter = 5 * time.Minute
 
 // overview is what needs attention now, and how large the database is.
 func (p *Pages) overview(ctx context.Context, _ url.Values) ([]block, error) {
-	attention := block{ID: "attention", Title: "What needs attention", Columns: []string{"What", "Why", "Where"}, Empty: "Nothing that this program knows of."}
+	attention := block{ID: "attention", Title: "What needs attention", Columns: []string{"What", "Why", "Where"}, Empty: "Nothing. Cache, sources, alerts, books and jobs are as they should be."}
 	add := func(is, what, why string, where text) {
 		attention.Rows = append(attention.Rows, []text{state(is, what), plain(why), where})
 	}
@@ -110,9 +110,9 @@ func (p *Pages) bookTrouble(add func(is, what, why string, where text)) {
 func (p *Pages) recent(ctx context.Context) block {
 	entries, err := p.entries(ctx, url.Values{}, 6)
 	if err != nil {
-		return p.broken("recent", "Lately done", err)
+		return p.broken("recent", "Latest actions", err)
 	}
-	b := block{ID: "recent", Title: "Lately done", Half: true, Columns: []string{"When", "Who", "What", "Result"}, Empty: "Nothing yet.", More: []text{link("All", pathAudit)}}
+	b := block{ID: "recent", Title: "Latest actions", Half: true, Columns: []string{"When", "Who", "What", "Result"}, Empty: "Nothing yet.", More: []text{link("All of them", pathAudit)}}
 	for _, e := range entries {
 		b.Rows = append(b.Rows, []text{plain(ago(e.At) + " ago"), plain(e.Name), link(e.Action, fmt.Sprint(pathAudit, "/", e.ID)), result(e.Result)})
 	}

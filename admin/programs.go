@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,16 +33,22 @@ func (p *Pages) programs(ctx context.Context, q url.Values) ([]block, error) {
 		}
 		b.Rows = append(b.Rows, row)
 	}
+	b.Forms = []form{keyForm(url.Values{})}
+	return []block{b}, nil
+}
+
+// keyForm returns the form that makes a key. Each has an id of its own, so that one that is
+// sent twice makes one key.
+func keyForm(in url.Values) form {
 	f := form{Action: pathDo + "key.create", Title: "Make a key", Button: "Make a key", Fields: []field{
-		{Kind: "hidden", Name: "id", Value: keys.NewID()},
-		{Name: "name", Label: "What it is for", Most: 64, Needed: true},
+		{Kind: "hidden", Name: "id", Value: cmp.Or(in.Get("id"), keys.NewID())},
+		{Name: "name", Label: "What it is for", Value: in.Get("name"), Most: 64, Needed: true},
 	}}
 	for _, s := range keys.Scopes() {
-		f.Fields = append(f.Fields, field{Kind: "check", Name: "scopes", Label: string(s), Value: string(s)})
+		f.Fields = append(f.Fields, field{Kind: "check", Name: "scopes", Legend: "What it may write (read: it sees what viewers see)", Label: string(s), Value: string(s), Checked: slices.Contains(in["scopes"], string(s))})
 	}
-	f.Fields = append(f.Fields, field{Name: "days", Label: "Days that it serves", Most: 5, Help: "empty: until it is revoked"})
-	b.Forms = []form{f}
-	return []block{b}, nil
+	f.Fields = append(f.Fields, field{Name: "days", Label: "Days until it ends", Value: in.Get("days"), Most: 5, Help: "empty: when it is revoked"})
+	return f
 }
 
 func scopesOf(k keys.Key) string {
@@ -73,7 +81,7 @@ const (
 	rightKeys     = `has_table_privilege('keys', 'INSERT') AND has_table_privilege('keys', 'UPDATE')`
 	rightSettings = `has_table_privilege('settings', 'UPDATE')`
 
-	howOwner = "The database role of this process may not. Give serve a role that may (EXCHEQUER_ADMIN_DATABASE_URL), or run: "
+	howOwner = "The database role of this process may not do this. Name one that may (EXCHEQUER_ADMIN_DATABASE_URL), or run: "
 )
 
 // longestDays is how long a key may serve, in days.
@@ -91,19 +99,22 @@ func (p *Pages) keyActions() []*action {
 			if days := in.Get("days"); days != "" {
 				n, err := strconv.Atoi(days)
 				if err != nil || n < 1 || n > longestDays {
-					return plan{}, mistake("The days that it serves are a number from 1 to " + strconv.Itoa(longestDays) + ".")
+					return plan{}, mistake("Write the days until it ends as a number from 1 to " + strconv.Itoa(longestDays) + ".")
 				}
 				at := time.Now().AddDate(0, 0, n)
 				until, lasts = &at, "for "+views.Plural(int64(n), "day", "days")
 			}
 			name, id := in.Get("name"), in.Get("id")
+			if name == "" || len(scopes) == 0 {
+				return plan{}, mistake("Say what the key is for, and choose at least one thing that it may do.")
+			}
 			if err := keys.Check(name, scopes, until); err != nil {
 				return plan{}, mistake(reason(err))
 			}
 			var secret string
 			allows := scopesOf(keys.Key{Scopes: scopes})
 			pl := plan{target: id, detail: name + ": " + allows + ", " + lasts, button: "Make the key", secret: &secret,
-				says: []string{"Makes a key for " + quote(name) + " that allows " + allows + ", " + lasts + ".", "It is shown once, on the next page."},
+				says: []string{"Makes a key for " + quote(name) + " that allows " + allows + ", " + lasts + ".", "The key is shown once, on the next page. Keep it then: nobody can read it again."},
 				within: within(p.Owner, func(ctx context.Context, tx pgx.Tx) (err error) {
 					secret, err = keys.CreateAs(ctx, tx, id, name, scopes, until)
 					return err
@@ -119,7 +130,7 @@ func (p *Pages) keyActions() []*action {
 				return plan{}, mistake("There is no key with this id.")
 			}
 			pl := plan{target: k.ID, detail: k.Name, button: "Revoke", danger: true,
-				says: []string{"Ends the key of " + quote(k.Name) + " (" + k.ID + "), for good: no process accepts it in five seconds."},
+				says: []string{"Ends the key of " + quote(k.Name) + " (" + k.ID + "), for good. After five seconds no process accepts it."},
 				within: within(p.Owner, func(ctx context.Context, tx pgx.Tx) error {
 					_, err := keys.Revoke(ctx, tx, k.ID)
 					return err

@@ -23,7 +23,7 @@ func (p *Pages) record(ctx context.Context, q url.Values) ([]block, error) {
 // account is one account that was looked up, with what can be done about it.
 func (p *Pages) account(ctx context.Context, q url.Values) block {
 	ref := pick(q, "account", 512)
-	b := block{ID: "account", Title: "An account", Forms: []form{{Action: pathRecord, Get: true, Button: "Look up", Fields: []field{{Name: "account", Label: "Its ref", Value: ref, Most: 512, Needed: true}}}}}
+	b := block{ID: "account", Title: "Look up an account", Forms: []form{{Action: pathRecord, Get: true, Button: "Look up", Fields: []field{{Name: "account", Label: "Ref of the account", Value: ref, Most: 512, Needed: true}}}}}
 	if ref == "" {
 		return b
 	}
@@ -32,22 +32,22 @@ func (p *Pages) account(ctx context.Context, q url.Values) block {
 		return p.broken(b.ID, b.Title, err)
 	}
 	if !known {
-		b.Text = []text{state("watch", "There is no account with this ref.")}
+		b.Text = []text{state("watch", "There is no account with this ref. Refs are exact: capitals matter.")}
 		return b
 	}
 	b.Facts = []fact{
 		{Name: "Name", Value: link(a.Name, address("/accounts/"+url.PathEscape(a.Ref)))}, {Name: "Kind", Value: plain(string(a.Kind))}, {Name: "Label", Value: plain(a.Label)},
 		{Name: "Holder", Value: plain(a.Holder)}, {Name: "Merged into", Value: plain(a.Into)}, {Name: "Shown", Value: shown(a.Hidden)},
 	}
-	hide := form{Action: pathDo + "record.hide", Title: "Hide its holder", Button: "Hide", Fields: []field{{Kind: "hidden", Name: "holder", Value: a.Holder}}, Danger: true}
+	hide := form{Action: pathDo + "record.hide", Title: "Hide who holds it: all their accounts are named nowhere, and count in every sum", Button: "Hide the holder", Fields: []field{{Kind: "hidden", Name: "holder", Value: a.Holder}}, Danger: true}
 	if a.Hidden {
-		hide = form{Action: pathDo + "record.show", Title: "Show its holder", Button: "Show", Fields: []field{{Kind: "hidden", Name: "holder", Value: a.Holder}}}
+		hide = form{Action: pathDo + "record.show", Title: "Show who holds it again", Button: "Show the holder", Fields: []field{{Kind: "hidden", Name: "holder", Value: a.Holder}}}
 	}
 	of := field{Kind: "hidden", Name: "account", Value: a.Ref}
 	b.Forms = append(b.Forms,
-		form{Action: pathDo + "record.label", Title: "Label", Button: "Label", Fields: []field{of, {Name: "label", Label: "A short text", Value: a.Label, Most: 128, Help: "empty: none"}}},
-		form{Action: pathDo + "record.rename", Title: "Name", Button: "Rename", Fields: []field{of, {Name: "name", Label: "Its name", Value: a.Name, Most: 256, Needed: true}}},
-		form{Action: pathDo + "record.merge", Title: "Merge", Button: "Merge", Fields: []field{of, {Name: "into", Label: "Into the account with the ref", Value: a.Into, Most: 512, Help: "empty: by itself again"}}},
+		form{Action: pathDo + "record.label", Title: "Label it", Button: "Label", Fields: []field{of, {Name: "label", Label: "A short text, shown with its name", Value: a.Label, Most: 128, Help: "empty: none"}}},
+		form{Action: pathDo + "record.rename", Title: "Rename it", Button: "Rename", Fields: []field{of, {Name: "name", Label: "Name", Value: a.Name, Most: 256, Needed: true}}},
+		form{Action: pathDo + "record.merge", Title: "Merge it", Button: "Merge", Fields: []field{of, {Name: "into", Label: "Show it as part of the account with the ref", Value: a.Into, Most: 512, Help: "empty: by itself again"}}},
 		hide)
 	return b
 }
@@ -157,15 +157,15 @@ func (p *Pages) recordActions() []*action {
 			if err != nil {
 				return plan{}, err
 			}
-			label, says := in.Get("label"), "Is shown with the label "+quote(in.Get("label"))+" wherever it is named."
+			label, says := in.Get("label"), "is shown with the label "+quote(in.Get("label"))+" wherever it is named."
 			if label == "" {
-				says = "Is shown without the label " + quote(a.Label) + "."
+				says = "is shown without the label " + quote(a.Label) + "."
 			}
 			batch := ledger.Batch{Labels: []ledger.Label{{Account: a.Ref, Text: label}}}
 			if err := p.wrong(ctx, batch); err != nil {
 				return plan{}, err
 			}
-			return plan{target: "account " + a.Ref, detail: fmt.Sprintf("%q; before: %q", label, a.Label), button: "Label", says: []string{quote(a.Name) + " (" + a.Ref + "): " + says},
+			return plan{target: "account " + a.Ref, detail: fmt.Sprintf("%q; before: %q", label, a.Label), button: "Label", says: []string{quote(a.Name) + " (" + a.Ref + ") " + says},
 				within: p.writing(batch)}, nil
 		}},
 		{"record.rename", "Rename an account", pathRecord, []string{"account", "name"}, func(ctx context.Context, in url.Values) (plan, error) {
@@ -178,7 +178,7 @@ func (p *Pages) recordActions() []*action {
 				return plan{}, err
 			}
 			if name == a.Name || name == a.Ref {
-				return plan{}, mistake("It is called so already, or that is its ref.")
+				return plan{}, mistake("It has this name already, or this is its ref.")
 			}
 			batch := ledger.Batch{KeepAccounts: true, Accounts: []ledger.Account{{Ref: a.Ref, Kind: a.Kind, Name: name}}}
 			if err := p.wrong(ctx, batch); err != nil {
@@ -201,7 +201,7 @@ func (p *Pages) recordActions() []*action {
 				}
 				says = "is shown as a part of " + quote(t.Name) + " (" + t.Ref + "), whose holder is the holder of both. Nothing is moved, and it can be undone."
 			} else if a.Into == "" {
-				return plan{}, mistake("It is not merged.")
+				return plan{}, mistake("It is not merged with another one. Write the ref of the account to merge it into.")
 			}
 			return plan{target: "account " + a.Ref, detail: fmt.Sprintf("into %q; before: %q", into, a.Into), button: "Merge", danger: true,
 				says:   []string{quote(a.Name) + " (" + a.Ref + ") " + says, "No earlier number is shown again; day snapshots since its first posting are made anew."},
@@ -221,7 +221,7 @@ func (p *Pages) hiding(name, title string, hide bool) *action {
 		case !known:
 			return plan{}, mistake("There is no holder " + quote(in.Get("holder")) + ".")
 		case h.Hidden == hide:
-			return plan{}, mistake("It is so already.")
+			return plan{}, mistake("That is so already.")
 		}
 		h.Hidden = hide
 		says, button := []string{quote(h.Name) + " (" + h.Ref + ") is shown as any other holder again."}, "Show"

@@ -60,7 +60,7 @@ func (p *Pages) sources(ctx context.Context, q url.Values) ([]block, error) {
 		return nil, err
 	}
 	b := block{ID: "sources", Title: "Sources that are followed", Columns: []string{"Source", "State", "All of it is here as of", "Reached", "Balances compared", "Accounts", "With another balance", "Failures in a row"},
-		Empty: "None. EXCHEQUER_SYNC names what is to be followed."}
+		Empty: "None. EXCHEQUER_SYNC names the sources."}
 	for _, s := range all {
 		is := state("good", "in step")
 		if bad, why := s.trouble(); bad != "" {

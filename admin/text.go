@@ -58,7 +58,20 @@ func age(d time.Duration) string {
 	return views.Count(int64(d/(24*time.Hour))) + " d"
 }
 
-// at returns an address with parameters, in pairs.
+// lasting returns a duration exactly, in one unit where that is possible.
+func lasting(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, " d"}, {time.Hour, " h"}, {time.Minute, " min"}, {time.Second, " s"}} {
+		if d > 0 && d%u.unit == 0 {
+			return views.Count(int64(d/u.unit)) + u.name
+		}
+	}
+	return d.String()
+}
+
+// address returns an address with parameters, in pairs.
 func address(path string, pairs ...string) string {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -74,7 +87,7 @@ func address(path string, pairs ...string) string {
 
 // doing returns the link to the description of an action.
 func doing(label, action string, pairs ...string) text {
-	return link(label, address(pathDo+action, pairs...))
+	return text{Text: label, Href: address(pathDo+action, pairs...), Button: true}
 }
 
 // quote returns a text in quotation marks, without what would break a line.

@@ -148,3 +148,23 @@ func (k signKind) rangeOf(b Bounds) string {
 	}
 	return text
 }
+
+// A SignLimits is a sign with its thresholds in force, as ParseThresholds reads them.
+type SignLimits struct {
+	Name, Title string
+	Watch, Bad  string
+	Configured  bool // they are not those of the program
+}
+
+// InForce returns the thresholds of all signs, in the order in which they are shown.
+func (t Thresholds) InForce() []SignLimits {
+	var all []SignLimits
+	for _, k := range signKinds() {
+		limits, configured := t[k.name]
+		if !configured {
+			limits = Threshold{k.watch, k.bad}
+		}
+		all = append(all, SignLimits{k.name, k.title, k.rangeOf(limits.Watch), k.rangeOf(limits.Bad), configured})
+	}
+	return all
+}

@@ -44,7 +44,7 @@ func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf
 // last place is given once.
 func (o *Own) one(ctx context.Context, what string, f func(tx pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, o.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('own alerts', 0))`); err != nil {
+		if err := alone(ctx, tx); err != nil {
 			return err
 		}
 		return f(tx)
@@ -52,6 +52,12 @@ func (o *Own) one(ctx context.Context, what string, f func(tx pgx.Tx) error) err
 	if refused := (*RefusedError)(nil); err != nil && !errors.As(err, &refused) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	return err
+}
+
+// alone waits until no other transaction changes rules or receivers of people.
+func alone(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('own alerts', 0))`)
 	return err
 }
 
@@ -150,16 +156,23 @@ func (o *Own) RemoveRule(ctx context.Context, owner, name string) error {
 		return err
 	}
 	return o.one(ctx, "remove a rule", func(tx pgx.Tx) error {
-		for _, gone := range []string{
-			`DELETE FROM own_rules WHERE owner = $1 AND name = $2`, `DELETE FROM alert_rules WHERE owner = $1 AND name = $2`,
-			`DELETE FROM alert_states WHERE owner = $1 AND rule = $2`,
-		} {
-			if _, err := tx.Exec(ctx, gone, owner, name); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := removeRule(ctx, tx, owner, name)
+		return err
 	})
+}
+
+// removeRule removes a rule with all that is known of it, and reports whether it was there.
+func removeRule(ctx context.Context, tx pgx.Tx, owner, name string) (is bool, err error) {
+	tag, err := tx.Exec(ctx, `DELETE FROM own_rules WHERE owner = $1 AND name = $2`, owner, name)
+	if err != nil {
+		return false, err
+	}
+	for _, gone := range []string{`DELETE FROM alert_rules WHERE owner = $1 AND name = $2`, `DELETE FROM alert_states WHERE owner = $1 AND rule = $2`} {
+		if _, err := tx.Exec(ctx, gone, owner, name); err != nil {
+			return false, err
+		}
+	}
+	return tag.RowsAffected() > 0, nil
 }
 
 // own returns why there can be no rule or receiver of an owner and a name.

@@ -174,3 +174,51 @@ func (v *evaluation) toldTo(ctx context.Context, owner string) (int, error) {
 	v.told[owner] = told
 	return told, nil
 }
+
+// A PersonsRule is a rule of somebody who has signed in, as operators see it.
+type PersonsRule struct {
+	Rule    Rule // without a kind if it is of another version of the program
+	Fired   *time.Time
+	Problem string // why it could not be evaluated
+}
+
+// PersonsRules returns the rules of people after one of them, by owner and name.
+func PersonsRules(ctx context.Context, db queryer, owner, name string, limit int) (all []PersonsRule, err error) {
+	const query = `
+		SELECT o.owner, o.name, o.definition, r.fired, coalesce(r.problem, '')
+		FROM own_rules o LEFT JOIN alert_rules r USING (owner, name) WHERE (o.owner, o.name) > ($1, $2) ORDER BY o.owner, o.name LIMIT $3`
+	rows, _ := db.Query(ctx, query, owner, name, limit)
+	var k key
+	var definition []byte
+	var fired *time.Time
+	var problem string
+	_, err = pgx.ForEachRow(rows, []any{&k.owner, &k.name, &definition, &fired, &problem}, func() error {
+		var r Rule
+		if json.Unmarshal(definition, &r) != nil {
+			r = Rule{}
+		}
+		r.Owner, r.Name = k.owner, k.name
+		all = append(all, PersonsRule{r, fired, problem})
+		fired = nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rules of people: %w", err)
+	}
+	return all, nil
+}
+
+// RemovePersonsRule removes a rule of somebody, and reports whether it was there.
+func RemovePersonsRule(ctx context.Context, tx pgx.Tx, owner, name string) (bool, error) {
+	if err := own(owner, name); err != nil {
+		return false, err
+	}
+	if err := alone(ctx, tx); err != nil {
+		return false, fmt.Errorf("remove a rule: %w", err)
+	}
+	is, err := removeRule(ctx, tx, owner, name)
+	if err != nil {
+		return false, fmt.Errorf("remove a rule: %w", err)
+	}
+	return is, nil
+}

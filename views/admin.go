@@ -1,9 +1,8 @@
 package views
 
 import (
+	"strings"
 	"time"
-
-	"github.com/a-h/templ"
 
 	"exchequer/ledger"
 )
@@ -45,14 +44,13 @@ type AdminBlock struct {
 	More    []AdminText // links to other rows, and to files
 
 	Forms []AdminForm
-
-	Body templ.Component // drawn after all that; nil: nothing
 }
 
 // An AdminText is a text, perhaps with a state, which is drawn with it, or a link.
 type AdminText struct {
 	Text   string
 	Href   string // an address of the site; empty: it leads nowhere
+	Button bool   // it leads to the description of an action, and looks like a button
 	State  string // good, watch, bad, or empty
 	Number bool
 	Code   bool        // a name of the program's, a key, a command
@@ -101,6 +99,18 @@ type AdminForm struct {
 	Danger bool
 }
 
+// parts returns the fields of a form as they are drawn: boxes of one name are a group.
+func (f AdminForm) parts() (parts [][]AdminField) {
+	for _, d := range f.Fields {
+		if n := len(parts); n > 0 && d.Kind == "check" && parts[n-1][0].Kind == "check" && parts[n-1][0].Name == d.Name {
+			parts[n-1] = append(parts[n-1], d)
+			continue
+		}
+		parts = append(parts, []AdminField{d})
+	}
+	return parts
+}
+
 // An AdminField is a part of a form.
 type AdminField struct {
 	Name, Label, Value string
@@ -109,11 +119,15 @@ type AdminField struct {
 	Most               int // characters
 	Needed             bool
 	Help               string
+	Legend             string // of a group of boxes, with the first one
+	Checked            bool
 }
 
 // id returns what the label of a field is for. Fields of several forms of a page may share
 // a name.
-func (f AdminForm) id(d AdminField) string { return f.Button + "-" + f.Title + "-" + d.Name }
+func (f AdminForm) id(d AdminField) string {
+	return strings.TrimPrefix(f.Action, AdminPath+"/") + "-" + d.Name
+}
 
 // Moment returns a time as tables of admins have it.
 func Moment(t time.Time, s ledger.Settings) string { return Date(t, s) + " " + Time(t, s) }

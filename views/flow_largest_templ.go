@@ -35,7 +35,7 @@ func largestMoves(v *aggregates.SourceDays, s ledger.Settings) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<table class=\"statement stack\"><thead><tr><th scope=\"col\">Paid by</th><th scope=\"col\" class=\"n\">Amount</th><th scope=\"col\">Received by</th><th scope=\"col\">Time</th><th scope=\"col\">Message</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<table class=\"statement stack\"><thead><tr><th scope=\"col\">Paid by</th><th scope=\"col\" class=\"n\">Amount</th><th scope=\"col\">Received by</th><th scope=\"col\">Time</th><th scope=\"col\" class=\"long\">Message</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -22,6 +22,9 @@ func (r Root) Ledger() string { return strings.TrimPrefix(string(r), ledgersPath
 
 // front returns the address of the first page of a site.
 func (s Site) front() string {
+	if s.Apart {
+		return AdminPath
+	}
 	if s.Index {
 		return "/"
 	}
@@ -97,4 +100,12 @@ func (l LedgerSummary) asOf() string {
 		return unknownCell
 	}
 	return Time(l.AsOf, l.Settings) + " " + Zone(l.AsOf, l.Settings)
+}
+
+// frontName is what a link to the first page says.
+func (s Site) frontName() string {
+	if s.Apart {
+		return "To the pages of admins"
+	}
+	return "To the economy"
 }

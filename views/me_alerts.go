@@ -117,9 +117,9 @@ func (r MyRule) state() string {
 	case r.Problem != "":
 		return "not watched"
 	case r.Holds:
-		return "holds"
+		return "true now"
 	}
-	return "armed"
+	return "watched"
 }
 
 // to says where the alerts of a rule go.

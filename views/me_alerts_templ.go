@@ -63,9 +63,9 @@ func mineAlerts(p Page, m Me) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var3 string
-				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs("These are " + Count(int64(m.Alerts.MostRules)) + " rules, which is the most there can be.")
+				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs("You have " + Count(int64(m.Alerts.MostRules)) + " rules, the most there can be. Remove one to make another.")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `me_alerts.templ`, Line: 12, Col: 111}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `me_alerts.templ`, Line: 12, Col: 129}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 				if templ_7745c5c3_Err != nil {
@@ -108,7 +108,7 @@ func mineAlerts(p Page, m Me) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = minePanel("receivers", "Where they go", "To public addresses only. Addresses are not shown again, since they are secrets", "c6").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = minePanel("receivers", "Where they go", "To public addresses only. An address is a secret, and is not shown again", "c6").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -458,7 +458,7 @@ func mineRuleForm(a *MyAlerts) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</datalist> <label>Value, if it has one <input type=\"text\" name=\"value\" maxlength=\"40\" inputmode=\"decimal\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</datalist> <label>Value, of a price or an amount <input type=\"text\" name=\"value\" maxlength=\"40\" inputmode=\"decimal\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -540,7 +540,7 @@ func mineRuleForm(a *MyAlerts) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"sub\">All alerts are in your feed, also those that go nowhere else. Accounts and shops are yours when they are proven to be.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"sub\">All alerts are in your feed, also those that go nowhere else. Of accounts and shops, only yours can be watched.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -835,9 +835,9 @@ func mineFeed(p Page, m Me) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var40 string
-			templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs("Its address is good since " + m.moment(p, m.Alerts.Feed) + ". With a new one, it is no longer.")
+			templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs("It has had an address since " + m.moment(p, m.Alerts.Feed) + ". A new address ends the old one.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `me_alerts.templ`, Line: 168, Col: 115}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `me_alerts.templ`, Line: 168, Col: 116}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var40))
 			if templ_7745c5c3_Err != nil {

@@ -36,9 +36,13 @@ type Site struct {
 	Behind   Behind       // how old the data are
 	Alerts   bool         // there is a feed of alerts
 	SignIn   bool         // people can sign in
+	Apart    bool         // this is the operators' own address: the other pages are at BaseURL, or cannot be linked to
 
 	Monitoring Monitoring
 }
+
+// reached reports whether a page can link to all pages of the site.
+func (s Site) reached() bool { return !s.Apart || s.BaseURL != "" }
 
 // Assets are the addresses of static files, with the hash in the name.
 type Assets struct {

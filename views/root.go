@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -34,8 +35,34 @@ func Below(ctx context.Context, r Root) context.Context {
 	return context.WithValue(ctx, rootKey{}, r)
 }
 
-// here returns the link to an address of the site that is being drawn.
+// NeededByAdmins reports whether the pages of admins need an address of the site: where one
+// signs in and out, and how pages look.
+func NeededByAdmins(address string) bool {
+	return slices.ContainsFunc([]string{SignInPath, SignOutPath, "/static/", "/theme", "/favicon.ico"}, func(begin string) bool {
+		return strings.HasPrefix(address, begin)
+	})
+}
+
+type awayKey struct{}
+
+// within returns the context in which the page is drawn.
+func (p Page) within(ctx context.Context) context.Context {
+	if p.Apart {
+		ctx = context.WithValue(ctx, awayKey{}, p.BaseURL)
+	}
+	return Below(ctx, p.Root)
+}
+
+// here returns the link to an address of the site that is being drawn. At the operators' own
+// address it leads to that of the site, and is empty if that is not known.
 func here[A ~string](ctx context.Context, address A) templ.SafeURL {
+	base, apart := ctx.Value(awayKey{}).(string)
+	if to := string(address); apart && strings.HasPrefix(to, "/") && !strings.HasPrefix(to, AdminPath) && !NeededByAdmins(to) {
+		if base == "" {
+			return ""
+		}
+		return templ.SafeURL(base + to)
+	}
 	root, _ := ctx.Value(rootKey{}).(Root)
 	return templ.SafeURL(root.Of(string(address)))
 }

@@ -20,7 +20,7 @@ func (s *server) administered(r chi.Router, get func(pattern string, shows views
 		return
 	}
 	site := admin.Site{Client: client, Shell: func(ctx context.Context) views.Site {
-		shell := s.site()
+		shell := s.siteFor(ctx)
 		shell.Menu = s.knownEdition(s.sees(ctx)).menu
 		return shell
 	}}

@@ -1,8 +1,8 @@
 package web
 
 import (
+	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -17,7 +17,9 @@ import (
 func Operators(site http.Handler) http.Handler {
 	own := operatorsOf(site)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if neededByAdmins(r.URL.Path) {
+		r = r.WithContext(context.WithValue(r.Context(), apartKey{}, true))
+		path := strings.TrimPrefix(r.URL.Path, string(views.LedgerRoot(ledgerOf(r.URL.Path))))
+		if views.NeededByAdmins(path) {
 			site.ServeHTTP(w, r)
 			return
 		}
@@ -25,12 +27,19 @@ func Operators(site http.Handler) http.Handler {
 	})
 }
 
-// neededByAdmins reports whether pages of admins need something that the site has: where
-// one signs in and out, and how pages look.
-func neededByAdmins(path string) bool {
-	return slices.ContainsFunc([]string{views.SignInPath, views.SignOutPath, "/static/", "/theme", "/favicon.ico"}, func(begin string) bool {
-		return strings.HasPrefix(path, begin)
-	})
+type apartKey struct{}
+
+// apart reports whether a request came to the operators' own address.
+func apart(ctx context.Context) bool { return ctx.Value(apartKey{}) != nil }
+
+// siteFor returns what is around a page for who asks: at the operators' own address, nothing
+// that is not there.
+func (s *server) siteFor(ctx context.Context) views.Site {
+	shell := s.site()
+	if apart(ctx) {
+		shell.Apart, shell.Search, shell.Monitoring = true, "", views.Monitoring{}
+	}
+	return shell
 }
 
 func operatorsOf(site http.Handler) http.Handler {

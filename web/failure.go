@@ -227,12 +227,12 @@ func detail(code int, err error) string {
 func (s *server) errorPage(ctx context.Context, code int, text string, err error) []byte {
 	e := s.knownEdition(s.sees(ctx))
 	several := choosing(nil)
-	if errors.As(err, &several) || reader(ctx).SignedIn() {
+	if errors.As(err, &several) || reader(ctx).SignedIn() || apart(ctx) {
 		var choices []views.Choice
 		if several != nil {
 			choices = several.choices()
 		}
-		page, err := drawErrorPage(context.WithoutCancel(ctx), s.site(), e, code, text, choices...)
+		page, err := drawErrorPage(context.WithoutCancel(ctx), s.siteFor(ctx), e, code, text, choices...)
 		if err == nil {
 			return page
 		}

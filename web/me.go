@@ -105,7 +105,7 @@ func (s *server) prove(ctx context.Context, w http.ResponseWriter, r *http.Reque
 func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) error {
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 	defer cancel()
-	m.Admin = s.Admin != nil && signin.Who(ctx).Role >= signin.Admin
+	m.Admin = s.Admin != nil && !s.OperatorsApart && signin.Who(ctx).Role >= signin.Admin
 	var err error
 	if m.Claims, err = s.Claims.Of(ctx, m.Subject); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) erro
 		}
 	}
 	view := views.Page{Site: s.site(), Info: meInfo}
-	view.Menu = s.edition(r.Context()).menu
+	view.Menu, view.Sheet = s.edition(r.Context()).menu, view.Assets.Admin
 	var b bytes.Buffer
 	if err := views.MePage(view, m).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("my page: %w", err)

@@ -207,7 +207,10 @@ func nextOf(r *http.Request, next string) string {
 	}
 	next = localPath("", next)
 	if path, _, _ := strings.Cut(next, "?"); len(next) > mostLocation || strings.HasPrefix(path, views.SignInPath) || strings.HasPrefix(path, views.SignOutPath) {
-		return "/"
+		return frontOf(r)
+	}
+	if next == "/" {
+		return frontOf(r)
 	}
 	return next
 }
@@ -229,8 +232,11 @@ func (s *server) drawSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		v.ProviderPath = signInProviderPath + "?next=" + url.QueryEscape(v.Next)
 	}
 	v.Local = s.SignIn.HasLocal()
-	view := views.Page{Site: s.site(), Info: views.PageInfo{Path: views.SignInPath, Name: heading, Heading: heading}}
-	view.BaseURL, view.Menu = "", s.knownEdition(s.sees(r.Context())).menu
+	view := views.Page{Site: s.siteFor(r.Context()), Info: views.PageInfo{Path: views.SignInPath, Name: heading, Heading: heading}}
+	view.Menu, view.Sheet = s.knownEdition(s.sees(r.Context())).menu, view.Assets.Admin
+	if !view.Apart {
+		view.BaseURL = ""
+	}
 	var b bytes.Buffer
 	if err := views.SignInPage(view, v).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
@@ -263,7 +269,7 @@ func (s *server) signInByPassword(w http.ResponseWriter, r *http.Request) error 
 	if err := readForm(w, r); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
-	next := nextOf(r, cmp.Or(r.PostForm.Get("next"), "/"))
+	next := nextOf(r, cmp.Or(r.PostForm.Get("next"), frontOf(r)))
 	who, token, err := s.SignIn.Password(r.Context(), cookieOf(r, s.sessionCookie()), r.PostForm.Get("name"), r.PostForm.Get("password"))
 	var locked *signin.LockedError
 	switch {
@@ -361,7 +367,7 @@ func (s *server) end(w http.ResponseWriter, r *http.Request, what signin.What, e
 		}
 		s.record(r, signin.Event{What: what, Who: who})
 	}
-	s.seeOther(w, "/")
+	s.seeOther(w, signedOut(r))
 	return nil
 }
 
@@ -377,4 +383,20 @@ func (s *server) record(r *http.Request, e signin.Event) {
 	if s.OnSignIn != nil {
 		s.OnSignIn(r.Context(), e)
 	}
+}
+
+// frontOf returns where somebody goes who has signed in and did not say where to.
+func frontOf(r *http.Request) string {
+	if apart(r.Context()) {
+		return views.AdminPath
+	}
+	return "/"
+}
+
+// signedOut returns where somebody is after signing out.
+func signedOut(r *http.Request) string {
+	if apart(r.Context()) {
+		return views.SignInPath
+	}
+	return "/"
 }

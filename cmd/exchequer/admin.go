@@ -64,7 +64,7 @@ type administered struct {
 func (f serverFlags) admin(ctx context.Context, r server, at place, a administered) *admin.Pages {
 	return admin.New(admin.Deps{
 		DB: a.db, Owner: a.owner, Record: a.record, Cache: a.memos.Cache, Policies: f.Policies, Soundness: a.soundness, Settings: a.settings.get,
-		Configured: f.configured(a), Jobs: f.jobs(a), Alerts: a.rules, Sender: alerts.NewSender(f.Allow, version), BaseURL: at.url(f.URL),
+		Configured: f.configured(a), Thresholds: f.Signs.of, Jobs: f.jobs(a), Alerts: a.rules, Sender: alerts.NewSender(f.Allow, version), BaseURL: at.url(f.URL),
 		Vitals: a.vitals, Requests: at.registry, Log: r.log, Leaving: ctx,
 	})
 }
@@ -87,7 +87,7 @@ func (f serverFlags) configured(a administered) []admin.Configured {
 		{What: "Address of the site", Variable: "EXCHEQUER_URL", Value: string(f.URL)},
 		{What: "Licence of the data", Variable: "EXCHEQUER_LICENCE", Value: f.Licence},
 		{What: "Dump", Variable: "EXCHEQUER_DUMP", Value: f.Dump},
-		{What: "Sources that are followed", Variable: "EXCHEQUER_SYNC", Value: "see Sources"},
+		{What: "Sources that are followed", Variable: "EXCHEQUER_SYNC", Value: "as Sources lists them"},
 		{What: "Rules of alerts", Variable: "EXCHEQUER_ALERTS", Value: f.Alerts},
 		{What: "Networks that alerts may be sent to", Variable: "EXCHEQUER_ALERTS_ALLOW", Value: strings.Join(addresses(f.Allow), ", ")},
 		{What: "Requests of a client to the API a minute", Variable: "EXCHEQUER_API_RATE", Value: fmt.Sprint(f.APIRate)},
