@@ -358,3 +358,54 @@ func TestFilesThatAreNotWhatWasWrittenRestoreNothing(t *testing.T) {
 		t.Errorf("the files that were written: %v", err)
 	}
 }
+
+// Archiving that ends within a month leaves a ledger that is sound, and what it has
+// removed comes back as it was, wherever it ended.
+func TestAPartlyRemovedMonthComesBackAsItWas(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	years(t, l, rand.New(rand.NewPCG(1, 34)))
+	whole, kept := everything(t, db), everything(t, db, leaving...)
+	within := 0
+	for days := 1; ; days++ {
+		dir := t.TempDir()
+		ctx, cancel := context.WithCancel(t.Context())
+		left := days
+		err := archive.Write(ctx, l, db, archive.Options{Before: date("2026-05-01"), Dir: dir, Progress: func(p archive.Progress) {
+			if p.Day.IsZero() {
+				return
+			}
+			if left--; left == 0 {
+				cancel()
+			}
+		}})
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("after %d days: %v", days, err)
+		}
+		a, err := l.Archive(t.Context())
+		if err != nil || a.Begins.IsZero() || !a.Closed.Equal(a.Months[len(a.Months)-1].Ends) {
+			t.Fatalf("after %d days: %+v, %v", days, a, err)
+		}
+		if a.Begins.Day() != 1 {
+			within++
+		}
+		wantSound(t, l)
+		wantRows(t, db, `SELECT count(*) FROM transactions, archive WHERE at < begins`, "0")
+		if diff := cmp.Diff(kept, everything(t, db, leaving...)); diff != "" {
+			t.Errorf("after %d days, what follows from the record is not what it was:\n%s", days, diff)
+		}
+		if err := archive.Restore(t.Context(), l, dir, time.Time{}, nil); err != nil {
+			t.Fatalf("after %d days: %v", days, err)
+		}
+		if diff := cmp.Diff(whole, everything(t, db)); diff != "" {
+			t.Errorf("what was removed in %d days did not come back as it was:\n%s", days, diff)
+		}
+	}
+	if within < 2 {
+		t.Errorf("archiving ended within a month %d times, want it more often", within)
+	}
+}
