@@ -186,6 +186,9 @@ func (ap *appender) record(ctx context.Context) (*deltas, error) {
 	if err := ap.checkClosed(); err != nil {
 		return nil, err
 	}
+	observed, known := ap.written.Observed, ap.written.SkippedObserved
+	ap.written = ap.batch.written(ap.transactions, ap.sales)
+	ap.written.Observed, ap.written.SkippedObserved = observed, known
 	// The deltas are computed while the server receives the rows.
 	var d *deltas
 	var computing sync.WaitGroup

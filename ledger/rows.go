@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// copyRows copies the new transactions and sales into the record, and counts them.
+// copyRows copies the new transactions and sales into the record.
 func (ap *appender) copyRows(ctx context.Context) error {
 	transactions, postings := ap.transactionRows()
 	for _, table := range []struct {
@@ -41,14 +41,6 @@ type newPosting struct {
 }
 
 func (ap *appender) transactionRows() (transactions, postings *copyRows) {
-	for i, id := range ap.transactions {
-		if id == 0 {
-			ap.written.SkippedTransactions++
-			continue
-		}
-		ap.written.Transactions++
-		ap.written.Postings += len(ap.batch.Transactions[i].Postings)
-	}
 	const transactionSize, postingSize = 128, 2 + 5*4 + 4*8 + 4
 	transactions = &copyRows{make([]byte, 0, ap.written.Transactions*transactionSize)}
 	postings = &copyRows{make([]byte, 0, ap.written.Postings*postingSize)}
@@ -97,10 +89,8 @@ func (ap *appender) saleRows() *copyRows {
 	var rows copyRows
 	for i, id := range ap.sales {
 		if id == 0 {
-			ap.written.SkippedSales++
 			continue
 		}
-		ap.written.Sales++
 		s := &ap.batch.Sales[i]
 		rows.row(13)
 		rows.int64(ap.items[s.Item])

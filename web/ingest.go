@@ -13,6 +13,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,17 +26,22 @@ import (
 	"exchequer/ledger/ingest"
 )
 
-// A body is read only when it has a place, so that whatever is sent, no more than
-// ingestPlaces bodies are in memory. Appends wait for each other in the database
-// anyway.
+// A body is read only when it has a place, so that whatever is sent, no more than these
+// are in memory. Small bodies have places of their own: what many programs send at once,
+// a payment each, is written together (see [ledger.Gatherer]).
 const (
-	ingestPlaces = 4
-	ownPlaces    = 2               // of these, of one key, so that its slow bodies leave places to others
-	ingestQueue  = 32              // requests of a client that wait for a place
-	ingestWait   = 2 * time.Second // for a place
-	ingestRead   = 10 * time.Second
-	ingestWrite  = 15 * time.Second
-	zstdWindow   = 8 << 20
+	ingestPlaces      = 4
+	ownPlaces         = 2  // of these, of one key, so that its slow bodies leave places to others
+	ingestQueue       = 32 // requests of a client that wait for a place
+	smallIngest       = 16 << 10
+	smallIngestPlaces = 256
+	ownSmallPlaces    = 128
+	smallIngestQueue  = 256
+
+	ingestWait  = 2 * time.Second // for a place
+	ingestRead  = 10 * time.Second
+	ingestWrite = 15 * time.Second
+	zstdWindow  = 8 << 20
 )
 
 var (
@@ -147,8 +153,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request, kind string) err
 		return errIngestRate
 	}
 	waiting, cancel := context.WithTimeout(r.Context(), ingestWait)
-	own, _ := s.ownIngests.LoadOrStore(key.ID, newQueueOf(ownPlaces, ingestQueue, errIngestBusy)) // of as many keys as there are
-	free, err := takeAll(waiting, client(r), own.(*queue), s.ingests)
+	free, err := s.ingests.of(r).take(waiting, client(r), key.ID)
 	cancel()
 	if err != nil {
 		return errors.Join(errIngestBusy, r.Context().Err())
@@ -171,6 +176,41 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request, kind string) err
 	}
 	s.Log.LogAttrs(r.Context(), slog.LevelInfo, "ingest", line...)
 	return answerJSON(w, http.StatusOK, "application/json", written)
+}
+
+// bodies are places for bodies, of which each key may have some.
+type bodies struct {
+	places    *queue
+	own, wait int
+	ownPlaces sync.Map // a *queue by the id of a key, of as many keys as there are
+}
+
+func newBodies(places, own, wait int) *bodies {
+	return &bodies{places: newQueueOf(places, wait, errIngestBusy), own: own, wait: wait}
+}
+
+// take takes a place for a body of a client and a key.
+func (b *bodies) take(ctx context.Context, client, key string) (free func(), err error) {
+	own, known := b.ownPlaces.Load(key)
+	if !known {
+		own, _ = b.ownPlaces.LoadOrStore(key, newQueueOf(b.own, b.wait, errIngestBusy))
+	}
+	return takeAll(ctx, client, own.(*queue), b.places)
+}
+
+// ingests are the places for all bodies.
+type ingests struct{ large, small *bodies }
+
+func newIngests() ingests {
+	return ingests{large: newBodies(ingestPlaces, ownPlaces, ingestQueue), small: newBodies(smallIngestPlaces, ownSmallPlaces, smallIngestQueue)}
+}
+
+// of returns the places for the body of a request, which is small if it says so.
+func (i ingests) of(r *http.Request) *bodies {
+	if r.ContentLength >= 0 && r.ContentLength <= smallIngest && r.Header.Get("Content-Encoding") == "" {
+		return i.small
+	}
+	return i.large
 }
 
 // refuseBody answers with all that is wrong with a body.
@@ -227,7 +267,7 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, kind string) (ing
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), ingestWrite)
 	defer cancel()
-	written, err := body.Write(ctx, s.Ledger)
+	written, err := body.Write(ctx, s.gatherer)
 	var denied *pgconn.PgError
 	switch {
 	case err == nil || errors.As(err, new(*ingest.Refused)):

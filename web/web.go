@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -181,17 +180,16 @@ type server struct {
 	cards        *renderCache // pictures of pages
 	cardPlace    *queue       // for drawing one
 
-	warming  *semaphore.Weighted
-	lists    *queue  // places for reading lists
-	looks    *queue  // of these, those for lists that look through many rows
-	searches *queue  // and those for the search
-	sorts    *queue  // for sorting lists that are in memory
-	files    *shares // of lists that are sent whole
-	siteMaps siteMaps
-	readings readings // of lists, of the search, and of prices
-	ingests  *queue   // places for bodies
-	// ownIngests are the places for bodies of each key, a *queue by its id.
-	ownIngests sync.Map
+	warming    *semaphore.Weighted
+	lists      *queue  // places for reading lists
+	looks      *queue  // of these, those for lists that look through many rows
+	searches   *queue  // and those for the search
+	sorts      *queue  // for sorting lists that are in memory
+	files      *shares // of lists that are sent whole
+	siteMaps   siteMaps
+	readings   readings // of lists, of the search, and of prices
+	ingests    ingests  // places for bodies
+	gatherer   *ledger.Gatherer
 	proxies    proxies
 	auth       *operatorAuth
 	tries      *Rate // of keys, and of sessions, that are not known
@@ -245,7 +243,8 @@ func New(d Deps) (http.Handler, error) {
 		searches: newQueue(searchPlaces),
 		sorts:    newQueue(runtime.GOMAXPROCS(0)),
 		files:    &shares{all: listFiles, own: ownFiles, beyond: errOwnFiles},
-		ingests:  newQueueOf(ingestPlaces, ingestQueue, errIngestBusy),
+		ingests:  newIngests(),
+		gatherer: ledger.NewGatherer(d.Ledger),
 		tries:    NewRate(freeTries, nil),
 		signIns:  NewRate(freeSignIns, nil),
 		fixed:    fixedHeadersOf(d.Faro),

@@ -51,9 +51,15 @@ type Written struct {
 	Known   int `json:"known" doc:"How many transactions, sales or balances were known, and changed nothing."`
 }
 
+// A Ledger is what bodies are written to.
+type Ledger interface {
+	Append(context.Context, ledger.Batch) (ledger.Written, error)
+	Review(context.Context, ledger.Batch) error
+}
+
 // Write writes a body, or returns an error: a *Refused if the body is wrong. If the
 // error leaves open whether the body was written, writing it again is safe.
-func (b *Body) Write(ctx context.Context, l *ledger.Ledger) (Written, error) {
+func (b *Body) Write(ctx context.Context, l Ledger) (Written, error) {
 	if len(b.problems.list) > 0 {
 		var refused *ledger.BatchError
 		if err := l.Review(ctx, b.batch); err != nil && !errors.As(err, &refused) {
