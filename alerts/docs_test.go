@@ -64,7 +64,9 @@ func TestTheDocumentedReceiverVerifies(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(block(t, "go"), "127.0.0.1:9000", address)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, file).CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, file)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the program is built, so that both share what is compiled
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	cmd := exec.Command(program)

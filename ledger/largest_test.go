@@ -57,62 +57,60 @@ func TestTheLargestOfADayAreKept(t *testing.T) {
 // However a record is divided into batches, and in whatever order they come, the
 // largest are the same, and what a conversion makes of it is too.
 func TestBatchesKeepTheSameLargest(t *testing.T) {
-	for range 3 {
-		seed := rand.Uint64()
-		random := rand.New(rand.NewPCG(seed, 5))
-		accounts := slices.Clone(people)
-		var all []ledger.Transaction
-		for i := range 400 {
-			tx := ledger.Transaction{Origin: "test", Ref: fmt.Sprint(i), Source: []string{"shop", "wage", "gift"}[random.IntN(3)],
-				At: noon.Add(-time.Duration(random.IntN(72)) * time.Hour)}
-			sum := int64(0)
-			for j := range 1 + random.IntN(5) {
-				amount := 1 + random.Int64N(40)
-				if random.IntN(2) == 0 {
-					amount = -amount
-				}
-				sum += amount
-				tx.Postings = append(tx.Postings, ledger.Posting{Account: accounts[(i+j)%len(accounts)].Ref, Amount: amount})
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 5))
+	accounts := slices.Clone(people)
+	var all []ledger.Transaction
+	for i := range 400 {
+		tx := ledger.Transaction{Origin: "test", Ref: fmt.Sprint(i), Source: []string{"shop", "wage", "gift"}[random.IntN(3)],
+			At: noon.Add(-time.Duration(random.IntN(72)) * time.Hour)}
+		sum := int64(0)
+		for j := range 1 + random.IntN(5) {
+			amount := 1 + random.Int64N(40)
+			if random.IntN(2) == 0 {
+				amount = -amount
 			}
-			if sum == 0 {
-				continue
-			}
-			tx.Postings = append(tx.Postings, ledger.Posting{Account: accounts[random.IntN(len(accounts))].Ref, Amount: -sum})
-			all = append(all, tx)
+			sum += amount
+			tx.Postings = append(tx.Postings, ledger.Posting{Account: accounts[(i+j)%len(accounts)].Ref, Amount: amount})
 		}
-		const kept = `SELECT source, day::text, from_kind, from_issuer, to_kind, to_issuer, volumes::text FROM flow_largest ORDER BY 1, 2, 3, 4, 5, 6`
-		one := testkit.Postgres(t)
-		appended(t, ledger.New(one), ledger.Batch{Accounts: accounts, Transactions: all})
-		want := rowsOf(t, one, kept)
+		if sum == 0 {
+			continue
+		}
+		tx.Postings = append(tx.Postings, ledger.Posting{Account: accounts[random.IntN(len(accounts))].Ref, Amount: -sum})
+		all = append(all, tx)
+	}
+	const kept = `SELECT source, day::text, from_kind, from_issuer, to_kind, to_issuer, volumes::text FROM flow_largest ORDER BY 1, 2, 3, 4, 5, 6`
+	one := testkit.Postgres(t)
+	appended(t, ledger.New(one), ledger.Batch{Accounts: accounts, Transactions: all})
+	want := rowsOf(t, one, kept)
 
-		db := testkit.Postgres(t)
-		l := ledger.New(db)
-		appended(t, l, ledger.Batch{Accounts: accounts})
-		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		for len(all) > 0 {
-			n := min(len(all), 1+random.IntN(40))
-			appended(t, l, ledger.Batch{Transactions: all[:n]})
-			all = all[n:]
-		}
-		wantRows(t, db, kept, want...)
-		wantSound(t, l)
-		gently, err := l.VerifyGently(t.Context(), time.Minute, time.Minute)
-		if err != nil || !gently.OK() {
-			t.Errorf("seed %d: VerifyGently found %v, %v in a sound ledger", seed, gently.Differences, err)
-		}
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	appended(t, l, ledger.Batch{Accounts: accounts})
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for len(all) > 0 {
+		n := min(len(all), 1+random.IntN(40))
+		appended(t, l, ledger.Batch{Transactions: all[:n]})
+		all = all[n:]
+	}
+	wantRows(t, db, kept, want...)
+	wantSound(t, l)
+	gently, err := l.VerifyGently(t.Context(), time.Minute, time.Minute)
+	if err != nil || !gently.OK() {
+		t.Errorf("seed %d: VerifyGently found %v, %v in a sound ledger", seed, gently.Differences, err)
+	}
 
-		const exactly = `SELECT f::text FROM flow_largest f ORDER BY 1`
-		want = rowsOf(t, db, exactly)
-		entries, err := migrations.FS.ReadDir(".")
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := slices.IndexFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), "_largest.sql") })
-		migrateTo(t, db, int32(before))
-		migrateTo(t, db, int32(len(entries)))
-		wantRows(t, db, exactly, want...)
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+	const exactly = `SELECT f::text FROM flow_largest f ORDER BY 1`
+	want = rowsOf(t, db, exactly)
+	entries, err := migrations.FS.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := slices.IndexFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), "_largest.sql") })
+	migrateTo(t, db, int32(before))
+	migrateTo(t, db, int32(len(entries)))
+	wantRows(t, db, exactly, want...)
+	if t.Failed() {
+		t.Fatalf("seed %d", seed)
 	}
 }

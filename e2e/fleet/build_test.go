@@ -73,9 +73,10 @@ func buildWith(name, file, text string) (string, error) {
 }
 
 func compile(root, path string, flags ...string) (string, error) {
-	args := append([]string{"build", "-o", path}, flags...)
+	// As the Makefile builds it, so that both share what is compiled.
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags...)
 	cmd := exec.Command("go", append(args, "./cmd/exchequer")...)
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go %v: %w\n%s", args, err, out)
 	}

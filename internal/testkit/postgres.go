@@ -89,7 +89,7 @@ func reach(t testing.TB) *server {
 func (s *server) create(t testing.TB, template string) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", s.databases.Add(1))
-	s.admin(t, "CREATE DATABASE "+name+" TEMPLATE "+template)
+	s.admin(t, "CREATE DATABASE "+name+" TEMPLATE "+template+s.strategy)
 	return name
 }
 
@@ -110,6 +110,7 @@ var sharedServer = sync.OnceValues(func() (*server, error) { return start() })
 // for the disk, and ends with the test process.
 type server struct {
 	dir       string
+	strategy  string // of CREATE DATABASE
 	databases atomic.Int64
 	orders    *os.File // standard input of the watchdog, which ends the server at its end
 }
@@ -194,10 +195,17 @@ func (s *server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+template)
+	var version int
+	err = conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version)
+	if err == nil {
+		_, err = conn.Exec(ctx, "CREATE DATABASE "+template)
+	}
 	conn.Close(ctx)
 	if err != nil {
 		return err
+	}
+	if version >= 150000 { // before, it is the only one and has no name
+		s.strategy = " STRATEGY file_copy" // half the processor time of the other, as nothing waits for the disk
 	}
 	pool, err := postgres.Open(ctx, s.url(template), postgres.Options{})
 	if err != nil {

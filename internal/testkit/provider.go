@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,9 @@ func OIDCProvider(t testing.TB, callbacks ...string) (issuer string) {
 	}
 	folder := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "internal", "testkit", "testdata", "provider")
 	program := filepath.Join(t.TempDir(), "provider")
-	if said, err := exec.Command("go", "build", "-C", folder, "-o", program, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-C", folder, "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the program is built, so that both share what is compiled
+	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, said)
 	}
 	cmd := exec.Command(program, callbacks...)
