@@ -136,12 +136,12 @@ func (k *Keeper) fillSold(ctx context.Context, tx pgx.Tx, own []int64) error {
 			ORDER BY at DESC LIMIT $3)
 		SELECT i.ref, i.name, count(*), sum(quantity), sum(total), sum(count(*)) OVER ()::bigint, sum(sum(total)) OVER ()
 		FROM latest l JOIN items i ON i.id = l.item GROUP BY i.ref, i.name ORDER BY sum(total) DESC, i.ref LIMIT $4`
-	rows, _ := tx.Query(ctx, query, own, k.Since, mostKeptSold, mostKinds)
+	rows, _ := tx.Query(ctx, query, own, k.Since, mostKeptSold+1, mostKinds)
 	var s KeptSale
 	_, err := pgx.ForEachRow(rows, []any{&s.Item, &s.ItemName, &s.Sales, &s.Quantity, &s.Total, &k.Sales, &k.Total}, func() error {
 		k.Sold = append(k.Sold, s)
 		return nil
 	})
-	k.Cut = k.Sales == mostKeptSold
+	k.Cut = k.Sales > mostKeptSold
 	return err
 }

@@ -62,16 +62,15 @@ func (m marks) write(ctx context.Context, tx pgx.Tx, at, now time.Time) error {
 	return nil
 }
 
-// A threshold is an account from an amount on. Rules that want less than others would take
-// the places of what these want, so each amount is read by itself.
-type threshold struct {
-	account string
-	least   int64
+// watchedBy returns what a rule about an account watches. Rules that want less than others
+// would take the places of what these want, so each amount is read by itself.
+func watchedBy(r Rule, limit float64) ledger.Watched {
+	return ledger.Watched{Account: r.Of, Paid: r.Kind == AccountPaid, Above: int64(limit)}
 }
 
 // A record is what was written lately, of the accounts and shops of all rules.
 type record struct {
-	moves map[threshold][]ledger.WatchedMove
+	moves map[ledger.Watched][]ledger.WatchedMove
 	sales map[string][]ledger.WatchedSale // by the ref in the rule
 }
 
@@ -80,12 +79,12 @@ func (h record) of(r Rule, limit float64) bool {
 	if r.Kind == ShopSold {
 		return len(h.sales[r.Of]) > 0
 	}
-	return len(h.moves[threshold{r.Of, int64(limit)}]) > 0
+	return len(h.moves[watchedBy(r, limit)]) > 0
 }
 
 // readRecord reads what was written since the settled ids, and what shops have in stock.
 func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, error) {
-	watched, sold, stocked := map[threshold]bool{}, map[string]bool{}, map[string]bool{}
+	watched, sold, stocked := map[ledger.Watched]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range rules {
 		limit, err := r.Limit(v.settings)
 		if err != nil || v.barred(r) != "" {
@@ -93,22 +92,18 @@ func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, erro
 		}
 		switch r.Kind {
 		case AccountReceived, AccountPaid:
-			watched[threshold{r.Of, int64(limit)}] = true
+			watched[watchedBy(r, limit)] = true
 		case ShopSold:
 			sold[r.Of] = true
 		case ShopEmpty:
 			stocked[r.Of] = true
 		}
 	}
-	read := record{map[threshold][]ledger.WatchedMove{}, map[string][]ledger.WatchedSale{}}
+	read := record{map[ledger.Watched][]ledger.WatchedMove{}, map[string][]ledger.WatchedSale{}}
 	since := ledger.Since{ID: v.marks.transactionsSettled, Oldest: v.now.Add(-oldest)}
 	if len(watched) > 0 {
-		var all []threshold
-		var accounts []ledger.Watched
-		for w := range watched {
-			all, accounts = append(all, w), append(accounts, ledger.Watched{Account: w.account, Least: w.least})
-		}
-		moves, err := ledger.MovesSince(ctx, v.tx, since, accounts)
+		all := slices.Collect(maps.Keys(watched))
+		moves, err := ledger.MovesSince(ctx, v.tx, since, all)
 		if err != nil {
 			return read, err
 		}
@@ -168,12 +163,8 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, row *ruleRow, r
 			told = views.TellSales(r.Of, sales, v.settings)
 		}
 	} else {
-		moves := slices.DeleteFunc(slices.Clone(read.moves[threshold{r.Of, int64(limit)}]), func(m ledger.WatchedMove) bool {
-			amount := m.Amount
-			if r.Kind == AccountPaid {
-				amount = ledger.Sum{}.Minus(amount)
-			}
-			return m.Transaction <= sinceID || covered[m.Transaction] || amount.Compare(ledger.SumOf(int64(limit))) <= 0
+		moves := slices.DeleteFunc(slices.Clone(read.moves[watchedBy(r, limit)]), func(m ledger.WatchedMove) bool {
+			return m.Transaction <= sinceID || covered[m.Transaction]
 		})
 		for _, m := range moves {
 			ids = append(ids, m.Transaction)

@@ -398,6 +398,13 @@ func TestAPartlyRemovedMonthComesBackAsItWas(t *testing.T) {
 		if diff := cmp.Diff(kept, everything(t, db, leaving...)); diff != "" {
 			t.Errorf("after %d days, what follows from the record is not what it was:\n%s", days, diff)
 		}
+		cut := everything(t, db)
+		if err := archive.Write(t.Context(), l, db, archive.Options{Before: date("2026-05-01"), Dir: dir, Keep: true, Progress: func(archive.Progress) {}}); err != nil {
+			t.Fatalf("after %d days, writing without removing: %v", days, err)
+		}
+		if diff := cmp.Diff(cut, everything(t, db)); diff != "" {
+			t.Errorf("after %d days, what removes nothing changed the ledger:\n%s", days, diff)
+		}
 		if err := archive.Restore(t.Context(), l, dir, time.Time{}, nil); err != nil {
 			t.Fatalf("after %d days: %v", days, err)
 		}

@@ -19,10 +19,11 @@ type Since struct {
 // mostSince is how many rows are read of an account or a shop, the latest ones.
 const mostSince = 200
 
-// A Watched is an account whose transactions are read, from an amount on.
+// A Watched is an account of which is read what it received, or what it paid.
 type Watched struct {
 	Account string // ref
-	Least   int64  // what it received or paid, minor units
+	Paid    bool   // what it paid
+	Above   int64  // and only what is more than this, minor units
 }
 
 // A WatchedMove is what an account, with those that are merged into it, received or paid
@@ -44,7 +45,7 @@ type WatchedMove struct {
 func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched) ([]WatchedMove, error) {
 	const query = `
 		SELECT w.nr - 1, moved.transaction, moved.at, shown.ref, shown.name, shown.kind, moved.amount, x.origin, x.ref, others
-		FROM unnest(@refs::text[], @least::bigint[]) WITH ORDINALITY AS w (ref, least, nr)
+		FROM unnest(@refs::text[], @signs::integer[], @above::bigint[]) WITH ORDINALITY AS w (ref, sign, above, nr)
 		CROSS JOIN LATERAL (
 			SELECT t.id, t.ref, t.name, t.kind FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
 			WHERE a.ref = w.ref AND NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) OFFSET 0) AS shown
@@ -52,7 +53,7 @@ func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched)
 		CROSS JOIN LATERAL (
 			SELECT p.transaction, min(p.at) AS at, sum(p.amount) AS amount FROM postings p
 			WHERE p.account = ANY(own) AND p.at >= @oldest AND p.transaction > @id
-			GROUP BY p.transaction HAVING abs(sum(p.amount)) >= w.least ORDER BY p.transaction DESC LIMIT @most) AS moved
+			GROUP BY p.transaction HAVING w.sign * sum(p.amount) > w.above ORDER BY p.transaction DESC LIMIT @most) AS moved
 		CROSS JOIN LATERAL (SELECT id, origin, ref FROM transactions WHERE id = moved.transaction OFFSET 0) AS x
 		CROSS JOIN LATERAL (
 			SELECT coalesce(json_agg(json_build_array(ref, name, kind)), '[]') AS others FROM (
@@ -65,11 +66,14 @@ func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched)
 				CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) AS hidden) AS h
 				ORDER BY name LIMIT 4) AS few) AS named
 		ORDER BY w.nr, moved.transaction DESC`
-	refs, least := make([]string, len(watched)), make([]int64, len(watched))
+	refs, signs, above := make([]string, len(watched)), make([]int, len(watched)), make([]int64, len(watched))
 	for i, w := range watched {
-		refs[i], least[i] = w.Account, max(w.Least, 1)
+		refs[i], signs[i], above[i] = w.Account, 1, w.Above
+		if w.Paid {
+			signs[i] = -1
+		}
 	}
-	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"refs": refs, "least": least, "id": since.ID, "oldest": since.Oldest, "most": mostSince})
+	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"refs": refs, "signs": signs, "above": above, "id": since.ID, "oldest": since.Oldest, "most": mostSince})
 	moves, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m WatchedMove, err error) {
 		var others []byte
 		if err := row.Scan(&m.Watched, &m.Transaction, &m.At, &m.Account.Ref, &m.Account.Name, &m.Account.Kind, &m.Amount, &m.Origin, &m.Ref, &others); err != nil {

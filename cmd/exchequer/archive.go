@@ -75,7 +75,7 @@ func (c archiveMonthsCommand) Run(ctx context.Context, s streams) (err error) {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("%w (the same command goes on where it was)", err)
+		return fmt.Errorf("%w (once that is mended, the same command goes on where it was)", err)
 	}
 	if !c.Keep {
 		fmt.Fprintf(s.out, "the record begins with %s; keep %s: only it has what was before. The database reuses the room; VACUUM FULL would give it back to the disk\n", c.Before, c.Dir)
@@ -105,7 +105,7 @@ func (c archiveRestoreCommand) Run(ctx context.Context, s streams) (err error) {
 		fmt.Fprintf(s.out, "%s restored: %s\n", p.Month, dealings(p.Removed))
 	})
 	if err != nil {
-		return fmt.Errorf("%w (the same command goes on where it was)", err)
+		return fmt.Errorf("%w (once that is mended, the same command goes on where it was)", err)
 	}
 	return archiveStatus(ctx, s, db)
 }

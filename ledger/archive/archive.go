@@ -184,7 +184,7 @@ func (w *writer) month(ctx context.Context, m ledger.Month) error {
 		}
 		w.Progress(Progress{Month: m, Step: "written", Removed: manifest.holds()})
 		if w.Keep {
-			return nil
+			break
 		}
 		text, err := json.Marshal(manifest)
 		if err == nil {
@@ -193,6 +193,9 @@ func (w *writer) month(ctx context.Context, m ledger.Month) error {
 		if err != nil {
 			return err
 		}
+	}
+	if w.Keep {
+		return nil
 	}
 	var all ledger.Removed
 	err = w.Remove(ctx, m, func(day time.Time, r ledger.Removed) error {
