@@ -58,20 +58,12 @@ func BenchmarkSingle(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		}
 	}
-	server := testkit.OwnPostgres(b)
+	server := testkit.OwnPostgres(b, "fsync=on", "synchronous_commit=on", "full_page_writes=on")
 	db, err := postgres.Open(b.Context(), server.URL, postgres.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(db.Close)
-	for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
-		if _, err := db.Exec(b.Context(), "ALTER SYSTEM SET "+setting+" = on"); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if _, err := db.Exec(b.Context(), `SELECT pg_reload_conf()`); err != nil {
-		b.Fatal(err)
-	}
 	l := ledger.New(db)
 	accounts := ledger.Batch{Accounts: make([]ledger.Account, benchAccounts)}
 	for i := range accounts.Accounts {
