@@ -99,15 +99,15 @@ func TestWhoLeavesBeforeTheTurnWritesNothing(t *testing.T) {
 	}
 	g := ledger.NewGatherer(l)
 	results := make(chan error, 3)
-	for i := range 2 { // as many as are written beside each other
+	for i := range 2 { // as many groups as are written beside each other
 		go func() {
 			_, err := g.Append(t.Context(), payment(fmt.Sprint("waits ", i)))
 			results <- err
 		}()
-	}
-	for waiting := 0; waiting < 2; time.Sleep(time.Millisecond) {
-		if err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
-			t.Fatal(err)
+		for waiting := 0; waiting <= i; time.Sleep(time.Millisecond) {
+			if err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	left, leave := context.WithCancel(t.Context())

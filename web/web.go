@@ -180,25 +180,25 @@ type server struct {
 	cards        *renderCache // pictures of pages
 	cardPlace    *queue       // for drawing one
 
-	warming    *semaphore.Weighted
-	lists      *queue  // places for reading lists
-	looks      *queue  // of these, those for lists that look through many rows
-	searches   *queue  // and those for the search
-	sorts      *queue  // for sorting lists that are in memory
-	files      *shares // of lists that are sent whole
-	siteMaps   siteMaps
-	readings   readings // of lists, of the search, and of prices
-	ingests    ingests  // places for bodies
-	gatherer   *ledger.Gatherer
-	proxies    proxies
-	auth       *operatorAuth
-	tries      *Rate // of keys, and of sessions, that are not known
-	signIns    *Rate
-	measured   map[string]string // routes of pages, with those by which views are counted
-	counts     map[string]bool   // the latter
-	fixed      http.Header       // headers that all answers have
-	unsaid     []string          // routes that do not say what they show of the ledger
-	index      bool              // it is that of several ledgers, and has no economy of its own
+	warming  *semaphore.Weighted
+	lists    *queue  // places for reading lists
+	looks    *queue  // of these, those for lists that look through many rows
+	searches *queue  // and those for the search
+	sorts    *queue  // for sorting lists that are in memory
+	files    *shares // of lists that are sent whole
+	siteMaps siteMaps
+	readings readings // of lists, of the search, and of prices
+	ingests  ingests  // places for bodies
+	gatherer *ledger.Gatherer
+	proxies  proxies
+	auth     *operatorAuth
+	tries    *Rate // of keys, and of sessions, that are not known
+	signIns  *Rate
+	measured map[string]string // routes of pages, with those by which views are counted
+	counts   map[string]bool   // the latter
+	fixed    http.Header       // headers that all answers have
+	unsaid   []string          // routes that do not say what they show of the ledger
+	index    bool              // it is that of several ledgers, and has no economy of its own
 }
 
 // New returns the handler of the whole site. What it starts for a request ends
