@@ -145,6 +145,10 @@ func TestATypoFindsWhatWasMeant(t *testing.T) {
 	}
 	for text, want := range typos {
 		got := searched(t, l, text)
+		// What is spelled alike has 30 ms, which a busy machine may not give.
+		for tries := 0; tries < 20 && !strings.Contains(got, want); tries++ {
+			got = searched(t, l, text)
+		}
 		if want == "" && strings.Contains(got, "p-9") || !strings.Contains(got, want) {
 			t.Errorf("Search(%q) = %q, want %q", text, got, want)
 		}
