@@ -179,27 +179,34 @@ func TestReadersFindTheNewWindowAfterTheLag(t *testing.T) {
 }
 
 func TestAKeyThatIsEvictedWhileItIsComputedIsRefreshedAheadAllTheSame(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s source
-		c := open(t, cache.Deps{Memory: 20_000})
-		m := s.items(c)
-		s.set(2*time.Second, nil, nil)
-		go m.Get(context.Background(), "a")
-		synctest.Wait()
-		s.set(0, nil, nil)
-		for i := range 50 {
-			get(t, m, Item(strconv.Itoa(i)))
-		}
-		time.Sleep(3 * time.Second) // "a" is computed, and put back
-		before := s.runs.Load()
-		for range 20 { // so often that it is not what is evicted next
-			get(t, m, "a")
-		}
-		s.wantRuns(t, before, "to show what was computed")
-		boundary()
-		time.Sleep(time.Second)
-		ahead := s.runs.Load()
-		wantResult(t, get(t, m, "a"), get(t, m, "a").Value, cache.Fresh, "after the boundary")
-		s.wantRuns(t, ahead, "since it was refreshed ahead")
-	})
+	// What is evicted is partly left to chance, and once in hundreds of times it is this
+	// key once more, before the boundary.
+	ahead := false
+	for tries := 0; tries < 3 && !ahead; tries++ {
+		synctest.Test(t, func(t *testing.T) {
+			var s source
+			c := open(t, cache.Deps{Memory: 20_000})
+			m := s.items(c)
+			s.set(2*time.Second, nil, nil)
+			go m.Get(context.Background(), "a")
+			synctest.Wait()
+			s.set(0, nil, nil)
+			for i := range 50 {
+				get(t, m, Item(strconv.Itoa(i)))
+			}
+			time.Sleep(3 * time.Second) // "a" is computed, and put back
+			before := s.runs.Load()
+			for range 20 { // so often that it is hardly what is evicted next
+				get(t, m, "a")
+			}
+			s.wantRuns(t, before, "to show what was computed")
+			boundary()
+			time.Sleep(time.Second)
+			runs := s.runs.Load()
+			ahead = get(t, m, "a").State == cache.Fresh && s.runs.Load() == runs
+		})
+	}
+	if !ahead {
+		t.Error("after the boundary, the key is computed when it is asked for, want it refreshed ahead")
+	}
 }
