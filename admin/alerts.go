@@ -72,7 +72,7 @@ func (p *Pages) persons(ctx context.Context, q url.Values) block {
 	return b
 }
 
-// watches says what a rule of somebody watches.
+// watches returns the rule in words.
 func watches(r alerts.Rule) string {
 	return cmp.Or(r.String(), "a rule of another version of this program")
 }

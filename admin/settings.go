@@ -19,7 +19,7 @@ func (p *Pages) settings(context.Context, url.Values) ([]block, error) {
 	return []block{economy, p.privacy(), p.thresholds(), p.start()}, nil
 }
 
-// whoSees says what each mode of privacy means.
+// whoSees is who sees what in each mode of privacy.
 var whoSees = map[string]string{
 	"open":     "open: everybody sees everything.",
 	"balances": "balances: everybody sees prices, sums and balances. Who dealt with whom is for viewers alone.",

@@ -149,7 +149,7 @@ func (k signKind) rangeOf(b Bounds) string {
 	return text
 }
 
-// A SignLimits is a sign with its thresholds in force, as ParseThresholds reads them.
+// A SignLimits is a sign of health with the thresholds that hold for it.
 type SignLimits struct {
 	Name, Title string
 	Watch, Bad  string
