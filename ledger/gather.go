@@ -97,7 +97,7 @@ func (g *Gatherer) write() {
 }
 
 // next returns those who wait, in turn, without those whose callers have left. Two with
-// the same ref are not in one group.
+// the same ref are not in one group, so that a ref says whose a problem is.
 func (g *Gatherer) next() (group []*gathered) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -124,33 +124,33 @@ func (g *Gatherer) next() (group []*gathered) {
 	return group
 }
 
-// A recordRef identifies a record among those of all kinds.
-type recordRef struct {
-	sale bool
-	name name
-}
+// A recordRef is what a [Problem] says of its record.
+type recordRef struct{ what, ref string }
 
 func (p *gathered) refs() (refs []recordRef) {
 	for i := range p.batch.Transactions {
-		t := &p.batch.Transactions[i]
-		refs = append(refs, recordRef{false, name{t.Ref, t.Origin}})
+		refs = append(refs, recordRef{"transaction", p.batch.Transactions[i].Ref})
 	}
 	for i := range p.batch.Sales {
-		s := &p.batch.Sales[i]
-		refs = append(refs, recordRef{true, name{s.Ref, s.Origin}})
+		refs = append(refs, recordRef{"sale", p.batch.Sales[i].Ref})
 	}
 	return refs
 }
 
-// writeGroup writes the parts in one database transaction. If the ledger refuses that, it
-// writes each half by itself, down to the parts that are wrong.
+// writeGroup writes batches in one database transaction. Those that the ledger refuses get
+// their own problems, and the others are written without them. If the refusal is of what
+// they add up to, each half is written by itself.
 func (g *Gatherer) writeGroup(ctx context.Context, group []*gathered) {
+	if len(group) == 0 {
+		return
+	}
 	var all Batch
 	for _, p := range group {
 		all.Transactions = append(all.Transactions, p.batch.Transactions...)
 		all.Sales = append(all.Sales, p.batch.Sales...)
 	}
 	transactions, sales, err := g.append(ctx, all)
+	var refused *BatchError
 	switch {
 	case err == nil:
 		for _, p := range group {
@@ -158,7 +158,11 @@ func (g *Gatherer) writeGroup(ctx context.Context, group []*gathered) {
 			p.finish(p.batch.written(transactions[:n], sales[:m]), nil)
 			transactions, sales = transactions[n:], sales[m:]
 		}
-	case len(group) > 1 && errors.As(err, new(*BatchError)):
+	case len(group) > 1 && errors.As(err, &refused):
+		if right := finishRefused(group, refused.Problems); len(right) < len(group) {
+			g.writeGroup(ctx, right)
+			return
+		}
 		g.writeGroup(ctx, group[:len(group)/2])
 		g.writeGroup(ctx, group[len(group)/2:])
 	default:
@@ -166,6 +170,29 @@ func (g *Gatherer) writeGroup(ctx context.Context, group []*gathered) {
 			p.finish(Written{}, err)
 		}
 	}
+}
+
+// finishRefused refuses the batches of a group that have problems, each with its own, and
+// returns the others.
+func finishRefused(group []*gathered, all []Problem) (right []*gathered) {
+	by := map[recordRef][]Problem{}
+	for _, problem := range all {
+		of := recordRef{problem.What, problem.Ref}
+		by[of] = append(by[of], problem)
+	}
+	for _, p := range group {
+		var own []Problem
+		for _, r := range p.refs() {
+			own = append(own, by[r]...)
+			delete(by, r) // two origins of a batch may have one ref
+		}
+		if own == nil {
+			right = append(right, p)
+			continue
+		}
+		p.finish(Written{}, &BatchError{Problems: own})
+	}
+	return right
 }
 
 // append appends a checked batch, and returns the ids of its transactions and sales, 0 of

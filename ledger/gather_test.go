@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/testkit"
 	"exchequer/ledger"
@@ -82,6 +87,39 @@ func TestWhatManySendOneByOneIsWrittenTogether(t *testing.T) {
 	wantSound(t, l)
 }
 
+// occupied lets as many groups as are written beside each other wait for a lock, until free
+// is called.
+func occupied(t *testing.T, db *pgxpool.Pool, g *ledger.Gatherer) (free func()) {
+	t.Helper()
+	lock, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) })
+	if _, err := lock.Exec(t.Context(), `LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	var waits sync.WaitGroup
+	for i := range 2 {
+		waits.Go(func() {
+			if _, err := g.Append(t.Context(), payment(fmt.Sprint("waits ", i))); err != nil {
+				t.Error(err)
+			}
+		})
+		for waiting := 0; waiting <= i; time.Sleep(time.Millisecond) {
+			if err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return func() {
+		if err := lock.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waits.Wait()
+	}
+}
+
 // One who leaves before the turn writes nothing, and holds up nobody.
 func TestWhoLeavesBeforeTheTurnWritesNothing(t *testing.T) {
 	db := testkit.Postgres(t)
@@ -89,43 +127,111 @@ func TestWhoLeavesBeforeTheTurnWritesNothing(t *testing.T) {
 	if _, err := l.Append(t.Context(), village()); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Rollback(context.WithoutCancel(t.Context()))
-	if _, err := lock.Exec(t.Context(), `LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE`); err != nil {
-		t.Fatal(err)
-	}
 	g := ledger.NewGatherer(l)
-	results := make(chan error, 3)
-	for i := range 2 { // as many groups as are written beside each other
-		go func() {
-			_, err := g.Append(t.Context(), payment(fmt.Sprint("waits ", i)))
-			results <- err
-		}()
-		for waiting := 0; waiting <= i; time.Sleep(time.Millisecond) {
-			if err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	free := occupied(t, db, g)
 	left, leave := context.WithCancel(t.Context())
 	leave()
 	if _, err := g.Append(left, payment("left")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Append of one who left: %v", err)
 	}
+	last := make(chan error)
 	go func() {
 		_, err := g.Append(t.Context(), payment("last"))
-		results <- err
+		last <- err
 	}()
-	if err := lock.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if err := <-results; err != nil {
-			t.Error(err)
-		}
+	free()
+	if err := <-last; err != nil {
+		t.Error(err)
 	}
 	wantRows(t, db, `SELECT ref FROM transactions ORDER BY ref`, "last", "waits 0", "waits 1")
+}
+
+// begins counts the database transactions that are begun to append.
+type begins struct{ n atomic.Int64 }
+
+func (b *begins) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(q.SQL, "begin") {
+		b.n.Add(1)
+	}
+	return ctx
+}
+
+func (*begins) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// However many of a group are wrong, the others wait for a try or two more.
+func TestThoseWhoAreWrongCostTheOthersLittle(t *testing.T) {
+	db := testkit.Postgres(t)
+	if _, err := ledger.New(db).Append(t.Context(), village()); err != nil {
+		t.Fatal(err)
+	}
+	config, tries := db.Config(), &begins{}
+	config.ConnConfig.Tracer = tries
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer traced.Close()
+	g := ledger.NewGatherer(ledger.New(traced))
+	free := occupied(t, db, g)
+	const senders = 64
+	var sending sync.WaitGroup
+	for i := range senders {
+		sending.Go(func() {
+			b := payment(fmt.Sprint("of ", i))
+			if i%2 == 1 {
+				b.Transactions[0].Postings[1].Account = "nobody"
+			}
+			_, err := g.Append(t.Context(), b)
+			if refused := (*ledger.BatchError)(nil); errors.As(err, &refused) != (i%2 == 1) || refused != nil && (len(refused.Problems) != 1 || refused.Problems[0].Ref != b.Transactions[0].Ref) {
+				t.Errorf("sender %d: %v", i, err)
+			}
+		})
+	}
+	for g.Waiting() < senders {
+		time.Sleep(time.Millisecond)
+	}
+	before := tries.n.Load()
+	free()
+	sending.Wait()
+	if n := tries.n.Load() - before; n > 4 {
+		t.Errorf("%d database transactions for %d senders, half of whom were wrong; want few", n, senders)
+	}
+	wantRows(t, db, `SELECT count(*) FROM transactions`, fmt.Sprint(senders/2+2))
+}
+
+// Of two payments that do not fit in a balance together one is written, and so are the others.
+func TestWhatDoesNotFitTogetherIsWrittenApart(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	if _, err := l.Append(t.Context(), village()); err != nil {
+		t.Fatal(err)
+	}
+	g := ledger.NewGatherer(l)
+	free := occupied(t, db, g)
+	var refused atomic.Int64
+	var sending sync.WaitGroup
+	for i := range 5 {
+		sending.Go(func() {
+			b := payment(fmt.Sprint("of ", i))
+			if i < 2 {
+				b.Transactions[0].Postings = []ledger.Posting{{Account: "mint", Amount: -math.MaxInt64 / 3 * 2}, {Account: "ann", Amount: math.MaxInt64 / 3 * 2}}
+			}
+			switch _, err := g.Append(t.Context(), b); {
+			case i < 2 && errors.As(err, new(*ledger.BatchError)):
+				refused.Add(1)
+			case err != nil:
+				t.Errorf("sender %d: %v", i, err)
+			}
+		})
+	}
+	for g.Waiting() < 5 {
+		time.Sleep(time.Millisecond)
+	}
+	free()
+	sending.Wait()
+	if refused.Load() != 1 {
+		t.Errorf("%d of the two large payments were refused, want 1", refused.Load())
+	}
+	wantRows(t, db, `SELECT count(*) FROM transactions`, "6")
+	wantSound(t, l)
 }
