@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"unicode"
@@ -54,7 +55,7 @@ func Parse(body []byte) (*Beacon, error) {
 	if err := decoder.Decode(&b); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBeacon, err)
 	}
-	if decoder.More() {
+	if _, err := decoder.Token(); err != io.EOF {
 		return nil, fmt.Errorf("%w: more than one value", ErrBeacon)
 	}
 	switch {

@@ -78,11 +78,9 @@ const (
 
 // hourly is a row of the database.
 type hourly struct {
-	Hour                        time.Time
-	Route, Version              string
-	Device, Connection          string
-	Views, Errors               int64
-	LCP, INP, CLS, TTFB, Server counts
+	rowKey
+	version string
+	sums
 }
 
 // Slowest returns the report of the last 24 hours, which all who ask within half a minute
@@ -109,17 +107,17 @@ func (s *Store) report(ctx context.Context, now time.Time) (*Report, error) {
 			FROM page_vitals WHERE hour >= $1 AND hour <= $2 ORDER BY hour`
 		failures = `SELECT message, place, route, version, first, last, seen FROM script_errors ORDER BY last DESC, message, place LIMIT $1`
 	)
-	r := &Report{Until: now.UTC(), Since: now.UTC().Truncate(time.Hour).Add(-reportOver)}
+	r := &Report{Until: now.UTC(), Since: now.UTC().Truncate(time.Hour).Add(-reportOver), Pages: []Page{}}
 	from := r.Since.Add(-baseOver)
 	// One at a time: the whole would be megabytes.
 	pages := map[string]*tally{}
 	rows, _ := s.db.Query(ctx, query, from, r.Until)
 	var h hourly
-	_, err := pgx.ForEachRow(rows, []any{&h.Hour, &h.Route, &h.Version, &h.Device, &h.Connection, &h.Views, &h.Errors, &h.LCP, &h.INP, &h.CLS, &h.TTFB, &h.Server}, func() error {
-		if pages[h.Route] == nil {
-			pages[h.Route] = &tally{by: map[Audience]*tally{}}
+	_, err := pgx.ForEachRow(rows, []any{&h.hour, &h.route, &h.version, &h.device, &h.connection, &h.views, &h.errors, &h.lcp, &h.inp, &h.cls, &h.ttfb, &h.server}, func() error {
+		if pages[h.route] == nil {
+			pages[h.route] = &tally{by: map[Audience]*sums{}}
 		}
-		pages[h.Route].add(h, r.Since)
+		pages[h.route].add(&h, r.Since)
 		return nil
 	})
 	if err != nil {
@@ -147,12 +145,11 @@ func value(of *float64) float64 {
 
 // A tally adds up a route's rows, in the order of their hours.
 type tally struct {
-	views, failed               int64
-	lcp, inp, cls, ttfb, server counts // of the report's time
-	base                        counts // of the largest paint, before it
-	parts                       []part
-	versions                    []string // in the order in which they appeared
-	by                          map[Audience]*tally
+	sums            // of the report's time
+	base     counts // of the largest paint, before it
+	parts    []part
+	versions []string // in the order in which they appeared
+	by       map[Audience]*sums
 }
 
 // A part is an hour of the largest paint.
@@ -163,52 +160,42 @@ type part struct {
 }
 
 // add adds a row. Since is when the report's time begins. The arrays are the caller's.
-func (t *tally) add(h hourly, since time.Time) {
-	if h.Device != "" {
+func (t *tally) add(h *hourly, since time.Time) {
+	if h.device != "" {
 		fresh := ""
-		if !slices.Contains(t.versions, h.Version) {
+		if !slices.Contains(t.versions, h.version) {
 			if len(t.versions) > 0 {
-				fresh = h.Version
+				fresh = h.version
 			}
-			t.versions = append(t.versions, h.Version)
+			t.versions = append(t.versions, h.version)
 		}
-		if n := len(t.parts); n == 0 || !t.parts[n-1].hour.Equal(h.Hour) {
-			t.parts = append(t.parts, part{hour: h.Hour})
+		if n := len(t.parts); n == 0 || !t.parts[n-1].hour.Equal(h.hour) {
+			t.parts = append(t.parts, part{hour: h.hour})
 		}
 		last := &t.parts[len(t.parts)-1]
 		last.version = cmp.Or(fresh, last.version)
-		last.lcp.plus(h.LCP)
+		last.lcp.plus(h.lcp)
 	}
-	if h.Hour.Before(since) {
-		t.base.plus(h.LCP)
+	if h.hour.Before(since) {
+		t.base.plus(h.lcp)
 		return
 	}
-	t.sum(h)
-	if h.Device != "" {
-		who := Audience{Device: h.Device, Connection: h.Connection}
+	t.plus(&h.sums)
+	if h.device != "" {
+		who := Audience{Device: h.device, Connection: h.connection}
 		if t.by[who] == nil {
-			t.by[who] = &tally{}
+			t.by[who] = &sums{}
 		}
-		t.by[who].sum(h)
+		t.by[who].plus(&h.sums)
 	}
 }
 
-func (t *tally) sum(h hourly) {
-	t.views += h.Views
-	t.failed += h.Errors
-	t.lcp.plus(h.LCP)
-	t.inp.plus(h.INP)
-	t.cls.plus(h.CLS)
-	t.ttfb.plus(h.TTFB)
-	t.server.plus(h.Server)
-}
-
-func (t *tally) measures() Measures {
-	return Measures{LCP: t.lcp.p75(leastTime), INP: t.inp.p75(leastTime), CLS: t.cls.p75(leastCLS), TTFB: t.ttfb.p75(leastTime)}
+func (s *sums) measures() Measures {
+	return Measures{LCP: s.lcp.p75(leastTime), INP: s.inp.p75(leastTime), CLS: s.cls.p75(leastCLS), TTFB: s.ttfb.p75(leastTime)}
 }
 
 func (t *tally) page(route string) Page {
-	p := Page{Route: route, Views: t.views, Failed: t.failed, Measures: t.measures(), Server: t.server.p75(leastTime), By: []Audience{}, Slower: t.slower()}
+	p := Page{Route: route, Views: t.views, Failed: t.errors, Measures: t.measures(), Server: t.server.p75(leastTime), By: []Audience{}, Slower: t.slower()}
 	for who, of := range t.by {
 		who.Views, who.Measures = of.views, of.measures()
 		p.By = append(p.By, who)

@@ -43,7 +43,7 @@ type Store struct {
 	metrics *metrics
 
 	mu      sync.Mutex
-	pending map[rowKey]*row
+	pending map[rowKey]*sums
 	failed  map[Error]*failure
 	servers []*Server
 	cleaned time.Time // hour in which old rows were deleted last
@@ -60,9 +60,20 @@ type rowKey struct {
 	device, connection string // empty: the server itself
 }
 
-type row struct {
-	views, errors               int32
+// sums are what views add up to.
+type sums struct {
+	views, errors               int64
 	lcp, inp, cls, ttfb, server counts
+}
+
+func (s *sums) plus(other *sums) {
+	s.views += other.views
+	s.errors += other.errors
+	s.lcp.plus(other.lcp)
+	s.inp.plus(other.inp)
+	s.cls.plus(other.cls)
+	s.ttfb.plus(other.ttfb)
+	s.server.plus(other.server)
 }
 
 type failure struct {
@@ -82,7 +93,7 @@ func New(d Deps) (*Store, error) {
 	}
 	return &Store{
 		db: d.DB, log: d.Log, version: d.Version, now: d.Now, metrics: m,
-		pending: map[rowKey]*row{}, failed: map[Error]*failure{},
+		pending: map[rowKey]*sums{}, failed: map[Error]*failure{},
 	}, nil
 }
 
@@ -94,7 +105,7 @@ func (s *Store) Add(b *Beacon) {
 	now := s.now()
 	if r := s.row(rowKey{now.UTC().Truncate(time.Hour), b.Route, b.Device, b.Connection}); r != nil {
 		r.views++
-		r.errors += int32(len(b.Errors))
+		r.errors += int64(len(b.Errors))
 		for _, of := range []struct {
 			ms *float64
 			to *counts
@@ -123,10 +134,10 @@ func (s *Store) Add(b *Beacon) {
 
 // row returns a row that waits to be written, nil if there are too many. The caller holds
 // mu.
-func (s *Store) row(key rowKey) *row {
+func (s *Store) row(key rowKey) *sums {
 	r := s.pending[key]
 	if r == nil && len(s.pending) < mostRows {
-		r = &row{}
+		r = &sums{}
 		s.pending[key] = r
 	}
 	return r
@@ -206,7 +217,7 @@ func (s *Store) Write(ctx context.Context) error {
 	s.mu.Lock()
 	s.collect()
 	rows, failed := s.pending, s.failed
-	s.pending, s.failed = map[rowKey]*row{}, map[Error]*failure{}
+	s.pending, s.failed = map[rowKey]*sums{}, map[Error]*failure{}
 	s.mu.Unlock()
 	if err := s.write(ctx, rows, failed); err != nil {
 		s.putBack(rows, failed)
@@ -216,18 +227,12 @@ func (s *Store) Write(ctx context.Context) error {
 }
 
 // putBack adds what could not be written to what waits.
-func (s *Store) putBack(rows map[rowKey]*row, failed map[Error]*failure) {
+func (s *Store) putBack(rows map[rowKey]*sums, failed map[Error]*failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, of := range rows {
 		if r := s.row(key); r != nil {
-			r.views += of.views
-			r.errors += of.errors
-			r.lcp.plus(of.lcp)
-			r.inp.plus(of.inp)
-			r.cls.plus(of.cls)
-			r.ttfb.plus(of.ttfb)
-			r.server.plus(of.server)
+			r.plus(of)
 		}
 	}
 	for e, of := range failed {
@@ -240,7 +245,7 @@ func (s *Store) putBack(rows map[rowKey]*row, failed map[Error]*failure) {
 }
 
 // write writes in one transaction, in an order in which processes do not deadlock.
-func (s *Store) write(ctx context.Context, rows map[rowKey]*row, failed map[Error]*failure) error {
+func (s *Store) write(ctx context.Context, rows map[rowKey]*sums, failed map[Error]*failure) error {
 	const (
 		add = `
 			INSERT INTO page_vitals AS v (hour, route, version, device, connection, views, errors, lcp, inp, cls, ttfb, server)

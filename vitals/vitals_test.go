@@ -2,6 +2,7 @@ package vitals_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -117,6 +118,17 @@ func TestTheReportSaysWhichPageIsSlowForWhomAndSinceWhen(t *testing.T) {
 	}
 }
 
+func TestAReportOfNothingHasNoNull(t *testing.T) {
+	s := newStore(t, testkit.Postgres(t), &clock{time.Date(2026, 11, 28, 12, 30, 0, 0, time.UTC)}, "1.0")
+	r, err := s.Slowest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := json.Marshal(r); err != nil || strings.Contains(string(text), "null") {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 func TestOldRowsAreForgotten(t *testing.T) {
 	db := testkit.Postgres(t)
 	now := &clock{time.Date(2026, 11, 28, 12, 30, 0, 0, time.UTC)}
@@ -196,6 +208,7 @@ func TestWhatIsNoBeaconIsRefused(t *testing.T) {
 		"no connection":     `{"route":"/","device":"phone"}`,
 		"an unknown field":  `{"route":"/",` + ok + `,"user":"ada"}`,
 		"two values":        `{"route":"/",` + ok + `}{}`,
+		"what follows it":   `{"route":"/",` + ok + `}]`,
 		"a time below 0":    `{"route":"/",` + ok + `,"lcp":-1}`,
 		"a shift below 0":   `{"route":"/",` + ok + `,"cls":-0.1}`,
 		"a text for a time": `{"route":"/",` + ok + `,"lcp":"1"}`,
