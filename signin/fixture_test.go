@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alexedwards/argon2id"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
@@ -21,16 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const password = "correct horse battery"
-
-// cheapHash is a hash of the password that costs as little as may be.
-var cheapHash = sync.OnceValue(func() string {
-	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8 << 10, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
-	if err != nil {
-		panic(err)
-	}
-	return hash
-})
+const password = testkit.Password
 
 // inMemory is a store for tests in fake time.
 type inMemory struct {
@@ -90,7 +80,7 @@ func (m *inMemory) Commit(t string, d []byte, until time.Time) error {
 // deps are those of a site with a local admin.
 func deps(db *pgxpool.Pool) Deps {
 	return Deps{
-		Config: Config{LocalHash: cheapHash(), Idle: 12 * time.Hour, Lifetime: 7 * 24 * time.Hour},
+		Config: Config{LocalHash: testkit.PasswordHash(), Idle: 12 * time.Hour, Lifetime: 7 * 24 * time.Hour},
 		DB:     func() *pgxpool.Pool { return db }, Log: slog.New(slog.DiscardHandler),
 	}
 }

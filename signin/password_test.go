@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"exchequer/internal/testkit"
 )
 
 func TestNoAnswerDependsOnWhetherANameIsRight(t *testing.T) {
@@ -31,7 +33,7 @@ func TestNoAnswerDependsOnWhetherANameIsRight(t *testing.T) {
 }
 
 func TestWrongPasswordsLockForLongerAndLonger(t *testing.T) {
-	cheapHash()
+	testkit.PasswordHash()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newService(deps(nil), &inMemory{})
 		if err != nil {

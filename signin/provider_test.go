@@ -134,8 +134,8 @@ func TestAConfigurationThatMakesNoSenseIsRefused(t *testing.T) {
 		"claim that gives the role":   func(d *Deps) { d.Provider.Claim = "" },
 		"own address is not known":    func(d *Deps) { d.Provider.Callback = "" },
 		"not one of argon2id":         func(d *Deps) { d.LocalHash = "$2a$10$abcdefghijklmnopqrstuv" },
-		"costs 1048576 KiB":           func(d *Deps) { d.LocalHash = strings.Replace(cheapHash(), "m=8192", "m=1048576", 1) },
-		"too weak":                    func(d *Deps) { d.LocalHash = strings.Replace(cheapHash(), "m=8192", "m=64", 1) },
+		"costs 1048576 KiB":           func(d *Deps) { d.LocalHash = strings.Replace(testkit.PasswordHash(), "m=8192", "m=1048576", 1) },
+		"too weak":                    func(d *Deps) { d.LocalHash = strings.Replace(testkit.PasswordHash(), "m=8192", "m=64", 1) },
 		"sessions of 1h0m0s":          func(d *Deps) { d.Lifetime = 3600e9 },
 		"168h0m0s, or 1s without use": func(d *Deps) { d.Idle = 1e9 },
 	} {

@@ -22,7 +22,7 @@ func begun(t *testing.T, s *Service, old string) string {
 }
 
 func TestASessionEndsWithoutUseAndAtTheEndOfItsLife(t *testing.T) {
-	cheapHash()
+	testkit.PasswordHash()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newService(deps(nil), &inMemory{})
 		if err != nil {
@@ -58,7 +58,7 @@ func TestASessionEndsWithoutUseAndAtTheEndOfItsLife(t *testing.T) {
 }
 
 func TestWithoutTheDatabaseASessionIsSoonUnknown(t *testing.T) {
-	cheapHash()
+	testkit.PasswordHash()
 	synctest.Test(t, func(t *testing.T) {
 		m := &inMemory{}
 		s, err := newService(deps(nil), m)

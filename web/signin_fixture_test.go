@@ -8,11 +8,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/alexedwards/argon2id"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/sample"
@@ -21,23 +19,12 @@ import (
 	"exchequer/signin"
 )
 
-const adminPassword = "correct horse battery"
-
-// adminHash is a hash of the password that costs as little as may be.
-var adminHash = sync.OnceValue(func() string {
-	hash, err := argon2id.CreateHash(adminPassword, &argon2id.Params{Memory: 8 << 10, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
-	if err != nil {
-		panic(err)
-	}
-	return hash
-})
-
 // signInService returns what lets the local admin sign in, and people at a provider if
 // there is one.
 func signInService(t testing.TB, db *pgxpool.Pool, provider *signin.Provider) *signin.Service {
 	t.Helper()
 	s, err := signin.New(signin.Deps{
-		Config: signin.Config{Provider: provider, LocalHash: adminHash(), Idle: 12 * time.Hour, Lifetime: 7 * 24 * time.Hour},
+		Config: signin.Config{Provider: provider, LocalHash: testkit.PasswordHash(), Idle: 12 * time.Hour, Lifetime: 7 * 24 * time.Hour},
 		DB:     func() *pgxpool.Pool { return db }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -91,7 +78,7 @@ func (b *browser) send(method, address, body string, headers ...string) (*http.R
 // signIn signs in the local admin.
 func (b *browser) signIn(next string) *http.Response {
 	b.t.Helper()
-	response, body := b.post("/sign-in", url.Values{"name": {"admin"}, "password": {adminPassword}, "next": {next}})
+	response, body := b.post("/sign-in", url.Values{"name": {"admin"}, "password": {testkit.Password}, "next": {next}})
 	if response.StatusCode != http.StatusSeeOther {
 		b.t.Fatalf("signing in = %s: %.600s", response.Status, body)
 	}

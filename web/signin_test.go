@@ -113,7 +113,7 @@ func TestAVisitorCostsTheSessionsNothing(t *testing.T) {
 func TestASessionIsTheServersOwn(t *testing.T) {
 	_, server, _ := signInSite(t, nil)
 	made := strings.Repeat("A", 43)
-	login := url.Values{"name": {"admin"}, "password": {adminPassword}}
+	login := url.Values{"name": {"admin"}, "password": {testkit.Password}}
 	b := newBrowser(t, server)
 	response, _ := b.post("/sign-in", login, "Cookie", "exchequer="+made)
 	cookies := response.Cookies()
@@ -213,7 +213,7 @@ func TestWrongPasswordsTellNothingAndAreFew(t *testing.T) {
 	if !slices.Contains(codes, http.StatusTooManyRequests) {
 		t.Errorf("further wrong passwords are answered %v", codes)
 	}
-	if response, _ := b.post("/sign-in", url.Values{"name": {"admin"}, "password": {adminPassword}}); response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
+	if response, _ := b.post("/sign-in", url.Values{"name": {"admin"}, "password": {testkit.Password}}); response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
 		t.Errorf("the right one, after too many: %s", response.Status)
 	}
 	for _, address := range []string{"/sign-in", "/sign-out", "/sign-out/everywhere"} {
@@ -298,7 +298,7 @@ func TestASiteThatCannotAskTheDatabaseGoesOn(t *testing.T) {
 	if response, _ := b.post("/sign-out", nil); response.StatusCode != http.StatusServiceUnavailable || response.Cookies()[0].MaxAge >= 0 {
 		t.Errorf("signing out: %s, %v", response.Status, response.Cookies())
 	}
-	if response, _ := b.post("/sign-in", url.Values{"name": {"admin"}, "password": {adminPassword}}); response.StatusCode != http.StatusServiceUnavailable {
+	if response, _ := b.post("/sign-in", url.Values{"name": {"admin"}, "password": {testkit.Password}}); response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("signing in: %s", response.Status)
 	}
 }

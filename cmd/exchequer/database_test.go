@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/postgres"
+	"exchequer/internal/testkit"
 )
 
 // openDir is a directory that the server's account may enter, which t.TempDir
@@ -33,17 +33,6 @@ func openDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // fullDisk puts programs before Postgres' own that say what those say on a full
@@ -101,7 +90,7 @@ func TestAFullDiskEndsNothing(t *testing.T) {
 	full := fullDisk(t)
 	dir := openDir(t)
 	setFull(t, full, true)
-	address := freeAddress(t)
+	address := testkit.FreeAddr(t)
 	c := startChildUnready(t, "", "serve", "--data-dir", dir, "--listen", address, "--log-format", "json", "--linger", "0s")
 	c.waitFor(t, "the disk is full", 1, func() {})
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503} {

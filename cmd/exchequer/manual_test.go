@@ -49,7 +49,7 @@ func TestTheCommandsForOperatorsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen := freeAddress(t)
+	listen := testkit.FreeAddr(t)
 
 	dir, project := t.TempDir(), ""
 	if project, err = filepath.Abs(root); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"exchequer/client"
+	"exchequer/internal/testkit"
 )
 
 // nextMigration is what a release may do to tables that are read and written meanwhile.
@@ -63,7 +63,7 @@ func TestAnUpgradeAcrossAMigrationLosesNoRequest(t *testing.T) {
 	var addresses []string
 	var processes []*process
 	for range 3 {
-		addresses = append(addresses, freeAddress(t))
+		addresses = append(addresses, testkit.FreeAddr(t))
 		processes = append(processes, f.launch(this, "--listen", addresses[len(addresses)-1]))
 	}
 	for _, p := range processes {
@@ -154,7 +154,7 @@ func (f *fleet) tool(path string, args ...string) string {
 // address of the site.
 func behindProxy(t *testing.T, upstreams []string) string {
 	t.Helper()
-	site := "http://" + freeAddress(t)
+	site := "http://" + testkit.FreeAddr(t)
 	cmd := exec.Command("caddy", "run", "--config", "../../deploy/Caddyfile", "--adapter", "caddyfile")
 	cmd.Env = append(os.Environ(), "EXCHEQUER_SITE="+site, "EXCHEQUER_UPSTREAMS="+strings.Join(upstreams, " "),
 		"XDG_CONFIG_HOME="+t.TempDir(), "XDG_DATA_HOME="+t.TempDir())
@@ -178,16 +178,4 @@ func behindProxy(t *testing.T, upstreams []string) string {
 		return nil
 	})
 	return site
-}
-
-// freeAddress returns an address that nobody listens on, most likely also not a moment
-// later.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

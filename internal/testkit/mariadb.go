@@ -75,13 +75,8 @@ func NewMariaDB(t testing.TB) *MariaDB {
 	if err := os.Chown(dir, account.UID, account.GID); err != nil {
 		t.Fatalf("start MariaDB: %v", err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("start MariaDB: %v", err)
-	}
-	m := &MariaDB{Addr: free.Addr().String(), t: t, dir: dir}
+	m := &MariaDB{Addr: FreeAddr(t), t: t, dir: dir}
 	_, port, _ := net.SplitHostPort(m.Addr)
-	free.Close()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatalf("start MariaDB: %v", err)

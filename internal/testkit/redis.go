@@ -184,7 +184,7 @@ func (s *RedisServer) answers() error {
 	return s.expect(fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid), "INFO", "server")
 }
 
-// FreeAddr returns a loopback address without a listener.
+// FreeAddr returns a loopback address without a listener, most likely also a moment later.
 func FreeAddr(t Owner) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
