@@ -12,10 +12,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/admin/audit"
-	"exchequer/views"
 )
 
 // An action is something that an admin can do. It is asked for by a form or a link, which
@@ -51,8 +51,12 @@ type plan struct {
 // A noting writes the entry of the audit log in a transaction.
 type noting func(ctx context.Context, tx pgx.Tx) error
 
-// besideLasts bounds what an action may take. It is below the limit of an answer.
-const besideLasts = 20 * time.Second
+// Limits on what an action may take, and on noting after it what became of it: together
+// less than an answer may take.
+const (
+	besideLasts = 20 * time.Second
+	noteLasts   = 3 * time.Second
+)
 
 // mostField is how long a field may be, in bytes.
 const mostField = 5000
@@ -76,7 +80,7 @@ func (a *action) read(values url.Values) (url.Values, error) {
 
 // do answers with what an action would do, or does it.
 func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
-	a := p.actions[ref(r, "action")]
+	a := p.actions[chi.URLParam(r, "action")]
 	if a == nil {
 		return ErrUnknown
 	}
@@ -84,7 +88,7 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost {
 		values = r.PostForm
 	}
-	info := views.PageInfo{Path: pathDo + a.name, Name: "Admin: " + strings.ToLower(a.title[:1]) + a.title[1:], Heading: a.title, Above: p.toward(a.section)}
+	info := infoOf(pathDo+a.name, a.title, p.toward(a.section))
 	in, err := a.read(values)
 	var pl plan
 	if err == nil {
@@ -93,10 +97,10 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 		pl, err = a.plan(ctx, in)
 	}
 	if err != nil {
-		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) { return p.again(a, in), err })
+		return p.page(site, w, r, info, func(context.Context, url.Values) ([]block, error) { return p.again(a, in), err })
 	}
 	if r.Method != http.MethodPost || values.Get("confirm") != "yes" || pl.missing != "" {
-		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
+		return p.page(site, w, r, info, func(context.Context, url.Values) ([]block, error) {
 			return []block{a.confirm(in, pl)}, nil
 		})
 	}
@@ -107,7 +111,7 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("%s: %w", a.name, err)
 	}
 	if pl.secret != nil && *pl.secret != "" {
-		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
+		return p.page(site, w, r, info, func(context.Context, url.Values) ([]block, error) {
 			return []block{{ID: "secret", Title: "Keep this: it is not shown again", Text: []text{code(*pl.secret)},
 				More: []text{link("What was logged", pathAudit+"/"+strconv.FormatInt(id, 10)), link("Back", a.section)}}}, nil
 		})
@@ -149,7 +153,8 @@ func (a *action) confirm(in url.Values, pl plan) block {
 // that nothing could be noted; then nothing was done, or what was done in a transaction was
 // undone with it. An admin who leaves does not end what has begun.
 func (p *Pages) perform(ctx context.Context, e audit.Entry, pl plan) (int64, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), besideLasts)
+	begun := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(begun, besideLasts)
 	defer cancel()
 	if pl.within != nil {
 		var id int64
@@ -167,7 +172,9 @@ func (p *Pages) perform(ctx context.Context, e audit.Entry, pl plan) (int64, err
 		}
 		e.Result, e.Detail = audit.Failed, joined(e.Detail, reason(failed))
 		p.log(ctx, e)
-		return audit.Write(ctx, p.DB, e)
+		ending, stop := context.WithTimeout(begun, noteLasts)
+		defer stop()
+		return audit.Write(ending, p.DB, e)
 	}
 	if pl.start != nil {
 		return p.begin(ctx, *pl.start, e)
@@ -182,7 +189,7 @@ func (p *Pages) perform(ctx context.Context, e audit.Entry, pl plan) (int64, err
 		e.Result, e.Detail = audit.Failed, joined(e.Detail, reason(err))
 	}
 	p.log(ctx, e)
-	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	ending, stop := context.WithTimeout(begun, noteLasts)
 	defer stop()
 	return id, audit.End(ending, p.DB, id, e)
 }
@@ -222,3 +229,11 @@ func needed(in url.Values, name, what string) (string, error) {
 
 // errGone is for what went between the description of an action and its form.
 var errGone = errors.New("it is not there any more")
+
+// unlessGone returns errGone for what was not there to be changed.
+func unlessGone(was bool, err error) error {
+	if err == nil && !was {
+		return errGone
+	}
+	return err
+}

@@ -22,8 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/a-h/templ"
-	"github.com/go-chi/chi/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
@@ -102,7 +100,7 @@ type Pages struct {
 // A section is one page, with the blocks that it has.
 type section struct {
 	path, name string
-	draw       func(ctx context.Context, q url.Values) ([]views.AdminBlock, error)
+	draw       func(ctx context.Context, q url.Values) ([]block, error)
 	above      string // the path of the page that leads to it; empty: it is in the menu
 }
 
@@ -193,8 +191,13 @@ type Route struct {
 func (p *Pages) Routes(site Site) []Route {
 	var all []Route
 	for _, s := range p.sections {
+		var above []views.MenuEntry
+		if s.above != "" {
+			above = p.toward(s.above)
+		}
+		info := infoOf(s.path, s.name, above)
 		all = append(all, Route{http.MethodGet, s.path, func(w http.ResponseWriter, r *http.Request) error {
-			return p.page(site, w, r, s.info(p), http.StatusOK, s.draw)
+			return p.page(site, w, r, info, s.draw)
 		}})
 	}
 	return append(all,
@@ -205,13 +208,9 @@ func (p *Pages) Routes(site Site) []Route {
 	)
 }
 
-// info returns what the page of a section is.
-func (s section) info(p *Pages) views.PageInfo {
-	info := views.PageInfo{Path: s.path, Name: "Admin: " + strings.ToLower(s.name[:1]) + s.name[1:], Heading: s.name}
-	if s.above != "" {
-		info.Above = p.toward(s.above)
-	}
-	return info
+// infoOf returns what a page is, below others.
+func infoOf(path, heading string, above []views.MenuEntry) views.PageInfo {
+	return views.PageInfo{Path: path, Name: "Admin: " + strings.ToLower(heading[:1]) + heading[1:], Heading: heading, Above: above}
 }
 
 // toward returns the way to a section.
@@ -220,17 +219,27 @@ func (p *Pages) toward(path string) []views.MenuEntry {
 	return []views.MenuEntry{{Name: "Admin", Path: views.AdminPath}, {Name: p.sections[i].name, Path: path}}
 }
 
+// place waits for a place to read in. Who has it calls free.
+func (p *Pages) place(ctx context.Context) (free func(), err error) {
+	if err := p.places.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("a place for a page of admins: %w", err)
+	}
+	return func() { p.places.Release(1) }, nil
+}
+
 // page draws a page for who asks alone.
-func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info views.PageInfo, status int, draw func(context.Context, url.Values) ([]views.AdminBlock, error)) error {
+func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info views.PageInfo, draw func(context.Context, url.Values) ([]block, error)) error {
 	ctx, cancel := context.WithTimeout(r.Context(), pageLasts)
 	defer cancel()
-	if err := p.places.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("a place for a page of admins: %w", err)
+	free, err := p.place(ctx)
+	if err != nil {
+		return err
 	}
-	defer p.places.Release(1)
+	defer free()
+	status := http.StatusOK
 	blocks, err := draw(ctx, r.URL.Query())
 	if wrong := mistake(""); errors.As(err, &wrong) {
-		b := views.AdminBlock{ID: "wrong", Title: "Not possible", Text: []text{state("bad", wrong.Error())}}
+		b := block{ID: "wrong", Title: "Not possible", Text: []text{state("bad", wrong.Error())}}
 		if n := len(info.Above); n > 1 {
 			b.More = []text{link("Back", info.Above[n-1].Path)}
 		}
@@ -247,8 +256,8 @@ func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info vie
 		}
 	}
 	var b bytes.Buffer
-	if err := render(ctx, &b, views.AdminShow(view)); err != nil {
-		return err
+	if err := views.AdminShow(view).Render(context.WithoutCancel(ctx), &b); err != nil {
+		return fmt.Errorf("draw a page of admins: %w", err)
 	}
 	h := w.Header()
 	forAdmins(h)
@@ -257,13 +266,6 @@ func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info vie
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes()) // the reader may have left
-	}
-	return nil
-}
-
-func render(ctx context.Context, b *bytes.Buffer, c templ.Component) error {
-	if err := c.Render(context.WithoutCancel(ctx), b); err != nil {
-		return fmt.Errorf("draw a page of admins: %w", err)
 	}
 	return nil
 }
@@ -277,18 +279,5 @@ func forAdmins(h http.Header) {
 // by returns an entry of the audit log by who asks.
 func (s Site) by(r *http.Request) audit.Entry {
 	who := signin.Who(r.Context())
-	return audit.Entry{Subject: who.Subject, Name: who.Name, Role: roleName(who.Role), Address: s.Client(r)}
+	return audit.Entry{Subject: who.Subject, Name: who.Name, Role: who.Role.String(), Address: s.Client(r)}
 }
-
-func roleName(r signin.Role) string {
-	switch r {
-	case signin.Admin:
-		return "admin"
-	case signin.Viewer:
-		return "viewer"
-	}
-	return "visitor"
-}
-
-// ref returns a path value.
-func ref(r *http.Request, name string) string { return chi.URLParam(r, name) }

@@ -33,20 +33,28 @@ func (p *Pages) alerts(ctx context.Context, q url.Values) ([]block, error) {
 	}
 	receivers := block{ID: "receivers", Title: "Receivers", Columns: []string{"Receiver", "Kind", "State", "Waiting", "Last sent", "Do"}, Empty: "There are none. They are in the same file."}
 	for _, r := range status.Receivers {
-		is, do := state("good", "on"), doing("Send a test", "alert.test", "receiver", r.Name)
-		switch {
-		case r.Off != nil:
-			is, do.Also = state("bad", "off since "+ago(*r.Off)+": "+r.Problem), []text{doing("Turn on", "alert.enable", "receiver", r.Name)}
-		case r.Failures > 0:
-			is = state("watch", fmt.Sprintf("%d failures in a row: %s", r.Failures, r.Problem))
+		do := doing("Send a test", "alert.test", "receiver", r.Name)
+		if r.Off != nil {
+			do.Also = []text{doing("Turn on", "alert.enable", "receiver", r.Name)}
 		}
-		receivers.Rows = append(receivers.Rows, []text{plain(r.Name), plain(string(r.Kind)), is, number(r.Pending), p.at(r.Sent, "never"), do})
+		receivers.Rows = append(receivers.Rows, []text{plain(r.Name), plain(string(r.Kind)), receiverState(r), number(r.Pending), p.at(r.Sent, "never"), do})
 	}
 	messages, err := p.deliveries(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	return []block{rules, p.persons(ctx, q), receivers, messages}, nil
+}
+
+// receiverState returns how a receiver stands.
+func receiverState(r alerts.ReceiverStatus) text {
+	switch {
+	case r.Off != nil:
+		return state("bad", "off for "+ago(*r.Off)+": "+r.Problem)
+	case r.Failures > 0:
+		return state("watch", fmt.Sprintf("%d failures in a row: %s", r.Failures, r.Problem))
+	}
+	return state("good", "on")
 }
 
 // persons lists the rules of people who have signed in. Where they go is a secret of theirs.
@@ -84,7 +92,7 @@ func ruleState(r alerts.RuleStatus, evaluated *time.Time) text {
 	case r.Problem != "":
 		return state("bad", r.Problem)
 	case evaluated != nil && r.Evaluated.Before(evaluated.Add(-time.Hour)):
-		return plain("not in the file since " + ago(r.Evaluated))
+		return plain("not in the file for " + ago(r.Evaluated))
 	case len(r.Firing) > 0:
 		return state("watch", "holds: "+cutText(strings.Join(r.Firing, ", "), 200))
 	}
@@ -136,11 +144,7 @@ func (p *Pages) alertActions() []*action {
 			return plan{target: "rule " + name + " of " + owner, detail: what, button: "Remove the rule", danger: true,
 				says: []string{"Removes the rule " + quote(what) + " of " + quote(owner) + ". Nothing more is sent because of it.", "Its owner is not told, and can make it again."},
 				within: within(p.DB, func(ctx context.Context, tx pgx.Tx) error {
-					is, err := alerts.RemovePersonsRule(ctx, tx, owner, name)
-					if err == nil && !is {
-						err = errGone
-					}
-					return err
+					return unlessGone(alerts.RemovePersonsRule(ctx, tx, owner, name))
 				})}, nil
 		}},
 		{"alert.enable", "Turn a receiver on", pathAlerts, []string{"receiver"}, func(_ context.Context, in url.Values) (plan, error) {
@@ -150,11 +154,7 @@ func (p *Pages) alertActions() []*action {
 			}
 			return plan{target: "receiver " + name, button: "Turn on", says: []string{"Sends to " + quote(name) + " again, at once: what waits, too."},
 				within: within(p.DB, func(ctx context.Context, tx pgx.Tx) error {
-					is, err := alerts.TurnOn(ctx, tx, name)
-					if err == nil && !is {
-						err = errGone
-					}
-					return err
+					return unlessGone(alerts.TurnOn(ctx, tx, name))
 				})}, nil
 		}},
 		{"alert.test", "Send a test", pathAlerts, []string{"receiver"}, func(_ context.Context, in url.Values) (plan, error) {

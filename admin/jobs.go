@@ -29,6 +29,13 @@ type Job struct {
 	Run func(ctx context.Context, progress func(step string, done, total int64)) (outcome string, err error)
 }
 
+func (j Job) missing(ctx context.Context) string {
+	if j.Missing == nil {
+		return ""
+	}
+	return j.Missing(ctx)
+}
+
 // JobWarm is the name of the job that warms the cache.
 const JobWarm = "warm"
 
@@ -264,47 +271,41 @@ func (p *Pages) jobs(ctx context.Context, _ url.Values) ([]block, error) {
 	if running {
 		b.More = []text{link("Look again: how far is it?", pathJobs)}
 	}
-	var about block
-	about.ID, about.Title = "about", "What they do"
+	about := block{ID: "about", Title: "What they do"}
 	for _, job := range p.Jobs {
-		r, known := runs[job.Name]
-		row := []text{plain(job.Title), doing("Start", "job.start", "job", job.Name), plain("never run"), plain("–"), plain("–"), plain("–"), plain("–")}
-		if known {
-			end := time.Now()
-			if r.Ended != nil {
-				end = *r.Ended
-			}
-			row[2], row[3], row[4], row[5], row[6] = r.state(), p.at(&r.Began, ""), plain(age(end.Sub(r.Began))), link(cmp.Or(r.Outcome, "–"), fmt.Sprint(pathAudit, "/", r.Audit)), code(r.Process)
-			if r.Ended == nil {
-				row[5] = link("log entry", fmt.Sprint(pathAudit, "/", r.Audit))
-			}
+		do, does := doing("Start", "job.start", "job", job.Name), plain(job.Text)
+		if why := job.missing(ctx); why != "" {
+			do = plain("not from here")
+			does.Also = []text{state("watch", why)}
 		}
-		if job.Missing != nil {
-			if why := job.Missing(ctx); why != "" {
-				row[1] = plain("not from here")
-				about.Facts = append(about.Facts, fact{Name: job.Title, Value: text{Text: job.Text, Also: []text{state("watch", why)}}})
-				b.Rows = append(b.Rows, row)
-				continue
-			}
+		about.Facts = append(about.Facts, fact{Name: job.Title, Value: does})
+		row := []text{plain(job.Title), do}
+		if r, known := runs[job.Name]; known {
+			row = append(row, p.lastRun(r)...)
+		} else {
+			row = append(row, plain("never run"), plain("–"), plain("–"), plain("–"), plain("–"))
 		}
-		about.Facts = append(about.Facts, fact{Name: job.Title, Value: plain(job.Text)})
 		b.Rows = append(b.Rows, row)
 	}
 	return []block{b, about}, nil
 }
 
+// lastRun returns what a row says of a job's last run.
+func (p *Pages) lastRun(r run) []text {
+	end, outcome := time.Now(), "log entry"
+	if r.Ended != nil {
+		end, outcome = *r.Ended, cmp.Or(r.Outcome, "–")
+	}
+	return []text{r.state(), p.at(&r.Began, ""), plain(age(end.Sub(r.Began))), link(outcome, fmt.Sprint(pathAudit, "/", r.Audit)), code(r.Process)}
+}
+
 func (p *Pages) jobActions() []*action {
 	return []*action{{"job.start", "Start a job", pathJobs, []string{"job"}, func(ctx context.Context, in url.Values) (plan, error) {
 		for _, job := range p.Jobs {
-			if job.Name != in.Get("job") {
-				continue
+			if job.Name == in.Get("job") {
+				return plan{target: job.Name, button: "Start", start: &job, missing: job.missing(ctx),
+					says: []string{job.Title + ". " + job.Text, "It runs in this process, " + process() + ", and ends with it. One job runs at a time."}}, nil
 			}
-			pl := plan{target: job.Name, button: "Start", start: &job,
-				says: []string{job.Title + ". " + job.Text, "It runs in this process, " + process() + ", and ends with it. One job runs at a time."}}
-			if job.Missing != nil {
-				pl.missing = job.Missing(ctx)
-			}
-			return pl, nil
 		}
 		return plan{}, mistake("There is no such job.")
 	}}}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,6 +17,39 @@ import (
 	"exchequer/admin"
 	"exchequer/admin/audit"
 )
+
+// A breaker is an answer that breaks the audit log when its first part is written.
+type breaker struct {
+	*httptest.ResponseRecorder
+	broken sync.Once
+	o      *office
+}
+
+func (b *breaker) Write(p []byte) (int, error) {
+	b.broken.Do(func() {
+		if _, err := b.o.db.Exec(b.o.t.Context(), `ALTER TABLE audit RENAME TO gone`); err != nil {
+			b.o.t.Error(err)
+		}
+	})
+	return b.ResponseRecorder.Write(p)
+}
+
+func TestAnAuditLogThatIsNotReadToItsEndSaysSo(t *testing.T) {
+	db := kept(t)
+	o := open(t, db, nil)
+	if _, err := db.Exec(t.Context(), `INSERT INTO audit (subject, name, role, address, action, target, detail, result) SELECT 'token', '', '', '', 'cache.test', '', '', 'done' FROM generate_series(1, 1500)`); err != nil {
+		t.Fatal(err)
+	}
+	w := &breaker{ResponseRecorder: httptest.NewRecorder(), o: o}
+	o.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/audit.csv", http.NoBody))
+	rows, err := csv.NewReader(w.Body).ReadAll()
+	if err != nil || len(rows) != 1002 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	if end := strings.Join(rows[1001], ""); end != "The rest could not be read: ask for those before id "+rows[1000][0]+"." {
+		t.Errorf("it ends with %q", end)
+	}
+}
 
 // waiting is a job that runs until it is let go, or ends.
 func waiting(runs *atomic.Int64, free <-chan struct{}) admin.Job {

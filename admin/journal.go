@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"exchequer/admin/audit"
 	"exchequer/internal/csvtext"
 	"exchequer/views"
@@ -66,21 +68,18 @@ func (p *Pages) journal(ctx context.Context, q url.Values) ([]block, error) {
 
 // entry is the page of one entry: the result of an action.
 func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
-	id, err := strconv.ParseInt(ref(r, "id"), 10, 64)
+	id, err := strconv.ParseInt(chi.URLParam(r, "id"), 10, 64)
 	if err != nil {
 		return ErrUnknown
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pageLasts)
-	defer cancel()
-	e, known, err := audit.Find(ctx, p.DB, id)
-	if err != nil {
-		return err
-	}
-	if !known {
-		return ErrUnknown
-	}
-	info := views.PageInfo{Path: pathAudit + "/" + strconv.FormatInt(id, 10), Name: "Admin: what was done", Heading: "What was done", Above: p.toward(pathAudit)}
-	return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
+	return p.page(site, w, r, infoOf(fmt.Sprint(pathAudit, "/", id), "What was done", p.toward(pathAudit)), func(ctx context.Context, _ url.Values) ([]block, error) {
+		e, known, err := audit.Find(ctx, p.DB, id)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			return nil, ErrUnknown
+		}
 		b := block{ID: "entry", Title: e.Action, Text: []text{result(e.Result)}, Facts: []fact{
 			{Name: "On", Value: plain(cmp.Or(e.Target, "–"))}, {Name: "Detail", Value: plain(cmp.Or(e.Detail, "–"))}, {Name: "Who", Value: text{Text: cmp.Or(e.Name, e.Subject), Also: []text{code(e.Subject)}}},
 			{Name: "As", Value: plain(e.Role)}, {Name: "From", Value: plain(cmp.Or(e.Address, "–"))}, {Name: "When", Value: p.at(&e.At, "")},
@@ -107,10 +106,11 @@ const (
 func (p *Pages) journalCSV(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), csvLasts)
 	defer cancel()
-	if err := p.places.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("a place for a page of admins: %w", err)
+	free, err := p.place(ctx)
+	if err != nil {
+		return err
 	}
-	defer p.places.Release(1)
+	defer free()
 	q := r.URL.Query()
 	part, err := p.entries(ctx, q, csvPart)
 	if err != nil {
@@ -131,14 +131,18 @@ func (p *Pages) journalCSV(w http.ResponseWriter, r *http.Request) error {
 		if sent += len(part); len(part) < csvPart || out.Error() != nil {
 			return out.Error()
 		}
-		if sent >= csvMost {
-			_ = out.Write([]string{"", "", "", "", "", "", "", "", fmt.Sprintf("There are more: ask for those before id %d.", part[len(part)-1].ID), ""})
-			out.Flush()
-			return out.Error()
+		last := part[len(part)-1].ID
+		why := "There are more"
+		if sent < csvMost {
+			q.Set("before", strconv.FormatInt(last, 10))
+			if part, err = p.entries(ctx, q, csvPart); err == nil {
+				continue
+			}
+			p.Log.WarnContext(ctx, "the audit log could not be read to its end", "error", err)
+			why = "The rest could not be read"
 		}
-		q.Set("before", strconv.FormatInt(part[len(part)-1].ID, 10))
-		if part, err = p.entries(ctx, q, csvPart); err != nil {
-			return err
-		}
+		_ = out.Write([]string{"", "", "", "", "", "", "", "", fmt.Sprintf("%s: ask for those before id %d.", why, last), ""})
+		out.Flush()
+		return out.Error()
 	}
 }

@@ -77,7 +77,7 @@ func (p *Pages) memos(ctx context.Context, _ url.Values) ([]block, error) {
 	how := block{ID: "shared", Title: "This process and the shared level", Half: true, Facts: []fact{
 		{Name: "Process", Value: code(stats.Process.Name)},
 		{Name: "Values", Value: plain(fmt.Sprintf("%s, %s of %s", views.Count(int64(stats.Process.Values)), views.Bytes(stats.Process.Bytes), views.Bytes(stats.Process.Limit)))},
-		{Name: "Shared level", Value: sharedState(stats.Shared)},
+		{Name: "Shared level", Value: sharedState(stats.Shared.SharedHealth)},
 		{Name: "Clock", Value: plain(fmt.Sprintf("%d ms behind the fleet's, which is corrected for", health.ClockOffset.Duration().Milliseconds()))},
 		{Name: "Counts since", Value: p.at(&stats.Since, "")},
 	}}
@@ -112,9 +112,10 @@ func limit(n int64) string {
 	return views.Bytes(n)
 }
 
-func sharedState(s cache.SharedStats) text {
+// sharedState returns how the shared level stands.
+func sharedState(s cache.SharedHealth) text {
 	if s.Down {
-		return state("bad", fmt.Sprintf("%s is down since %s: %s", s.Kind, age(time.Since(s.DownSince)), s.Reason))
+		return state("bad", fmt.Sprintf("%s has been down for %s: %s", s.Kind, ago(s.DownSince), s.Reason))
 	}
 	return state("good", s.Kind)
 }
@@ -160,10 +161,7 @@ func (p *Pages) cacheForms() block {
 func (p *Pages) memo(_ context.Context, q url.Values) ([]block, error) {
 	name, is := pick(q, "name", 128), pick(q, "state", 16)
 	keys, err := p.Cache.Keys(cache.KeyQuery{Memo: name, State: is, Limit: 2 * rowsShown})
-	if err != nil {
-		return nil, ErrUnknown
-	}
-	if name == "" {
+	if err != nil || name == "" {
 		return nil, ErrUnknown
 	}
 	about := block{ID: "policy", Title: "Memo " + name}
@@ -289,33 +287,7 @@ func asked(in url.Values) (InvalidateRequest, error) {
 
 func (p *Pages) cacheActions() []*action {
 	return []*action{
-		{"cache.invalidate", "Invalidate", pathCache, []string{"scope", "of", "how"}, func(ctx context.Context, in url.Values) (plan, error) {
-			r, err := asked(in)
-			if err != nil {
-				return plan{}, err
-			}
-			if err := p.known(r); err != nil {
-				return plan{}, err
-			}
-			scope, _ := r.Scope()
-			says := "Readers go on seeing the present numbers until newer ones are computed, which begins with the next reader."
-			if r.Mode() == cache.Hard {
-				says = "The present numbers are not shown again, in any process. The next readers wait until newer ones are computed."
-			}
-			return plan{target: scope.String(), detail: r.Mode().String(), button: "Invalidate", danger: r.Mode() == cache.Hard,
-				says: []string{"Invalidates " + quote(scope.String()) + ", " + r.Mode().String() + ".", says},
-				beside: func(ctx context.Context) (string, error) {
-					a, err := Invalidate(ctx, p.Cache, r)
-					var but []string
-					if a.Down {
-						but = append(but, "Redis is down: others learn of a soft invalidation when it is back, of a hard one within 10 s")
-					}
-					if a.Unknown {
-						but = append(but, "neither this process nor the shared level has this key: it may be misspelt")
-					}
-					return joined(but...), err
-				}}, nil
-		}},
+		{"cache.invalidate", "Invalidate", pathCache, []string{"scope", "of", "how"}, p.invalidation},
 		{"cache.reset", "Reset the counts", pathCache, nil, func(context.Context, url.Values) (plan, error) {
 			return plan{target: process(), button: "Reset", says: []string{"The counts and latencies of this process begin anew. Prometheus' counters go on."},
 				beside: func(context.Context) (string, error) {
@@ -330,6 +302,35 @@ func (p *Pages) cacheActions() []*action {
 				}}, nil
 		}},
 	}
+}
+
+// invalidation is the plan of what a form of invalidation asks for.
+func (p *Pages) invalidation(_ context.Context, in url.Values) (plan, error) {
+	r, err := asked(in)
+	if err != nil {
+		return plan{}, err
+	}
+	if err := p.known(r); err != nil {
+		return plan{}, err
+	}
+	scope, _ := r.Scope()
+	says := "Readers go on seeing the present numbers until newer ones are computed, which begins with the next reader."
+	if r.Mode() == cache.Hard {
+		says = "The present numbers are not shown again, in any process. The next readers wait until newer ones are computed."
+	}
+	return plan{target: scope.String(), detail: r.Mode().String(), button: "Invalidate", danger: r.Mode() == cache.Hard,
+		says: []string{"Invalidates " + quote(scope.String()) + ", " + r.Mode().String() + ".", says},
+		beside: func(ctx context.Context) (string, error) {
+			a, err := Invalidate(ctx, p.Cache, r)
+			var but []string
+			if a.Down {
+				but = append(but, "Redis is down: others learn of a soft invalidation when it is back, of a hard one within 10 s")
+			}
+			if a.Unknown {
+				but = append(but, "neither this process nor the shared level has this key: it may be misspelt")
+			}
+			return joined(but...), err
+		}}, nil
 }
 
 // known returns a mistake if no memo or tag is what a request names.

@@ -47,19 +47,11 @@ func (p *Pages) overview(ctx context.Context, _ url.Values) ([]block, error) {
 		}
 	}
 	now := block{ID: "now", Title: "Now", Half: true, Facts: []fact{
-		{Name: "Process", Value: code(process())}, {Name: "Shared level", Value: sharedHealth(p)},
+		{Name: "Process", Value: code(process())}, {Name: "Shared level", Value: sharedState(p.Cache.Health().Shared)},
 		{Name: "Connections to the database", Value: plain(fmt.Sprintf("%d in use, %d open, %d at most", p.DB.Stat().AcquiredConns(), p.DB.Stat().TotalConns(), p.DB.Stat().MaxConns()))},
 		{Name: "Job", Value: plain(jobNow(p.Jobs, runs, running))},
 	}}
 	return []block{attention, now, p.recent(ctx), p.size(ctx)}, nil
-}
-
-func sharedHealth(p *Pages) text {
-	h := p.Cache.Health().Shared
-	if h.Down {
-		return state("bad", h.Kind+" is down")
-	}
-	return state("good", h.Kind)
 }
 
 func jobNow(jobs []Job, runs map[string]run, running bool) string {
@@ -78,11 +70,8 @@ func (p *Pages) alertTrouble(ctx context.Context, add func(is, what, why string,
 		return
 	}
 	for _, r := range status.Receivers {
-		switch {
-		case r.Off != nil:
-			add("bad", "Receiver "+r.Name, "it is off after repeated failures: "+r.Problem, link("Alerts", pathAlerts))
-		case r.Failures > 0:
-			add("watch", "Receiver "+r.Name, fmt.Sprintf("%d failures in a row: %s", r.Failures, r.Problem), link("Alerts", pathAlerts))
+		if is := receiverState(r); is.State != "good" {
+			add(is.State, "Receiver "+r.Name, is.Text, link("Alerts", pathAlerts))
 		}
 	}
 	for _, r := range status.Rules {

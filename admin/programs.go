@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -71,12 +72,7 @@ func (p *Pages) keyStanding(k keys.Key) text {
 	return state("good", "until "+views.Moment(*k.Expires, p.Settings()))
 }
 
-// may returns whether the role of the owner's connection has a right, as a query says.
-func (p *Pages) may(ctx context.Context, right string) (is bool, err error) {
-	err = p.Owner.QueryRow(ctx, `SELECT `+right).Scan(&is)
-	return is, err
-}
-
+// The rights that the owner's connection needs, as queries.
 const (
 	rightKeys     = `has_table_privilege('keys', 'INSERT') AND has_table_privilege('keys', 'UPDATE')`
 	rightSettings = `has_table_privilege('settings', 'UPDATE')`
@@ -140,12 +136,12 @@ func (p *Pages) keyActions() []*action {
 	}
 }
 
-// needing returns a plan that says which command to run if the role of the database may not
-// do it.
+// needing returns a plan that says which command to run if the role of the owner's connection
+// may not do it.
 func (p *Pages) needing(ctx context.Context, pl plan, right, command string) (plan, error) {
-	may, err := p.may(ctx, right)
-	if err != nil {
-		return plan{}, err
+	var may bool
+	if err := p.Owner.QueryRow(ctx, `SELECT `+right).Scan(&may); err != nil {
+		return plan{}, fmt.Errorf("read what the role may do: %w", err)
 	}
 	if !may {
 		pl.missing = howOwner + command

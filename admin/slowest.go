@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -177,10 +178,7 @@ func (p *Pages) routes() ([]*route, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b *route) int {
-		if x, y := a.at(.95), b.at(.95); x != y {
-			return map[bool]int{true: -1, false: 1}[x > y]
-		}
-		return strings.Compare(a.name, b.name)
+		return cmp.Or(cmp.Compare(b.at(.95), a.at(.95)), cmp.Compare(a.name, b.name))
 	})
 	return all, nil
 }

@@ -42,7 +42,7 @@ func (p *Pages) followed(ctx context.Context) ([]source, error) {
 func (s source) trouble() (is, why string) {
 	switch {
 	case s.FailingSince != nil:
-		return "bad", fmt.Sprintf("failing since %s: %s", age(time.Since(*s.FailingSince)), s.Problem)
+		return "bad", fmt.Sprintf("failing for %s: %s", ago(*s.FailingSince), s.Problem)
 	case s.Complete == nil:
 		return "watch", "it was not read to its end yet"
 	case time.Since(*s.Complete) > lateAfter:
