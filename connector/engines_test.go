@@ -190,6 +190,13 @@ func TestWhatIsWrongWithAPresetIsSaid(t *testing.T) {
 	}
 }
 
+func TestAParameterOfAPresetThatHasNoneIsRefused(t *testing.T) {
+	text := strings.Replace(payments, "%s", asCSV, 1)
+	if _, err := connector.LoadPreset(newPreset(t, text), connector.Overrides{Parameters: map[string]string{"prefix": "game_"}}); err == nil || !strings.Contains(err.Error(), `no parameter "prefix"`) {
+		t.Errorf("error %v, want that there is no such parameter", err)
+	}
+}
+
 func TestEachPresetThatIsBuiltInCanBeRead(t *testing.T) {
 	for _, name := range connector.Presets() {
 		o := connector.Overrides{}

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -119,20 +120,15 @@ func LoadPreset(name string, o Overrides) (*Preset, error) {
 	return p, nil
 }
 
+// parsePreset reads a preset, and returns all that is wrong with it.
 func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
 	var f presetFile
 	if err := importer.Decode(text, &f); err != nil {
 		return nil, err
 	}
-	if o.Economy != "" {
-		f.Ledger.Name = o.Economy
-	}
-	if o.Symbol != "" {
-		f.Ledger.Symbol = o.Symbol
-	}
-	if o.Timezone != "" {
-		f.Ledger.Timezone = o.Timezone
-	}
+	f.Ledger.Name = cmp.Or(o.Economy, f.Ledger.Name)
+	f.Ledger.Symbol = cmp.Or(o.Symbol, f.Ledger.Symbol)
+	f.Ledger.Timezone = cmp.Or(o.Timezone, f.Ledger.Timezone)
 	p := &Preset{Name: name}
 	var errs []error
 	for _, e := range f.Engines {
@@ -141,30 +137,13 @@ func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
 		}
 		p.engines = append(p.engines, engine(e))
 	}
-	for given := range o.Parameters {
-		if _, known := f.Parameters[given]; !known {
-			errs = append(errs, fmt.Errorf("it has no parameter %q; it has %q", given, slices.Sorted(maps.Keys(f.Parameters))))
-		}
-	}
-	parameters := maps.Clone(f.Parameters)
-	maps.Copy(parameters, o.Parameters)
-	queried := slices.ContainsFunc(p.engines, engine.queried)
-	for key, value := range parameters {
-		switch {
-		case queried && !identifier.MatchString(value):
-			errs = append(errs, fmt.Errorf("parameters.%s is %q, want letters, digits and _", key, value))
-		case strings.ContainsAny(value, "{}\n"):
-			errs = append(errs, fmt.Errorf("parameters.%s is %q, want a text without { and }", key, value))
-		}
-	}
-	if err := f.money(parameters); err != nil {
-		errs = append(errs, err)
-	}
+	parameters, err := f.parameters(o.Parameters, slices.ContainsFunc(p.engines, engine.queried))
+	errs = append(errs, err, f.money(parameters))
 	seen := map[string]bool{reconcileName: true}
 	for i := range f.Streams {
 		s, err := f.stream(&f.Streams[i], parameters)
 		if err == nil && (s.name == "" || seen[s.name]) {
-			err = fmt.Errorf("its name is empty or taken")
+			err = errors.New("its name is empty or taken")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("stream %q: %w", f.Streams[i].Name, err))
@@ -178,16 +157,37 @@ func parsePreset(name string, text []byte, o Overrides) (*Preset, error) {
 	}
 	if f.Reconcile != nil {
 		f.Reconcile.Name = reconcileName
-		s, err := f.stream(f.Reconcile, parameters)
-		if err == nil && f.Reconcile.Balance == nil {
+		if p.reconcile, err = f.stream(f.Reconcile, parameters); err == nil && f.Reconcile.Balance == nil {
 			err = errors.New("it has no [reconcile.balance]")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("reconcile: %w", err))
 		}
-		p.reconcile = s
 	}
 	return p, errors.Join(errs...)
+}
+
+// parameters returns those of the file with those that were given. Where they become a part
+// of a query they are names.
+func (f *presetFile) parameters(given map[string]string, queried bool) (map[string]string, error) {
+	var errs []error
+	for name := range given {
+		if _, known := f.Parameters[name]; !known {
+			errs = append(errs, fmt.Errorf("it has no parameter %q; it has %q", name, slices.Sorted(maps.Keys(f.Parameters))))
+		}
+	}
+	all := map[string]string{}
+	maps.Copy(all, f.Parameters)
+	maps.Copy(all, given)
+	for name, value := range all {
+		switch {
+		case queried && !identifier.MatchString(value):
+			errs = append(errs, fmt.Errorf("parameters.%s is %q, want letters, digits and _", name, value))
+		case strings.ContainsAny(value, "{}\n"):
+			errs = append(errs, fmt.Errorf("parameters.%s is %q, want a text without { and }", name, value))
+		}
+	}
+	return all, errors.Join(errs...)
 }
 
 // reconcileName is the name of the stream of balances that are compared.
