@@ -226,18 +226,39 @@ func (v *evaluation) load(ctx context.Context) ([]Rule, error) {
 			return nil, err
 		}
 	}
-	var k key
+	if err := v.readOff(ctx); err != nil {
+		return nil, fmt.Errorf("receivers: %w", err)
+	}
+	if err := v.readRules(ctx); err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	if err := v.readStates(ctx); err != nil {
+		return nil, fmt.Errorf("states of rules: %w", err)
+	}
+	if err := v.loadOwn(ctx); err != nil {
+		return nil, err
+	}
+	return slices.Concat(v.Config.Rules, v.own.rules), nil
+}
+
+// readOff reads which receivers get nothing: those that are off or have too much waiting.
+func (v *evaluation) readOff(ctx context.Context) error {
 	v.off = map[key]bool{}
 	rows, _ := v.tx.Query(ctx, `
 		SELECT owner, name, off IS NOT NULL OR coalesce(waiting, 0) >= $1
 		FROM alert_receivers LEFT JOIN (
 			SELECT owner, receiver AS name, count(*) AS waiting FROM alert_deliveries WHERE status = 'pending' GROUP BY owner, receiver) AS w USING (owner, name)`, mostPending)
+	var k key
 	var is bool
-	if _, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &is}, func() error { v.off[k] = is; return nil }); err != nil {
-		return nil, fmt.Errorf("receivers: %w", err)
-	}
+	_, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &is}, func() error { v.off[k] = is; return nil })
+	return err
+}
+
+// readRules reads what rules were like at the last evaluation.
+func (v *evaluation) readRules(ctx context.Context) error {
 	v.before = map[key]known{}
-	rows, _ = v.tx.Query(ctx, `SELECT owner, name, definition, since_id, unsent FROM alert_rules`)
+	rows, _ := v.tx.Query(ctx, `SELECT owner, name, definition, since_id, unsent FROM alert_rules`)
+	var k key
 	var definition []byte
 	var was known
 	_, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &definition, &was.sinceID, &was.unsent}, func() error {
@@ -247,28 +268,25 @@ func (v *evaluation) load(ctx context.Context) ([]Rule, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
+	return err
+}
+
+// readStates reads what was seen of each thing that a rule watches.
+func (v *evaluation) readStates(ctx context.Context) error {
 	v.states = map[key]map[string]state{}
-	rows, _ = v.tx.Query(ctx, `SELECT owner, rule, subject, state, since, candidate, candidate_since, as_of FROM alert_states`)
+	rows, _ := v.tx.Query(ctx, `SELECT owner, rule, subject, state, since, candidate, candidate_since, as_of FROM alert_states`)
+	var k key
 	var subject string
 	var s state
-	_, err = pgx.ForEachRow(rows, []any{&k.owner, &k.name, &subject, &s.State, &s.Since, &s.Candidate, &s.CandidateSince, &s.AsOf}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&k.owner, &k.name, &subject, &s.State, &s.Since, &s.Candidate, &s.CandidateSince, &s.AsOf}, func() error {
 		if v.states[k] == nil {
 			v.states[k] = map[string]state{}
 		}
 		v.states[k][subject] = s
-		s.CandidateSince = nil
+		s.CandidateSince = nil // a pointer: the next row has its own
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("states of rules: %w", err)
-	}
-	if err := v.loadOwn(ctx); err != nil {
-		return nil, err
-	}
-	return slices.Concat(v.Config.Rules, v.own.rules), nil
+	return err
 }
 
 // register writes that there is a receiver. One whose address has changed is on again.
