@@ -23,7 +23,6 @@ import (
 	"exchequer/ledger/dump"
 	"exchequer/signin"
 	"exchequer/views"
-	"exchequer/vitals"
 )
 
 // adminFlags are about what admins may change by pages.
@@ -49,28 +48,17 @@ func (f adminFlags) owner(ctx context.Context) (*pgxpool.Pool, func(), error) {
 	return pool, pool.Close, nil
 }
 
-// An administered is what the pages of admins are made of.
-type administered struct {
-	db, owner *pgxpool.Pool
-	record    *ledger.Ledger
-	memos     openCache
-	soundness *aggregates.SoundnessMemos
-	settings  *settings
-	rules     *alerts.Config
-	vitals    *vitals.Store
-}
-
 // admin returns the pages of admins.
-func (f serverFlags) admin(ctx context.Context, r server, at place, a administered) *admin.Pages {
+func (f serverFlags) admin(ctx context.Context, p *parts) *admin.Pages {
 	return admin.New(admin.Deps{
-		DB: a.db, Owner: a.owner, Record: a.record, Cache: a.memos.Cache, Policies: f.Policies, Soundness: a.soundness, Settings: a.settings.get,
-		Configured: f.configured(a), Thresholds: f.Signs.of, Jobs: f.jobs(a), Alerts: a.rules, Sender: alerts.NewSender(f.Allow, version), BaseURL: at.url(f.URL),
-		Vitals: a.vitals, Requests: at.registry, Log: r.log, Leaving: ctx,
+		DB: p.db.Pool, Owner: p.owner, Record: p.record, Cache: p.memos.Cache, Policies: f.Policies, Soundness: p.soundness, Settings: p.settings.get,
+		Configured: f.configured(p), Thresholds: f.Signs.of, Jobs: f.jobs(p), Alerts: p.rules, Sender: alerts.NewSender(f.Allow, version), BaseURL: p.url(f.URL),
+		Vitals: p.vitals, Requests: p.registry, Log: p.log, Leaving: ctx,
 	})
 }
 
 // configured lists what was set at the start, without secrets.
-func (f serverFlags) configured(a administered) []admin.Configured {
+func (f serverFlags) configured(p *parts) []admin.Configured {
 	isSet := func(is bool) string {
 		if is {
 			return "set"
@@ -83,7 +71,7 @@ func (f serverFlags) configured(a administered) []admin.Configured {
 		{What: "Policies of memos", Variable: "EXCHEQUER_POLICIES", Value: f.Policies.text()},
 		{What: "The whole ledger is verified", Variable: "EXCHEQUER_VERIFY", Value: f.Verify},
 		{What: "Name of this deployment in the shared cache", Variable: "TENANT", Value: f.Tenant},
-		{What: "Shared cache", Variable: "REDIS_URL", Value: a.memos.redis},
+		{What: "Shared cache", Variable: "REDIS_URL", Value: p.memos.redis},
 		{What: "Address of the site", Variable: "EXCHEQUER_URL", Value: string(f.URL)},
 		{What: "Licence of the data", Variable: "EXCHEQUER_LICENCE", Value: f.Licence},
 		{What: "Dump", Variable: "EXCHEQUER_DUMP", Value: f.Dump},
@@ -97,22 +85,22 @@ func (f serverFlags) configured(a administered) []admin.Configured {
 		{What: "Sites that may show panels", Variable: "EXCHEQUER_EMBED_ANCESTORS", Value: string(f.Ancestors)},
 		{What: "Operators' token", Variable: "EXCHEQUER_OPERATOR_TOKEN", Value: isSet(f.OperatorToken+f.OperatorTokenFile != "")},
 		{What: "Database of what programs write", Variable: "EXCHEQUER_INGEST_DATABASE_URL", Value: isSet(f.IngestDatabaseURL+f.IngestDatabaseURLFile != "")},
-		{What: "Database of admins", Variable: "EXCHEQUER_ADMIN_DATABASE_URL", Value: isSet(a.owner != nil)},
+		{What: "Database of admins", Variable: "EXCHEQUER_ADMIN_DATABASE_URL", Value: isSet(p.owner != nil)},
 	}
 }
 
 // jobs are what admins can start. Those that read the whole ledger have connections of
 // their own, without the limits of pages.
-func (f serverFlags) jobs(a administered) []admin.Job {
-	owner := a.owner
+func (f serverFlags) jobs(p *parts) []admin.Job {
+	owner := p.owner
 	if owner == nil {
-		owner = a.db
+		owner = p.db.Pool
 	}
 	count := func(n int, one string) string { return count(n, one) }
 	return []admin.Job{
 		{
 			Name: "verify", Title: "Verify the ledger", Text: "Compares all that follows from the record with the record, gently: a check that takes longer than 10 minutes is given up. It changes nothing.",
-			Run: unhurried(a.db, func(ctx context.Context, db *pgxpool.Pool, progress func(string, int64, int64)) (string, error) {
+			Run: unhurried(p.db.Pool, func(ctx context.Context, db *pgxpool.Pool, progress func(string, int64, int64)) (string, error) {
 				progress("reading the record", 0, 0)
 				report, err := ledger.New(db).VerifyGently(ctx, 10*time.Minute, 2*time.Hour)
 				if err != nil {
@@ -166,14 +154,14 @@ func (f serverFlags) jobs(a administered) []admin.Job {
 		},
 		{
 			Name: "snapshots", Title: "Make day snapshots", Text: "Makes those that are missing; the program does so by itself every five minutes.",
-			Run: unhurried(a.db, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
+			Run: unhurried(p.db.Pool, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
 				made, err := aggregates.UpdateSnapshots(ctx, db, time.Now())
 				return count(made, "day snapshot") + " made", err
 			}),
 		},
 		{
 			Name: "reports", Title: "Make monthly reports", Text: "Makes the reports of months that are over, and corrects those into which something was written since.",
-			Run: unhurried(a.db, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
+			Run: unhurried(p.db.Pool, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
 				done, err := aggregates.Reporter{DB: db, Version: version, Settled: aggregates.SettledAfter}.Update(ctx, time.Now(), 10*time.Minute)
 				return fmt.Sprintf("%d made, %d errata", done.Made, done.Errata), err
 			}),
@@ -186,7 +174,7 @@ func (f serverFlags) jobs(a administered) []admin.Job {
 				}
 				return ""
 			},
-			Run: unhurried(a.db, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
+			Run: unhurried(p.db.Pool, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
 				whole, err := f.whole()
 				if err != nil {
 					return "", err
@@ -201,7 +189,7 @@ func (f serverFlags) jobs(a administered) []admin.Job {
 				ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 				defer cancel()
 				var of int
-				err := a.memos.Warm(ctx, nil, func(now cache.Progress) {
+				err := p.memos.Warm(ctx, nil, func(now cache.Progress) {
 					of = now.Of
 					progress(now.Key, int64(now.Done), int64(now.Of))
 				})

@@ -192,26 +192,27 @@ type alerting struct {
 
 // alerting returns what evaluates the rules over the memos of the pages: those of the
 // operators, if there are any, and those of people, if they can sign in.
-func (f serverFlags) alerting(r server, at place, config *alerts.Config, memos openCache, api *aggregates.API, soundness *aggregates.SoundnessMemos, settings *settings, people bool) alerting {
-	metrics := alerts.NewMetrics(at.registry)
-	known := aggregates.Known{Items: api.Items, Accounts: api.Accounts, Shops: api.Trade.Refs}
+func (f serverFlags) alerting(p *parts) alerting {
+	metrics := alerts.NewMetrics(p.registry)
+	known := aggregates.Known{Items: p.api.Items, Accounts: p.api.Accounts, Shops: p.api.Trade.Refs}
+	config := p.rules
 	if config == nil { // people alone have rules
 		config = &alerts.Config{}
 	}
 	var peoples *alerts.Sender
-	if people {
+	if p.own != nil {
 		peoples = alerts.NewPeoplesSender(version)
 	}
 	return alerting{
-		config: config, known: known, settings: settings,
+		config: config, known: known, settings: p.settings,
 		evaluator: alerts.NewEvaluator(alerts.EvaluatorDeps{
-			DB: r.db.Pool, Config: config, Settings: settings.get, Now: memos.Now, Log: r.log, Metrics: metrics,
-			Known: known, Viewers: people, Shows: f.Privacy.Everybody(),
-			Memos: alerts.Memos{Items: api.ItemList, Soundness: soundness.Soundness, Followed: soundness.Followed},
+			DB: p.db.Pool, Config: config, Settings: p.settings.get, Now: p.memos.Now, Log: p.log, Metrics: metrics,
+			Known: known, Viewers: p.own != nil, Shows: f.Privacy.Everybody(),
+			Memos: alerts.Memos{Items: p.api.ItemList, Soundness: p.soundness.Soundness, Followed: p.soundness.Followed},
 		}),
 		deliverer: alerts.NewDeliverer(alerts.DelivererDeps{
-			DB: r.db.Pool, Receivers: config.Receivers, Sender: alerts.NewSender(f.Allow, version), Peoples: peoples, Settings: settings.get, BaseURL: at.url(f.URL),
-			Now: memos.Now, Log: r.log, Metrics: metrics,
+			DB: p.db.Pool, Receivers: config.Receivers, Sender: alerts.NewSender(f.Allow, version), Peoples: peoples, Settings: p.settings.get, BaseURL: p.url(f.URL),
+			Now: p.memos.Now, Log: p.log, Metrics: metrics,
 		}),
 		metrics: metrics,
 	}

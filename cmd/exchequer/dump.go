@@ -52,14 +52,6 @@ func (c dumpCommand) Run(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-// openDump opens the folder of a dump to serve it, nil if none is named.
-func openDump(dir string) (*dump.Published, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	return dump.Open(dir)
-}
-
 // keepDump brings the dump in a folder up to date once a day, soon after midnight of
 // UTC. Of the processes that share the folder, one does it.
 func keepDump(ctx context.Context, db *database, dir, licence string, whole bool, log *slog.Logger) {

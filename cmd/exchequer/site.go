@@ -18,8 +18,10 @@ import (
 	"exchequer/connector"
 	"exchequer/keys"
 	"exchequer/ledger"
+	"exchequer/ledger/dump"
 	"exchequer/signin"
 	"exchequer/views"
+	"exchequer/vitals"
 	"exchequer/web"
 )
 
@@ -41,104 +43,159 @@ type site struct {
 	close   func(context.Context) error                     // after all that
 }
 
+// parts are what the site of a ledger is made of.
+type parts struct {
+	server
+	place
+	settings  *settings
+	memos     openCache
+	writes    invalidator
+	writers   *pgxpool.Pool // by which programs and sources write
+	owner     *pgxpool.Pool // by which admins change what the pages may not; nil: none is named
+	record    *ledger.Ledger
+	api       *aggregates.API
+	soundness *aggregates.SoundnessMemos
+
+	apiRate, ingestRate *web.Rate // nil: no limit
+	beacons             *web.Beacons
+	vitals              *vitals.Store   // nil: browsers send nothing here
+	dump                *dump.Published // nil: there is none
+	dumpWhole           bool            // it has single dealings
+	rules               *alerts.Config  // of operators; nil: there are none
+	own                 *alerts.Own     // rules of people who sign in; nil: nobody can
+	admin               *admin.Pages    // nil: nobody can sign in
+	followers           []*connector.Follower
+	followed            *followed
+
+	ends []func(context.Context) error // of what was opened, in its order
+}
+
 // newSite returns the site of a ledger.
 func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, err error) {
-	settings, err := newSettings(ctx, ledger.New(r.db.Pool))
-	if err != nil {
-		return nil, err
-	}
-	registry := at.registry
-	memos, err := r.shared.open(ctx, r.db.Pool, at.ledgers.bounded(cache.Deps{Log: r.log, Registerer: registry, Policies: f.Policies}), r.tracing)
-	if err != nil {
-		return nil, err
-	}
-	ends := []func(context.Context) error{memos.close}
-	end := func(ctx context.Context) (err error) {
-		for _, end := range slices.Backward(ends) {
-			err = errors.Join(err, end(ctx))
-		}
-		return err
-	}
+	p := &parts{server: r, place: at}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, end(context.WithoutCancel(ctx)))
+			err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	poolMetrics(registry, r.db.Pool)
-	writes := newInvalidator(memos.Cache, r.log, registry)
-	writers, endWriters, err := f.writers(ctx, r.db)
+	if err := f.assemble(ctx, p); err != nil {
+		return nil, err
+	}
+	handler, err := f.pages(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	ends = append(ends, func(context.Context) error { endWriters(); return nil })
-	owner, endOwner, err := f.owner(ctx)
-	if err != nil {
+	if err := p.memos.CheckPolicies(); err != nil {
 		return nil, err
 	}
-	ends = append(ends, func(context.Context) error { endOwner(); return nil })
-	soundness := aggregates.NewSoundnessMemos(ctx, memos.Cache, r.db.Pool, f.Signs.of)
-	rate, ingestRate, beacons := newRate(f.APIRate, memos), newRate(f.IngestRate, memos), web.NewBeacons(fleetCounts(memos))
-	data, err := openDump(f.Dump)
-	if err != nil {
-		return nil, err
+	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", p.memos.redis, "tenant", f.Tenant,
+		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics, "admin", at.operators)
+	return &site{handler, func(working context.Context, work *sync.WaitGroup) { f.work(working, work, p) }, p.close}, nil
+}
+
+// close closes what was opened, the last first.
+func (p *parts) close(ctx context.Context) (err error) {
+	for _, end := range slices.Backward(p.ends) {
+		err = errors.Join(err, end(ctx))
 	}
-	if data != nil {
-		ends = append(ends, func(context.Context) error { data.Close(); return nil })
+	return err
+}
+
+// closing has f called when the site closes.
+func (p *parts) closing(f func()) {
+	p.ends = append(p.ends, func(context.Context) error { f(); return nil })
+}
+
+// assemble opens the parts. Those that it has opened when it fails are for close.
+func (f serverFlags) assemble(ctx context.Context, p *parts) (err error) {
+	if p.settings, err = newSettings(ctx, ledger.New(p.db.Pool)); err != nil {
+		return err
 	}
-	whole, err := f.whole()
-	if err != nil && data != nil {
-		return nil, err
+	if p.memos, err = p.shared.open(ctx, p.db.Pool, p.ledgers.bounded(cache.Deps{Log: p.log, Registerer: p.registry, Policies: f.Policies}), p.tracing); err != nil {
+		return err
 	}
-	api := aggregates.NewAPI(memos.Cache, r.db.Pool)
-	rules, err := f.load()
-	if err != nil {
-		return nil, err
+	p.ends = append(p.ends, p.memos.close)
+	poolMetrics(p.registry, p.db.Pool)
+	p.writes = newInvalidator(p.memos.Cache, p.log, p.registry)
+	var end func()
+	if p.writers, end, err = f.writers(ctx, p.db); err != nil {
+		return err
 	}
+	p.closing(end)
+	if p.owner, end, err = f.owner(ctx); err != nil {
+		return err
+	}
+	p.closing(end)
+	p.record = ledger.New(p.writers, p.writes.onChange)
+	p.soundness = aggregates.NewSoundnessMemos(ctx, p.memos.Cache, p.db.Pool, f.Signs.of)
+	p.api = aggregates.NewAPI(p.memos.Cache, p.db.Pool)
+	p.apiRate, p.ingestRate, p.beacons = newRate(f.APIRate, p.memos), newRate(f.IngestRate, p.memos), web.NewBeacons(fleetCounts(p.memos))
+	if f.Dump != "" {
+		if p.dumpWhole, err = f.whole(); err != nil {
+			return err
+		}
+		if p.dump, err = dump.Open(f.Dump); err != nil {
+			return err
+		}
+		p.closing(func() { p.dump.Close() })
+	}
+	if p.rules, err = f.load(); err != nil {
+		return err
+	}
+	if p.vitals, err = f.vitals(p.server, p.memos.Now, p.registry); err != nil {
+		return err
+	}
+	if p.signIn != nil {
+		p.own = alerts.NewOwn(p.db.Pool, p.settings.get)
+		p.admin = f.admin(ctx, p)
+		p.ends = append(p.ends, p.admin.Close)
+	}
+	for _, source := range p.follow {
+		follower, err := connector.New(connector.Deps{Ledger: p.record, DB: p.writers, Log: p.log}, source)
+		if err != nil {
+			return err
+		}
+		p.followers = append(p.followers, follower)
+	}
+	p.followed = newFollowed(p.registry)
+	return nil
+}
+
+// pages returns what answers requests.
+func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) {
 	var told *cache.Memo[alerts.SentQuery, *alerts.Sent]
-	if rules != nil {
-		told = alerts.NewFeed(memos.Cache, r.db.Pool)
+	if p.rules != nil {
+		told = alerts.NewFeed(p.memos.Cache, p.db.Pool)
 	}
-	measured, err := f.vitals(r, memos.Now, registry)
-	if err != nil {
-		return nil, err
-	}
-	record := ledger.New(writers, writes.onChange)
-	var pages *admin.Pages
-	var own *alerts.Own // of people who sign in
-	if at.signIn != nil {
-		own = alerts.NewOwn(r.db.Pool, settings.get)
-		pages = f.admin(ctx, r, at, administered{r.db.Pool, owner, record, memos, soundness, settings, rules, measured})
-		ends = append(ends, pages.Close)
-	}
-	handler, err := web.New(web.Deps{
-		Admin:          pages,
-		Audit:          r.db.Pool,
-		OnSignIn:       noteSignIn(func() *pgxpool.Pool { return r.db.Pool }, r.log),
-		Vitals:         measured,
-		Beacons:        beacons,
+	return web.New(web.Deps{
+		Admin:          p.admin,
+		Audit:          p.db.Pool,
+		OnSignIn:       noteSignIn(func() *pgxpool.Pool { return p.db.Pool }, p.log),
+		Vitals:         p.vitals,
+		Beacons:        p.beacons,
 		Faro:           string(f.FaroURL),
 		Sample:         float64(f.RUMSample),
-		Data:           data,
+		Data:           p.dump,
 		Alerts:         told,
-		OwnAlerts:      own,
-		Economy:        aggregates.NewEconomy(memos.Cache, r.db.Pool),
-		API:            api,
-		Soundness:      soundness,
-		Record:         ledger.New(r.db.Pool),
-		Reports:        aggregates.NewReports(r.db.Pool),
-		Now:            memos.Now,
-		Cache:          memos.Cache,
-		OperatorToken:  r.token,
+		OwnAlerts:      p.own,
+		Economy:        aggregates.NewEconomy(p.memos.Cache, p.db.Pool),
+		API:            p.api,
+		Soundness:      p.soundness,
+		Record:         ledger.New(p.db.Pool),
+		Reports:        aggregates.NewReports(p.db.Pool),
+		Now:            p.memos.Now,
+		Cache:          p.memos.Cache,
+		OperatorToken:  p.token,
 		Leaving:        ctx,
-		Settings:       settings.get,
-		Ready:          readiness(r.db, &at.end.begun),
-		Log:            r.log,
-		Registry:       registry,
-		MetricsApart:   at.metrics != "" || at.ledgers != nil,
-		OperatorsApart: at.operators != "",
-		Root:           at.root(),
-		Ledgers:        at.ledgers.names(),
-		Share:          at.ledgers.number(),
+		Settings:       p.settings.get,
+		Ready:          readiness(p.db, &p.end.begun),
+		Log:            p.log,
+		Registry:       p.registry,
+		MetricsApart:   p.metrics != "" || p.ledgers != nil,
+		OperatorsApart: p.operators != "",
+		Root:           p.root(),
+		Ledgers:        p.ledgers.names(),
+		Share:          p.ledgers.number(),
 		Version:        version,
 		SharedCache:    f.CDN,
 		BaseURL:        string(f.URL),
@@ -146,57 +203,41 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 		MapURL:         views.MapURL(f.Map),
 		EmbedAncestors: string(f.Ancestors),
 		TrustedProxies: addresses(f.TrustedProxies),
-		APIRate:        rate,
-		Ledger:         record,
-		Keys:           keys.NewStore(r.db.Pool),
-		Claims:         claims.NewStore(r.db.Pool),
-		IngestRate:     ingestRate,
+		APIRate:        p.apiRate,
+		Ledger:         p.record,
+		Keys:           keys.NewStore(p.db.Pool),
+		Claims:         claims.NewStore(p.db.Pool),
+		IngestRate:     p.ingestRate,
 		Privacy:        f.Privacy,
-		SignIn:         at.signIn,
+		SignIn:         p.signIn,
 		AskUserAgent:   f.APIUserAgent == "ask",
 	})
-	if err != nil {
-		return nil, err
+}
+
+// work starts what runs beside requests, until ctx ends.
+func (f serverFlags) work(ctx context.Context, work *sync.WaitGroup, p *parts) {
+	work.Go(func() { p.db.keepRunning(ctx, p.log) })
+	work.Go(func() { keepSnapshots(ctx, p.db, p.log) })
+	work.Go(func() { keepBooks(ctx, p.soundness, f.Verify == "nightly", p.log) })
+	if p.dump != nil {
+		work.Go(func() { keepDump(ctx, p.db, f.Dump, f.Licence, p.dumpWhole, p.log) })
 	}
-	if err := memos.CheckPolicies(); err != nil {
-		return nil, err
+	if p.vitals != nil {
+		work.Go(func() { p.vitals.Keep(ctx) })
 	}
-	var followers []*connector.Follower
-	for _, source := range r.follow {
-		follower, err := connector.New(connector.Deps{Ledger: ledger.New(writers, writes.onChange), DB: writers, Log: r.log}, source)
-		if err != nil {
-			return nil, err
-		}
-		followers = append(followers, follower)
+	work.Go(func() { p.settings.refresh(ctx, p.log) })
+	work.Go(func() { p.apiRate.Share(ctx) })
+	work.Go(func() { p.ingestRate.Share(ctx) })
+	work.Go(func() { p.beacons.Share(ctx) })
+	work.Go(func() { p.writes.listen(ctx, p.db.Config().ConnConfig) })
+	for _, follower := range p.followers {
+		work.Go(func() { follower.Follow(ctx) })
 	}
-	followed := newFollowed(registry)
-	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", memos.redis, "tenant", f.Tenant,
-		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics, "admin", at.operators)
-	start := func(working context.Context, work *sync.WaitGroup) {
-		work.Go(func() { r.db.keepRunning(working, r.log) })
-		work.Go(func() { keepSnapshots(working, r.db, r.log) })
-		work.Go(func() { keepBooks(working, soundness, f.Verify == "nightly", r.log) })
-		if data != nil {
-			work.Go(func() { keepDump(working, r.db, f.Dump, f.Licence, whole, r.log) })
-		}
-		if measured != nil {
-			work.Go(func() { measured.Keep(working) })
-		}
-		work.Go(func() { settings.refresh(working, r.log) })
-		work.Go(func() { rate.Share(working) })
-		work.Go(func() { ingestRate.Share(working) })
-		work.Go(func() { beacons.Share(working) })
-		work.Go(func() { writes.listen(working, r.db.Config().ConnConfig) })
-		for _, follower := range followers {
-			work.Go(func() { follower.Follow(working) })
-		}
-		if rules != nil || own != nil {
-			work.Go(func() { f.alerting(r, at, rules, memos, api, soundness, settings, own != nil).run(working, r) })
-		}
-		work.Go(func() { followed.keep(working, r.db.Pool, r.log) })
-		if r.background != nil {
-			work.Go(func() { r.background(working, ledger.New(r.db.Pool, writes.onChange)) })
-		}
+	if p.rules != nil || p.own != nil {
+		work.Go(func() { f.alerting(p).run(ctx, p.server) })
 	}
-	return &site{handler, start, end}, nil
+	work.Go(func() { p.followed.keep(ctx, p.db.Pool, p.log) })
+	if p.background != nil {
+		work.Go(func() { p.background(ctx, ledger.New(p.db.Pool, p.writes.onChange)) })
+	}
 }
