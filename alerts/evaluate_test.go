@@ -257,6 +257,31 @@ func TestPaymentsAreToldOnceEachAndTogether(t *testing.T) {
 	w.want("it was told", 30*time.Second, "")
 }
 
+// A float has no place for all digits of such an amount.
+func TestALargeAmountIsComparedToTheLastDigit(t *testing.T) {
+	w := newWatched(t, Rule{Name: "less", Kind: AccountReceived, Of: "ann", Value: "90071992547409.92"}, Rule{Name: "same", Kind: AccountReceived, Of: "ann", Value: "90071992547409.93"})
+	w.later(time.Minute)
+	w.pay(time.Minute, "mint", "ann", 9_007_199_254_740_993)
+	w.want("it is more than one of the two", time.Minute, "Ann received ₤90,071,992,547,409.93 from mint")
+}
+
+// Of more than 200 payments or sales in a window the latest 200 are read.
+func TestHundredsInAWindowAreToldOnceAndNotAsFewer(t *testing.T) {
+	w := newWatched(t, Rule{Kind: AccountPaid, Of: "bob", Value: "10.00"}, Rule{Kind: ShopSold, Of: "stall"})
+	w.later(time.Minute)
+	var b ledger.Batch
+	for range 250 {
+		b.Transactions = append(b.Transactions, ledger.Transaction{Origin: "test", Ref: w.ref(), At: w.now, Source: "pay",
+			Postings: []ledger.Posting{{Account: "bob", Amount: -1001}, {Account: "ann", Amount: 1001}}})
+	}
+	w.append(b)
+	w.sell(250, 500)
+	w.want("they are many", 30*time.Second, "Bob paid at least 200 amounts above ₤10.00 | Ann, Oak Street sold at least 200 times, at least ₤1,000.00 in all")
+	for range 12 {
+		w.want("they were told", 30*time.Second, "")
+	}
+}
+
 func TestATransactionThatIsCommittedLateIsTold(t *testing.T) {
 	w := newWatched(t, Rule{Kind: AccountReceived, Of: "ann", Value: "10.00"})
 	w.later(time.Minute)

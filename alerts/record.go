@@ -64,8 +64,9 @@ func (m marks) write(ctx context.Context, tx pgx.Tx, at, now time.Time) error {
 
 // watchedBy returns what a rule about an account watches. Rules that want less than others
 // would take the places of what these want, so each amount is read by itself.
-func watchedBy(r Rule, limit float64) ledger.Watched {
-	return ledger.Watched{Account: r.Of, Paid: r.Kind == AccountPaid, Above: int64(limit)}
+func watchedBy(r Rule, s ledger.Settings) ledger.Watched {
+	above, _ := views.ParseMoney(r.Value, s) // Limit says whether it is an amount, and has rounded a large one
+	return ledger.Watched{Account: r.Of, Paid: r.Kind == AccountPaid, Above: above}
 }
 
 // A record is what was written lately, of the accounts and shops of all rules.
@@ -75,24 +76,23 @@ type record struct {
 }
 
 // of reports whether anything happened of what a rule is about.
-func (h record) of(r Rule, limit float64) bool {
+func (h record) of(r Rule, s ledger.Settings) bool {
 	if r.Kind == ShopSold {
 		return len(h.sales[r.Of]) > 0
 	}
-	return len(h.moves[watchedBy(r, limit)]) > 0
+	return len(h.moves[watchedBy(r, s)]) > 0
 }
 
 // readRecord reads what was written since the settled ids, and what shops have in stock.
 func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, error) {
 	watched, sold, stocked := map[ledger.Watched]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range rules {
-		limit, err := r.Limit(v.settings)
-		if err != nil || v.barred(r) != "" {
+		if _, err := r.Limit(v.settings); err != nil || v.barred(r) != "" {
 			continue // evaluate says so
 		}
 		switch r.Kind {
 		case AccountReceived, AccountPaid:
-			watched[watchedBy(r, limit)] = true
+			watched[watchedBy(r, v.settings)] = true
 		case ShopSold:
 			sold[r.Of] = true
 		case ShopEmpty:
@@ -135,8 +135,7 @@ func (v *evaluation) readRecord(ctx context.Context, rules []Rule) (record, erro
 // evaluateRecord evaluates a rule about what was written. All that is new of it is one
 // alert. What was there before the rule is none.
 func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, row *ruleRow, read record) (problem string, err error) {
-	limit, err := r.Limit(v.settings)
-	if err != nil {
+	if _, err := r.Limit(v.settings); err != nil {
 		return err.Error(), nil
 	}
 	if r.Owner == operators { // of people, barred has looked
@@ -163,7 +162,8 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, row *ruleRow, r
 			told = views.TellSales(r.Of, sales, v.settings)
 		}
 	} else {
-		moves := slices.DeleteFunc(slices.Clone(read.moves[watchedBy(r, limit)]), func(m ledger.WatchedMove) bool {
+		watched := watchedBy(r, v.settings)
+		moves := slices.DeleteFunc(slices.Clone(read.moves[watched]), func(m ledger.WatchedMove) bool {
 			return m.Transaction <= sinceID || covered[m.Transaction]
 		})
 		for _, m := range moves {
@@ -174,7 +174,7 @@ func (v *evaluation) evaluateRecord(ctx context.Context, r Rule, row *ruleRow, r
 			}
 		}
 		if len(moves) > 0 {
-			told = views.TellMoves(moves, int64(limit), r.Kind == AccountReceived, v.settings)
+			told = views.TellMoves(moves, watched.Above, r.Kind == AccountReceived, v.settings)
 		}
 	}
 	if len(ids) == 0 {
@@ -189,7 +189,7 @@ func (v *evaluation) readCovered(ctx context.Context, rules []Rule, happened rec
 	const latest = int(4 * settles / window)
 	var owners, names []string
 	for _, r := range rules {
-		if limit, err := r.Limit(v.settings); err == nil && happened.of(r, limit) {
+		if _, err := r.Limit(v.settings); err == nil && happened.of(r, v.settings) {
 			owners, names = append(owners, r.Owner), append(names, r.Name)
 		}
 	}

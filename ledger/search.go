@@ -79,13 +79,13 @@ type Hit struct {
 func (h *Hit) key() [3]string { return [3]string{h.Ref, h.Origin + h.World, cmp.Or(h.Ref, h.Name)} }
 
 // What a search reads at most: names of a column that begin with the text, those of
-// hidden holders among them; that contain it; that are spelled alike, of which the
-// best ones count; rows of a table in which the text is looked for without an index,
-// and transactions whose message is looked at, the newest ones. They stand in the
-// queries, which are planned once.
+// hidden holders among them; that contain it, unless more are wanted; that are spelled
+// alike, of which the best ones count; rows of a table in which the text is looked for
+// without an index, and transactions whose message is looked at, the newest ones. They
+// stand in the queries, which are planned once.
 const (
 	mostBegun     = `2000`
-	mostContained = `100`
+	mostContained = 100
 	mostAlike     = `500`
 	mostScanned   = `5000`
 	mostMessages  = `2000`
@@ -160,7 +160,8 @@ func (c column) id() string {
 }
 
 // rows returns the query for the rows of a column that pass.
-func (c column) rows(how Match, trigrams bool) string {
+func (c column) rows(how Match, trigrams bool, limit int) string {
+	contained := fmt.Sprint(max(limit, mostContained))
 	lower := "lower(" + c.name + ")"
 	from, alike, rest := c.table, "0::real", ""
 	switch {
@@ -170,12 +171,12 @@ func (c column) rows(how Match, trigrams bool) string {
 	case how == MatchSimilar:
 		alike = `word_similarity(lower(@text), ` + lower + `) + similarity(lower(@text), ` + lower + `)`
 		from = `(SELECT * FROM ` + c.table + ` WHERE lower(@text) <% ` + lower + ` LIMIT ` + mostAlike + `) AS near`
-		rest = `true ORDER BY alike DESC LIMIT ` + mostContained
+		rest = `true ORDER BY alike DESC LIMIT ` + contained
 	case trigrams:
-		rest = lower + ` LIKE lower(@like) LIMIT ` + mostContained
+		rest = lower + ` LIKE lower(@like) LIMIT ` + contained
 	default:
 		from = `(SELECT * FROM ` + c.table + ` ORDER BY ` + c.newest + ` DESC LIMIT ` + mostScanned + `) AS newest`
-		rest = lower + ` LIKE lower(@like) LIMIT ` + mostContained
+		rest = lower + ` LIKE lower(@like) LIMIT ` + contained
 	}
 	return `SELECT *` + c.id() + `, ` + c.name + ` AS said, ` + lower + ` AS key, ` + lower + ` = lower(@text) AS exact, ` + alike + ` AS alike FROM ` + from + ` WHERE ` + rest
 }
@@ -191,7 +192,7 @@ func (s shelf) find(how Match, trigrams bool, limit int) string {
 	}
 	var parts []string
 	for _, c := range columns {
-		parts = append(parts, `(`+fmt.Sprintf(s.query, c.rows(how, trigrams))+order+`)`)
+		parts = append(parts, `(`+fmt.Sprintf(s.query, c.rows(how, trigrams, limit))+order+`)`)
 	}
 	return strings.Join(parts, ` UNION ALL `)
 }

@@ -172,6 +172,9 @@ func TestASearchReturnsAFewOfEachKind(t *testing.T) {
 	for i := range 30 {
 		b.Accounts = append(b.Accounts, ledger.Account{Ref: fmt.Sprint("p-", i), Kind: ledger.Personal, Name: fmt.Sprintf("Miller %02d", i)})
 	}
+	for i := range 150 {
+		b.Accounts = append(b.Accounts, ledger.Account{Ref: fmt.Sprint("c-", i), Kind: ledger.Business, Name: fmt.Sprintf("Town %d Council", i)})
+	}
 	b.Items = []ledger.Item{{Ref: "mill", Name: "Mill"}}
 	appended(t, l, b)
 	hits, err := l.Search(t.Context(), "mill")
@@ -187,6 +190,9 @@ func TestASearchReturnsAFewOfEachKind(t *testing.T) {
 	like, err := l.FindLike(t.Context(), "ller 1", 20)
 	if err != nil || len(like) != 10 {
 		t.Errorf("FindLike found %d, %v, want 10", len(like), err)
+	}
+	if like, err = l.FindLike(t.Context(), "council", 200); err != nil || len(like) != 150 {
+		t.Errorf("FindLike found %d, %v, want all 150", len(like), err)
 	}
 }
 

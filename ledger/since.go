@@ -16,8 +16,9 @@ type Since struct {
 	Oldest time.Time
 }
 
-// mostSince is how many rows are read of an account or a shop, the latest ones.
-const mostSince = 200
+// MostSince is how many rows are read of an account or a shop, the latest ones. Where there
+// are as many, there may be more.
+const MostSince = 200
 
 // A Watched is an account of which is read what it received, or what it paid.
 type Watched struct {
@@ -40,7 +41,7 @@ type WatchedMove struct {
 }
 
 // MovesSince returns what watched accounts received and paid, the latest transactions
-// first, at most 200 of each account. An account of a hidden holder has none. All are
+// first, at most [MostSince] of each account. An account of a hidden holder has none. All are
 // read by one query; OFFSET 0 keeps the planner from reading whole tables.
 func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched) ([]WatchedMove, error) {
 	const query = `
@@ -73,7 +74,7 @@ func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched)
 			signs[i] = -1
 		}
 	}
-	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"refs": refs, "signs": signs, "above": above, "id": since.ID, "oldest": since.Oldest, "most": mostSince})
+	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"refs": refs, "signs": signs, "above": above, "id": since.ID, "oldest": since.Oldest, "most": MostSince})
 	moves, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m WatchedMove, err error) {
 		var others []byte
 		if err := row.Scan(&m.Watched, &m.Transaction, &m.At, &m.Account.Ref, &m.Account.Name, &m.Account.Kind, &m.Amount, &m.Origin, &m.Ref, &others); err != nil {
@@ -108,8 +109,8 @@ type WatchedSale struct {
 	Place    string
 }
 
-// SalesSince returns what customers bought at shops, the latest sales first, at most 200
-// of each shop. All are read by one query.
+// SalesSince returns what customers bought at shops, the latest sales first, at most
+// [MostSince] of each shop. All are read by one query.
 func SalesSince(ctx context.Context, db queryer, since Since, shops []string) ([]WatchedSale, error) {
 	query := `
 		SELECT w.nr - 1, sold.id, sold.at, i.ref, i.name, sold.quantity, sold.total, s.place, owner.ref, owner.name, owner.kind
@@ -121,7 +122,7 @@ func SalesSince(ctx context.Context, db queryer, since Since, shops []string) ([
 			ORDER BY id DESC LIMIT @most) AS sold
 		CROSS JOIN LATERAL (SELECT ref, name FROM items WHERE id = sold.item OFFSET 0) AS i
 		ORDER BY w.nr, sold.id DESC`
-	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"shops": shops, "id": since.ID, "oldest": since.Oldest, "most": mostSince})
+	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"shops": shops, "id": since.ID, "oldest": since.Oldest, "most": MostSince})
 	sales, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s WatchedSale, err error) {
 		err = row.Scan(&s.Shop, &s.ID, &s.At, &s.Item, &s.ItemName, &s.Quantity, &s.Total, &s.Place, &s.Owner.Ref, &s.Owner.Name, &s.Owner.Kind)
 		return s, err

@@ -134,16 +134,24 @@ func TellMoves(moves []ledger.WatchedMove, limit int64, received bool, s ledger.
 	for _, m := range moves[:min(len(moves), mostTold)] {
 		lines = append(lines, line(m))
 	}
-	return Told{name + " " + verb + Plural(int64(len(moves)), "amount", "amounts") + " above " + Money(limit, s), listed(lines, len(moves)), accountAddress(first.Account.Ref)}
+	return Told{name + " " + verb + atLeast(len(moves)) + Plural(int64(len(moves)), "amount", "amounts") + " above " + Money(limit, s), listed(lines, len(moves)), accountAddress(first.Account.Ref)}
 }
 
 // listed writes the first ones of many.
 func listed(lines []string, all int) string {
 	text := strings.Join(lines, "; ")
 	if all > len(lines) {
-		text += "; and " + Count(int64(all-len(lines))) + " more"
+		text += "; and " + atLeast(all) + Count(int64(all-len(lines))) + " more"
 	}
 	return text + "."
+}
+
+// atLeast is what is said before a number of what was written, if not all of it was read.
+func atLeast(read int) string {
+	if read >= ledger.MostSince {
+		return "at least "
+	}
+	return ""
 }
 
 // otherSide names the other side of a move.
@@ -177,5 +185,5 @@ func TellSales(shop string, sales []ledger.WatchedSale, s ledger.Settings) Told 
 	for _, w := range sales[:min(len(sales), mostTold)] {
 		lines = append(lines, line(w))
 	}
-	return Told{name + " sold " + Plural(int64(len(sales)), "time", "times") + ", " + Money(total, s) + " in all", listed(lines, len(sales)), ShopAddress(shop)}
+	return Told{name + " sold " + atLeast(len(sales)) + Plural(int64(len(sales)), "time", "times") + ", " + atLeast(len(sales)) + Money(total, s) + " in all", listed(lines, len(sales)), ShopAddress(shop)}
 }

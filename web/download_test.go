@@ -327,6 +327,25 @@ func TestASteadyReaderIsNotCutOff(t *testing.T) {
 	})
 }
 
+// What is found in a long list may be at its beginning.
+func TestAnAnswerCanEndAfterMinutesWithoutARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlines{}
+		to := newSteadyWriter(w, httptest.NewRequest("GET", "/", http.NoBody))
+		var rows bytes.Buffer
+		rows.WriteString("the only row")
+		for range 10 {
+			if err := to.drain(&rows); err != nil || rows.Len() > 0 {
+				t.Fatalf("%q is left: %v", &rows, err)
+			}
+			time.Sleep(20 * time.Second) // the next stretch is read
+		}
+		if _, err := w.Write(nil); err != nil {
+			t.Errorf("the end of the answer: %v", err)
+		}
+	})
+}
+
 // A slow reader holds a place among the files that are sent for as long as it reads.
 func TestAFileIsSentToAClientInOneOfItsPlaces(t *testing.T) {
 	d := newDownload(func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "rows"); return err })

@@ -235,7 +235,7 @@ func (s *server) wholeList(w http.ResponseWriter, r *http.Request, p *page, para
 	}
 	to := newSteadyWriter(w, r)
 	for {
-		if _, err := rows.WriteTo(to); err != nil || !more {
+		if err := to.drain(&rows); err != nil || !more {
 			return nil // the reader has left, or has everything
 		}
 		if more, err = next(); err != nil {
@@ -244,7 +244,7 @@ func (s *server) wholeList(w http.ResponseWriter, r *http.Request, p *page, para
 			}
 			s.Log.ErrorContext(r.Context(), "list ends early", "path", r.URL.Path, "error", err)
 			out.incomplete()
-			_, _ = rows.WriteTo(to)
+			_ = to.drain(&rows)
 			w.Header().Set(incomplete, "the rows that follow could not be read")
 			return nil
 		}

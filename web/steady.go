@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -33,12 +34,25 @@ func newSteadyWriter(w http.ResponseWriter, r *http.Request) *steadyWriter {
 
 // Write is called with 32 KB at a time by io.Copy.
 func (s *steadyWriter) Write(p []byte) (int, error) {
+	s.extend()
+	return s.ResponseWriter.Write(p)
+}
+
+func (s *steadyWriter) extend() {
 	deadline := time.Now().Add(steadyTimeout)
 	if deadline.After(s.end) {
 		deadline = s.end
 	}
 	_ = s.control.SetWriteDeadline(deadline)
-	return s.ResponseWriter.Write(p)
+}
+
+// drain writes what b has. Where that is nothing, as of a stretch of a list in which no
+// row passes its filter, the deadline is extended all the same: the end of the answer is
+// written only when its handler has returned.
+func (s *steadyWriter) drain(b *bytes.Buffer) error {
+	s.extend()
+	_, err := b.WriteTo(s)
+	return err
 }
 
 // connKey finds the connection of a request in its context.

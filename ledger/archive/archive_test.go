@@ -136,6 +136,43 @@ func TestMonthsAndAnExportOfTheRestAreTheWholeLedger(t *testing.T) {
 	}
 }
 
+// A game may write a sale just before midnight, and its payment just after, or the other
+// way round.
+func TestAMonthCanBeImportedWhereASaleWasPaidInAnotherOne(t *testing.T) {
+	db, other := testkit.Postgres(t), testkit.Postgres(t)
+	l := ledger.New(db)
+	midnight := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	b := ledger.Batch{
+		Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal}, {Ref: "ben", Kind: ledger.Personal}}, Items: []ledger.Item{{Ref: "bread"}},
+	}
+	for ref, paid := range map[string]time.Duration{"before": -time.Second, "after": time.Second, "at once": 0} {
+		b.Transactions = append(b.Transactions, ledger.Transaction{Origin: "game", Ref: ref, At: midnight.Add(paid), Source: "shop",
+			Postings: []ledger.Posting{{Account: "ann", Amount: -5}, {Account: "ben", Amount: 5}}})
+		b.Sales = append(b.Sales, ledger.Sale{Origin: "game", Ref: ref, At: midnight.Add(-paid), Item: "bread", Direction: ledger.DirectionSale, Quantity: 1, Total: 5, Transaction: ref})
+	}
+	if _, err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	const record = `SELECT ref, at, transaction IS NOT NULL AS paid FROM sales`
+	all, dir := lines(t, db, record), t.TempDir()
+	write(t, l, db, archive.Options{Before: border, Dir: dir})
+	for _, month := range []string{"2026-01", "2026-02"} {
+		if _, err := native.Import(t.Context(), ledger.New(other), filepath.Join(dir, month), time.Time{}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{`("at once","2026-02-01 00:00:00+00",t)`, `(after,"2026-01-31 23:59:59+00",f)`, `(before,"2026-02-01 00:00:01+00",f)`}
+	if diff := cmp.Diff(want, lines(t, other, record)); diff != "" {
+		t.Errorf("sales of the other ledger (-want +got):\n%s", diff)
+	}
+	if err := archive.Restore(t.Context(), l, dir, time.Time{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(all, lines(t, db, record)); diff != "" {
+		t.Errorf("sales that were brought back (-before +after):\n%s", diff)
+	}
+}
+
 func TestPublishedMonthsStayAsTheyWereWhenTheyAreArchived(t *testing.T) {
 	db := testkit.Postgres(t)
 	l := fill(t, db, "America/New_York")

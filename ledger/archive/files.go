@@ -70,7 +70,8 @@ const (
 )
 
 // queries are the files of a month, with its beginning and end in the place of @starts
-// and @ends. Names are of those who are named in it.
+// and @ends. Names are of those who are named in it; a sale names its transaction only if
+// that is of the same month, since a ledger that imports the month knows no other.
 var queries = []struct{ name, query string }{
 	{"settings", `SELECT name, symbol, decimals, timezone FROM settings`},
 	{"accounts", `
@@ -95,7 +96,7 @@ var queries = []struct{ name, query string }{
 			buyer.ref AS buyer, s.direction, s.quantity, s.total, s.tax, t.ref AS transaction, s.transaction AS transaction_id
 		FROM (SELECT sold.* ` + sold + `) AS s JOIN items i ON i.id = s.item LEFT JOIN shops h ON h.id = s.shop
 			LEFT JOIN accounts seller ON seller.id = s.seller LEFT JOIN accounts buyer ON buyer.id = s.buyer
-			LEFT JOIN transactions t ON t.id = s.transaction
+			LEFT JOIN transactions t ON t.id = s.transaction AND t.at >= @starts AND t.at < @ends
 		ORDER BY s.id`},
 }
 
