@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -25,90 +26,133 @@ var errTooManyClaims = &refusal{http.StatusBadRequest, fmt.Sprintf("At most %d a
 
 // me serves the page of who has signed in.
 func (s *server) me(w http.ResponseWriter, r *http.Request) error {
-	return s.drawMe(w, r, views.Me{Subject: signin.Who(r.Context()).Subject})
+	return s.drawMe(w, r, func(ctx context.Context) (views.Me, error) {
+		return views.Me{Subject: signin.Who(ctx).Subject}, nil
+	})
 }
 
 // changeMe does what a form of that page says.
 func (s *server) changeMe(w http.ResponseWriter, r *http.Request) error {
-	who := signin.Who(r.Context())
 	if err := readPosted(w, r); err != nil {
 		return fmt.Errorf("my page: %w", err)
 	}
-	account := strings.TrimSpace(r.PostForm.Get("account"))
-	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
-	defer cancel()
+	return s.drawMe(w, r, func(ctx context.Context) (views.Me, error) {
+		return s.doForMe(ctx, client(r), r.PostForm)
+	})
+}
+
+// minePlaces is for how many people at once their pages are read and changed. Nothing of
+// these is remembered, so each costs the database some ten statements.
+const minePlaces = 3
+
+// doForMe does what a form says, and returns what the page shows of it. The error is a
+// *movedError if it shows nothing of it.
+func (s *server) doForMe(ctx context.Context, client string, form url.Values) (m views.Me, err error) {
+	who, account := signin.Who(ctx), strings.TrimSpace(form.Get("account"))
 	back := &movedError{code: http.StatusSeeOther, address: views.MePath + "#claims"}
-	switch r.PostForm.Get("do") {
+	m.Subject = who.Subject
+	switch form.Get("do") {
 	case "ask":
 		found, err := s.findAccounts(ctx, account)
 		switch {
 		case err != nil && !errors.Is(err, errNotFound):
-			return err
+			return m, err
 		case len(found) == 0:
-			return s.drawMe(w, r, views.Me{Subject: who.Subject, Asked: account, Note: "No account of this name is known here."})
+			m.Asked, m.Note = account, "No account of this name is known here."
+			return m, nil
 		case len(found) > 1:
-			m := views.Me{Subject: who.Subject, Asked: account}
+			m.Asked = account
 			for _, f := range found {
 				m.Choices = append(m.Choices, views.Choice{Name: f.name, Note: f.note, Path: f.Ref})
 			}
-			return s.drawMe(w, r, m)
+			return m, nil
 		}
 		err = s.Claims.Ask(ctx, who.Subject, found[0].Ref)
 		if errors.Is(err, claims.ErrTooMany) {
-			return errTooManyClaims
+			return m, errTooManyClaims
 		}
 		if err != nil {
-			return err
+			return m, err
 		}
-		return back
+		return m, back
 	case "prove":
-		return s.prove(ctx, w, r, who.Subject, account)
+		m.Note, err = s.prove(ctx, client, who.Subject, account)
+		if err == nil && m.Note == "" {
+			err = &movedError{code: http.StatusSeeOther, address: views.MePath}
+		}
+		return m, err
 	case "drop":
 		if _, err := s.Claims.Drop(ctx, who.Subject, account); err != nil {
-			return err
+			return m, err
 		}
-		return back
+		return m, back
 	}
-	return s.changeAlerts(ctx, w, r, who)
+	m.Alerts, err = s.changeAlerts(ctx, form, who)
+	return m, err
 }
 
-// prove looks for the payment that proves a claim. It takes a place of the lists.
-func (s *server) prove(ctx context.Context, w http.ResponseWriter, r *http.Request, subject, account string) error {
+// prove looks for the payment that proves a claim, and returns what is missing. It takes a
+// place of the lists.
+func (s *server) prove(ctx context.Context, client, subject, account string) (missing string, err error) {
 	all, err := s.Claims.Of(ctx, subject)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, c := range all {
 		if c.Account != account || c.Proven != nil {
 			continue
 		}
-		free, err := s.lists.take(ctx, client(r))
+		free, err := s.lists.take(ctx, client)
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer free()
 		paid, err := s.Record.PaidWith(ctx, account, c.Code, c.Asked.Add(-claims.Lasts))
 		if err != nil {
-			return err
+			return "", err
 		}
 		if !paid {
-			return s.drawMe(w, r, views.Me{Subject: subject, Note: "No payment of " + account + " with this code in its message is known here yet. What is paid now may take a minute to arrive."})
+			return "No payment of " + account + " with this code in its message is known here yet. What is paid now may take a minute to arrive.", nil
 		}
 		if err := s.Claims.Prove(ctx, c); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return &movedError{code: http.StatusSeeOther, address: views.MePath}
+	return "", nil
 }
 
-// drawMe draws the page with what is known of the person now. Nobody keeps it.
-func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) error {
+// drawMe draws the page with what begin returns, and what is known of the person then.
+// Nobody keeps it.
+func (s *server) drawMe(w http.ResponseWriter, r *http.Request, begin func(context.Context) (views.Me, error)) error {
+	m, err := s.readMe(r, begin)
+	if err != nil {
+		return err
+	}
+	view := views.Page{Site: s.site(), Info: meInfo}
+	view.Menu, view.Sheet = s.edition(r.Context()).menu, view.Assets.Admin
+	var b bytes.Buffer
+	if err := views.MePage(view, m).Render(context.WithoutCancel(r.Context()), &b); err != nil {
+		return fmt.Errorf("my page: %w", err)
+	}
+	return s.respondUncached(w, r, newRendering(pageHeader(view), b.Bytes(), time.Time{}), true)
+}
+
+// readMe calls begin and adds what is known of the person. It has a place meanwhile, which
+// is held neither while a form arrives nor while the page is sent.
+func (s *server) readMe(r *http.Request, begin func(context.Context) (views.Me, error)) (m views.Me, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.Budget)
 	defer cancel()
+	free, err := s.mine.take(ctx, client(r))
+	if err != nil {
+		return m, err
+	}
+	defer free()
+	if m, err = begin(ctx); err != nil {
+		return m, err
+	}
 	m.Admin = s.Admin != nil && !s.OperatorsApart && signin.Who(ctx).Role >= signin.Admin
-	var err error
 	if m.Claims, err = s.Claims.Of(ctx, m.Subject); err != nil {
-		return err
+		return m, err
 	}
 	var refs []string
 	for _, c := range m.Claims {
@@ -119,7 +163,7 @@ func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) erro
 		switch err := checkExists(ctx, s.API.Accounts, c.Account, unknownAccount); {
 		case errors.Is(err, errNotFound):
 		case err != nil:
-			return err
+			return m, err
 		default:
 			refs = append(refs, c.Account)
 		}
@@ -127,23 +171,15 @@ func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) erro
 	if len(refs) > 0 {
 		before, err := s.Claims.Visit(ctx, m.Subject)
 		if err != nil {
-			return err
+			return m, err
 		}
 		m.Accounts = s.heldBy(ctx, refs)
 		m.Keeper = s.keptBy(ctx, client(r), refs, before)
 	}
 	if s.OwnAlerts != nil {
-		if m.Alerts, err = s.myAlerts(ctx, m); err != nil {
-			return err
-		}
+		m.Alerts, err = s.myAlerts(ctx, m)
 	}
-	view := views.Page{Site: s.site(), Info: meInfo}
-	view.Menu, view.Sheet = s.edition(r.Context()).menu, view.Assets.Admin
-	var b bytes.Buffer
-	if err := views.MePage(view, m).Render(context.WithoutCancel(r.Context()), &b); err != nil {
-		return fmt.Errorf("my page: %w", err)
-	}
-	return s.respondUncached(w, r, newRendering(pageHeader(view), b.Bytes(), time.Time{}), true)
+	return m, err
 }
 
 // heldBy returns accounts with what they hold, nil if that cannot be read now.

@@ -29,14 +29,13 @@ func refuseForm(format string, args ...any) error {
 }
 
 // changeAlerts does what a form about alerts says. What is refused is shown beside the
-// form, with what was typed.
-func (s *server) changeAlerts(ctx context.Context, w http.ResponseWriter, r *http.Request, who signin.Identity) error {
+// form, with what was typed. The error is a *movedError if there is nothing to show.
+func (s *server) changeAlerts(ctx context.Context, form url.Values, who signin.Identity) (drawn *views.MyAlerts, err error) {
 	if s.OwnAlerts == nil {
-		return errForm
+		return nil, errForm
 	}
-	form, drawn, back := r.PostForm, views.MyAlerts{About: "receiver"}, "#receivers"
+	drawn, back := &views.MyAlerts{About: "receiver"}, "#receivers"
 	name := form.Get("name")
-	var err error
 	switch form.Get("do") {
 	case "rule":
 		drawn.About, back = "rule", "#alerts"
@@ -59,21 +58,18 @@ func (s *server) changeAlerts(ctx context.Context, w http.ResponseWriter, r *htt
 		err = s.OwnAlerts.TurnOn(ctx, who.Subject, name)
 	case "feed":
 		var token string
-		if token, err = s.OwnAlerts.NewFeed(ctx, who.Subject, s.sees(r.Context())); err == nil {
+		if token, err = s.OwnAlerts.NewFeed(ctx, who.Subject, s.sees(ctx)); err == nil {
 			drawn.Address = s.whole(views.MyFeed + token + ".atom")
 		}
 	default:
-		return errForm
+		return nil, errForm
 	}
 	if refused := (*alerts.RefusedError)(nil); errors.As(err, &refused) {
 		drawn.Note, err = refused.Text, nil
 	} else if err == nil && drawn.Secret == "" && drawn.Address == "" {
-		return &movedError{code: http.StatusSeeOther, address: views.MePath + back}
+		err = &movedError{code: http.StatusSeeOther, address: views.MePath + back}
 	}
-	if err != nil {
-		return err
-	}
-	return s.drawMe(w, r, views.Me{Subject: who.Subject, Alerts: &drawn})
+	return drawn, err
 }
 
 // addRule makes a rule of what somebody typed.

@@ -188,3 +188,38 @@ func TestWithoutSignInThereIsNoPageOfOnesOwn(t *testing.T) {
 		}
 	})
 }
+
+// Nothing of these pages is remembered, so who asks without end must leave the database to
+// others.
+func TestWhoAsksForTheirPageWithoutEndHasFewPlaces(t *testing.T) {
+	server, l := keepers(t)
+	slow, err := l.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = slow.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := slow.Exec(t.Context(), `LOCK TABLE claims IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	const asked, wait = 20, minePlaces + ownWaits
+	answers := make(chan int, asked)
+	for range asked {
+		go func() {
+			response, _ := ask(t, "GET", server.URL+"/me", "Subject", "u1")
+			answers <- response.StatusCode
+		}()
+	}
+	for range asked - wait {
+		if status := <-answers; status != http.StatusTooManyRequests {
+			t.Errorf("one more than may wait: status %d", status)
+		}
+	}
+	if err := slow.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range wait {
+		if status := <-answers; status != http.StatusOK {
+			t.Errorf("one who waited: status %d", status)
+		}
+	}
+}

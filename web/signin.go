@@ -262,12 +262,13 @@ func (s *server) mayTry(w http.ResponseWriter, r *http.Request) error {
 
 // signInByPassword signs in the local admin.
 func (s *server) signInByPassword(w http.ResponseWriter, r *http.Request) error {
-	if err := s.mayTry(w, r); err != nil {
-		drain(r.Body)
-		return err
-	}
+	// First the form, for which there is little time: what is not read keeps its sender
+	// from the answer.
 	if err := readForm(w, r); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
+	}
+	if err := s.mayTry(w, r); err != nil {
+		return err
 	}
 	next := nextOf(r, cmp.Or(r.PostForm.Get("next"), frontOf(r)))
 	who, token, err := s.SignIn.Password(r.Context(), cookieOf(r, s.sessionCookie()), r.PostForm.Get("name"), r.PostForm.Get("password"))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -40,5 +41,29 @@ func TestAFormThatDoesNotArriveIsAnsweredByATimeout(t *testing.T) {
 		if response.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), "did not arrive in time") {
 			t.Errorf("%s: status %d, %.300s", path, response.StatusCode, body)
 		}
+	}
+}
+
+// One who may not try again holds a connection no longer than others, and learns why.
+func TestASlowFormOfWhoMaySignInNoMoreIsAnsweredInTimeToo(t *testing.T) {
+	t.Parallel()
+	_, server, _ := signInSite(t, nil)
+	b := newBrowser(t, server)
+	for range freeSignIns {
+		b.post("/sign-in", url.Values{"name": {"admin"}, "password": {"a wrong password"}})
+	}
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = fmt.Fprintf(conn, "POST /sign-in HTTP/1.1\r\nHost: %s\r\nAccept: text/html\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname=a", server.Listener.Addr())
+	_ = conn.SetReadDeadline(time.Now().Add(12 * time.Second)) // the server's own limit is 15 s
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("status %d, want %d", response.StatusCode, http.StatusRequestTimeout)
 	}
 }

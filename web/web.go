@@ -181,6 +181,7 @@ type server struct {
 	cardPlace    *queue       // for drawing one
 
 	warming  *semaphore.Weighted
+	mine     *queue  // places for the pages of those who have signed in
 	lists    *queue  // places for reading lists
 	looks    *queue  // of these, those for lists that look through many rows
 	searches *queue  // and those for the search
@@ -238,6 +239,7 @@ func New(d Deps) (http.Handler, error) {
 		cardPlace:    newQueue(1),
 
 		warming:  semaphore.NewWeighted(1),
+		mine:     newQueue(minePlaces),
 		lists:    newQueue(listPlaces),
 		looks:    newQueue(lookPlaces),
 		searches: newQueue(searchPlaces),

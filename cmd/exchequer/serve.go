@@ -241,7 +241,7 @@ func (f serverFlags) serve(ctx context.Context, r server) (err error) {
 func (f serverFlags) answer(ctx context.Context, r server, handler http.Handler, end *drain) (err error) {
 	httpServer := web.Server(r.listener.Addr().String(), r.tracing.Handler(handler, f.proxied))
 	httpServer.ErrorLog = slog.NewLogLogger(r.log.Handler(), slog.LevelWarn)
-	web.LimitConnections(httpServer, f.MaxConnections, addresses(f.TrustedProxies)...)
+	web.LimitConnections(httpServer, f.connections(mostFiles(), r.log), addresses(f.TrustedProxies)...)
 	var pending pendingConns
 	pending.track(httpServer)
 	served := make(chan error, 1)
