@@ -94,7 +94,7 @@ type Pages struct {
 	Deps
 	sections []section
 	actions  map[string]*action
-	forms    map[string]func(in url.Values) form // of actions for which one writes much
+	forms    map[string]func(in url.Values) form // of actions for which one writes something
 	places   *semaphore.Weighted                 // for drawing pages
 	running  sync.WaitGroup
 }
@@ -120,6 +120,14 @@ var ErrUnknown = errors.New("there is nothing at this address")
 type mistake string
 
 func (m mistake) Error() string { return string(m) }
+
+// A fieldMistake is a mistake in one field of a form.
+type fieldMistake struct {
+	mistake
+	field string
+}
+
+func (m fieldMistake) Unwrap() error { return m.mistake }
 
 // New returns the pages. Their jobs end with Leaving; Close waits for them.
 func New(d Deps) *Pages {
@@ -149,8 +157,8 @@ func New(d Deps) *Pages {
 		}
 	}
 	p.forms = map[string]func(url.Values) form{
-		"event.write": eventForm(p), "key.create": keyForm,
-		"settings.economy": func(in url.Values) form { return economyForm(in.Get("name"), in.Get("symbol")) },
+		"cache.invalidate": invalidateForm, "event.write": eventForm(p), "key.create": keyForm,
+		"record.label": labelForm, "record.rename": renameForm, "record.merge": mergeForm, "settings.economy": economyForm,
 	}
 	return p
 }
@@ -230,7 +238,7 @@ func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info vie
 	defer p.places.Release(1)
 	blocks, err := draw(ctx, r.URL.Query())
 	if wrong := mistake(""); errors.As(err, &wrong) {
-		b := views.AdminBlock{ID: "wrong", Title: "Not possible", Text: []text{state("bad", wrong.Error())}}
+		b := notPossible(wrong)
 		if n := len(info.Above); n > 1 {
 			b.More = []text{link("Back", info.Above[n-1].Path)}
 		}

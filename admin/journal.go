@@ -82,6 +82,7 @@ func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
 	info := views.PageInfo{Path: pathAudit + "/" + strconv.FormatInt(id, 10), Name: "Admin: what was done", Heading: "What was done", Above: p.toward(pathAudit)}
 	return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
 		b := block{ID: "entry", Title: e.Action, Text: []text{result(e.Result)}, Facts: []fact{
+			{Name: "Action", Value: code(e.Action)},
 			{Name: "On", Value: plain(cmp.Or(e.Target, "–"))}, {Name: "Detail", Value: plain(cmp.Or(e.Detail, "–"))}, {Name: "Who", Value: text{Text: cmp.Or(e.Name, e.Subject), Also: []text{code(e.Subject)}}},
 			{Name: "As", Value: plain(e.Role)}, {Name: "From", Value: plain(cmp.Or(e.Address, "–"))}, {Name: "When", Value: p.at(&e.At, "")},
 		}}
@@ -89,6 +90,7 @@ func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
 			b.Text = append(b.Text, plain("It is still being done, or its process ended before it was done. Load the page again."))
 		}
 		if a := p.actions[e.Action]; a != nil {
+			b.Title = a.title
 			b.More = []text{link("Back", a.section)}
 		}
 		return []block{b}, nil

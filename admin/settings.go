@@ -16,7 +16,7 @@ func (p *Pages) settings(context.Context, url.Values) ([]block, error) {
 	economy := block{ID: "economy", Title: "The economy", Half: true, Facts: []fact{
 		{Name: "Name", Value: plain(s.Name)}, {Name: "Symbol of its money", Value: plain(s.Symbol)}, {Name: "Decimals", Value: plain(fmt.Sprint(s.Decimals))},
 		{Name: "Time zone of its days", Value: text{Text: s.Zone().String(), Also: []text{code("exchequer repair --timezone ZONE")}}},
-	}, Forms: []form{economyForm(s.Name, s.Symbol)}}
+	}, Forms: []form{economyForm(url.Values{"name": {s.Name}, "symbol": {s.Symbol}})}}
 	return []block{economy, p.privacy(), p.thresholds(), p.start()}, nil
 }
 
@@ -68,9 +68,9 @@ func (p *Pages) start() block {
 	return b
 }
 
-func economyForm(name, symbol string) form {
+func economyForm(in url.Values) form {
 	return form{Action: pathDo + "settings.economy", Title: "Change the name and the symbol", Button: "Change", Fields: []field{
-		{Name: "name", Label: "Name", Value: name, Most: 128, Needed: true}, {Name: "symbol", Label: "Symbol", Value: symbol, Most: 16},
+		{Name: "name", Label: "Name", Value: in.Get("name"), Most: 128, Needed: true}, {Name: "symbol", Label: "Symbol", Value: in.Get("symbol"), Most: 16},
 	}}
 }
 

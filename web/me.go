@@ -40,12 +40,15 @@ func (s *server) changeMe(w http.ResponseWriter, r *http.Request) error {
 	back := &movedError{code: http.StatusSeeOther, address: views.MePath + "#claims"}
 	switch r.PostForm.Get("do") {
 	case "ask":
+		if account == "" {
+			return s.drawMe(w, r, views.Me{Subject: who.Subject, Wrong: "Write what your account is called, or its ref."})
+		}
 		found, err := s.findAccounts(ctx, account)
 		switch {
 		case err != nil && !errors.Is(err, errNotFound):
 			return err
 		case len(found) == 0:
-			return s.drawMe(w, r, views.Me{Subject: who.Subject, Asked: account, Note: "No account of this name is known here."})
+			return s.drawMe(w, r, views.Me{Subject: who.Subject, Asked: account, Wrong: "No account of this name is known here."})
 		case len(found) > 1:
 			m := views.Me{Subject: who.Subject, Asked: account}
 			for _, f := range found {
@@ -92,7 +95,7 @@ func (s *server) prove(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			return err
 		}
 		if !paid {
-			return s.drawMe(w, r, views.Me{Subject: subject, Note: "No payment of " + account + " with this code in its message is known here yet. What is paid now may take a minute to arrive."})
+			return s.drawMe(w, r, views.Me{Subject: subject, Unpaid: account, Note: "No payment of " + account + " with this code in its message is known here yet. What is paid now may take a minute to arrive."})
 		}
 		if err := s.Claims.Prove(ctx, c); err != nil {
 			return err
@@ -143,7 +146,11 @@ func (s *server) drawMe(w http.ResponseWriter, r *http.Request, m views.Me) erro
 	if err := views.MePage(view, m).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("my page: %w", err)
 	}
-	return s.respondUncached(w, r, newRendering(pageHeader(view), b.Bytes(), time.Time{}), true)
+	drawn := newRendering(pageHeader(view), b.Bytes(), time.Time{})
+	if m.Refused() {
+		drawn.status = http.StatusUnprocessableEntity
+	}
+	return s.respondUncached(w, r, drawn, true)
 }
 
 // heldBy returns accounts with what they hold, nil if that cannot be read now.
