@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/admin/audit"
+	"exchequer/views"
 )
 
 // An action is something that an admin can do. It is asked for by a form or a link, which
@@ -90,17 +91,25 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 	}
 	info := infoOf(pathDo+a.name, a.title, p.toward(a.section))
 	in, err := a.read(values)
+	if err == nil {
+		err = p.tooLong(a, in)
+	}
 	var pl plan
 	if err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), pageLasts)
 		defer cancel()
 		pl, err = a.plan(ctx, in)
 	}
+	if wrong := mistake(""); errors.As(err, &wrong) {
+		return p.page(site, w, r, info, http.StatusUnprocessableEntity, func(context.Context, url.Values) ([]block, error) {
+			return []block{p.refused(a, in, err, wrong)}, nil
+		})
+	}
 	if err != nil {
-		return p.page(site, w, r, info, func(context.Context, url.Values) ([]block, error) { return p.again(a, in), err })
+		return fmt.Errorf("%s: %w", a.name, err)
 	}
 	if r.Method != http.MethodPost || values.Get("confirm") != "yes" || pl.missing != "" {
-		return p.page(site, w, r, info, func(context.Context, url.Values) ([]block, error) {
+		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
 			return []block{a.confirm(in, pl)}, nil
 		})
 	}
@@ -111,7 +120,7 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("%s: %w", a.name, err)
 	}
 	if pl.secret != nil && *pl.secret != "" {
-		return p.page(site, w, r, info, func(context.Context, url.Values) ([]block, error) {
+		return p.page(site, w, r, info, http.StatusOK, func(context.Context, url.Values) ([]block, error) {
 			return []block{{ID: "secret", Title: "Keep this: it is not shown again", Text: []text{code(*pl.secret)},
 				More: []text{link("What was logged", pathAudit+"/"+strconv.FormatInt(id, 10)), link("Back", a.section)}}}, nil
 		})
@@ -122,13 +131,39 @@ func (p *Pages) do(site Site, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// again is the form of an action with what was written into it, above what is wrong with it.
-func (p *Pages) again(a *action, in url.Values) []block {
-	f := p.forms[a.name]
-	if f == nil || in == nil {
+// refused is what is wrong with what was asked for, with the form as it was filled in. What
+// is wrong with one field is said beside it.
+func (p *Pages) refused(a *action, in url.Values, err error, wrong mistake) block {
+	b := notPossible(wrong)
+	b.More = []text{link("Back", a.section)}
+	if p.forms[a.name] == nil || in == nil {
+		return b
+	}
+	f := p.forms[a.name](in)
+	if of := (fieldMistake{}); errors.As(err, &of) {
+		if i := slices.IndexFunc(f.Fields, func(d field) bool { return d.Name == of.field && d.Kind != "hidden" }); i >= 0 {
+			f.Fields[i].Wrong, b.Text = wrong.Error(), nil
+		}
+	}
+	b.Forms = []form{f}
+	return b
+}
+
+func notPossible(wrong mistake) block {
+	return block{ID: "wrong", Title: "Not possible", Text: []text{state("bad", wrong.Error())}}
+}
+
+// tooLong returns a mistake if more was written into a field than its form lets one write.
+func (p *Pages) tooLong(a *action, in url.Values) error {
+	if p.forms[a.name] == nil {
 		return nil
 	}
-	return []block{{ID: "again", Title: "What you wrote", Forms: []form{f(in)}}}
+	for _, d := range p.forms[a.name](in).Fields {
+		if n := utf8.RuneCountInString(in.Get(d.Name)); d.Most > 0 && n > d.Most {
+			return fieldMistake{mistake(fmt.Sprintf("Write at most %s: this has %s.", views.Plural(int64(d.Most), "character", "characters"), views.Count(int64(n)))), d.Name}
+		}
+	}
+	return nil
 }
 
 // confirm describes what will happen, with the form that does it.
@@ -224,7 +259,7 @@ func needed(in url.Values, name, what string) (string, error) {
 	if v := in.Get(name); v != "" {
 		return v, nil
 	}
-	return "", mistake("Say " + what + ".")
+	return "", fieldMistake{mistake("Say " + what + "."), name}
 }
 
 // errGone is for what went between the description of an action and its form.

@@ -92,7 +92,7 @@ type Pages struct {
 	Deps
 	sections []section
 	actions  map[string]*action
-	forms    map[string]func(in url.Values) form // of actions for which one writes much
+	forms    map[string]func(in url.Values) form // of actions for which one writes something
 	places   *semaphore.Weighted                 // for drawing pages
 	running  sync.WaitGroup
 }
@@ -118,6 +118,14 @@ var ErrUnknown = errors.New("there is nothing at this address")
 type mistake string
 
 func (m mistake) Error() string { return string(m) }
+
+// A fieldMistake is a mistake in one field of a form.
+type fieldMistake struct {
+	mistake
+	field string
+}
+
+func (m fieldMistake) Unwrap() error { return m.mistake }
 
 // New returns the pages. Their jobs end with Leaving; Close waits for them.
 func New(d Deps) *Pages {
@@ -147,8 +155,8 @@ func New(d Deps) *Pages {
 		}
 	}
 	p.forms = map[string]func(url.Values) form{
-		"event.write": eventForm(p), "key.create": keyForm,
-		"settings.economy": func(in url.Values) form { return economyForm(in.Get("name"), in.Get("symbol")) },
+		"cache.invalidate": invalidateForm, "event.write": eventForm(p), "key.create": keyForm,
+		"record.label": labelForm, "record.rename": renameForm, "record.merge": mergeForm, "settings.economy": economyForm,
 	}
 	return p
 }
@@ -197,7 +205,7 @@ func (p *Pages) Routes(site Site) []Route {
 		}
 		info := infoOf(s.path, s.name, above)
 		all = append(all, Route{http.MethodGet, s.path, func(w http.ResponseWriter, r *http.Request) error {
-			return p.page(site, w, r, info, s.draw)
+			return p.page(site, w, r, info, http.StatusOK, s.draw)
 		}})
 	}
 	return append(all,
@@ -228,7 +236,7 @@ func (p *Pages) place(ctx context.Context) (free func(), err error) {
 }
 
 // page draws a page for who asks alone.
-func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info views.PageInfo, draw func(context.Context, url.Values) ([]block, error)) error {
+func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info views.PageInfo, status int, draw func(context.Context, url.Values) ([]block, error)) error {
 	ctx, cancel := context.WithTimeout(r.Context(), pageLasts)
 	defer cancel()
 	free, err := p.place(ctx)
@@ -236,10 +244,9 @@ func (p *Pages) page(site Site, w http.ResponseWriter, r *http.Request, info vie
 		return err
 	}
 	defer free()
-	status := http.StatusOK
 	blocks, err := draw(ctx, r.URL.Query())
 	if wrong := mistake(""); errors.As(err, &wrong) {
-		b := block{ID: "wrong", Title: "Not possible", Text: []text{state("bad", wrong.Error())}}
+		b := notPossible(wrong)
 		if n := len(info.Above); n > 1 {
 			b.More = []text{link("Back", info.Above[n-1].Path)}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/admin"
@@ -292,5 +293,42 @@ func TestTheCacheIsInspected(t *testing.T) {
 	}
 	if policies := o.get("/admin/policies").Find("#policies tbody tr").Length(); policies != len(o.cache.Policies()) {
 		t.Errorf("%d policies", policies)
+	}
+}
+
+func TestARefusedFormKeepsWhatWasWrittenAndSaysWhichFieldIsWrong(t *testing.T) {
+	o := open(t, kept(t), nil)
+	for _, c := range []struct {
+		action, wrong string
+		fields        url.Values
+	}{
+		{"cache.invalidate", "of", url.Values{"scope": {"memo"}, "of": {"nothing"}, "how": {"hard"}}},
+		{"record.label", "label", url.Values{"account": {"a"}, "label": {strings.Repeat("x", 200)}}},
+		{"record.rename", "name", url.Values{"account": {"a"}}},
+		{"record.merge", "into", url.Values{"account": {"a"}, "into": {"nobody"}}},
+		{"record.merge", "into", url.Values{"account": {"a"}, "into": {"a"}}},
+		{"event.write", "at", url.Values{"ref": {"e"}, "title": {"t"}, "at": {"tomorrow"}, "text": {"A text"}, "scope": {"all"}}},
+		{"event.write", "link", url.Values{"ref": {"e"}, "title": {"t"}, "at": {"2026-01-01 00:00"}, "link": {"javascript:alert(1)"}, "scope": {"all"}}},
+		{"key.create", "scopes", url.Values{"id": {"aaaaaaaaaa"}, "name": {"x"}}},
+		{"key.create", "days", url.Values{"id": {"aaaaaaaaaa"}, "name": {"x"}, "scopes": {"read"}, "days": {"-1"}}},
+		{"settings.economy", "symbol", url.Values{"name": {"x"}, "symbol": {strings.Repeat("€", 17)}}},
+	} {
+		d := document(t, o.post(c.action, c.fields).Body.String())
+		said := d.Find("#wrong .damage")
+		id, _ := said.Attr("id")
+		described := d.Find(`[aria-describedby="` + id + `"]`)
+		if name := described.AddSelection(described.Find("input")).Filter("[name]").First().AttrOr("name", ""); said.Length() != 1 || name != c.wrong || d.Find("[autofocus]").Length() != 1 {
+			t.Errorf("%s %.80v: %q is said of the field %q, want %q", c.action, c.fields, said.Text(), name, c.wrong)
+		}
+		written := url.Values{}
+		d.Find("#wrong form").Find("input:not([type=checkbox]), input[checked], option[selected], textarea").Each(func(_ int, s *goquery.Selection) {
+			name := s.AttrOr("name", s.Parent().AttrOr("name", ""))
+			if _, was := c.fields[name]; was {
+				written.Add(name, s.AttrOr("value", s.Text()))
+			}
+		})
+		if diff := cmp.Diff(c.fields, written); diff != "" {
+			t.Errorf("%s: what was written and what the form has: %s", c.action, diff)
+		}
 	}
 }

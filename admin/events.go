@@ -73,7 +73,7 @@ func (p *Pages) when(in url.Values, name string) (time.Time, error) {
 	}
 	t, err := time.ParseInLocation(timeForm, v, p.Settings().Zone())
 	if err != nil {
-		return t, mistake("Write times as 2026-03-31 18:00.")
+		return t, fieldMistake{"Write times as 2026-03-31 18:00.", name}
 	}
 	return t, nil
 }
@@ -87,6 +87,9 @@ func (p *Pages) eventActions() []*action {
 			}
 			title, err := needed(in, "title", "what it is called")
 			if err != nil {
+				return plan{}, err
+			}
+			if _, err := needed(in, "at", "when it was"); err != nil {
 				return plan{}, err
 			}
 			at, err := p.when(in, "at")

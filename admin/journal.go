@@ -72,7 +72,7 @@ func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ErrUnknown
 	}
-	return p.page(site, w, r, infoOf(fmt.Sprint(pathAudit, "/", id), "What was done", p.toward(pathAudit)), func(ctx context.Context, _ url.Values) ([]block, error) {
+	return p.page(site, w, r, infoOf(fmt.Sprint(pathAudit, "/", id), "What was done", p.toward(pathAudit)), http.StatusOK, func(ctx context.Context, _ url.Values) ([]block, error) {
 		e, known, err := audit.Find(ctx, p.DB, id)
 		if err != nil {
 			return nil, err
@@ -81,6 +81,7 @@ func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
 			return nil, ErrUnknown
 		}
 		b := block{ID: "entry", Title: e.Action, Text: []text{result(e.Result)}, Facts: []fact{
+			{Name: "Action", Value: code(e.Action)},
 			{Name: "On", Value: plain(cmp.Or(e.Target, "–"))}, {Name: "Detail", Value: plain(cmp.Or(e.Detail, "–"))}, {Name: "Who", Value: text{Text: cmp.Or(e.Name, e.Subject), Also: []text{code(e.Subject)}}},
 			{Name: "As", Value: plain(e.Role)}, {Name: "From", Value: plain(cmp.Or(e.Address, "–"))}, {Name: "When", Value: p.at(&e.At, "")},
 		}}
@@ -88,6 +89,7 @@ func (p *Pages) entry(site Site, w http.ResponseWriter, r *http.Request) error {
 			b.Text = append(b.Text, plain("It is still being done, or its process ended before it was done. Load the page again."))
 		}
 		if a := p.actions[e.Action]; a != nil {
+			b.Title = a.title
 			b.More = []text{link("Back", a.section)}
 		}
 		return []block{b}, nil

@@ -78,7 +78,7 @@ func (p *Pages) memos(ctx context.Context, _ url.Values) ([]block, error) {
 		{Name: "Process", Value: code(stats.Process.Name)},
 		{Name: "Values", Value: plain(fmt.Sprintf("%s, %s of %s", views.Count(int64(stats.Process.Values)), views.Bytes(stats.Process.Bytes), views.Bytes(stats.Process.Limit)))},
 		{Name: "Shared level", Value: sharedState(stats.Shared.SharedHealth)},
-		{Name: "Clock", Value: plain(fmt.Sprintf("%d ms behind the fleet's, which is corrected for", health.ClockOffset.Duration().Milliseconds()))},
+		{Name: "Clock", Value: plain(clock(health.ClockOffset.Duration()))},
 		{Name: "Counts since", Value: p.at(&stats.Since, "")},
 	}}
 	if s := stats.Shared.Server; s != nil {
@@ -103,6 +103,17 @@ func (p *Pages) memos(ctx context.Context, _ url.Values) ([]block, error) {
 		})
 	}
 	return []block{how, p.cacheForms(), table}, nil
+}
+
+// clock returns how the clock of this process stands to that of the fleet.
+func clock(behind time.Duration) string {
+	switch ms := behind.Milliseconds(); {
+	case ms > 0:
+		return fmt.Sprintf("%d ms behind the fleet's, which is corrected for", ms)
+	case ms < 0:
+		return fmt.Sprintf("%d ms ahead of the fleet's, which is corrected for", -ms)
+	}
+	return "that of the fleet"
 }
 
 func limit(n int64) string {
@@ -150,11 +161,19 @@ var scopes = []views.Option{
 
 func (p *Pages) cacheForms() block {
 	return block{ID: "do", Title: "Actions", Half: true, Forms: []form{
-		{Action: pathDo + "cache.invalidate", Button: "Invalidate", Fields: []field{
-			{Kind: "choice", Name: "scope", Label: "Invalidate", Options: scopes}, {Name: "of", Label: "Which one", Most: 512, Help: "its name, key, tag or pattern"}, {Kind: "choice", Name: "how", Label: "How", Options: hows},
-		}},
-		{Action: pathCache + "/key", Get: true, Button: "Look up", Fields: []field{{Name: "key", Label: "Look up a key", Help: "MEMO:PARAMS", Most: 512, Needed: true}}},
+		invalidateForm(url.Values{}), lookUpForm(""),
 	}, More: []text{doing("Warm the cache", "job.start", "job", JobWarm), doing("Reset the counts", "cache.reset"), doing("Test the shared level", "cache.test")}}
+}
+
+func invalidateForm(in url.Values) form {
+	return form{Action: pathDo + "cache.invalidate", Button: "Invalidate", Fields: []field{
+		{Kind: "choice", Name: "scope", Label: "Invalidate", Options: scopes, Value: in.Get("scope")}, {Name: "of", Label: "Which one", Value: in.Get("of"), Most: 512, Help: "its name, key, tag or pattern"},
+		{Kind: "choice", Name: "how", Label: "How", Options: hows, Value: in.Get("how")},
+	}}
+}
+
+func lookUpForm(key string) form {
+	return form{Action: pathCache + "/key", Get: true, Button: "Look up", Fields: []field{{Name: "key", Label: "Look up a key", Value: key, Help: "MEMO:PARAMS", Most: 512, Needed: true}}}
 }
 
 // memo is the page of one memo: its keys in this process.
@@ -174,7 +193,10 @@ func (p *Pages) memo(_ context.Context, q url.Values) ([]block, error) {
 		doing("Invalidate, soft", "cache.invalidate", "scope", "memo", "of", name, "how", "soft"), doing("Invalidate, hard", "cache.invalidate", "scope", "memo", "of", name, "how", "hard"),
 	}
 	table := block{ID: "keys", Title: "Keys of this process", Columns: []string{"Key", "State", "As of", "Age", "Size", "Running or waiting", "Reason"}, Empty: "This process has none.",
-		Text: said(fmt.Sprintf("%s in all, the first %d by key.", views.Plural(int64(keys.Total), "key", "keys"), len(keys.Keys)))}
+		Text: said(views.Plural(int64(keys.Total), "key", "keys") + " in all.")}
+	if keys.Total > len(keys.Keys) {
+		table.Text = said(fmt.Sprintf("%s in all, the first %d by key.", views.Plural(int64(keys.Total), "key", "keys"), len(keys.Keys)))
+	}
 	for _, k := range keys.Keys {
 		running := ""
 		if k.Refreshing {
@@ -206,7 +228,11 @@ func (p *Pages) key(ctx context.Context, q url.Values) ([]block, error) {
 	memo, params, _ := strings.Cut(name, ":")
 	st, err := p.Cache.Status(ctx, memo, params)
 	if err != nil {
-		return nil, mistake(reason(err))
+		again := []block{{ID: "again", Title: "Another key", Forms: []form{lookUpForm(name)}}}
+		if err := p.known(InvalidateRequest{Key: name}); err != nil {
+			return again, err
+		}
+		return again, mistake(reason(err))
 	}
 	b := block{ID: "key", Title: "Key " + st.Key, Facts: []fact{{Name: "At the shared level", Value: code(st.StoreKey)}, {Name: "Levels with a value", Value: plain(cmp.Or(strings.Join(st.Levels, ", "), "none"))}}}
 	if st.Lock != nil {
@@ -280,7 +306,7 @@ func asked(in url.Values) (InvalidateRequest, error) {
 		r.Tenant = true
 	}
 	if _, one := r.Scope(); !one || len(of) > 512 {
-		return r, mistake("Name what is to be invalidated: a memo, a key, a tag or a pattern.")
+		return r, fieldMistake{"Name what is to be invalidated: a memo, a key, a tag or a pattern.", "of"}
 	}
 	return r, nil
 }
@@ -338,10 +364,10 @@ func (p *Pages) known(r InvalidateRequest) error {
 	policies := p.Cache.Policies()
 	memo, _, _ := strings.Cut(r.Key, ":")
 	if memo = cmp.Or(memo, r.Memo); memo != "" && !slices.ContainsFunc(policies, func(n cache.NamedPolicy) bool { return n.Memo == memo }) {
-		return mistake("There is no memo " + quote(memo) + ".")
+		return fieldMistake{mistake("There is no memo " + quote(memo) + "."), "of"}
 	}
 	if r.Tag != "" && !slices.ContainsFunc(policies, func(n cache.NamedPolicy) bool { return slices.Contains(n.Tags, r.Tag) }) {
-		return mistake("No memo has the tag " + quote(r.Tag) + ".")
+		return fieldMistake{mistake("No memo has the tag " + quote(r.Tag) + "."), "of"}
 	}
 	return nil
 }

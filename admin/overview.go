@@ -111,7 +111,7 @@ func (p *Pages) recent(ctx context.Context) block {
 // A tableSize is how large a table is, with its indexes.
 type tableSize struct {
 	Name  string
-	Rows  int64 // as the database estimates them
+	Rows  *int64 // as the database estimates them; nil: it has not looked yet
 	Bytes int64
 }
 
@@ -121,7 +121,7 @@ const mostTables = 60
 // size is how large the database is.
 func (p *Pages) size(ctx context.Context) block {
 	const query = `
-		SELECT relname, greatest(reltuples, 0)::bigint AS rows, pg_total_relation_size(oid) AS bytes
+		SELECT relname, CASE WHEN reltuples >= 0 THEN reltuples::bigint END AS rows, pg_total_relation_size(oid) AS bytes
 		FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY bytes DESC, relname LIMIT $1`
 	rows, _ := p.DB.Query(ctx, query, mostTables)
 	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tableSize])
@@ -134,7 +134,11 @@ func (p *Pages) size(ctx context.Context) block {
 	}
 	b := block{ID: "size", Title: "The database", Text: said(views.Bytes(all) + " in all. Rows are the database's own estimates."), Columns: []string{"Table", "Rows, about", "Size with indexes"}}
 	for _, t := range tables {
-		b.Rows = append(b.Rows, []text{code(t.Name), number(t.Rows), {Text: views.Bytes(t.Bytes), Number: true}})
+		rows := text{Text: "–", Number: true}
+		if t.Rows != nil {
+			rows = number(*t.Rows)
+		}
+		b.Rows = append(b.Rows, []text{code(t.Name), rows, {Text: views.Bytes(t.Bytes), Number: true}})
 	}
 	return b
 }

@@ -22,15 +22,15 @@ func (p *Pages) programs(ctx context.Context, q url.Values) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := block{ID: "keys", Title: "Keys of programs", Columns: []string{"Key", "For", "Scopes", "Made", "Last used", "State", "Do"}, Empty: "There are none."}
+	b := block{ID: "keys", Title: "Keys of programs", Columns: []string{"Key", "For", "State", "Do", "Scopes", "Made", "Last used"}, Empty: "There are none."}
 	for i, k := range list {
 		if i == rowsShown {
 			b.More = append(b.More, link("older", address(pathKeys, "older", list[i-1].ID)))
 			break
 		}
-		row := []text{code(k.ID), plain(k.Name), plain(scopesOf(k)), p.at(&k.Created, ""), p.at(k.Used, "never"), p.keyStanding(k), plain("")}
+		row := []text{code(k.ID), plain(k.Name), p.keyStanding(k), plain(""), plain(scopesOf(k)), p.at(&k.Created, ""), p.at(k.Used, "never")}
 		if k.Revoked == nil {
-			row[6] = doing("Revoke", "key.revoke", "id", k.ID)
+			row[3] = doing("Revoke", "key.revoke", "id", k.ID)
 		}
 		b.Rows = append(b.Rows, row)
 	}
@@ -95,14 +95,17 @@ func (p *Pages) keyActions() []*action {
 			if days := in.Get("days"); days != "" {
 				n, err := strconv.Atoi(days)
 				if err != nil || n < 1 || n > longestDays {
-					return plan{}, mistake("Write the days until it ends as a number from 1 to " + strconv.Itoa(longestDays) + ".")
+					return plan{}, fieldMistake{mistake("Write the days until it ends as a number from 1 to " + strconv.Itoa(longestDays) + "."), "days"}
 				}
 				at := time.Now().AddDate(0, 0, n)
 				until, lasts = &at, "for "+views.Plural(int64(n), "day", "days")
 			}
 			name, id := in.Get("name"), in.Get("id")
-			if name == "" || len(scopes) == 0 {
-				return plan{}, mistake("Say what the key is for, and choose at least one thing that it may do.")
+			if name == "" {
+				return plan{}, fieldMistake{"Say what the key is for.", "name"}
+			}
+			if len(scopes) == 0 {
+				return plan{}, fieldMistake{"Choose at least one thing that it may do.", "scopes"}
 			}
 			if err := keys.Check(name, scopes, until); err != nil {
 				return plan{}, mistake(reason(err))

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,20 +38,36 @@ func (p *Pages) account(ctx context.Context, q url.Values) block {
 		return b
 	}
 	b.Facts = []fact{
-		{Name: "Name", Value: link(a.Name, address("/accounts/"+url.PathEscape(a.Ref)))}, {Name: "Kind", Value: plain(string(a.Kind))}, {Name: "Label", Value: plain(a.Label)},
-		{Name: "Holder", Value: plain(a.Holder)}, {Name: "Merged into", Value: plain(a.Into)}, {Name: "Shown", Value: shown(a.Hidden)},
+		{Name: "Name", Value: link(a.Name, address("/accounts/"+url.PathEscape(a.Ref)))}, {Name: "Kind", Value: plain(string(a.Kind))}, {Name: "Label", Value: plain(cmp.Or(a.Label, "–"))},
+		{Name: "Holder", Value: plain(a.Holder)}, {Name: "Merged into", Value: plain(cmp.Or(a.Into, "–"))}, {Name: "Shown", Value: shown(a.Hidden)},
 	}
 	hide := form{Action: pathDo + "record.hide", Title: "Hide who holds it: all their accounts are named nowhere, and count in every sum", Button: "Hide the holder", Fields: []field{{Kind: "hidden", Name: "holder", Value: a.Holder}}, Danger: true}
 	if a.Hidden {
 		hide = form{Action: pathDo + "record.show", Title: "Show who holds it again", Button: "Show the holder", Fields: []field{{Kind: "hidden", Name: "holder", Value: a.Holder}}}
 	}
-	of := field{Kind: "hidden", Name: "account", Value: a.Ref}
 	b.Forms = append(b.Forms,
-		form{Action: pathDo + "record.label", Title: "Label it", Button: "Label", Fields: []field{of, {Name: "label", Label: "A short text, shown with its name", Value: a.Label, Most: 128, Help: "empty: none"}}},
-		form{Action: pathDo + "record.rename", Title: "Rename it", Button: "Rename", Fields: []field{of, {Name: "name", Label: "Name", Value: a.Name, Most: 256, Needed: true}}},
-		form{Action: pathDo + "record.merge", Title: "Merge it", Button: "Merge", Fields: []field{of, {Name: "into", Label: "Show it as part of the account with the ref", Value: a.Into, Most: 512, Help: "empty: by itself again"}}},
-		hide)
+		labelForm(url.Values{"account": {a.Ref}, "label": {a.Label}}), renameForm(url.Values{"account": {a.Ref}, "name": {a.Name}}), mergeForm(url.Values{"account": {a.Ref}, "into": {a.Into}}), hide)
 	return b
+}
+
+// The forms of an account that was looked up.
+
+func labelForm(in url.Values) form {
+	return form{Action: pathDo + "record.label", Title: "Label it", Button: "Label", Fields: []field{
+		{Kind: "hidden", Name: "account", Value: in.Get("account")}, {Name: "label", Label: "A short text, shown with its name", Value: in.Get("label"), Most: 128, Help: "empty: none"},
+	}}
+}
+
+func renameForm(in url.Values) form {
+	return form{Action: pathDo + "record.rename", Title: "Rename it", Button: "Rename", Fields: []field{
+		{Kind: "hidden", Name: "account", Value: in.Get("account")}, {Name: "name", Label: "Name", Value: in.Get("name"), Most: 256, Needed: true},
+	}}
+}
+
+func mergeForm(in url.Values) form {
+	return form{Action: pathDo + "record.merge", Title: "Merge it", Button: "Merge", Fields: []field{
+		{Kind: "hidden", Name: "account", Value: in.Get("account")}, {Name: "into", Label: "Show it as part of the account with the ref", Value: in.Get("into"), Most: 512, Help: "empty: by itself again"},
+	}}
 }
 
 func shown(hidden bool) text {
@@ -136,7 +154,8 @@ func (p *Pages) writing(b ledger.Batch) func(context.Context, noting) error {
 func (p *Pages) wrong(ctx context.Context, b ledger.Batch) error {
 	err := p.Record.Review(ctx, b)
 	if refused := (*ledger.BatchError)(nil); errors.As(err, &refused) && len(refused.Problems) > 0 {
-		return mistake(refused.Problems[0].String())
+		first := refused.Problems[0]
+		return fieldMistake{mistake(strings.ToUpper(first.Text[:1]) + first.Text[1:] + "."), first.Field}
 	}
 	return err
 }
@@ -145,7 +164,7 @@ func (p *Pages) wrong(ctx context.Context, b ledger.Batch) error {
 func (p *Pages) named(ctx context.Context, in url.Values, name string) (ledger.Curated, error) {
 	a, known, err := p.Record.Curated(ctx, in.Get(name))
 	if err == nil && !known {
-		err = mistake("There is no account " + quote(in.Get(name)) + ".")
+		err = fieldMistake{mistake("There is no account " + quote(in.Get(name)) + "."), name}
 	}
 	return a, err
 }
@@ -178,7 +197,7 @@ func (p *Pages) recordActions() []*action {
 				return plan{}, err
 			}
 			if name == a.Name || name == a.Ref {
-				return plan{}, mistake("It has this name already, or this is its ref.")
+				return plan{}, fieldMistake{"It has this name already, or this is its ref.", "name"}
 			}
 			batch := ledger.Batch{KeepAccounts: true, Accounts: []ledger.Account{{Ref: a.Ref, Kind: a.Kind, Name: name}}}
 			if err := p.wrong(ctx, batch); err != nil {
@@ -201,11 +220,15 @@ func (p *Pages) recordActions() []*action {
 				}
 				says = "is shown as a part of " + quote(t.Name) + " (" + t.Ref + "), whose holder is the holder of both. Nothing is moved, and it can be undone."
 			} else if a.Into == "" {
-				return plan{}, mistake("It is not merged with another one. Write the ref of the account to merge it into.")
+				return plan{}, fieldMistake{"It is not merged with another one. Write the ref of the account to merge it into.", "into"}
+			}
+			batch := ledger.Batch{Merges: []ledger.Merge{{Account: a.Ref, Into: into}}}
+			if err := p.wrong(ctx, batch); err != nil {
+				return plan{}, err
 			}
 			return plan{target: "account " + a.Ref, detail: fmt.Sprintf("into %q; before: %q", into, a.Into), button: "Merge", danger: true,
 				says:   []string{quote(a.Name) + " (" + a.Ref + ") " + says, "No earlier number is shown again; day snapshots since its first posting are made anew."},
-				within: p.writing(ledger.Batch{Merges: []ledger.Merge{{Account: a.Ref, Into: into}}})}, nil
+				within: p.writing(batch)}, nil
 		}},
 		p.hiding("record.hide", "Hide a holder", true), p.hiding("record.show", "Show a holder", false),
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"exchequer/ledger"
+	"exchequer/views"
 )
 
 // settings is the page of what the economy is called, and of what was set at the start.
@@ -15,7 +16,7 @@ func (p *Pages) settings(context.Context, url.Values) ([]block, error) {
 	economy := block{ID: "economy", Title: "The economy", Half: true, Facts: []fact{
 		{Name: "Name", Value: plain(s.Name)}, {Name: "Symbol of its money", Value: plain(s.Symbol)}, {Name: "Decimals", Value: plain(fmt.Sprint(s.Decimals))},
 		{Name: "Time zone of its days", Value: text{Text: s.Zone().String(), Also: []text{code("exchequer repair --timezone ZONE")}}},
-	}, Forms: []form{economyForm(s.Name, s.Symbol)}}
+	}, Forms: []form{economyForm(url.Values{"name": {s.Name}, "symbol": {s.Symbol}})}}
 	return []block{economy, p.privacy(), p.thresholds(), p.start()}, nil
 }
 
@@ -45,14 +46,14 @@ const privacyVariable = "EXCHEQUER_PRIVACY"
 
 // thresholds are when a sign of health is shown as one to watch, and as bad.
 func (p *Pages) thresholds() block {
-	b := block{ID: "thresholds", Title: "Thresholds of the signs of health", Columns: []string{"Sign", "Name", "Good within", "Bad beyond", "From"},
-		Text: []text{plain("A sign is good within the first range, bad beyond the second, and to watch between them. Changes in 30 days are fractions: 0.05 is 5 %."), {Text: atStart, Also: []text{code("EXCHEQUER_SIGNS=money=watch:-5%..5%,bad:-15%..15%")}}}}
+	b := block{ID: "thresholds", Title: "Thresholds of the signs of health", Columns: []string{"Sign", "Name", "Thresholds", "From"},
+		Text: []text{plain("A sign is good until its value passes the threshold from which it is watched."), {Text: atStart, Also: []text{code("EXCHEQUER_SIGNS=money=watch:-5%..5%,bad:-15%..15%")}}}}
 	for _, s := range p.Thresholds.InForce() {
 		from := "the program"
 		if s.Configured {
 			from = "EXCHEQUER_SIGNS"
 		}
-		b.Rows = append(b.Rows, []text{plain(s.Title), code(s.Name), plain(s.Watch), plain(s.Bad), plain(from)})
+		b.Rows = append(b.Rows, []text{plain(s.Title), code(s.Name), plain(views.Thresholds(s.Sign)), plain(from)})
 	}
 	return b
 }
@@ -67,9 +68,9 @@ func (p *Pages) start() block {
 	return b
 }
 
-func economyForm(name, symbol string) form {
+func economyForm(in url.Values) form {
 	return form{Action: pathDo + "settings.economy", Title: "Change the name and the symbol", Button: "Change", Fields: []field{
-		{Name: "name", Label: "Name", Value: name, Most: 128, Needed: true}, {Name: "symbol", Label: "Symbol", Value: symbol, Most: 16},
+		{Name: "name", Label: "Name", Value: in.Get("name"), Most: 128, Needed: true}, {Name: "symbol", Label: "Symbol", Value: in.Get("symbol"), Most: 16},
 	}}
 }
 

@@ -149,11 +149,10 @@ func (k signKind) rangeOf(b Bounds) string {
 	return text
 }
 
-// A SignLimits is a sign of health with the thresholds that hold for it.
+// A SignLimits is a sign of health with the thresholds that hold for it, and without a value.
 type SignLimits struct {
-	Name, Title string
-	Watch, Bad  string
-	Configured  bool // they are not those of the program
+	Sign
+	Configured bool // they are not those of the program
 }
 
 // InForce returns the thresholds of all signs, in the order in which they are shown.
@@ -164,7 +163,7 @@ func (t Thresholds) InForce() []SignLimits {
 		if !configured {
 			limits = Threshold{k.watch, k.bad}
 		}
-		all = append(all, SignLimits{k.name, k.title, k.rangeOf(limits.Watch), k.rangeOf(limits.Bad), configured})
+		all = append(all, SignLimits{Sign{Name: k.name, Title: k.title, Unit: k.unit, By: k.by, Watch: limits.Watch, Bad: limits.Bad}, configured})
 	}
 	return all
 }

@@ -34,11 +34,18 @@ type Own struct {
 func NewOwn(db *pgxpool.Pool, settings func() ledger.Settings) *Own { return &Own{db, settings} }
 
 // A RefusedError is why something was not done, for the person who wanted it.
-type RefusedError struct{ Text string }
+type RefusedError struct {
+	Text  string
+	Field string // that is wrong, as forms call it: kind, thing, value or address; may be empty
+}
 
 func (e *RefusedError) Error() string { return e.Text }
 
-func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return refuseField("", format, args...) }
+
+func refuseField(field, format string, args ...any) error {
+	return &RefusedError{Text: fmt.Sprintf(format, args...), Field: field}
+}
 
 // one begins a transaction in which nobody else changes rules or receivers, so that the
 // last place is given once.
@@ -69,7 +76,7 @@ func room(ctx context.Context, tx pgx.Tx, table, owner string, most int, refusal
 	}
 	switch {
 	case own >= most:
-		return &RefusedError{refusal}
+		return refuse("%s", refusal)
 	case all >= mostOwn:
 		return refuse("All %d places of this site are taken. Who runs it may know more.", mostOwn)
 	}
@@ -90,15 +97,15 @@ func (o *Own) AddRule(ctx context.Context, r Rule, sees views.Level) error {
 	}
 	switch {
 	case !ofPeople(r.Kind):
-		return refuse("Choose what is watched.")
+		return refuseField("kind", "Choose what is watched.")
 	case slices.ContainsFunc(r.To, func(name string) bool { return !goodName(name) }):
 		return errGone
 	}
 	if _, err := r.Limit(s); err != nil {
-		return &RefusedError{wrongValue[meanings[r.Kind].unit]}
+		return refuseField("value", "%s", wrongValue[meanings[r.Kind].unit])
 	}
 	if err := r.check(); err != nil {
-		return refuse("Name the %s that is watched.", meanings[r.Kind].of)
+		return refuseField("thing", "Name the %s that is watched.", meanings[r.Kind].of)
 	}
 	return o.one(ctx, "make a rule", func(tx pgx.Tx) error {
 		if err := room(ctx, tx, "own_rules", r.Owner, MostRules, fmt.Sprintf("You have %d rules. Remove one first.", MostRules)); err != nil {
@@ -109,7 +116,7 @@ func (o *Own) AddRule(ctx context.Context, r Rule, sees views.Level) error {
 			return err
 		}
 		if why := r.barred(sees, owned); why != "" {
-			return &RefusedError{strings.ToUpper(why[:1]) + why[1:] + "."}
+			return refuseField("thing", "%s", strings.ToUpper(why[:1])+why[1:]+".")
 		}
 		var known int
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM own_receivers WHERE owner = $1 AND name = ANY($2)`, r.Owner, r.To).Scan(&known); err != nil {
@@ -203,16 +210,16 @@ func (o *Own) AddReceiver(ctx context.Context, owner string, form Form, address 
 		secret = secretPrefix + base64.StdEncoding.EncodeToString(key)
 	case Discord, Slack:
 	default:
-		return "", "", refuse("Choose what the address is of: a webhook, Discord or Slack.")
+		return "", "", refuseField("kind", "Choose what the address is of: a webhook, Discord or Slack.")
 	}
 	if owner == operators {
 		return "", "", errNoOwner
 	}
 	if r.url, err = parseTarget(address, []string{"https", "https"}); err != nil || len(address) > 2000 || !utf8.ValidString(address) {
-		return "", "", refuse("Write an address that begins with https:// and has neither a password nor a #.")
+		return "", "", refuseField("address", "Write an address that begins with https:// and has neither a password nor a #.")
 	}
 	if ip, err := netip.ParseAddr(r.url.Hostname()); err == nil && !public(ip) {
-		return "", "", refuse("Alerts go to public addresses only. This one is not.")
+		return "", "", refuseField("address", "Alerts go to public addresses only. This one is not.")
 	}
 	err = o.one(ctx, "make a receiver", func(tx pgx.Tx) error {
 		if err := room(ctx, tx, "own_receivers", owner, MostReceivers, fmt.Sprintf("You have %d receivers. Remove one first.", MostReceivers)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,16 +61,32 @@ func TestAnAdminGoesThroughTheirPages(t *testing.T) {
 	if len(paths) < 12 {
 		t.Fatalf("the pages of admins are %v", paths)
 	}
+	const narrow = 320
 	for i, path := range append([]string{"/me", "/sign-in"}, paths...) {
 		b.open(s.URL + path)
 		b.script(string(axe))
 		theme := []string{"light", "dark"}[i%2]
-		b.violations(path, state{390, theme, false})
-		if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > 390 {
-			t.Errorf("at 390 px %s is %d px wide", path, wide)
+		b.violations(path, state{narrow, theme, false})
+		if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > narrow {
+			t.Errorf("at %d px %s is %d px wide", narrow, path, wide)
 		}
 	}
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}})
+	lines := value(b, chromedp.Evaluate[[]string](`[".sections a[aria-current]", ".sections a:not([aria-current])"].map((a) => getComputedStyle(document.querySelector(a)).borderBottomColor)`))
+	if lines[0] == lines[1] {
+		t.Errorf("in forced colours all sections look like the current one: %v", lines)
+	}
+	b.open(s.URL + "/nothing")
+	b.script(string(axe))
+	b.violations("/nothing", state{1440, "light", false})
 
+	b.open(s.URL + "/admin/cache")
+	b.do(chromedp.Click(chromedp.CSS("form[action='/admin/do/cache.invalidate'] button")))
+	b.within(patience, `document.activeElement?.name === "of" && document.getElementById(document.activeElement.getAttribute("aria-describedby"))?.textContent.includes("Name what")`, "what is missing is said of its field, which has the focus")
+	b.open(s.URL + "/me")
+	b.script(`document.querySelector("#alerts [name=thing]").value = "nothing"`)
+	b.do(chromedp.Click(chromedp.CSS("#alerts form:has([name=thing]) button")))
+	b.within(patience, `document.activeElement?.name === "thing" && document.activeElement.value === "nothing" && document.getElementById("rule-wrong") !== null`, "a rule that is refused is still in its form")
 	b.open(s.URL + "/admin/cache")
 	b.script(`document.querySelector("input[name=of]").value = "economy.overview"`)
 	b.do(chromedp.Click(chromedp.CSS("form[action='/admin/do/cache.invalidate'] button")))

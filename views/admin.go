@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"exchequer/ledger"
 )
 
@@ -62,7 +64,7 @@ func (t AdminText) class() string {
 	switch {
 	case t.Number:
 		return "n"
-	case len(t.Text) > 60:
+	case len(t.Text) > 60, t.State != "" && len(t.Text) > 30:
 		return "wide"
 	}
 	return ""
@@ -120,6 +122,7 @@ type AdminField struct {
 	Needed             bool
 	Help               string
 	Legend             string // of a group of boxes, with the first one
+	Wrong              string // what is wrong with what was written; of a group, with the first one
 	Checked            bool
 }
 
@@ -127,6 +130,18 @@ type AdminField struct {
 // a name.
 func (f AdminForm) id(d AdminField) string {
 	return strings.TrimPrefix(f.Action, AdminPath+"/") + "-" + d.Name
+}
+
+// described returns the attributes of a field that was filled in wrongly: it has the focus,
+// and what is wrong with it is read with its name. A group of boxes has no focus itself.
+func (f AdminForm) described(d AdminField) templ.Attributes {
+	switch {
+	case d.Wrong == "":
+		return nil
+	case d.Kind == "check":
+		return templ.Attributes{"aria-describedby": f.id(d) + "-wrong"}
+	}
+	return wrongField(f.id(d)+"-wrong", true)
 }
 
 // Moment returns a time as tables of admins have it.

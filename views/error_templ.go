@@ -148,7 +148,7 @@ func ErrorPage(site Site, status int, message string, choices ...Choice) templ.C
 				}
 			}
 			if status == http.StatusNotFound {
-				templ_7745c5c3_Err = find(Page{Site: site}, "find-here").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = find(Page{Site: site}, "find-here", "What you meant").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

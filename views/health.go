@@ -83,8 +83,8 @@ func judgedNumber(v float64, s aggregates.Sign) string {
 	return signNumber(v, s.Unit)
 }
 
-// thresholds says from where on a sign is watched, and bad.
-func thresholds(s aggregates.Sign) string {
+// Thresholds says from where on a sign is watched, and bad.
+func Thresholds(s aggregates.Sign) string {
 	var parts []string
 	for _, limit := range []struct {
 		word string

@@ -186,7 +186,7 @@ func signs(v *aggregates.Soundness, s ledger.Settings) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var11 string
-			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(thresholds(sign))
+			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(Thresholds(sign))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `health.templ`, Line: 42, Col: 44}
 			}

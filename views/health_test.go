@@ -109,7 +109,7 @@ func TestThresholdsAreWritten(t *testing.T) {
 		"Watch beyond ±0.02, in 30 days.":                    {By: aggregates.JudgedDifference, Unit: aggregates.SignRatio, Watch: aggregates.Bounds{Low: f(-0.02), High: f(0.02)}},
 		"No thresholds.":                                     {},
 	} {
-		if got := strings.ReplaceAll(thresholds(s), nbsp, " "); got != want {
+		if got := strings.ReplaceAll(Thresholds(s), nbsp, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -3,6 +3,8 @@ package views
 import (
 	"time"
 
+	"github.com/a-h/templ"
+
 	"exchequer/aggregates"
 	"exchequer/claims"
 	"exchequer/ledger"
@@ -20,9 +22,26 @@ type Me struct {
 	Keeper   *aggregates.Keeper          // likewise
 	Asked    string                      // the name of the account that the form asks for
 	Choices  []Choice                    // accounts that it may mean
+	Wrong    string                      // what is wrong with it; may be empty
+	Unpaid   string                      // the account whose claim is not proven yet, as Note says
 	Note     string                      // what became of the last form; may be empty
 	Alerts   *MyAlerts                   // nil: there are none here
 	Now      time.Time
+}
+
+// Refused reports whether a form was not done, since what was written is wrong.
+func (m Me) Refused() bool { return m.Wrong != "" || m.Alerts != nil && m.Alerts.Note != "" }
+
+// asked returns the attributes of the field for the name of an account.
+func (m Me) asked() templ.Attributes { return wrongField("claim-wrong", m.Wrong != "") }
+
+// wrongField returns the attributes of a field that was filled in wrongly: it has the focus,
+// and what is wrong with it, which has the id, is read with its name.
+func wrongField(id string, is bool) templ.Attributes {
+	if !is {
+		return nil
+	}
+	return templ.Attributes{"aria-describedby": id, "aria-invalid": "true", "autofocus": true}
 }
 
 // proven returns the accounts that are theirs.

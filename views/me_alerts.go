@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
 // MyFeed begins the addresses of people's own feeds. What follows is a secret.
@@ -20,12 +22,18 @@ type MyAlerts struct {
 	Receiver  TypedReceiver
 	Note      string   // why the last form about alerts was refused; may be empty
 	About     string   // the form that the note is about: "rule", "receiver" or empty
+	Field     string   // and its field; empty: none of them alone
 	Secret    string   // of a receiver that was just made; it is shown once
 	Address   string   // of the feed, likewise
 	Things    []Choice // that a rule may be about, and that are theirs: Path is what to write
 	MostRules int
 	MostHooks int
 	MostADay  int
+}
+
+// wrong returns the attributes of a field of a form.
+func (a *MyAlerts) wrong(about, field string) templ.Attributes {
+	return wrongField(about+"-wrong", a.Note != "" && a.About == about && a.Field == field)
 }
 
 // A MyRule is a rule and how it stands.

@@ -54,7 +54,7 @@ func SearchPage(p Page, text string, groups []FoundGroup, cut bool) templ.Compon
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = find(p, "find-here").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = find(p, "find-here", "This search").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -15,7 +15,8 @@ type SignIn struct {
 	ProviderPath string // where the way to it begins
 	Away         bool   // it does not answer
 	Local        bool   // there is a local admin, who has a password
-	Problem      string // why the last try failed
+	Name         string // that was written at the last try
+	Problem      string // why it failed
 	Role         string // of the reader, if they have signed in
 }
 

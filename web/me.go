@@ -53,12 +53,16 @@ func (s *server) doForMe(ctx context.Context, client string, form url.Values) (m
 	m.Subject = who.Subject
 	switch form.Get("do") {
 	case "ask":
+		if account == "" {
+			m.Wrong = "Write what your account is called, or its ref."
+			return m, nil
+		}
 		found, err := s.findAccounts(ctx, account)
 		switch {
 		case err != nil && !errors.Is(err, errNotFound):
 			return m, err
 		case len(found) == 0:
-			m.Asked, m.Note = account, "No account of this name is known here."
+			m.Asked, m.Wrong = account, "No account of this name is known here."
 			return m, nil
 		case len(found) > 1:
 			m.Asked = account
@@ -80,6 +84,7 @@ func (s *server) doForMe(ctx context.Context, client string, form url.Values) (m
 		if err == nil && m.Note == "" {
 			err = &movedError{code: http.StatusSeeOther, address: views.MePath}
 		}
+		m.Unpaid = account
 		return m, err
 	case "drop":
 		if _, err := s.Claims.Drop(ctx, who.Subject, account); err != nil {
@@ -134,7 +139,11 @@ func (s *server) drawMe(w http.ResponseWriter, r *http.Request, begin func(conte
 	if err := views.MePage(view, m).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("my page: %w", err)
 	}
-	return s.respondUncached(w, r, newRendering(pageHeader(view), b.Bytes(), time.Time{}), true)
+	drawn := newRendering(pageHeader(view), b.Bytes(), time.Time{})
+	if m.Refused() {
+		drawn.status = http.StatusUnprocessableEntity
+	}
+	return s.respondUncached(w, r, drawn, true)
 }
 
 // readMe calls begin and adds what is known of the person. It has a place meanwhile, which

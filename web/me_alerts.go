@@ -23,9 +23,9 @@ import (
 // Everybody returns how much of the ledger visitors see.
 func (p Privacy) Everybody() views.Level { return p.sees(signin.Visitor) }
 
-// refuseForm is why a form about alerts was not done.
-func refuseForm(format string, args ...any) error {
-	return &alerts.RefusedError{Text: fmt.Sprintf(format, args...)}
+// refuseThing is why a form about alerts was not done: what was written as the thing.
+func refuseThing(format string, args ...any) error {
+	return &alerts.RefusedError{Text: fmt.Sprintf(format, args...), Field: "thing"}
 }
 
 // changeAlerts does what a form about alerts says. What is refused is shown beside the
@@ -65,7 +65,7 @@ func (s *server) changeAlerts(ctx context.Context, form url.Values, who signin.I
 		return nil, errForm
 	}
 	if refused := (*alerts.RefusedError)(nil); errors.As(err, &refused) {
-		drawn.Note, err = refused.Text, nil
+		drawn.Note, drawn.Field, err = refused.Text, refused.Field, nil
 	} else if err == nil && drawn.Secret == "" && drawn.Address == "" {
 		err = &movedError{code: http.StatusSeeOther, address: views.MePath + back}
 	}
@@ -88,7 +88,7 @@ func (s *server) addRule(ctx context.Context, who signin.Identity, typed views.T
 func (s *server) thing(ctx context.Context, rule alerts.Rule, name string, sees views.Level) (string, error) {
 	thing, _ := rule.Thing()
 	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) || len(name) > 512 {
-		return "", refuseForm("Nothing is called so.")
+		return "", refuseThing("Nothing is called so.")
 	}
 	switch {
 	case name == "":
@@ -111,7 +111,7 @@ func (s *server) thing(ctx context.Context, rule alerts.Rule, name string, sees 
 		}
 		return oneCalled(called, "None of your shops is called so. They are those of the accounts that are proven to be yours.")
 	case sees < views.ShowsSums:
-		return "", refuseForm("This is shown to viewers only.")
+		return "", refuseThing("This is shown to viewers only.")
 	case thing == alerts.Item:
 		found, err := s.findItems(ctx, aggregates.SeriesPrice, name)
 		if err != nil {
@@ -126,18 +126,18 @@ func (s *server) thing(ctx context.Context, rule alerts.Rule, name string, sees 
 	if i := slices.IndexFunc(aggregates.SignNames(), func(sign string) bool { return strings.EqualFold(sign, name) }); i >= 0 {
 		return aggregates.SignNames()[i], nil
 	}
-	return "", refuseForm("There are these indicators: %s. Without a name, all are watched.", strings.Join(aggregates.SignNames(), ", "))
+	return "", refuseThing("There are these indicators: %s. Without a name, all are watched.", strings.Join(aggregates.SignNames(), ", "))
 }
 
 // oneCalled returns the one ref there is.
 func oneCalled(refs []string, none string) (string, error) {
 	switch len(refs) {
 	case 0:
-		return "", refuseForm("%s", none)
+		return "", refuseThing("%s", none)
 	case 1:
 		return refs[0], nil
 	}
-	return "", refuseForm("Several are called so. Write which one: %s.", strings.Join(refs, ", "))
+	return "", refuseThing("Several are called so. Write which one: %s.", strings.Join(refs, ", "))
 }
 
 // ownAccount returns the ref of an account of somebody. Whether there are others of the
@@ -177,7 +177,7 @@ func (s *server) myAlerts(ctx context.Context, m views.Me) (*views.MyAlerts, err
 		return nil, err
 	}
 	if last := m.Alerts; last != nil {
-		all.Typed, all.Receiver, all.Note, all.About, all.Secret, all.Address = last.Typed, last.Receiver, last.Note, last.About, last.Secret, last.Address
+		all.Typed, all.Receiver, all.Note, all.Field, all.About, all.Secret, all.Address = last.Typed, last.Receiver, last.Note, last.Field, last.About, last.Secret, last.Address
 	}
 	all.MostRules, all.MostHooks, all.MostADay = alerts.MostRules, alerts.MostReceivers, alerts.MostADay
 	for _, c := range m.Claims {

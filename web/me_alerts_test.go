@@ -50,7 +50,7 @@ func TestWhoHasSignedInHasAlertsOfTheirOwn(t *testing.T) {
 			continue
 		}
 		page := parse(t, body)
-		if note := page.Find(`[role="alert"]`).Text(); code != http.StatusOK || !strings.HasPrefix(note, c.note) {
+		if note := page.Find(`[role="alert"]`).Text(); code != http.StatusUnprocessableEntity || !strings.HasPrefix(note, c.note) {
 			t.Errorf("%v: status %d, %q, want %q", c.form, code, note, c.note)
 		}
 		if got, _ := page.Find(`#alerts input[name="thing"]`).Attr("value"); c.form.Get("do") == "rule" && got != strings.ReplaceAll(c.form.Get("thing"), "\x00", "\ufffd") {
@@ -71,7 +71,7 @@ func TestWhoHasSignedInHasAlertsOfTheirOwn(t *testing.T) {
 		t.Error("the secret is shown again")
 	}
 	hook, _ := page.Find(`#receivers input[name="name"]`).First().Attr("value")
-	if code, _ := do("u2", url.Values{"do": {"test"}, "name": {hook}}); code != http.StatusOK {
+	if code, _ := do("u2", url.Values{"do": {"test"}, "name": {hook}}); code != http.StatusUnprocessableEntity {
 		t.Errorf("somebody else tests it: status %d", code)
 	}
 	if code, body := do("u1", url.Values{"do": {"test"}, "name": {hook}}); code != http.StatusSeeOther {

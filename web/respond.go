@@ -22,6 +22,7 @@ type rendering struct {
 	due     time.Time // of the next refresh
 	partial bool      // it lacks something, so nobody may keep it
 	keep    bool      // readers may keep it until it is due, and need not ask
+	status  int       // of the answer, where nobody keeps it and it is not 200
 	plain   body
 	gzip    encoded
 	brotli  encoded
@@ -112,6 +113,8 @@ func (s *server) respondUncached(w http.ResponseWriter, r *http.Request, p *rend
 	if !valued {
 		h.Set("Retry-After", "5")
 		w.WriteHeader(http.StatusServiceUnavailable)
+	} else if p.status != 0 {
+		w.WriteHeader(p.status)
 	}
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(p.plain.bytes)

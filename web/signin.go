@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -271,6 +272,10 @@ func (s *server) signInByPassword(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	next := nextOf(r, cmp.Or(r.PostForm.Get("next"), frontOf(r)))
+	name := r.PostForm.Get("name")
+	if len(name) > 100 || !utf8.ValidString(name) {
+		name = "" // no form of ours has sent it
+	}
 	who, token, err := s.SignIn.Password(r.Context(), cookieOf(r, s.sessionCookie()), r.PostForm.Get("name"), r.PostForm.Get("password"))
 	var locked *signin.LockedError
 	switch {
@@ -279,13 +284,13 @@ func (s *server) signInByPassword(w http.ResponseWriter, r *http.Request) error 
 	case errors.As(err, &locked):
 		s.record(r, signin.Event{What: signin.Locked, Problem: locked.Error()})
 		w.Header().Set("Retry-After", strconv.Itoa(int(locked.Wait.Seconds())+1))
-		return s.drawSignIn(w, r, http.StatusTooManyRequests, views.SignIn{Next: next, Problem: "Too many wrong passwords. Try again in " + waitText(locked.Wait) + "."})
+		return s.drawSignIn(w, r, http.StatusTooManyRequests, views.SignIn{Next: next, Name: name, Problem: "Too many wrong passwords. Try again in " + waitText(locked.Wait) + "."})
 	case errors.Is(err, signin.ErrBusy):
 		w.Header().Set("Retry-After", "2")
-		return s.drawSignIn(w, r, http.StatusServiceUnavailable, views.SignIn{Next: next, Problem: "Too many are signing in right now. Try again in a moment."})
+		return s.drawSignIn(w, r, http.StatusServiceUnavailable, views.SignIn{Next: next, Name: name, Problem: "Too many are signing in right now. Try again in a moment."})
 	case errors.Is(err, signin.ErrWrong):
 		s.record(r, signin.Event{What: signin.Refused, Problem: err.Error()})
-		return s.drawSignIn(w, r, http.StatusForbidden, views.SignIn{Next: next, Problem: "The name or the password is wrong."})
+		return s.drawSignIn(w, r, http.StatusForbidden, views.SignIn{Next: next, Name: name, Problem: "The name or the password is wrong."})
 	}
 	return errors.Join(errSignInAway, err)
 }
