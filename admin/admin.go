@@ -62,6 +62,10 @@ type Deps struct {
 	Sender  *alerts.Sender
 	BaseURL string
 
+	// Replica says how far the replica of the database is, and what was read from it. Nil:
+	// there is none.
+	Replica func(context.Context) []Fact
+
 	// Vitals is what readers' browsers measured. Nil: they measure nothing.
 	Vitals *vitals.Store
 	// Requests has the metrics of the requests that this process answered.
@@ -71,6 +75,9 @@ type Deps struct {
 	// Leaving ends when the process begins to shut down. Jobs end with it.
 	Leaving context.Context
 }
+
+// A Fact is a thing that is known, and what is known of it.
+type Fact struct{ Name, Value string }
 
 // Configured is something that was set when the program was started.
 type Configured struct {

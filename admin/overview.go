@@ -51,6 +51,11 @@ func (p *Pages) overview(ctx context.Context, _ url.Values) ([]block, error) {
 		{Name: "Connections to the database", Value: plain(fmt.Sprintf("%d in use, %d open, %d at most", p.DB.Stat().AcquiredConns(), p.DB.Stat().TotalConns(), p.DB.Stat().MaxConns()))},
 		{Name: "Job", Value: plain(jobNow(p.Jobs, runs, running))},
 	}}
+	if p.Replica != nil {
+		for _, f := range p.Replica(ctx) {
+			now.Facts = append(now.Facts, fact{Name: f.Name, Value: plain(f.Value)})
+		}
+	}
 	return []block{attention, now, p.recent(ctx), p.size(ctx)}, nil
 }
 

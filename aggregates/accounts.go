@@ -38,8 +38,12 @@ type StatsRow struct {
 // NewStats registers the memo "stats". It is cheap, so every write of accounts
 // or transactions invalidates it.
 func NewStats(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[StatsQuery, *Stats] {
+	return newStats(c, always(db))
+}
+
+func newStats(c *cache.Cache, reads Reads) *cache.Memo[StatsQuery, *Stats] {
 	spec := cache.Spec{Name: "stats", Window: window, Tags: []string{"accounts", "transactions"}}
-	return cache.NewMemo(c, spec, on(db, ComputeStats)).Prewarm(StatsQuery{})
+	return cache.NewMemo(c, spec, on(reads, ComputeStats)).Prewarm(StatsQuery{})
 }
 
 // ComputeStats counts the accounts as they are now. Archived are those that were

@@ -55,52 +55,53 @@ type API struct {
 	Sources  *Sources // of Economy.Source
 }
 
-// NewAPI registers the memos of the public API, which read db.
-func NewAPI(c *cache.Cache, db *pgxpool.Pool) *API {
+// NewAPI registers the memos of the public API, which read as those of [NewEconomy].
+func NewAPI(c *cache.Cache, db *pgxpool.Pool, reads ...Reads) *API {
+	from := readsOf(db, reads)
 	places := semaphore.NewWeighted(lookupsAtOnce)
 	prices, courses := &priceShare{}, &courseShare{}
 	return &API{
-		Stats:       NewStats(c, db),
-		Flow:        cache.NewMemo(c, spec("flow"), on(db, ComputeFlow)).Prewarm(AllDays()...),
-		Market:      cache.NewMemo(c, spec("market"), sharing(courses, on(db, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
-		Item:        cache.NewMemo(c, oneOfMany("item"), on(db, ComputeItem)),
-		Health:      cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(db, ComputeHealth))).Prewarm(AllDays()...),
-		Account:     cache.NewMemo(c, oneOfMany("account"), on(db, ComputeAccount)),
-		Sides:       cache.NewMemo(c, oneOfMany("account.sides"), on(db, ComputeAccountSides)),
-		Trading:     cache.NewMemo(c, oneOfMany("account.trade"), on(db, ComputeAccountTrading)),
-		Events:      NewEvents(c, db),
-		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(db, ComputeHolder)),
-		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(db, ComputeHolderSides)),
-		Firms:       cache.NewMemo(c, everyMinute("firms"), on(db, ComputeFirms)).Prewarm(defaultDays),
-		Government:  cache.NewMemo(c, governmentSpec, on(db, ComputeGovernment)),
-		Index:       cache.NewMemo(c, spec("market.index"), sharing(courses, on(db, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
-		Movers:      cache.NewMemo(c, spec("market.movers"), sharing(prices, on(db, ComputeMovers))).Prewarm(defaultDays),
-		Gaps:        cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(db, ComputeGaps))).Prewarm(NoParams{}),
-		Prices:      cache.NewMemo(c, spec("prices"), sharing(prices, on(db, ComputePrices))).Prewarm(NoParams{}),
+		Stats:       newStats(c, from),
+		Flow:        cache.NewMemo(c, spec("flow"), on(from, ComputeFlow)).Prewarm(AllDays()...),
+		Market:      cache.NewMemo(c, spec("market"), sharing(courses, on(from, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
+		Item:        cache.NewMemo(c, oneOfMany("item"), on(from, ComputeItem)),
+		Health:      cache.NewMemo(c, spec("health"), sharing(&balanceShare{}, on(from, ComputeHealth))).Prewarm(AllDays()...),
+		Account:     cache.NewMemo(c, oneOfMany("account"), on(from, ComputeAccount)),
+		Sides:       cache.NewMemo(c, oneOfMany("account.sides"), on(from, ComputeAccountSides)),
+		Trading:     cache.NewMemo(c, oneOfMany("account.trade"), on(from, ComputeAccountTrading)),
+		Events:      newEvents(c, from),
+		Holder:      cache.NewMemo(c, oneOfMany("holder"), on(from, ComputeHolder)),
+		HolderSides: cache.NewMemo(c, oneOfMany("holder.sides"), on(from, ComputeHolderSides)),
+		Firms:       cache.NewMemo(c, everyMinute("firms"), on(from, ComputeFirms)).Prewarm(defaultDays),
+		Government:  cache.NewMemo(c, governmentSpec, on(from, ComputeGovernment)),
+		Index:       cache.NewMemo(c, spec("market.index"), sharing(courses, on(from, ComputePriceIndex))).Prewarm(MarketQuery{Days: defaultDays}),
+		Movers:      cache.NewMemo(c, spec("market.movers"), sharing(prices, on(from, ComputeMovers))).Prewarm(defaultDays),
+		Gaps:        cache.NewMemo(c, spec("market.gaps"), sharing(prices, on(from, ComputeGaps))).Prewarm(NoParams{}),
+		Prices:      cache.NewMemo(c, spec("prices"), sharing(prices, on(from, ComputePrices))).Prewarm(NoParams{}),
 
-		ItemList:  cache.NewMemo(c, everyMinute("items"), sharing(prices, on(db, ComputeItems))).Prewarm(30),
-		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(db, ComputeItemChart)),
-		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(db, ComputeItemTrade)),
-		Trade:     newTrade(c, db, places),
-		Series:    cache.NewMemo(c, oneOfMany("series"), on(db, ComputeSeries)),
+		ItemList:  cache.NewMemo(c, everyMinute("items"), sharing(prices, on(from, ComputeItems))).Prewarm(30),
+		ItemChart: cache.NewMemo(c, oneOfMany("item.chart"), on(from, ComputeItemChart)),
+		ItemTrade: cache.NewMemo(c, oneOfMany("item.trade"), on(from, ComputeItemTrade)),
+		Trade:     newTrade(c, from, places),
+		Series:    cache.NewMemo(c, oneOfMany("series"), on(from, ComputeSeries)),
 
-		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(db, ComputeItemGroup)),
-		ItemRanks:  cache.NewMemo(c, everyMinute("items.ranks"), on(db, ComputeItemRanks)).Prewarm(30),
-		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(db, ComputeItemRoutes)),
+		ItemGroup:  cache.NewMemo(c, oneOfMany("item.group"), on(from, ComputeItemGroup)),
+		ItemRanks:  cache.NewMemo(c, everyMinute("items.ranks"), on(from, ComputeItemRanks)).Prewarm(30),
+		ItemRoutes: cache.NewMemo(c, oneOfMany("item.offsetting"), on(from, ComputeItemRoutes)),
 
-		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(db, ComputeItemNews)),
-		ItemWatch:   cache.NewMemo(c, oneOfMany("item.watch"), on(db, ComputeItemWatch)),
-		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(db, ComputeAccountNews)),
-		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(db, ComputeNotables)).Prewarm(NoParams{}),
+		ItemNews:    cache.NewMemo(c, newsOf("item.news"), on(from, ComputeItemNews)),
+		ItemWatch:   cache.NewMemo(c, oneOfMany("item.watch"), on(from, ComputeItemWatch)),
+		AccountNews: cache.NewMemo(c, newsOf("account.news"), on(from, ComputeAccountNews)),
+		Notables:    cache.NewMemo(c, cache.Spec{Name: "notables", Window: 10 * time.Minute, Tags: []string{"economy"}}, on(from, ComputeNotables)).Prewarm(NoParams{}),
 
-		Sold: NewSold(db),
+		Sold: &Sold{from},
 
-		Past: newPast(c, db),
+		Past: newPast(c, from),
 
-		Items:    existsIn(db, places, knownItem),
-		Accounts: existsIn(db, places, knownAccountExists),
-		Holders:  existsIn(db, places, knownHolder),
-		Sources:  sourcesIn(db, places),
+		Items:    existsIn(from, places, knownItem),
+		Accounts: existsIn(from, places, knownAccountExists),
+		Holders:  existsIn(from, places, knownHolder),
+		Sources:  sourcesIn(from, places),
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // bounded as theirs is.
 func (e *Economy) AccountParties(ctx context.Context, q AsOf[AccountQuery], yield func(row []any) error) error {
 	a := &Series{SeriesRef: SeriesRef{SeriesBalance, q.Of.Account}}
-	id, err := a.findAccount(ctx, e.db)
+	id, err := a.findAccount(ctx, e.reads.pool(ctx))
 	if err != nil || id == 0 {
 		return err
 	}
@@ -31,7 +31,7 @@ func (e *Economy) AccountParties(ctx context.Context, q AsOf[AccountQuery], yiel
 
 // HolderParties is AccountParties of the accounts of a holder.
 func (e *Economy) HolderParties(ctx context.Context, q HolderQuery, yield func(row []any) error) error {
-	own, ok, err := (&Holder{}).find(ctx, e.db, q.Holder)
+	own, ok, err := (&Holder{}).find(ctx, e.reads.pool(ctx), q.Holder)
 	if err != nil || !ok {
 		return err
 	}
@@ -54,7 +54,7 @@ func (e *Economy) allParties(ctx context.Context, days Days, at Date, order stri
 	query := `
 		SELECT hidden, coalesce(party, 0), received, sent, number, coalesce(name, ''), coalesce(ref, ''), coalesce(kind, '')
 		FROM (` + partiesQuery + byBoth + `) AS p LEFT JOIN accounts ON id = party ORDER BY ` + order
-	err := new(Basis).readAsOf(ctx, e.db, cache.WindowAt(e.now(), window), days, at, func(ctx context.Context, tx pgx.Tx, s span) error {
+	err := new(Basis).readAsOf(ctx, e.reads.pool(ctx), cache.WindowAt(e.now(), window), days, at, func(ctx context.Context, tx pgx.Tx, s span) error {
 		own, err := accounts(ctx, tx)
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func (e *Economy) allParties(ctx context.Context, days Days, at Date, order stri
 // ItemTraders calls yield with all who sold an item in a period, or all who bought it,
 // as rows of [TraderColumns]. Its cost follows their days.
 func (e *Economy) ItemTraders(ctx context.Context, q ItemQuery, side string, yield func(row []any) error) error {
-	item, _, err := findItem(ctx, e.db, q.Item)
+	item, _, err := findItem(ctx, e.reads.pool(ctx), q.Item)
 	if err != nil || item == 0 {
 		return err
 	}
@@ -105,7 +105,7 @@ func (e *Economy) ItemTraders(ctx context.Context, q ItemQuery, side string, yie
 		FROM traders JOIN accounts a ON a.id = trader
 		CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM holders h WHERE h.hidden AND h.ref = a.holder) AS hidden) AS h
 		ORDER BY volume DESC, trader`
-	err = new(Basis).read(ctx, e.db, cache.WindowAt(e.now(), window), q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
+	err = new(Basis).read(ctx, e.reads.pool(ctx), cache.WindowAt(e.now(), window), q.Days, func(ctx context.Context, tx pgx.Tx, s span) error {
 		var t Trader
 		var part *float64
 		rows, _ := tx.Query(ctx, query, item, s.Start, s.Today, side)

@@ -1,7 +1,6 @@
 package aggregates
 
 import (
-	"context"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,8 +24,8 @@ type Economy struct {
 	Holdings     *cache.Memo[Population, *Holdings]
 	SiteMap      *cache.Memo[NoParams, *SiteMap]
 
-	db  *pgxpool.Pool
-	now func() time.Time
+	reads Reads
+	now   func() time.Time
 }
 
 // NoParams is the parameter of memos that have one value.
@@ -45,11 +44,6 @@ func spec(name string) cache.Spec {
 	return cache.Spec{Name: name, Window: window, Tags: []string{"economy"}}
 }
 
-// on returns the producer that calls compute with db.
-func on[P, T any](db *pgxpool.Pool, compute func(context.Context, *pgxpool.Pool, cache.Window, P) (T, error)) func(context.Context, cache.Window, P) (T, error) {
-	return func(ctx context.Context, w cache.Window, params P) (T, error) { return compute(ctx, db, w, params) }
-}
-
 // everybody returns the populations, without a choice of who counts.
 func everybody() []InequalityQuery {
 	var queries []InequalityQuery
@@ -59,24 +53,26 @@ func everybody() []InequalityQuery {
 	return queries
 }
 
-// NewEconomy registers the memos of the home page, which read db.
-func NewEconomy(c *cache.Cache, db *pgxpool.Pool) *Economy {
+// NewEconomy registers the memos of the home page, which read db, or what
+// reads chooses, if it is given.
+func NewEconomy(c *cache.Cache, db *pgxpool.Pool, reads ...Reads) *Economy {
+	from := readsOf(db, reads)
 	balances := &balanceShare{}
 	return &Economy{
-		Overview:     cache.NewMemo(c, spec("economy.overview"), sharing(balances, on(db, ComputeOverview))).Prewarm(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.inequality"), sharing(balances, on(db, ComputeInequality))).Prewarm(everybody()...),
-		Activity:     cache.NewMemo(c, spec("economy.activity"), on(db, ComputeActivity)).Prewarm(AllDays()...),
-		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), sharing(balances, on(db, ComputeWealthByKind))).Prewarm(NoParams{}),
-		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(db, ComputeRhythm)).Prewarm(AllDays()...),
-		Richest:      cache.NewMemo(c, spec("economy.richest"), sharing(balances, on(db, ComputeRichest))).Prewarm(NoParams{}),
-		Profile:      newProfile(c, db),
-		Bridge:       cache.NewMemo(c, spec("economy.bridge"), sharing(balances, on(db, ComputeBridge))).Prewarm(AllDays()...),
-		Source:       cache.NewMemo(c, oneOfMany("source"), on(db, ComputeSource)),
-		History:      cache.NewMemo(c, spec("history"), on(db, ComputeHistory)).Prewarm(PopulationPersonal),
-		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(db, ComputeHoldings)).Prewarm(PopulationPersonal),
-		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(db, ComputeLadder))).Prewarm(PopulationPersonal),
-		SiteMap:      newSiteMap(c, db),
-		db:           db,
+		Overview:     cache.NewMemo(c, spec("economy.overview"), sharing(balances, on(from, ComputeOverview))).Prewarm(AllDays()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), sharing(balances, on(from, ComputeInequality))).Prewarm(everybody()...),
+		Activity:     cache.NewMemo(c, spec("economy.activity"), on(from, ComputeActivity)).Prewarm(AllDays()...),
+		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), sharing(balances, on(from, ComputeWealthByKind))).Prewarm(NoParams{}),
+		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(from, ComputeRhythm)).Prewarm(AllDays()...),
+		Richest:      cache.NewMemo(c, spec("economy.richest"), sharing(balances, on(from, ComputeRichest))).Prewarm(NoParams{}),
+		Profile:      newProfile(c, from),
+		Bridge:       cache.NewMemo(c, spec("economy.bridge"), sharing(balances, on(from, ComputeBridge))).Prewarm(AllDays()...),
+		Source:       cache.NewMemo(c, oneOfMany("source"), on(from, ComputeSource)),
+		History:      cache.NewMemo(c, spec("history"), on(from, ComputeHistory)).Prewarm(PopulationPersonal),
+		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(from, ComputeHoldings)).Prewarm(PopulationPersonal),
+		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(from, ComputeLadder))).Prewarm(PopulationPersonal),
+		SiteMap:      newSiteMap(c, from),
+		reads:        from,
 		now:          c.Now,
 	}
 }

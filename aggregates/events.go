@@ -50,8 +50,12 @@ func (v *Events) In(p Period) []Event {
 // NewEvents registers the memo "events". It is cheap, so every write of events
 // invalidates it.
 func NewEvents(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[EventQuery, *Events] {
+	return newEvents(c, always(db))
+}
+
+func newEvents(c *cache.Cache, reads Reads) *cache.Memo[EventQuery, *Events] {
 	spec := cache.Spec{Name: "events", Window: time.Minute, Hard: time.Hour, Tags: []string{"events"}, ManyKeys: true}
-	return cache.NewMemo(c, spec, on(db, ComputeEvents)).Prewarm(EventQuery{ledger.ScopeAll})
+	return cache.NewMemo(c, spec, on(reads, ComputeEvents)).Prewarm(EventQuery{ledger.ScopeAll})
 }
 
 // ComputeEvents reads the events before w's start.

@@ -91,9 +91,9 @@ func (e *Exists) LookUp(ctx context.Context, f func(context.Context) error) erro
 
 // existsIn returns an Exists that looks refs up by a query. Those with the same
 // places share the bound on connections.
-func existsIn(db *pgxpool.Pool, places *semaphore.Weighted, query string) *Exists {
+func existsIn(reads Reads, places *semaphore.Weighted, query string) *Exists {
 	e := NewExists(func(ctx context.Context, ref string) (exists bool, err error) {
-		if err := db.QueryRow(ctx, query, ref).Scan(&exists); err != nil {
+		if err := reads.pool(ctx).QueryRow(ctx, query, ref).Scan(&exists); err != nil {
 			return false, fmt.Errorf("look up a ref: %w", err)
 		}
 		return exists, nil
@@ -108,11 +108,11 @@ type Known struct{ Items, Accounts, Shops *Exists }
 
 // NewKnown returns what the ledger in db has.
 func NewKnown(db *pgxpool.Pool) Known {
-	places := semaphore.NewWeighted(lookupsAtOnce)
+	places, reads := semaphore.NewWeighted(lookupsAtOnce), always(db)
 	return Known{
-		Items:    existsIn(db, places, knownItem),
-		Accounts: existsIn(db, places, knownAccountExists),
-		Shops:    existsIn(db, places, knownShop),
+		Items:    existsIn(reads, places, knownItem),
+		Accounts: existsIn(reads, places, knownAccountExists),
+		Shops:    existsIn(reads, places, knownShop),
 	}
 }
 

@@ -79,11 +79,11 @@ func NewSources(refs *Exists, moved func(ctx context.Context, q SourceQuery) (bo
 	return &Sources{refs, moved}
 }
 
-func sourcesIn(db *pgxpool.Pool, places *semaphore.Weighted) *Sources {
-	refs := existsIn(db, places, `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`)
+func sourcesIn(reads Reads, places *semaphore.Weighted) *Sources {
+	refs := existsIn(reads, places, `SELECT EXISTS (SELECT FROM flow_hours WHERE source = $1)`)
 	return NewSources(refs, func(ctx context.Context, q SourceQuery) (moved bool, err error) {
 		const query = `SELECT EXISTS (SELECT FROM flow_hours WHERE ` + ofSource + `)`
-		if err := db.QueryRow(ctx, query, q.parties()).Scan(&moved); err != nil {
+		if err := reads.pool(ctx).QueryRow(ctx, query, q.parties()).Scan(&moved); err != nil {
 			return false, fmt.Errorf("look up a flow: %w", err)
 		}
 		return moved, nil

@@ -21,7 +21,7 @@ func TestAFlowOccursIfItEverMoved(t *testing.T) {
 		},
 	})
 	places := semaphore.NewWeighted(lookupsAtOnce)
-	sources := sourcesIn(db, places)
+	sources := sourcesIn(always(db), places)
 	if sources.places != places {
 		t.Error("sources have places of their own for look-ups")
 	}

@@ -55,11 +55,11 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		}
 		return computeSoundness(ctx, db, w, thresholds, earlier)
 	})).Prewarm(NoParams{})
-	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), sharing(balances, on(db, ComputeCohorts))).Prewarm(NoParams{})
+	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), sharing(balances, on(always(db), ComputeCohorts))).Prewarm(NoParams{})
 	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
 		return readCacheState(c, w), nil
 	})
-	m.Followed = cache.NewMemo(c, spec("health.followed", followedWindow, 0), on(db, ComputeFollowed))
+	m.Followed = cache.NewMemo(c, spec("health.followed", followedWindow, 0), on(always(db), ComputeFollowed))
 	return m
 }
 

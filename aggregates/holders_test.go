@@ -38,7 +38,7 @@ func TestMergedAccountsAreShownAsOne(t *testing.T) {
 		t.Errorf("%d accounts, supply %s (-want +got):\n%s", v.Count, v.Supply, diff)
 	}
 	var all []string
-	e := &Economy{db: db, now: w.Start.Local}
+	e := &Economy{reads: always(db), now: w.Start.Local}
 	if err := e.AllAccounts(t.Context(), func(a RichAccount) error { all = append(all, a.Ref); return nil }); err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ const closingOfNamed = `
 // list, of now or of a day that is over.
 func (e *Economy) HoldingsNamed(ctx context.Context, q AsOf[Population], refs []string) ([]HeldAccount, error) {
 	v := &Holdings{Population: q.Of}
-	err := v.readAsOf(ctx, e.db, cache.WindowAt(e.now(), window), 30, q.At, func(ctx context.Context, tx pgx.Tx, s span) error {
+	err := v.readAsOf(ctx, e.reads.pool(ctx), cache.WindowAt(e.now(), window), 30, q.At, func(ctx context.Context, tx pgx.Tx, s span) error {
 		return v.named(ctx, tx, s, refs)
 	})
 	if err != nil {

@@ -92,7 +92,7 @@ func checkHoldings(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, p Pop
 		t.Errorf("%s (-scanned +listed):\n%s", p, diff)
 	}
 	// What is read by ref is what is in the list.
-	e := &Economy{db: db, now: func() time.Time { return w.Start }}
+	e := &Economy{reads: always(db), now: func() time.Time { return w.Start }}
 	var refs []string
 	for _, a := range got.Accounts {
 		refs = append(refs, a.ID)
@@ -169,7 +169,7 @@ func TestHiddenHoldersAreListedInOrderAndNotFound(t *testing.T) {
 			t.Errorf("%d accounts are found by %q", n, text)
 		}
 	}
-	e := &Economy{db: db, now: func() time.Time { return w.Start }}
+	e := &Economy{reads: always(db), now: func() time.Time { return w.Start }}
 	if found, err := e.HoldingsNamed(t.Context(), AsOf[Population]{Of: PopulationAll}, []string{"ann", "ann2", "bob", "mint", "cara"}); err != nil || len(found) != 1 || found[0].ID != "bob" {
 		t.Errorf("by ref %v are found, %v, want Bob alone", found, err)
 	}

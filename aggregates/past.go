@@ -55,19 +55,19 @@ type Past struct {
 	Sides        *cache.Memo[AsOf[AccountQuery], *AccountSides]
 }
 
-// newPast registers the memos of days that are over, which read db.
-func newPast(c *cache.Cache, db *pgxpool.Pool) *Past {
+// newPast registers the memos of days that are over, which are read by reads.
+func newPast(c *cache.Cache, reads Reads) *Past {
 	balances := &balanceShare{}
 	return &Past{
-		Days:         cache.NewMemo(c, cache.Spec{Name: "past.days", Window: time.Minute, Tags: []string{"economy"}}, on(db, ComputeDaysKnown)).Prewarm(NoParams{}),
-		Holdings:     cache.NewMemo(c, ofPastDay("past.accounts"), on(db, ComputePastHoldings)),
-		Inequality:   cache.NewMemo(c, ofPastDay("past.inequality"), sharing(balances, on(db, ComputePastInequality))),
-		Ladder:       cache.NewMemo(c, ofPastDay("past.ladder"), sharing(balances, on(db, ComputePastLadder))),
-		WealthByKind: cache.NewMemo(c, ofPastDay("past.wealth"), sharing(balances, on(db, ComputePastWealthByKind))),
-		Richest:      cache.NewMemo(c, ofPastDay("past.richest"), sharing(balances, on(db, ComputePastRichest))),
-		Flow:         cache.NewMemo(c, ofPastDay("past.flow"), on(db, ComputePastFlow)),
-		Account:      cache.NewMemo(c, ofPastDay("past.account"), on(db, ComputePastAccount)),
-		Sides:        cache.NewMemo(c, ofPastDay("past.account.sides"), on(db, ComputePastAccountSides)),
+		Days:         cache.NewMemo(c, cache.Spec{Name: "past.days", Window: time.Minute, Tags: []string{"economy"}}, on(reads, ComputeDaysKnown)).Prewarm(NoParams{}),
+		Holdings:     cache.NewMemo(c, ofPastDay("past.accounts"), on(reads, ComputePastHoldings)),
+		Inequality:   cache.NewMemo(c, ofPastDay("past.inequality"), sharing(balances, on(reads, ComputePastInequality))),
+		Ladder:       cache.NewMemo(c, ofPastDay("past.ladder"), sharing(balances, on(reads, ComputePastLadder))),
+		WealthByKind: cache.NewMemo(c, ofPastDay("past.wealth"), sharing(balances, on(reads, ComputePastWealthByKind))),
+		Richest:      cache.NewMemo(c, ofPastDay("past.richest"), sharing(balances, on(reads, ComputePastRichest))),
+		Flow:         cache.NewMemo(c, ofPastDay("past.flow"), on(reads, ComputePastFlow)),
+		Account:      cache.NewMemo(c, ofPastDay("past.account"), on(reads, ComputePastAccount)),
+		Sides:        cache.NewMemo(c, ofPastDay("past.account.sides"), on(reads, ComputePastAccountSides)),
 	}
 }
 

@@ -59,6 +59,7 @@ type Period struct {
 	End        time.Time `json:"end" doc:"The moment at which it ends: that of asOf, or the end of a historical ledger."`
 	Since      time.Time `json:"since,omitzero" doc:"If there, the ledger's first day begins then, later than the period: it is younger."`
 	Historical bool      `json:"historical" doc:"The period ends with a day that is over: the last one of a ledger that ended more than 7 days ago, or the one that was asked for."`
+	Until      time.Time `json:"until,omitzero" doc:"If there, the database that is written to could not be reached, and what was written after this time may be missing."`
 	At         Date      `json:"at,omitempty" doc:"If there, the numbers are those at the end of this day, the last of the period, and not of now."`
 	Timezone   string    `json:"timezone" doc:"Whose days they are: UTC, or a name such as Europe/Berlin. A day is given by the moment at which it begins, with the offset from UTC there, so that it begins with its date."`
 }

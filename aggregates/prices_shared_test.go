@@ -78,7 +78,7 @@ func must[T any](v T, err error) T {
 func TestSharedPricesAreThoseOfTheLedger(t *testing.T) {
 	db, w := village(t)
 	share := &priceShare{}
-	prices := sharing(share, on(db, ComputePrices))
+	prices := sharing(share, on(always(db), ComputePrices))
 	sell := func(ref string, total int64) {
 		appendBatch(t, db, ledger.Batch{
 			Items: []ledger.Item{{Ref: "bread", Name: "Bread"}},

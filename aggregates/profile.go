@@ -30,9 +30,9 @@ func Full() Profile {
 
 // newProfile registers the memo of the profile, which a first write of any kind
 // makes new.
-func newProfile(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, Profile] {
+func newProfile(c *cache.Cache, reads Reads) *cache.Memo[NoParams, Profile] {
 	spec := cache.Spec{Name: "profile", Window: time.Minute, Tags: []string{"economy", "transactions", "sales", "shops", "accounts"}}
-	return cache.NewMemo(c, spec, on(db, computeProfile)).Prewarm(NoParams{})
+	return cache.NewMemo(c, spec, on(reads, computeProfile)).Prewarm(NoParams{})
 }
 
 func computeProfile(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (Profile, error) {

@@ -36,7 +36,7 @@ func (b *Basis) read(ctx context.Context, db *pgxpool.Pool, w cache.Window, days
 // readAsOf is read with a period that ends with a day that is over; of any other day,
 // it is read.
 func (b *Basis) readAsOf(ctx context.Context, db *pgxpool.Pool, w cache.Window, days Days, at Date, fill func(context.Context, pgx.Tx, span) error) error {
-	b.Period = Period{Days: days.Key(), Start: w.Start, End: w.Start}
+	b.Period = Period{Days: days.Key(), Start: w.Start, End: w.Start, Until: untilOf(ctx)}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
 		const query = `

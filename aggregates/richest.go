@@ -170,7 +170,7 @@ func scanAccount(row pgx.CollectableRow, supply ledger.Sum) (RichAccount, error)
 func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error) error {
 	w := cache.WindowAt(e.now(), window)
 	var totals Richest
-	err := totals.read(ctx, e.db, w, 7, func(ctx context.Context, tx pgx.Tx, s span) error {
+	err := totals.read(ctx, e.reads.pool(ctx), w, 7, func(ctx context.Context, tx pgx.Tx, s span) error {
 		const supply = `SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer`
 		if err := tx.QueryRow(ctx, supply).Scan(&totals.Supply); err != nil {
 			return fmt.Errorf("supply: %w", err)

@@ -30,25 +30,25 @@ type Trade struct {
 	Marked func(ctx context.Context, zone *time.Location, sales []SaleKey) (map[int64]bool, error)
 }
 
-// newTrade registers the memos of the shops' pages, which read db.
-func newTrade(c *cache.Cache, db *pgxpool.Pool, places *semaphore.Weighted) *Trade {
+// newTrade registers the memos of the shops' pages, which are read by reads.
+func newTrade(c *cache.Cache, reads Reads, places *semaphore.Weighted) *Trade {
 	return &Trade{
-		Shops:     cache.NewMemo(c, spec("shops"), on(db, ComputeShops)).Prewarm(NoParams{}),
-		Shop:      cache.NewMemo(c, oneOfMany("shop"), on(db, ComputeShop)),
-		Arbitrage: cache.NewMemo(c, spec("arbitrage"), on(db, ComputeArbitrage)).Prewarm(NoParams{}),
-		Markers:   cache.NewMemo(c, spec("markers"), on(db, ComputeMarkers)),
-		Refs:      existsIn(db, places, knownShop),
+		Shops:     cache.NewMemo(c, spec("shops"), on(reads, ComputeShops)).Prewarm(NoParams{}),
+		Shop:      cache.NewMemo(c, oneOfMany("shop"), on(reads, ComputeShop)),
+		Arbitrage: cache.NewMemo(c, spec("arbitrage"), on(reads, ComputeArbitrage)).Prewarm(NoParams{}),
+		Markers:   cache.NewMemo(c, spec("markers"), on(reads, ComputeMarkers)),
+		Refs:      existsIn(reads, places, knownShop),
 		Find: func(ctx context.Context, shops *Shops, q FindQuery, limit int) (*Found, error) {
-			return Find(ctx, db, shops, q, limit)
+			return Find(ctx, reads.pool(ctx), shops, q, limit)
 		},
 		Sales: func(ctx context.Context, shop string, before SaleCursor, limit int) ([]ShopSale, error) {
-			return ShopSales(ctx, db, shop, before, limit)
+			return ShopSales(ctx, reads.pool(ctx), shop, before, limit)
 		},
 		Keeper: func(ctx context.Context, accounts []string, since time.Time) (*Keeper, error) {
-			return ReadKeeper(ctx, db, accounts, since)
+			return ReadKeeper(ctx, reads.pool(ctx), accounts, since)
 		},
 		Marked: func(ctx context.Context, zone *time.Location, sales []SaleKey) (map[int64]bool, error) {
-			return MarkedSales(ctx, db, zone, sales)
+			return MarkedSales(ctx, reads.pool(ctx), zone, sales)
 		},
 	}
 }

@@ -64,8 +64,8 @@ func (k MappedKind) refs() string {
 
 // newSiteMap registers the memo of the site map. An account that is hidden forbids its
 // value, as that of all memos.
-func newSiteMap(c *cache.Cache, db *pgxpool.Pool) *cache.Memo[NoParams, *SiteMap] {
-	return cache.NewMemo(c, cache.Spec{Name: "sitemap", Window: time.Hour, Tags: []string{"economy"}}, on(db, computeSiteMap))
+func newSiteMap(c *cache.Cache, reads Reads) *cache.Memo[NoParams, *SiteMap] {
+	return cache.NewMemo(c, cache.Spec{Name: "sitemap", Window: time.Hour, Tags: []string{"economy"}}, on(reads, computeSiteMap))
 }
 
 func computeSiteMap(ctx context.Context, db *pgxpool.Pool, _ cache.Window, _ NoParams) (*SiteMap, error) {
@@ -98,7 +98,7 @@ func readSiteMap(ctx context.Context, db *pgxpool.Pool, most int) (*SiteMap, err
 // the first error of yield, and returns it.
 func (e *Economy) Mapped(ctx context.Context, part SitePart, yield func(ref string) error) error {
 	query := `SELECT ref FROM (` + part.Kind.refs() + `) AS refs WHERE ref >= $1 AND (ref < $2 OR $2 = '') ORDER BY ref LIMIT $3`
-	rows, _ := e.db.Query(ctx, query, part.First, part.Next, MostMapped)
+	rows, _ := e.reads.pool(ctx).Query(ctx, query, part.First, part.Next, MostMapped)
 	var ref string
 	if _, err := pgx.ForEachRow(rows, []any{&ref}, func() error { return yield(ref) }); err != nil {
 		return fmt.Errorf("site map of %s from %q: %w", part.Kind, part.First, err)

@@ -13,10 +13,10 @@ import (
 
 // Sold reads exactly what items were sold for, by hours and steps: of any time that
 // the ledger has, without the sales that offset each other.
-type Sold struct{ db *pgxpool.Pool }
+type Sold struct{ reads Reads }
 
 // NewSold returns a Sold that reads db.
-func NewSold(db *pgxpool.Pool) *Sold { return &Sold{db} }
+func NewSold(db *pgxpool.Pool) *Sold { return &Sold{always(db)} }
 
 // SoldHour is what all items were sold for in an hour of UTC.
 type SoldHour struct {
@@ -44,7 +44,7 @@ func (p *Sold) Hour(ctx context.Context, at, now time.Time) (*SoldHour, error) {
 	v := &SoldHour{Start: at.UTC().Truncate(hour), Items: []SoldItem{}}
 	v.End = v.Start.Add(hour)
 	v.Partial = now.Before(v.End)
-	if err := readOnly(ctx, p.db, func(tx pgx.Tx) error { return v.fill(ctx, tx) }); err != nil {
+	if err := readOnly(ctx, p.reads.pool(ctx), func(tx pgx.Tx) error { return v.fill(ctx, tx) }); err != nil {
 		return nil, fmt.Errorf("sold in an hour: %w", err)
 	}
 	return v, nil

@@ -45,12 +45,13 @@ var stepHours = map[Step]int{"1h": 1000, "4h": 2000, "1d": 366 * 24, "1w": 2 * 3
 // A page ends after some time, and has a point at least if any follows. It returns nil
 // if there is no such item. The step is one of [Steps].
 func (p *Sold) Series(ctx context.Context, item string, step Step, from, now time.Time) (*SoldSeries, error) {
-	id, _, err := findItem(ctx, p.db, item)
+	db := p.reads.pool(ctx)
+	id, _, err := findItem(ctx, db, item)
 	if err != nil || id == 0 {
 		return nil, err
 	}
 	v := &SoldSeries{ID: item, Step: step, Points: []SoldPoint{}}
-	if err := readOnly(ctx, p.db, func(tx pgx.Tx) error { return v.fill(ctx, tx, id, from, now) }); err != nil {
+	if err := readOnly(ctx, db, func(tx pgx.Tx) error { return v.fill(ctx, tx, id, from, now) }); err != nil {
 		return nil, fmt.Errorf("series of an item: %w", err)
 	}
 	return v, nil

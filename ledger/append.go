@@ -18,6 +18,7 @@ import (
 // by many goroutines and by many processes at once.
 type Ledger struct {
 	db        *pgxpool.Pool
+	reads     func(context.Context) *pgxpool.Pool // what single things are read from
 	listeners []func(context.Context, Change)
 }
 
@@ -26,7 +27,14 @@ type Ledger struct {
 // returns. Listeners must be quick; their context is not cancelled with that of
 // Append. [Listen] receives the changes of all processes, these among them.
 func New(db *pgxpool.Pool, listeners ...func(context.Context, Change)) *Ledger {
-	return &Ledger{db: db, listeners: listeners}
+	return &Ledger{db: db, reads: func(context.Context) *pgxpool.Pool { return db }, listeners: listeners}
+}
+
+// Reading returns the ledger in db, of which the single things that visitors ask for are
+// read from the database that reads returns for each: db, or a replica of it that has all
+// that is committed.
+func Reading(db *pgxpool.Pool, reads func(context.Context) *pgxpool.Pool) *Ledger {
+	return &Ledger{db: db, reads: reads}
 }
 
 // Append writes a batch in one database transaction: all of it, or nothing

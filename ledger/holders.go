@@ -329,7 +329,7 @@ func (l *Ledger) Find(ctx context.Context, name string) ([]Found, error) {
 	if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return nil, nil
 	}
-	rows, _ := l.db.Query(ctx, query, name, mostFound, mostOfAName)
+	rows, _ := l.reads(ctx).Query(ctx, query, name, mostFound, mostOfAName)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Found])
 	if err != nil {
 		return nil, fmt.Errorf("find an account by name: %w", err)

@@ -19,7 +19,7 @@ func (l *Ledger) PaidWith(ctx context.Context, account, text string, since time.
 				ORDER BY at DESC LIMIT $4) AS paid
 			JOIN transactions t ON t.id = paid.transaction WHERE strpos(upper(t.message), upper($3)) > 0)`
 	var paid bool
-	if err := l.db.QueryRow(ctx, query, account, since, text, mostPayments).Scan(&paid); err != nil {
+	if err := l.reads(ctx).QueryRow(ctx, query, account, since, text, mostPayments).Scan(&paid); err != nil {
 		return false, fmt.Errorf("look for a payment: %w", err)
 	}
 	return paid, nil

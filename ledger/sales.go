@@ -73,7 +73,7 @@ func itemSalesArgs(item string, before SaleCursor, limit int) pgx.NamedArgs {
 // ItemSales returns the lines of trade of an item before a place, newest first, at
 // most limit. It reads indexes only, so its cost follows the limit.
 func (l *Ledger) ItemSales(ctx context.Context, item string, before SaleCursor, limit int) ([]SaleLine, error) {
-	rows, _ := l.db.Query(ctx, itemSalesQuery, itemSalesArgs(item, before, limit))
+	rows, _ := l.reads(ctx).Query(ctx, itemSalesQuery, itemSalesArgs(item, before, limit))
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SaleLine, error) {
 		var s SaleLine
 		err := row.Scan(&s.At, &s.Sale, &s.Direction, &s.Quantity, &s.Total, &s.Tax, &s.Ref, &s.Place,

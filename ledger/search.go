@@ -236,7 +236,7 @@ func (l *Ledger) Search(ctx context.Context, text string) (*Hits, error) {
 	}
 	s := newSearch(text, MostHits+1)
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, l.db, options, func(tx pgx.Tx) error { return s.read(ctx, tx) })
+	err := pgx.BeginTxFunc(ctx, l.reads(ctx), options, func(tx pgx.Tx) error { return s.read(ctx, tx) })
 	if canceled := (*pgconn.PgError)(nil); errors.As(err, &canceled) && canceled.Code == "57014" && s.alike {
 		s.cut, err = true, nil
 	}
@@ -254,7 +254,7 @@ func (l *Ledger) FindLike(ctx context.Context, text string, limit int) ([]Found,
 	}
 	s := newSearch(text, limit)
 	s.shelves = []shelf{accountShelf}
-	err := pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, l.reads(ctx), pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := withinTime(ctx, tx, findTime); err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ type Statement struct {
 func (l *Ledger) Statement(ctx context.Context, q StatementQuery) (*Statement, error) {
 	s := &statementReading{StatementQuery: q, Statement: &Statement{}}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	if err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error { return s.read(ctx, tx) }); err != nil {
+	if err := pgx.BeginTxFunc(ctx, l.reads(ctx), snapshot, func(tx pgx.Tx) error { return s.read(ctx, tx) }); err != nil {
 		return nil, fmt.Errorf("statement: %w", err)
 	}
 	return s.Statement, nil

@@ -102,7 +102,7 @@ func (l *Ledger) Transaction(ctx context.Context, origin, ref string, after int3
 		}
 	}
 	var p *Posted
-	err := pgx.BeginTxFunc(ctx, l.db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+	err := pgx.BeginTxFunc(ctx, l.reads(ctx), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
 		p, err = readTransaction(ctx, tx, origin, ref, after, limit)
 		return err
 	})

@@ -71,7 +71,7 @@ const (
 // looks at most at [MostLooked] transactions, so a part may have fewer, or none, and
 // the list still goes on. An account of a hidden holder is unknown.
 func (l *Ledger) Transactions(ctx context.Context, f EntryFilter, before Cursor, limit int) (*Entries, error) {
-	r := &entryReader{db: l.db, filter: f, at: before}
+	r := &entryReader{db: l.reads(ctx), filter: f, at: before}
 	if !f.Until.IsZero() && f.Until.Before(before.At) {
 		r.at = Before(f.Until)
 	}

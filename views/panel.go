@@ -93,13 +93,14 @@ type Drawing struct {
 	PanelInfo
 	Status
 	Content
+	until time.Time // see [aggregates.Period]
 }
 
 // Draw returns the panel with what draw makes of its value, unless that says why
 // there is nothing to show.
 func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() Content) Drawing {
 	info.How = p.howThen(info.How)
-	d := Drawing{Page: p, PanelInfo: info, Status: s}
+	d := Drawing{Page: p, PanelInfo: info, Status: s, until: basis.Until}
 	switch {
 	case s.Missing != "":
 		d.Content.Missing = s.Missing
@@ -165,6 +166,8 @@ func (d Drawing) age() (text string, warn bool) {
 		return "", false
 	case d.AsOf.IsZero():
 		return "no numbers yet", true
+	case !d.until.IsZero():
+		return "What was written after " + moment(d.until, d.AsOf, d.Settings) + " may be missing: the database that is written to cannot be reached", true
 	case d.State == cache.Degraded:
 		reason := orElse(d.Reason, "the last computation failed")
 		return "Showing " + since + ": " + reason + ", next try " + moment(d.Next, d.AsOf, d.Settings), true

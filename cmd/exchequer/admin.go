@@ -53,7 +53,7 @@ func (f serverFlags) admin(ctx context.Context, p *parts) *admin.Pages {
 	return admin.New(admin.Deps{
 		DB: p.db.Pool, Owner: p.owner, Record: p.record, Cache: p.memos.Cache, Policies: f.Policies, Soundness: p.soundness, Settings: p.settings.get,
 		Configured: f.configured(p), Thresholds: f.Signs.of, Jobs: f.jobs(p), Alerts: p.rules, Sender: alerts.NewSender(f.Allow, version), BaseURL: p.url(f.URL),
-		Vitals: p.vitals, Requests: p.registry, Log: p.log, Leaving: ctx,
+		Replica: p.db.replicaFacts(), Vitals: p.vitals, Requests: p.registry, Log: p.log, Leaving: ctx,
 	})
 }
 
@@ -85,6 +85,7 @@ func (f serverFlags) configured(p *parts) []admin.Configured {
 		{What: "Sites that may show panels", Variable: "EXCHEQUER_EMBED_ANCESTORS", Value: string(f.Ancestors)},
 		{What: "Operators' token", Variable: "EXCHEQUER_OPERATOR_TOKEN", Value: isSet(f.OperatorToken+f.OperatorTokenFile != "")},
 		{What: "Database of what programs write", Variable: "EXCHEQUER_INGEST_DATABASE_URL", Value: isSet(f.IngestDatabaseURL+f.IngestDatabaseURLFile != "")},
+		{What: "Replica of the database", Variable: "DATABASE_READ_URL", Value: isSet(p.db.reader != nil)},
 		{What: "Database of admins", Variable: "EXCHEQUER_ADMIN_DATABASE_URL", Value: isSet(p.owner != nil)},
 	}
 }

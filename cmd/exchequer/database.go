@@ -46,6 +46,8 @@ const maxConns = 16 + ingestConns + syncConns
 // database is an open pool and, if embedded, the server behind it.
 type database struct {
 	*pgxpool.Pool
+	replica  *pgxpool.Pool    // nil: there is none
+	reader   *postgres.Reader // likewise
 	config   postgres.EmbeddedConfig
 	embedded *postgres.Embedded // nil: not ours, or run by another process
 }
@@ -249,6 +251,9 @@ func retry(ctx context.Context, try func() error, again func(err error, pause ti
 func (d *database) close() error {
 	if d.Pool != nil {
 		d.Pool.Close()
+	}
+	if d.replica != nil {
+		d.replica.Close()
 	}
 	if d.embedded == nil {
 		return nil

@@ -35,6 +35,8 @@ type ledgerEntry struct {
 	Name               string      `toml:"name"`
 	Database           string      `toml:"database"`
 	DatabaseFile       string      `toml:"database_file"`
+	ReadDatabase       string      `toml:"read_database"`
+	ReadDatabaseFile   string      `toml:"read_database_file"`
 	IngestDatabase     string      `toml:"ingest_database"`
 	IngestDatabaseFile string      `toml:"ingest_database_file"`
 	AdminDatabase      string      `toml:"admin_database"`
@@ -167,8 +169,8 @@ func (p place) url(host baseURL) string {
 // runSeveral serves several ledgers. Whether the database of one can be reached is nothing
 // to the others.
 func (c serveCommand) runSeveral(ctx context.Context, s streams, log *slog.Logger, token string) (err error) {
-	if c.DatabaseURL+c.DatabaseURLFile+c.IngestDatabaseURL+c.IngestDatabaseURLFile+c.AdminDatabaseURL+c.AdminDatabaseURLFile+c.Sync+c.Alerts != "" {
-		return errors.New("with EXCHEQUER_LEDGERS, its file names the databases, what is followed and the rules of alerts: unset DATABASE_URL, EXCHEQUER_INGEST_DATABASE_URL, EXCHEQUER_ADMIN_DATABASE_URL, EXCHEQUER_SYNC and EXCHEQUER_ALERTS")
+	if c.DatabaseURL+c.DatabaseURLFile+c.DatabaseReadURL+c.DatabaseReadURLFile+c.IngestDatabaseURL+c.IngestDatabaseURLFile+c.AdminDatabaseURL+c.AdminDatabaseURLFile+c.Sync+c.Alerts != "" {
+		return errors.New("with EXCHEQUER_LEDGERS, its file names the databases, what is followed and the rules of alerts: unset DATABASE_URL, DATABASE_READ_URL, EXCHEQUER_INGEST_DATABASE_URL, EXCHEQUER_ADMIN_DATABASE_URL, EXCHEQUER_SYNC and EXCHEQUER_ALERTS")
 	}
 	all, err := loadLedgers(c.Ledgers)
 	if err != nil {
@@ -278,6 +280,7 @@ const ledgersWait = 5 * time.Second
 // of returns the flags of one ledger.
 func (c serveCommand) of(e *ledgerEntry) serveCommand {
 	c.DatabaseURL, c.DatabaseURLFile = e.Database, e.DatabaseFile
+	c.DatabaseReadURL, c.DatabaseReadURLFile = e.ReadDatabase, e.ReadDatabaseFile
 	c.IngestDatabaseURL, c.IngestDatabaseURLFile = e.IngestDatabase, e.IngestDatabaseFile
 	c.AdminDatabaseURL, c.AdminDatabaseURLFile = e.AdminDatabase, e.AdminDatabaseFile
 	c.Tenant, c.Privacy, c.Sync, c.Alerts = e.Tenant, e.Privacy, e.Sync, e.Alerts
@@ -303,6 +306,10 @@ func (c serveCommand) runOne(ctx context.Context, e *ledgerEntry, r server, at p
 		db, err := c.open(ctx, r.log, access{tracer: r.tracing.Queries(), conns: share[int32](at.ledgers, maxConns, leastConns)})
 		if err != nil {
 			return err
+		}
+		if err := c.openReplica(ctx, db, share[int32](at.ledgers, maxConns, leastConns), r.tracing.Queries()); err != nil {
+			mistaken = true
+			return errors.Join(err, db.close())
 		}
 		r.db, at.registry = db, prometheus.NewRegistry() // an attempt may leave metrics behind
 		site, err := c.newSite(ctx, r, at)

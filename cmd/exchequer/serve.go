@@ -114,6 +114,7 @@ func notInHost(c rune) bool {
 type serveCommand struct {
 	serverFlags
 	databaseFlags
+	replicaFlags
 	sharedCacheFlags `group:"redis"`
 	followFlags
 	Ledgers string `type:"path" env:"EXCHEQUER_LEDGERS" placeholder:"FILE" group:"serving" help:"TOML file that lists several ledgers to serve, each below /c/NAME/, with its database (docs/operations.md)."`
@@ -151,6 +152,9 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
+	if err := c.openReplica(ctx, db, maxConns, tracing.Queries()); err != nil {
+		return err
+	}
 	return c.serve(ctx, server{streams: s, log: log, token: token, listener: listener, db: db, shared: shared, tracing: tracing, follow: follow})
 }
 

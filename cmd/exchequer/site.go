@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -66,6 +67,7 @@ type parts struct {
 	admin               *admin.Pages    // nil: nobody can sign in
 	followers           []*connector.Follower
 	followed            *followed
+	watchReplica        func(context.Context, *slog.Logger)
 
 	ends []func(context.Context) error // of what was opened, in its order
 }
@@ -116,6 +118,7 @@ func (f serverFlags) assemble(ctx context.Context, p *parts) (err error) {
 	}
 	p.ends = append(p.ends, p.memos.close)
 	poolMetrics(p.registry, p.db.Pool)
+	p.watchReplica = p.db.replicaMetrics(p.registry)
 	p.writes = newInvalidator(p.memos.Cache, p.log, p.registry)
 	var end func()
 	if p.writers, end, err = f.writers(ctx, p.db); err != nil {
@@ -128,7 +131,7 @@ func (f serverFlags) assemble(ctx context.Context, p *parts) (err error) {
 	p.closing(end)
 	p.record = ledger.New(p.writers, p.writes.onChange)
 	p.soundness = aggregates.NewSoundnessMemos(ctx, p.memos.Cache, p.db.Pool, f.Signs.of)
-	p.api = aggregates.NewAPI(p.memos.Cache, p.db.Pool)
+	p.api = aggregates.NewAPI(p.memos.Cache, p.db.Pool, p.db.reads()...)
 	p.apiRate, p.ingestRate, p.beacons = newRate(f.APIRate, p.memos), newRate(f.IngestRate, p.memos), web.NewBeacons(fleetCounts(p.memos))
 	if f.Dump != "" {
 		if p.dumpWhole, err = f.whole(); err != nil {
@@ -178,10 +181,10 @@ func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) 
 		Data:           p.dump,
 		Alerts:         told,
 		OwnAlerts:      p.own,
-		Economy:        aggregates.NewEconomy(p.memos.Cache, p.db.Pool),
+		Economy:        aggregates.NewEconomy(p.memos.Cache, p.db.Pool, p.db.reads()...),
 		API:            p.api,
 		Soundness:      p.soundness,
-		Record:         ledger.New(p.db.Pool),
+		Record:         p.db.record(),
 		Reports:        aggregates.NewReports(p.db.Pool),
 		Now:            p.memos.Now,
 		Cache:          p.memos.Cache,
@@ -226,6 +229,7 @@ func (f serverFlags) work(ctx context.Context, work *sync.WaitGroup, p *parts) {
 		work.Go(func() { p.vitals.Keep(ctx) })
 	}
 	work.Go(func() { p.settings.refresh(ctx, p.log) })
+	work.Go(func() { p.watchReplica(ctx, p.log) })
 	work.Go(func() { p.apiRate.Share(ctx) })
 	work.Go(func() { p.ingestRate.Share(ctx) })
 	work.Go(func() { p.beacons.Share(ctx) })

@@ -28,6 +28,19 @@ type Options struct {
 // string as in libpq, and returns once the server has answered. Times are scanned in
 // UTC. An error never contains the password.
 func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) {
+	pool, err := open(ctx, url, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, &connectError{err}
+	}
+	return pool, nil
+}
+
+// open returns a pool, and does not wait until the server answers.
+func open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("read database URL: it is neither a URL nor a keyword/value string that libpq would take: %w", withoutURL(err))
@@ -54,10 +67,6 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, &connectError{err}
 	}
 	return pool, nil
 }

@@ -122,10 +122,10 @@ type server struct {
 // check would find.
 const watchdog = `
 trap '' HUP INT TERM
-initdb=$1 postgres=$2 dir=$3; shift 3
+make=$1 postgres=$2 dir=$3; shift 3
 cd "$dir" || exit 1
 fail() { touch failed; read -r _; cd / && rm -rf "$dir"; exit 1; }
-"$initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >initdb.log 2>&1 || fail
+eval "$make" >initdb.log 2>&1 || fail
 run() { "$postgres" -D data -k "$dir" "$@" >>server.log 2>&1 </dev/null & pid=$!; }
 run "$@"
 while read -r order; do
@@ -142,10 +142,24 @@ wait $pid
 cd / && rm -rf "$dir"
 `
 
-// start starts a server with additional settings.
+// start starts a server with additional settings, and creates the template database.
 func start(settings ...string) (*server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
+	s, err := run(ctx, func(b postgres.Binaries) string {
+		return b.Program("initdb") + " -D data -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions"
+	}, settings)
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start test server: %w", err)
+	}
+	return s, nil
+}
+
+// run starts a server in a cluster that a shell command makes in the folder data.
+func run(ctx context.Context, make func(postgres.Binaries) string, settings []string) (*server, error) {
 	found := postgres.FindBinaries(ctx)
 	if len(found) == 0 {
 		return nil, errNoPostgres
@@ -157,18 +171,18 @@ func start(settings ...string) (*server, error) {
 	removeLeftovers(account)
 	dir, err := os.MkdirTemp(serverTemp(), "exchequer-test-")
 	if err != nil {
-		return nil, fmt.Errorf("start test server: %w", err)
+		return nil, err
 	}
 	if err := os.Chown(dir, account.UID, account.GID); err != nil {
-		return nil, fmt.Errorf("start test server: %w", err)
+		return nil, err
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start test server: %w", err)
+		return nil, err
 	}
 	defer read.Close()
 
-	cmd := exec.Command("/bin/sh", "-c", watchdog, "watchdog", found[0].Program("initdb"), found[0].Program("postgres"), dir)
+	cmd := exec.Command("/bin/sh", "-c", watchdog, "watchdog", make(found[0]), found[0].Program("postgres"), dir)
 	for _, setting := range append([]string{
 		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
 		"shared_buffers=256MB", "max_connections=200", "timezone=UTC", "jit=off",
@@ -180,13 +194,9 @@ func start(settings ...string) (*server, error) {
 	// A session of its own, so that Ctrl-C on the tests does not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account.Credential(), Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start test server: %w", err)
+		return nil, err
 	}
-	s := &server{dir: dir, orders: write}
-	if err := s.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("start test server: %w", err)
-	}
-	return s, nil
+	return &server{dir: dir, orders: write}, nil
 }
 
 // prepare waits for the server and creates the template database.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"exchequer/internal/postgres"
 )
 
 // A PostgresServer is a real Postgres server with one migrated database, which a
@@ -31,6 +33,38 @@ func OwnPostgres(t testing.TB, settings ...string) *PostgresServer {
 	s := &PostgresServer{URL: started.url(template), t: t, server: started}
 	t.Cleanup(func() { started.orders.Close() })
 	return s
+}
+
+// Replica starts a streaming replica of the server, which ends with the test.
+func (s *PostgresServer) Replica() *PostgresServer {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	started, err := run(ctx, func(b postgres.Binaries) string {
+		return basebackup(ctx, b) + " -h " + s.server.dir + " -U postgres -D data -R -X stream -c fast --no-sync"
+	}, nil)
+	if err != nil {
+		s.t.Fatalf("start a replica: %v", err)
+	}
+	s.t.Cleanup(func() { started.orders.Close() })
+	conn, err := started.connect(ctx)
+	if err != nil {
+		s.t.Fatalf("start a replica: %v", err)
+	}
+	conn.Close(ctx)
+	return &PostgresServer{URL: started.url(template), t: s.t, server: started}
+}
+
+// basebackup returns the program that copies a server, of the release of b. It may be in
+// another folder.
+func basebackup(ctx context.Context, b postgres.Binaries) string {
+	for _, other := range postgres.FindBinaries(ctx) {
+		program := other.Program("pg_basebackup")
+		if _, err := os.Stat(program); err == nil && other.Major == b.Major {
+			return program
+		}
+	}
+	return "pg_basebackup"
 }
 
 // Stop shuts the server down in an orderly way and waits for its end.
