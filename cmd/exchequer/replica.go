@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -27,9 +26,6 @@ func (f replicaFlags) openReplica(ctx context.Context, db *database, conns int32
 	url, err := secret("DATABASE_READ_URL", f.DatabaseReadURL, f.DatabaseReadURLFile)
 	if err != nil || url == "" {
 		return err
-	}
-	if db.config.Dir != "" {
-		return errors.New("DATABASE_READ_URL is set and DATABASE_URL is not: an embedded database has no replica")
 	}
 	db.replica, err = postgres.OpenReplica(ctx, url, postgres.Options{ApplicationName: "exchequer reads", Tracer: tracer, MaxConns: conns})
 	if err != nil {

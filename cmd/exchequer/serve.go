@@ -129,6 +129,9 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Ledgers != "" {
 		return c.runSeveral(ctx, s, log, token)
 	}
+	if c.DatabaseReadURL+c.DatabaseReadURLFile != "" && c.DatabaseURL+c.DatabaseURLFile == "" {
+		return errors.New("DATABASE_READ_URL is set and DATABASE_URL is not: an embedded database has no replica")
+	}
 	follow, err := c.sources()
 	if err != nil {
 		return err
