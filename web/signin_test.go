@@ -147,7 +147,7 @@ func TestSigningOutEverywhereEndsAllSessions(t *testing.T) {
 	one, two := newBrowser(t, server), newBrowser(t, server)
 	one.signIn("/")
 	two.signIn("/")
-	if _, page := two.get("/sign-in"); !strings.Contains(page, "Sign out everywhere") || !strings.Contains(page, ", admin.") {
+	if _, page := two.get("/sign-in"); !strings.Contains(page, "Sign out everywhere") || !strings.Contains(page, "Your role: admin.") {
 		t.Errorf("who has signed in finds %.2000s", page)
 	}
 	if response, _ := one.post("/sign-out/everywhere", nil); response.StatusCode != http.StatusSeeOther {
