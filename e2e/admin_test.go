@@ -76,23 +76,25 @@ func TestAnAdminGoesThroughTheirPages(t *testing.T) {
 	if lines[0] == lines[1] {
 		t.Errorf("in forced colours all sections look like the current one: %v", lines)
 	}
+	b.refused.Store(true)
 	b.open(s.URL + "/nothing")
 	b.script(string(axe))
 	b.violations("/nothing", state{1440, "light", false})
 
 	b.open(s.URL + "/admin/cache")
 	b.do(chromedp.Click(chromedp.CSS("form[action='/admin/do/cache.invalidate'] button")))
-	b.within(patience, `document.activeElement?.name === "of" && document.getElementById(document.activeElement.getAttribute("aria-describedby"))?.textContent.includes("Name what")`, "what is missing is said of its field, which has the focus")
+	b.within(patience, `document.activeElement?.name === "of" && document.getElementById(document.activeElement.getAttribute("aria-describedby"))?.textContent.includes("Name what") === true`, "what is missing is said of its field, which has the focus")
 	b.open(s.URL + "/me")
 	b.script(`document.querySelector("#alerts [name=thing]").value = "nothing"`)
 	b.do(chromedp.Click(chromedp.CSS("#alerts form:has([name=thing]) button")))
 	b.within(patience, `document.activeElement?.name === "thing" && document.activeElement.value === "nothing" && document.getElementById("rule-wrong") !== null`, "a rule that is refused is still in its form")
+	b.refused.Store(false)
 	b.open(s.URL + "/admin/cache")
 	b.script(`document.querySelector("input[name=of]").value = "economy.overview"`)
 	b.do(chromedp.Click(chromedp.CSS("form[action='/admin/do/cache.invalidate'] button")))
 	b.within(patience, `document.querySelector("#confirm button") !== null`, "what will happen is said")
 	b.do(chromedp.Click(chromedp.CSS("#confirm button")))
-	b.within(patience, `location.pathname.startsWith("/admin/audit/") && document.querySelector("#entry .state.good")?.textContent.includes("done")`, "the result is shown")
+	b.within(patience, `location.pathname.startsWith("/admin/audit/") && document.querySelector("#entry .state.good")?.textContent.includes("done") === true`, "the result is shown")
 	b.open(s.URL + "/admin/audit")
 	if row := value(b, chromedp.Evaluate[string](`document.querySelector("#entries tbody tr").innerText`)); !strings.Contains(row, "cache.invalidate") || !strings.Contains(row, "economy.overview") || !strings.Contains(row, "admin") {
 		t.Errorf("the newest entry of the log is %q", row)
