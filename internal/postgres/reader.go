@@ -31,7 +31,7 @@ const (
 	PrimaryLate                  // the primary: the replica had not replayed all in time
 	PrimaryAlone                 // the primary: the replica cannot be reached, or is none
 	ReplicaAlone                 // the replica: the primary cannot be reached
-	NeitherReached               // the primary, whose error says what is wrong
+	NeitherReached               // the primary: none of them answered in the time that the read has
 	choices
 )
 
@@ -48,6 +48,8 @@ func (c Choice) String() string {
 const (
 	// longestReplay is how long a read waits for the replica, if it has that long.
 	longestReplay = time.Second
+	// leastAsked is how long a server is asked at least before its silence counts against it.
+	leastAsked = 100 * time.Millisecond
 	// again is after how long a server that did not answer, or a replica that was late, is
 	// tried again, by one read.
 	again = 5 * time.Second
@@ -103,6 +105,9 @@ func (r *Reader) choose(ctx context.Context) (choice Choice, until time.Time) {
 		})
 		return end, err
 	})
+	if errors.Is(err, errGivenUp) {
+		return NeitherReached, time.Time{}
+	}
 	if err != nil {
 		err := r.ask(ctx, r.replica, func(ctx context.Context, db *pgxpool.Pool) error {
 			return db.QueryRow(ctx, `SELECT coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())`).Scan(&until)
@@ -139,7 +144,7 @@ func (r *Reader) ask(ctx context.Context, db *pgxpool.Pool, f func(context.Conte
 	asking, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	err := f(asking, db)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && (ctx.Err() != nil || longest < leastAsked && asking.Err() != nil) {
 		return fmt.Errorf("%w: %w", errGivenUp, err)
 	}
 	return err

@@ -108,6 +108,17 @@ func TestReadsUseAReplicaThatHasAllThatIsCommitted(t *testing.T) {
 			t.Errorf("the replica was read %d times of 200", n)
 		}
 	})
+	t.Run("a read that has no time left tells nothing of the servers", func(t *testing.T) {
+		p.eventually(t, postgres.ReplicaReady)
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
+			p.reader.Choose(ctx)
+			cancel()
+		}
+		if rows, choice, until := p.read(t); rows != p.rows || choice != postgres.ReplicaReady || !until.IsZero() {
+			t.Errorf("the next read finds %d rows of %d by %s, until %v", rows, p.rows, choice, until)
+		}
+	})
 	t.Run("a late replica is not read", func(t *testing.T) {
 		p.eventually(t, postgres.ReplicaReady)
 		p.on(t, `SELECT pg_wal_replay_pause()`)
