@@ -59,15 +59,15 @@ type Cache struct {
 	level       *otter.Cache[uint64, any] // the process level: hash of memo and parameters to *slot[P, T]
 	producers   limit                     // of producers that run
 	alone       limit                     // of producers that run without the fleet's lock
-	background  limit                     // of those in the background: see enterBackground
+	background  limit                     // of those in the background: see enter
 	warnings    rate.Sometimes
 	tasks       tasks
 
 	mu        sync.Mutex // guards memos, families, policyErr and since
 	memos     map[string]*memo
-	families  map[string]limit // places of memos of many keys, by what their names have in common
-	policyErr error            // from overrides that make no sense
-	since     time.Time        // of the counts that operators read
+	families  map[string]*family // of memos of many keys, by what their names have in common
+	policyErr error              // from overrides that make no sense
+	since     time.Time          // of the counts that operators read
 
 	polling limit         // of one; held while the store is polled
 	polled  atomic.Int64  // the last poll's time by the fleet's clock; 0 before the first
@@ -111,7 +111,7 @@ func New(d Deps) *Cache {
 		alone:       make(limit, aloneProducers),
 		background:  make(limit, min(max(1, d.Producers-2), runtime.GOMAXPROCS(0))),
 		memos:       map[string]*memo{},
-		families:    map[string]limit{},
+		families:    map[string]*family{},
 		polling:     make(limit, 1),
 		changed:     make(chan struct{}, 1),
 		tasks:       tasks{closing: make(chan struct{})},

@@ -56,16 +56,15 @@ type memo struct {
 	seed   maphash.Seed
 
 	// Safe for concurrent use by themselves.
-	circuit    *gobreaker.TwoStepCircuitBreaker[struct{}]
-	faulty     faults       // the keys whose failures the circuit has counted
-	reopens    atomic.Int64 // when the open circuit is tried again, since the cache's start
-	stuck      atomic.Int64 // runs that were given up and have not returned
-	places     limit        // of its runs and its family's, so that their many keys leave producers to other memos
-	background limit        // of its runs that have or wait for a place in the background
-	flights    limit        // of its refreshes for readers, running or waiting
-	lag        lag
-	stats      stats
-	warnings   rate.Sometimes
+	circuit  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	faulty   faults       // the keys whose failures the circuit has counted
+	reopens  atomic.Int64 // when the open circuit is tried again, since the cache's start
+	stuck    atomic.Int64 // runs that were given up and have not returned
+	family   *family
+	flights  limit // of its refreshes for readers, running or waiting
+	lag      lag
+	stats    stats
+	warnings rate.Sometimes
 
 	mu      sync.Mutex         // guards what follows, and each change of the memo's slots in the process level
 	active  map[string]anySlot // by key, those with a reader in the last two windows
@@ -75,20 +74,26 @@ type memo struct {
 	ahead sync.Mutex // held by refreshAhead
 }
 
-// placesOf returns the places of a memo's runs, which it may share: see [Spec].
-func (c *Cache) placesOf(spec Spec) limit {
-	places := make(limit, max(1, cap(c.producers)/2))
+// A family is a memo, or the memos that have their runs together: see [Spec].
+type family struct {
+	places     limit // of runs, so that many keys leave producers to other memos
+	background limit // of runs that have or wait for a place in the background: they leave places to readers without a value
+}
+
+func (c *Cache) familyOf(spec Spec) *family {
+	places := max(1, cap(c.producers)/2)
+	f := &family{make(limit, places), make(limit, max(1, places/2))}
 	if !spec.ManyKeys {
-		return places
+		return f
 	}
-	family, _, _ := strings.Cut(spec.Name, ".")
+	name, _, _ := strings.Cut(spec.Name, ".")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if shared := c.families[family]; shared != nil {
-		return shared
+	if known := c.families[name]; known != nil {
+		return known
 	}
-	c.families[family] = places
-	return places
+	c.families[name] = f
+	return f
 }
 
 // NewMemo registers a memo with its producer. It panics when the name is taken,
@@ -122,9 +127,8 @@ func NewMemo[P Params, T any](c *Cache, spec Spec, produce func(context.Context,
 		failing:  map[string]anySlot{},
 		warnings: rate.Sometimes{First: 1, Interval: warnEvery},
 
-		places:     c.placesOf(spec),
-		background: make(limit, max(1, cap(c.producers)/2)),
-		flights:    make(limit, flightLimit),
+		family:  c.familyOf(spec),
+		flights: make(limit, flightLimit),
 	}
 	core.circuit = core.newCircuit()
 	for _, tag := range spec.Tags {

@@ -129,30 +129,18 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 		if !v.usable && s.giveUp(f) {
 			return
 		}
-		leave := func() {}
-		if v.usable {
-			if leave = m.enterBackground(); leave == nil {
+		leave := s.enter(f, v.usable)
+		if leave == nil {
+			if c.tasks.closed() {
 				return
 			}
-		}
-		select {
-		case m.places <- struct{}{}:
-		case <-s.news:
-			leave()
-			continue // another process has published
-		case <-f.deserted:
-			leave()
 			continue
-		case <-c.tasks.closing:
-			leave()
-			return
 		}
 		if !v.usable && s.giveUp(f) {
-			m.places.leave()
+			leave()
 			return // the last reader left while it waited for a place
 		}
 		over := m.compete(s, f, v)
-		m.places.leave()
 		leave()
 		if over {
 			return
@@ -178,32 +166,47 @@ func (m *Memo[P, T]) fly(s *slot[P, T], f *flight) {
 	}
 }
 
-// enterBackground waits for a place in the background, where runs are whose keys have
-// values to show meanwhile: not more than there are processors, so that at a boundary
-// they do not take them from readers. Of a memo's many keys a few wait there at a time.
-// It returns what gives the place back, or nil when the cache is closed.
-func (m *memo) enterBackground() (leave func()) {
-	c := m.cache
-	select {
-	case m.background <- struct{}{}:
-	case <-c.tasks.closing:
-		return nil
+// enter waits for one of the memo's places. A run whose key has a value to show
+// meanwhile also waits for a place in the background, of which there are not more than
+// processors, so that at a boundary such runs do not take them from readers. It takes
+// that one last: nothing of its own memo keeps it from using it. Enter returns what
+// gives the places back, or nil when the cache is closed, or when there is a reason to
+// look again: another process has published, or all readers have left.
+func (s *slot[P, T]) enter(f *flight, background bool) (leave func()) {
+	ours, everyones := s.memo.family, s.memo.cache.background
+	if !background {
+		if !s.take(ours.places, f.deserted) {
+			return nil
+		}
+		return ours.places.leave
 	}
-	select {
-	case c.background <- struct{}{}:
-	case <-c.tasks.closing:
-		m.background.leave()
-		return nil
+	var taken limits
+	for _, l := range []limit{ours.background, ours.places, everyones} {
+		if !s.take(l, nil) {
+			taken.leave()
+			return nil
+		}
+		taken = append(taken, l)
 	}
-	free := sync.OnceFunc(func() {
-		c.background.leave()
-		m.background.leave()
-	})
+	free := sync.OnceFunc(limits{everyones, ours.background}.leave)
 	timer := time.AfterFunc(backgroundHold, free)
 	return func() {
 		timer.Stop()
 		free()
+		ours.places.leave()
 	}
+}
+
+// take takes a place, and returns false when there is a reason not to wait for it.
+func (s *slot[P, T]) take(l limit, deserted <-chan struct{}) bool {
+	select {
+	case l <- struct{}{}:
+		return true
+	case <-s.news:
+	case <-deserted:
+	case <-s.memo.cache.tasks.closing:
+	}
+	return false
 }
 
 // compete waits for a producer's place, tries to take the key's lock, and runs

@@ -187,7 +187,7 @@ func (m *memo) refreshAhead(boundary time.Time) {
 	}
 	defer m.ahead.Unlock()
 	var all errgroup.Group
-	all.SetLimit(cap(m.background))
+	all.SetLimit(cap(m.family.places))
 	for _, s := range m.lately(boundary) {
 		all.Go(func() error {
 			s.ahead(boundary)

@@ -107,30 +107,37 @@ func TestTooManyColdKeysOfAMemoAreRefusedAtOnceAndOthersAreServed(t *testing.T) 
 	})
 }
 
-// The other memo has its new window in time.
+// The other memo has its new window in time, also when what was crawled is due for the
+// next time shortly before.
 func TestACrawlOfOneMemoDoesNotDelayAnother(t *testing.T) {
-	for _, stays := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			var s, home source
-			c := open(t, cache.Deps{})
-			items, number := s.items(c), home.memo(c)
-			s.set(100*time.Millisecond, nil, nil)
-			get(t, number, One{})
-			time.Sleep(window - time.Second)
-			r := get(t, number, One{})
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
-			for i := range 4000 {
-				go items.Get(ctx, Item(strconv.Itoa(i)))
-			}
-			if !stays {
-				time.AfterFunc(time.Millisecond, leave)
-			}
-			time.Sleep(time.Until(r.Next) + r.Lag)
-			if now := get(t, number, One{}); !now.AsOf.Equal(r.Next) {
-				t.Errorf("readers stay %t: at boundary and lag the number is as of %v, want %v", stays, now.AsOf, r.Next)
-			}
-		})
+	for _, crawled := range []time.Duration{window, 800 * time.Millisecond} {
+		for _, stays := range []bool{false, true} {
+			t.Run(fmt.Sprintf("a window of %v, readers that stay %t", crawled, stays), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var s, home source
+					c := open(t, cache.Deps{})
+					number := home.memo(c)
+					items := cache.NewMemo(c, cache.Spec{Name: "item", Window: crawled},
+						func(ctx context.Context, _ cache.Window, _ Item) (int, error) { return s.produce(ctx) })
+					s.set(100*time.Millisecond, nil, nil)
+					get(t, number, One{})
+					time.Sleep(window - time.Second)
+					r := get(t, number, One{})
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					for i := range 4000 {
+						go items.Get(ctx, Item(strconv.Itoa(i)))
+					}
+					if !stays {
+						time.AfterFunc(time.Millisecond, leave)
+					}
+					time.Sleep(time.Until(r.Next) + r.Lag)
+					if now := get(t, number, One{}); !now.AsOf.Equal(r.Next) {
+						t.Errorf("at boundary and lag the number is as of %v, want %v", now.AsOf, r.Next)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -102,3 +102,12 @@ func (l limit) leave() {
 		<-l
 	}
 }
+
+// limits are several, of each of which a place is taken.
+type limits []limit
+
+func (all limits) leave() {
+	for _, l := range all {
+		l.leave()
+	}
+}
