@@ -150,11 +150,33 @@ func (p *Pages) writing(b ledger.Batch) func(context.Context, noting) error {
 	}
 }
 
-// wrong returns what is wrong with a batch.
+// tooManyBytes is what is wrong with a text that has no more characters than its form lets
+// one write.
+const tooManyBytes mistake = "This is too long. Write less of it: letters other than a to z take more room."
+
+// mistakes are what is wrong with a batch that one form has filled, by what the ledger calls
+// its record and field.
+var mistakes = map[string]fieldMistake{
+	"label text":  {tooManyBytes, "label"},
+	"merge into":  {"This is the account itself.", "into"},
+	"merge ":      {"Other accounts are merged into this one, or only one of the two issues money.", "into"},
+	"event ref":   {tooManyBytes, "ref"},
+	"event title": {tooManyBytes, "title"},
+	"event text":  {tooManyBytes, "text"},
+	"event time":  {mistake("Write a time from " + ledger.DefaultOldest().Format(time.DateOnly) + " on."), "at"},
+	"event until": {"It ends before it begins.", "until"},
+	"event link":  {"Write an address that begins with https://.", "link"},
+	"event scope": {"Write all, item:REF of an item that is known here, source:NAME, or kind: and personal, business, government or system.", "scope"},
+}
+
+// wrong returns what is wrong with the batch of a form.
 func (p *Pages) wrong(ctx context.Context, b ledger.Batch) error {
 	err := p.Record.Review(ctx, b)
 	if refused := (*ledger.BatchError)(nil); errors.As(err, &refused) && len(refused.Problems) > 0 {
 		first := refused.Problems[0]
+		if of, known := mistakes[first.What+" "+first.Field]; known {
+			return of
+		}
 		return fieldMistake{mistake(strings.ToUpper(first.Text[:1]) + first.Text[1:] + "."), first.Field}
 	}
 	return err
@@ -217,6 +239,12 @@ func (p *Pages) recordActions() []*action {
 				t, err := p.named(ctx, in, "into")
 				if err != nil {
 					return plan{}, err
+				}
+				switch {
+				case t.Into != "":
+					return plan{}, fieldMistake{mistake(quote(t.Name) + " is itself merged into " + t.Into + ". Merge into that one."), "into"}
+				case t.Kind != a.Kind:
+					return plan{}, fieldMistake{mistake(fmt.Sprintf("%s is %s, and %s is %s. Only accounts of one kind are merged.", quote(a.Name), a.Kind, quote(t.Name), t.Kind)), "into"}
 				}
 				says = "is shown as a part of " + quote(t.Name) + " (" + t.Ref + "), whose holder is the holder of both. Nothing is moved, and it can be undone."
 			} else if a.Into == "" {

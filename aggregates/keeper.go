@@ -25,6 +25,7 @@ type Keeper struct {
 	More   bool        // there are more offers than these
 	Since  time.Time
 	Sold   []KeptSale // to customers since then, without returns and gifts, largest total first
+	Kinds  int64      // items that were sold; Sold has the first ones
 	Total  ledger.Sum // of all that was sold
 	Sales  int64
 	Cut    bool // these are the latest sales: there are more
@@ -134,12 +135,12 @@ func (k *Keeper) fillSold(ctx context.Context, tx pgx.Tx, own []int64) error {
 			SELECT item, quantity, total, row_number() OVER (ORDER BY at DESC, id DESC) AS nr FROM sales
 			WHERE shop IN (SELECT id FROM shops WHERE owner = ANY($1)) AND at >= $2 AND direction = 'sale' AND quantity > 0 AND total > 0
 			ORDER BY at DESC, id DESC LIMIT $3 + 1)
-		SELECT i.ref, i.name, count(*), sum(quantity), sum(total), sum(count(*)) OVER ()::bigint, sum(sum(total)) OVER (),
+		SELECT i.ref, i.name, count(*), sum(quantity), sum(total), sum(count(*)) OVER ()::bigint, sum(sum(total)) OVER (), count(*) OVER (),
 			(SELECT count(*) > $3 FROM latest)
 		FROM latest l JOIN items i ON i.id = l.item WHERE nr <= $3 GROUP BY i.ref, i.name ORDER BY sum(total) DESC, i.ref LIMIT $4`
 	rows, _ := tx.Query(ctx, query, own, k.Since, mostKeptSold, mostKinds)
 	var s KeptSale
-	_, err := pgx.ForEachRow(rows, []any{&s.Item, &s.ItemName, &s.Sales, &s.Quantity, &s.Total, &k.Sales, &k.Total, &k.Cut}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&s.Item, &s.ItemName, &s.Sales, &s.Quantity, &s.Total, &k.Sales, &k.Total, &k.Kinds, &k.Cut}, func() error {
 		k.Sold = append(k.Sold, s)
 		return nil
 	})

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -31,7 +32,7 @@ type Provider struct {
 	Issuer       string // "https://login.example.org/realms/town"
 	ClientID     string
 	ClientSecret string // empty for a public client
-	Name         string // to be shown
+	Name         string // to be shown; "your account" if empty
 	Scopes       []string
 	// Claim is the claim that gives the role: its name, or a path to it, such as
 	// "realm_access.roles". Who has one of the values of Admins is an admin, of Viewers a
@@ -118,6 +119,7 @@ type client struct {
 }
 
 func newClient(p Provider, log *slog.Logger) *client {
+	p.Name = cmp.Or(p.Name, "your account")
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout, transport.MaxConnsPerHost = discoveryTimeout, 8
 	return &client{Provider: p, log: log, http: &http.Client{Transport: boundedAnswers{transport}, Timeout: exchangeTimeout}}

@@ -147,3 +147,15 @@ func TestAConfigurationThatMakesNoSenseIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAServiceSaysHowPeopleSignIn(t *testing.T) {
+	d := deps(nil)
+	if s := started(t, d); s.ProviderName() != "" || s.ProviderAnswers(t.Context()) {
+		t.Errorf("without a provider there is %q", s.ProviderName())
+	}
+	d.Provider = atProvider("https://login.example.org")
+	d.Provider.Name = ""
+	if name := started(t, d).ProviderName(); name == "" {
+		t.Error("a provider that was given no name cannot be chosen")
+	}
+}

@@ -77,6 +77,9 @@ func (s *Service) ProviderName() string {
 
 // ProviderAnswers reports whether the provider can be reached. It waits until ctx ends.
 func (s *Service) ProviderAnswers(ctx context.Context) bool {
+	if s.provider == nil {
+		return false
+	}
 	_, err := s.provider.provider(ctx)
 	return err == nil
 }
@@ -157,9 +160,7 @@ const cleanEvery = time.Hour
 
 // Keep deletes sessions that have expired until ctx ends.
 func (s *Service) Keep(ctx context.Context, log *slog.Logger) {
-	if s.provider != nil {
-		_ = s.ProviderAnswers(ctx) // so that the log says at start if it does not
-	}
+	_ = s.ProviderAnswers(ctx) // so that the log says at start if it does not
 	ticks := time.NewTicker(cleanEvery)
 	defer ticks.Stop()
 	for {
