@@ -106,9 +106,9 @@ func (p *Pages) recent(ctx context.Context) block {
 	if err != nil {
 		return p.broken("recent", "Latest actions", err)
 	}
-	b := block{ID: "recent", Title: "Latest actions", Half: true, Columns: []string{"When", "Who", "What", "Result"}, Empty: "Nothing yet.", More: []text{link("All of them", pathAudit)}}
+	b := block{ID: "recent", Title: "Latest actions", Half: true, Columns: []string{"When", "Who", "What", "On", "Result"}, Empty: "Nothing yet.", More: []text{link("All of them", pathAudit)}}
 	for _, e := range entries {
-		b.Rows = append(b.Rows, []text{plain(ago(e.At) + " ago"), plain(e.Name), link(e.Action, fmt.Sprint(pathAudit, "/", e.ID)), result(e.Result)})
+		b.Rows = append(b.Rows, []text{plain(ago(e.At) + " ago"), plain(e.Name), link(e.Action, fmt.Sprint(pathAudit, "/", e.ID)), plain(cmp.Or(e.Target, "–")), result(e.Result)})
 	}
 	return b
 }

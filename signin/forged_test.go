@@ -70,6 +70,12 @@ func newForger(t *testing.T) *forger {
 	return f
 }
 
+// admin are the claims of an admin.
+func (f *forger) admin(nonce string) map[string]any {
+	return map[string]any{"iss": f.URL, "aud": "exchequer", "sub": "ann", "name": "Ann", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(),
+		"nonce": nonce, "groups": []string{"town-admins"}}
+}
+
 func TestTokensThatAreNotForUsAreRefused(t *testing.T) {
 	f := newForger(t)
 	d := deps(nil)
@@ -107,8 +113,7 @@ func TestTokensThatAreNotForUsAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked, _ := url.Parse(address)
-		f.claims = map[string]any{"iss": f.URL, "aud": "exchequer", "sub": "ann", "name": "Ann", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(),
-			"nonce": asked.Query().Get("nonce"), "groups": []string{"town-admins"}}
+		f.claims = f.admin(asked.Query().Get("nonce"))
 		f.signer, f.info = c.signer, c.info
 		c.change(f.claims)
 		who, token, _, err := s.Finish(t.Context(), "", kept, url.Values{"state": asked.Query()["state"], "code": {"c"}})
@@ -150,5 +155,40 @@ func TestAProviderThatIsAwayIsAskedAgainNowAndThen(t *testing.T) {
 	}
 	if n := f.asked.Load(); n > 1 {
 		t.Errorf("once it was back it was asked %d times what it is", n)
+	}
+}
+
+func TestWhoseProviderGoesAwayMeanwhileCanTryAgain(t *testing.T) {
+	f := newForger(t)
+	d := deps(nil)
+	d.Provider = atProvider(f.URL)
+	s, err := newService(d, &inMemory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.provider.http.CloseIdleConnections)
+	address, kept, err := s.Begin(t.Context(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, _ := url.Parse(address)
+	f.claims = f.admin(asked.Query().Get("nonce"))
+	back := url.Values{"state": asked.Query()["state"], "code": {"c"}}
+	f.away.Store(true)
+	if _, _, _, err := s.Finish(t.Context(), "", kept, back); !errors.Is(err, ErrAway) {
+		t.Errorf("Finish, while the provider is away = %v, want %v", err, ErrAway)
+	}
+	if s.ProviderAnswers(t.Context()) {
+		t.Error("a provider that is away is said to answer")
+	}
+	f.away.Store(false)
+	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		who, token, _, err := s.Finish(t.Context(), "", kept, back)
+		if err == nil && who.Role == Admin && token != "" {
+			break
+		}
+		if time.Since(start) > 30*time.Second {
+			t.Fatalf("the provider is back, and Finish = %+v, %v", who, err)
+		}
 	}
 }

@@ -179,6 +179,13 @@ func (c *client) provider(ctx context.Context) (*oidc.Provider, error) {
 	return c.known, nil
 }
 
+// forget forgets what the provider said of itself.
+func (c *client) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = nil
+}
+
 // A pending is what the browser keeps while its owner is at the provider. It is of use to
 // that browser alone: what comes back must answer it.
 type pending struct {
@@ -238,10 +245,11 @@ func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []by
 // identify exchanges a code for who it is of.
 func (c *client) identify(ctx context.Context, p *oidc.Provider, w pending, code string) (Identity, error) {
 	token, err := c.flow(p).Exchange(ctx, code, oauth2.VerifierOption(w.Verifier))
-	if refused := (*oauth2.RetrieveError)(nil); errors.As(err, &refused) {
+	if refused := (*oauth2.RetrieveError)(nil); errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError {
 		return Identity{}, fmt.Errorf("%w: it does not take the code: %.100q", ErrRefused, refused.ErrorCode)
 	}
 	if err != nil {
+		c.forget() // it is asked again, so that the page says whether it answers
 		return Identity{}, fmt.Errorf("%w: exchange the code: %w", ErrAway, err)
 	}
 	raw, _ := token.Extra("id_token").(string)

@@ -38,7 +38,7 @@ const (
 // Why somebody is not let in.
 var (
 	errSignInFirst    = &refusal{http.StatusUnauthorized, "Sign in first."}
-	errAdminsOnly     = &refusal{http.StatusForbidden, "This is for admins, and your account is not one's."}
+	errAdminsOnly     = &refusal{http.StatusForbidden, "This is for admins only. Your role is viewer."}
 	errSignInTries    = &refusal{http.StatusTooManyRequests, "Too many sign-ins have been tried from here. Try again in a minute."}
 	errSessionTries   = &refusal{http.StatusTooManyRequests, "Too many sessions that have ended have come from here. Try again in a minute."}
 	errSessionsAway   = &refusal{http.StatusServiceUnavailable, "Who has signed in cannot be looked up right now. Try again in a moment."}
@@ -322,9 +322,10 @@ func (s *server) signedInAtProvider(w http.ResponseWriter, r *http.Request) erro
 	if err := s.mayTry(w, r); err != nil {
 		return err
 	}
-	kept := cookieOf(r, s.pendingCookie())
-	s.setCookie(w, s.pendingCookie(), "", -1)
-	who, token, next, err := s.SignIn.Finish(r.Context(), cookieOf(r, s.sessionCookie()), kept, r.URL.Query())
+	who, token, next, err := s.SignIn.Finish(r.Context(), cookieOf(r, s.sessionCookie()), cookieOf(r, s.pendingCookie()), r.URL.Query())
+	if !errors.Is(err, signin.ErrAway) { // else the same request may succeed in a moment
+		s.setCookie(w, s.pendingCookie(), "", -1)
+	}
 	if err != nil {
 		s.record(r, signin.Event{What: signin.Refused, Who: who, Problem: err.Error()})
 		return s.signInFailed(err)

@@ -113,7 +113,10 @@ func (f serverFlags) jobs(p *parts) []admin.Job {
 						undone++
 					}
 				}
-				said := fmt.Sprintf("%s, of which %d took too long", count(len(report.Checks), "check"), undone)
+				said := count(len(report.Checks), "check")
+				if undone > 0 {
+					said += fmt.Sprintf(", of which %d took too long", undone)
+				}
 				if report.OK() {
 					return said + "; nothing differs", nil
 				}
