@@ -94,7 +94,7 @@ func ruleState(r alerts.RuleStatus, evaluated *time.Time) text {
 	case evaluated != nil && r.Evaluated.Before(evaluated.Add(-time.Hour)):
 		return plain("not in the file for " + ago(r.Evaluated))
 	case len(r.Firing) > 0:
-		return state("watch", "holds: "+cutText(strings.Join(r.Firing, ", "), 200))
+		return state("watch", cutText(r.Holds(), 200))
 	}
 	return plain("armed")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,17 @@ type RuleStatus struct {
 	Fired     *time.Time // nil: never yet
 	Problem   string     // why it could not be evaluated
 	Firing    []string   // the things of which it holds
+}
+
+// Holds returns that the rule holds, and of which things if it is about several.
+func (r RuleStatus) Holds() string {
+	var others []string
+	for _, of := range r.Firing {
+		if of != r.Rule.Of {
+			others = append(others, of)
+		}
+	}
+	return strings.TrimSpace("holds " + strings.Join(others, ", "))
 }
 
 // A ReceiverStatus is how sending to a receiver goes.

@@ -70,6 +70,9 @@ func TestAnAdminGoesThroughTheirPages(t *testing.T) {
 		if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > narrow {
 			t.Errorf("at %d px %s is %d px wide", narrow, path, wide)
 		}
+		if !b.truth(`[...document.querySelectorAll(".scroll")].every((s) => s.scrollWidth <= s.clientWidth)`) {
+			t.Errorf("at %d px a table of %s scrolls sideways", narrow, path)
+		}
 	}
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}})
 	lines := value(b, chromedp.Evaluate[[]string](`[".sections a[aria-current]", ".sections a:not([aria-current])"].map((a) => getComputedStyle(document.querySelector(a)).borderBottomColor)`))

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -349,5 +351,33 @@ func TestPeopleSignInAtAProvider(t *testing.T) {
 	b := newBrowser(t, server)
 	if response, page := b.get(SignInCallback + "?code=a&state=b"); response.StatusCode != http.StatusForbidden || parse(t, page).Find("main a").First().Text() != "Sign in" {
 		t.Errorf("a forged answer: %s", response.Status)
+	}
+}
+
+func TestASignInThatCannotEndNowCanBeTriedAgain(t *testing.T) {
+	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/.well-known/openid-configuration" {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		at := "http://" + r.Host
+		fmt.Fprintf(w, `{"issuer": %q, "authorization_endpoint": %q, "token_endpoint": %q, "jwks_uri": %q}`, at, at+"/auth", at+"/token", at+"/keys")
+	}))
+	defer away.Close()
+	db := testkit.Postgres(t)
+	provider := &signin.Provider{Issuer: away.URL, ClientID: "exchequer", Claim: "groups", Admins: []string{"town-admins"}, Callback: "http://localhost:9" + SignInCallback}
+	_, server, _ := signInSite(t, func(d *Deps) { d.SignIn = signInService(t, db, provider) })
+	b := newBrowser(t, server)
+	response, _ := b.get("/sign-in/provider")
+	to, err := response.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := SignInCallback + "?" + url.Values{"code": {"c"}, "state": to.Query()["state"]}.Encode()
+	for range 2 {
+		if response, _ := b.get(back); response.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("while the provider is away: %s", response.Status)
+		}
 	}
 }

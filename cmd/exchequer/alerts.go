@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -101,7 +100,7 @@ func (c alertsListCommand) Run(ctx context.Context, s streams) error {
 			case status.Evaluated != nil && r.Evaluated.Before(status.Evaluated.Add(-time.Hour)):
 				state = "gone since " + moment(&r.Evaluated, "")
 			case len(r.Firing) > 0:
-				state = strings.TrimSpace("holds " + strings.Join(slices.DeleteFunc(r.Firing, func(of string) bool { return of == r.Rule.Of }), ", "))
+				state = r.Holds()
 			}
 			to := strings.Join(r.Rule.To, ", ")
 			if r.Rule.Public {
