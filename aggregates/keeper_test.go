@@ -41,4 +41,14 @@ func TestAKeeperSoldWhatTheShopsPageCounts(t *testing.T) {
 	want("200000", false)
 	exec(`INSERT INTO sales (item, at, id, shop, direction, quantity, total, tax, origin, ref) VALUES (1, '2026-02-03Z', 50000, 1, 'sale', 2, 15, 0, 'o', 'last')`)
 	want("200005", true) // the latest ones
+
+	exec(`INSERT INTO items SELECT n, 'i' || n, 'Item ' || n FROM generate_series(2, 60) n`)
+	exec(`INSERT INTO sales (item, at, id, shop, direction, quantity, total, tax, origin, ref) SELECT n, '2026-02-03Z', 60000 + n, 3, 'sale', 1, n, 0, 'o', 'i' || n FROM generate_series(2, 60) n`)
+	k, err := aggregates.ReadKeeper(t.Context(), db, []string{"a3"}, since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(k.Sold) != 50 || k.Kinds != 60 || k.Sales != 60 {
+		t.Errorf("%d items of %d, %d sales; want 50 of 60, 60 sales", len(k.Sold), k.Kinds, k.Sales)
+	}
 }

@@ -96,3 +96,17 @@ func TestAnIndicatorTellsFromWhichStateItChanged(t *testing.T) {
 		t.Errorf("told %q", told)
 	}
 }
+
+func TestARuleSaysOfWhichOtherThingsItHolds(t *testing.T) {
+	for want, r := range map[string]RuleStatus{
+		"holds":              {Firing: []string{""}},
+		"holds money, trade": {Firing: []string{"money", "trade"}},
+	} {
+		if got := r.Holds(); got != want {
+			t.Errorf("%v holds: %q, want %q", r.Firing, got, want)
+		}
+	}
+	if got := (RuleStatus{Rule: Rule{Of: "bread"}, Firing: []string{"bread"}}).Holds(); got != "holds" {
+		t.Errorf("a rule about bread: %q", got)
+	}
+}
