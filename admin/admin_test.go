@@ -339,3 +339,15 @@ func TestARefusedFormKeepsWhatWasWrittenAndSaysWhichFieldIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsBadIsTheFirstThatNeedsAttention(t *testing.T) {
+	db := kept(t)
+	o := open(t, db, nil)
+	if _, err := db.Exec(t.Context(), `INSERT INTO alert_receivers (owner, name, kind, target, retry_at, failures, failing_since, off, problem) VALUES ('', 'a', 'webhook', '', now(), 1, now(), NULL, 'late'), ('', 'b', 'webhook', '', now(), 12, now(), now(), 'gone')`); err != nil {
+		t.Fatal(err)
+	}
+	rows := o.get("/admin").Find("#attention tbody tr")
+	if first := rows.First().Text(); rows.Length() != 2 || !strings.Contains(first, "Receiver b") {
+		t.Errorf("%d things, first %q", rows.Length(), first)
+	}
+}

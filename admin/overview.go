@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,6 +47,8 @@ func (p *Pages) overview(ctx context.Context, _ url.Values) ([]block, error) {
 			add("watch", job.Title, cmp.Or(r.Outcome, "it failed"), link("Jobs", pathJobs))
 		}
 	}
+	// What is bad stands before what is to be watched, as the words do.
+	slices.SortStableFunc(attention.Rows, func(a, b []text) int { return cmp.Compare(a[0].State, b[0].State) })
 	now := block{ID: "now", Title: "Now", Half: true, Facts: []fact{
 		{Name: "Process", Value: code(process())}, {Name: "Shared level", Value: sharedState(p.Cache.Health().Shared)},
 		{Name: "Connections to the database", Value: plain(fmt.Sprintf("%d in use, %d open, %d at most", p.DB.Stat().AcquiredConns(), p.DB.Stat().TotalConns(), p.DB.Stat().MaxConns()))},
