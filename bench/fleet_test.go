@@ -87,10 +87,19 @@ const fleetSize = 3
 
 func (s *stage) fleet(b *testing.B, database string, env ...string) *fleet {
 	b.Helper()
-	f := &fleet{b: b, redis: testkit.Redis(b), logs: make([]string, fleetSize)}
+	redis := testkit.Redis(b)
+	f := s.fleetOf(b, fleetSize, append(env, "DATABASE_URL="+database, "REDIS_URL="+redis.URL()))
+	f.redis = redis
+	return f
+}
+
+// fleetOf starts so many processes.
+func (s *stage) fleetOf(b *testing.B, size int, env []string) *fleet {
+	b.Helper()
+	f := &fleet{b: b, logs: make([]string, size)}
 	for i := range f.logs {
 		f.logs[i] = filepath.Join(b.TempDir(), "log")
-		f.start(s.binary, f.logs[i], append(env, "DATABASE_URL="+database, "REDIS_URL="+f.redis.URL()))
+		f.start(s.binary, f.logs[i], env)
 	}
 	for _, path := range f.logs {
 		f.urls = append(f.urls, f.address(path))
