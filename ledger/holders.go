@@ -263,9 +263,6 @@ func (ap *appender) writeMerges(ctx context.Context) error {
 	if len(moved) == 0 {
 		return nil
 	}
-	if err := ap.regroupMerged(ctx, moved, before, after); err != nil {
-		return err
-	}
 	ap.changed[tagAccounts], ap.rewrites = true, true // the account may be that of a hidden holder now
 	// The snapshots since the first posting count holders otherwise.
 	var first *time.Time
@@ -280,23 +277,6 @@ func (ap *appender) writeMerges(ctx context.Context) error {
 	}
 	if first != nil {
 		ap.archivingMoved(*first)
-	}
-	return nil
-}
-
-// regroupMerged notes that accounts are now part of others or no longer, for the next fold.
-func (ap *appender) regroupMerged(ctx context.Context, moved []int64, before, after map[int64]int64) error {
-	var concerned []int64
-	for _, account := range moved {
-		for _, id := range []int64{account, before[account], after[account]} {
-			if id != 0 {
-				concerned = append(concerned, id)
-			}
-		}
-	}
-	const query = `INSERT INTO regrouped_accounts (account) SELECT DISTINCT id FROM unnest($1::bigint[]) AS id ORDER BY id ON CONFLICT DO NOTHING`
-	if _, err := ap.tx.Exec(ctx, query, concerned); err != nil {
-		return fmt.Errorf("write merges: %w", err)
 	}
 	return nil
 }

@@ -20,7 +20,6 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	var opened []time.Time
 	var archived []*time.Time
 	inUse := []string{} // that were archived
-	var moved []string  // that are archived, at another time, or brought back
 	renamed := false
 	first := ap.earliestTime()
 	for _, a := range slices.SortedFunc(slices.Values(ap.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
@@ -31,15 +30,14 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 			if ap.batch.KeepAccounts && k.archived != nil {
 				a.Archived = time.Time{}
 			}
-			if !a.Archived.IsZero() && (k.archived == nil || !k.archived.Equal(micro(a.Archived))) {
+			if moved := !a.Archived.IsZero() && (k.archived == nil || !k.archived.Equal(micro(a.Archived))); moved {
 				ap.archivingMoved(a.Archived)
 				if k.archived != nil {
 					ap.archivingMoved(*k.archived)
 				}
-				moved = append(moved, a.Ref)
 			} else if a.InUse && k.archived != nil {
 				ap.archivingMoved(*k.archived)
-				inUse, moved = append(inUse, a.Ref), append(moved, a.Ref)
+				inUse = append(inUse, a.Ref)
 			} else if !named {
 				continue
 			}
@@ -65,9 +63,6 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 		if err := ap.keepFormerNames(ctx, refs, names); err != nil {
 			return err
 		}
-	}
-	if err := ap.regroupArchived(ctx, moved); err != nil {
-		return err
 	}
 	const query = `
 		INSERT INTO accounts AS known (id, ref, kind, issuer, name, holder, opened, archived)
@@ -100,20 +95,6 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 		}
 	}
 	return nil
-}
-
-// regroupArchived notes that accounts are archived or brought back, for the next fold, and
-// how they are now. They are locked until then.
-func (ap *appender) regroupArchived(ctx context.Context, refs []string) error {
-	if len(refs) == 0 {
-		return nil
-	}
-	const query = `
-		WITH now AS (SELECT id, archived FROM accounts WHERE ref = ANY($1) ORDER BY ref FOR UPDATE)
-		INSERT INTO regrouped_accounts AS known SELECT id, archived IS NOT NULL FROM now ORDER BY id
-		ON CONFLICT (account) DO UPDATE SET was = coalesce(known.was, excluded.was)`
-	_, err := ap.tx.Exec(ctx, query, refs)
-	return err
 }
 
 // sameAccount adds a problem if the batch gives an account another kind, holder or

@@ -68,11 +68,32 @@ CREATE TABLE account_totals (
 );
 
 -- Accounts that were archived, brought back or merged since then, or whose merge was
--- undone. was: whether it was archived then; null: as it is now.
+-- undone. was: whether it was archived then; null: as it is now. Triggers write it, so that
+-- a process of the version before, which may go on for a while, does too.
 CREATE TABLE regrouped_accounts (
     account bigint PRIMARY KEY,
     was     boolean
 );
+
+CREATE FUNCTION regroup_archived() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO regrouped_accounts AS known VALUES (NEW.id, OLD.archived IS NOT NULL)
+    ON CONFLICT (account) DO UPDATE SET was = coalesce(known.was, excluded.was);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER regroup_archived AFTER UPDATE OF archived ON accounts
+    FOR EACH ROW WHEN (OLD.archived IS DISTINCT FROM NEW.archived) EXECUTE FUNCTION regroup_archived();
+
+CREATE FUNCTION regroup_merged() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO regrouped_accounts (account)
+    SELECT DISTINCT account FROM unnest(ARRAY[OLD.account, OLD.target, NEW.account, NEW.target]) AS account WHERE account IS NOT NULL ORDER BY account
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER regroup_merged AFTER INSERT OR UPDATE OR DELETE ON merges FOR EACH ROW EXECUTE FUNCTION regroup_merged();
 
 -- The moment: all transactions and accounts with these ids or lower ones are in the three
 -- tables, and no others. Null: the tables say nothing.
@@ -87,5 +108,8 @@ INSERT INTO holder_fold DEFAULT VALUES;
 CREATE INDEX accounts_archived ON accounts (archived) WHERE archived IS NOT NULL;
 ---- create above / drop below ----
 DROP INDEX accounts_archived;
+DROP TRIGGER regroup_merged ON merges;
+DROP TRIGGER regroup_archived ON accounts;
+DROP FUNCTION regroup_merged, regroup_archived;
 DROP TABLE holder_fold, regrouped_accounts, account_totals, holder_tallies, holder_balances;
 DROP FUNCTION balance_bin(numeric);
