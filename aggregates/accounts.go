@@ -49,20 +49,26 @@ func newStats(c *cache.Cache, reads Reads) *cache.Memo[StatsQuery, *Stats] {
 // ComputeStats counts the accounts as they are now. Archived are those that were
 // archived by w's start. Its cost follows the number of accounts.
 func ComputeStats(ctx context.Context, db *pgxpool.Pool, w cache.Window, q StatsQuery) (*Stats, error) {
-	const query = `
-		SELECT kind, issuer, status, count(*) AS accounts, coalesce(sum(balance), 0) AS balance,
-			coalesce(sum(postings), 0)::bigint AS transactions
-		FROM (
-			SELECT id, kind, issuer, CASE WHEN archived <= @at THEN 'archived' ELSE 'active' END AS status FROM accounts
-		) AS a LEFT JOIN balances ON account = id
-		WHERE (@kind = '' OR kind = @kind) AND (@status = '' OR status = @status)
-		GROUP BY kind, issuer, status
-		ORDER BY array_position(ARRAY['personal', 'business', 'government', 'system'], kind), issuer, status`
-
-	rows, _ := db.Query(ctx, query, pgx.NamedArgs{"at": w.Start, "kind": string(q.Kind), "status": q.Status})
-	stats, err := pgx.CollectRows(rows, pgx.RowToStructByName[StatsRow])
+	stats := &Stats{Rows: []StatsRow{}}
+	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		f, err := ledger.ReadFold(ctx, tx)
+		if err != nil {
+			return err
+		}
+		totals, err := f.Totals(ctx, tx, w.Start)
+		for _, t := range totals {
+			status := "active"
+			if t.Archived {
+				status = "archived"
+			}
+			if (q.Kind == "" || t.Kind == q.Kind) && (q.Status == "" || status == q.Status) {
+				stats.Rows = append(stats.Rows, StatsRow{t.Kind, t.Issuer, status, t.Accounts, t.Balance, t.Postings})
+			}
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("account stats: %w", err)
 	}
-	return &Stats{Rows: stats}, nil
+	return stats, nil
 }

@@ -15,11 +15,11 @@ func TestBinsHoldEverybodyInRoundSteps(t *testing.T) {
 	}{
 		{"nobody", nil, nil},
 		{"debt, nothing and a little", []int64{-70, -3, 0, 0, 1, 1, 3, 30}, []Bin{
-			{-70, 0, 2, sumOf(-73)}, {0, 1, 2, sumOf(0)}, {1, 2, 2, sumOf(2)}, {2, 5, 1, sumOf(3)}, {5, 10, 0, sumOf(0)}, {10, 20, 0, sumOf(0)}, {20, 50, 1, sumOf(30)}}},
+			{-70, 0, 2, sumOf(-73), 0}, {0, 1, 2, sumOf(0), 0}, {1, 2, 2, sumOf(2), 0}, {2, 5, 1, sumOf(3), 0}, {5, 10, 0, sumOf(0), 0}, {10, 20, 0, sumOf(0), 0}, {20, 50, 1, sumOf(30), 0}}},
 		{"six decades in thirds", []int64{25, 900_000}, []Bin{
-			{10, 30, 1, sumOf(25)}, {30, 100, 0, sumOf(0)}, {100, 300, 0, sumOf(0)}, {300, 1000, 0, sumOf(0)}, {1000, 3000, 0, sumOf(0)}, {3000, 10_000, 0, sumOf(0)},
-			{10_000, 30_000, 0, sumOf(0)}, {30_000, 100_000, 0, sumOf(0)}, {100_000, 300_000, 0, sumOf(0)}, {300_000, 1_000_000, 1, sumOf(900_000)}}},
-		{"the largest there is", []int64{math.MaxInt64}, []Bin{{5e18, math.MaxInt64, 1, sumOf(math.MaxInt64)}}},
+			{10, 30, 1, sumOf(25), 0}, {30, 100, 0, sumOf(0), 0}, {100, 300, 0, sumOf(0), 0}, {300, 1000, 0, sumOf(0), 0}, {1000, 3000, 0, sumOf(0), 0}, {3000, 10_000, 0, sumOf(0), 0},
+			{10_000, 30_000, 0, sumOf(0), 0}, {30_000, 100_000, 0, sumOf(0), 0}, {100_000, 300_000, 0, sumOf(0), 0}, {300_000, 1_000_000, 1, sumOf(900_000), 0}}},
+		{"the largest there is", []int64{math.MaxInt64}, []Bin{{5e18, math.MaxInt64, 1, sumOf(math.MaxInt64), 0}}},
 	} {
 		if diff := cmp.Diff(c.want, NewDistribution(c.balances).Bins()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)

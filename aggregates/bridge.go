@@ -88,7 +88,7 @@ func (b *Bridge) fill(ctx context.Context, tx pgx.Tx, s span) error {
 
 // ends reads the two ends of the bridge and what was archived between them.
 func (b *Bridge) ends(ctx context.Context, tx pgx.Tx, s span) error {
-	all, err := readBalances(ctx, tx)
+	held, issued, err := readHeld(ctx, tx, s)
 	if err != nil {
 		return err
 	}
@@ -104,13 +104,15 @@ func (b *Bridge) ends(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := tx.QueryRow(ctx, query, args).Scan(&given, &after); err != nil {
 		return fmt.Errorf("opening and closing supply: %w", err)
 	}
-	held, issued := all.supply()
 	b.Opening, b.Closing = issued.Minus(given), held.Minus(after)
-	for i := range all.accounts {
-		if a := &all.accounts[i]; !a.issuer && a.archived > s.Start.UnixMicro() && a.archived <= s.End.UnixMicro() {
-			b.Archived.Accounts++
-			b.Archived.Held = b.Archived.Held.Add(a.balance)
-		}
+	// A merged account was archived when the other one was.
+	const archived = `
+		SELECT count(*), coalesce(sum(balance), 0) FROM balances JOIN account_holders h ON h.id = account
+		WHERE NOT issuer AND archived > $1 AND archived <= $2 AND id IN (
+			SELECT id FROM accounts WHERE archived > $1 AND archived <= $2
+			UNION SELECT m.account FROM merges m JOIN accounts t ON t.id = target WHERE t.archived > $1 AND t.archived <= $2)`
+	if err := tx.QueryRow(ctx, archived, s.Start, s.End).Scan(&b.Archived.Accounts, &b.Archived.Held); err != nil {
+		return fmt.Errorf("archived accounts: %w", err)
 	}
 	return nil
 }

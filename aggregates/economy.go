@@ -53,24 +53,24 @@ func everybody() []InequalityQuery {
 	return queries
 }
 
-// NewEconomy registers the memos of the home page, which read db, or what
-// reads chooses, if it is given.
-func NewEconomy(c *cache.Cache, db *pgxpool.Pool, reads ...Reads) *Economy {
-	from := readsOf(db, reads)
+// NewEconomy registers the memos of the home page, which read db.
+func NewEconomy(c *cache.Cache, db *pgxpool.Pool, options ...Option) *Economy {
+	source := sourceOf(db, options)
+	from, exact := source.reads, source.exact
 	balances := &balanceShare{}
 	return &Economy{
-		Overview:     cache.NewMemo(c, spec("economy.overview"), sharing(balances, on(from, ComputeOverview))).Prewarm(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.inequality"), sharing(balances, on(from, ComputeInequality))).Prewarm(everybody()...),
+		Overview:     cache.NewMemo(c, spec("economy.overview"), tallying(exact, balances, on(from, ComputeOverview))).Prewarm(AllDays()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), tallying(exact, balances, on(from, ComputeInequality))).Prewarm(everybody()...),
 		Activity:     cache.NewMemo(c, spec("economy.activity"), on(from, ComputeActivity)).Prewarm(AllDays()...),
-		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), sharing(balances, on(from, ComputeWealthByKind))).Prewarm(NoParams{}),
+		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), tallying(exact, balances, on(from, ComputeWealthByKind))).Prewarm(NoParams{}),
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(from, ComputeRhythm)).Prewarm(AllDays()...),
-		Richest:      cache.NewMemo(c, spec("economy.richest"), sharing(balances, on(from, ComputeRichest))).Prewarm(NoParams{}),
+		Richest:      cache.NewMemo(c, spec("economy.richest"), tallying(exact, balances, on(from, ComputeRichest))).Prewarm(NoParams{}),
 		Profile:      newProfile(c, from),
-		Bridge:       cache.NewMemo(c, spec("economy.bridge"), sharing(balances, on(from, ComputeBridge))).Prewarm(AllDays()...),
+		Bridge:       cache.NewMemo(c, spec("economy.bridge"), tallying(exact, balances, on(from, ComputeBridge))).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(from, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(from, ComputeHistory)).Prewarm(PopulationPersonal),
 		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(from, ComputeHoldings)).Prewarm(PopulationPersonal),
-		Ladder:       cache.NewMemo(c, spec("economy.ladder"), sharing(balances, on(from, ComputeLadder))).Prewarm(PopulationPersonal),
+		Ladder:       cache.NewMemo(c, spec("economy.ladder"), tallying(exact, balances, on(from, ComputeLadder))).Prewarm(PopulationPersonal),
 		SiteMap:      newSiteMap(c, from),
 		reads:        from,
 		now:          c.Now,

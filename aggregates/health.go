@@ -73,11 +73,10 @@ func (h *Health) money(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := tx.QueryRow(ctx, query, s.Start).Scan(&given); err != nil {
 		return fmt.Errorf("what the issuers gave away: %w", err)
 	}
-	all, err := readBalances(ctx, tx)
+	current, issued, err := readHeld(ctx, tx, s)
 	if err != nil {
 		return err
 	}
-	current, issued := all.supply()
 	now, was, err := readDays(ctx, tx, s, current)
 	if err != nil {
 		return err
@@ -145,11 +144,38 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 
 // actives counts holders by their last posting, which is part of the balances.
 func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
+	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
+	f, err := foldFor(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		tallied, err := readTurnoutNow(ctx, tx, f, s, ledger.TallyLatest)
+		if err != nil {
+			return err
+		}
+		h.Holders = tallied.holders
+		for i := range h.Active {
+			h.Active[i].Holders = tallied.since(ledger.DayNumber(s.Today) + 1 - h.Active[i].Days)
+		}
+	} else if err := h.countHolders(ctx, tx, s); err != nil {
+		return err
+	}
+	for i := range h.Active {
+		if h.Holders > 0 {
+			share := float64(h.Active[i].Holders) / float64(h.Holders)
+			h.Active[i].Share = &share
+		}
+	}
+	return nil
+}
+
+// countHolders counts all and the active ones by their balances.
+func (h *Health) countHolders(ctx context.Context, tx pgx.Tx, s span) error {
 	all, err := readBalances(ctx, tx)
 	if err != nil {
 		return err
 	}
-	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
 	since := make([]int64, len(h.Active))
 	for i := range since {
 		since[i] = plus(s.Today, 1-h.Active[i].Days).UnixMicro()
@@ -163,12 +189,6 @@ func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 			if holder.last >= since[i] {
 				h.Active[i].Holders++
 			}
-		}
-	}
-	for i := range h.Active {
-		if h.Holders > 0 {
-			share := float64(h.Active[i].Holders) / float64(h.Holders)
-			h.Active[i].Share = &share
 		}
 	}
 	return nil

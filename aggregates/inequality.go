@@ -102,16 +102,21 @@ func (q InequalityQuery) Key() string {
 // Inequality is how a population's money is shared out.
 type Inequality struct {
 	Basis
-	Population Population    `json:"population"`
-	Counted    Counted       `json:"counted"`
-	Apart      Apart         `json:"apart"`   // the other holders of the population
-	Holders    int64         `json:"holders"` // n, zero balances included, accounts that were never used left out
-	Zero       int64         `json:"zero"`    // of them with a balance of exactly 0; kept in all measures
-	Debtors    int64         `json:"debtors"`
-	Archived   int64         `json:"archived"` // accounts left out
-	Total      ledger.Sum    `json:"total"`
-	Mean       float64       `json:"mean"`
-	Median     float64       `json:"median"`
+	Population Population `json:"population"`
+	Counted    Counted    `json:"counted"`
+	Apart      Apart      `json:"apart"`   // the other holders of the population
+	Holders    int64      `json:"holders"` // n, zero balances included, accounts that were never used left out
+	Zero       int64      `json:"zero"`    // of them with a balance of exactly 0; kept in all measures
+	Debtors    int64      `json:"debtors"`
+	Archived   int64      `json:"archived"` // accounts left out
+	Total      ledger.Sum `json:"total"`
+	Mean       float64    `json:"mean"`
+	Median     float64    `json:"median"`
+	Binned     bool       `json:"binned,omitempty"` // too many to read each: the measures follow from bins of balances, and have bounds
+
+	MedianBound float64 `json:"medianBound,omitempty"` // as those of the measures
+	LorenzBound float64 `json:"lorenzBound,omitempty"` // of the share of money, at each point
+
 	Gini       Measure       `json:"gini"`
 	GiniNormal Measure       `json:"giniNormal"` // Raffinetti's, available only where there are debtors
 	Top1       Measure       `json:"top1"`
@@ -134,8 +139,9 @@ type Apart struct {
 
 // A Measure is a number that may not be available for a population.
 type Measure struct {
-	Value *float64 `json:"value"`         // nil: not available
-	Why   string   `json:"why,omitempty"` // a sentence
+	Value *float64 `json:"value"`           // nil: not available
+	Bound *float64 `json:"bound,omitempty"` // the number is this far from Value at most; nil: it is exact
+	Why   string   `json:"why,omitempty"`   // a sentence
 }
 
 // A LorenzPoint: the poorest Holders share holds the Wealth share.
@@ -151,6 +157,7 @@ type Bin struct {
 	High    int64      `json:"high"`
 	Holders int64      `json:"holders"`
 	Total   ledger.Sum `json:"total"`
+	Bound   int64      `json:"bound,omitempty"` // Holders is this far off at most; Total is about right if it is not 0
 }
 
 // DayMeasures are the measures at the end of a day; nil: not available.
@@ -173,7 +180,8 @@ const whyTooLarge = "Not available: what one holder has in all does not fit in 6
 const trendDays = 31
 
 // ComputeInequality reads the population's balances, measures them, and keeps
-// none of them. Where the ledger has no personal accounts, the private
+// none of them. Of too many holders it reads bins of balances, see [ExactUpTo], unless
+// only some of them count. Where the ledger has no personal accounts, the private
 // population takes the place of the personal one, and the value says so.
 func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q InequalityQuery) (*Inequality, error) {
 	return ComputePastInequality(ctx, db, w, AsOf[InequalityQuery]{Of: q})
@@ -183,15 +191,15 @@ func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q 
 func ComputePastInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, asOf AsOf[InequalityQuery]) (*Inequality, error) {
 	q := asOf.Of
 	v := &Inequality{Population: q.Population, Counted: ParseCounted(string(q.Counted))}
-	var balances []int64
+	var d measured = NewDistribution(nil)
 	err := v.readAsOf(ctx, db, w, 0, asOf.At, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
-		if balances, err = v.balances(ctx, tx, s); err != nil {
+		if d, err = v.holders(ctx, tx, s); err != nil {
 			return err
 		}
-		if q.Population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 && v.Apart.Holders == 0 {
+		if q.Population == PopulationPersonal && d.Len() == 0 && v.Archived == 0 && v.Apart.Holders == 0 {
 			// A ledger of firms or of a public body has no personal accounts.
 			v.Population = PopulationPrivate
-			balances, err = v.balances(ctx, tx, s)
+			d, err = v.holders(ctx, tx, s)
 			return err
 		}
 		if q.Population == PopulationPersonal && v.Counted == CountedAll {
@@ -201,12 +209,50 @@ func ComputePastInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window
 	})
 	switch {
 	case errors.Is(err, errTooLarge):
-		v.Why, balances = whyTooLarge, nil
+		v.Why, d = whyTooLarge, NewDistribution(nil)
 	case err != nil:
 		return nil, fmt.Errorf("inequality: %w", err)
 	}
-	v.measure(NewDistribution(balances))
+	v.measure(d)
 	return v, nil
+}
+
+// measured is a distribution of balances: all of them, or their bins.
+type measured interface {
+	Len() int
+	Zeros() int
+	Debtors() int
+	Total() ledger.Sum
+	Mean() float64
+	TopShare(num, den int) Measure
+	BottomShare(num, den int) Measure
+	Gini() Measure
+	GiniNormal() Measure
+	Palma() Measure
+	Theil() Measure
+	HHI() Measure
+	Nakamoto() Measure
+	Bins() []Bin
+}
+
+// holders reads the population's balances, or bins of them.
+func (v *Inequality) holders(ctx context.Context, tx pgx.Tx, s span) (measured, error) {
+	f, err := foldFor(ctx, tx, s)
+	if err != nil {
+		return nil, err
+	}
+	if v.Binned = f != nil && v.Counted == CountedAll; v.Binned {
+		d, err := v.binnedOf(ctx, tx, f, s)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	balances, err := v.balances(ctx, tx, s)
+	if err != nil {
+		return nil, err
+	}
+	return NewDistribution(balances), nil
 }
 
 // balances returns one sum a holder, and counts what it leaves out.
@@ -284,20 +330,30 @@ func pastMeasures(ctx context.Context, tx pgx.Tx, s span, days int) ([]DayMeasur
 }
 
 // measure fills what follows from the balances.
-func (v *Inequality) measure(d *Distribution) {
+func (v *Inequality) measure(d measured) {
 	v.Holders, v.Zero, v.Debtors = int64(d.Len()), int64(d.Zeros()), int64(d.Debtors())
-	v.Total, v.Mean, v.Median = d.Total(), d.Mean(), d.Median()
+	v.Total, v.Mean = d.Total(), d.Mean()
 	v.Gini, v.GiniNormal = d.Gini(), d.GiniNormal()
 	v.Top1, v.Top10, v.Bottom50 = d.TopShare(1, 100), d.TopShare(10, 100), d.BottomShare(50, 100)
 	v.Palma, v.Theil, v.HHI, v.Nakamoto = d.Palma(), d.Theil(), d.HHI(), d.Nakamoto()
-	v.Lorenz, v.Bins = d.Lorenz(), d.Bins()
+	v.Bins = d.Bins()
+	switch d := d.(type) {
+	case *Distribution:
+		v.Median, v.Lorenz = d.Median(), d.Lorenz()
+	case *binned:
+		median := d.Median()
+		if v.Median = *median.Value; median.Bound != nil {
+			v.MedianBound = *median.Bound
+		}
+		v.Lorenz, v.LorenzBound = d.Lorenz()
+	}
 	if last := len(v.Trend) - 1; last >= 0 {
 		v.Trend[last] = dayMeasures(v.Trend[last].Day, d)
 	}
 }
 
 // dayMeasures returns the measures of a distribution that snapshots keep.
-func dayMeasures(day time.Time, d *Distribution) DayMeasures {
+func dayMeasures(day time.Time, d measured) DayMeasures {
 	return DayMeasures{
 		Day: day, Gini: d.Gini().Value, Top1: d.TopShare(1, 100).Value,
 		Top10: d.TopShare(10, 100).Value, Palma: d.Palma().Value,
@@ -335,6 +391,14 @@ func (v *Inequality) Table() Table {
 			cell = Share(share)
 		}
 		t.Rows = append(t.Rows, []any{m.name, cell, m.value.Why})
+	}
+	if !v.Binned {
+		return t
+	}
+	t.Columns = append(t.Columns, Column{"bound", "Right to within", Ratio})
+	counts := []Measure{{}, {}, {}, {}, {}}
+	for i, m := range append(counts, v.Gini, v.GiniNormal, v.Palma, v.Theil, v.HHI, v.Nakamoto, v.Top1, v.Top10, v.Bottom50) {
+		t.Rows[i] = append(t.Rows[i], orNil(m.Bound))
 	}
 	return t
 }

@@ -75,14 +75,21 @@ func (o *Overview) fill(ctx context.Context, tx pgx.Tx, s span) error {
 }
 
 // money reads the supply, checks it against what was issued, and
-// counts the holders.
+// counts the holders, unless these are too many.
 func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply ledger.Sum, err error) {
+	supply, issued, err := readHeld(ctx, tx, s)
+	if err != nil {
+		return supply, err
+	}
+	o.Balanced = supply == issued
+	f, err := foldFor(ctx, tx, s)
+	if err != nil || f != nil {
+		return supply, err // actives counts the holders
+	}
 	all, err := readBalances(ctx, tx)
 	if err != nil {
 		return supply, err
 	}
-	supply, issued := all.supply()
-	o.Balanced = supply == issued
 	for _, h := range all.byHolder(s.End, nil) {
 		if h.accounts > 0 {
 			o.Holders++
@@ -129,6 +136,9 @@ func (o *Overview) actives(ctx context.Context, tx pgx.Tx, s span, buckets []buc
 	days, err := readActiveDays(ctx, tx, s, min(0, s.days()-8))
 	if err != nil {
 		return err
+	}
+	if days.holders > 0 {
+		o.Holders = days.holders
 	}
 	now, before := days.on(days.today, weekDays), days.on(days.today-7, weekDays)
 	o.Active.Now = &now

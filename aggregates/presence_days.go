@@ -14,9 +14,11 @@ import (
 
 // activeDays is how many holders had a posting, by day.
 type activeDays struct {
-	today int
-	now   *presence   // at its end
-	past  []activeDay // those before it with a posting, in order
+	today    int
+	now      interface{ since(day int) int64 } // at its end
+	presence *presence                         // that is now, unless holders were tallied
+	holders  int64                             // if they were
+	past     []activeDay                       // those before it with a posting, in order
 }
 
 // An activeDay is a day's presence.active.
@@ -28,13 +30,26 @@ type activeDay struct {
 // readActiveDays reads the days of s from one on, whose number counts from the start
 // of s. The past is that of the snapshots; today is that of the balances.
 func readActiveDays(ctx context.Context, tx pgx.Tx, s span, from int) (*activeDays, error) {
-	all, err := readBalances(ctx, tx)
+	d := &activeDays{today: ledger.DayNumber(s.Today)}
+	f, err := foldFor(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}
-	d := &activeDays{today: ledger.DayNumber(s.Today)}
-	if d.now, err = presenceBefore(ctx, tx, all, d.today+1, s.zone()); err != nil {
-		return nil, err
+	var all *balanceSheet
+	if f != nil {
+		tallied, err := readTurnoutNow(ctx, tx, f, s, ledger.TallyPresent)
+		if err != nil {
+			return nil, err
+		}
+		d.now, d.holders = tallied, tallied.holders
+	} else {
+		if all, err = readBalances(ctx, tx); err != nil {
+			return nil, err
+		}
+		if d.presence, err = presenceBefore(ctx, tx, all, d.today+1, s.zone()); err != nil {
+			return nil, err
+		}
+		d.now = d.presence
 	}
 	from += ledger.DayNumber(s.Start) - weekDays + 1 // of a day without a snapshot the one before says
 	made := d.today
@@ -59,6 +74,11 @@ func readActiveDays(ctx context.Context, tx pgx.Tx, s span, from int) (*activeDa
 	}
 	if !ok {
 		return d, nil
+	}
+	if all == nil { // until the snapshot is made, which is soon
+		if all, err = readBalances(ctx, tx); err != nil {
+			return nil, err
+		}
 	}
 	from = max(from, uncounted)
 	p, err := presenceBefore(ctx, tx, all, from, s.zone())

@@ -25,12 +25,25 @@ func (r Reads) pool(ctx context.Context) *pgxpool.Pool {
 	return db
 }
 
-// readsOf returns the given Reads, and those of db if there are none.
-func readsOf(db *pgxpool.Pool, given []Reads) Reads {
-	if len(given) > 0 {
-		return given[0]
+// An Option is how memos read: [Reads], of the ledger's database if there are none, or
+// [ExactUpTo], which is [DefaultExact] if it is not given.
+type Option interface{ set(*source) }
+
+// source is what memos read, and how.
+type source struct {
+	reads Reads
+	exact ExactUpTo
+}
+
+func (r Reads) set(s *source)     { s.reads = r }
+func (e ExactUpTo) set(s *source) { s.exact = e }
+
+func sourceOf(db *pgxpool.Pool, options []Option) source {
+	s := source{always(db), DefaultExact}
+	for _, o := range options {
+		o.set(&s)
 	}
-	return always(db)
+	return s
 }
 
 type untilKey struct{}

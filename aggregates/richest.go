@@ -76,13 +76,21 @@ func ComputePastRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, q
 }
 
 func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	all, err := balancesOf(ctx, tx, s)
+	f, err := foldFor(ctx, tx, s)
 	if err != nil {
 		return err
 	}
-	v.Supply, _ = all.supply()
-	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past}
-	if args["among"], err = candidates(ctx, tx, all, s.End); err != nil {
+	if v.Supply, _, err = readHeld(ctx, tx, s); err != nil {
+		return err
+	}
+	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past, "among": nil}
+	var all *balanceSheet
+	if f != nil {
+		args["among"], err = candidatesOfMany(ctx, tx, f, s.End)
+	} else if all, err = balancesOf(ctx, tx, s); err == nil {
+		args["among"], err = candidates(ctx, tx, all, s.End)
+	}
+	if err != nil {
 		return err
 	}
 	balances := ""
@@ -94,6 +102,19 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if s.Past {
 		count = "WITH " + balances + `used AS (SELECT DISTINCT coalesce(target, account) AS id FROM balances LEFT JOIN merges USING (account)) ` +
 			count + ` AND id IN (SELECT id FROM used)`
+	}
+	if f != nil { // those that are merged are few
+		totals, err := f.Totals(ctx, tx, s.End)
+		if err != nil {
+			return err
+		}
+		for _, t := range totals {
+			if !t.Issuer && !t.Archived {
+				v.Count += t.Accounts
+			}
+		}
+		count = `SELECT @count - count(*) FROM merges JOIN accounts ON id = account WHERE NOT issuer AND (archived IS NULL OR archived > @end)`
+		args["count"] = v.Count
 	}
 	if err := tx.QueryRow(ctx, count, args).Scan(&v.Count); err != nil {
 		return fmt.Errorf("number of accounts: %w", err)
@@ -120,11 +141,9 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 // those that are neither a target nor merged into one; there are as many of these
 // before them as are listed at most.
 func candidates(ctx context.Context, tx pgx.Tx, all *balanceSheet, end time.Time) ([]int64, error) {
-	const query = `SELECT coalesce(array_agg(DISTINCT target), '{}'), count(DISTINCT target) + count(*) FROM merges`
-	var among []int64
-	var merged int
-	if err := tx.QueryRow(ctx, query).Scan(&among, &merged); err != nil {
-		return nil, fmt.Errorf("merged accounts: %w", err)
+	among, merged, err := mergedAccounts(ctx, tx)
+	if err != nil {
+		return nil, err
 	}
 	var balances []int64
 	for i := range all.accounts {
@@ -150,6 +169,29 @@ func candidates(ctx context.Context, tx pgx.Tx, all *balanceSheet, end time.Time
 		return nil, nil
 	}
 	return among, nil
+}
+
+// candidatesOfMany is candidates by the fold.
+func candidatesOfMany(ctx context.Context, tx pgx.Tx, f *ledger.Fold, end time.Time) ([]int64, error) {
+	targets, merged, err := mergedAccounts(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	among, err := f.Largest(ctx, tx, end, richest+merged)
+	if among == nil {
+		return nil, err
+	}
+	return append(among, targets...), nil
+}
+
+// mergedAccounts returns the accounts that others are merged into, and how many are one or
+// the other.
+func mergedAccounts(ctx context.Context, tx pgx.Tx) (targets []int64, n int, err error) {
+	const query = `SELECT coalesce(array_agg(DISTINCT target), '{}'), count(DISTINCT target) + count(*) FROM merges`
+	if err := tx.QueryRow(ctx, query).Scan(&targets, &n); err != nil {
+		return nil, 0, fmt.Errorf("merged accounts: %w", err)
+	}
+	return targets, n, nil
 }
 
 func scanAccount(row pgx.CollectableRow, supply ledger.Sum) (RichAccount, error) {

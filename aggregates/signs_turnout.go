@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"context"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,7 +18,8 @@ type turnout struct {
 
 // readTurnout reads the days of long.
 func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
-	days, err := readActiveDays(ctx, tx, r.long, 0)
+	// When holders had their first posting, no tally has.
+	days, err := readActiveDays(ExactUpTo(math.MaxInt64).within(ctx), tx, r.long, 0)
 	if err != nil {
 		return err
 	}
@@ -26,7 +28,7 @@ func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
 	for i := range n {
 		r.active[i], r.week[i] = days.on(start+i, 1), days.on(start+i, weekDays)
 	}
-	for _, first := range days.now.first {
+	for _, first := range days.presence.first {
 		if i := first - start; i >= 0 && i < n {
 			r.joined[i]++
 		}

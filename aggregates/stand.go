@@ -23,6 +23,7 @@ type Ladder struct {
 	Population Population `json:"population" enum:"personal,private,all"`
 	Holders    int64      `json:"holders"`
 	Tenths     []int64    `json:"tenths" nullable:"false" doc:"What the poorest holder of each tenth has, from the poorest tenth to the richest; empty without holders."`
+	Within     float64    `json:"within,omitempty" doc:"If there, each balance is right to within this share of itself: the holders are too many to read each."`
 	Rungs      []Rung     `json:"rungs" nullable:"false" doc:"Holders in the order of their balances: all of them up to 1,000, else 1,001 evenly spaced."`
 }
 
@@ -51,42 +52,52 @@ func ComputeLadder(ctx context.Context, db *pgxpool.Pool, w cache.Window, popula
 // ComputePastLadder is ComputeLadder with the balances at the end of a day.
 func ComputePastLadder(ctx context.Context, db *pgxpool.Pool, w cache.Window, asOf AsOf[Population]) (*Ladder, error) {
 	population := asOf.Of
-	v := &Inequality{Population: population}
-	var balances []int64
+	v := &Inequality{Population: population, Counted: CountedAll}
+	var d measured = NewDistribution(nil)
 	err := v.readAsOf(ctx, db, w, 0, asOf.At, func(ctx context.Context, tx pgx.Tx, s span) (err error) {
-		balances, err = v.balances(ctx, tx, s)
-		if err == nil && population == PopulationPersonal && len(balances) == 0 && v.Archived == 0 {
+		d, err = v.holders(ctx, tx, s)
+		if err == nil && population == PopulationPersonal && d.Len() == 0 && v.Archived == 0 {
 			v.Population = PopulationPrivate
-			balances, err = v.balances(ctx, tx, s)
+			d, err = v.holders(ctx, tx, s)
 		}
 		return err
 	})
 	switch {
 	case errors.Is(err, errTooLarge):
-		v.Why, balances = whyTooLarge, nil
+		v.Why, d = whyTooLarge, NewDistribution(nil)
 	case err != nil:
 		return nil, fmt.Errorf("ladder: %w", err)
 	}
 	l := &Ladder{Basis: v.Basis, Population: v.Population}
-	l.fill(balances)
+	switch d := d.(type) {
+	case *Distribution:
+		l.fill(d.sorted)
+	case *binned:
+		l.Within = 1.0 / 128 // half of a bin
+		l.fillFrom(d.Len(), d.about)
+	}
 	return l, nil
 }
 
 // fill fills what follows from the balances, which it sorts.
 func (l *Ladder) fill(balances []int64) {
 	sortBalances(balances)
-	n := len(balances)
+	l.fillFrom(len(balances), func(before int) int64 { return balances[before] })
+}
+
+// fillFrom fills what follows from what the holder with so many before has.
+func (l *Ladder) fillFrom(n int, balance func(before int) int64) {
 	l.Holders, l.Tenths, l.Rungs = int64(n), []int64{}, []Rung{}
 	if n == 0 {
 		return
 	}
 	for tenth := range 10 {
-		l.Tenths = append(l.Tenths, balances[min((tenth*n+9)/10, n-1)])
+		l.Tenths = append(l.Tenths, balance(min((tenth*n+9)/10, n-1)))
 	}
 	steps := min(n-1, mostRungs)
 	for i := range steps + 1 {
 		at := i * (n - 1) / max(steps, 1)
-		l.Rungs = append(l.Rungs, Rung{int64(at), balances[at]})
+		l.Rungs = append(l.Rungs, Rung{int64(at), balance(at)})
 	}
 }
 
@@ -97,7 +108,7 @@ func (l *Ladder) Find(balance int64) Stand {
 	// and that one; those with more begin likewise.
 	poorer, exactBelow := l.before(func(r Rung) bool { return r.Balance >= balance })
 	upTo, exactAbove := l.before(func(r Rung) bool { return r.Balance > balance })
-	p.Poorer, p.Richer, p.Exact = poorer, l.Holders-upTo, exactBelow && exactAbove
+	p.Poorer, p.Richer, p.Exact = poorer, l.Holders-upTo, exactBelow && exactAbove && l.Within == 0
 	for p.Tenth = 10; p.Tenth > 1 && l.Tenths[p.Tenth-1] > balance; p.Tenth-- {
 	}
 	if p.Tenth < 10 {

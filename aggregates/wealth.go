@@ -45,14 +45,18 @@ func ComputePastWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Wind
 }
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
+	f, err := foldFor(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		return v.fillTotals(ctx, tx, f, s)
+	}
 	all, err := balancesOf(ctx, tx, s)
 	if err != nil {
 		return err
 	}
-	type group struct {
-		kind   ledger.Kind
-		issuer bool
-	}
+	type group = kindGroup
 	totals := map[group]ledger.Sum{}
 	for i := range all.accounts {
 		a := &all.accounts[i]
@@ -88,9 +92,45 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			v.Supply = v.Supply.Plus(k.Total)
 		}
 	}
+	v.list(found)
+	return nil
+}
+
+// A kindGroup is the accounts of a kind, or its issuers.
+type kindGroup struct {
+	kind   ledger.Kind
+	issuer bool
+}
+
+// fillTotals reads what the ledger has added up.
+func (v *WealthByKind) fillTotals(ctx context.Context, tx pgx.Tx, f *ledger.Fold, s span) error {
+	totals, err := f.Totals(ctx, tx, s.End)
+	if err != nil {
+		return err
+	}
+	found := map[kindGroup]KindWealth{}
+	for _, t := range totals {
+		of := kindGroup{t.Kind, t.Issuer}
+		k := found[of]
+		k.Accounts += t.Accounts
+		if t.Archived {
+			k.Archived += t.Accounts
+		}
+		k.Total = k.Total.Plus(t.Balance)
+		found[of] = k
+		if !t.Issuer {
+			v.Supply = v.Supply.Plus(t.Balance)
+		}
+	}
+	v.list(found)
+	return nil
+}
+
+// list lists the kinds in their order, when the supply is known.
+func (v *WealthByKind) list(found map[kindGroup]KindWealth) {
 	for _, kind := range ledger.Kinds() {
 		for _, issuer := range []bool{false, true} {
-			k, ok := found[group{kind, issuer}]
+			k, ok := found[kindGroup{kind, issuer}]
 			// Without any account, each kind has the row of what it is by default.
 			if usual := issuer == (kind == ledger.System); !ok && !usual {
 				continue
@@ -100,7 +140,6 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			v.Kinds = append(v.Kinds, k)
 		}
 	}
-	return nil
 }
 
 // share returns part over supply, 0 where the supply is not positive.

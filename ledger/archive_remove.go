@@ -41,6 +41,9 @@ func (a *Archiver) Freeze(ctx context.Context, m Month, holds Removed, manifest 
 		if found != holds {
 			return fmt.Errorf("the files have %+v, the ledger has %+v", holds, found)
 		}
+		if _, err := tx.Exec(ctx, forgetFold); err != nil { // which counts on what is here
+			return err
+		}
 		const note = `INSERT INTO archive_months (month, starts, ends, manifest) VALUES ($1, $2, $3, $4)`
 		if _, err := tx.Exec(ctx, note, m.Date, m.Starts, m.Ends, manifest); err != nil {
 			return err

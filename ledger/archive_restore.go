@@ -66,6 +66,9 @@ func (a *Archiver) Restore(ctx context.Context, m Month, files MonthFiles) error
 		if _, err := tx.Exec(ctx, stage); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, forgetFold); err != nil { // which takes these postings for new ones
+			return err
+		}
 		for _, of := range []struct {
 			table, columns string
 			from           io.Reader

@@ -197,6 +197,9 @@ func (m *mender) end(ctx context.Context, tx pgx.Tx) error {
 	if m.changes() {
 		what += " " + rewritten
 	}
+	if _, err := tx.Exec(ctx, forgetFold); err != nil {
+		return err
+	}
 	const notify = `SELECT pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
 	_, err := tx.Exec(ctx, notify, Channel, what)
 	return err

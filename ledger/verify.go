@@ -178,6 +178,7 @@ func verifications() []verification {
 	for _, r := range rollups() {
 		all = append(all, r.verification())
 	}
+	all = append(all, foldVerifications()...)
 	return append(all,
 		// Only the supply: the other numbers of a snapshot are not the ledger's to
 		// compute.

@@ -21,6 +21,9 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		"refs":              `DELETE FROM refs WHERE what = 's'`,
 		"sales":             `UPDATE sales SET seller = 99`,
 		"balances":          `UPDATE balances SET postings = postings + 1`,
+		"account_totals":    `UPDATE account_totals SET used = used + 1`,
+		"holder_balances":   `UPDATE holder_balances SET personal = personal + 1`,
+		"holder_tallies":    `UPDATE holder_tallies SET place = place + 1 WHERE tally = 'latest'`,
 		"account_days":      `DELETE FROM account_days WHERE received > 0`,
 		"activity_hours":    `UPDATE activity_hours SET transfers = transfers + 1`,
 		"flow_hours":        `UPDATE flow_hours SET from_kind = 'business'`,
@@ -40,6 +43,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 			if _, err := l.Append(t.Context(), grant()); err != nil {
 				t.Fatal(err)
 			}
+			foldNow(t, db)
 			wantSound(t, l)
 			if _, err := db.Exec(t.Context(), damage); err != nil {
 				t.Fatal(err)

@@ -51,7 +51,10 @@ func sayPlace(l *aggregates.Ladder, balance int64, s ledger.Settings) []Words {
 	if !place.HasNext {
 		return append(said, phrase(" That is the richest tenth.")...)
 	}
-	return append(said, phrase(" The next tenth begins with "+Money(place.Next, s)+": ", Money(ledger.SumOf(place.Next).Minus(ledger.SumOf(balance)), s), " more.")...)
+	if about = ""; l.Within > 0 {
+		about = "about "
+	}
+	return append(said, phrase(" The next tenth begins with "+about+Money(place.Next, s)+": ", Money(ledger.SumOf(place.Next).Minus(ledger.SumOf(balance)), s), " more.")...)
 }
 
 // mostTyped is how many characters of an amount are read.

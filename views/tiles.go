@@ -1,6 +1,7 @@
 package views
 
 import (
+	"math"
 	"strings"
 
 	"exchequer/aggregates"
@@ -13,6 +14,7 @@ type tile struct {
 	Name   string
 	Value  string
 	Exact  string // in full, if Value is not
+	Bound  string // how far the number may be from what is shown
 	Why    string // if there is no value
 	Change string
 	Since  string // against what
@@ -94,6 +96,9 @@ func direction(difference float64, written string) string {
 func inequalityTiles(v *aggregates.Inequality) []tile {
 	measure := func(key, name, value string, m aggregates.Measure, pick func(aggregates.DayMeasures) *float64, scale float64, decimals int, unit string) tile {
 		t := tile{Key: key, Name: name, Value: value, Class: "flat"}
+		if m.Bound != nil {
+			t.Bound = plusMinus(*m.Bound*scale) + unit
+		}
 		if m.Value == nil {
 			t.Why = orElse(m.Why, "Not available.")
 			return t
@@ -127,6 +132,16 @@ func inequalityTiles(v *aggregates.Inequality) []tile {
 		measure("top10", "Top 10 % hold", Percent(orZero(v.Top10.Value)), v.Top10, func(d aggregates.DayMeasures) *float64 { return d.Top10 }, 100, 1, points),
 		measure("palma", "Palma ratio", palma(orZero(v.Palma.Value)), v.Palma, func(d aggregates.DayMeasures) *float64 { return d.Palma }, 1, 2, ""),
 	}
+}
+
+// plusMinus writes how far a number may be off, rounded up to one digit.
+func plusMinus(v float64) string {
+	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return ""
+	}
+	digits := int(math.Ceil(-math.Log10(v)))
+	unit := math.Pow(10, float64(-digits))
+	return "±" + nbsp + Decimal(math.Ceil(v/unit)*unit, max(0, digits))
 }
 
 func palma(v float64) string {

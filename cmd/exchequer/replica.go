@@ -35,12 +35,13 @@ func (f replicaFlags) openReplica(ctx context.Context, db *database, conns int32
 	return nil
 }
 
-// reads are where memos read, if it is not the database alone.
-func (d *database) reads() []aggregates.Reads {
-	if d.reader == nil {
-		return nil
+// options are how memos read.
+func (d *database) options(exact int64) []aggregates.Option {
+	options := []aggregates.Option{aggregates.ExactUpTo(exact)}
+	if d.reader != nil {
+		options = append(options, aggregates.Reads(d.reader.Choose))
 	}
-	return []aggregates.Reads{d.reader.Choose}
+	return options
 }
 
 // record returns the ledger that single things are read from.

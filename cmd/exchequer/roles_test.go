@@ -166,11 +166,13 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 			want = "SELECT, INSERT"
 		case "jobs":
 			want = "SELECT, INSERT, UPDATE"
-		case "offsetting_state":
+		case "offsetting_state", "holder_fold":
 			want = "SELECT, UPDATE"
 		case "offsetting_pairs", "offsetting_days", "offsetting_hours", "offsetting_prices", "offsetting_traders":
 			want = "SELECT, INSERT, DELETE"
-		case "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "page_vitals", "script_errors", "own_rules", "own_receivers", "own_people":
+		case "regrouped_accounts":
+			want = "SELECT, DELETE"
+		case "holder_balances", "holder_tallies", "account_totals", "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "page_vitals", "script_errors", "own_rules", "own_receivers", "own_people":
 			want = "SELECT, INSERT, UPDATE, DELETE"
 		}
 		if got != want {

@@ -131,7 +131,7 @@ func (f serverFlags) assemble(ctx context.Context, p *parts) (err error) {
 	p.closing(end)
 	p.record = ledger.New(p.writers, p.writes.onChange)
 	p.soundness = aggregates.NewSoundnessMemos(ctx, p.memos.Cache, p.db.Pool, f.Signs.of)
-	p.api = aggregates.NewAPI(p.memos.Cache, p.db.Pool, p.db.reads()...)
+	p.api = aggregates.NewAPI(p.memos.Cache, p.db.Pool, p.db.options(f.ExactHolders)...)
 	p.apiRate, p.ingestRate, p.beacons = newRate(f.APIRate, p.memos), newRate(f.IngestRate, p.memos), web.NewBeacons(fleetCounts(p.memos))
 	if f.Dump != "" {
 		if p.dumpWhole, err = f.whole(); err != nil {
@@ -181,7 +181,7 @@ func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) 
 		Data:           p.dump,
 		Alerts:         told,
 		OwnAlerts:      p.own,
-		Economy:        aggregates.NewEconomy(p.memos.Cache, p.db.Pool, p.db.reads()...),
+		Economy:        aggregates.NewEconomy(p.memos.Cache, p.db.Pool, p.db.options(f.ExactHolders)...),
 		API:            p.api,
 		Soundness:      p.soundness,
 		Record:         p.db.record(),
@@ -221,6 +221,7 @@ func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) 
 func (f serverFlags) work(ctx context.Context, work *sync.WaitGroup, p *parts) {
 	work.Go(func() { p.db.keepRunning(ctx, p.log) })
 	work.Go(func() { keepSnapshots(ctx, p.db, p.log) })
+	work.Go(func() { keepHolders(ctx, p.db, f.ExactHolders, p.log) })
 	work.Go(func() { keepBooks(ctx, p.soundness, f.Verify == "nightly", p.log) })
 	if p.dump != nil {
 		work.Go(func() { keepDump(ctx, p.db, f.Dump, f.Licence, p.dumpWhole, p.log) })

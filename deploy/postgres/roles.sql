@@ -52,7 +52,8 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         CASE
-        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs')
+        WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs',
+                'holder_balances', 'holder_tallies', 'account_totals', 'holder_fold')
             OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' OR named LIKE 'own\_%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
@@ -73,6 +74,11 @@ BEGIN
     END IF;
     IF to_regclass('public.closing_balances') IS NOT NULL THEN
         GRANT INSERT ON public.closing_balances TO exchequer_serve;
+    END IF;
+    IF to_regclass('public.holder_fold') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON public.holder_balances, public.holder_tallies, public.account_totals TO exchequer_serve;
+        GRANT UPDATE ON public.holder_fold TO exchequer_serve;
+        GRANT DELETE ON public.regrouped_accounts TO exchequer_serve;
     END IF;
     IF to_regclass('public.reports') IS NOT NULL THEN
         GRANT INSERT, UPDATE ON public.reports TO exchequer_serve;

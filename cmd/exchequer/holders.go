@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"exchequer/ledger"
+)
+
+// keepHolders adds up what holders have, at once and then every few seconds, once more
+// than exact accounts have been used.
+func keepHolders(ctx context.Context, db *database, exact int64, log *slog.Logger) {
+	const every, everySmall = 15 * time.Second, time.Minute
+	for {
+		began, wait := time.Now(), everySmall
+		folded, err := ledger.FoldHolders(ctx, db.Pool, exact)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.ErrorContext(ctx, "adding up what holders have failed", "error", err)
+		case folded:
+			wait = every
+			log.DebugContext(ctx, "what holders have is added up", "took", time.Since(began))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// foldLock is the key of the advisory lock that the one who folds holds.
+const foldLock = snapshotLock + 2
+
+// foldEvery is how long a fold is left alone at least.
+const foldEvery = 10 * time.Second
+
+// serializationFailure is Postgres' code for a row that has changed since the snapshot.
+const serializationFailure = "40001"
+
+// FoldHolders adds up what holders have, once more than least accounts have been used, and
+// then adds what changed since the last time. It reports whether it did. Appends wait for
+// the moment in which it looks how far the record is complete. It may be called at any time
+// and by several processes at once: one of them works, and the others return. With nothing
+// to do it is one or two cheap queries. It uses two connections.
+func FoldHolders(ctx context.Context, db *pgxpool.Pool, least int64) (folded bool, err error) {
+	due, err := foldDue(ctx, db, least)
+	if err != nil || !due {
+		return false, wrapFold(err)
+	}
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(work pgx.Tx) error {
+		return pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(guard pgx.Tx) error {
+			if _, err := guard.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10min'`); err != nil {
+				return err
+			}
+			if err := guard.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, foldLock).Scan(&folded); err != nil || !folded {
+				return err
+			}
+			next, zone, err := settled(ctx, guard, work)
+			if err != nil {
+				return err
+			}
+			return fold(ctx, work, zone, next)
+		})
+	})
+	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.Code == serializationFailure {
+		return false, nil // a repair or an append came between: next time
+	}
+	return folded && err == nil, wrapFold(err)
+}
+
+func wrapFold(err error) error {
+	if err != nil {
+		return fmt.Errorf("add up what holders have: %w", err)
+	}
+	return nil
+}
+
+func foldDue(ctx context.Context, db *pgxpool.Pool, least int64) (due bool, err error) {
+	var made bool
+	const query = `
+		SELECT transaction IS NOT NULL, at < now() - $1::interval AND (
+			(SELECT max(id) FROM transactions) > transaction OR (SELECT max(id) FROM accounts) > account OR EXISTS (SELECT FROM regrouped_accounts))
+		FROM holder_fold`
+	var changed *bool
+	if err := db.QueryRow(ctx, query, foldEvery).Scan(&made, &changed); err != nil || made {
+		return changed != nil && *changed, err
+	}
+	err = db.QueryRow(ctx, `SELECT count(*) > $1 FROM (SELECT FROM balances LIMIT $1 + 1) AS few`, least).Scan(&due)
+	return due, err
+}
+
+// settled returns how far the record goes that work sees, of which nothing is still being
+// written: appends are locked out for the moment in which work begins to see.
+func settled(ctx context.Context, guard, work pgx.Tx) (next Fold, zone *time.Location, err error) {
+	alone, err := guard.Begin(ctx) // a savepoint: when it ends, so does the lock
+	if err != nil {
+		return next, nil, err
+	}
+	defer func() { err = errors.Join(err, alone.Rollback(ctx)) }()
+	if err := LockAppends(ctx, alone); err != nil {
+		return next, nil, err
+	}
+	var name string
+	const query = `
+		SELECT coalesce((SELECT max(id) FROM transactions), 0), coalesce((SELECT max(id) FROM accounts), 0), coalesce((SELECT timezone FROM settings), 'UTC')`
+	if err := work.QueryRow(ctx, query).Scan(&next.transaction, &next.account, &name); err != nil {
+		return next, nil, err
+	}
+	zone, err = LoadZone(name)
+	return next, zone, err
+}
+
+// fold brings the tables to what tx sees.
+func fold(ctx context.Context, tx pgx.Tx, zone *time.Location, next Fold) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '10min'`); err != nil {
+		return err
+	}
+	last, err := ReadFold(ctx, tx)
+	if err != nil {
+		return err
+	}
+	steps := foldAll
+	if last.Made() {
+		steps = foldMore
+	}
+	for _, step := range steps {
+		args := pgx.NamedArgs{}
+		if step.reads {
+			args = last.args(zone, time.Time{})
+		}
+		if _, err := tx.Exec(ctx, step.query, args); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE holder_fold SET transaction = $1, account = $2, at = clock_timestamp()`, next.transaction, next.account)
+	return err
+}
+
+// A foldStep is a statement of a fold.
+type foldStep struct {
+	reads bool // the record, with the arguments of Fold.args
+	query string
+}
+
+// foldAll makes the tables anew.
+var foldAll = []foldStep{
+	{false, `DELETE FROM holder_balances`}, {false, `DELETE FROM holder_tallies`}, {false, `DELETE FROM account_totals`}, {false, `DELETE FROM regrouped_accounts`},
+	{true, `INSERT INTO holder_balances ` + holderSums(notArchived, "true")},
+	{false, `INSERT INTO holder_tallies SELECT tally, place, count(*), sum(total) FROM (` + tallied("holder_balances", "") + `) AS places GROUP BY tally, place`},
+	{false, `INSERT INTO account_totals ` + scanTotals},
+}
+
+// foldMore adds to the tables what changed.
+var foldMore = []foldStep{
+	{true, `
+		WITH ` + movedTotals + `
+		INSERT INTO account_totals AS known
+		SELECT kind, issuer, archived, sum(accounts), sum(used), sum(postings), sum(balance) FROM entries GROUP BY kind, issuer, archived
+		ON CONFLICT (kind, issuer, archived) DO UPDATE SET accounts = known.accounts + excluded.accounts, used = known.used + excluded.used,
+			postings = known.postings + excluded.postings, balance = known.balance + excluded.balance`},
+	{true, `
+		WITH ` + movedHolders(changedAccounts, notArchived) + `,
+		gone AS (DELETE FROM holder_balances k USING before WHERE k.holder = before.holder AND NOT EXISTS (SELECT FROM made WHERE made.holder = k.holder)),
+		kept AS (
+			INSERT INTO holder_balances SELECT * FROM made
+			ON CONFLICT (holder) DO UPDATE SET personal = excluded.personal, private = excluded.private, everyone = excluded.everyone,
+				personal_accounts = excluded.personal_accounts, private_accounts = excluded.private_accounts, all_accounts = excluded.all_accounts,
+				largest = excluded.largest, present = excluded.present, latest = excluded.latest)
+		INSERT INTO holder_tallies AS known
+		SELECT tally, place, sum(holders), sum(total) FROM (` + movedTallies + `) AS moved GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0
+		ON CONFLICT (tally, place) DO UPDATE SET holders = known.holders + excluded.holders, total = known.total + excluded.total`},
+	{false, `DELETE FROM holder_tallies WHERE holders = 0 AND total = 0`},
+	{false, `DELETE FROM regrouped_accounts`},
+}
+
+// scanTotals computes account_totals.
+const scanTotals = `
+	SELECT kind, issuer, archived IS NOT NULL AS archived, count(*) AS accounts, count(account) AS used,
+		coalesce(sum(postings), 0)::bigint AS postings, coalesce(sum(balance), 0) AS balance
+	FROM accounts LEFT JOIN balances ON account = id GROUP BY 1, 2, 3`
+
+// forgetFold is a statement that makes the next fold begin anew, of one who changes what is
+// added up otherwise than by appending.
+const forgetFold = `UPDATE holder_fold SET transaction = NULL, account = NULL`
+
+// foldVerifications are the checks of the tables with what came since, as readers read them.
+func foldVerifications() []verification {
+	const made = `(SELECT transaction IS NOT NULL FROM holder_fold)`
+	since := strings.NewReplacer("@folded", `(SELECT transaction FROM holder_fold)`, "@account", `(SELECT account FROM holder_fold)`)
+	compare := func(table, keys, with, kept, scan string) verification {
+		return verification{BookRollups, table + " is what the record adds up to", table, since.Replace(`
+			WITH ` + with + `, kept AS (` + kept + `), scan AS (` + scan + `)
+			SELECT concat_ws(' ', ` + keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
+			FROM kept FULL JOIN scan USING (` + keys + `)
+			WHERE kept IS DISTINCT FROM scan AND ` + made + ` ORDER BY ` + keys), nil}
+	}
+	moved := movedHolders(changedAccounts, notArchived)
+	return []verification{
+		compare("holder_balances", "holder", moved, `
+			SELECT * FROM made UNION ALL SELECT * FROM holder_balances k WHERE NOT EXISTS (SELECT FROM touched WHERE touched.holder = k.holder)`, holderSums(notArchived, "true")),
+		compare("holder_tallies", "tally, place", moved+`, everybody AS MATERIALIZED (`+holderSums(notArchived, "true")+`)`, `
+			SELECT tally, place, sum(holders)::bigint AS holders, sum(total) AS total
+			FROM (SELECT * FROM holder_tallies UNION ALL `+movedTallies+`) AS places GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
+			SELECT tally, place, count(*) AS holders, sum(total) AS total
+			FROM (`+tallied("everybody", "")+`) AS places GROUP BY tally, place`),
+		compare("account_totals", "kind, issuer, archived", movedTotals, `
+			SELECT kind, issuer, archived, sum(accounts)::bigint AS accounts, sum(used)::bigint AS used, sum(postings)::bigint AS postings, sum(balance) AS balance
+			FROM (SELECT * FROM account_totals UNION ALL SELECT * FROM entries) AS parts GROUP BY kind, issuer, archived HAVING sum(accounts) <> 0`, scanTotals),
+	}
+}
