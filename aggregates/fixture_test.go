@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"exchequer/cache"
+	"exchequer/internal/postgres"
 	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
@@ -32,6 +33,23 @@ func appendBatch(t testing.TB, db *pgxpool.Pool, b ledger.Batch) {
 	if _, err := ledger.New(db).Append(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// openFilled returns a pool on a copy of a filled database.
+func openFilled(t testing.TB, f *testkit.Filled) *pgxpool.Pool {
+	t.Helper()
+	db := openURL(t, f.URL(t))
+	t.Cleanup(db.Close)
+	return db
+}
+
+func openURL(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url, postgres.Options{StatementTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
 
 // basisOf returns the basis of a value whose period is s.

@@ -246,11 +246,10 @@ func TestAHolderIsWhatScanningSays(t *testing.T) {
 			if len(merges) > 0 {
 				appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: merged, Into: into}}})
 			}
-			for ref, a := range r.accounts {
+			for i, ref := range slices.Sorted(maps.Keys(r.accounts)) {
 				if merges[ref] == "" {
-					for _, days := range []Days{7, 30, 0} {
-						scannedHolder{r, r.span(w, days), a.Holder, merges}.check(t, db, w, days)
-					}
+					days := []Days{7, 30, 0}[(i+n+len(merges))%3] // all three of every account would take a minute
+					scannedHolder{r, r.span(w, days), r.accounts[ref].Holder, merges}.check(t, db, w, days)
 				}
 			}
 		}

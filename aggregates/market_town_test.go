@@ -20,16 +20,24 @@ import (
 // townMarket is a small town's ledger, with all its sales and items.
 func townMarket(t *testing.T) (*pgxpool.Pool, cache.Window, []ledger.Sale, map[string]ledger.Item) {
 	t.Helper()
-	db := testkit.Postgres(t)
-	now := at(t, "03-11 15:00")
-	w := town.New(town.Config{Seed: 7, Players: 120, Days: 45, End: now})
+	db := openFilled(t, markets)
+	return db, windowAt(at(t, "03-11 15:00")), slices.Clone(marketSales), marketItems
+}
+
+// What markets is filled with.
+var (
+	marketSales []ledger.Sale
+	marketItems = map[string]ledger.Item{}
+)
+
+var markets = testkit.NewFilled(func(t testing.TB, url string) {
+	db := openURL(t, url)
+	defer db.Close()
 	record := ledger.New(db)
-	var sales []ledger.Sale
-	items := map[string]ledger.Item{}
-	err := w.History(t.Context(), func(b ledger.Batch) error {
-		sales = append(sales, b.Sales...)
+	err := town.New(town.Config{Seed: 7, Players: 120, Days: 45, End: at(t, "03-11 15:00")}).History(t.Context(), func(b ledger.Batch) error {
+		marketSales = append(marketSales, b.Sales...)
 		for _, i := range b.Items {
-			items[i.Ref] = i
+			marketItems[i.Ref] = i
 		}
 		_, err := record.Append(t.Context(), b)
 		return err
@@ -37,8 +45,7 @@ func townMarket(t *testing.T) (*pgxpool.Pool, cache.Window, []ledger.Sale, map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return db, windowAt(now), sales, items
-}
+})
 
 func townSpan(t *testing.T, db *pgxpool.Pool, w cache.Window, days Days) (s span) {
 	t.Helper()

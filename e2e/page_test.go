@@ -15,25 +15,6 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-func TestNothingScrollsSidewaysAtAnyWidth(t *testing.T) {
-	s, b := newSite(t), newTab(t)
-	for _, path := range append(s.addresses(t), "/nothing-here") {
-		b.offline.Store(path == "/nothing-here") // the browser reports its 404
-		b.open(s.URL + path)
-		for _, width := range []int64{320, 360, 390, 640, 768, 1440, 2560} { // 640 px: a window of 1280 px, zoomed to 200 %
-			b.do(chromedp.EmulateViewport(width, 900))
-			if wide := value(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
-				t.Errorf("%s at %d px is %d px wide, by %s", path, width, wide, value(b, chromedp.Evaluate[string](widest)))
-			}
-		}
-	}
-}
-
-// widest names the elements that end where the page does, innermost last.
-const widest = `[...document.querySelectorAll("body *")].map((e) => [e.getBoundingClientRect().right, e])
-	.filter(([right]) => right > innerWidth && Math.abs(right - document.documentElement.scrollWidth) < 2)
-	.map(([right, e]) => e.tagName + "." + (e.getAttribute("class") || e.id) + " to " + Math.round(right)).join(", ")`
-
 func TestAColdPageShowsItsFrameAtOnceAndEachPanelWhenReadyWithoutJavaScript(t *testing.T) {
 	s, b := newSite(t), newTab(t)
 	// The producers that read this table wait; the others continue.

@@ -24,7 +24,7 @@ import (
 
 var (
 	seedFlag = flag.Uint64("ledger.seed", 0, "seed of the random ledgers; 0: a new one")
-	runsFlag = flag.Int("ledger.runs", 2, "number of random ledgers")
+	runsFlag = flag.Int("ledger.runs", 1, "number of random ledgers")
 )
 
 // However batches arrive, at once, repeated, cut off by a killed connection or

@@ -16,15 +16,15 @@ func TestASearchGoesByIndexes(t *testing.T) {
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO accounts (id, ref, kind, name, holder, opened, issuer)
-			SELECT n, 'p:' || md5(n::text), 'personal', 'Player ' || n, 'u:' || n, now(), false FROM generate_series(1, 60000) n;
+			SELECT n, 'p:' || md5(n::text), 'personal', 'Player ' || n, 'u:' || n, now(), false FROM generate_series(1, 16000) n;
 		INSERT INTO holders SELECT holder, name || ' ' || md5(name), 'person', '', '', id % 50 = 0 FROM accounts;
 		INSERT INTO account_names SELECT id, 'Formerly ' || md5(name), now() FROM accounts;
 		INSERT INTO merges SELECT id, id - 1 FROM accounts WHERE id % 100 = 0;
 		INSERT INTO balances SELECT id, id, now(), 1 FROM accounts;
-		INSERT INTO items (id, ref, name) SELECT n, 'minecraft:' || n, 'Item ' || md5(n::text) FROM generate_series(1, 50000) n;
-		INSERT INTO shops (id, ref, place, owner, active, seen, world) SELECT n, 's' || n, md5(n::text) || ' Row ' || n, n, true, now(), 'overworld' FROM generate_series(1, 50000) n;
-		INSERT INTO places SELECT 'overworld', md5(n::text) || ' ' || n, n, n, 'town' FROM generate_series(1, 30000) n;
-		INSERT INTO transactions SELECT n, '2026-01-01'::timestamptz + n * interval '1 second', 'trade', 'paid for ' || n, 'town', 't-' || n FROM generate_series(1, 50000) n;
+		INSERT INTO items (id, ref, name) SELECT n, 'minecraft:' || n, 'Item ' || md5(n::text) FROM generate_series(1, 12000) n;
+		INSERT INTO shops (id, ref, place, owner, active, seen, world) SELECT n, 's' || n, md5(n::text) || ' Row ' || n, n, true, now(), 'overworld' FROM generate_series(1, 12000) n;
+		INSERT INTO places SELECT 'overworld', md5(n::text) || ' ' || n, n, n, 'town' FROM generate_series(1, 8000) n;
+		INSERT INTO transactions SELECT n, '2026-01-01'::timestamptz + n * interval '1 second', 'trade', 'paid for ' || n, 'town', 't-' || n FROM generate_series(1, 12000) n;
 		INSERT INTO refs SELECT ref, origin, 't', id FROM transactions;`
 	for _, sql := range []string{fill, `VACUUM ANALYZE`} {
 		if _, err := db.Exec(t.Context(), sql); err != nil {

@@ -19,7 +19,7 @@ import (
 
 // sampled is a site whose producers return the values of an economy.
 func sampled(e *sample.Economy) *town {
-	tn := newTown()
+	tn := townOf(e)
 	tn.settings = e.Settings
 	tn.overview = constant[aggregates.Days](e.Overview)
 	tn.inequality = constant[aggregates.InequalityQuery](e.Inequality)

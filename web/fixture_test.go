@@ -81,7 +81,10 @@ type town struct {
 	settings   ledger.Settings
 }
 
-func newTown() *town {
+func newTown() *town { return townOf(sample.Town(30)) }
+
+// townOf is a site of small numbers, with those of e where a page is about many.
+func townOf(e *sample.Economy) *town {
 	return &town{
 		overview: func(_ context.Context, w cache.Window, d aggregates.Days) (*aggregates.Overview, error) {
 			o := &aggregates.Overview{Basis: basis(d, w.Start.AddDate(0, 0, -30), w.Start), Holders: 2317, Balanced: true}
@@ -127,10 +130,10 @@ func newTown() *town {
 		gaps: func(_ context.Context, w cache.Window, _ aggregates.NoParams) (*aggregates.Gaps, error) {
 			return &aggregates.Gaps{Basis: basis(7, w.Start, w.Start)}, nil
 		},
-		soundness:  constant[aggregates.NoParams](sample.Town(30).Soundness),
-		cohorts:    constant[aggregates.NoParams](sample.Town(30).Cohorts),
-		cacheState: constant[aggregates.NoParams](sample.Town(30).Cache),
-		followed:   constant[aggregates.NoParams](sample.Town(30).Followed),
+		soundness:  constant[aggregates.NoParams](e.Soundness),
+		cohorts:    constant[aggregates.NoParams](e.Cohorts),
+		cacheState: constant[aggregates.NoParams](e.Cache),
+		followed:   constant[aggregates.NoParams](e.Followed),
 		stats: func(_ context.Context, _ cache.Window, q aggregates.StatsQuery) (*aggregates.Stats, error) {
 			return &aggregates.Stats{Rows: []aggregates.StatsRow{
 				{Kind: q.Kind, Status: "active", Accounts: 2317, Balance: ledger.SumOf(821_490_600), Transactions: 49_122}}}, nil
@@ -159,9 +162,9 @@ func newTown() *town {
 		source: func(_ context.Context, w cache.Window, q aggregates.SourceQuery) (*aggregates.SourceDays, error) {
 			return &aggregates.SourceDays{Basis: basis(q.Days, w.Start, w.Start), Source: q.Source, From: q.From.Key(), To: q.To.Key(), Bucket: "day"}, nil
 		},
-		firms:      constant[aggregates.Days](sample.Town(30).Firms),
-		government: constant[aggregates.Days](sample.Town(30).Government),
-		holdings:   constant[aggregates.Population](sample.Town(30).Holdings),
+		firms:      constant[aggregates.Days](e.Firms),
+		government: constant[aggregates.Days](e.Government),
+		holdings:   constant[aggregates.Population](e.Holdings),
 		history: func(_ context.Context, w cache.Window, p aggregates.Population) (*aggregates.History, error) {
 			return &aggregates.History{Basis: basis(0, w.Start, w.Start), Population: p, Bucket: "day", CurveEvery: "day"}, nil
 		},
@@ -195,7 +198,7 @@ func newTown() *town {
 		}, Find: func(context.Context, *aggregates.Shops, aggregates.FindQuery, int) (*aggregates.Found, error) {
 			return &aggregates.Found{}, nil
 		}},
-		prices: constant[aggregates.NoParams](sample.Town(30).Prices),
+		prices: constant[aggregates.NoParams](e.Prices),
 		known:  func(_ context.Context, ref string) (bool, error) { return ref != "nobody", nil },
 		series: func(_ context.Context, _ cache.Window, q aggregates.SeriesQuery) (*aggregates.Series, error) {
 			return sample.Series(q), nil
@@ -204,7 +207,7 @@ func newTown() *town {
 		news: func(_ context.Context, _ cache.Window, q aggregates.NewsQuery) (*aggregates.News, error) {
 			return sample.News(q), nil
 		},
-		reports: sample.Town(30).Reports(),
+		reports: e.Reports(),
 		moved:   func(context.Context, aggregates.SourceQuery) (bool, error) { return true, nil },
 		window:  time.Hour, budget: 2 * time.Second, log: io.Discard,
 		store: cache.NewMemory(), settings: ledger.Settings{Name: "Port Test", Symbol: "₤", Decimals: 2},

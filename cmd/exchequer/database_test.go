@@ -78,7 +78,7 @@ func setFull(t *testing.T, file string, full bool) {
 // meanwhile until then.
 func (s *serving) waitFor(t *testing.T, something string, times int, meanwhile func()) {
 	t.Helper()
-	for limit := time.Now().Add(90 * time.Second); strings.Count(s.said.String(), something) < times; time.Sleep(50 * time.Millisecond) {
+	for limit := time.Now().Add(90 * time.Second); strings.Count(s.said.String(), something) < times; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("it did not say %q %d times:\n%s", something, times, s.said)
 		}

@@ -97,7 +97,7 @@ func listeners(t *testing.T, db *pgxpool.Pool) (n int) {
 // until waits for what is to become true soon, however slow the machine is.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not in 30 s: %s", what)
 		}

@@ -45,7 +45,9 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "exchequer")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/exchequer")
+	// As the Makefile builds it, so that both share what is compiled.
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/exchequer")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if cmd.Dir, err = filepath.Abs("../.."); err != nil {
 		return "", err
 	}

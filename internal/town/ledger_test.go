@@ -11,7 +11,7 @@ import (
 
 func TestTheLedgerTakesTheTown(t *testing.T) {
 	record := ledger.New(testkit.Postgres(t))
-	c := town.Config{Seed: 1, Players: 800, End: time.Now()}
+	c := town.Config{Seed: 1, Players: 200, Days: 20, End: time.Now()}
 	write := func() (total ledger.Written) {
 		t.Helper()
 		w := town.New(c)

@@ -27,11 +27,7 @@ const mappings = "../../mappings/"
 // project, from the files.
 func TestCouncilSpendingGivesThePublishedFigures(t *testing.T) {
 	dir := testkit.Data(t, "manchester")
-	t.Parallel() // with the other real set: each keeps one processor busy
-	if raceDetector {
-		runWithoutRaceDetector(t)
-		return
-	}
+	inProcessOfItsOwn(t)
 	files, err := filepath.Glob(filepath.Join(dir, "csv", "*.csv.gz"))
 	if err != nil || len(files) != 138 {
 		t.Fatalf("%d monthly files, %v, want 138", len(files), err)
@@ -84,16 +80,36 @@ func TestCouncilSpendingGivesThePublishedFigures(t *testing.T) {
 	}
 }
 
-// runWithoutRaceDetector runs a test in a process of its own: half a million
-// rows take minutes under the race detector, which has all of the same code to
-// look at in the tests of small files.
-func runWithoutRaceDetector(t *testing.T) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^"+t.Name()+"$", ".").CombinedOutput()
-	t.Logf("without the race detector:\n%s", out)
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("%s did not pass: %v", t.Name(), err)
+// TestWholeDataSetsWithoutTheRaceDetector runs the tests of whole data sets in a process of
+// its own: half a million rows take minutes under the race detector, which has all of the
+// same code to look at in the tests of small files.
+func TestWholeDataSetsWithoutTheRaceDetector(t *testing.T) {
+	if !raceDetector {
+		t.Skip("they run in this process")
 	}
+	testkit.Data(t, "manchester")
+	testkit.Data(t, "online-retail")
+	tests := []string{"TestCouncilSpendingGivesThePublishedFigures", "TestOnlineRetailGivesItsKnownFigures"}
+	// Built as the program is, so that both share what is compiled.
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-trimpath", "-vet=off", "-count=1", "-v", "-run", "^("+strings.Join(tests, "|")+")$", ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	t.Logf("without the race detector:\n%s", out)
+	for _, test := range tests {
+		if err != nil || !strings.Contains(string(out), "--- PASS: "+test) {
+			t.Errorf("%s did not pass: %v", test, err)
+		}
+	}
+}
+
+// inProcessOfItsOwn skips a test of a whole data set under the race detector. It lets
+// those tests run at the same time, as each keeps one processor busy.
+func inProcessOfItsOwn(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("see TestWholeDataSetsWithoutTheRaceDetector")
+	}
+	t.Parallel()
 }
 
 // run imports files by a mapping that is shipped.
