@@ -31,6 +31,9 @@ func BenchmarkHolders(b *testing.B) {
 			}
 			defer db.Close()
 			buildOf(b, db, w, accounts, accounts)
+			if _, err := db.Exec(b.Context(), `SELECT setval('transaction_ids', (SELECT max(id) FROM transactions)), setval('account_ids', (SELECT max(id) FROM accounts))`); err != nil {
+				b.Fatal(err)
+			}
 			if _, err := aggregates.UpdateSnapshots(b.Context(), db, time.Now()); err != nil {
 				b.Fatal(err)
 			}
