@@ -66,7 +66,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool, options ...Option) *API {
 		Flow:        cache.NewMemo(c, spec("flow"), on(from, ComputeFlow)).Prewarm(AllDays()...),
 		Market:      cache.NewMemo(c, spec("market"), sharing(courses, on(from, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
 		Item:        cache.NewMemo(c, oneOfMany("item"), on(from, ComputeItem)),
-		Health:      cache.NewMemo(c, spec("health"), tallying(source.exact, &balanceShare{}, on(from, ComputeHealth))).Prewarm(AllDays()...),
+		Health:      cache.NewMemo(c, spec("health"), tallying(source.exact, &holderShare{}, on(from, ComputeHealth))).Prewarm(AllDays()...),
 		Account:     cache.NewMemo(c, oneOfMany("account"), on(from, ComputeAccount)),
 		Sides:       cache.NewMemo(c, oneOfMany("account.sides"), on(from, ComputeAccountSides)),
 		Trading:     cache.NewMemo(c, oneOfMany("account.trade"), on(from, ComputeAccountTrading)),

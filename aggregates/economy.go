@@ -57,20 +57,20 @@ func everybody() []InequalityQuery {
 func NewEconomy(c *cache.Cache, db *pgxpool.Pool, options ...Option) *Economy {
 	source := sourceOf(db, options)
 	from, exact := source.reads, source.exact
-	balances := &balanceShare{}
+	holders := &holderShare{}
 	return &Economy{
-		Overview:     cache.NewMemo(c, spec("economy.overview"), tallying(exact, balances, on(from, ComputeOverview))).Prewarm(AllDays()...),
-		Inequality:   cache.NewMemo(c, spec("economy.inequality"), tallying(exact, balances, on(from, ComputeInequality))).Prewarm(everybody()...),
+		Overview:     cache.NewMemo(c, spec("economy.overview"), tallying(exact, holders, on(from, ComputeOverview))).Prewarm(AllDays()...),
+		Inequality:   cache.NewMemo(c, spec("economy.inequality"), tallying(exact, holders, on(from, ComputeInequality))).Prewarm(everybody()...),
 		Activity:     cache.NewMemo(c, spec("economy.activity"), on(from, ComputeActivity)).Prewarm(AllDays()...),
-		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), tallying(exact, balances, on(from, ComputeWealthByKind))).Prewarm(NoParams{}),
+		WealthByKind: cache.NewMemo(c, spec("economy.wealth"), tallying(exact, holders, on(from, ComputeWealthByKind))).Prewarm(NoParams{}),
 		Rhythm:       cache.NewMemo(c, spec("economy.rhythm"), on(from, ComputeRhythm)).Prewarm(AllDays()...),
-		Richest:      cache.NewMemo(c, spec("economy.richest"), tallying(exact, balances, on(from, ComputeRichest))).Prewarm(NoParams{}),
+		Richest:      cache.NewMemo(c, spec("economy.richest"), tallying(exact, holders, on(from, ComputeRichest))).Prewarm(NoParams{}),
 		Profile:      newProfile(c, from),
-		Bridge:       cache.NewMemo(c, spec("economy.bridge"), tallying(exact, balances, on(from, ComputeBridge))).Prewarm(AllDays()...),
+		Bridge:       cache.NewMemo(c, spec("economy.bridge"), tallying(exact, holders, on(from, ComputeBridge))).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(from, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(from, ComputeHistory)).Prewarm(PopulationPersonal),
 		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(from, ComputeHoldings)).Prewarm(PopulationPersonal),
-		Ladder:       cache.NewMemo(c, spec("economy.ladder"), tallying(exact, balances, on(from, ComputeLadder))).Prewarm(PopulationPersonal),
+		Ladder:       cache.NewMemo(c, spec("economy.ladder"), tallying(exact, holders, on(from, ComputeLadder))).Prewarm(PopulationPersonal),
 		SiteMap:      newSiteMap(c, from),
 		reads:        from,
 		now:          c.Now,

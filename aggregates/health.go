@@ -145,15 +145,12 @@ func (h *Health) compare(ctx context.Context, tx pgx.Tx, d *daily) error {
 // actives counts holders by their last posting, which is part of the balances.
 func (h *Health) actives(ctx context.Context, tx pgx.Tx, s span) error {
 	h.Active = []ActiveShare{{Days: 1}, {Days: 7}, {Days: 30}}
-	f, err := foldFor(ctx, tx, s)
+	sums, err := readSums(ctx, tx, s)
 	if err != nil {
 		return err
 	}
-	if f != nil {
-		tallied, err := readTurnoutNow(ctx, tx, f, s, ledger.TallyLatest)
-		if err != nil {
-			return err
-		}
+	if sums != nil {
+		tallied := sums.turnout(ledger.TallyLatest)
 		h.Holders = tallied.holders
 		for i := range h.Active {
 			h.Active[i].Holders = tallied.since(ledger.DayNumber(s.Today) + 1 - h.Active[i].Days)

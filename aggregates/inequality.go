@@ -237,12 +237,12 @@ type measured interface {
 
 // holders reads the population's balances, or bins of them.
 func (v *Inequality) holders(ctx context.Context, tx pgx.Tx, s span) (measured, error) {
-	f, err := foldFor(ctx, tx, s)
+	sums, err := readSums(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}
-	if v.Binned = f != nil && v.Counted == CountedAll; v.Binned {
-		d, err := v.binnedOf(ctx, tx, f, s)
+	if v.Binned = sums != nil && v.Counted == CountedAll; v.Binned {
+		d, err := v.binnedOf(ctx, tx, sums, s)
 		if err != nil {
 			return nil, err
 		}

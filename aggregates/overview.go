@@ -82,8 +82,8 @@ func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply ledger.
 		return supply, err
 	}
 	o.Balanced = supply == issued
-	f, err := foldFor(ctx, tx, s)
-	if err != nil || f != nil {
+	sums, err := readSums(ctx, tx, s)
+	if err != nil || sums != nil {
 		return supply, err // actives counts the holders
 	}
 	all, err := readBalances(ctx, tx)

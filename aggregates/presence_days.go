@@ -31,16 +31,13 @@ type activeDay struct {
 // of s. The past is that of the snapshots; today is that of the balances.
 func readActiveDays(ctx context.Context, tx pgx.Tx, s span, from int) (*activeDays, error) {
 	d := &activeDays{today: ledger.DayNumber(s.Today)}
-	f, err := foldFor(ctx, tx, s)
+	sums, err := readSums(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}
 	var all *balanceSheet
-	if f != nil {
-		tallied, err := readTurnoutNow(ctx, tx, f, s, ledger.TallyPresent)
-		if err != nil {
-			return nil, err
-		}
+	if sums != nil {
+		tallied := sums.turnout(ledger.TallyPresent)
 		d.now, d.holders = tallied, tallied.holders
 	} else {
 		if all, err = readBalances(ctx, tx); err != nil {

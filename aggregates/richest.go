@@ -76,7 +76,7 @@ func ComputePastRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, q
 }
 
 func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	f, err := foldFor(ctx, tx, s)
+	sums, err := readSums(ctx, tx, s)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past, "among": nil}
 	var all *balanceSheet
-	if f != nil {
-		args["among"], err = candidatesOfMany(ctx, tx, f, s.End)
+	if sums != nil {
+		args["among"], err = candidatesOfMany(ctx, tx, sums.fold, s.End)
 	} else if all, err = balancesOf(ctx, tx, s); err == nil {
 		args["among"], err = candidates(ctx, tx, all, s.End)
 	}
@@ -103,12 +103,8 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		count = "WITH " + balances + `used AS (SELECT DISTINCT coalesce(target, account) AS id FROM balances LEFT JOIN merges USING (account)) ` +
 			count + ` AND id IN (SELECT id FROM used)`
 	}
-	if f != nil { // those that are merged are few
-		totals, err := f.Totals(ctx, tx, s.End)
-		if err != nil {
-			return err
-		}
-		for _, t := range totals {
+	if sums != nil { // those that are merged are few
+		for _, t := range sums.totals {
 			if !t.Issuer && !t.Archived {
 				v.Count += t.Accounts
 			}
@@ -172,7 +168,7 @@ func candidates(ctx context.Context, tx pgx.Tx, all *balanceSheet, end time.Time
 }
 
 // candidatesOfMany is candidates by the fold.
-func candidatesOfMany(ctx context.Context, tx pgx.Tx, f *ledger.Fold, end time.Time) ([]int64, error) {
+func candidatesOfMany(ctx context.Context, tx pgx.Tx, f ledger.Fold, end time.Time) ([]int64, error) {
 	targets, merged, err := mergedAccounts(ctx, tx)
 	if err != nil {
 		return nil, err

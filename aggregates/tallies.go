@@ -26,16 +26,30 @@ func (exact ExactUpTo) within(ctx context.Context) context.Context {
 	return context.WithValue(ctx, exactKey{}, exact)
 }
 
-// tallying returns a producer that shares balances, of which it reads all up to a number.
-func tallying[P, T any](exact ExactUpTo, s *balanceShare, produce func(context.Context, cache.Window, P) (T, error)) func(context.Context, cache.Window, P) (T, error) {
-	return sharing(s, func(ctx context.Context, w cache.Window, params P) (T, error) {
-		return produce(exact.within(ctx), w, params)
-	})
+// A holderShare has what producers of the same page read about holders at the same time.
+type holderShare struct {
+	balances balanceShare
+	sums     shared[string, *holderSums]
 }
 
-// foldFor returns the fold from which numbers of holders are read, nil if all balances are,
-// as those of a day that is over always are.
-func foldFor(ctx context.Context, tx pgx.Tx, s span) (*ledger.Fold, error) {
+// tallying returns a producer that shares balances, of which it reads all up to a number,
+// and sums.
+func tallying[P, T any](exact ExactUpTo, s *holderShare, produce func(context.Context, cache.Window, P) (T, error)) func(context.Context, cache.Window, P) (T, error) {
+	return sharing(&s.balances, sharing(&s.sums, func(ctx context.Context, w cache.Window, params P) (T, error) {
+		return produce(exact.within(ctx), w, params)
+	}))
+}
+
+// holderSums is what the ledger has added up of holders, with what came since.
+type holderSums struct {
+	fold    ledger.Fold
+	totals  []ledger.AccountTotal
+	tallies []ledger.Tally
+}
+
+// readSums returns the sums from which numbers of holders follow, nil if they follow from
+// all balances, as those of a day that is over always do. The caller does not change them.
+func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
 	if s.Past {
 		return nil, nil
 	}
@@ -43,20 +57,46 @@ func foldFor(ctx context.Context, tx pgx.Tx, s span) (*ledger.Fold, error) {
 	if !ok {
 		exact = DefaultExact
 	}
-	f, err := ledger.ReadFold(ctx, tx)
-	if err != nil || !f.Made() || f.Used <= int64(exact) {
+	fold, err := ledger.ReadFold(ctx, tx)
+	if err != nil || !fold.Made() || fold.Used <= int64(exact) {
 		return nil, err
 	}
-	return &f, nil
+	read := func() (_ *holderSums, err error) {
+		sums := &holderSums{fold: fold}
+		if sums.totals, err = fold.Totals(ctx, tx, s.End); err != nil {
+			return nil, err
+		}
+		sums.tallies, err = fold.Tallies(ctx, tx, s.End, s.zone())
+		return sums, err
+	}
+	share := shareOf[string, *holderSums](ctx)
+	if share == nil {
+		return read()
+	}
+	snapshot, err := snapshotOf(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return share.get(ctx, snapshot+"@"+s.End.String(), read)
+}
+
+// of returns a tally, in the order of its places.
+func (h *holderSums) of(tally string) (places []ledger.Tally) {
+	for _, t := range h.tallies {
+		if t.Tally == tally {
+			places = append(places, t)
+		}
+	}
+	return places
 }
 
 // readHeld returns what all but the issuers hold, and what these have issued.
 func readHeld(ctx context.Context, tx pgx.Tx, s span) (held, issued ledger.Sum, err error) {
-	f, err := foldFor(ctx, tx, s)
+	sums, err := readSums(ctx, tx, s)
 	if err != nil {
 		return held, issued, err
 	}
-	if f == nil {
+	if sums == nil {
 		all, err := balancesOf(ctx, tx, s)
 		if err != nil {
 			return held, issued, err
@@ -64,15 +104,14 @@ func readHeld(ctx context.Context, tx pgx.Tx, s span) (held, issued ledger.Sum, 
 		held, issued = all.supply()
 		return held, issued, nil
 	}
-	totals, err := f.Totals(ctx, tx, s.End)
-	for _, t := range totals {
+	for _, t := range sums.totals {
 		if t.Issuer {
 			issued = issued.Minus(t.Balance)
 		} else {
 			held = held.Plus(t.Balance)
 		}
 	}
-	return held, issued, err
+	return held, issued, nil
 }
 
 // A turnoutNow is how many holders there are, and when they were active last.
@@ -91,38 +130,26 @@ func (t *turnoutNow) since(day int) (n int64) {
 	return n
 }
 
-// readTurnoutNow reads a tally of days, and how many holders have accounts that are
-// neither issuers nor archived.
-func readTurnoutNow(ctx context.Context, tx pgx.Tx, f *ledger.Fold, s span, tally string) (*turnoutNow, error) {
-	tallies, err := f.Tallies(ctx, tx, s.End, s.zone(), tally, string(PopulationAll))
-	if err != nil {
-		return nil, err
+// turnout returns a tally of days, and how many holders have accounts that are neither
+// issuers nor archived.
+func (h *holderSums) turnout(tally string) *turnoutNow {
+	t := &turnoutNow{days: h.of(tally)}
+	for _, place := range h.of(string(PopulationAll)) {
+		t.holders += place.Holders
 	}
-	t := &turnoutNow{}
-	for _, place := range tallies {
-		if place.Tally == tally {
-			t.days = append(t.days, place)
-		} else {
-			t.holders += place.Holders
-		}
-	}
-	return t, nil
+	return t
 }
 
 // archivedOf returns how many used accounts of a population are archived, merged ones if
 // the other one is.
-func archivedOf(ctx context.Context, tx pgx.Tx, f *ledger.Fold, s span, p Population) (archived int64, err error) {
-	totals, err := f.Totals(ctx, tx, s.End)
-	if err != nil {
-		return 0, err
-	}
+func (h *holderSums) archivedOf(ctx context.Context, tx pgx.Tx, s span, p Population) (archived int64, err error) {
 	kinds := map[ledger.Kind]bool{}
 	var names []string
 	for _, k := range p.kinds() {
 		kinds[k] = true
 		names = append(names, string(k))
 	}
-	for _, t := range totals {
+	for _, t := range h.totals {
 		if t.Archived && !t.Issuer && kinds[t.Kind] {
 			archived += t.Used
 		}
@@ -138,14 +165,10 @@ func archivedOf(ctx context.Context, tx pgx.Tx, f *ledger.Fold, s span, p Popula
 	return archived + more, nil
 }
 
-// binnedOf reads the population's holders by bins, and counts the archived accounts.
-func (v *Inequality) binnedOf(ctx context.Context, tx pgx.Tx, f *ledger.Fold, s span) (d *binned, err error) {
-	if v.Archived, err = archivedOf(ctx, tx, f, s, v.Population); err != nil {
+// binnedOf returns the population's holders by bins, and counts the archived accounts.
+func (v *Inequality) binnedOf(ctx context.Context, tx pgx.Tx, sums *holderSums, s span) (d *binned, err error) {
+	if v.Archived, err = sums.archivedOf(ctx, tx, s, v.Population); err != nil {
 		return nil, err
 	}
-	tallies, err := f.Tallies(ctx, tx, s.End, s.zone(), string(v.Population))
-	if err != nil {
-		return nil, err
-	}
-	return newBinned(tallies)
+	return newBinned(sums.of(string(v.Population)))
 }

@@ -45,12 +45,13 @@ func ComputePastWealthByKind(ctx context.Context, db *pgxpool.Pool, w cache.Wind
 }
 
 func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
-	f, err := foldFor(ctx, tx, s)
+	sums, err := readSums(ctx, tx, s)
 	if err != nil {
 		return err
 	}
-	if f != nil {
-		return v.fillTotals(ctx, tx, f, s)
+	if sums != nil {
+		v.fillTotals(sums)
+		return nil
 	}
 	all, err := balancesOf(ctx, tx, s)
 	if err != nil {
@@ -103,13 +104,9 @@ type kindGroup struct {
 }
 
 // fillTotals reads what the ledger has added up.
-func (v *WealthByKind) fillTotals(ctx context.Context, tx pgx.Tx, f *ledger.Fold, s span) error {
-	totals, err := f.Totals(ctx, tx, s.End)
-	if err != nil {
-		return err
-	}
+func (v *WealthByKind) fillTotals(sums *holderSums) {
 	found := map[kindGroup]KindWealth{}
-	for _, t := range totals {
+	for _, t := range sums.totals {
 		of := kindGroup{t.Kind, t.Issuer}
 		k := found[of]
 		k.Accounts += t.Accounts
@@ -123,7 +120,6 @@ func (v *WealthByKind) fillTotals(ctx context.Context, tx pgx.Tx, f *ledger.Fold
 		}
 	}
 	v.list(found)
-	return nil
 }
 
 // list lists the kinds in their order, when the supply is known.

@@ -169,20 +169,17 @@ type Tally struct {
 	Total   Sum
 }
 
-// Tallies returns tallies as they are now, in the order of their places. Accounts that were
+// Tallies returns all tallies as they are now, in the order of their places. Accounts that were
 // archived after end count as those that are not. Its cost follows how many accounts changed
 // since the fold, which must be made, and how many were archived after end.
-func (f Fold) Tallies(ctx context.Context, tx pgx.Tx, end time.Time, zone *time.Location, names ...string) ([]Tally, error) {
+func (f Fold) Tallies(ctx context.Context, tx pgx.Tx, end time.Time, zone *time.Location) ([]Tally, error) {
 	query := `
 		WITH ` + movedHolders(changedAccounts+` UNION `+archivedLater, notArchivedBy) + `
 		SELECT tally, place, sum(holders)::bigint AS holders, sum(total) AS total
 		FROM (SELECT tally, place, holders, total FROM holder_tallies UNION ALL ` + movedTallies + `) AS places
-		WHERE tally = ANY(@names)
 		GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0
 		ORDER BY tally, place`
-	args := f.args(zone, end)
-	args["names"] = names
-	rows, _ := tx.Query(ctx, query, args)
+	rows, _ := tx.Query(ctx, query, f.args(zone, end))
 	tallies, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Tally])
 	if err != nil {
 		return nil, fmt.Errorf("read tallies of holders: %w", err)

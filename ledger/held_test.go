@@ -189,3 +189,28 @@ func TestBinsOfBalances(t *testing.T) {
 		}
 	}
 }
+
+// Appends wait for a fold only until it sees the whole record.
+func TestAppendsGoOnBesideAFold(t *testing.T) {
+	db := testkit.Postgres(t)
+	guard, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guard.Rollback(context.WithoutCancel(t.Context()))
+	alone, err := guard.Begin(t.Context())
+	if err == nil {
+		err = ledger.LockAppends(t.Context(), alone)
+	}
+	if err == nil {
+		err = alone.Rollback(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := ledger.New(db).Append(ctx, ledger.Batch{Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal}}}); err != nil {
+		t.Errorf("an append while the transaction goes on that has locked appends out in a savepoint: %v", err)
+	}
+}
