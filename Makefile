@@ -37,7 +37,7 @@ run: build
 ## test: everything, on real Postgres, MariaDB, Redis and Chromium, with the race detector
 test:
 	@.ci/deps postgres redis mariadb chromium curl podman caddy systemd race
-	$(GO) test -race -vet=off -p 3 -timeout 12m ./web ./aggregates ./cmd/exchequer ./ledger/importer ./ledger \
+	$(GO) test -race -vet=off -p 3 -timeout 20m ./web ./aggregates ./cmd/exchequer ./ledger/importer ./ledger \
 		$$($(GO) list ./... | grep -v -e '/e2e$$' -e /e2e/fleet -e /deploy/release)
 	$(GO) test -race -vet=off -timeout 15m -p 1 -parallel 4 ./e2e ./e2e/fleet
 
