@@ -92,11 +92,26 @@ func TestEachActionIsDescribedDoneAndNoted(t *testing.T) {
 }
 
 func TestWhatFailsIsNotedWithItsReason(t *testing.T) {
+	db := kept(t)
+	o := open(t, db, nil)
+	if _, err := db.Exec(t.Context(), `ALTER TABLE merges ADD CONSTRAINT nothing_more CHECK (account = 0)`); err != nil {
+		t.Fatal(err)
+	}
+	page, e := o.do("record.merge", url.Values{"account": {"a"}, "into": {"b"}})
+	if e.Result != audit.Failed || !strings.Contains(e.Detail, "nothing_more") || !strings.Contains(page.Find("#entry").Text(), "nothing_more") {
+		t.Errorf("a merge that the database refuses was noted as %+v", e)
+	}
+	if n := value[int](o, `SELECT count(*) FROM merges`); n != 0 {
+		t.Errorf("there are %d merges, want none", n)
+	}
+}
+
+func TestAMergeIntoOneThatIsMergedItselfIsRefusedAtItsField(t *testing.T) {
 	o := open(t, kept(t), nil)
 	o.do("record.merge", url.Values{"account": {"a"}, "into": {"b"}})
-	page, e := o.do("record.merge", url.Values{"account": {"c"}, "into": {"a"}}) // which is merged itself
-	if e.Result != audit.Failed || !strings.Contains(e.Detail, "is itself merged") || !strings.Contains(page.Find("#entry").Text(), "is itself merged") {
-		t.Errorf("a merge that cannot be was noted as %+v", e)
+	w := o.post("record.merge", url.Values{"account": {"c"}, "into": {"a"}})
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(document(t, w.Body.String()).Find("main").Text(), "is itself merged into b. Merge into that one.") {
+		t.Errorf("%d: %s", w.Code, document(t, w.Body.String()).Find("main").Text())
 	}
 	if n := value[int](o, `SELECT count(*) FROM merges`); n != 1 {
 		t.Errorf("there are %d merges, want 1", n)
