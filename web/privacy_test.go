@@ -170,6 +170,9 @@ func TestEachRouteShowsWhatItsReaderMaySee(t *testing.T) {
 					sees = views.ShowsDealings
 				}
 				for _, route := range routesOf(t, s) {
+					if strings.HasSuffix(route.pattern, ".png") && route.shows <= sees && mode != Closed {
+						continue // drawn once, for the viewer, since it is most of the work
+					}
 					for _, address := range route.addresses {
 						w := visit(t, s, route.method, address, key)
 						answered(t, mode, sees, name, route, address, w)

@@ -85,6 +85,9 @@ func TestASiteBelowAPathLeadsNowhereElse(t *testing.T) {
 			if slices.Contains([]string{"/api/v1/openapi.json", "/api/v1/openapi.yaml", "/metrics"}, pattern) {
 				continue // where addresses are below the servers that are named, or labels
 			}
+			if base == "" && strings.HasSuffix(pattern, ".png") {
+				continue // which has no addresses; drawn once, since it is most of the work
+			}
 			address := strings.NewReplacer("{ref}", "ada", "{id}", "ada", "{item}", "ada", "{origin}", "town", "{name}", "pages.xml", "*", "").Replace(pattern)
 			if open(below+address) == http.StatusOK {
 				shown++
@@ -99,7 +102,7 @@ func TestASiteBelowAPathLeadsNowhereElse(t *testing.T) {
 		if !leaving.MatchString(`<a href="/economy">`) {
 			t.Error("the test sees no address")
 		}
-		if shown < 200 {
+		if shown < 170 {
 			t.Errorf("only %d addresses were shown", shown)
 		}
 	}
