@@ -76,6 +76,31 @@ func TestAnArchivedLedgerIsSoundAndComesBackAsItWas(t *testing.T) {
 	}
 }
 
+// What holders have stays what the record says when postings leave and come back.
+func TestArchivingKeepsWhatHoldersHave(t *testing.T) {
+	db := testkit.Postgres(t)
+	l := ledger.New(db)
+	years(t, l, rand.New(rand.NewPCG(1, 28)))
+	dir := t.TempDir()
+	sound := func(when string) {
+		t.Helper()
+		wantSound(t, l) // with what came since
+		if !foldNow(t, db) {
+			t.Errorf("%s, nothing was added up", when)
+		}
+		wantSound(t, l)
+	}
+	sound("before")
+	if err := archive.Write(t.Context(), l, db, archive.Options{Before: date("2026-04-01"), Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	sound("archived")
+	if err := archive.Restore(t.Context(), l, dir, time.Time{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	sound("restored")
+}
+
 func comesBack(t *testing.T, random *rand.Rand) {
 	url := testkit.PostgresURL(t)
 	control, victim := open(t, url, "control"), open(t, url, "victim")
