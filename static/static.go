@@ -1,5 +1,5 @@
 // Package static serves the stylesheets, scripts, icons and fonts. All are
-// embedded, compressed when they are first asked for, and named by names that
+// embedded and compressed once, at start, and are asked for by names that
 // carry the hash of their content, so that they may be kept forever: a name
 // never means other bytes. Where one file names another ("./vendor/x.js" in a
 // module, url(x.woff2) in a stylesheet) the name is replaced by the hashed one.
@@ -38,7 +38,7 @@ const prefix = "/static/"
 type file struct {
 	url    string
 	header http.Header
-	bodies func() bodies
+	bodies bodies
 }
 
 var all = sync.OnceValue(func() map[string]*file { return load(files) })
@@ -86,7 +86,7 @@ func Handler() http.Handler {
 }
 
 func (f *file) serve(w http.ResponseWriter, r *http.Request, control string) {
-	encoding, body := f.bodies().choose(r.Header.Get("Accept-Encoding"))
+	encoding, body := f.bodies.choose(r.Header.Get("Accept-Encoding"))
 	h := w.Header()
 	for name, values := range f.header {
 		h[name] = values
@@ -151,7 +151,7 @@ func load(fsys fs.FS) map[string]*file {
 				"Etag":         {`W/"` + hash + `"`},
 				"Vary":         {"Accept-Encoding"},
 			},
-			bodies: sync.OnceValue(func() bodies { return compressAll(body, ext) }),
+			bodies: compressAll(body, ext),
 		}
 		return loaded[name]
 	}

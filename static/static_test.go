@@ -34,7 +34,7 @@ func TestTheStyleSheetHasAllItsParts(t *testing.T) {
 	}
 	for _, name := range parts {
 		part, err := files.ReadFile(name)
-		if err != nil || !bytes.Contains(all()["app.css"].bodies().plain, withoutComments(".css", part)) {
+		if err != nil || !bytes.Contains(all()["app.css"].bodies.plain, withoutComments(".css", part)) {
 			t.Errorf("app.css lacks %s: %v", name, err)
 		}
 		if all()[name] != nil {
@@ -46,7 +46,7 @@ func TestTheStyleSheetHasAllItsParts(t *testing.T) {
 // Comments are for those who read the files here. What is in a text stays.
 func TestCommentsAreNotSent(t *testing.T) {
 	for name, f := range all() {
-		if body := string(f.bodies().plain); strings.HasSuffix(name, ".css") && strings.Contains(body, "/*") ||
+		if body := string(f.bodies.plain); strings.HasSuffix(name, ".css") && strings.Contains(body, "/*") ||
 			strings.HasSuffix(name, ".js") && regexp.MustCompile(`(?m)^\s*//`).MatchString(body) {
 			t.Errorf("%s has comments", name)
 		}
@@ -69,7 +69,7 @@ func TestAnUnknownNameIsNotFound(t *testing.T) {
 
 func TestModulesNameEachOtherByHash(t *testing.T) {
 	for name, imports := range map[string][]string{"app.js": {"refresh.js", "tips.js", "search.js"}, "refresh.js": {"vendor/idiomorph.js"}, "monitor.js": {"vendor/web-vitals.js"}, "faro.js": {"vendor/faro-web-sdk.js"}} {
-		body := string(all()[name].bodies().plain)
+		body := string(all()[name].bodies.plain)
 		for _, imported := range imports {
 			if !strings.Contains(body, `"`+URL(imported)+`"`) {
 				t.Errorf("%s does not import %s", name, URL(imported))
@@ -81,9 +81,9 @@ func TestModulesNameEachOtherByHash(t *testing.T) {
 func TestWeightsStayInTheirBudget(t *testing.T) {
 	script := 0
 	for _, name := range []string{"app.js", "refresh.js", "tips.js", "replay.js", "search.js", "vendor/idiomorph.js"} {
-		script += len(all()[name].bodies().gzip)
+		script += len(all()[name].bodies.gzip)
 	}
-	css := len(all()["app.css"].bodies().gzip)
+	css := len(all()["app.css"].bodies.gzip)
 	t.Logf("script %d B, style %d B by gzip", script, css)
 	if script > 10<<10 || css > 10<<10 {
 		t.Errorf("script %d B, style %d B, want at most 10 KB each", script, css)
