@@ -160,15 +160,21 @@ func (b *tab) asOf() string {
 	return value(b, chromedp.Evaluate[string](`document.getElementById("folio").dataset.asOf`))
 }
 
-// within waits until an expression is true, at most for limit.
+// within waits until an expression is true, at most for limit. A page that is being left
+// has no answer.
 func (b *tab) within(limit time.Duration, expression, what string) {
 	b.t.Helper()
+	var failed error
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if b.truth(expression) {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		var holds bool
+		holds, failed = chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		cancel()
+		if holds {
 			return
 		}
 	}
-	b.t.Fatalf("not within %s: %s", limit, what)
+	b.t.Fatalf("not within %s: %s (%v)", limit, what, failed)
 }
 
 // newWindow waits until the page shows another window than this one.
