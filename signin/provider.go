@@ -249,7 +249,7 @@ func (c *client) identify(ctx context.Context, p *oidc.Provider, w pending, code
 		return Identity{}, fmt.Errorf("%w: it does not take the code: %.100q", ErrRefused, refused.ErrorCode)
 	}
 	if err != nil {
-		c.forget() // it is asked again, so that the page says whether it answers
+		c.forget() // so that the sign-in page asks the provider again, and says whether it answers
 		return Identity{}, fmt.Errorf("%w: exchange the code: %w", ErrAway, err)
 	}
 	raw, _ := token.Extra("id_token").(string)

@@ -11,9 +11,9 @@ import (
 // keepHolders adds up what holders have, at once and then every few seconds, once more
 // than exact accounts have been used.
 func keepHolders(ctx context.Context, db *database, exact int64, log *slog.Logger) {
-	const every, everySmall = 15 * time.Second, time.Minute
+	const every = 15 * time.Second
 	for {
-		began, wait := time.Now(), everySmall
+		began := time.Now()
 		folded, err := ledger.FoldHolders(ctx, db.Pool, exact)
 		switch {
 		case ctx.Err() != nil:
@@ -21,13 +21,12 @@ func keepHolders(ctx context.Context, db *database, exact int64, log *slog.Logge
 		case err != nil:
 			log.ErrorContext(ctx, "adding up what holders have failed", "error", err)
 		case folded:
-			wait = every
 			log.DebugContext(ctx, "what holders have is added up", "took", time.Since(began))
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(wait):
+		case <-time.After(every):
 		}
 	}
 }
