@@ -76,8 +76,9 @@ func (f *forger) admin(nonce string) map[string]any {
 		"nonce": nonce, "groups": []string{"town-admins"}}
 }
 
-func TestTokensThatAreNotForUsAreRefused(t *testing.T) {
-	f := newForger(t)
+// service returns one whose people sign in at the forger.
+func (f *forger) service(t *testing.T) *Service {
+	t.Helper()
 	d := deps(nil)
 	d.Provider = atProvider(f.URL)
 	s, err := newService(d, &inMemory{})
@@ -85,6 +86,12 @@ func TestTokensThatAreNotForUsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.provider.http.CloseIdleConnections)
+	return s
+}
+
+func TestTokensThatAreNotForUsAreRefused(t *testing.T) {
+	f := newForger(t)
+	s := f.service(t)
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -126,13 +133,7 @@ func TestTokensThatAreNotForUsAreRefused(t *testing.T) {
 func TestAProviderThatIsAwayIsAskedAgainNowAndThen(t *testing.T) {
 	f := newForger(t)
 	f.away.Store(true)
-	d := deps(nil)
-	d.Provider = atProvider(f.URL)
-	s, err := newService(d, &inMemory{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.provider.http.CloseIdleConnections)
+	s := f.service(t)
 	start := time.Now()
 	for range 50 {
 		if _, _, err := s.Begin(t.Context(), "/"); !errors.Is(err, ErrAway) {
@@ -160,13 +161,7 @@ func TestAProviderThatIsAwayIsAskedAgainNowAndThen(t *testing.T) {
 
 func TestWhoseProviderGoesAwayMeanwhileCanTryAgain(t *testing.T) {
 	f := newForger(t)
-	d := deps(nil)
-	d.Provider = atProvider(f.URL)
-	s, err := newService(d, &inMemory{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.provider.http.CloseIdleConnections)
+	s := f.service(t)
 	address, kept, err := s.Begin(t.Context(), "/")
 	if err != nil {
 		t.Fatal(err)
