@@ -49,6 +49,7 @@ func open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 	setDefault(params, "application_name", cmp.Or(opts.ApplicationName, "exchequer"))
 	setDefault(params, "timezone", "UTC")
 	setDefault(params, "idle_in_transaction_session_timeout", "60000")
+	setDefault(params, "jit", "off") // to compile a statement takes longer here than to run it
 	if timeout := cmp.Or(opts.StatementTimeout, 15*time.Second); timeout > 0 {
 		setDefault(params, "statement_timeout", strconv.FormatInt(timeout.Milliseconds(), 10))
 	}

@@ -19,13 +19,14 @@ func TestAPoolScansInstantsInUTCAndStopsLongStatements(t *testing.T) {
 
 	var at time.Time
 	var all []time.Time
-	var name string
-	err = pool.QueryRow(t.Context(), "SELECT now(), ARRAY[now()], current_setting('application_name')").Scan(&at, &all, &name)
+	var name, jit string
+	const query = `SELECT now(), ARRAY[now()], current_setting('application_name'), (SELECT setting || ' by the ' || source FROM pg_settings WHERE name = 'jit')`
+	err = pool.QueryRow(t.Context(), query).Scan(&at, &all, &name, &jit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at.Location() != time.UTC || all[0].Location() != time.UTC || name != "test" {
-		t.Errorf("zones %v and %v, name %q, want UTC twice and test", at.Location(), all[0].Location(), name)
+	if at.Location() != time.UTC || all[0].Location() != time.UTC || name != "test" || jit != "off by the client" {
+		t.Errorf("zones %v and %v, name %q, compiling of statements %s, want UTC twice, test, and off by the client", at.Location(), all[0].Location(), name, jit)
 	}
 	_, err = pool.Exec(t.Context(), "SELECT pg_sleep(5)")
 	var refused *pgconn.PgError
