@@ -86,7 +86,7 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past, "among": nil}
 	var all *balanceSheet
 	if sums != nil {
-		args["among"], err = candidatesOfMany(ctx, tx, sums.fold, s.End)
+		args["among"] = sums.richest
 	} else if all, err = balancesOf(ctx, tx, s); err == nil {
 		args["among"], err = candidates(ctx, tx, all, s.End)
 	}
@@ -165,19 +165,6 @@ func candidates(ctx context.Context, tx pgx.Tx, all *balanceSheet, end time.Time
 		return nil, nil
 	}
 	return among, nil
-}
-
-// candidatesOfMany is candidates by the fold.
-func candidatesOfMany(ctx context.Context, tx pgx.Tx, f ledger.Fold, end time.Time) ([]int64, error) {
-	targets, merged, err := mergedAccounts(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	among, err := f.Largest(ctx, tx, end, richest+merged)
-	if among == nil {
-		return nil, err
-	}
-	return append(among, targets...), nil
 }
 
 // mergedAccounts returns the accounts that others are merged into, and how many are one or

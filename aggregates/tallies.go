@@ -42,9 +42,9 @@ func tallying[P, T any](exact ExactUpTo, s *holderShare, produce func(context.Co
 
 // holderSums is what the ledger has added up of holders, with what came since.
 type holderSums struct {
-	fold    ledger.Fold
 	totals  []ledger.AccountTotal
 	tallies []ledger.Tally
+	richest []int64 // accounts among which the richest are; nil: they may be any
 }
 
 // readSums returns the sums from which numbers of holders follow, nil if they follow from
@@ -62,11 +62,18 @@ func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
 		return nil, err
 	}
 	read := func() (_ *holderSums, err error) {
-		sums := &holderSums{fold: fold}
+		sums := &holderSums{}
 		if sums.totals, err = fold.Totals(ctx, tx, s.End); err != nil {
 			return nil, err
 		}
-		sums.tallies, err = fold.Tallies(ctx, tx, s.End, s.zone())
+		targets, merged, err := mergedAccounts(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		sums.tallies, sums.richest, err = fold.Tallies(ctx, tx, s.End, s.zone(), richest+merged)
+		if sums.richest != nil {
+			sums.richest = append(sums.richest, targets...)
+		}
 		return sums, err
 	}
 	share := shareOf[string, *holderSums](ctx)

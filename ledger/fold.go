@@ -16,7 +16,7 @@ import (
 const foldLock = snapshotLock + 2
 
 // foldEvery is how long a fold is left alone at least.
-const foldEvery = 10 * time.Second
+const foldEvery = 4 * time.Second
 
 // serializationFailure is Postgres' code for a row that has changed since the snapshot.
 const serializationFailure = "40001"
@@ -129,7 +129,7 @@ type foldStep struct {
 // foldAll makes the tables anew.
 var foldAll = []foldStep{
 	{false, `DELETE FROM holder_balances`}, {false, `DELETE FROM holder_tallies`}, {false, `DELETE FROM account_totals`}, {false, `DELETE FROM regrouped_accounts`},
-	{true, `INSERT INTO holder_balances ` + holderSums(notArchived, "true")},
+	{true, `INSERT INTO holder_balances ` + holderSums(notArchived, allHolders)},
 	{false, `INSERT INTO holder_tallies SELECT tally, place, count(*), sum(total) FROM (` + tallied("holder_balances", "") + `) AS places GROUP BY tally, place`},
 	{false, `INSERT INTO account_totals ` + scanTotals},
 }
@@ -181,8 +181,8 @@ func foldVerifications() []verification {
 	moved := movedHolders(changedAccounts, notArchived)
 	return []verification{
 		compare("holder_balances", "holder", moved, `
-			SELECT * FROM made UNION ALL SELECT * FROM holder_balances k WHERE NOT EXISTS (SELECT FROM touched WHERE touched.holder = k.holder)`, holderSums(notArchived, "true")),
-		compare("holder_tallies", "tally, place", moved+`, everybody AS MATERIALIZED (`+holderSums(notArchived, "true")+`)`, `
+			SELECT * FROM made UNION ALL SELECT * FROM holder_balances k WHERE NOT EXISTS (SELECT FROM touched WHERE touched.holder = k.holder)`, holderSums(notArchived, allHolders)),
+		compare("holder_tallies", "tally, place", moved+`, everybody AS MATERIALIZED (`+holderSums(notArchived, allHolders)+`)`, `
 			SELECT tally, place, sum(holders)::bigint AS holders, sum(total) AS total
 			FROM (SELECT * FROM holder_tallies UNION ALL `+movedTallies+`) AS places GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
 			SELECT tally, place, count(*) AS holders, sum(total) AS total

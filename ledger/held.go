@@ -33,9 +33,9 @@ const (
 	notArchivedBy = `(h.archived IS NULL OR h.archived > @end)`
 )
 
-// holderSums is a query that computes holder_balances of some accounts, of which those
-// count for which here holds. It has the arguments of LocalTimeArgs.
-func holderSums(here, where string) string {
+// holderSums is a query that computes holder_balances of accounts with their balances, of
+// which those count for which here holds. It has the arguments of LocalTimeArgs.
+func holderSums(here, accounts string) string {
 	return `
 		SELECT holder, coalesce(sum(balance) FILTER (WHERE here AND kind = 'personal'), 0) AS personal,
 			coalesce(sum(balance) FILTER (WHERE here AND kind IN ('personal', 'business')), 0) AS private,
@@ -47,24 +47,34 @@ func holderSums(here, where string) string {
 			max(day) AS present, max(day) FILTER (WHERE here) AS latest
 		FROM (
 			SELECT h.holder, h.kind, ` + here + ` AS here, b.balance, ` + LocalTime(`date_trunc('hour', b.last_at, 'UTC')`) + `::date AS day
-			FROM balances b JOIN account_holders h ON h.id = b.account WHERE NOT h.issuer AND ` + where + `) AS used
+			FROM ` + accounts + ` WHERE NOT h.issuer) AS used
 		GROUP BY holder`
 }
 
+// allHolders are the accounts of holderSums of all holders.
+const allHolders = `balances b JOIN account_holders h ON h.id = b.account`
+
 // movedHolders is SQL for a WITH clause: before and made are the rows of holder_balances of
 // the holders of some accounts, as they are kept, and as they are now. Where an account is
-// merged, that is the holder of the other one too.
+// merged, that is the holder of the other one too. Each row is looked up by an index: OFFSET 0
+// keeps Postgres, which cannot know how few they are, from reading whole tables instead.
 func movedHolders(accounts, here string) string {
 	return `
-		changed AS MATERIALIZED (` + accounts + `),
+		changed AS MATERIALIZED (SELECT * FROM (` + accounts + `) AS these ORDER BY account),
 		touched AS MATERIALIZED (
-			SELECT holder FROM changed JOIN accounts ON id = account
-			UNION SELECT t.holder FROM changed JOIN merges USING (account) JOIN accounts t ON t.id = target),
-		own AS MATERIALIZED (
-			SELECT id FROM touched JOIN accounts USING (holder)
-			UNION SELECT m.account FROM touched JOIN accounts t USING (holder) JOIN merges m ON m.target = t.id),
-		made AS MATERIALIZED (` + holderSums(here, `b.account IN (SELECT id FROM own) AND h.holder IN (SELECT holder FROM touched)`) + `),
-		before AS MATERIALIZED (SELECT known.* FROM holder_balances known JOIN touched USING (holder))`
+			SELECT holder FROM changed, LATERAL (SELECT holder FROM accounts WHERE id = account OFFSET 0) AS own
+			UNION SELECT holder FROM changed JOIN merges USING (account), LATERAL (SELECT holder FROM accounts WHERE id = target OFFSET 0) AS other
+			ORDER BY holder),
+		theirs AS MATERIALIZED (
+			SELECT own.* FROM touched, LATERAL (SELECT * FROM accounts a WHERE a.holder = touched.holder OFFSET 0) AS own),
+		members AS (
+			SELECT id, holder, kind, issuer, archived FROM theirs WHERE id NOT IN (SELECT account FROM merges)
+			UNION ALL
+			SELECT a.id, t.holder, a.kind, a.issuer, t.archived
+			FROM theirs t JOIN merges ON target = t.id, LATERAL (SELECT * FROM accounts WHERE id = merges.account OFFSET 0) AS a),
+		made AS MATERIALIZED (` + holderSums(here, `members h, LATERAL (SELECT * FROM balances WHERE account = h.id OFFSET 0) AS b`) + `),
+		before AS MATERIALIZED (
+			SELECT known.* FROM touched, LATERAL (SELECT * FROM holder_balances k WHERE k.holder = touched.holder OFFSET 0) AS known)`
 }
 
 // tallied is a query for the places of the rows of a table like holder_balances, each
@@ -89,10 +99,10 @@ var movedTallies = tallied("before", "-") + ` UNION ALL ` + tallied("made", "")
 // archived or brought back takes with it what it had at the moment of the fold; @account is
 // the last account in it.
 const movedTotals = `
-	gained AS MATERIALIZED (SELECT account, sum(amount) AS amount, count(*) AS number FROM postings WHERE transaction > @folded GROUP BY account),
+	gained AS MATERIALIZED (SELECT account, sum(amount) AS amount, count(*) AS number FROM postings WHERE transaction > @folded GROUP BY account ORDER BY account),
 	entries AS (
 		SELECT kind, issuer, archived IS NOT NULL AS archived, 0 AS accounts, (b.postings = number)::integer AS used, number AS postings, amount AS balance
-		FROM gained JOIN accounts a ON a.id = account JOIN balances b USING (account)
+		FROM gained, LATERAL (SELECT * FROM accounts WHERE id = gained.account OFFSET 0) AS a, LATERAL (SELECT * FROM balances WHERE account = a.id OFFSET 0) AS b
 		WHERE a.id <= @account AND NOT EXISTS (SELECT FROM regrouped_accounts r WHERE r.account = a.id AND was IS NOT NULL)
 		UNION ALL
 		SELECT kind, issuer, archived IS NOT NULL, 1, (b.account IS NOT NULL)::integer, coalesce(postings, 0), coalesce(balance, 0)
@@ -169,22 +179,51 @@ type Tally struct {
 	Total   Sum
 }
 
-// Tallies returns all tallies as they are now, in the order of their places. Accounts that were
-// archived after end count as those that are not. Its cost follows how many accounts changed
-// since the fold, which must be made, and how many were archived after end.
-func (f Fold) Tallies(ctx context.Context, tx pgx.Tx, end time.Time, zone *time.Location) ([]Tally, error) {
+// Tallies returns all tallies as they are now, in the order of their places, and with them
+// accounts that are no issuers and not archived, among which are the so many with the largest
+// balances above 0, and all with the same balance as the last of them; nil if these are more
+// than ten times as many, or if there are not so many. Accounts that were archived after end
+// count as those that are not. The cost follows how many accounts changed since the fold,
+// which must be made, and how many were archived after end.
+func (f Fold) Tallies(ctx context.Context, tx pgx.Tx, end time.Time, zone *time.Location, most int) (tallies []Tally, largest []int64, err error) {
+	// Who has one of the largest balances is among the holders with the largest single ones.
 	query := `
-		WITH ` + movedHolders(changedAccounts+` UNION `+archivedLater, notArchivedBy) + `
-		SELECT tally, place, sum(holders)::bigint AS holders, sum(total) AS total
-		FROM (SELECT tally, place, holders, total FROM holder_tallies UNION ALL ` + movedTallies + `) AS places
-		GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0
-		ORDER BY tally, place`
-	rows, _ := tx.Query(ctx, query, f.args(zone, end))
-	tallies, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Tally])
-	if err != nil {
-		return nil, fmt.Errorf("read tallies of holders: %w", err)
+		WITH ` + movedHolders(changedAccounts+` UNION `+archivedLater, notArchivedBy) + `,
+		places AS (
+			SELECT tally, place, sum(holders)::bigint AS holders, sum(total) AS total
+			FROM (SELECT tally, place, holders, total FROM holder_tallies UNION ALL ` + movedTallies + `) AS parts
+			GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0 ORDER BY tally, place),
+		kept AS (
+			SELECT holder, largest FROM holder_balances
+			WHERE largest > 0 AND holder NOT IN (SELECT holder FROM touched) ORDER BY largest DESC LIMIT 10 * @most::bigint + 1),
+		rich AS (SELECT * FROM kept UNION ALL SELECT * FROM (SELECT holder, largest FROM made WHERE largest > 0 ORDER BY largest DESC LIMIT 10 * @most + 1) AS few),
+		owned AS (
+			SELECT id FROM rich JOIN accounts USING (holder)
+			UNION SELECT m.account FROM rich JOIN accounts t USING (holder) JOIN merges m ON m.target = t.id),
+		largest AS (
+			SELECT b.account, b.balance FROM balances b JOIN account_holders h ON h.id = b.account
+			WHERE b.account IN (SELECT id FROM owned) AND b.balance > 0 AND NOT issuer AND ` + notArchivedBy + `
+			ORDER BY b.balance DESC LIMIT 10 * @most + 1),
+		least AS (SELECT balance FROM largest ORDER BY balance DESC LIMIT 1 OFFSET @most - 1),
+		among AS (SELECT account FROM largest WHERE balance >= (SELECT balance FROM least))
+		SELECT array_agg(tally), array_agg(place), array_agg(holders), array_agg(total),
+			CASE WHEN (SELECT count(*) FROM among) BETWEEN 1 AND 10 * @most THEN ARRAY(SELECT account FROM among) END
+		FROM places`
+	args := f.args(zone, end)
+	args["most"] = int64(most)
+	var (
+		names   []string
+		places  []int
+		holders []int64
+		totals  []Sum
+	)
+	if err := tx.QueryRow(ctx, query, args).Scan(&names, &places, &holders, &totals, &largest); err != nil {
+		return nil, nil, fmt.Errorf("read tallies of holders: %w", err)
 	}
-	return tallies, nil
+	for i, name := range names {
+		tallies = append(tallies, Tally{name, places[i], holders[i], totals[i]})
+	}
+	return tallies, largest, nil
 }
 
 // An AccountTotal is the accounts of a kind, or its issuers, archived or not.
@@ -225,35 +264,4 @@ func (f Fold) Totals(ctx context.Context, tx pgx.Tx, end time.Time) ([]AccountTo
 		return nil, fmt.Errorf("accounts by kind: %w", err)
 	}
 	return totals, nil
-}
-
-// Largest returns accounts that are no issuers and not archived by end, among which are the
-// so many with the largest balances above 0, and all with the same balance as the last of
-// them; nil if these are more than ten times as many, or if there are not so many. The fold
-// must be made.
-func (f Fold) Largest(ctx context.Context, tx pgx.Tx, end time.Time, most int) ([]int64, error) {
-	// Who has one of them is among the holders with the largest single balances.
-	query := `
-		WITH ` + movedHolders(changedAccounts+` UNION `+archivedLater, notArchivedBy) + `,
-		kept AS (
-			SELECT holder, largest FROM holder_balances known
-			WHERE largest > 0 AND NOT EXISTS (SELECT FROM touched WHERE touched.holder = known.holder) ORDER BY largest DESC LIMIT 10 * @most::bigint + 1),
-		rich AS (SELECT * FROM kept UNION ALL SELECT * FROM (SELECT holder, largest FROM made WHERE largest > 0 ORDER BY largest DESC LIMIT 10 * @most + 1) AS few),
-		theirs AS (
-			SELECT id FROM rich JOIN accounts USING (holder)
-			UNION SELECT m.account FROM rich JOIN accounts t USING (holder) JOIN merges m ON m.target = t.id),
-		largest AS (
-			SELECT b.account, b.balance FROM balances b JOIN account_holders h ON h.id = b.account
-			WHERE b.account IN (SELECT id FROM theirs) AND b.balance > 0 AND NOT issuer AND ` + notArchivedBy + `
-			ORDER BY b.balance DESC LIMIT 10 * @most + 1),
-		least AS (SELECT balance FROM largest ORDER BY balance DESC LIMIT 1 OFFSET @most - 1),
-		among AS (SELECT account FROM largest WHERE balance >= (SELECT balance FROM least))
-		SELECT CASE WHEN (SELECT count(*) FROM among) BETWEEN 1 AND 10 * @most THEN ARRAY(SELECT account FROM among) END`
-	args := f.args(time.UTC, end)
-	args["most"] = int64(most)
-	var among []int64
-	if err := tx.QueryRow(ctx, query, args).Scan(&among); err != nil {
-		return nil, fmt.Errorf("accounts with the largest balances: %w", err)
-	}
-	return among, nil
 }

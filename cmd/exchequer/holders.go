@@ -11,7 +11,7 @@ import (
 // keepHolders adds up what holders have, at once and then every few seconds, once more
 // than exact accounts have been used.
 func keepHolders(ctx context.Context, db *database, exact int64, log *slog.Logger) {
-	const every = 15 * time.Second
+	const every = 5 * time.Second
 	for {
 		began := time.Now()
 		folded, err := ledger.FoldHolders(ctx, db.Pool, exact)
