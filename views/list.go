@@ -2,6 +2,7 @@ package views
 
 import (
 	"slices"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -21,6 +22,20 @@ type List struct {
 	Begin   string          // the text of the link to the first rows: "newest"
 	Further string          // the text of the link to the rows that follow: "older"
 	Ends    string          // why the list ends here; may be empty
+	Until   time.Time       // up to when the rows have all that was written; zero: all of it
+}
+
+// missing says what may be missing among the rows. It may be empty.
+func (l List) missing() string {
+	if l.Until.IsZero() {
+		return ""
+	}
+	return missingAfter(l.Until, l.Clock.Newest, l.Settings)
+}
+
+// missingAfter says that the database which is written to cannot be reached.
+func missingAfter(until, other time.Time, s ledger.Settings) string {
+	return "What was written after " + moment(until, other, s) + " may be missing: the database that is written to cannot be reached"
 }
 
 // RecordBegins says that what was before the beginning of the record is archived. It is

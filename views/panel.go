@@ -167,7 +167,7 @@ func (d Drawing) age() (text string, warn bool) {
 	case d.AsOf.IsZero():
 		return "no numbers yet", true
 	case !d.until.IsZero():
-		return "What was written after " + moment(d.until, d.AsOf, d.Settings) + " may be missing: the database that is written to cannot be reached", true
+		return missingAfter(d.until, d.AsOf, d.Settings), true
 	case d.State == cache.Degraded:
 		reason := orElse(d.Reason, "the last computation failed")
 		return "Showing " + since + ": " + reason + ", next try " + moment(d.Next, d.AsOf, d.Settings), true

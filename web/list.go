@@ -197,6 +197,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request, p *page, param
 		if rows.next == "" && !rows.missing {
 			l.Ends = views.RecordBegins(p.list.record, view.Settings)
 		}
+		l.Until = s.Until()
 		drawn := drawnList{panel: views.ListPanel(l), leads: p.list.leads}
 		if rows.panel != nil {
 			drawn.panel, drawn.says = rows.panel(l)

@@ -24,6 +24,7 @@ type listDocument struct {
 	Timezone   string            `json:"timezone" doc:"Whose days the parameters name: UTC, or a name such as Europe/Berlin."`
 	Columns    []column          `json:"columns" nullable:"false"`
 	Begins     *time.Time        `json:"recordBegins,omitempty" doc:"Present where rows of before are archived and are not here."`
+	Until      *time.Time        `json:"until,omitempty" doc:"Present while the database that is written to cannot be reached: what was written after it may be missing."`
 	Cut        *aggregates.Cut   `json:"cut,omitempty" doc:"Present where the list has only the first ones of all there are, before they are filtered."`
 	Rows       [][]any           `json:"rows" nullable:"false"`
 	Value      any               `json:"value,omitempty" doc:"What the rows are of, where that is more than its address says."`
@@ -63,6 +64,9 @@ func (s *server) listJSON(p *page) handler {
 		return s.listed(w, r, p, params, ".json", func(_ context.Context, rows stretch) (*rendering, error) {
 			d := s.listDocument(p, params)
 			d.Columns, d.Cut, d.Value, d.Next = columnsOf(rows.table), rows.table.Cut, rows.value, rows.next
+			if until := s.Until(); !until.IsZero() {
+				d.Until = &until
+			}
 			if rows.table.Rows != nil {
 				d.Rows = rows.table.Rows
 			}
@@ -111,6 +115,10 @@ const incomplete = "X-Incomplete"
 // beginsHeader says of a file of rows where the record begins, if what was before is
 // archived.
 const beginsHeader = "X-Record-Begins"
+
+// untilHeader says of a file of rows up to when they have all that was written, while the
+// database that is written to cannot be reached.
+const untilHeader = "X-Record-Until"
 
 // A rowWriter writes a whole list.
 type rowWriter interface {
@@ -206,6 +214,9 @@ func (s *server) wholeList(w http.ResponseWriter, r *http.Request, p *page, para
 		err = s.fetch(r.Context(), "", wait, func() {}, p.list, params, listFetch, func(read stretch) error {
 			if first {
 				markCut(header, read.table.Cut)
+				if until := s.Until(); !until.IsZero() {
+					header.Set(untilHeader, until.UTC().Format(time.RFC3339))
+				}
 				out.header(read.table)
 			}
 			for _, row := range read.table.Rows {

@@ -64,6 +64,9 @@ type Deps struct {
 	BaseURL string
 	// Root is the path below which the site is. The handler is asked for whole paths.
 	Root views.Root
+	// Until returns up to when what is read from Record has all that was written, while the
+	// database that is written to cannot be reached; else the zero time. Nil: always that.
+	Until func() time.Time
 	// Ledgers are all that the process serves, if these are several.
 	Ledgers []views.LedgerLink
 	// Share is how many sites share the memory that one has for pages. 1 if zero.
@@ -206,6 +209,9 @@ type server struct {
 // with the request, except the making of a file to download, which ends within a
 // minute or with Leaving.
 func New(d Deps) (http.Handler, error) {
+	if d.Until == nil {
+		d.Until = func() time.Time { return time.Time{} }
+	}
 	if d.Now == nil {
 		d.Now = time.Now
 	}

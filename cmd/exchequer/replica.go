@@ -52,6 +52,14 @@ func (d *database) record() *ledger.Ledger {
 	return ledger.Reading(d.Pool, d.reader.Pool)
 }
 
+// until returns up to when lists have all that was written, the zero time if that is now.
+func (d *database) until() time.Time {
+	if d.reader == nil {
+		return time.Time{}
+	}
+	return d.reader.Until()
+}
+
 // replicaFacts returns what admins see of the replica, nil if there is none.
 func (d *database) replicaFacts() func(context.Context) []admin.Fact {
 	if d.reader == nil {

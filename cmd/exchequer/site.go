@@ -185,6 +185,7 @@ func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) 
 		API:            p.api,
 		Soundness:      p.soundness,
 		Record:         p.db.record(),
+		Until:          p.db.until,
 		Reports:        aggregates.NewReports(p.db.Pool),
 		Now:            p.memos.Now,
 		Cache:          p.memos.Cache,

@@ -20,6 +20,7 @@ type Reader struct {
 	waiting          *gobreaker.CircuitBreaker[struct{}]
 	because          atomic.Int64 // the choice when the replica was tried last
 	chosen           [choices]atomic.Int64
+	until            atomic.Pointer[time.Time] // see Until; nil: zero
 }
 
 // A Choice is which database a read uses, and why.
@@ -85,11 +86,22 @@ func (r *Reader) Choose(ctx context.Context) (db *pgxpool.Pool, until time.Time)
 	choice, until := r.choose(ctx)
 	if ctx.Err() == nil {
 		r.chosen[choice].Add(1)
+		if r.until.Store(nil); choice == ReplicaAlone {
+			r.until.Store(&until)
+		}
 	}
 	if choice == ReplicaReady || choice == ReplicaAlone {
 		return r.replica, until
 	}
 	return r.primary, time.Time{}
+}
+
+// Until returns the time that Choose returned for the latest read.
+func (r *Reader) Until() time.Time {
+	if until := r.until.Load(); until != nil {
+		return *until
+	}
+	return time.Time{}
 }
 
 // Pool returns the database for a read that begins now.

@@ -156,9 +156,14 @@ func TestReadsUseAReplicaThatHasAllThatIsCommitted(t *testing.T) {
 		p.primary.Freeze()
 		if until := p.eventually(t, postgres.ReplicaAlone); until.IsZero() || until.After(stopped.Add(time.Second)) {
 			t.Errorf("the primary stopped at %v; the replica is said to have all until %v", stopped, until)
+		} else if said := p.reader.Until(); !said.Equal(until) {
+			t.Errorf("a list would say %v, want %v", said, until)
 		}
 		p.primary.Thaw()
 		p.eventually(t, postgres.ReplicaReady)
+		if said := p.reader.Until(); !said.IsZero() {
+			t.Errorf("the primary answers again, and a list would still say %v", said)
+		}
 	})
 	t.Run("likewise while the primary is not there", func(t *testing.T) {
 		p.primary.Stop()
