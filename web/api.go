@@ -24,29 +24,56 @@ import (
 // problem documents (RFC 9457), whatever the reader accepts.
 const apiRoot = "/api/v1"
 
-// api registers the operations of the JSON API and its OpenAPI document.
+// api registers the operations of the JSON API, and its description.
 func (s *server) api(r chi.Router, get, getOperators func(pattern string, shows views.Level, h handler)) {
-	api := s.emptyAPI(r)
+	api := s.emptyAPI(apiAdapter{s, r})
 	s.publicAPI(api)
 	if s.OperatorsApart {
-		own := s.emptyAPI(s.operators.router)
-		s.operatorsAPI(own)
-		getOperators(apiRoot+"/openapi.json", views.ShowsNothing, s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(own.OpenAPI()) }))
+		s.operatorsAPI(s.emptyAPI(apiAdapter{s, s.operators.router}))
+		getOperators(apiRoot+"/openapi.json", views.ShowsNothing, s.description("application/openapi+json", func() ([]byte, error) {
+			own := s.emptyAPI(unanswered{})
+			s.operatorsAPI(own)
+			return json.Marshal(own.OpenAPI())
+		}))
 	} else {
 		s.operatorsAPI(api)
 	}
 	s.ingestAPI(api)
 
-	get(apiPagePath, views.ShowsNames, s.apiPage(api))
+	get(apiPagePath, views.ShowsNames, s.apiPage())
 	getting := get
 	get = func(pattern string, shows views.Level, h handler) { getting(pattern, shows, s.admitting(h)) }
-	get(apiRoot+"/openapi.json", views.ShowsNames, s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(api.OpenAPI()) }))
-	get(apiRoot+"/openapi.yaml", views.ShowsNames, s.description("application/openapi+yaml", api.OpenAPI().YAML))
+	get(apiRoot+"/openapi.json", views.ShowsNames, s.description("application/openapi+json", func() ([]byte, error) { return json.Marshal(s.describedAPI()) }))
+	get(apiRoot+"/openapi.yaml", views.ShowsNames, s.description("application/openapi+yaml", func() ([]byte, error) { return s.describedAPI().YAML() }))
 	get(apiRoot+"/markers.json", views.ShowsSums, s.markers)
 }
 
+// describedAPI returns the description of what the pages' address answers, with the
+// documents of panels. It takes more memory than all else of a site, so it is made of
+// operations of its own when somebody asks, and not kept.
+func (s *server) describedAPI() *huma.OpenAPI {
+	api := s.emptyAPI(unanswered{})
+	s.publicAPI(api)
+	s.describePanels(api)
+	s.describePrivacy(api)
+	// Later versions may add fields, which validating clients must not refuse.
+	for _, schema := range api.OpenAPI().Components.Schemas.Map() {
+		schema.AdditionalProperties = nil
+	}
+	if !s.OperatorsApart {
+		s.operatorsAPI(api)
+	}
+	s.ingestAPI(api)
+	return api.OpenAPI()
+}
+
+// unanswered is where operations are registered to be described alone.
+type unanswered struct{ http.Handler }
+
+func (unanswered) Handle(*huma.Operation, func(huma.Context)) {}
+
 // emptyAPI returns an API without operations.
-func (s *server) emptyAPI(r chi.Router) huma.API {
+func (s *server) emptyAPI(to huma.Adapter) huma.API {
 	config := huma.DefaultConfig("Exchequer", s.Version)
 	config.Info.Description = "The economy of a double-entry ledger. Money is whole minor units, times are UTC. A day is given by the moment at which it begins in the community's time zone, with the offset from UTC there."
 	config.Servers = []*huma.Server{{URL: s.Root.Of(apiRoot)}}
@@ -57,7 +84,7 @@ func (s *server) emptyAPI(r chi.Router) huma.API {
 	// security policy allows no script of others. Answers link to no schema.
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	config.Transformers = []huma.Transformer{s.hideInternal}
-	return huma.NewAPI(config, apiAdapter{s, r})
+	return huma.NewAPI(config, to)
 }
 
 // description serves a text that does not change while the program runs. It is

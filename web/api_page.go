@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,7 +19,8 @@ import (
 
 // apiPage is where people read what programs may ask for. It is made of the description
 // of the API.
-func (s *server) apiPage(api huma.API) handler {
+func (s *server) apiPage() handler {
+	described := sync.OnceValues(func() ([]views.Operation, error) { return operationsOf(s.describedAPI()) })
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e := s.edition(r.Context())
 		p, drawn, err := s.rendered.get(s.pageKey(r, e.key+" "+apiPagePath, views.Params{}), 1, func() (*rendering, error) {
@@ -28,7 +30,7 @@ func (s *server) apiPage(api huma.API) handler {
 				Description: "The numbers of {economy} as JSON: addresses, parameters and answers.",
 			}}
 			view.Menu = e.menu
-			operations, err := operationsOf(api.OpenAPI())
+			operations, err := described()
 			if err != nil {
 				return nil, err
 			}

@@ -84,12 +84,6 @@ func (s *server) publicAPI(api huma.API) {
 		return mergedInto(q.Account, a.ID)
 	})
 	s.pricesAPI(api)
-	s.describePanels(api)
-	s.describePrivacy(api)
-	// Later versions may add fields, which validating clients must not refuse.
-	for _, schema := range api.OpenAPI().Components.Schemas.Map() {
-		schema.AdditionalProperties = nil
-	}
 }
 
 type statsInput struct {

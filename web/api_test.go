@@ -134,7 +134,7 @@ func TestAnOperationsUnforeseenErrorIsForTheLog(t *testing.T) {
 	}
 	s := &server{Deps: Deps{Log: slog.New(slog.NewJSONHandler(&log, nil))}, metrics: metrics}
 	router := chi.NewRouter()
-	api := s.emptyAPI(router)
+	api := s.emptyAPI(apiAdapter{s, router})
 	broken := func(context.Context, *struct{}) (*struct{}, error) { return nil, errors.New("secret") }
 	huma.Get(api, "/broken", broken)
 	auth, err := newOperatorAuth(operatorToken, slog.New(slog.DiscardHandler), nil)

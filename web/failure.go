@@ -274,7 +274,7 @@ func drawErrorPage(ctx context.Context, site views.Site, e *edition, code int, m
 	if err := views.ErrorPage(site, code, message, choices...).Render(ctx, &page); err != nil {
 		return nil, fmt.Errorf("%d: %w", code, err)
 	}
-	return page.Bytes(), nil
+	return bytes.Clone(page.Bytes()), nil // without what the buffer has to spare
 }
 
 // drain reads a little of a body that was refused, which the client may still be
