@@ -57,20 +57,24 @@ func (c dumpCommand) Run(ctx context.Context, s streams) (err error) {
 func keepDump(ctx context.Context, db *database, dir, licence string, whole bool, log *slog.Logger) {
 	const every = 5 * time.Minute
 	for {
-		last, err := dump.Completed(dir)
-		if now := time.Now(); err == nil && last.Before(now.UTC().Truncate(24*time.Hour)) {
-			var written dump.Written
-			if written, err = dump.Write(ctx, db.Pool, dir, licence, whole, now); err == nil {
-				log.InfoContext(ctx, "dump is up to date", "files", written.Files, "kept", written.Kept, "bytes", written.Bytes, "took", time.Since(now))
-			}
-		}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, dump.ErrLocked) {
-			log.ErrorContext(ctx, "dump failed", "error", err)
-		}
+		updateDump(ctx, db, dir, licence, whole, log)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(every):
 		}
+	}
+}
+
+func updateDump(ctx context.Context, db *database, dir, licence string, whole bool, log *slog.Logger) {
+	last, err := dump.Completed(dir)
+	if now := time.Now(); err == nil && last.Before(now.UTC().Truncate(24*time.Hour)) {
+		var written dump.Written
+		if written, err = dump.Write(ctx, db.Pool, dir, licence, whole, now); err == nil {
+			log.InfoContext(ctx, "dump is up to date", "files", written.Files, "kept", written.Kept, "bytes", written.Bytes, "took", time.Since(now))
+		}
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, dump.ErrLocked) {
+		log.ErrorContext(ctx, "dump failed", "error", err)
 	}
 }

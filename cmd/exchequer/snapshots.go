@@ -22,27 +22,33 @@ func snapshots(ctx context.Context, s streams, db *database) error {
 	return nil
 }
 
-// keepSnapshots makes missing day snapshots, judges new sales and makes the reports of
-// months, at once and then every few minutes, which is soon enough after midnight and
+// snapshotsEvery is how often that is looked for, which is soon enough after midnight and
 // after an append into the past.
+const snapshotsEvery = 5 * time.Minute
+
+// keepSnapshots makes what days and months lack, at once and then every few minutes.
 func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
-	const every = 5 * time.Minute
 	for {
-		made, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now())
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			log.ErrorContext(ctx, "day snapshots failed", "error", err)
-		case made > 0:
-			log.InfoContext(ctx, "day snapshots made", "days", made)
-		}
-		judgeOffsetting(ctx, db, log)
-		makeReports(ctx, db, log)
+		catchUp(ctx, db, log)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(every):
+		case <-time.After(snapshotsEvery):
 		}
 	}
+}
+
+// catchUp makes missing day snapshots, judges new sales and makes the reports of months.
+func catchUp(ctx context.Context, db *database, log *slog.Logger) {
+	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now())
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		log.ErrorContext(ctx, "day snapshots failed", "error", err)
+	case made > 0:
+		log.InfoContext(ctx, "day snapshots made", "days", made)
+	}
+	judgeOffsetting(ctx, db, log)
+	makeReports(ctx, db, log)
 }
