@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -102,6 +103,7 @@ type Pages struct {
 	forms    map[string]func(in url.Values) form // of actions for which one writes something
 	places   *semaphore.Weighted                 // for drawing pages
 	running  sync.WaitGroup
+	jobsRun  atomic.Int32
 }
 
 // A section is one page, with the blocks that it has.
@@ -167,6 +169,9 @@ func New(d Deps) *Pages {
 	}
 	return p
 }
+
+// Busy reports whether a job runs in this process.
+func (p *Pages) Busy() bool { return p.jobsRun.Load() > 0 }
 
 // Close waits for the jobs to end.
 func (p *Pages) Close(ctx context.Context) error {

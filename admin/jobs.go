@@ -77,7 +77,11 @@ func (p *Pages) begin(ctx context.Context, job Job, e audit.Entry) (int64, error
 		return 0, err
 	}
 	p.log(ctx, e)
-	p.running.Go(func() { p.work(conn, job, id, e) })
+	p.jobsRun.Add(1)
+	p.running.Go(func() {
+		defer p.jobsRun.Add(-1)
+		p.work(conn, job, id, e)
+	})
 	return id, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/views"
 )
@@ -32,6 +33,14 @@ func ofPeople(k Kind) bool {
 		return true
 	}
 	return false
+}
+
+// AnyOwn reports whether anybody who signs in has a rule.
+func AnyOwn(ctx context.Context, db *pgxpool.Pool) (any bool, err error) {
+	if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM own_rules)`).Scan(&any); err != nil {
+		return false, fmt.Errorf("see whether people have rules of alerts: %w", err)
+	}
+	return any, nil
 }
 
 // ownRules are the rules of people, and how much of the ledger each of these may see.

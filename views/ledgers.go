@@ -1,8 +1,11 @@
 package views
 
 import (
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"exchequer/aggregates"
 	"exchequer/ledger"
@@ -34,15 +37,33 @@ func (s Site) front() string {
 // A LedgerSummary is what the index says of one ledger. What is not known, or not for
 // visitors, is nil.
 type LedgerSummary struct {
-	Name     string
-	Settings ledger.Settings // zero if it is away
-	Why      string          // there are no numbers
-	Accounts *int64
-	Week     *aggregates.Overview
-	Month    *aggregates.Overview
-	Unequal  *aggregates.Inequality
-	AsOf     time.Time
+	Name                    string
+	Settings                ledger.Settings // zero if it is not known
+	Why                     string          // there are no numbers
+	Accounts, Holders       *int64
+	Supply                  *ledger.Sum
+	TransactionsWeek        *int64
+	TransactionsMonth       *int64
+	ActiveWeek, ActiveMonth *int64
+	Gini                    *float64
+	AsOf                    time.Time
 }
+
+// AddWeek adds what is known of the last 7 days.
+func (l *LedgerSummary) AddWeek(o *aggregates.Overview) { l.TransactionsWeek = o.Transactions.Now }
+
+// AddMonth adds what is known of the last 30 days.
+func (l *LedgerSummary) AddMonth(o *aggregates.Overview, asOf time.Time) {
+	holders, active := o.Holders, o.Active30
+	l.Holders, l.Supply, l.TransactionsMonth = &holders, o.Supply.Now, o.Transactions.Now
+	l.ActiveWeek, l.ActiveMonth, l.AsOf = o.Active.Now, &active, asOf
+}
+
+// IndexPages says which of how many pages of the index is shown, from 1.
+type IndexPages struct{ Number, Of int }
+
+// indexPage returns the address of a page of the index.
+func indexPage(number int) templ.SafeURL { return templ.SafeURL("/?page=" + strconv.Itoa(number)) }
 
 func (l LedgerSummary) title() string { return orElse(l.Settings.Name, l.Name) }
 
@@ -59,40 +80,18 @@ func countCell(n *int64) string {
 	return Count(*n)
 }
 
-func (l LedgerSummary) holders() *int64 {
-	if l.Month == nil {
-		return nil
-	}
-	return &l.Month.Holders
-}
-
 func (l LedgerSummary) supply() string {
-	if l.Month == nil || l.Month.Supply.Now == nil {
+	if l.Supply == nil {
 		return unknownCell
 	}
-	return moneyTile(*l.Month.Supply.Now, l.Settings)
-}
-
-func transactionsIn(o *aggregates.Overview) *int64 {
-	if o == nil {
-		return nil
-	}
-	return o.Transactions.Now
-}
-
-// active returns how many holders took part in the last 7 days, and in the last 30.
-func (l LedgerSummary) active() (week, month *int64) {
-	if l.Month == nil {
-		return nil, nil
-	}
-	return l.Month.Active.Now, &l.Month.Active30
+	return moneyTile(*l.Supply, l.Settings)
 }
 
 func (l LedgerSummary) gini() string {
-	if l.Unequal == nil || l.Unequal.Gini.Value == nil {
+	if l.Gini == nil {
 		return unknownCell
 	}
-	return Decimal(*l.Unequal.Gini.Value, 3)
+	return Decimal(*l.Gini, 3)
 }
 
 func (l LedgerSummary) asOf() string {

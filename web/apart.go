@@ -29,6 +29,11 @@ func Operators(site http.Handler) http.Handler {
 
 type apartKey struct{}
 
+type operatorsKey struct{}
+
+// ofOperators reports whether a request is for what a site leaves out for operators.
+func ofOperators(ctx context.Context) bool { return ctx.Value(operatorsKey{}) != nil }
+
 // apart reports whether a request came to the operators' own address.
 func apart(ctx context.Context) bool { return ctx.Value(apartKey{}) != nil }
 
@@ -48,13 +53,11 @@ func operatorsOf(site http.Handler) http.Handler {
 		return http.StripPrefix(string(site.Root), site.operators.handler)
 	case *index:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if l, found := site.byName[ledgerOf(r.URL.Path)]; found {
-				if of := l.Site(); of != nil {
-					operatorsOf(of).ServeHTTP(w, r)
-					return
-				}
+			if _, found := site.byName[ledgerOf(r.URL.Path)]; !found {
+				http.NotFound(w, r)
+				return
 			}
-			http.NotFound(w, r)
+			site.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), operatorsKey{}, true)))
 		})
 	}
 	return http.NotFoundHandler()

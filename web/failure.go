@@ -42,7 +42,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // refusals are all of them: their pages are drawn ahead.
-var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits, errLedgerAway, errTooManyClaims, errArchived, errBeacon, errManyBeacons}
+var refusals = []*refusal{errListLines, errListForm, errListAddress, errTooMany, errSeries, errTooManyWatched, errWatchAddress, errOEmbedFormat, errOEmbedURL, errOEmbedSize, errOwnFiles, errOwnWaits, errLedgerAway, errOwnOpening, errLedgersFull, errTooManyClaims, errArchived, errBeacon, errManyBeacons}
 
 // unknowns are all things that a visitor may ask for and the ledger may not know. Their
 // pages are drawn ahead too.

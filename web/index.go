@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,16 +34,37 @@ type IndexDeps struct {
 	TrustedProxies []string
 	SignIn         *signin.Service
 	OnSignIn       func(context.Context, signin.Event)
+	Listed         int // a page of the index lists so many
 }
 
-// A Ledger is one of several that are served together.
+// A Ledger is one of several that are served together. Its site, what New returned, need not
+// be open.
 type Ledger struct {
-	Name   string              // in addresses
-	Closed bool                // nothing is shown to visitors
-	Site   func() http.Handler // what New returned, nil while there is none
+	Name    string // in addresses
+	Privacy Privacy
+	Away    func() bool // it could not be opened when that was tried last
+	// Hold returns the site if it is open, and what lets go of it: until then it stays open.
+	// It says whether somebody reads it, or whether it is only looked at.
+	Hold func(reads bool) (site http.Handler, release func())
+	// Open is Hold for a reader, and opens the site if it is not open. Before that it calls
+	// begin, once for all who wait, and free when it is done.
+	Open func(ctx context.Context, begin func(context.Context) (free func(), err error)) (site http.Handler, release func(), err error)
 }
 
-var errLedgerAway = &refusal{http.StatusServiceUnavailable, "This ledger cannot be read right now. The others can."}
+// Why a ledger is not shown.
+var (
+	errLedgerAway = &refusal{http.StatusServiceUnavailable, "This ledger cannot be read right now. The others can."}
+	errOwnOpening = &refusal{http.StatusTooManyRequests, fmt.Sprintf("At most %d ledgers are opened for one reader while others wait. Ask again in a moment.", 2*openPlaces)}
+	// ErrLedgersFull means that as many ledgers are read as can be open.
+	ErrLedgersFull error = errLedgersFull
+	errLedgersFull       = &refusal{http.StatusServiceUnavailable, "As many ledgers are being read as can be at a time. Try again in a moment."}
+)
+
+const (
+	openPlaces  = 4                // ledgers that are opened at once
+	openWaiting = 64               // further ones that wait for that
+	openLasts   = 10 * time.Second // for one who waits
+)
 
 // An index is the handler of several sites: each below its root, a page that compares them
 // at "/", and what is of the process and not of a ledger.
@@ -50,12 +72,18 @@ type index struct {
 	server  *server // without an economy
 	ledgers []Ledger
 	byName  map[string]Ledger
+	listed  int
+	opening http.Handler // of requests to ledgers that are closed
+	places  *queue       // for opening them
+
+	mu   sync.Mutex
+	seen map[string]views.LedgerSummary // what was known last, by name
 }
 
 // NewIndex returns the handler of several sites.
 func NewIndex(d IndexDeps) (http.Handler, error) {
 	settings := ledger.Settings{Name: d.Title}
-	x := &index{ledgers: d.Ledgers, byName: map[string]Ledger{}, server: &server{
+	x := &index{ledgers: d.Ledgers, byName: map[string]Ledger{}, listed: d.Listed, seen: map[string]views.LedgerSummary{}, server: &server{
 		Deps: Deps{
 			Ready: d.Ready, Log: d.Log, Registry: d.Registry, Version: d.Version, BaseURL: d.BaseURL, TrustedProxies: d.TrustedProxies,
 			SignIn: d.SignIn, OnSignIn: d.OnSignIn,
@@ -65,8 +93,9 @@ func NewIndex(d IndexDeps) (http.Handler, error) {
 	}}
 	for _, l := range d.Ledgers {
 		x.byName[l.Name] = l
-		x.server.Ledgers = append(x.server.Ledgers, views.LedgerLink{Name: l.Name})
 	}
+	x.places = newQueueOf(openPlaces, openPlaces, errOwnOpening)
+	x.places.waiting.all = openWaiting
 	s := x.server
 	s.gzip, s.brotli = newEncoders()
 	var err error
@@ -87,13 +116,62 @@ func NewIndex(d IndexDeps) (http.Handler, error) {
 
 // ServeHTTP implements http.Handler.
 func (x *index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if l, found := x.byName[ledgerOf(r.URL.Path)]; found {
-		if site := l.Site(); site != nil {
-			site.ServeHTTP(w, r)
-			return
-		}
+	l, found := x.byName[ledgerOf(r.URL.Path)]
+	if !found {
+		x.server.router.ServeHTTP(w, r)
+		return
 	}
-	x.server.router.ServeHTTP(w, r)
+	if site, release := l.Hold(true); site != nil {
+		defer release()
+		answerAs(site, w, r)
+		return
+	}
+	x.opening.ServeHTTP(w, r)
+}
+
+// answerAs has a site answer, or what it leaves out for operators if they ask at their own
+// address. When the site is closed, what it answers ends.
+func answerAs(site http.Handler, w http.ResponseWriter, r *http.Request) {
+	if s, is := site.(*server); is {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(s.Leaving, cancel)()
+		r = r.WithContext(ctx)
+	}
+	if ofOperators(r.Context()) {
+		site = operatorsOf(site)
+	}
+	site.ServeHTTP(w, r)
+}
+
+// open opens a ledger for a request that needs it.
+func (x *index) open(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), openLasts)
+	defer cancel()
+	site, release, err := x.byName[ledgerOf(r.URL.Path)].Open(ctx, func(ctx context.Context) (func(), error) {
+		return x.places.take(ctx, client(r))
+	})
+	if err != nil {
+		x.server.router.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), notOpenKey{}, err)))
+		return
+	}
+	defer release()
+	answerAs(site, w, r)
+}
+
+type notOpenKey struct{}
+
+// notOpen answers for a ledger that could not be opened.
+func (x *index) notOpen(_ http.ResponseWriter, r *http.Request) error {
+	err, is := r.Context().Value(notOpenKey{}).(error)
+	var refused *refusal
+	switch {
+	case !is:
+		return errNotFound
+	case errors.As(err, &refused), errors.Is(err, errBusy):
+		return err
+	}
+	return errors.Join(errLedgerAway, err)
 }
 
 // ledgerOf returns the name of the ledger of which a path is, empty if it is none's.
@@ -112,12 +190,8 @@ func (x *index) routes(metricsApart bool) http.Handler {
 	getting := s.getting(r)
 	get := func(pattern string, h handler) { getting(pattern, views.ShowsNothing, h) }
 	get("/", x.page)
-	get(string(views.LedgerRoot("*")), func(_ http.ResponseWriter, r *http.Request) error {
-		if _, found := x.byName[ledgerOf(r.URL.Path)]; found {
-			return errLedgerAway
-		}
-		return errNotFound
-	})
+	get(string(views.LedgerRoot("*")), x.notOpen)
+	r.Method(http.MethodPost, string(views.LedgerRoot("*")), s.instrument(string(views.LedgerRoot("*")), views.ShowsNothing, x.notOpen))
 	get("/robots.txt", x.robots)
 	get("/theme.css", s.themeCSS)
 	r.Method(http.MethodPost, "/theme", s.instrument("/theme", views.ShowsNothing, s.chooseTheme))
@@ -129,6 +203,9 @@ func (x *index) routes(metricsApart bool) http.Handler {
 	if !metricsApart && !x.anyClosed() {
 		get("/metrics", fromHTTP(MetricsHandler(s.Registry)))
 	}
+	opening := s.newRouter()
+	opening.HandleFunc("/*", x.open)
+	x.opening = opening
 	return s.finish(r)
 }
 
@@ -136,7 +213,7 @@ func (x *index) routes(metricsApart bool) http.Handler {
 // more for everybody than its own would be.
 func (x *index) anyClosed() bool {
 	for _, l := range x.ledgers {
-		if l.Closed {
+		if l.Privacy == Closed {
 			return true
 		}
 	}
@@ -146,28 +223,54 @@ func (x *index) anyClosed() bool {
 // indexWait is how long the index waits for numbers that are not in memory.
 const indexWait = 2 * time.Second
 
-// page compares the ledgers, by what their memos have.
+// page compares the ledgers, by what their memos have. It opens none: of one that is closed
+// it says what was known last.
 func (x *index) page(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), indexWait)
 	defer cancel()
-	all := make([]views.LedgerSummary, len(x.ledgers))
+	pages := max(1, (len(x.ledgers)+x.listed-1)/x.listed)
+	number, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		number = 1
+	}
+	number = min(max(number, 1), pages)
+	listed := x.ledgers[(number-1)*x.listed : min(number*x.listed, len(x.ledgers))]
+	all := make([]views.LedgerSummary, len(listed))
 	var reading sync.WaitGroup
-	for i, l := range x.ledgers {
-		reading.Go(func() {
-			all[i] = views.LedgerSummary{Name: l.Name, Why: errLedgerAway.text}
-			if s, opened := l.Site().(*server); opened {
-				all[i] = s.summary(ctx, l.Name)
-			}
-		})
+	for i, l := range listed {
+		reading.Go(func() { all[i] = x.summary(ctx, l) })
 	}
 	reading.Wait()
 	view := views.Page{Site: x.server.site(), Info: views.PageInfo{Path: "/", Name: x.server.Settings().Name, Description: "The ledgers of this site: what each has, in its own money."}}
 	var b bytes.Buffer
-	if err := views.LedgersPage(view, all).Render(context.WithoutCancel(r.Context()), &b); err != nil {
+	if err := views.LedgersPage(view, all, views.IndexPages{Number: number, Of: pages}).Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
 	x.server.serve(w, r, newRendering(pageHeader(view), b.Bytes(), time.Time{}), true)
 	return nil
+}
+
+// summary returns what is known of a ledger, and remembers it for the time when the ledger
+// is closed.
+func (x *index) summary(ctx context.Context, l Ledger) views.LedgerSummary {
+	site, release := l.Hold(false)
+	if site == nil {
+		if l.Away() {
+			return views.LedgerSummary{Name: l.Name, Why: errLedgerAway.text}
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if seen, is := x.seen[l.Name]; is {
+			return seen
+		}
+		return views.LedgerSummary{Name: l.Name, Why: "Not read since this server was started."}
+	}
+	defer release()
+	sum := site.(*server).summary(ctx, l.Name)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.seen[l.Name] = sum
+	return sum
 }
 
 // summary returns what visitors may see of the ledger's sums. What is not known within ctx
@@ -193,13 +296,13 @@ func (s *server) summary(ctx context.Context, name string) views.LedgerSummary {
 		sum.Accounts = &n
 	}
 	if res, err := s.Economy.Overview.Get(ctx, aggregates.Days(7)); err == nil {
-		sum.Week = res.Value
+		sum.AddWeek(res.Value)
 	}
 	if res, err := s.Economy.Overview.Get(ctx, aggregates.Days(30)); err == nil {
-		sum.Month, sum.AsOf = res.Value, res.AsOf
+		sum.AddMonth(res.Value, res.AsOf)
 	}
 	if res, err := s.Economy.Inequality.Get(ctx, aggregates.InequalityQuery{Population: aggregates.PopulationPersonal}); err == nil {
-		sum.Unequal = res.Value
+		sum.Gini = res.Value.Gini.Value
 	}
 	return sum
 }
@@ -207,12 +310,14 @@ func (s *server) summary(ctx context.Context, name string) views.LedgerSummary {
 // robots has the rules of all ledgers: programs ask for them at the root of a host only.
 func (x *index) robots(w http.ResponseWriter, r *http.Request) error {
 	var b strings.Builder
-	b.WriteString("User-agent: *\n")
+	b.WriteString("User-agent: *\n" + robotsRules(views.LedgerRoot("*"), Open, ""))
 	for _, l := range x.ledgers {
-		if s, opened := l.Site().(*server); opened {
-			b.WriteString(s.robotsRules())
-		} else {
-			b.WriteString("Disallow: " + views.LedgerRoot(l.Name).Of("/") + "\n")
+		root := views.LedgerRoot(l.Name)
+		switch {
+		case l.Privacy == Closed:
+			b.WriteString(robotsRules(root, l.Privacy, ""))
+		case x.server.BaseURL != "":
+			b.WriteString(siteMapRule(x.server.BaseURL + string(root)))
 		}
 	}
 	x.server.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(b.String()), time.Time{}), true)

@@ -200,7 +200,7 @@ func (s *server) addresses() []string {
 
 // robots keeps crawlers from files and from the operators' API.
 func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
-	text := "User-agent: *\n" + s.robotsRules()
+	text := "User-agent: *\n" + robotsRules(s.Root, s.Privacy, s.BaseURL)
 	s.serve(w, r, newRendering(http.Header{"Content-Type": textPlain}, []byte(text), time.Time{}), true)
 	return nil
 }
@@ -208,17 +208,20 @@ func (s *server) robots(w http.ResponseWriter, r *http.Request) error {
 // unmapped are the addresses that crawlers are kept from.
 var unmapped = []string{"/api/", "/*.csv", "/*.json", "/compare/add", "/watch?", "/watch/", "/watch.atom", "/search", "/admin"}
 
-// robotsRules returns the lines of robots.txt that are about this site.
-func (s *server) robotsRules() string {
-	if s.Privacy == Closed {
-		return "Disallow: " + s.Root.Of("/") + "\n"
+// robotsRules returns the lines of robots.txt that are about a site, with its address or
+// without.
+func robotsRules(root views.Root, privacy Privacy, base string) string {
+	if privacy == Closed {
+		return "Disallow: " + root.Of("/") + "\n"
 	}
 	var b strings.Builder
 	for _, address := range unmapped {
-		b.WriteString("Disallow: " + s.Root.Of(address) + "\n")
+		b.WriteString("Disallow: " + root.Of(address) + "\n")
 	}
-	if s.BaseURL != "" {
-		b.WriteString("Sitemap: " + s.BaseURL + "/sitemap.xml\n")
+	if base != "" {
+		b.WriteString(siteMapRule(base))
 	}
 	return b.String()
 }
+
+func siteMapRule(base string) string { return "Sitemap: " + base + "/sitemap.xml\n" }

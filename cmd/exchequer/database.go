@@ -43,6 +43,9 @@ func (f sourceFlags) source() postgres.Source {
 // are followed. The listener for writes has a connection of its own.
 const maxConns = 16 + ingestConns + syncConns
 
+// embeddedConns leaves room for commands beside a server.
+const embeddedConns = 80
+
 // database is an open pool and, if embedded, the server behind it.
 type database struct {
 	*pgxpool.Pool
@@ -71,6 +74,9 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, a access) (*d
 	}
 	d := &database{}
 	if url == "" {
+		if a.conns > embeddedConns {
+			return nil, fmt.Errorf("EXCHEQUER_POSTGRES_CONNECTIONS is %d: the embedded Postgres serves %d at most; name another one with DATABASE_URL", a.conns, embeddedConns)
+		}
 		dir := f.DataDir
 		if dir == "" {
 			if dir, err = defaultDataDir(); err != nil {

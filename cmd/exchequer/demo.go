@@ -50,7 +50,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lastly(tracing.Close)) }()
-	db, err := flags.openWithRetry(ctx, log, access{tracer: tracing.Queries()}, listener)
+	db, err := flags.openWithRetry(ctx, log, access{tracer: tracing.Queries(), conns: c.Connections.of(1)}, listener)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,7 @@ import (
 type invalidator struct {
 	cache *cache.Cache
 	log   *slog.Logger
+	heard chan struct{} // closed once it listens, and what was written before is stale
 
 	connected             prometheus.Gauge
 	reconnects, announced prometheus.Counter
@@ -29,6 +31,7 @@ func newInvalidator(c *cache.Cache, log *slog.Logger, registry prometheus.Regist
 	i := invalidator{
 		cache:      c,
 		log:        log,
+		heard:      make(chan struct{}),
 		connected:  prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "connected", Help: "1 while the process listens to Postgres for writes, else 0."}),
 		reconnects: prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "reconnects_total", Help: "Connections to listen for writes after the first."}),
 		announced:  prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "notifications_total", Help: "Writes announced by Postgres, this process's own included."}),
@@ -60,7 +63,7 @@ func (i invalidator) onChange(ctx context.Context, change ledger.Change) {
 // listen calls onChange for the writes of all processes until ctx ends.
 func (i invalidator) listen(ctx context.Context, config *pgx.ConnConfig) {
 	defer i.connected.Set(0)
-	first := true
+	first, hear := true, sync.OnceFunc(func() { close(i.heard) })
 	ledger.Listen(ctx, config,
 		func() {
 			i.connected.Set(1)
@@ -74,6 +77,7 @@ func (i invalidator) listen(ctx context.Context, config *pgx.ConnConfig) {
 				i.announced.Inc()
 			}
 			i.onChange(ctx, change)
+			hear()
 		},
 		func(err error) {
 			i.connected.Set(0)

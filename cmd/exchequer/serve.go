@@ -51,6 +51,7 @@ type serverFlags struct {
 	ingestFlags    `group:"serving"`
 	adminFlags     `group:"operators"`
 	Signs          thresholds `name:"sign" env:"EXCHEQUER_SIGNS" placeholder:"SIGN=LIMIT:RANGE,…" group:"serving" help:"Thresholds of a sign of the page on health, such as money=watch:-5%..5%,bad:-15%..15%. Several are separated by semicolons."`
+	Connections    poolSize   `name:"postgres-connections" env:"EXCHEQUER_POSTGRES_CONNECTIONS" placeholder:"NUMBER" group:"data" help:"Connections to Postgres that a process may have at a time, and as many to a replica (default: 24; with several ledgers 8 for each of up to 16). Several ledgers share them, and at most one ledger for 8 of them is open at a time. Each open ledger has one more, to hear of writes."`
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	ExactHolders   int64      `default:"200000" env:"EXCHEQUER_EXACT_HOLDERS" placeholder:"NUMBER" group:"serving" help:"Up to how many accounts that were ever used the numbers of holders are read from all balances (default: ${default}). Beyond, they follow from tallies, and measures of inequality have bounds."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
@@ -151,12 +152,12 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lastly(tracing.Close)) }()
-	db, err := c.openWithRetry(ctx, log, access{tracer: tracing.Queries()}, listener)
+	db, err := c.openWithRetry(ctx, log, access{tracer: tracing.Queries(), conns: c.Connections.of(1)}, listener)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	if err := c.openReplica(ctx, db, maxConns, tracing.Queries()); err != nil {
+	if err := c.openReplica(ctx, db, c.Connections.of(1), tracing.Queries()); err != nil {
 		return err
 	}
 	return c.serve(ctx, server{streams: s, log: log, token: token, listener: listener, db: db, shared: shared, tracing: tracing, follow: follow})

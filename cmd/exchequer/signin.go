@@ -36,6 +36,9 @@ type signInFlags struct {
 	Lifetime         time.Duration `name:"session-lifetime" default:"168h" env:"EXCHEQUER_SESSION_LIFETIME" help:"How long any session lives."`
 }
 
+// signs reports whether people can sign in.
+func (f signInFlags) signs() bool { return f.Issuer+f.PasswordHash+f.PasswordHashFile != "" }
+
 // service returns what lets people sign in to a site at an address, nil if nobody can. The
 // database may be opened later.
 func (f signInFlags) service(site baseURL, db func() *pgxpool.Pool, log *slog.Logger) (*signin.Service, error) {

@@ -35,6 +35,7 @@ type place struct {
 	end       *drain
 	ledgers   *ledgers // of which it is one; nil: it is alone
 	name      string   // among them
+	open      int      // how many of them are open at a time
 }
 
 // A site is a ledger that is ready to be served.
@@ -42,6 +43,8 @@ type site struct {
 	handler http.Handler
 	start   func(ctx context.Context, work *sync.WaitGroup) // what runs beside requests, until ctx ends
 	close   func(context.Context) error                     // after all that
+	busy    func() bool                                     // an admin's job runs
+	heard   <-chan struct{}                                 // closed once it hears of writes
 }
 
 // parts are what the site of a ledger is made of.
@@ -92,8 +95,11 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	}
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", p.memos.redis, "tenant", f.Tenant,
 		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics, "admin", at.operators)
-	return &site{handler, func(working context.Context, work *sync.WaitGroup) { f.work(working, work, p) }, p.close}, nil
+	return &site{handler, func(working context.Context, work *sync.WaitGroup) { f.work(working, work, p) }, p.close, p.busy, p.writes.heard}, nil
 }
+
+// busy reports whether a job of an admin runs, which closing would end.
+func (p *parts) busy() bool { return p.admin != nil && p.admin.Busy() }
 
 // close closes what was opened, the last first.
 func (p *parts) close(ctx context.Context) (err error) {
@@ -113,7 +119,7 @@ func (f serverFlags) assemble(ctx context.Context, p *parts) (err error) {
 	if p.settings, err = newSettings(ctx, ledger.New(p.db.Pool)); err != nil {
 		return err
 	}
-	if p.memos, err = p.shared.open(ctx, p.db.Pool, p.ledgers.bounded(cache.Deps{Log: p.log, Registerer: p.registry, Policies: f.Policies}), p.tracing); err != nil {
+	if p.memos, err = p.shared.open(ctx, p.db.Pool, p.bounded(cache.Deps{Log: p.log, Registerer: p.registry, Policies: f.Policies}), p.tracing); err != nil {
 		return err
 	}
 	p.ends = append(p.ends, p.memos.close)
@@ -198,8 +204,8 @@ func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) 
 		MetricsApart:   p.metrics != "" || p.ledgers != nil,
 		OperatorsApart: p.operators != "",
 		Root:           p.root(),
-		Ledgers:        p.ledgers.names(),
-		Share:          p.ledgers.number(),
+		Ledgers:        p.links(),
+		Share:          p.open,
 		Version:        version,
 		SharedCache:    f.CDN,
 		BaseURL:        string(f.URL),
