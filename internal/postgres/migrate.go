@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,10 +43,53 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if err := migrator.LoadMigrations(migrations.FS); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	for _, m := range migrator.Migrations {
+		m.UpFunc, m.UpSQL = byStatement(m.Name, m.UpSQL), ""
+	}
 	if err := migrator.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// byStatement returns a migration that runs its statements one by one: Citus takes no
+// several changes of tables in one message.
+func byStatement(name, sql string) migrate.MigrationFunc {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		for _, statement := range statements(sql) {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w, in: %s", name, err, strings.TrimSpace(statement))
+			}
+		}
+		return nil
+	}
+}
+
+var (
+	dollarQuote = regexp.MustCompile(`\$\w*\$`)
+	lineComment = regexp.MustCompile(`(?m)--.*$`)
+)
+
+// statements cuts SQL at the lines that end with a semicolon outside of dollar quotes.
+func statements(sql string) []string {
+	var all []string
+	var one strings.Builder
+	quoted := false
+	for line := range strings.Lines(sql) {
+		one.WriteString(line)
+		code := strings.TrimSpace(lineComment.ReplaceAllString(strings.TrimRight(line, "\r\n"), ""))
+		if len(dollarQuote.FindAllString(code, -1))%2 == 1 {
+			quoted = !quoted
+		}
+		if !quoted && strings.HasSuffix(code, ";") {
+			all = append(all, one.String())
+			one.Reset()
+		}
+	}
+	if rest := one.String(); strings.TrimSpace(lineComment.ReplaceAllString(rest, "")) != "" {
+		all = append(all, rest)
+	}
+	return all
 }
 
 // Check returns ErrNotMigrated if the schema is older than the program. A
