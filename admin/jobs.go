@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/admin/audit"
+	"exchequer/ledger"
 	"exchequer/views"
 )
 
@@ -93,7 +94,7 @@ func (p *Pages) lockJobs(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connect for a job: %w", err)
 	}
 	var free bool
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1::int, $2::int)`, jobsLock, jobsLockSub).Scan(&free)
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1::int, $2::int # `+ledger.LockSalt32+`)`, jobsLock, jobsLockSub).Scan(&free)
 	if err == nil && !free {
 		err = errBusy
 	}
@@ -231,8 +232,8 @@ func (p *Pages) runs(ctx context.Context) (map[string]run, bool, error) {
 	const query = `
 		SELECT name, audit, process, began, beat, step, done, total, ended, failed, outcome FROM jobs ORDER BY name`
 	const held = `
-		SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid::bigint = $1 AND objid::bigint = $2 AND objsubid = 2
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+		SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid::bigint = $1 AND objid::bigint = ($2::bigint # ` + ledger.LockSalt32 + `) & 4294967295
+			AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
 	rows, _ := p.DB.Query(ctx, query)
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[run])
 	if err != nil {

@@ -130,7 +130,7 @@ const mostTables = 60
 func (p *Pages) size(ctx context.Context) block {
 	const query = `
 		SELECT relname, CASE WHEN reltuples >= 0 THEN reltuples::bigint END AS rows, pg_total_relation_size(oid) AS bytes
-		FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY bytes DESC, relname LIMIT $1`
+		FROM pg_class WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'accounts'::regclass) AND relkind = 'r' ORDER BY bytes DESC, relname LIMIT $1`
 	rows, _ := p.DB.Query(ctx, query, mostTables)
 	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tableSize])
 	var all int64

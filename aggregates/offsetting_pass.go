@@ -339,26 +339,26 @@ const markedSales = `
 
 // offsettingSums are the statements that make the sums of marked sales, of days with
 // marks that have none.
-var offsettingSums = []string{
-	`INSERT INTO offsetting_days ` + markedSales + `
+var offsettingSums = []struct{ table, query string }{
+	{"offsetting_days", markedSales + `
 	SELECT item, day, count(*) FILTER (WHERE marked), sum(quantity) FILTER (WHERE marked), sum(total) FILTER (WHERE marked), count(*),
 		max(price) FILTER (WHERE NOT marked), min(price) FILTER (WHERE NOT marked)
-	FROM sold GROUP BY item, day`,
-	`INSERT INTO offsetting_hours ` + markedSales + `
+	FROM sold GROUP BY item, day`},
+	{"offsetting_hours", markedSales + `
 	SELECT item, hour, day, count(*) FILTER (WHERE marked), sum(quantity) FILTER (WHERE marked), sum(total) FILTER (WHERE marked), count(*),
 		(array_agg(price ORDER BY at, id) FILTER (WHERE NOT marked))[1],
 		max(price) FILTER (WHERE NOT marked), min(price) FILTER (WHERE NOT marked),
 		(array_agg(price ORDER BY at DESC, id DESC) FILTER (WHERE NOT marked))[1],
 		(array_agg(at ORDER BY at DESC, id DESC) FILTER (WHERE NOT marked))[1]
-	FROM sold GROUP BY item, hour, day HAVING bool_or(marked)`,
-	`INSERT INTO offsetting_prices ` + markedSales + `
+	FROM sold GROUP BY item, hour, day HAVING bool_or(marked)`},
+	{"offsetting_prices", markedSales + `
 	SELECT item, day, total / gcd(total, quantity) AS price, quantity / gcd(total, quantity) AS pieces, count(*), sum(quantity), sum(total)
-	FROM sold WHERE marked GROUP BY 1, 2, 3, 4`,
-	`INSERT INTO offsetting_traders
+	FROM sold WHERE marked GROUP BY 1, 2, 3, 4`},
+	{"offsetting_traders", `
 	SELECT p.item, p.day, account, side, sum(sales), sum(quantity), sum(volume)
 	FROM unnest(@items::bigint[], @days::date[], @starts::timestamptz[], @ends::timestamptz[]) AS due (item, day, first, until)
 	JOIN offsetting_pairs p USING (item, day) CROSS JOIN LATERAL (VALUES (seller, 'seller'), (buyer, 'buyer')) AS trader (account, side)
-	GROUP BY p.item, p.day, account, side`,
+	GROUP BY p.item, p.day, account, side`},
 }
 
 // writeMarks writes marked deals and their sums.
@@ -387,8 +387,8 @@ func writeMarks(ctx context.Context, tx pgx.Tx, zone *time.Location, marked []ma
 		starts, ends = append(starts, ledger.DayStart(d.first, zone)), append(ends, ledger.DayStart(d.first+1, zone))
 	}
 	args := pgx.NamedArgs{"items": items, "days": dates, "starts": starts, "ends": ends}
-	for _, statement := range offsettingSums {
-		if _, err := tx.Exec(ctx, statement, args); err != nil {
+	for _, sums := range offsettingSums {
+		if _, err := tx.Exec(ctx, `INSERT INTO `+sums.table+` SELECT * FROM (`+sums.query+`) AS sums WHERE `+ledger.Apart, args); err != nil {
 			return fmt.Errorf("sums of marked sales: %w", err)
 		}
 	}

@@ -72,7 +72,7 @@ func (r Reporter) next(ctx context.Context, tx pgx.Tx, now time.Time, done *Repo
 		return false, err
 	}
 	var mine bool
-	if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, reportLock).Scan(&mine); err != nil || !mine {
+	if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1 # `+ledger.LockSalt+`)`, reportLock).Scan(&mine); err != nil || !mine {
 		return false, err
 	}
 	month, known, err := r.due(ctx, tx, now)
@@ -171,11 +171,15 @@ func (r Reporter) correct(ctx context.Context, tx pgx.Tx, month time.Time, now k
 		return 0, fmt.Errorf("report of %s: %w", month.Format(monthFormat), err)
 	}
 	errata := latest.errata(now)
+	var before int
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM report_errata WHERE month = $1`, month).Scan(&before); err != nil {
+		return 0, err
+	}
 	const insert = `
 		INSERT INTO report_errata (month, nr, made_at, version, what, of, before, after)
-		SELECT $1, (SELECT count(*) FROM report_errata WHERE month = $1) + 1, now(), $2, $3, $4, $5, $6`
-	for _, e := range errata {
-		if _, err := tx.Exec(ctx, insert, month, r.Version, e.What, e.Of, e.Before, e.After); err != nil {
+		VALUES ($1, $2, now(), $3, $4, $5, $6, $7)`
+	for i, e := range errata {
+		if _, err := tx.Exec(ctx, insert, month, before+1+i, r.Version, e.What, e.Of, e.Before, e.After); err != nil {
 			return 0, err
 		}
 	}

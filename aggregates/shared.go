@@ -58,9 +58,10 @@ func shareOf[K comparable, V any](ctx context.Context) *shared[K, V] {
 	return s
 }
 
-// snapshotOf names what tx sees of the database.
+// snapshotOf names what tx sees of the ledger. It reads a table of one row, so that on Citus
+// the node answers that has the ledger.
 func snapshotOf(ctx context.Context, tx pgx.Tx) (snapshot string, err error) {
-	if err := tx.QueryRow(ctx, `SELECT pg_current_snapshot()::text`).Scan(&snapshot); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT pg_current_snapshot()::text FROM archive`).Scan(&snapshot); err != nil {
 		return "", fmt.Errorf("snapshot: %w", err)
 	}
 	return snapshot, nil

@@ -184,7 +184,7 @@ type alert struct {
 func (v *evaluation) run(ctx context.Context) (done bool, fired []alert, err error) {
 	// The server drops the connection of a machine that is gone, and the lock with it.
 	const lead = `SELECT set_config('tcp_keepalives_idle', '2', true), set_config('tcp_keepalives_interval', '1', true),
-		set_config('tcp_keepalives_count', '3', true), set_config('tcp_user_timeout', '5000', true), pg_try_advisory_xact_lock($1)`
+		set_config('tcp_keepalives_count', '3', true), set_config('tcp_user_timeout', '5000', true), pg_try_advisory_xact_lock($1 # ` + ledger.LockSalt + `)`
 	var leads bool
 	if err := v.tx.QueryRow(ctx, lead, lockID).Scan(nil, nil, nil, nil, &leads); err != nil || !leads {
 		return false, nil, err

@@ -64,7 +64,7 @@ func (o *Own) one(ctx context.Context, what string, f func(tx pgx.Tx) error) err
 
 // alone waits until no other transaction changes rules or receivers of people.
 func alone(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('own alerts', 0))`)
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('own alerts', `+ledger.LockSalt+`))`)
 	return err
 }
 

@@ -67,20 +67,28 @@ func (s *Store) read(ctx context.Context, query string, args ...any) ([]Claim, e
 func (s *Store) Ask(ctx context.Context, subject, account string) error {
 	code := "EX-" + rand.Text()[:10]
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		// Two that ask at once would both be the last.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "claims "+subject); err != nil {
+		// Two that ask at once would both be the last. Each schema has locks of its own.
+		const lock = `
+			SELECT pg_advisory_xact_lock(hashtextextended($1, CASE name WHEN 'public' THEN 0 ELSE hashtextextended(name, 0) END))
+			FROM (SELECT relnamespace::regnamespace::text AS name FROM pg_class WHERE oid = 'claims'::regclass) AS schema`
+		if _, err := tx.Exec(ctx, lock, "claims "+subject); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM claims WHERE subject = $1 AND proven IS NULL AND asked <= now() - $2::interval`, subject, Lasts); err != nil {
 			return err
 		}
-		const write = `
-			INSERT INTO claims (subject, account, code, asked)
-			SELECT $1, $2, $3, now() WHERE (SELECT count(*) FROM claims WHERE subject = $1 AND account <> $2) < $4
-			ON CONFLICT (subject, account) DO UPDATE SET code = excluded.code, asked = excluded.asked WHERE claims.proven IS NULL`
-		tag, err := tx.Exec(ctx, write, subject, account, code, Most)
-		if err != nil || tag.RowsAffected() > 0 {
+		var others int
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM claims WHERE subject = $1 AND account <> $2`, subject, account).Scan(&others); err != nil {
 			return err
+		}
+		if others < Most {
+			const write = `
+				INSERT INTO claims (subject, account, code, asked) VALUES ($1, $2, $3, now())
+				ON CONFLICT (subject, account) DO UPDATE SET code = excluded.code, asked = excluded.asked WHERE claims.proven IS NULL`
+			tag, err := tx.Exec(ctx, write, subject, account, code)
+			if err != nil || tag.RowsAffected() > 0 {
+				return err
+			}
 		}
 		var proven bool
 		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM claims WHERE subject = $1 AND account = $2)`, subject, account).Scan(&proven); err != nil || proven {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/ledger"
 )
 
 // A lease is the lead of a source among processes: an advisory lock of a connection, which
@@ -29,7 +31,7 @@ func lead(ctx context.Context, db *pgxpool.Pool, source string) (*lease, error) 
 		return nil, fmt.Errorf("lead a source: %w", err)
 	}
 	var got bool
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext($2))`, leaseClass, source).Scan(&got)
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext($2) # `+ledger.LockSalt32+`)`, leaseClass, source).Scan(&got)
 	if err != nil || !got {
 		conn.Release()
 		if err != nil {

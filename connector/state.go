@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/ledger"
 	"exchequer/ledger/importer"
 )
 
@@ -72,7 +73,7 @@ func (s state) save(ctx context.Context, p progress) error {
 		}
 		batch.Queue(`INSERT INTO sync_rejects (source, stream, number, place, reason, fields)
 			SELECT $1, $2, number, place, reason, fields::jsonb FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[]) AS r (number, place, reason, fields)
-			ORDER BY place LIMIT greatest(0, $7 - (SELECT count(*) FROM sync_rejects WHERE source = $1 AND stream = $2))
+			WHERE `+ledger.Apart+` ORDER BY place LIMIT greatest(0, $7 - (SELECT count(*) FROM sync_rejects WHERE source = $1 AND stream = $2))
 			ON CONFLICT DO NOTHING`, s.name, p.stream, left.numbers, left.places, left.reasons, left.fields, maxRejects)
 	}
 	if err := s.db.SendBatch(ctx, &batch).Close(); err != nil {

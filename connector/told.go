@@ -87,7 +87,7 @@ func (f *Follower) compareTold(ctx context.Context) error {
 	var batch pgx.Batch
 	differing := f.state.queueDrift(&batch, found)
 	batch.Queue(`DELETE FROM sync_drift WHERE source = $1 AND account = ANY($2) AND account <> ALL($3)`, f.state.name, refs, differing)
-	batch.Queue(`INSERT INTO sync_sources (name, compared, accounts, drifting) SELECT $1, now(), greatest($2, count(*)), count(*) FROM sync_drift WHERE source = $1
+	batch.Queue(`INSERT INTO sync_sources (name, compared, accounts, drifting) SELECT $1, now(), greatest($2, count(*)), count(*) FROM sync_drift WHERE source = $1 AND `+ledger.Apart+`
 		ON CONFLICT (name) DO UPDATE SET compared = excluded.compared, accounts = excluded.accounts, drifting = excluded.drifting`, f.state.name, len(refs))
 	if err := f.state.db.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("keep what differs: %w", err)

@@ -228,12 +228,12 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	}
 	if tags := ap.tags(); len(tags) > 0 {
 		// Postgres sends the notification only when the transaction commits.
-		const notify = `SELECT pg_current_xact_id()::text, pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
+		const notify = `SELECT pg_current_xact_id()::text, pg_notify(` + channel + `, pg_current_xact_id()::text || ' ' || $1)`
 		what := strings.Join(tags, ",")
 		if ap.rewrites {
 			what += " " + rewritten
 		}
-		batch.Queue(notify, Channel, what).QueryRow(func(row pgx.Row) error {
+		batch.Queue(notify, what).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&ap.id, nil)
 		})
 	}

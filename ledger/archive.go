@@ -193,6 +193,6 @@ func (a *Archiver) Room(ctx context.Context, of Removed) (bytes int64, err error
 
 // Announce notifies the listeners that lists of the record are others now.
 func (a *Archiver) Announce(ctx context.Context) error {
-	_, err := a.db.Exec(ctx, `SELECT pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`, Channel, tagTransactions+","+tagSales)
+	_, err := a.db.Exec(ctx, `SELECT pg_notify(`+channel+`, pg_current_xact_id()::text || ' ' || $1)`, tagTransactions+","+tagSales)
 	return err
 }

@@ -77,9 +77,14 @@ func (r rollup) freeze(ctx context.Context, tx pgx.Tx, m Month) error {
 		from, to = m.Date, m.Date.AddDate(0, 1, 0)
 	}
 	query := `
-		INSERT INTO archive_checksums (month, rollup, columns, rows, checksum)
-		SELECT $3, $4, $5, count(*), coalesce(sum(` + checksum(rowOf(columns)) + `), 0) FROM ` + r.table + ` WHERE ` + r.period() + ` >= $1 AND ` + r.period() + ` < $2`
-	_, err := tx.Exec(ctx, query, from, to, m.Date, r.table, columns)
+		SELECT count(*), coalesce(sum(` + checksum(rowOf(columns)) + `), 0) FROM ` + r.table + ` WHERE ` + r.period() + ` >= $1 AND ` + r.period() + ` < $2`
+	var rows int64
+	var sum Sum
+	if err := tx.QueryRow(ctx, query, from, to).Scan(&rows, &sum); err != nil {
+		return err
+	}
+	const note = `INSERT INTO archive_checksums (month, rollup, columns, rows, checksum) VALUES ($1, $2, $3, $4, $5::text::numeric)`
+	_, err := tx.Exec(ctx, note, m.Date, r.table, columns, rows, sum.String())
 	return err
 }
 

@@ -122,7 +122,8 @@ func (ap *appender) writeEvents(ctx context.Context) error {
 		ORDER BY nr
 		ON CONFLICT (ref) DO UPDATE SET at = excluded.at, until = excluded.until, title = excluded.title,
 			text = excluded.text, link = excluded.link, scope = excluded.scope
-		WHERE known IS DISTINCT FROM excluded`
+		WHERE known IS DISTINCT FROM excluded
+		RETURNING ref` // on Citus, only what is returned is counted right
 	batch.Queue(write, refs, at, until, titles, texts, links, scopes)
 	batch.Queue(`DELETE FROM events WHERE ref = ANY($1)`, removed)
 	results := ap.tx.SendBatch(ctx, &batch)

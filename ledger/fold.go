@@ -36,7 +36,7 @@ func FoldHolders(ctx context.Context, db *pgxpool.Pool, least int64) (folded boo
 			if _, err := guard.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10min'`); err != nil {
 				return err
 			}
-			if err := guard.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, foldLock).Scan(&folded); err != nil || !folded {
+			if err := guard.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1 # `+LockSalt+`)`, foldLock).Scan(&folded); err != nil || !folded {
 				return err
 			}
 			next, zone, err := settled(ctx, guard, work)
@@ -116,7 +116,11 @@ func fold(ctx context.Context, tx pgx.Tx, zone *time.Location, next Fold) error 
 			return err
 		}
 	}
-	_, err = tx.Exec(ctx, `UPDATE holder_fold SET transaction = $1, account = $2, at = clock_timestamp()`, next.transaction, next.account)
+	var now time.Time
+	if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE holder_fold SET transaction = $1, account = $2, at = $3`, next.transaction, next.account, now)
 	return err
 }
 
@@ -129,7 +133,7 @@ type foldStep struct {
 // foldAll makes the tables anew.
 var foldAll = []foldStep{
 	{false, `DELETE FROM holder_balances`}, {false, `DELETE FROM holder_tallies`}, {false, `DELETE FROM account_totals`}, {false, `DELETE FROM regrouped_accounts`},
-	{true, `INSERT INTO holder_balances ` + holderSums(notArchived, allHolders)},
+	{true, `INSERT INTO holder_balances SELECT * FROM (` + holderSums(notArchived, allHolders) + `) AS made WHERE ` + Apart},
 	{false, `INSERT INTO holder_tallies SELECT tally, place, count(*), sum(total) FROM (` + tallied("holder_balances", "") + `) AS places GROUP BY tally, place`},
 	{false, `INSERT INTO account_totals ` + scanTotals},
 }

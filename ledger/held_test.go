@@ -139,11 +139,11 @@ func TestHoldersAreAddedUpWhereThereAreMany(t *testing.T) {
 	fold(true, "three")
 	appended(3)
 	fold(false, "a moment after")
-	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = at - interval '1 minute'`); err != nil {
+	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = now() - interval '1 minute'`); err != nil {
 		t.Fatal(err)
 	}
 	fold(true, "a minute after")
-	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = at - interval '1 minute'`); err != nil {
+	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = now() - interval '1 minute'`); err != nil {
 		t.Fatal(err)
 	}
 	fold(false, "with nothing new")

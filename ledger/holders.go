@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -139,11 +140,13 @@ func (ap *appender) writeHolders(ctx context.Context) error {
 		ORDER BY nr
 		ON CONFLICT (ref) DO UPDATE SET name = excluded.name, kind = excluded.kind, link = excluded.link,
 			label = excluded.label, hidden = excluded.hidden
-		WHERE known IS DISTINCT FROM excluded`
+		WHERE known IS DISTINCT FROM excluded
+		RETURNING ref`
 	return ap.changes(ctx, "write holders", query, refs, names, kinds, links, labels, hidden)
 }
 
-// changes executes a query that changes what is shown of accounts, if it does.
+// changes executes a query that changes what is shown of accounts, if it does. The query
+// returns something of each row: on Citus, only what is returned is counted right.
 func (ap *appender) changes(ctx context.Context, what, query string, args ...any) error {
 	tag, err := ap.tx.Exec(ctx, query, args...)
 	if err != nil {
@@ -194,19 +197,36 @@ func (ap *appender) writeFormerNames(ctx context.Context) error {
 
 const (
 	keepNames  = `INSERT INTO account_names AS known (account, name, until)`
-	laterNames = ` ON CONFLICT (account, name) DO UPDATE SET until = excluded.until WHERE excluded.until > known.until`
+	laterNames = ` ON CONFLICT (account, name) DO UPDATE SET until = excluded.until WHERE excluded.until > known.until RETURNING account`
 )
 
 // keepFormerNames keeps the names of accounts that are about to get others, and
 // locks the accounts, so that of two renamings at once each name is kept.
 func (ap *appender) keepFormerNames(ctx context.Context, refs, names []string) error {
-	const query = keepNames + `
-		SELECT id, old, now() FROM (
+	const old = `
+		SELECT id, old FROM (
 			SELECT id, a.name AS old, a.ref, new.name FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (ref, name, nr)
 			JOIN accounts a ON a.ref = new.ref ORDER BY nr FOR UPDATE OF a) AS renamed
-		WHERE name <> ref AND old <> name AND old <> ref
-		ORDER BY id` + laterNames
-	_, err := ap.tx.Exec(ctx, query, refs, names)
+		WHERE name <> ref AND old <> name AND old <> ref`
+	rows, _ := ap.tx.Query(ctx, old, refs, names)
+	former := map[int64]string{}
+	var id int64
+	var name string
+	_, err := pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		former[id] = name
+		return nil
+	})
+	if err != nil || len(former) == 0 {
+		return err
+	}
+	ids := slices.Sorted(maps.Keys(former))
+	kept := make([]string, len(ids))
+	for i, id := range ids {
+		kept[i] = former[id]
+	}
+	const keep = keepNames + `
+		SELECT id, name, now() FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS former (id, name, nr) ORDER BY nr` + laterNames
+	_, err = ap.tx.Exec(ctx, keep, ids, kept)
 	return err
 }
 
@@ -218,7 +238,7 @@ func (ap *appender) writeMerges(ctx context.Context) error {
 	if len(ap.batch.Merges) == 0 {
 		return nil
 	}
-	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, mergeLock); err != nil {
+	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1 # `+LockSalt+`)`, mergeLock); err != nil {
 		return fmt.Errorf("wait for other merges: %w", err)
 	}
 	before, err := ap.merges(ctx)
@@ -264,15 +284,28 @@ func (ap *appender) writeMerges(ctx context.Context) error {
 		return nil
 	}
 	ap.changed[tagAccounts], ap.rewrites = true, true // the account may be that of a hidden holder now
+	regrouped := regrouping{}
+	for _, account := range moved {
+		for _, id := range []int64{account, before[account], after[account]} {
+			if id != 0 {
+				regrouped[id] = nil
+			}
+		}
+	}
+	if err := regrouped.write(ctx, ap.tx); err != nil {
+		return err
+	}
 	// The snapshots since the first posting count holders otherwise.
 	var first *time.Time
-	const query = `
-		WITH undone AS (DELETE FROM merges WHERE account = ANY($1) AND NOT account = ANY($2)),
-		done AS (
-			INSERT INTO merges (account, target) SELECT * FROM unnest($2::bigint[], $3::bigint[])
-			ON CONFLICT (account) DO UPDATE SET target = excluded.target)
-		SELECT min(day) FROM account_days WHERE account = ANY($1)`
-	if err := ap.tx.QueryRow(ctx, query, moved, accounts, targets).Scan(&first); err != nil {
+	var batch pgx.Batch
+	batch.Queue(`DELETE FROM merges WHERE account = ANY($1) AND NOT account = ANY($2)`, moved, accounts)
+	batch.Queue(`
+		INSERT INTO merges (account, target) SELECT * FROM unnest($1::bigint[], $2::bigint[])
+		ON CONFLICT (account) DO UPDATE SET target = excluded.target`, accounts, targets)
+	batch.Queue(`SELECT min(day) FROM account_days WHERE account = ANY($1)`, moved).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&first)
+	})
+	if err := ap.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("write merges: %w", err)
 	}
 	if first != nil {

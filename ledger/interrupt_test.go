@@ -36,7 +36,7 @@ func TestAKilledConnectionWritesNothing(t *testing.T) {
 	var appending sync.WaitGroup
 	appending.Go(func() { _, err = l.Append(t.Context(), grant()) })
 	pid := blocked(t, control, "victim")
-	if _, err := control.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, pid); err != nil {
+	if _, err := control.Exec(t.Context(), `SELECT pg_terminate_backend($1::integer)`, pid); err != nil {
 		t.Fatal(err)
 	}
 	appending.Wait()

@@ -41,11 +41,6 @@ const (
 	tagEvents       = "events"
 )
 
-// Channel is the Postgres notification channel for changes. The payload is the
-// change's ID, a space, and its tags joined by commas; then, if nothing
-// computed before may be shown, a space and the word rewritten.
-const Channel = "exchequer_ledger"
-
 const rewritten = "rewritten"
 
 const (
@@ -100,7 +95,11 @@ func listenOnce(ctx context.Context, config *pgx.ConnConfig, connected func(), o
 		defer cancel()
 		_ = conn.Close(closing) // an error of closing is of no use to the caller
 	}()
-	if _, err := conn.Exec(connecting, "LISTEN "+Channel); err != nil {
+	var name string
+	if err := conn.QueryRow(connecting, `SELECT `+channel).Scan(&name); err != nil {
+		return false, err
+	}
+	if _, err := conn.Exec(connecting, "LISTEN "+name); err != nil {
 		return false, err
 	}
 	connected()

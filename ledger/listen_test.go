@@ -163,7 +163,7 @@ func TestListenersAreCalledThoughTheContextOfAppendHasEnded(t *testing.T) {
 func TestAfterAnotherConnectAllTagsAreReported(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, db *pgxpool.Pool, pid int){
 		"the connection is broken": func(t *testing.T, db *pgxpool.Pool, pid int) {
-			if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, pid); err != nil {
+			if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend($1::integer)`, pid); err != nil {
 				t.Fatal(err)
 			}
 		},

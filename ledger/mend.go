@@ -160,6 +160,7 @@ func (m *mender) replace(ctx context.Context, tx pgx.Tx, r rollup, from, to int)
 	insert := `
 		INSERT INTO ` + r.table + `
 		SELECT made.* FROM ` + part + ` JOIN ` + made(r) + ` USING (` + r.keys + `)
+		WHERE ` + Apart + `
 		ORDER BY ` + r.keys + `
 		ON CONFLICT DO NOTHING`
 	removed, err := tx.Exec(ctx, remove, from, to)
@@ -200,8 +201,8 @@ func (m *mender) end(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, forgetFold); err != nil {
 		return err
 	}
-	const notify = `SELECT pg_notify($1, pg_current_xact_id()::text || ' ' || $2)`
-	_, err := tx.Exec(ctx, notify, Channel, what)
+	const notify = `SELECT pg_notify(` + channel + `, pg_current_xact_id()::text || ' ' || $1)`
+	_, err := tx.Exec(ctx, notify, what)
 	return err
 }
 

@@ -43,7 +43,7 @@ func (ap *appender) names(ctx context.Context) error {
 	if len(ap.batch.Shops)+len(ap.batch.Offers) == 0 {
 		return nil
 	}
-	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, offerLock); err != nil {
+	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1 # `+LockSalt+`)`, offerLock); err != nil {
 		return fmt.Errorf("wait for other writers of offers: %w", err)
 	}
 	closed, err := ap.writeShops(ctx)
@@ -73,7 +73,7 @@ func (ap *appender) find(ctx context.Context) (known, error) {
 	found := known{accounts: map[string]knownAccount{}, items: map[string]Item{}}
 	accounts, items, shops := ap.namedBy()
 	var batch pgx.Batch
-	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1)`, snapshotLock)
+	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1 # `+LockSalt+`)`, snapshotLock)
 	batch.Queue(`SELECT coalesce((SELECT timezone FROM settings), 'UTC'), nullif(closed, '-infinity') FROM archive`).QueryRow(func(row pgx.Row) error {
 		var name string
 		var closed *time.Time

@@ -19,10 +19,12 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 	var issuers []bool
 	var opened []time.Time
 	var archived []*time.Time
-	inUse := []string{} // that were archived
+	var used []bool // again: archived no more
+	regrouped := regrouping{}
 	renamed := false
 	first := ap.earliestTime()
 	for _, a := range slices.SortedFunc(slices.Values(ap.batch.Accounts), func(a, b Account) int { return cmp.Compare(a.Ref, b.Ref) }) {
+		again := false
 		if k, ok := known[a.Ref]; ok {
 			ap.sameAccount(a, ap.accounts[a.Ref])
 			named := a.Name != "" && a.Name != a.Ref && a.Name != k.name
@@ -35,15 +37,16 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 				if k.archived != nil {
 					ap.archivingMoved(*k.archived)
 				}
-			} else if a.InUse && k.archived != nil {
+				regrouped.add(ap.accounts[a.Ref].id, k.archived != nil)
+			} else if again = a.InUse && k.archived != nil; again {
 				ap.archivingMoved(*k.archived)
-				inUse = append(inUse, a.Ref)
+				regrouped.add(ap.accounts[a.Ref].id, true)
 			} else if !named {
 				continue
 			}
 		}
 		refs, kinds, issuers = append(refs, a.Ref), append(kinds, a.Kind), append(issuers, a.Issues())
-		names = append(names, cmp.Or(a.Name, a.Ref))
+		names, used = append(names, cmp.Or(a.Name, a.Ref)), append(used, again)
 		holders = append(holders, cmp.Or(a.Holder, a.Ref))
 		if a.Opened.IsZero() {
 			a.Opened = first
@@ -64,17 +67,22 @@ func (ap *appender) writeAccounts(ctx context.Context, known map[string]knownAcc
 			return err
 		}
 	}
+	if err := regrouped.write(ctx, ap.tx); err != nil {
+		return err
+	}
+	// Only what is selected knows the arguments: on Citus, ON CONFLICT may not. One that is
+	// used again is known, so that minus infinity is never written.
 	const query = `
 		INSERT INTO accounts AS known (id, ref, kind, issuer, name, holder, opened, archived)
-		SELECT nextval('account_ids'), ref, kind, issuer, name, holder, opened, archived
-		FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-			WITH ORDINALITY AS new (ref, kind, issuer, name, holder, opened, archived, place)
+		SELECT nextval('account_ids'), ref, kind, issuer, name, holder, opened, CASE WHEN used THEN '-infinity' ELSE archived END
+		FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::boolean[])
+			WITH ORDINALITY AS new (ref, kind, issuer, name, holder, opened, archived, used, place)
 		ORDER BY place
 		ON CONFLICT (ref) DO UPDATE SET
 			name = CASE WHEN excluded.name = excluded.ref THEN known.name ELSE excluded.name END,
-			archived = CASE WHEN known.ref <> ALL($8) THEN coalesce(excluded.archived, known.archived) END
+			archived = nullif(coalesce(excluded.archived, known.archived), '-infinity')
 		RETURNING id, ref, kind, issuer, holder`
-	rows, _ := ap.tx.Query(ctx, query, refs, kinds, issuers, names, holders, opened, archived, inUse)
+	rows, _ := ap.tx.Query(ctx, query, refs, kinds, issuers, names, holders, opened, archived, used)
 	var ref string
 	var kind Kind
 	var issuer bool

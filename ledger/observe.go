@@ -74,7 +74,7 @@ func (ap *appender) observe(ctx context.Context) error {
 	if len(ap.batch.Observations) == 0 {
 		return nil
 	}
-	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, observeLock); err != nil {
+	if _, err := ap.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1 # `+LockSalt+`)`, observeLock); err != nil {
 		return fmt.Errorf("wait for other observations: %w", err)
 	}
 	fresh, changes, err := ap.compare(ctx)

@@ -53,7 +53,8 @@ func (ap *appender) writePlaces(ctx context.Context) error {
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS new (world, name, x, z, kind)
 		WHERE x IS NOT NULL ORDER BY world, name
 		ON CONFLICT (world, name) DO UPDATE SET x = excluded.x, z = excluded.z, kind = excluded.kind
-		WHERE known IS DISTINCT FROM excluded`
+		WHERE known IS DISTINCT FROM excluded
+		RETURNING name` // on Citus, only what is returned is counted right
 	batch.Queue(write, worlds, names, x, z, kinds)
 	const remove = `
 		DELETE FROM places USING unnest($1::text[], $2::text[], $3::bigint[]) AS old (world, name, x)

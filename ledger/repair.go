@@ -97,7 +97,7 @@ func lockRepairs(ctx context.Context, db *pgxpool.Pool) (*repairing, error) {
 		return nil, err
 	}
 	var free bool
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, repairLock).Scan(&free); err != nil {
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1 # `+LockSalt+`)`, repairLock).Scan(&free); err != nil {
 		conn.Release()
 		return nil, err
 	}
@@ -115,7 +115,7 @@ type repairing struct{ conn *pgxpool.Conn }
 func (r *repairing) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if _, err := r.conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, repairLock); err != nil {
+	if _, err := r.conn.Exec(ctx, `SELECT pg_advisory_unlock($1 # `+LockSalt+`)`, repairLock); err != nil {
 		_ = r.conn.Conn().Close(ctx) // an error of closing is of no use to the caller
 	}
 	r.conn.Release()

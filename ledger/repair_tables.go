@@ -55,14 +55,14 @@ func (m *mender) begin(ctx context.Context) error {
 		if err := m.forget(ctx, tx); err != nil {
 			return err
 		}
-		var create strings.Builder
+		var create []string
 		for _, r := range m.rollups {
-			fmt.Fprintf(&create, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s));", prefix+r.table, r.table, r.keys)
+			create = append(create, fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s))", prefix+r.table, r.table, r.keys))
 		}
-		create.WriteString("ALTER TABLE " + prefix + "balances ALTER balance TYPE numeric;") // see queueBalances
-		// Balances begin with what is archived.
-		create.WriteString("INSERT INTO " + prefix + "balances SELECT account, sum(balance), max(last_at), sum(postings)::bigint, min(first_at) FROM archive_balances GROUP BY account;")
-		if _, err := tx.Exec(ctx, create.String()); err != nil {
+		create = append(create, "ALTER TABLE "+prefix+"balances ALTER balance TYPE numeric", // see queueBalances
+			// Balances begin with what is archived.
+			"INSERT INTO "+prefix+"balances SELECT account, sum(balance), max(last_at), sum(postings)::bigint, min(first_at) FROM archive_balances GROUP BY account")
+		if err := each(ctx, tx, create); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO repairs (id, what, transaction, sale, began) VALUES (1, $1, 0, 0, now())`, what)
@@ -72,12 +72,21 @@ func (m *mender) begin(ctx context.Context) error {
 
 // forget drops the tables and the note of a repair.
 func (m *mender) forget(ctx context.Context, tx pgx.Tx) error {
-	drop := "DELETE FROM repairs;"
+	drop := []string{"DELETE FROM repairs"}
 	for _, r := range m.rollups {
-		drop += "DROP TABLE IF EXISTS " + prefix + r.table + ", " + differing(r) + ";"
+		drop = append(drop, "DROP TABLE IF EXISTS "+prefix+r.table, "DROP TABLE IF EXISTS "+differing(r))
 	}
-	_, err := tx.Exec(ctx, drop)
-	return err
+	return each(ctx, tx, drop)
+}
+
+// each runs statements one by one. Citus takes no several changes of tables in one.
+func each(ctx context.Context, tx pgx.Tx, statements []string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // differing is the table with the keys of the rows that are not right.
@@ -192,17 +201,32 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 				return err
 			}
 		}
-		query := `
-			DROP TABLE IF EXISTS ` + differing(r) + `;
-			CREATE TABLE ` + differing(r) + ` AS
+		columns, err := r.keyColumns(ctx, tx)
+		if err != nil {
+			return err
+		}
+		err = each(ctx, tx, []string{
+			`DROP TABLE IF EXISTS ` + differing(r),
+			`CREATE TABLE ` + differing(r) + ` (` + columns + `, nr bigint)`,
+			`INSERT INTO ` + differing(r) + `
 			SELECT ` + r.keys + `, row_number() OVER (ORDER BY ` + r.keys + `) AS nr
 			FROM (SELECT * FROM ` + r.table + ` WHERE ` + r.since() + `) AS kept FULL JOIN ` + made(r) + ` USING (` + r.keys + `)
-			WHERE kept IS DISTINCT FROM made`
-		if _, err := tx.Exec(ctx, query); err != nil {
+			WHERE kept IS DISTINCT FROM made`,
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// keyColumns returns the columns of the primary key with their types, in its order.
+func (r rollup) keyColumns(ctx context.Context, tx pgx.Tx) (columns string, err error) {
+	const query = `
+		SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY array_position($2::text[], attname::text))
+		FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = ANY($2)`
+	err = tx.QueryRow(ctx, query, r.table, strings.Split(r.keys, ", ")).Scan(&columns)
+	return columns, err
 }
 
 // rescan fills the table beside a rollup that is no sum of deltas.
@@ -210,6 +234,6 @@ func (m *mender) rescan(ctx context.Context, tx pgx.Tx, r rollup) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM `+prefix+r.table); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO `+prefix+r.table+` `+r.scan, LocalTimeArgs(m.zone, time.Time{}, time.Now()))
+	_, err := tx.Exec(ctx, `INSERT INTO `+prefix+r.table+` SELECT * FROM (`+r.scan+`) AS scanned WHERE `+Apart, LocalTimeArgs(m.zone, time.Time{}, time.Now()))
 	return err
 }

@@ -218,10 +218,13 @@ const (
 	// A scan of a table is not bounded by what it finds. To plan the queries takes
 	// longer than to run them. The index knows texts by their runs of three letters or
 	// digits, as the database sees them: for a text without one it would read all names.
+	haveTrigrams = `SELECT to_regclass('accounts_trigrams') IS NOT NULL AND lower($1) ~ '[[:alnum:]]{3}'`
+	// It reads a table of one row so that on Citus the node gets the settings which has the
+	// ledger.
 	prepareSearch = `
-		SELECT to_regclass('accounts_trigrams') IS NOT NULL AND lower($2) ~ '[[:alnum:]]{3}'
-		FROM set_config('enable_seqscan', 'off', true) AS scans, set_config('plan_cache_mode', 'force_generic_plan', true) AS plans,
-			set_config('pg_trgm.word_similarity_threshold', $1, true) AS alike`
+		SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+			set_config('pg_trgm.word_similarity_threshold', $1, true)
+		FROM archive`
 )
 
 // Search returns what a text may mean: accounts, holders, items, shops and places by
@@ -326,7 +329,10 @@ func (s *search) read(ctx context.Context, tx pgx.Tx) error {
 
 // begin looks for what begins with the text.
 func (s *search) begin(ctx context.Context, tx pgx.Tx) error {
-	if err := tx.QueryRow(ctx, prepareSearch, alikeEnough, s.text).Scan(&s.trigrams); err != nil {
+	var settings pgx.Batch
+	settings.Queue(haveTrigrams, s.text).QueryRow(func(row pgx.Row) error { return row.Scan(&s.trigrams) })
+	settings.Queue(prepareSearch, alikeEnough)
+	if err := tx.SendBatch(ctx, &settings).Close(); err != nil {
 		return err
 	}
 	return s.look(ctx, tx, MatchBegins, s.shelves)

@@ -13,6 +13,7 @@ import (
 // A search costs the same however many accounts there are: no query of it scans a
 // table, whatever the text is, with pg_trgm and without.
 func TestASearchGoesByIndexes(t *testing.T) {
+	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO accounts (id, ref, kind, name, holder, opened, issuer)
@@ -32,7 +33,7 @@ func TestASearchGoesByIndexes(t *testing.T) {
 		}
 	}
 	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), prepareSearch, alikeEnough, "player"); err != nil {
+		if _, err := tx.Exec(t.Context(), prepareSearch, alikeEnough); err != nil {
 			return err
 		}
 		for _, text := range []string{"player 777", "pla", "layer 7", "plaxer 777", "zzyzx", "t-199"} {

@@ -66,6 +66,7 @@ func searched(t *testing.T, l *ledger.Ledger, text string) string {
 
 func withoutTrigrams(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
+	testkit.NotOnCitus(t, "the schemas of all tests have one pg_trgm")
 	if _, err := db.Exec(t.Context(), `DROP EXTENSION pg_trgm CASCADE`); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func LockAppends(ctx context.Context, tx pgx.Tx) error {
 	if isolation != string(pgx.ReadCommitted) {
 		return errors.New("lock out appends: the transaction is " + isolation + ", not read committed")
 	}
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, snapshotLock); err != nil {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1 # `+LockSalt+`)`, snapshotLock); err != nil {
 		return fmt.Errorf("lock out appends: %w", err)
 	}
 	return nil

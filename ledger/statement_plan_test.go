@@ -36,6 +36,7 @@ func (e *explained) QueryRow(ctx context.Context, query string, args ...any) pgx
 
 // A page of a statement costs the same however many postings there are.
 func TestAStatementReadsIndexes(t *testing.T) {
+	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(1, 4000) n;

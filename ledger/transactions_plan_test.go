@@ -50,6 +50,7 @@ func (p *planned) indexed(t *testing.T, what string) {
 
 // A page costs the same however large the ledger is.
 func TestTransactionsAreReadByIndexes(t *testing.T) {
+	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(1, 50000) n;

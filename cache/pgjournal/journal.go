@@ -58,15 +58,16 @@ func (j *Journal) Recorded(ctx context.Context) ([]cache.Invalidation, error) {
 	return list, nil
 }
 
-// Identity returns 16 hexadecimal digits that identify a database, so that caches
-// of different databases do not mix. They stay the same after a restart of the
+// Identity returns 16 hexadecimal digits that identify a database and the schema of the
+// ledger in it, so that caches of different ledgers do not mix. They stay the same after a restart of the
 // server or a failover to a replica. A copy that was restored from a dump has
 // others.
 func Identity(ctx context.Context, db *pgxpool.Pool) (string, error) {
 	var id string
 	err := db.QueryRow(ctx, `
-		SELECT left(md5(system_identifier::text || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())), 16)
-		FROM pg_control_system()`).Scan(&id)
+		SELECT left(md5(system_identifier::text || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())
+			|| CASE name WHEN 'public' THEN '' ELSE '/' || name END), 16)
+		FROM pg_control_system(), (SELECT relnamespace::regnamespace::text AS name FROM pg_class WHERE oid = 'invalidations'::regclass) AS schema`).Scan(&id)
 	if err != nil {
 		return "", fmt.Errorf("read the database's identity: %w", err)
 	}

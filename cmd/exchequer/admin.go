@@ -127,7 +127,7 @@ func (f serverFlags) jobs(p *parts) []admin.Job {
 			Name: "repair", Title: "Repair the rollups", Text: "Makes balances, rollups and day snapshots anew from the record, beside readers and appends, and goes on where it was interrupted.",
 			Missing: func(ctx context.Context) string {
 				var may bool
-				err := owner.QueryRow(ctx, `SELECT has_schema_privilege('public', 'CREATE') AND pg_has_role((SELECT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename = 'balances'), 'USAGE')`).Scan(&may)
+				err := owner.QueryRow(ctx, `SELECT has_schema_privilege(relnamespace, 'CREATE') AND pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'balances'::regclass`).Scan(&may)
 				if err != nil || !may {
 					return "It needs the role that owns the tables: set EXCHEQUER_ADMIN_DATABASE_URL, or run exchequer repair."
 				}

@@ -15,6 +15,10 @@
 --
 --   psql -v ON_ERROR_STOP=1 -f deploy/postgres/roles.sql DATABASE
 --
+-- The ledger is in the schema public, or in the first one of search_path:
+--
+--   PGOPTIONS='-c search_path=town' psql …
+--
 -- It sets no passwords; `migrate --roles` does, or \password exchequer_owner.
 
 DO $$
@@ -33,33 +37,37 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA public TO exchequer_owner;
-GRANT USAGE ON SCHEMA public TO exchequer_serve, exchequer_ingest;
-
--- The tables that are there, and those that a later migration makes.
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO exchequer_serve, exchequer_ingest;
-ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA public GRANT SELECT ON TABLES TO exchequer_serve, exchequer_ingest;
-
--- What an append writes. It changes rollups and names, and takes nothing away from the
--- record.
-GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO exchequer_ingest;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO exchequer_ingest;
-ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA public GRANT USAGE ON SEQUENCES TO exchequer_ingest;
+DO $$
+DECLARE
+    schema name := current_schema();
+BEGIN
+    EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', schema);
+    EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO exchequer_owner', schema);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO exchequer_serve, exchequer_ingest', schema);
+    -- The tables that are there, and those that a later migration makes.
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO exchequer_serve, exchequer_ingest', schema);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA %I GRANT SELECT ON TABLES TO exchequer_serve, exchequer_ingest', schema);
+    -- What an append writes. It changes rollups and names, and takes nothing away from the
+    -- record.
+    EXECUTE format('GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA %I TO exchequer_ingest', schema);
+    EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO exchequer_ingest', schema);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE exchequer_owner IN SCHEMA %I GRANT USAGE ON SEQUENCES TO exchequer_ingest', schema);
+END
+$$;
 DO $$
 DECLARE
     named text;
 BEGIN
-    FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
         CASE
         WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs',
                 'holder_balances', 'holder_tallies', 'account_totals', 'holder_fold')
             OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' OR named LIKE 'own\_%' THEN
-            EXECUTE format('REVOKE INSERT, UPDATE ON public.%I FROM exchequer_ingest', named);
+            EXECUTE format('REVOKE INSERT, UPDATE ON %I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
-            EXECUTE format('REVOKE UPDATE ON public.%I FROM exchequer_ingest', named);
+            EXECUTE format('REVOKE UPDATE ON %I FROM exchequer_ingest', named);
         WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges', 'sync_rejects', 'sync_drift') THEN
-            EXECUTE format('GRANT DELETE ON public.%I TO exchequer_ingest', named);
+            EXECUTE format('GRANT DELETE ON %I TO exchequer_ingest', named);
         ELSE
         END CASE;
     END LOOP;
@@ -69,55 +77,55 @@ $$;
 -- All that serve writes.
 DO $$
 BEGIN
-    IF to_regclass('public.day_snapshots') IS NOT NULL THEN
-        GRANT INSERT, DELETE ON public.day_snapshots TO exchequer_serve;
+    IF to_regclass('day_snapshots') IS NOT NULL THEN
+        GRANT INSERT, DELETE ON day_snapshots TO exchequer_serve;
     END IF;
-    IF to_regclass('public.closing_balances') IS NOT NULL THEN
-        GRANT INSERT ON public.closing_balances TO exchequer_serve;
+    IF to_regclass('closing_balances') IS NOT NULL THEN
+        GRANT INSERT ON closing_balances TO exchequer_serve;
     END IF;
-    IF to_regclass('public.holder_fold') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.holder_balances, public.holder_tallies, public.account_totals TO exchequer_serve;
-        GRANT UPDATE ON public.holder_fold TO exchequer_serve;
-        GRANT DELETE ON public.regrouped_accounts TO exchequer_serve;
+    IF to_regclass('holder_fold') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON holder_balances, holder_tallies, account_totals TO exchequer_serve;
+        GRANT UPDATE ON holder_fold TO exchequer_serve;
+        GRANT DELETE ON regrouped_accounts TO exchequer_serve;
     END IF;
-    IF to_regclass('public.reports') IS NOT NULL THEN
-        GRANT INSERT, UPDATE ON public.reports TO exchequer_serve;
-        GRANT INSERT ON public.report_errata TO exchequer_serve;
+    IF to_regclass('reports') IS NOT NULL THEN
+        GRANT INSERT, UPDATE ON reports TO exchequer_serve;
+        GRANT INSERT ON report_errata TO exchequer_serve;
     END IF;
-    IF to_regclass('public.invalidations') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.invalidations TO exchequer_serve;
+    IF to_regclass('invalidations') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON invalidations TO exchequer_serve;
     END IF;
-    IF to_regclass('public.alerts') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.alerts, public.alert_rules, public.alert_states, public.alert_evaluation,
-            public.alert_receivers, public.alert_deliveries TO exchequer_serve;
+    IF to_regclass('alerts') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON alerts, alert_rules, alert_states, alert_evaluation,
+            alert_receivers, alert_deliveries TO exchequer_serve;
     END IF;
-    IF to_regclass('public.page_vitals') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.page_vitals, public.script_errors TO exchequer_serve;
+    IF to_regclass('page_vitals') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON page_vitals, script_errors TO exchequer_serve;
     END IF;
-    IF to_regclass('public.sessions') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.sessions TO exchequer_serve;
-        REVOKE SELECT ON public.sessions FROM exchequer_ingest;
+    IF to_regclass('sessions') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON sessions TO exchequer_serve;
+        REVOKE SELECT ON sessions FROM exchequer_ingest;
     END IF;
-    IF to_regclass('public.claims') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.claims, public.visits TO exchequer_serve;
+    IF to_regclass('claims') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON claims, visits TO exchequer_serve;
     END IF;
-    IF to_regclass('public.audit') IS NOT NULL THEN
+    IF to_regclass('audit') IS NOT NULL THEN
         -- What was done is noted, and is not changed after.
-        GRANT INSERT ON public.audit TO exchequer_serve;
-        GRANT INSERT, UPDATE ON public.jobs TO exchequer_serve;
+        GRANT INSERT ON audit TO exchequer_serve;
+        GRANT INSERT, UPDATE ON jobs TO exchequer_serve;
     END IF;
-    IF to_regclass('public.own_rules') IS NOT NULL THEN
-        GRANT INSERT, UPDATE, DELETE ON public.own_rules, public.own_receivers, public.own_people TO exchequer_serve;
+    IF to_regclass('own_rules') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON own_rules, own_receivers, own_people TO exchequer_serve;
         -- Addresses and secrets of people are for who sends to them.
-        REVOKE SELECT ON public.own_receivers, public.own_people FROM exchequer_ingest;
+        REVOKE SELECT ON own_receivers, own_people FROM exchequer_ingest;
     END IF;
-    IF to_regclass('public.keys') IS NOT NULL THEN
-        GRANT UPDATE (used) ON public.keys TO exchequer_serve;
+    IF to_regclass('keys') IS NOT NULL THEN
+        GRANT UPDATE (used) ON keys TO exchequer_serve;
     END IF;
-    IF to_regclass('public.offsetting_state') IS NOT NULL THEN
-        GRANT UPDATE ON public.offsetting_state TO exchequer_serve;
-        GRANT INSERT, DELETE ON public.offsetting_pairs, public.offsetting_days, public.offsetting_hours,
-            public.offsetting_prices, public.offsetting_traders TO exchequer_serve;
+    IF to_regclass('offsetting_state') IS NOT NULL THEN
+        GRANT UPDATE ON offsetting_state TO exchequer_serve;
+        GRANT INSERT, DELETE ON offsetting_pairs, offsetting_days, offsetting_hours,
+            offsetting_prices, offsetting_traders TO exchequer_serve;
     END IF;
 END
 $$;

@@ -39,6 +39,9 @@ func Postgres(t testing.TB) *pgxpool.Pool {
 // dropped when the test ends, even if connections remain.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
+	if citusURL != "" {
+		return citusSchemaURL(t)
+	}
 	s := reach(t)
 	return s.url(s.copied(t, template))
 }
@@ -58,6 +61,11 @@ func NewFilled(fill func(t testing.TB, url string)) *Filled { return &Filled{fil
 // connections remain.
 func (f *Filled) URL(t testing.TB) string {
 	t.Helper()
+	if citusURL != "" {
+		url := citusSchemaURL(t)
+		f.fill(t, url)
+		return url
+	}
 	s := reach(t)
 	f.once.Do(func() {
 		name := s.create(t, template)

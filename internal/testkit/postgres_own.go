@@ -26,6 +26,7 @@ type PostgresServer struct {
 // "max_connections=30", are added to those of the shared server.
 func OwnPostgres(t testing.TB, settings ...string) *PostgresServer {
 	t.Helper()
+	NotOnCitus(t, "it needs a server of its own")
 	started, err := start(settings...)
 	if err != nil {
 		t.Fatal(err)
