@@ -41,6 +41,11 @@ test:
 		$$($(GO) list ./... | grep -v -e '/e2e$$' -e /e2e/fleet -e /deploy/release)
 	$(GO) test -race -vet=off -timeout 15m -p 1 -parallel 4 ./e2e ./e2e/fleet
 
+## test-citus: the suites of the ledger and the aggregates in schemas of a Citus cluster: make test-citus CITUS_URL=postgres://…, its coordinator
+test-citus:
+	@[ -n "$(CITUS_URL)" ] || { echo "set CITUS_URL to a database of a coordinator, as CONTRIBUTING.md says"; exit 1; }
+	CITUS_URL="$(CITUS_URL)" $(GO) test -vet=off -count=1 -p 1 -timeout 40m ./ledger ./aggregates
+
 ## lint: gofmt, vet, staticcheck, templ fmt; with the race detector, for which the tests are compiled too
 lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:"; echo "$$out"; exit 1; }
@@ -81,4 +86,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: build licenses release demo run test lint check bench generate verify audit clean help
+.PHONY: build licenses release demo run test test-citus lint check bench generate verify audit clean help

@@ -15,6 +15,7 @@ import (
 // Of an account among many, indexes are read only, and no more postings than are
 // shown.
 func TestAnAccountReadsIndexes(t *testing.T) {
+	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	appendBatch(t, db, ledger.Batch{
 		Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal, Opened: at(t, "01-01 00:00")}, {Ref: "mint", Kind: ledger.System, Opened: at(t, "01-01 00:00")}},

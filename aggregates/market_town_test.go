@@ -31,6 +31,7 @@ var (
 )
 
 var markets = testkit.NewFilled(func(t testing.TB, url string) {
+	marketSales = nil // on Citus it is filled for each test
 	db := openURL(t, url)
 	defer db.Close()
 	record := ledger.New(db)

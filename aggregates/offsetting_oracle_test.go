@@ -82,6 +82,7 @@ func marked(t *testing.T, db *pgxpool.Pool, query string) map[[4]string]string {
 // everything that is without them with a scan of the sales that have none. It writes in
 // several batches, out of order, and judges after each.
 func TestOffsettingTradeIsWhatScanningSays(t *testing.T) {
+	testkit.NotOnCitus(t, "the scan that it compares with takes more than a minute there")
 	for n, days := range []int{5, 45, 200} {
 		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
 			t.Parallel()

@@ -263,7 +263,7 @@ func TestClosingBalancesAreRight(t *testing.T) {
 	for _, damage := range []string{
 		"", `UPDATE closing_balances SET balances[2] = balances[2] + 1 WHERE day = '2026-03-04'`,
 		`UPDATE closing_balances SET last_days[1] = last_days[1] - 1 WHERE day = '2026-03-10'`,
-		`UPDATE closing_balances SET accounts = accounts[2:], balances = balances[2:], postings = postings[2:], last_days = last_days[2:] WHERE day = '2026-03-06'`,
+		`UPDATE closing_balances SET accounts = trim_array(accounts, 1), balances = trim_array(balances, 1), postings = trim_array(postings, 1), last_days = trim_array(last_days, 1) WHERE day = '2026-03-06'`,
 		`UPDATE closing_balances SET accounts = '{}', balances = '{}', postings = '{}', last_days = '{}' WHERE day = '2026-02-26'`,
 	} {
 		if _, err := db.Exec(t.Context(), damage); err != nil {

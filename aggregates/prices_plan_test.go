@@ -12,6 +12,7 @@ import (
 // Where the tables are large, prices are read from item to item: no rollup of sales is
 // scanned, and the rows of an item with offsetting trade are joined with its own marks.
 func TestPricesReadIndexes(t *testing.T) {
+	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	appendBatch(t, db, ledger.Batch{Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal}}})
 	const fill = `

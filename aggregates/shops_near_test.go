@@ -14,7 +14,7 @@ func TestTheNearestShopsAreFoundAmongMany(t *testing.T) {
 	appendBatch(t, db, ledger.Batch{Accounts: []ledger.Account{{Ref: "ann", Kind: ledger.Personal}}})
 	const fill = `
 		INSERT INTO shops (id, ref, place, owner, world, x, y, z, active, seen)
-		SELECT n, 's' || n, '', (SELECT id FROM accounts), 'w', 10 * (3000 - n), 64, 0, true, now() FROM generate_series(1, 3000) n`
+		SELECT n, 's' || n, '', (SELECT id FROM accounts), 'w', 10 * (3000 - n), 64, 0, true, now() FROM generate_series(1, 3000) n WHERE random() >= 0`
 	if _, err := db.Exec(t.Context(), fill); err != nil {
 		t.Fatal(err)
 	}

@@ -180,6 +180,7 @@ func TestASeriesBeginsWhereItIsAskedTo(t *testing.T) {
 
 // Where the tables are large, an hour and a page of a series read what they show.
 func TestSoldReadsIndexes(t *testing.T) {
+	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	const fill = `
 		INSERT INTO items (id, ref, name) SELECT n, 'i' || n, 'Thing ' || n FROM generate_series(1, 500) n;
