@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 	logging.Disable() // go-redis logs each connection that fails
 	// A proxy's fault may wait for ever to write to a closed connection.
 	proxies := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
-	goleak.VerifyTestMain(m, proxies, goleak.Cleanup(func(code int) {
+	links := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read")
+	goleak.VerifyTestMain(m, proxies, links, goleak.Cleanup(func(code int) {
 		run.End()
 		os.Exit(code)
 	}))

@@ -1,11 +1,6 @@
 -- The record: accounts, transactions, postings, sales, and the rollups that are
 -- kept in the same database transaction as what they sum.
---
--- Every primary key and unique constraint contains the column by which its
--- table would be distributed: postings, balances, account_days by account;
--- transactions by id; refs by ref; sales, item_hours by item;
--- accounts, items, shops and settings are reference tables. No foreign keys
--- and no triggers, so that the same schema runs distributed.
+-- There are no foreign keys.
 
 CREATE SEQUENCE account_ids;
 CREATE SEQUENCE item_ids;

@@ -30,7 +30,7 @@ $$;
 
 -- Holders with an account that was ever used and is no issuer; merged accounts are those
 -- of the holder of the other one. Sums, accounts and the largest balance are of those that
--- are not archived, the sums of each population. It would be distributed by holder.
+-- are not archived, the sums of each population.
 CREATE TABLE holder_balances (
     holder            text    PRIMARY KEY,
     personal          numeric NOT NULL,
