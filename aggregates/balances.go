@@ -2,8 +2,10 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -38,7 +40,7 @@ type balanceShare = shared[string, *balanceSheet]
 // readBalances reads all balances, shared where the producer shares. The caller does
 // not change what it returns.
 func readBalances(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
-	return readShared(ctx, tx, "", func() (*balanceSheet, error) { return readBalancesAlone(ctx, tx) })
+	return readShared(ctx, tx, "", func() (*balanceSheet, error) { return readBalancesAlone(ctx, tx, mostRead(ctx)) })
 }
 
 // balancesOf returns the balances at the end of a period, as readBalances does those
@@ -63,20 +65,43 @@ func readShared(ctx context.Context, tx pgx.Tx, at Date, read func() (*balanceSh
 	return balances.get(ctx, snapshot+"@"+string(at), read)
 }
 
+// errTooManyBalances is of what needs the balance of each account, in a ledger with so many
+// that the process has no memory for them.
+var errTooManyBalances = errors.New("the balance of each account is needed, and there are too many accounts for that")
+
+// balanceBytes is about what a process needs to read a balance.
+const balanceBytes = 270
+
+// mostBalances is how many balances half of the process's memory holds.
+func mostBalances() int { return int(debug.SetMemoryLimit(-1) / 2 / balanceBytes) }
+
+// mostRead is how many balances a producer reads at most. The database takes about as long
+// for so many as a producer has, unless the ledger's configuration says otherwise.
+func mostRead(ctx context.Context) int {
+	return min(mostBalances(), max(3_000_000, int(exactOf(ctx))))
+}
+
 // readBalancesAlone leaves it to the program to join, to number and to add up: for the
 // database, to join takes as long again as to read, and so does to group by holders.
-func readBalancesAlone(ctx context.Context, tx pgx.Tx) (*balanceSheet, error) {
+// More than most are errTooManyBalances.
+func readBalancesAlone(ctx context.Context, tx pgx.Tx, most int) (*balanceSheet, error) {
 	// To know about how many there will be saves growing.
 	var about int
 	const size = `SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'balances'::regclass`
 	if err := tx.QueryRow(ctx, size).Scan(&about); err != nil {
 		return nil, fmt.Errorf("number of balances: %w", err)
 	}
+	if about > most {
+		return nil, errTooManyBalances
+	}
 	about += about / 10
 	h := &balanceSheet{accounts: make([]holding, 0, about)}
 	a := holding{holder: nobody}
 	rows, _ := tx.Query(ctx, `SELECT account, balance, postings, first_at, last_at FROM balances`)
 	_, err := pgx.ForEachRow(rows, []any{&a.account, &a.balance, &a.postings, (*instant)(&a.first), (*instant)(&a.last)}, func() error {
+		if len(h.accounts) == most {
+			return errTooManyBalances
+		}
 		h.accounts = append(h.accounts, a)
 		return nil
 	})

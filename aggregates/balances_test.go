@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -44,6 +45,39 @@ func TestSharedBalancesAreThoseOfTheLedger(t *testing.T) {
 	after, _ := must(read(t.Context(), w, NoParams{})).supply()
 	if after != before.Add(5) {
 		t.Errorf("after a payment of 5 the others hold %s, before it %s", after, before)
+	}
+}
+
+// A process does not read more balances than it has memory for, whether Postgres knows
+// how many there are or not.
+func TestTooManyBalancesAreNotRead(t *testing.T) {
+	db, _ := village(t)
+	for _, analyze := range []bool{false, true} {
+		if analyze {
+			if _, err := db.Exec(t.Context(), "ANALYZE balances"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tx, err := db.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := readBalancesAlone(t.Context(), tx, math.MaxInt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readBalancesAlone(t.Context(), tx, len(all.accounts)); err != nil {
+			t.Errorf("so many balances as may be read = %v", err)
+		}
+		if _, err := readBalancesAlone(t.Context(), tx, len(all.accounts)-1); !errors.Is(err, errTooManyBalances) {
+			t.Errorf("one balance more than may be read = %v", err)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := mostRead(ExactUpTo(1 << 40).within(t.Context())); most < mostRead(t.Context()) {
+		t.Errorf("a ledger that is to be read exactly is read up to %d balances", most)
 	}
 }
 

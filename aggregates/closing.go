@@ -94,7 +94,7 @@ func (c *closingBalances) amounts() ([]int64, error) {
 // is known of accounts is what it is now. When an account was used last is exact to
 // the day.
 func readBalancesThen(ctx context.Context, tx pgx.Tx, s span) (*balanceSheet, error) {
-	sheet, err := readBalancesAlone(ctx, tx)
+	sheet, err := readBalancesAlone(ctx, tx, mostRead(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -106,6 +106,9 @@ func makeSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (made i
 		if err := ledger.LockAppends(ctx, tx); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'`); err != nil {
+			return err
+		}
 		// Those of a release before do not have all.
 		const incomplete = `DELETE FROM day_snapshots WHERE day >= (SELECT min(day) FROM day_snapshots WHERE active = '{}')`
 		if _, err := tx.Exec(ctx, incomplete); err != nil {

@@ -26,6 +26,14 @@ func (exact ExactUpTo) within(ctx context.Context) context.Context {
 	return context.WithValue(ctx, exactKey{}, exact)
 }
 
+// exactOf returns up to how many accounts a producer reads all balances.
+func exactOf(ctx context.Context) ExactUpTo {
+	if exact, ok := ctx.Value(exactKey{}).(ExactUpTo); ok {
+		return exact
+	}
+	return DefaultExact
+}
+
 // A holderShare has what producers of the same page read about holders at the same time.
 type holderShare struct {
 	balances balanceShare
@@ -53,12 +61,8 @@ func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
 	if s.Past {
 		return nil, nil
 	}
-	exact, ok := ctx.Value(exactKey{}).(ExactUpTo)
-	if !ok {
-		exact = DefaultExact
-	}
 	fold, err := ledger.ReadFold(ctx, tx)
-	if err != nil || !fold.Made() || fold.Used <= int64(exact) {
+	if err != nil || !fold.Made() || fold.Used <= int64(exactOf(ctx)) {
 		return nil, err
 	}
 	read := func() (_ *holderSums, err error) {
