@@ -187,7 +187,7 @@ func cohortStart(number, months int) time.Time {
 // firstUncounted returns the first day before today with postings whose snapshot is
 // not made, and reports whether there is one.
 func firstUncounted(ctx context.Context, tx pgx.Tx, today time.Time) (day int, ok bool, err error) {
-	const query = `SELECT min(day) FROM account_days, (` + lastMade + `) AS made WHERE day > last AND day < $1::date`
+	const query = `SELECT min(day) FROM account_days WHERE day > (` + lastMade + `) AND day < $1::date`
 	var first *time.Time
 	if err := tx.QueryRow(ctx, query, today).Scan(&first); err != nil {
 		return 0, false, fmt.Errorf("first day without a snapshot: %w", err)

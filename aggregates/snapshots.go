@@ -85,7 +85,9 @@ func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time,
 		WITH made AS (` + lastMade + `), first AS (SELECT min(day) AS day FROM account_days),
 		archivings AS (
 			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived, 'UTC')`) + `::date AS day
-			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived < @midnight)
+			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived < @midnight AND id IN (
+				SELECT id FROM accounts WHERE archived < @midnight
+				UNION SELECT m.account FROM merges m JOIN accounts t ON t.id = target WHERE t.archived < @midnight))
 		SELECT least(
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
 			(SELECT min(day) FROM archivings WHERE day > (SELECT last FROM made) AND day > (SELECT day FROM first)))`
