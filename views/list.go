@@ -25,7 +25,7 @@ type List struct {
 	Until   time.Time       // up to when the rows have all that was written; zero: all of it
 }
 
-// missing says what may be missing among the rows. It may be empty.
+// missing returns the line that says which rows may be missing; empty if none are.
 func (l List) missing() string {
 	if l.Until.IsZero() {
 		return ""

@@ -18,9 +18,9 @@ import (
 // included, from Postgres. However often a fleet gets a write, it invalidates
 // once.
 type invalidator struct {
-	cache *cache.Cache
-	log   *slog.Logger
-	heard chan struct{} // closed once it listens, and what was written before is stale
+	cache     *cache.Cache
+	log       *slog.Logger
+	listening chan struct{} // closed once it listens, and what was written before is stale
 
 	connected             prometheus.Gauge
 	reconnects, announced prometheus.Counter
@@ -31,7 +31,7 @@ func newInvalidator(c *cache.Cache, log *slog.Logger, registry prometheus.Regist
 	i := invalidator{
 		cache:      c,
 		log:        log,
-		heard:      make(chan struct{}),
+		listening:  make(chan struct{}),
 		connected:  prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "connected", Help: "1 while the process listens to Postgres for writes, else 0."}),
 		reconnects: prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "reconnects_total", Help: "Connections to listen for writes after the first."}),
 		announced:  prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "notifications_total", Help: "Writes announced by Postgres, this process's own included."}),
@@ -63,7 +63,7 @@ func (i invalidator) onChange(ctx context.Context, change ledger.Change) {
 // listen calls onChange for the writes of all processes until ctx ends.
 func (i invalidator) listen(ctx context.Context, config *pgx.ConnConfig) {
 	defer i.connected.Set(0)
-	first, hear := true, sync.OnceFunc(func() { close(i.heard) })
+	first, ready := true, sync.OnceFunc(func() { close(i.listening) })
 	ledger.Listen(ctx, config,
 		func() {
 			i.connected.Set(1)
@@ -77,7 +77,7 @@ func (i invalidator) listen(ctx context.Context, config *pgx.ConnConfig) {
 				i.announced.Inc()
 			}
 			i.onChange(ctx, change)
-			hear()
+			ready()
 		},
 		func(err error) {
 			i.connected.Set(0)

@@ -206,8 +206,8 @@ func (c serveCommand) openOne(ctx, within context.Context, r server, at place, c
 	var work sync.WaitGroup
 	site.start(ctx, &work)
 	select { // what was written while nobody listened is not to pass as shown
-	case <-site.heard:
-	case <-time.After(hearWithin):
+	case <-site.listening:
+	case <-time.After(listenWithin):
 	case <-within.Done():
 	}
 	return &openLedger{handler: site.handler, db: db, registry: at.registry, busy: site.busy, close: func(ctx context.Context) error {
@@ -217,8 +217,8 @@ func (c serveCommand) openOne(ctx, within context.Context, r server, at place, c
 	}}, nil
 }
 
-// hearWithin is how long an opening waits until it hears of writes.
-const hearWithin = time.Second
+// listenWithin is how long an opening waits until it listens for writes.
+const listenWithin = time.Second
 
 // anyAlways reports whether a ledger is always open.
 func (r *roster) anyAlways() bool {

@@ -40,11 +40,11 @@ type place struct {
 
 // A site is a ledger that is ready to be served.
 type site struct {
-	handler http.Handler
-	start   func(ctx context.Context, work *sync.WaitGroup) // what runs beside requests, until ctx ends
-	close   func(context.Context) error                     // after all that
-	busy    func() bool                                     // an admin's job runs
-	heard   <-chan struct{}                                 // closed once it hears of writes
+	handler   http.Handler
+	start     func(ctx context.Context, work *sync.WaitGroup) // what runs beside requests, until ctx ends
+	close     func(context.Context) error                     // after all that
+	busy      func() bool                                     // an admin's job runs
+	listening <-chan struct{}                                 // closed once it listens for writes
 }
 
 // parts are what the site of a ledger is made of.
@@ -95,7 +95,7 @@ func (f serverFlags) newSite(ctx context.Context, r server, at place) (_ *site, 
 	}
 	r.log.Info("in force", "version", version, "address", r.listener.Addr().String(), "redis", p.memos.redis, "tenant", f.Tenant,
 		"policies", f.Policies.text(), "signs", f.Signs.of.String(), "verify", f.Verify, "privacy", f.Privacy, "sign-in", ways(at.signIn), "operators", r.token != "", "postgres", r.db.kind(), "metrics", at.metrics, "admin", at.operators)
-	return &site{handler, func(working context.Context, work *sync.WaitGroup) { f.work(working, work, p) }, p.close, p.busy, p.writes.heard}, nil
+	return &site{handler, func(working context.Context, work *sync.WaitGroup) { f.work(working, work, p) }, p.close, p.busy, p.writes.listening}, nil
 }
 
 // busy reports whether a job of an admin runs, which closing would end.
