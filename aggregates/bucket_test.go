@@ -102,7 +102,7 @@ func TestEveryPanelOfALedgerOfAnyAge(t *testing.T) {
 			}
 			appendBatch(t, db, b)
 			began := time.Now()
-			made, err := UpdateSnapshots(t.Context(), db, now)
+			made, err := UpdateSnapshots(t.Context(), db, now, DefaultExact)
 			if err != nil || made > len(times) || time.Since(began) > time.Minute {
 				t.Fatalf("%d snapshots made in %s, %v, want one for each day with a posting", made, time.Since(began), err)
 			}

@@ -48,7 +48,7 @@ func TestDaysOfTheCommunityAreWhatPostgresSays(t *testing.T) {
 				part.Transactions, part.Sales = rest.Transactions[:n], rest.Sales[:n]
 				rest.Transactions, rest.Sales = rest.Transactions[n:], rest.Sales[n:]
 				appendBatch(t, db, part)
-				if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+				if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 					t.Fatal(err)
 				}
 				s := scan{t, db, c.zone, now}

@@ -26,7 +26,7 @@ func TestTheHistoryIsWhatScanningSays(t *testing.T) {
 			if v, err := ComputeHistory(t.Context(), db, w, PopulationAll); err != nil || len(v.Points) != 0 {
 				t.Errorf("before any snapshot is made: %v, %d points", err, len(v.Points))
 			}
-			if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+			if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range Populations() {
@@ -98,7 +98,7 @@ func (r record) stateOf(s span, b bucket, p Population) (HistoryPoint, []int64, 
 // A snapshot of the release before is made again.
 func TestSnapshotsWithoutPopulationsAreMadeAgain(t *testing.T) {
 	db, w := village(t)
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	const old = `UPDATE day_snapshots SET population_holders = '{}', population_totals = '{}', population_ginis = '{}', population_top1s = '{}',
@@ -109,7 +109,7 @@ func TestSnapshotsWithoutPopulationsAreMadeAgain(t *testing.T) {
 	if wrong, err := VerifySnapshots(t.Context(), db, w.Start); err != nil || len(wrong) > 0 {
 		t.Errorf("snapshots of the release before are wrong: %v, %v", wrong, err)
 	}
-	if made, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil || made != 4 {
+	if made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil || made != 4 {
 		t.Errorf("%d snapshots made again, %v, want those of 4, 6, 9 and 10 March", made, err)
 	}
 	if _, err := db.Exec(t.Context(), `UPDATE day_snapshots SET population_ginis[3] = 0.5 WHERE day = '2026-03-06'`); err != nil {

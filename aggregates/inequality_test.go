@@ -57,7 +57,7 @@ func TestInequalityOfAVillage(t *testing.T) {
 
 func TestInequalityTrendIsThePastDaysAndToday(t *testing.T) {
 	db, w := village(t)
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ComputeInequality(t.Context(), db, w, InequalityQuery{Population: PopulationPersonal})

@@ -38,7 +38,7 @@ func TestSumsBeyond64BitsAreExactInEveryPanel(t *testing.T) {
 		pay("mint3", "rich3", day.Add(time.Second))
 	}
 	appendBatch(t, db, b)
-	if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	report, err := ledger.New(db).Verify(t.Context())

@@ -156,7 +156,7 @@ func TestACourseIsByDay(t *testing.T) {
 	r := randomRecord(random, now, 130, 300)
 	db := testkit.Postgres(t)
 	appendBatch(t, db, r.batch())
-	if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	var b Basis

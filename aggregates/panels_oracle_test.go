@@ -37,7 +37,7 @@ func TestPanelsAreWhatScanningThePostingsSays(t *testing.T) {
 			random.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
 			for part := range slices.Chunk(rest, (len(rest)+2)/3) {
 				appendBatch(t, db, record{r.accounts, part}.batch())
-				if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+				if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 					t.Fatal(err)
 				}
 			}

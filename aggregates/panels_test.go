@@ -43,7 +43,7 @@ func TestAnEmptyLedgerSaysWhyThereIsNothing(t *testing.T) {
 				value.Table()
 			}
 		}
-		if made, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil || made != 0 {
+		if made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil || made != 0 {
 			t.Errorf("%d snapshots of nothing, %v", made, err)
 		}
 	}

@@ -110,7 +110,7 @@ func TestPastPanelsAreWhatScanningSays(t *testing.T) {
 		}
 		s.Days, s.Start = 0, s.First
 		then.checkWealth(t, db, w, s)
-		if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil { // of which the trend is
+		if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil { // of which the trend is
 			t.Fatal(err)
 		}
 		for _, c := range []Counted{CountedAll, CountedMoved, Counted90, Counted30} {

@@ -135,7 +135,7 @@ func (p *presence) active(day int) []int32 {
 const mostCohorts = 24
 
 // cohortUnits are the lengths of a cohort.
-var cohortUnits = []struct {
+var cohortUnits = [...]struct {
 	name   string
 	months int
 }{{"month", 1}, {"quarter", 3}, {"year", 12}}

@@ -35,7 +35,7 @@ func TestWhoTookPartIsWhatScanningThePostingsSays(t *testing.T) {
 				}
 				update := func() {
 					t.Helper()
-					if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+					if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -57,7 +57,7 @@ func fillReported(t testing.TB, url, zone string) {
 // report makes what is to be made at a time.
 func report(t testing.TB, db *pgxpool.Pool, now time.Time) Reported {
 	t.Helper()
-	if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	done, err := Reporter{DB: db, Version: "test"}.Update(t.Context(), now, time.Minute)
@@ -209,7 +209,7 @@ func TestAReportIsFrozenAndCorrectedByErrata(t *testing.T) {
 	appendBatch(t, db, ledger.Batch{Transactions: []ledger.Transaction{{Origin: "late", Ref: "2", At: at(t, "02-27 12:00"), Source: "grant",
 		Postings: []ledger.Posting{{Account: "mint", Amount: -7}, {Account: "bob", Amount: 7}}}}})
 	early := Reporter{DB: db, Version: "later", Settled: time.Hour}
-	if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := early.Update(t.Context(), now, time.Minute); err != nil || done != (Reported{}) {
@@ -257,7 +257,7 @@ func TestAReportIsFrozenAndCorrectedByErrata(t *testing.T) {
 
 func TestOneOfManyProcessesMakesAReport(t *testing.T) {
 	db, w := village(t)
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	var running sync.WaitGroup

@@ -145,7 +145,7 @@ func TestSeriesAreWhatScanningSays(t *testing.T) {
 			into, merged := r.twoOfAKind()
 			b.Merges = []ledger.Merge{{Account: merged, Into: into}}
 			appendBatch(t, db, b)
-			if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+			if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 				t.Fatal(err)
 			}
 			checkSold(t, db, zone, now)

@@ -50,7 +50,7 @@ func FuzzParseSeries(f *testing.F) {
 // The village is looked at on 11 March, which is not over.
 func TestASeriesOfTheVillage(t *testing.T) {
 	db, w := village(t)
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	for of, want := range map[SeriesRef][]float64{ // from 5 March to the 10th

@@ -31,7 +31,7 @@ func TestTheSignsAreWhatScanningSays(t *testing.T) {
 			b.Sales = sales
 			appendBatch(t, db, b)
 			w := windowAt(now)
-			if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+			if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 				t.Fatal(err)
 			}
 			got, err := ComputeSoundness(t.Context(), db, w, nil)

@@ -21,8 +21,20 @@ const chunkDays = 122
 // archived have one; any other day ended like the day before, see
 // docs/decisions/0008-old-ledgers.md. It may be called at any time and by several
 // processes at once. With nothing to do it is a few cheap queries. It keeps closing
-// balances too.
-func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int, error) {
+// balances too. Once more than exact accounts have been used, the snapshots follow from
+// tallies, and have these beside them.
+func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time, exact ExactUpTo) (int, error) {
+	large, err := exact.exceeded(ctx, db)
+	if err != nil {
+		return 0, fmt.Errorf("update snapshots: %w", err)
+	}
+	if large {
+		made, err := updateTallied(ctx, db, now, talliedAtOnce)
+		if err != nil {
+			return made, fmt.Errorf("update snapshots: %w", err)
+		}
+		return made, keepAllClosing(ctx, db, now)
+	}
 	made := 0
 	for {
 		n := 0
@@ -37,10 +49,14 @@ func UpdateSnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (int,
 			break
 		}
 	}
+	return made, keepAllClosing(ctx, db, now)
+}
+
+func keepAllClosing(ctx context.Context, db *pgxpool.Pool, now time.Time) error {
 	if _, err := updateClosing(ctx, db, now, leastBetween); err != nil {
-		return made, fmt.Errorf("update closing balances: %w", err)
+		return fmt.Errorf("update closing balances: %w", err)
 	}
-	return made, nil
+	return nil
 }
 
 func anyMissing(ctx context.Context, db queryer, now time.Time) (bool, error) {
@@ -75,19 +91,22 @@ func today(ctx context.Context, db queryer, now time.Time) (time.Time, error) {
 const lastMade = `
 	SELECT coalesce((SELECT min(day) - 1 FROM day_snapshots WHERE active = '{}'), max(day), '-infinity') AS last FROM day_snapshots`
 
+// archivings is a query of the days on which used accounts were archived before @midnight.
+// One that is archived at midnight is part of the day before.
+var archivings = `
+	SELECT ` + ledger.LocalTime(`date_trunc('hour', archived, 'UTC')`) + `::date AS day
+	FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived < @midnight AND id IN (
+		SELECT id FROM accounts WHERE archived < @midnight
+		UNION SELECT m.account FROM merges m JOIN accounts t ON t.id = target WHERE t.archived < @midnight)`
+
 // firstMissing returns the date of the first day before today whose snapshot is
 // missing, nil if there is none. Snapshots are made in the order of days, and an
 // append deletes only the last ones, so none is missing before the latest.
 func firstMissing(ctx context.Context, db queryer, today time.Time) (*time.Time, error) {
-	// An account that is archived at midnight is part of the day before. An
-	// account that was archived before the first posting changes no snapshot.
+	// An account that was archived before the first posting changes no snapshot.
 	query := `
 		WITH made AS (` + lastMade + `), first AS (SELECT min(day) AS day FROM account_days),
-		archivings AS (
-			SELECT ` + ledger.LocalTime(`date_trunc('hour', archived, 'UTC')`) + `::date AS day
-			FROM account_holders JOIN balances ON account = id WHERE NOT issuer AND archived < @midnight AND id IN (
-				SELECT id FROM accounts WHERE archived < @midnight
-				UNION SELECT m.account FROM merges m JOIN accounts t ON t.id = target WHERE t.archived < @midnight))
+		archivings AS (` + archivings + `)
 		SELECT least(
 			(SELECT min(day) FROM account_days WHERE day > (SELECT last FROM made) AND day < @today::date),
 			(SELECT min(day) FROM archivings WHERE day > (SELECT last FROM made) AND day > (SELECT day FROM first)))`

@@ -19,7 +19,7 @@ import (
 
 func TestSnapshotsOfAVillage(t *testing.T) {
 	db, w := village(t)
-	made, err := UpdateSnapshots(t.Context(), db, w.Start)
+	made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +38,14 @@ func TestSnapshotsOfAVillage(t *testing.T) {
 	if s := on("03-05"); s.Supply != sumOf(1060) || s.Holders != 2 || *s.Gini != 7.0/18 {
 		t.Errorf("5 March: Ann 320, Bob 40, but %+v, Gini %v", s, *s.Gini)
 	}
-	if made, err := UpdateSnapshots(t.Context(), db, w.Start); made != 0 || err != nil {
+	if made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); made != 0 || err != nil {
 		t.Errorf("made %d again, %v", made, err)
 	}
 }
 
 func TestAPostingOfThePastRemakesItsDayAndAllLaterOnes(t *testing.T) {
 	db, w := village(t)
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	before := snapshots(t, db, w.Start)
@@ -53,7 +53,7 @@ func TestAPostingOfThePastRemakesItsDayAndAllLaterOnes(t *testing.T) {
 		Origin: "test", Ref: "late", At: at(t, "03-02 12:00"), Source: "grant",
 		Postings: []ledger.Posting{{Account: "mint", Amount: -500}, {Account: "dan", Amount: 500}},
 	}}})
-	made, err := UpdateSnapshots(t.Context(), db, w.Start)
+	made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact)
 	if err != nil || made != 5 { // of 2, 4, 6, 9 and 10 March
 		t.Fatalf("%d snapshots remade, %v, want 5", made, err)
 	}
@@ -73,7 +73,7 @@ func TestAPostingOfThePastRemakesItsDayAndAllLaterOnes(t *testing.T) {
 
 func TestArchivingInThePastRemakesSnapshots(t *testing.T) {
 	db, w := village(t)
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	holders := func(archived string) (made int, holders []int64) {
@@ -81,7 +81,7 @@ func TestArchivingInThePastRemakesSnapshots(t *testing.T) {
 		appendBatch(t, db, ledger.Batch{Accounts: []ledger.Account{
 			{Ref: "bob", Kind: ledger.Personal, Opened: at(t, "01-01 00:00"), Archived: at(t, archived)},
 		}})
-		made, err := UpdateSnapshots(t.Context(), db, w.Start)
+		made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestArchivingInThePastRemakesSnapshots(t *testing.T) {
 	if made, got := holders("03-08 00:00"); made != 3 || !slices.Equal(got, []int64{2, 1, 1, 1}) {
 		t.Errorf("after it was archived at the midnight before: %d snapshots made, %d holders", made, got)
 	}
-	if made, err := UpdateSnapshots(t.Context(), db, w.Start); made != 0 || err != nil {
+	if made, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); made != 0 || err != nil {
 		t.Errorf("made %d again, %v", made, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestTheTrendOfAQuietLedgerHasEveryDay(t *testing.T) {
 	if got := trend(); len(got) != 1 {
 		t.Errorf("before any snapshot is made the trend has %d days, want today alone", len(got))
 	}
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	got := trend()
@@ -133,6 +133,12 @@ func TestTheTrendOfAQuietLedgerHasEveryDay(t *testing.T) {
 }
 
 func TestSnapshotsAreRightWhileOthersAppendAndUpdate(t *testing.T) {
+	for _, exact := range []ExactUpTo{DefaultExact, 0} {
+		t.Run(fmt.Sprint(exact), func(t *testing.T) { snapshotsBesideAppends(t, exact) })
+	}
+}
+
+func snapshotsBesideAppends(t *testing.T, exact ExactUpTo) {
 	db, w := village(t)
 	first := at(t, "02-01 12:00")
 	var wg sync.WaitGroup
@@ -151,14 +157,14 @@ func TestSnapshotsAreRightWhileOthersAppendAndUpdate(t *testing.T) {
 		})
 		wg.Go(func() {
 			for range 5 {
-				if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+				if _, err := UpdateSnapshots(t.Context(), db, w.Start, exact); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, exact); err != nil {
 		t.Fatal(err)
 	}
 	got := snapshots(t, db, w.Start)
@@ -180,7 +186,7 @@ func TestARepairMakesTheSnapshotsThatUpdateWouldMake(t *testing.T) {
 			now := at(t, "03-11 15:00")
 			db := testkit.Postgres(t)
 			appendBatch(t, db, randomRecord(random, now, days, transactionsIn(days)).batch())
-			if _, err := UpdateSnapshots(t.Context(), db, now); err != nil {
+			if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
 				t.Fatal(err)
 			}
 			want := keptSnapshots(t, db)

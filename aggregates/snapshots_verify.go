@@ -3,6 +3,9 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +17,15 @@ import (
 
 // RemakeSnapshots makes the snapshots of some days from one day on anew, right or
 // not. It returns the day with which to go on, zero after the last one. In tx, no
-// append may run, see [ledger.LockAppends]. Each call takes as long as a chunk.
+// append may run, see [ledger.LockAppends]. Each call takes as long as a chunk. Those of a
+// large ledger it deletes: they are made without a lock, by [UpdateSnapshots].
 func RemakeSnapshots(ctx context.Context, tx pgx.Tx, from, now time.Time) (next time.Time, err error) {
+	if large, err := DefaultExact.exceeded(ctx, tx); err != nil || large {
+		if err == nil {
+			_, err = tx.Exec(ctx, `DELETE FROM day_snapshots`)
+		}
+		return next, err
+	}
 	today, err := today(ctx, tx, now)
 	if err != nil {
 		return next, err
@@ -73,6 +83,12 @@ func VerifySnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (diff
 		if err != nil || len(kept) == 0 {
 			return err
 		}
+		if last, err := readTalliedDay(ctx, tx, yesterday); err != nil || last != nil {
+			if err == nil {
+				differing, err = verifyTallied(ctx, tx, now, kept, last.day)
+			}
+			return err
+		}
 		var first *time.Time
 		if err := tx.QueryRow(ctx, `SELECT min(day) FROM account_days`).Scan(&first); err != nil {
 			return err
@@ -94,6 +110,42 @@ func VerifySnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (diff
 		return nil, fmt.Errorf("verify snapshots: %w", err)
 	}
 	return differing, nil
+}
+
+// verifyTallied compares the snapshots and tallies of the days up to one with those that all
+// days of the holders make. Later ones are made anew soon.
+func verifyTallied(ctx context.Context, tx pgx.Tx, now time.Time, kept []daySnapshot, last int) (differing []ledger.Difference, err error) {
+	plan, err := planFrom(ctx, tx, now, nil, math.MaxInt)
+	if err != nil || plan == nil {
+		return nil, err
+	}
+	var made []daySnapshot
+	for days := range slices.Chunk(plan.days, talliedAtOnce) {
+		part := &talliedPlan{plan.zone, plan.last, days, days[len(days)-1], true}
+		err := part.each(ctx, tx, func(t *talliedDay) error {
+			if t.day > last {
+				return nil
+			}
+			snapshot, err := t.snapshot()
+			if err != nil {
+				return err
+			}
+			made = append(made, snapshot)
+			places, err := readPlaces(ctx, tx, snapshot.Day)
+			if err == nil && !maps.Equal(places, t.places) {
+				differing = append(differing, ledger.Difference{Table: "day_tallies", Key: snapshot.Day.Format(time.DateOnly), Text: "kept others than the days of the accounts make"})
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if part.to >= last {
+			break
+		}
+	}
+	kept = slices.DeleteFunc(kept, func(s daySnapshot) bool { return ledger.DayNumber(s.Day) > last })
+	return append(compareSnapshots(kept, made), differing...), nil
 }
 
 // compareSnapshots compares the snapshots that are kept with those that should be,

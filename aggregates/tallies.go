@@ -19,6 +19,15 @@ type ExactUpTo int64
 // DefaultExact is where the balances take about half a second to read.
 const DefaultExact ExactUpTo = 200_000
 
+// exceeded reports whether more accounts have been used.
+func (exact ExactUpTo) exceeded(ctx context.Context, db queryer) (more bool, err error) {
+	const query = `SELECT count(*) > $1 FROM (SELECT FROM balances LIMIT $1 + 1) AS few`
+	if err := db.QueryRow(ctx, query, int64(exact)).Scan(&more); err != nil {
+		return false, fmt.Errorf("whether there are many accounts: %w", err)
+	}
+	return more, nil
+}
+
 type exactKey struct{}
 
 // within returns a context whose producers read all balances up to a number.

@@ -191,7 +191,7 @@ func TestTalliesHaveTheNumbersOfBalances(t *testing.T) {
 	fold()
 	appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "dan", Into: "bob"}}})
 	few, lots := ExactUpTo(1000).within(t.Context()), ExactUpTo(0).within(t.Context())
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	type result struct {

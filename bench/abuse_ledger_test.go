@@ -60,7 +60,7 @@ func largeLedger(b *testing.B) string {
 			batch = ledger.Batch{}
 		}
 	}
-	if _, err := aggregates.UpdateSnapshots(b.Context(), db, now); err != nil {
+	if _, err := aggregates.UpdateSnapshots(b.Context(), db, now, aggregates.DefaultExact); err != nil {
 		b.Fatal(err)
 	}
 	if _, err := db.Exec(b.Context(), "VACUUM (ANALYZE)"); err != nil {

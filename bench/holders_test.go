@@ -34,7 +34,7 @@ func BenchmarkHolders(b *testing.B) {
 			if _, err := db.Exec(b.Context(), `SELECT setval('transaction_ids', (SELECT max(id) FROM transactions)), setval('account_ids', (SELECT max(id) FROM accounts))`); err != nil {
 				b.Fatal(err)
 			}
-			if _, err := aggregates.UpdateSnapshots(b.Context(), db, time.Now()); err != nil {
+			if _, err := aggregates.UpdateSnapshots(b.Context(), db, time.Now(), aggregates.DefaultExact); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportMetric(ms(foldHolders(b, db)), "first-fold-ms")

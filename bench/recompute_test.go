@@ -141,7 +141,7 @@ func buildOf(b *testing.B, db *pgxpool.Pool, w cache.Window, transactions, accou
 	} {
 		exec(step.what, step.query)
 	}
-	made, err := aggregates.UpdateSnapshots(b.Context(), db, w.Start)
+	made, err := aggregates.UpdateSnapshots(b.Context(), db, w.Start, aggregates.DefaultExact)
 	if err != nil || made != 29 {
 		b.Fatalf("%d snapshots, %v", made, err)
 	}

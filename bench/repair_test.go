@@ -32,7 +32,7 @@ func BenchmarkRepair(b *testing.B) {
 		if _, err := importer.Run(b.Context(), importer.Options{Ledger: l, Mapping: m, Files: []string{file}}); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := aggregates.UpdateSnapshots(b.Context(), db, time.Now()); err != nil {
+		if _, err := aggregates.UpdateSnapshots(b.Context(), db, time.Now(), aggregates.DefaultExact); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

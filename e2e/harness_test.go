@@ -92,7 +92,7 @@ func (s *site) things(t *testing.T) []string {
 func (s *site) report(t *testing.T) string {
 	t.Helper()
 	later := time.Now().AddDate(0, 1, 2)
-	if _, err := aggregates.UpdateSnapshots(t.Context(), s.db, later); err != nil {
+	if _, err := aggregates.UpdateSnapshots(t.Context(), s.db, later, aggregates.DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := (aggregates.Reporter{DB: s.ahead(t), Version: "test"}).Update(t.Context(), later, time.Minute); err != nil {

@@ -31,20 +31,12 @@ func FoldHolders(ctx context.Context, db *pgxpool.Pool, least int64) (folded boo
 	if err != nil || !due {
 		return false, wrapFold(err)
 	}
-	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(work pgx.Tx) error {
-		return pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(guard pgx.Tx) error {
-			if _, err := guard.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10min'`); err != nil {
-				return err
-			}
-			if err := guard.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1 # `+LockSalt+`)`, foldLock).Scan(&folded); err != nil || !folded {
-				return err
-			}
-			next, zone, err := settled(ctx, guard, work)
-			if err != nil {
-				return err
-			}
-			return fold(ctx, work, zone, next)
-		})
+	folded, err = Settled(ctx, db, foldLock, func(_, work pgx.Tx) error {
+		next, zone, err := newest(ctx, work)
+		if err != nil {
+			return err
+		}
+		return fold(ctx, work, zone, next)
 	})
 	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.Code == serializationFailure {
 		return false, nil // a repair or an append came between: next time
@@ -73,21 +65,12 @@ func foldDue(ctx context.Context, db *pgxpool.Pool, least int64) (due bool, err 
 	return due, err
 }
 
-// settled returns how far the record goes that work sees, of which nothing is still being
-// written: appends are locked out for the moment in which work begins to see.
-func settled(ctx context.Context, guard, work pgx.Tx) (next Fold, zone *time.Location, err error) {
-	alone, err := guard.Begin(ctx) // a savepoint: when it ends, so does the lock
-	if err != nil {
-		return next, nil, err
-	}
-	defer func() { err = errors.Join(err, alone.Rollback(ctx)) }()
-	if err := LockAppends(ctx, alone); err != nil {
-		return next, nil, err
-	}
+// newest returns how far the record goes that tx sees.
+func newest(ctx context.Context, tx pgx.Tx) (next Fold, zone *time.Location, err error) {
 	var name string
 	const query = `
 		SELECT coalesce((SELECT max(id) FROM transactions), 0), coalesce((SELECT max(id) FROM accounts), 0), coalesce((SELECT timezone FROM settings), 'UTC')`
-	if err := work.QueryRow(ctx, query).Scan(&next.transaction, &next.account, &name); err != nil {
+	if err := tx.QueryRow(ctx, query).Scan(&next.transaction, &next.account, &name); err != nil {
 		return next, nil, err
 	}
 	zone, err = LoadZone(name)

@@ -54,11 +54,11 @@ func holderSums(here, accounts string) string {
 // allHolders are the accounts of holderSums of all holders.
 const allHolders = `balances b JOIN account_holders h ON h.id = b.account`
 
-// movedHolders is SQL for a WITH clause: before and made are the rows of holder_balances of
-// the holders of some accounts, as they are kept, and as they are now. Where an account is
-// merged, that is the holder of the other one too. Each row is looked up by an index: OFFSET 0
-// keeps Postgres, which cannot know how few they are, from reading whole tables instead.
-func movedHolders(accounts, here string) string {
+// membersOf is SQL for a WITH clause: members are the accounts of the holders of some accounts,
+// as in account_holders. Where an account is merged, that is the holder of the other one too.
+// Each row is looked up by an index: OFFSET 0 keeps Postgres, which cannot know how few they
+// are, from reading whole tables instead.
+func membersOf(accounts string) string {
 	return `
 		changed AS MATERIALIZED (SELECT * FROM (` + accounts + `) AS these ORDER BY account),
 		touched AS MATERIALIZED (
@@ -71,7 +71,13 @@ func movedHolders(accounts, here string) string {
 			SELECT id, holder, kind, issuer, archived FROM theirs WHERE id NOT IN (SELECT account FROM merges)
 			UNION ALL
 			SELECT a.id, t.holder, a.kind, a.issuer, t.archived
-			FROM theirs t JOIN merges ON target = t.id, LATERAL (SELECT * FROM accounts WHERE id = merges.account OFFSET 0) AS a),
+			FROM theirs t JOIN merges ON target = t.id, LATERAL (SELECT * FROM accounts WHERE id = merges.account OFFSET 0) AS a)`
+}
+
+// movedHolders is membersOf with before and made: the rows of holder_balances of these
+// holders, as they are kept, and as they are now.
+func movedHolders(accounts, here string) string {
+	return membersOf(accounts) + `,
 		made AS MATERIALIZED (` + holderSums(here, `members h, LATERAL (SELECT * FROM balances WHERE account = h.id OFFSET 0) AS b`) + `),
 		before AS MATERIALIZED (
 			SELECT known.* FROM touched, LATERAL (SELECT * FROM holder_balances k WHERE k.holder = touched.holder OFFSET 0) AS known)`

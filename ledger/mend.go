@@ -182,6 +182,9 @@ func (m *mender) snapshots(ctx context.Context, tx pgx.Tx, from time.Time) (next
 	if _, err := tx.Exec(ctx, `DELETE FROM closing_balances`); err != nil {
 		return next, err
 	}
+	if _, err := tx.Exec(ctx, `DELETE FROM day_tallies`); err != nil {
+		return next, err
+	}
 	if m.Snapshots == nil {
 		_, err := tx.Exec(ctx, `DELETE FROM day_snapshots`)
 		return next, err

@@ -61,7 +61,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now()); err != nil {
+	if _, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now(), aggregates.DefaultExact); err != nil {
 		return err
 	}
 	if _, err := aggregates.UpdateOffsetting(ctx, db.Pool); err != nil {

@@ -227,7 +227,7 @@ func (f serverFlags) pages(ctx context.Context, p *parts) (http.Handler, error) 
 // work starts what runs beside requests, until ctx ends.
 func (f serverFlags) work(ctx context.Context, work *sync.WaitGroup, p *parts) {
 	work.Go(func() { p.db.keepRunning(ctx, p.log) })
-	work.Go(func() { keepSnapshots(ctx, p.db, p.log) })
+	work.Go(func() { keepSnapshots(ctx, p.db, f.ExactHolders, p.log) })
 	work.Go(func() { keepHolders(ctx, p.db, f.ExactHolders, p.log) })
 	work.Go(func() { keepBooks(ctx, p.soundness, f.Verify == "nightly", p.log) })
 	if p.dump != nil {

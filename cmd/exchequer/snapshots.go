@@ -12,7 +12,7 @@ import (
 // snapshots makes the day snapshots that the import has made necessary.
 func snapshots(ctx context.Context, s streams, db *database) error {
 	began := time.Now()
-	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, began)
+	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, began, aggregates.DefaultExact)
 	if err != nil {
 		return fmt.Errorf("the import is complete, but making its day snapshots failed (serve will make them): %w", err)
 	}
@@ -27,9 +27,9 @@ func snapshots(ctx context.Context, s streams, db *database) error {
 const snapshotsEvery = 5 * time.Minute
 
 // keepSnapshots makes what days and months lack, at once and then every few minutes.
-func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
+func keepSnapshots(ctx context.Context, db *database, exact int64, log *slog.Logger) {
 	for {
-		catchUp(ctx, db, log)
+		catchUp(ctx, db, exact, log)
 		select {
 		case <-ctx.Done():
 			return
@@ -39,8 +39,8 @@ func keepSnapshots(ctx context.Context, db *database, log *slog.Logger) {
 }
 
 // catchUp makes missing day snapshots, judges new sales and makes the reports of months.
-func catchUp(ctx context.Context, db *database, log *slog.Logger) {
-	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now())
+func catchUp(ctx context.Context, db *database, exact int64, log *slog.Logger) {
+	made, err := aggregates.UpdateSnapshots(ctx, db.Pool, time.Now(), aggregates.ExactUpTo(exact))
 	switch {
 	case ctx.Err() != nil:
 		return

@@ -66,7 +66,7 @@ BEGIN
             EXECUTE format('REVOKE INSERT, UPDATE ON %I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
             EXECUTE format('REVOKE UPDATE ON %I FROM exchequer_ingest', named);
-        WHEN named IN ('day_snapshots', 'closing_balances', 'events', 'places', 'merges', 'sync_rejects', 'sync_drift') THEN
+        WHEN named IN ('day_snapshots', 'day_tallies', 'closing_balances', 'events', 'places', 'merges', 'sync_rejects', 'sync_drift') THEN
             EXECUTE format('GRANT DELETE ON %I TO exchequer_ingest', named);
         ELSE
         END CASE;
@@ -79,6 +79,9 @@ DO $$
 BEGIN
     IF to_regclass('day_snapshots') IS NOT NULL THEN
         GRANT INSERT, DELETE ON day_snapshots TO exchequer_serve;
+    END IF;
+    IF to_regclass('day_tallies') IS NOT NULL THEN
+        GRANT INSERT, DELETE ON day_tallies TO exchequer_serve;
     END IF;
     IF to_regclass('closing_balances') IS NOT NULL THEN
         GRANT INSERT ON closing_balances TO exchequer_serve;

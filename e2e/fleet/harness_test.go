@@ -109,7 +109,7 @@ func fill(t testing.TB, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := aggregates.UpdateSnapshots(t.Context(), db, time.Now()); err != nil {
+	if _, err := aggregates.UpdateSnapshots(t.Context(), db, time.Now(), aggregates.DefaultExact); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,195 @@
+package aggregates
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/ledger"
+)
+
+// The snapshots of a large ledger follow from the days of its holders, one holder after the
+// other, so that memory follows the number of days and bins. Appends go on meanwhile: a claim
+// stands in day_tallies for the last of the days, which an append into one of them deletes as
+// it deletes their snapshots. Whose claim is gone begins again.
+
+// talliedAtOnce is how many days are made at once at most, and fewDays of how many days those
+// holders alone are read who changed.
+const (
+	talliedAtOnce = 366
+	fewDays       = 31
+)
+
+// updateTallied makes the missing snapshots of a large ledger, with their tallies.
+func updateTallied(ctx context.Context, db *pgxpool.Pool, now time.Time, atOnce int) (made int, err error) {
+	for {
+		n, more, err := makeTallied(ctx, db, now, atOnce)
+		if made += n; err != nil || !more {
+			return made, err
+		}
+	}
+}
+
+// makeTallied makes the first days that have no tallies. more: there may be others.
+func makeTallied(ctx context.Context, db *pgxpool.Pool, now time.Time, atOnce int) (made int, more bool, err error) {
+	var plan *talliedPlan
+	planned := func(tx pgx.Tx) (err error) {
+		plan, err = planTallied(ctx, tx, now, atOnce)
+		return err
+	}
+	if err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{AccessMode: pgx.ReadOnly}, planned); err != nil || plan == nil {
+		return 0, false, err
+	}
+	claimed, claim := plan.to, rand.Text()
+	const insert = `INSERT INTO day_tallies (day, tally, claim, places, holders, totals) VALUES ($1, '', $2, '{}', '{}', '{}')`
+	if _, err := db.Exec(ctx, insert, dateOfDay(claimed), claim); err != nil {
+		return 0, false, fmt.Errorf("claim days: %w", err)
+	}
+	_, err = ledger.Settled(ctx, db, ledger.TalliesLock, func(guard, work pgx.Tx) error {
+		if _, err := work.Exec(ctx, `SET LOCAL statement_timeout = '30min'`); err != nil {
+			return err
+		}
+		if err := planned(work); err != nil || plan == nil {
+			return err
+		}
+		if more = true; plan.to > claimed {
+			return nil // another day, and another claim
+		}
+		days, err := plan.make(ctx, work)
+		if err != nil {
+			return err
+		}
+		made, err = plan.publish(ctx, guard, days, claim)
+		return err
+	})
+	// Without it nothing comes of the others that one who was killed has left.
+	if _, gone := db.Exec(context.WithoutCancel(ctx), `DELETE FROM day_tallies WHERE claim = $1`, claim); err == nil {
+		err = gone
+	}
+	return made, more, err
+}
+
+// A talliedPlan is which days to make.
+type talliedPlan struct {
+	zone *time.Location
+	last *talliedDay // the one before
+	days []int       // that have a snapshot
+	to   int
+	all  bool // all holders are read
+}
+
+// planTallied returns the first days before now without tallies, nil if all have them.
+func planTallied(ctx context.Context, tx pgx.Tx, now time.Time, atOnce int) (*talliedPlan, error) {
+	last, err := readTalliedDay(ctx, tx, now)
+	if err != nil {
+		return nil, err
+	}
+	return planFrom(ctx, tx, now, last, atOnce)
+}
+
+// planFrom returns the first days before now that come after the last one, nil if there are
+// none. Without a last one it begins with the first day of the ledger.
+func planFrom(ctx context.Context, tx pgx.Tx, now time.Time, last *talliedDay, atOnce int) (*talliedPlan, error) {
+	today, err := today(ctx, tx, now)
+	if err != nil {
+		return nil, err
+	}
+	p := &talliedPlan{zone: today.Location(), last: last, to: ledger.DayNumber(today) - 1}
+	if last == nil {
+		var first *time.Time
+		if err := tx.QueryRow(ctx, `SELECT min(day) FROM account_days`).Scan(&first); err != nil || first == nil {
+			return nil, err
+		}
+		p.last, p.all = &talliedDay{day: ledger.DayNumber(*first) - 1, places: map[tallyPlace]tallySum{}}, true
+	}
+	if p.days, err = snapshotDays(ctx, tx, p.zone, p.last.day+1, p.to); err != nil || len(p.days) == 0 {
+		return nil, err
+	}
+	if len(p.days) > atOnce {
+		p.days = p.days[:atOnce]
+		p.to = p.days[atOnce-1]
+	}
+	p.all = p.all || len(p.days) > fewDays
+	return p, nil
+}
+
+// snapshotDays returns the days from one to another that have a snapshot, in order.
+func snapshotDays(ctx context.Context, tx pgx.Tx, zone *time.Location, from, to int) ([]int, error) {
+	// Each day is found by the index, since a day may have many rows.
+	query := `
+		WITH RECURSIVE posted AS (
+			SELECT min(day) AS day FROM account_days WHERE day >= @from::date
+			UNION ALL SELECT (SELECT min(day) FROM account_days WHERE day > posted.day) FROM posted WHERE day < @to::date),
+		archived AS (` + archivings + `)
+		SELECT day - date '1970-01-01' FROM (
+			SELECT day FROM posted UNION SELECT day FROM archived WHERE day > (SELECT min(day) FROM account_days)) AS days
+		WHERE day BETWEEN @from AND @to ORDER BY day`
+	args := ledger.LocalTimeArgs(zone, time.Time{}, ledger.DayStart(to+1, zone))
+	args["from"], args["to"], args["midnight"] = dateOfDay(from), dateOfDay(to), ledger.DayStart(to+1, zone)
+	rows, _ := tx.Query(ctx, query, args)
+	days, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return nil, fmt.Errorf("days with a snapshot: %w", err)
+	}
+	return days, nil
+}
+
+// each calls f with each of the days, at its end.
+func (p *talliedPlan) each(ctx context.Context, tx pgx.Tx, f func(*talliedDay) error) error {
+	changes, err := readChanges(ctx, tx, p.zone, p.last.day+1, p.to, p.all)
+	if err != nil {
+		return err
+	}
+	for _, day := range p.days {
+		at := day - changes.from
+		p.last.move(day, changes.days[at])
+		changes.days[at] = nil
+		if err := f(p.last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// make returns the rows of the days.
+func (p *talliedPlan) make(ctx context.Context, tx pgx.Tx) (*madeDays, error) {
+	made := &madeDays{}
+	err := p.each(ctx, tx, func(t *talliedDay) error {
+		snapshot, err := t.snapshot()
+		made.snapshots, made.tallies = append(made.snapshots, snapshot), append(made.tallies, t.rows()...)
+		return err
+	})
+	return made, err
+}
+
+// madeDays are rows of day_snapshots and of day_tallies.
+type madeDays struct {
+	snapshots []daySnapshot
+	tallies   [][]any
+}
+
+// publish writes the days in place of what there is of them, if nothing was posted into them
+// meanwhile, and returns how many it wrote.
+func (p *talliedPlan) publish(ctx context.Context, tx pgx.Tx, made *madeDays, claim string) (int, error) {
+	if err := ledger.LockAppends(ctx, tx); err != nil {
+		return 0, err
+	}
+	var stands bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM day_tallies WHERE claim = $1)`, claim).Scan(&stands); err != nil || !stands {
+		return 0, err
+	}
+	from, to := made.snapshots[0].Day, dateOfDay(p.to)
+	for _, table := range []string{"day_snapshots", "day_tallies"} {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE day BETWEEN $1 AND $2`, from, to); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"day_tallies"}, tallyColumns, pgx.CopyFromRows(made.tallies)); err != nil {
+		return 0, err
+	}
+	return copySnapshots(ctx, tx, made.snapshots)
+}

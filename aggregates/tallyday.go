@@ -1,0 +1,223 @@
+package aggregates
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/ledger"
+)
+
+// A talliedDay is the economy at the end of a day, of a ledger with too many accounts to
+// read the balance of each: see docs/decisions/0042-days-of-large-ledgers.md. It moves
+// forward by the changes of days.
+type talliedDay struct {
+	day     int
+	supply  ledger.Sum
+	places  map[tallyPlace]tallySum
+	lasts   [weekDays]int32 // holders by how many days ago they had their latest posting
+	cohorts [len(cohortUnits)][mostCohorts]int32
+}
+
+// move moves the state to the end of a later day, on which there was a change, or none: nil.
+func (t *talliedDay) move(day int, change *dayChange) {
+	passed := day - t.day
+	for i := weekDays - 1; i >= 0; i-- {
+		t.lasts[i] = 0
+		if i >= passed {
+			t.lasts[i] = t.lasts[i-passed]
+		}
+	}
+	for u, unit := range cohortUnits {
+		if monthOf(dateOfDay(day))/unit.months != monthOf(dateOfDay(t.day))/unit.months {
+			t.cohorts[u] = [mostCohorts]int32{}
+		}
+	}
+	t.day = day
+	if change == nil {
+		return
+	}
+	t.supply = t.supply.Plus(change.supply)
+	for at, by := range change.places {
+		if sum := t.places[at].plus(by); sum == (tallySum{}) {
+			delete(t.places, at)
+		} else {
+			t.places[at] = sum
+		}
+	}
+	for age, n := range change.ages {
+		t.lasts[0] += n
+		if age < weekDays {
+			t.lasts[age] -= n
+		}
+	}
+	for u := range cohortUnits {
+		for ago := range t.cohorts[u] {
+			t.cohorts[u][ago] += change.cohorts[u][ago]
+		}
+	}
+}
+
+// active is presence.active.
+func (t *talliedDay) active() []int32 {
+	counts := slices.Clone(t.lasts[:])
+	for i := 1; i < weekDays; i++ {
+		counts[i] += counts[i-1]
+	}
+	return counts
+}
+
+// cohort is presence.cohorts.
+func (t *talliedDay) cohort() (counts []int32) {
+	for u := range cohortUnits {
+		counts = append(counts, t.cohorts[u][:]...)
+	}
+	return counts
+}
+
+// of returns a population's holders by bins, in the order of these.
+func (t *talliedDay) of(population int) []ledger.Tally {
+	bins := map[int]tallySum{}
+	for at, sum := range t.places {
+		if at.tally == tallySingle || at.tally == tallyPersonal+dayTally(population) {
+			bins[int(at.place)] = bins[int(at.place)].plus(sum)
+		}
+	}
+	var tallies []ledger.Tally
+	for _, bin := range slices.Sorted(maps.Keys(bins)) {
+		tallies = append(tallies, ledger.Tally{Place: bin, Holders: bins[bin].holders, Total: bins[bin].total})
+	}
+	return tallies
+}
+
+// snapshot returns the snapshot of the day.
+func (t *talliedDay) snapshot() (daySnapshot, error) {
+	s := daySnapshot{Day: dateOfDay(t.day), Supply: t.supply, Active: t.active(), Cohorts: t.cohort()}
+	for i := range populations {
+		m, err := measuredOf(t.of(i))
+		if err != nil {
+			return s, err
+		}
+		s.Populations = append(s.Populations, m.populationDay)
+		if i == 0 {
+			s.Holders, s.Gini, s.Top1, s.Top10, s.Palma = m.nonzero, m.Gini, m.Top1, m.Top10, m.palma
+		}
+	}
+	return s, nil
+}
+
+// measuredOf measures a population. The measures are not available where a holder has more
+// than 64 bits hold.
+func measuredOf(tallies []ledger.Tally) (m measuredPopulation, err error) {
+	for _, bin := range tallies {
+		m.Holders += bin.Holders
+		m.Total = m.Total.Plus(bin.Total)
+		if bin.Place != 0 {
+			m.nonzero += bin.Holders
+		}
+	}
+	d, err := newBinned(tallies)
+	if errors.Is(err, errTooLarge) {
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	measures := dayMeasures(time.Time{}, d)
+	m.Gini, m.Top1, m.Top10, m.palma, m.Curve = measures.Gini, measures.Top1, measures.Top10, measures.Palma, d.curve()
+	return m, nil
+}
+
+// curve is Distribution.curve.
+func (d *binned) curve() (points []float32) {
+	if d.shared() != "" {
+		return nil
+	}
+	for _, p := range curveShares {
+		points = append(points, float32(*bounded(d.poorest(p, 1000)).Value))
+	}
+	return points
+}
+
+// readTalliedDay returns the last day up to a date that has tallies, nil if none has.
+func readTalliedDay(ctx context.Context, tx pgx.Tx, date time.Time) (*talliedDay, error) {
+	const last = `
+		SELECT day, supply, active, cohorts FROM day_snapshots
+		WHERE day = (SELECT max(day) FROM day_tallies WHERE day <= $1::date AND claim = '') AND active <> '{}'`
+	t := &talliedDay{}
+	var day time.Time
+	var active, cohorts []int32
+	err := tx.QueryRow(ctx, last, date).Scan(&day, &t.supply, &active, &cohorts)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("last day with tallies: %w", err)
+	}
+	t.day = ledger.DayNumber(day)
+	copy(t.lasts[:], active)
+	for i := weekDays - 1; i > 0; i-- {
+		t.lasts[i] -= t.lasts[i-1]
+	}
+	for u := range cohortUnits {
+		copy(t.cohorts[u][:], cohorts[u*mostCohorts:])
+	}
+	t.places, err = readPlaces(ctx, tx, day)
+	return t, err
+}
+
+// readPlaces returns the tallies that are kept of a day.
+func readPlaces(ctx context.Context, tx pgx.Tx, day time.Time) (map[tallyPlace]tallySum, error) {
+	const kept = `SELECT tally, places, holders, totals FROM day_tallies WHERE day = $1 AND claim = ''`
+	all := map[tallyPlace]tallySum{}
+	rows, _ := tx.Query(ctx, kept, day)
+	var name string
+	var places []int32
+	var holders []int64
+	var totals []ledger.Sum
+	_, err := pgx.ForEachRow(rows, []any{&name, &places, &holders, &totals}, func() error {
+		if len(holders) != len(places) || len(totals) != len(places) {
+			return fmt.Errorf("%s has %d places, %d numbers and %d sums", name, len(places), len(holders), len(totals))
+		}
+		for tally := range dayTallies {
+			if tally.String() == name {
+				for i, place := range places {
+					all[tallyPlace{tally, place}] = tallySum{holders[i], totals[i]}
+				}
+			}
+		}
+		places, holders, totals = nil, nil, nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tallies of %s: %w", day.Format(time.DateOnly), err)
+	}
+	return all, nil
+}
+
+// tallyColumns are the columns of day_tallies, in the order of rows.
+var tallyColumns = []string{"day", "tally", "places", "holders", "totals"}
+
+// rows returns the day's rows of day_tallies. Each tally has one, so that a day without
+// holders is one with tallies.
+func (t *talliedDay) rows() (all [][]any) {
+	places := slices.SortedFunc(maps.Keys(t.places), func(a, b tallyPlace) int {
+		return cmp.Or(cmp.Compare(a.tally, b.tally), cmp.Compare(a.place, b.place))
+	})
+	for tally := range dayTallies {
+		at, holders, totals := []int32{}, []int64{}, []ledger.Sum{}
+		for _, p := range places {
+			if p.tally == tally {
+				at, holders, totals = append(at, p.place), append(holders, t.places[p].holders), append(totals, t.places[p].total)
+			}
+		}
+		all = append(all, []any{dateOfDay(t.day), tally.String(), at, holders, totals})
+	}
+	return all
+}
