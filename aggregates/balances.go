@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,20 +86,15 @@ func mostRead(ctx context.Context) int {
 // database, to join takes as long again as to read, and so does to group by holders.
 // More than most are errTooManyBalances.
 func readBalancesAlone(ctx context.Context, tx pgx.Tx, most int) (*balanceSheet, error) {
-	// To know about how many there will be saves growing.
-	var about int
-	const size = `SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'balances'::regclass`
-	if err := tx.QueryRow(ctx, size).Scan(&about); err != nil {
-		return nil, fmt.Errorf("number of balances: %w", err)
+	about, err := aboutBalances(ctx, tx)
+	if err != nil || about > most {
+		return nil, cmp.Or(err, errTooManyBalances)
 	}
-	if about > most {
-		return nil, errTooManyBalances
-	}
-	about += about / 10
+	about += about / 10 // so that it need not grow
 	h := &balanceSheet{accounts: make([]holding, 0, about)}
 	a := holding{holder: nobody}
 	rows, _ := tx.Query(ctx, `SELECT account, balance, postings, first_at, last_at FROM balances`)
-	_, err := pgx.ForEachRow(rows, []any{&a.account, &a.balance, &a.postings, (*instant)(&a.first), (*instant)(&a.last)}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&a.account, &a.balance, &a.postings, (*instant)(&a.first), (*instant)(&a.last)}, func() error {
 		if len(h.accounts) == most {
 			return errTooManyBalances
 		}
@@ -113,6 +109,15 @@ func readBalancesAlone(ctx context.Context, tx pgx.Tx, most int) (*balanceSheet,
 	}
 	h.accounts = slices.DeleteFunc(h.accounts, func(a holding) bool { return a.holder == nobody })
 	return h, nil
+}
+
+// aboutBalances returns about how many balances there are.
+func aboutBalances(ctx context.Context, tx pgx.Tx) (about int, err error) {
+	const size = `SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'balances'::regclass`
+	if err := tx.QueryRow(ctx, size).Scan(&about); err != nil {
+		return 0, fmt.Errorf("number of balances: %w", err)
+	}
+	return about, nil
 }
 
 // nobody is the holder of a balance without an account, which counts in nothing.

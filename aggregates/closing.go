@@ -1,6 +1,7 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,6 +27,9 @@ type closingBalances struct {
 // latest date up to it, and what was posted since. So its cost follows the number of
 // accounts, as far as UpdateSnapshots has kept them.
 func readClosing(ctx context.Context, tx pgx.Tx, date time.Time) (*closingBalances, error) {
+	if about, err := aboutBalances(ctx, tx); err != nil || about > mostRead(ctx) {
+		return nil, cmp.Or(err, errTooManyBalances)
+	}
 	c := &closingBalances{}
 	var kept *time.Time
 	var balances []int64
@@ -172,7 +176,8 @@ func inPlaceOfBalances(args pgx.NamedArgs, accounts, balances []int64, lasts []t
 const leastBetween = 10_000
 
 // updateClosing keeps the closing balances of the days on which at least so many rows
-// of account_days have come since the ones before, and returns of how many.
+// of account_days have come since the ones before, and returns of how many. It keeps none of
+// a ledger with more balances than a producer reads.
 func updateClosing(ctx context.Context, db *pgxpool.Pool, now time.Time, least int64) (made int, err error) {
 	today, err := today(ctx, db, now)
 	if err != nil {
@@ -181,6 +186,9 @@ func updateClosing(ctx context.Context, db *pgxpool.Pool, now time.Time, least i
 	var accounts int64
 	if err := db.QueryRow(ctx, `SELECT count(*) FROM balances`).Scan(&accounts); err != nil {
 		return 0, fmt.Errorf("number of balances: %w", err)
+	}
+	if accounts > int64(mostRead(ctx)) {
+		return 0, nil
 	}
 	const since = `
 		SELECT day, count(*) FROM account_days

@@ -1,9 +1,11 @@
 package aggregates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,6 +58,15 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	c.Partial = s.End.Before(s.day(cohortStart(last+1, months)))
 
+	active := func(day int, cohorts []int32) {
+		period := monthOf(dateOfDay(day)) / months
+		for joined := first; joined <= period; joined++ {
+			c.Cohorts[joined-first].Active[period-joined] = int64(cohorts[unit*mostCohorts+period-joined])
+		}
+	}
+	if sums, err := readSums(ctx, tx, s); err != nil || sums != nil {
+		return cmp.Or(err, c.tallied(ctx, tx, s, unit, first, last, active))
+	}
 	all, err := readBalances(ctx, tx)
 	if err != nil {
 		return err
@@ -64,14 +75,19 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
-	active := func(day int, cohorts []int32) {
-		period := monthOf(dateOfDay(day)) / months
-		for joined := first; joined <= period; joined++ {
-			c.Cohorts[joined-first].Active[period-joined] = int64(cohorts[unit*mostCohorts+period-joined])
-		}
-	}
-	if err := eachPeriod(ctx, tx, all, s, unit, first, last, active); err != nil {
+	missing, err := eachPeriod(ctx, tx, unit, first, last, active)
+	if err != nil {
 		return err
+	}
+	if missing != nil {
+		from, to := max(*missing, ledger.DayNumber(cohortStart(first, months))), ledger.DayNumber(cohortStart(last, months))
+		p, err := presenceBefore(ctx, tx, all, from, s.zone())
+		if err != nil {
+			return err
+		}
+		if err := p.advance(ctx, tx, all, from, to-1, func(day int) { active(day, p.cohorts(day)) }); err != nil {
+			return err
+		}
 	}
 	active(ledger.DayNumber(s.Today), now.cohorts(ledger.DayNumber(s.Today)))
 
@@ -90,18 +106,58 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
+// tallied fills the cohorts of a large ledger: the database adds up what each holder has.
+func (c *Cohorts) tallied(ctx context.Context, tx pgx.Tx, s span, unit, first, last int, active func(day int, cohorts []int32)) error {
+	if _, err := eachPeriod(ctx, tx, unit, first, last, active); err != nil {
+		return err
+	}
+	today := ledger.DayNumber(s.Today)
+	if err := talliedSince(ctx, tx, s, today, func(t *talliedDay) { active(t.day, t.cohort()) }); err != nil {
+		return err
+	}
+	query := `
+		SELECT (extract(year FROM joined) * 12 + extract(month FROM joined) - 1)::integer / $MONTHS AS cohort, count(*), count(balance),
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY balance::float8)
+		FROM (
+			SELECT ` + ledger.LocalTime(`date_trunc('hour', min(first_at), 'UTC')`) + ` AS joined, sum(balance) FILTER (WHERE archived IS NULL OR archived > @end) AS balance
+			FROM balances JOIN account_holders ON id = account WHERE NOT issuer GROUP BY holder) AS holders
+		WHERE joined < @tomorrow::date GROUP BY cohort`
+	query = strings.ReplaceAll(query, "$MONTHS", fmt.Sprint(cohortUnits[unit].months))
+	args := ledger.LocalTimeArgs(s.zone(), time.Time{}, s.Through)
+	args["end"], args["tomorrow"] = s.End, dateOfDay(today+1)
+	rows, _ := tx.Query(ctx, query, args)
+	var cohort int
+	var holders, here int64
+	var median *float64
+	_, err := pgx.ForEachRow(rows, []any{&cohort, &holders, &here, &median}, func() error {
+		if cohort < first {
+			c.Earlier += holders
+		} else {
+			of := &c.Cohorts[cohort-first]
+			of.Holders, of.Here, of.Median = holders, here, median
+		}
+		median = nil
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("holders by when they joined: %w", err)
+	}
+	return nil
+}
+
 // eachPeriod calls f with the cohorts of the last day with postings, or later ones, of
-// each month, quarter or year from first to the one before last.
-func eachPeriod(ctx context.Context, tx pgx.Tx, all *balanceSheet, s span, unit, first, last int, f func(day int, cohorts []int32)) error {
+// each month, quarter or year from first to the one before last, as far as their snapshots
+// are made. It returns the first day that has none, if one is missing.
+func eachPeriod(ctx context.Context, tx pgx.Tx, unit, first, last int, f func(day int, cohorts []int32)) (missing *int, err error) {
 	months := cohortUnits[unit].months
 	from, to := ledger.DayNumber(cohortStart(first, months)), ledger.DayNumber(cohortStart(last, months))
 	made := to
 	uncounted, ok, err := firstUncounted(ctx, tx, dateOfDay(to))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if ok {
-		made = uncounted
+		made, missing = uncounted, &uncounted
 	}
 	const query = `
 		SELECT DISTINCT ON (date_trunc($3, day::timestamp)) day, cohorts FROM day_snapshots
@@ -115,17 +171,9 @@ func eachPeriod(ctx context.Context, tx pgx.Tx, all *balanceSheet, s span, unit,
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("months in which holders were active: %w", err)
+		return nil, fmt.Errorf("months in which holders were active: %w", err)
 	}
-	if !ok {
-		return nil
-	}
-	from = max(from, uncounted)
-	p, err := presenceBefore(ctx, tx, all, from, s.zone())
-	if err != nil {
-		return err
-	}
-	return p.advance(ctx, tx, all, from, to-1, func(day int) { f(day, p.cohorts(day)) })
+	return missing, nil
 }
 
 // wealth fills what the holders of each cohort have now.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,17 +13,20 @@ import (
 
 // activeDays is how many holders had a posting, by day.
 type activeDays struct {
-	today    int
-	now      interface{ since(day int) int64 } // at its end
-	presence *presence                         // that is now, unless holders were tallied
-	holders  int64                             // if they were
-	past     []activeDay                       // those before it with a posting, in order
+	today int
+	now   interface{ since(day int) int64 } // at its end
+	past  []activeDay                       // those before it with a posting, in order
+	first []int                             // the day of each holder's first posting; nil: they were tallied
+
+	holders int64 // now, if they were
 }
 
-// An activeDay is a day's presence.active.
+// An activeDay is a day's presence.active, and how many holders joined in its month by its
+// end.
 type activeDay struct {
 	day    int
 	active []int32
+	joined int32
 }
 
 // readActiveDays reads the days of s from one on, whose number counts from the start
@@ -35,56 +37,55 @@ func readActiveDays(ctx context.Context, tx pgx.Tx, s span, from int) (*activeDa
 	if err != nil {
 		return nil, err
 	}
-	var all *balanceSheet
-	if sums != nil {
-		tallied := sums.turnout(ledger.TallyPresent)
-		d.now, d.holders = tallied, tallied.holders
-	} else {
-		if all, err = readBalances(ctx, tx); err != nil {
-			return nil, err
-		}
-		if d.presence, err = presenceBefore(ctx, tx, all, d.today+1, s.zone()); err != nil {
-			return nil, err
-		}
-		d.now = d.presence
-	}
 	from += ledger.DayNumber(s.Start) - weekDays + 1 // of a day without a snapshot the one before says
 	made := d.today
-	uncounted, ok, err := firstUncounted(ctx, tx, s.Today)
+	uncounted, missing, err := firstUncounted(ctx, tx, s.Today)
 	if err != nil {
 		return nil, err
 	}
-	if ok {
+	if missing {
 		made = uncounted
 	}
-	const query = `SELECT day, active FROM day_snapshots WHERE day >= $1::date AND day < $2::date AND active <> '{}' ORDER BY day`
+	const query = `
+		SELECT day - date '1970-01-01', active, cohorts[1] FROM day_snapshots
+		WHERE day >= coalesce((SELECT max(day) FROM day_snapshots WHERE day < $1::date), $1) AND day < $2::date AND active <> '{}' ORDER BY day`
 	rows, _ := tx.Query(ctx, query, dateOfDay(from), dateOfDay(made))
-	var at time.Time
-	var active []int32
-	_, err = pgx.ForEachRow(rows, []any{&at, &active}, func() error {
-		d.past = append(d.past, activeDay{ledger.DayNumber(at), active})
-		active = nil
-		return nil
-	})
-	if err != nil {
+	if d.past, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (of activeDay, err error) {
+		return of, row.Scan(&of.day, &of.active, &of.joined)
+	}); err != nil {
 		return nil, fmt.Errorf("holders active by day: %w", err)
 	}
-	if !ok {
-		return d, nil
-	}
-	if all == nil { // until the snapshot is made, which is soon
-		if all, err = readBalances(ctx, tx); err != nil {
-			return nil, err
+	if sums != nil {
+		tallied := sums.turnout(ledger.TallyPresent)
+		d.now, d.holders = tallied, tallied.holders
+		if !missing {
+			return d, nil
 		}
+		// Until the snapshot is made, which is soon.
+		return d, talliedSince(ctx, tx, s, d.today-1, func(t *talliedDay) { d.past = append(d.past, t.activeDay()) })
+	}
+	all, err := readBalances(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := presenceBefore(ctx, tx, all, d.today+1, s.zone())
+	if err != nil {
+		return nil, err
+	}
+	d.now, d.first = now, now.first
+	if !missing {
+		return d, nil
 	}
 	from = max(from, uncounted)
 	p, err := presenceBefore(ctx, tx, all, from, s.zone())
 	if err != nil {
 		return nil, err
 	}
-	err = p.advance(ctx, tx, all, from, d.today-1, func(day int) { d.past = append(d.past, activeDay{day, p.active(day)}) })
-	return d, err
+	return d, p.advance(ctx, tx, all, from, d.today-1, func(day int) { d.past = append(d.past, activeDay{day, p.active(day), 0}) })
 }
+
+// activeDay returns the holders who were active at the end of the day.
+func (t *talliedDay) activeDay() activeDay { return activeDay{t.day, t.active(), t.cohorts[0][0]} }
 
 // on returns how many holders had a posting on the day or on one of those before it,
 // of a week at most.

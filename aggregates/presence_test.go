@@ -3,6 +3,7 @@ package aggregates
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -29,10 +30,7 @@ func TestWhoTookPartIsWhatScanningThePostingsSays(t *testing.T) {
 				random := rand.New(rand.NewPCG(uint64(i), 31))
 				now := at(t, "03-11 15:00").Add(time.Duration(random.IntN(48)) * hour)
 				r := randomRecord(random, now, days, 200)
-				db := testkit.Postgres(t)
-				if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Port", Timezone: zone}); err != nil {
-					t.Fatal(err)
-				}
+				db := zonedLedger(t, zone)
 				update := func() {
 					t.Helper()
 					if _, err := UpdateSnapshots(t.Context(), db, now, DefaultExact); err != nil {
@@ -46,13 +44,11 @@ func TestWhoTookPartIsWhatScanningThePostingsSays(t *testing.T) {
 				check := func(state string) {
 					t.Helper()
 					for _, w := range windows {
-						checkPresence(t, db, w, state)
+						checkPresence(t.Context(), t, db, w, state)
 					}
 				}
-				rest := slices.Clone(r.transactions)
-				random.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
-				for part := range slices.Chunk(rest, (len(rest)+2)/3) {
-					appendBatch(t, db, record{r.accounts, part}.batch())
+				for part := range r.parts(random) {
+					appendBatch(t, db, part)
 					check("after a batch")
 					update()
 					check("with all snapshots")
@@ -76,6 +72,75 @@ func TestWhoTookPartIsWhatScanningThePostingsSays(t *testing.T) {
 				update()
 				check("with all snapshots again")
 			})
+		}
+	}
+}
+
+// TestWhoTookPartInALargeLedger is the same of a ledger whose holders are tallied, whose
+// last days may be missing.
+func TestWhoTookPartInALargeLedger(t *testing.T) {
+	for _, zone := range []string{"UTC", "America/New_York"} {
+		for i, days := range []int{9, 45, 800, 2500} {
+			t.Run(fmt.Sprintf("%s, %d days", zone, days), func(t *testing.T) {
+				t.Parallel()
+				random := rand.New(rand.NewPCG(uint64(i), 35))
+				now := at(t, "03-11 15:00").Add(time.Duration(random.IntN(48)) * hour)
+				r := randomRecord(random, now, days, 200)
+				db := zonedLedger(t, zone)
+				ctx := ExactUpTo(0).within(t.Context())
+				check := func(state string) {
+					t.Helper()
+					for _, w := range []cache.Window{windowAt(now), windowAt(now.Add(5 * day)), windowAt(now.Add(20 * day))} {
+						checkPresence(ctx, t, db, w, state)
+					}
+				}
+				update := func() {
+					t.Helper()
+					if _, err := ledger.FoldHolders(t.Context(), db, 0); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := UpdateSnapshots(t.Context(), db, now, 0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for part := range r.parts(random) {
+					appendBatch(t, db, part)
+					update()
+					check("after a batch")
+				}
+				appendBatch(t, db, ledger.Batch{Merges: r.merges()})
+				update()
+				check("after merges")
+				cut := plus(now, -random.IntN(min(days, 12)))
+				for _, table := range []string{"day_snapshots", "day_tallies"} {
+					if _, err := db.Exec(t.Context(), `DELETE FROM `+table+` WHERE day >= $1::date`, cut); err != nil {
+						t.Fatal(err)
+					}
+				}
+				check("without the last days")
+			})
+		}
+	}
+}
+
+func zonedLedger(t *testing.T, zone string) *pgxpool.Pool {
+	t.Helper()
+	db := testkit.Postgres(t)
+	if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Port", Timezone: zone}); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// parts returns three parts of the record, of all times.
+func (r record) parts(random *rand.Rand) iter.Seq[ledger.Batch] {
+	rest := slices.Clone(r.transactions)
+	random.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+	return func(yield func(ledger.Batch) bool) {
+		for part := range slices.Chunk(rest, (len(rest)+2)/3) {
+			if !yield(record{r.accounts, part}.batch()) {
+				return
+			}
 		}
 	}
 }
@@ -129,11 +194,11 @@ func (p scannedPresence) between(from, to, joinedFrom, joinedTo int) (n int64) {
 	return n
 }
 
-func checkPresence(t *testing.T, db *pgxpool.Pool, w cache.Window, state string) {
+func checkPresence(ctx context.Context, t *testing.T, db *pgxpool.Pool, w cache.Window, state string) {
 	t.Helper()
 	for _, days := range []Days{7, 90, 0} {
 		var b Basis
-		err := b.read(t.Context(), db, w, days, func(ctx context.Context, tx pgx.Tx, s span) error {
+		err := b.read(ctx, db, w, days, func(ctx context.Context, tx pgx.Tx, s span) error {
 			scanned := scanPresence(t, tx, s)
 			from, today := ledger.DayNumber(s.Start), ledger.DayNumber(s.Today)
 			active, err := readActiveDays(ctx, tx, s, -8)
@@ -158,7 +223,7 @@ func checkPresence(t *testing.T, db *pgxpool.Pool, w cache.Window, state string)
 				}
 			}
 			if days == 0 {
-				scanned.checkCohorts(t, db, w, s, state)
+				scanned.checkCohorts(ctx, t, db, w, s, state)
 			}
 			return nil
 		})
@@ -168,9 +233,9 @@ func checkPresence(t *testing.T, db *pgxpool.Pool, w cache.Window, state string)
 	}
 }
 
-func (p scannedPresence) checkCohorts(t *testing.T, db *pgxpool.Pool, w cache.Window, s span, state string) {
+func (p scannedPresence) checkCohorts(ctx context.Context, t *testing.T, db *pgxpool.Pool, w cache.Window, s span, state string) {
 	t.Helper()
-	got, err := ComputeCohorts(t.Context(), db, w, NoParams{})
+	got, err := ComputeCohorts(ctx, db, w, NoParams{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,9 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if v.Supply, _, err = readHeld(ctx, tx, s); err != nil {
 		return err
 	}
+	if s.Past {
+		sums = nil // which say nothing of single accounts
+	}
 	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past, "among": nil}
 	var all *balanceSheet
 	if sums != nil {

@@ -67,14 +67,41 @@ func (r *signReading) readMoney(ctx context.Context, tx pgx.Tx, month span) erro
 func (r *signReading) reaches(days int) bool { return !plus(r.Today, -days).Before(r.First) }
 
 func (r *signReading) readSupply(ctx context.Context, tx pgx.Tx) error {
-	all, err := readBalances(ctx, tx)
+	current, _, err := readHeld(ctx, tx, r.span)
 	if err != nil {
 		return err
 	}
-	current, _ := all.supply()
-	r.newest = all.newest(r.End)
+	if r.newest, err = readNewest(ctx, tx, r.span); err != nil {
+		return err
+	}
 	r.daily, _, err = readDays(ctx, tx, r.long, current)
 	return err
+}
+
+// readNewest returns when the latest posting was, the end of the period if there is none
+// before it.
+func readNewest(ctx context.Context, tx pgx.Tx, s span) (time.Time, error) {
+	sums, err := readSums(ctx, tx, s)
+	if err != nil {
+		return s.End, err
+	}
+	if sums == nil {
+		all, err := readBalances(ctx, tx)
+		if err != nil {
+			return s.End, err
+		}
+		return all.newest(s.End), nil
+	}
+	// What has left the record for an archive is of before begins.
+	const query = `SELECT coalesce((SELECT max(at) FROM transactions), (SELECT nullif(begins, '-infinity') FROM archive), $1)`
+	var newest time.Time
+	if err := tx.QueryRow(ctx, query, s.End).Scan(&newest); err != nil {
+		return s.End, fmt.Errorf("latest posting: %w", err)
+	}
+	if newest.After(s.End) {
+		newest = s.End
+	}
+	return newest.UTC(), nil
 }
 
 // readMeasures reads how unequal personal holders are.
@@ -84,35 +111,56 @@ func (r *signReading) readMeasures(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	r.past = r.past[:len(r.past)-1]
-	balances, err := (&Inequality{Population: PopulationPersonal}).balances(ctx, tx, r.span)
+	holders, err := (&Inequality{Population: PopulationPersonal, Counted: CountedAll}).holders(ctx, tx, r.span)
 	switch {
 	case errors.Is(err, errTooLarge):
 		r.whyNot = whyTooLarge
 		return nil
 	case err != nil:
 		return err
-	case len(balances) == 0:
+	case holders.Len() == 0:
 		r.whyNot = "not available, because nobody has a personal account"
 		return nil
 	}
-	r.now = dayMeasures(r.Today, NewDistribution(balances))
+	r.now = dayMeasures(r.Today, holders)
 	if r.now.Gini == nil {
 		r.whyNot = "not available, because personal holders together have nothing, or less"
 	}
 	return nil
 }
 
-func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
+// readOffices counts the accounts of the government, and returns what they have.
+func (r *signReading) readOffices(ctx context.Context, tx pgx.Tx) (purse ledger.Sum, err error) {
+	sums, err := readSums(ctx, tx, r.span)
+	if err != nil {
+		return purse, err
+	}
+	if sums != nil {
+		for _, t := range sums.totals {
+			if t.Kind == ledger.Government && !t.Issuer {
+				r.offices += t.Used
+				purse = purse.Plus(t.Balance)
+			}
+		}
+		return purse, nil
+	}
 	all, err := readBalances(ctx, tx)
 	if err != nil {
-		return err
+		return purse, err
 	}
-	var purse ledger.Sum
 	for i := range all.accounts {
 		if a := &all.accounts[i]; a.kind == ledger.Government && !a.issuer {
 			r.offices++
 			purse = purse.Add(a.balance)
 		}
+	}
+	return purse, nil
+}
+
+func (r *signReading) readPurse(ctx context.Context, tx pgx.Tx) error {
+	purse, err := r.readOffices(ctx, tx)
+	if err != nil {
+		return err
 	}
 	const query = `
 		SELECT day, sum(received - sent) FROM account_days

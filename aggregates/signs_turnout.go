@@ -2,7 +2,6 @@ package aggregates
 
 import (
 	"context"
-	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,8 +17,7 @@ type turnout struct {
 
 // readTurnout reads the days of long.
 func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
-	// When holders had their first posting, no tally has.
-	days, err := readActiveDays(ExactUpTo(math.MaxInt64).within(ctx), tx, r.long, 0)
+	days, err := readActiveDays(ctx, tx, r.long, 0)
 	if err != nil {
 		return err
 	}
@@ -28,10 +26,28 @@ func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
 	for i := range n {
 		r.active[i], r.week[i] = days.on(start+i, 1), days.on(start+i, weekDays)
 	}
-	for _, first := range days.presence.first {
+	for _, first := range days.first {
 		if i := first - start; i >= 0 && i < n {
 			r.joined[i]++
 		}
 	}
-	return nil
+	if days.first != nil {
+		return nil
+	}
+	// When holders had their first posting, no tally has; but how many joined in a month.
+	err = talliedSince(ctx, tx, r.long, days.today, func(t *talliedDay) {
+		if t.day == days.today {
+			days.past = append(days.past, t.activeDay())
+		}
+	})
+	for i, on := range days.past {
+		joined := int64(on.joined)
+		if i > 0 && monthOf(dateOfDay(days.past[i-1].day)) == monthOf(dateOfDay(on.day)) {
+			joined -= int64(days.past[i-1].joined)
+		}
+		if at := on.day - start; at >= 0 && at < n {
+			r.joined[at] = joined
+		}
+	}
+	return err
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
 
@@ -28,10 +27,7 @@ func TestDaysFromTalliesAreThoseOfAllBalances(t *testing.T) {
 				random := rand.New(rand.NewPCG(uint64(i), 34))
 				now := at(t, "03-11 15:00")
 				r := randomRecord(random, now, days, 200)
-				db := testkit.Postgres(t)
-				if err := ledger.New(db).SetSettings(t.Context(), ledger.Settings{Name: "Port", Timezone: zone}); err != nil {
-					t.Fatal(err)
-				}
+				db := zonedLedger(t, zone)
 				check := func(atOnce int) {
 					t.Helper()
 					if _, err := updateTallied(t.Context(), db, now, atOnce); err != nil {
@@ -39,10 +35,8 @@ func TestDaysFromTalliesAreThoseOfAllBalances(t *testing.T) {
 					}
 					sameDays(t, db, now)
 				}
-				rest := slices.Clone(r.transactions)
-				random.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
-				for part := range slices.Chunk(rest, (len(rest)+2)/3) {
-					appendBatch(t, db, record{r.accounts, part}.batch())
+				for part := range r.parts(random) {
+					appendBatch(t, db, part)
 					check(1 + random.IntN(40))
 				}
 				// Few days at the end, of those holders alone who changed in them.

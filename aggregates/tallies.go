@@ -57,24 +57,26 @@ func tallying[P, T any](exact ExactUpTo, s *holderShare, produce func(context.Co
 	}))
 }
 
-// holderSums is what the ledger has added up of holders, with what came since.
+// holderSums is what the ledger has added up of holders, with what came since; or what it
+// keeps of the end of a day, which has populations and kinds alone.
 type holderSums struct {
 	totals  []ledger.AccountTotal
 	tallies []ledger.Tally
 	richest []int64 // accounts among which the richest are; nil: they may be any
+	past    bool
 }
 
 // readSums returns the sums from which numbers of holders follow, nil if they follow from
-// all balances, as those of a day that is over always do. The caller does not change them.
+// all balances. The caller does not change them.
 func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
-	if s.Past {
-		return nil, nil
-	}
 	fold, err := ledger.ReadFold(ctx, tx)
 	if err != nil || !fold.Made() || fold.Used <= int64(exactOf(ctx)) {
 		return nil, err
 	}
 	read := func() (_ *holderSums, err error) {
+		if s.Past {
+			return readSumsThen(ctx, tx, s)
+		}
 		sums := &holderSums{}
 		if sums.totals, err = fold.Totals(ctx, tx, s.End); err != nil {
 			return nil, err
@@ -98,6 +100,51 @@ func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
 		return nil, err
 	}
 	return share.get(ctx, snapshot+"@"+s.End.String(), read)
+}
+
+// readSumsThen returns the sums of the end of a day that is over, nil while the day's are
+// still to be made. Accounts are those that were used by then.
+func readSumsThen(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
+	t, err := readTalliedDay(ctx, tx, dateOf(s.Today))
+	if err != nil || t == nil {
+		return nil, err
+	}
+	if later, err := snapshotDays(ctx, tx, s.zone(), t.day+1, ledger.DayNumber(s.Today)); err != nil || len(later) > 0 {
+		return nil, err
+	}
+	sums := &holderSums{past: true}
+	for i, p := range Populations() {
+		for _, bin := range t.of(i) {
+			bin.Tally = string(p)
+			sums.tallies = append(sums.tallies, bin)
+		}
+	}
+	for i, kind := range ledger.Kinds() {
+		used, archived := t.places[tallyPlace{tallyKinds, int32(i)}], t.places[tallyPlace{tallyArchived, int32(i)}]
+		here := used.holders - archived.holders
+		if here > 0 || used.total != (ledger.Sum{}) {
+			sums.totals = append(sums.totals, ledger.AccountTotal{Kind: kind, Accounts: here, Used: here, Balance: used.total})
+		}
+		if n := archived.holders; n > 0 {
+			sums.totals = append(sums.totals, ledger.AccountTotal{Kind: kind, Archived: true, Accounts: n, Used: n})
+		}
+	}
+	// The issuers are few.
+	const issuers = `
+		SELECT kind, archived IS NOT NULL AND archived <= $1, count(*), sum(net) FROM account_holders, LATERAL (
+			SELECT sum(received - sent) AS net FROM account_days WHERE account = id AND day <= $2::date OFFSET 0) AS gained
+		WHERE issuer AND net IS NOT NULL GROUP BY 1, 2`
+	rows, _ := tx.Query(ctx, issuers, s.End, dateOf(s.Today))
+	of := ledger.AccountTotal{Issuer: true}
+	_, err = pgx.ForEachRow(rows, []any{&of.Kind, &of.Archived, &of.Accounts, &of.Balance}, func() error {
+		of.Used = of.Accounts
+		sums.totals = append(sums.totals, of)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("what issuers had: %w", err)
+	}
+	return sums, nil
 }
 
 // of returns a tally, in the order of its places.
@@ -173,6 +220,9 @@ func (h *holderSums) archivedOf(ctx context.Context, tx pgx.Tx, s span, p Popula
 		if t.Archived && !t.Issuer && kinds[t.Kind] {
 			archived += t.Used
 		}
+	}
+	if h.past {
+		return archived, nil
 	}
 	const merged = `
 		SELECT count(*) FILTER (WHERE t.archived <= $1) - count(*) FILTER (WHERE a.archived <= $1)

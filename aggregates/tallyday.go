@@ -221,3 +221,34 @@ func (t *talliedDay) rows() (all [][]any) {
 	}
 	return all
 }
+
+// errDaysMissing is of what needs the days of a large ledger before they are made.
+var errDaysMissing = errors.New("the days of the ledger are still being added up")
+
+// talliedSince calls f with the days after the last one with tallies, up to one, and with
+// that one: it reads who changed in them.
+func talliedSince(ctx context.Context, tx pgx.Tx, s span, to int, f func(*talliedDay)) error {
+	last, err := readTalliedDay(ctx, tx, dateOfDay(to))
+	if err != nil {
+		return err
+	}
+	if last == nil {
+		return errDaysMissing
+	}
+	days, err := snapshotDays(ctx, tx, s.zone(), last.day+1, to)
+	if err != nil {
+		return err
+	}
+	if len(days) > fewDays {
+		return errDaysMissing
+	}
+	plan := &talliedPlan{zone: s.zone(), last: last, days: days, to: to}
+	if err := plan.each(ctx, tx, func(t *talliedDay) error { f(t); return nil }); err != nil {
+		return err
+	}
+	if len(days) == 0 || last.day < to {
+		last.move(to, nil)
+		f(last)
+	}
+	return nil
+}
