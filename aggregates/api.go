@@ -97,7 +97,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool, options ...Option) *API {
 
 		Sold: &Sold{from},
 
-		Past: newPast(c, from),
+		Past: newPast(c, from, source.exact),
 
 		Items:    existsIn(from, places, knownItem),
 		Accounts: existsIn(from, places, knownAccountExists),

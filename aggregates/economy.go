@@ -69,7 +69,7 @@ func NewEconomy(c *cache.Cache, db *pgxpool.Pool, options ...Option) *Economy {
 		Bridge:       cache.NewMemo(c, spec("economy.bridge"), tallying(exact, holders, on(from, ComputeBridge))).Prewarm(AllDays()...),
 		Source:       cache.NewMemo(c, oneOfMany("source"), on(from, ComputeSource)),
 		History:      cache.NewMemo(c, spec("history"), on(from, ComputeHistory)).Prewarm(PopulationPersonal),
-		Holdings:     cache.NewMemo(c, everyMinute("accounts"), on(from, ComputeHoldings)).Prewarm(PopulationPersonal),
+		Holdings:     cache.NewMemo(c, everyMinute("accounts"), tallying(exact, holders, on(from, ComputeHoldings))).Prewarm(PopulationPersonal),
 		Ladder:       cache.NewMemo(c, spec("economy.ladder"), tallying(exact, holders, on(from, ComputeLadder))).Prewarm(PopulationPersonal),
 		SiteMap:      newSiteMap(c, from),
 		reads:        from,

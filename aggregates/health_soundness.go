@@ -30,14 +30,15 @@ const (
 
 // NewSoundnessMemos registers the memos. The signs are judged by thresholds. Night
 // verifies the whole ledger, so it is not prewarmed: the caller gets it from time
-// to time, where that is wanted. It ends early when leaving ends.
-func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool, thresholds Thresholds) *SoundnessMemos {
+// to time, where that is wanted. It ends early when leaving ends. Of the options it takes
+// [ExactUpTo]: all is read from db.
+func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool, thresholds Thresholds, options ...Option) *SoundnessMemos {
 	// On a large ledger, and a machine with much else to do, they take longer than
 	// the panels of the home page.
 	spec := func(name string, window, timeout time.Duration) cache.Spec {
 		return cache.Spec{Name: name, Window: window, Timeout: timeout, Tags: []string{"economy"}}
 	}
-	m, balances := &SoundnessMemos{}, &balanceShare{}
+	m, holders, exact := &SoundnessMemos{}, &holderShare{}, sourceOf(db, options).exact
 	night := cache.Spec{Name: "health.night", Window: day, Timeout: nightLasts + time.Minute}
 	m.Night = cache.NewMemo(c, night, func(ctx context.Context, _ cache.Window, _ NoParams) (*Night, error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -45,7 +46,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		defer context.AfterFunc(leaving, cancel)()
 		return ComputeNight(ctx, db)
 	})
-	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), sharing(balances, func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
+	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), tallying(exact, holders, func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
 		var earlier earlier
 		if res, err := m.Soundness.Load(ctx, NoParams{}); err == nil {
 			earlier.books = res.Value.Books
@@ -55,7 +56,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		}
 		return computeSoundness(ctx, db, w, thresholds, earlier)
 	})).Prewarm(NoParams{})
-	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), sharing(balances, on(always(db), ComputeCohorts))).Prewarm(NoParams{})
+	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, time.Minute), tallying(exact, holders, on(always(db), ComputeCohorts))).Prewarm(NoParams{})
 	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
 		return readCacheState(c, w), nil
 	})

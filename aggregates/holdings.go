@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,7 +59,17 @@ const mostListedThen = 2000
 // of a day, at most 2,000 of them.
 func ComputePastHoldings(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[Population]) (*Holdings, error) {
 	v := &Holdings{Population: q.Of, Accounts: []HeldAccount{}}
-	if err := v.readAsOf(ctx, db, w, 30, q.At, v.fill); err != nil {
+	err := v.readAsOf(ctx, db, w, 30, q.At, func(ctx context.Context, tx pgx.Tx, s span) error {
+		if s.Past {
+			return v.fill(ctx, tx, s, mostListedThen)
+		}
+		return v.fill(ctx, tx, s, mostListed)
+	})
+	if errors.Is(err, errTooManyBalances) {
+		v.Why = whyTooMany
+		return v, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("accounts of a population: %w", err)
 	}
 	return v, nil
@@ -67,15 +78,23 @@ func ComputePastHoldings(ctx context.Context, db *pgxpool.Pool, w cache.Window, 
 // supplyNow is the sum of the balances of all accounts that are not issuers.
 const supplyNow = `SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts ON id = account WHERE NOT issuer`
 
-func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) (err error) {
-	args, balances := heldArgs(s), ""
-	args["limit"] = mostListed
-	if s.Past {
-		args["limit"] = mostListedThen
-		if balances, v.Supply, err = closingTable(ctx, tx, s, args); err != nil {
-			return err
-		}
-	} else if err := tx.QueryRow(ctx, supplyNow).Scan(&v.Supply); err != nil {
+// fill lists so many accounts at most.
+func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span, most int) (err error) {
+	args, balances, among := heldArgs(s), "", ""
+	args["limit"] = most
+	sums, largest, err := largestAccounts(ctx, tx, s, most)
+	switch {
+	case err != nil:
+		return err
+	case s.Past:
+		balances, v.Supply, err = closingTable(ctx, tx, s, args)
+	case sums != nil:
+		args["among"], among = largest, ` AND a.id = ANY(@among)`
+		v.Supply, _, err = readHeld(ctx, tx, s)
+	default:
+		err = tx.QueryRow(ctx, supplyNow).Scan(&v.Supply)
+	}
+	if err != nil {
 		return fmt.Errorf("supply: %w", err)
 	}
 	query := `
@@ -88,7 +107,7 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) (err error) {
 				CASE WHEN hidden THEN '` + ledger.HiddenName + `' ELSE a.name END AS name,
 				CASE WHEN hidden THEN '' ELSE holder END AS holder
 			FROM accounts a LEFT JOIN balances b ON b.account = id LEFT JOIN merged m ON target = id LEFT JOIN holders h ON h.ref = a.holder
-			WHERE a.kind = ANY(@kinds) AND NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + usedThen + `
+			WHERE a.kind = ANY(@kinds) AND NOT a.issuer AND (archived IS NULL OR archived > @end) AND ` + notMerged + usedThen + among + `
 		), listed AS (
 			SELECT *, count(*) OVER () AS accounts, count(*) FILTER (WHERE balance < 0) OVER () AS debtors,
 				count(*) FILTER (WHERE last_at >= @since) OVER () AS active, sum(balance) OVER () AS total
@@ -113,7 +132,14 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span) (err error) {
 	if err != nil {
 		return fmt.Errorf("balances: %w", err)
 	}
-	if err := v.change(ctx, tx, s, ids); err != nil {
+	change := v.change
+	if sums != nil {
+		if err := v.summarize(ctx, tx, s, sums); err != nil {
+			return err
+		}
+		change = v.changeOfFew
+	}
+	if err := change(ctx, tx, s, ids); err != nil {
 		return fmt.Errorf("changes of balances: %w", err)
 	}
 	v.Accounts = fitting(v.Accounts)

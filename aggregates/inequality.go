@@ -175,6 +175,9 @@ var errTooLarge = errors.New("the balance of a holder is too large")
 // whyTooLarge is the Why of a population whose balances cannot be measured.
 const whyTooLarge = "Not available: what one holder has in all does not fit in 64 bits."
 
+// whyTooMany is the Why of what needs the balance of each account of a large ledger.
+const whyTooMany = "Not available: this ledger has too many accounts to read the balance of each."
+
 // trendDays is how many days the trend has at most: the last 30, today included,
 // and the end of the day before them.
 const trendDays = 31
@@ -210,6 +213,8 @@ func ComputePastInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window
 	switch {
 	case errors.Is(err, errTooLarge):
 		v.Why, d = whyTooLarge, NewDistribution(nil)
+	case errors.Is(err, errTooManyBalances):
+		v.Why, d = whyTooMany, NewDistribution(nil)
 	case err != nil:
 		return nil, fmt.Errorf("inequality: %w", err)
 	}

@@ -56,15 +56,15 @@ type Past struct {
 }
 
 // newPast registers the memos of days that are over, which are read by reads.
-func newPast(c *cache.Cache, reads Reads) *Past {
-	balances := &balanceShare{}
+func newPast(c *cache.Cache, reads Reads, exact ExactUpTo) *Past {
+	holders := &holderShare{}
 	return &Past{
 		Days:         cache.NewMemo(c, cache.Spec{Name: "past.days", Window: time.Minute, Tags: []string{"economy"}}, on(reads, ComputeDaysKnown)).Prewarm(NoParams{}),
-		Holdings:     cache.NewMemo(c, ofPastDay("past.accounts"), on(reads, ComputePastHoldings)),
-		Inequality:   cache.NewMemo(c, ofPastDay("past.inequality"), sharing(balances, on(reads, ComputePastInequality))),
-		Ladder:       cache.NewMemo(c, ofPastDay("past.ladder"), sharing(balances, on(reads, ComputePastLadder))),
-		WealthByKind: cache.NewMemo(c, ofPastDay("past.wealth"), sharing(balances, on(reads, ComputePastWealthByKind))),
-		Richest:      cache.NewMemo(c, ofPastDay("past.richest"), sharing(balances, on(reads, ComputePastRichest))),
+		Holdings:     cache.NewMemo(c, ofPastDay("past.accounts"), tallying(exact, holders, on(reads, ComputePastHoldings))),
+		Inequality:   cache.NewMemo(c, ofPastDay("past.inequality"), tallying(exact, holders, on(reads, ComputePastInequality))),
+		Ladder:       cache.NewMemo(c, ofPastDay("past.ladder"), tallying(exact, holders, on(reads, ComputePastLadder))),
+		WealthByKind: cache.NewMemo(c, ofPastDay("past.wealth"), tallying(exact, holders, on(reads, ComputePastWealthByKind))),
+		Richest:      cache.NewMemo(c, ofPastDay("past.richest"), tallying(exact, holders, on(reads, ComputePastRichest))),
 		Flow:         cache.NewMemo(c, ofPastDay("past.flow"), on(reads, ComputePastFlow)),
 		Account:      cache.NewMemo(c, ofPastDay("past.account"), on(reads, ComputePastAccount)),
 		Sides:        cache.NewMemo(c, ofPastDay("past.account.sides"), on(reads, ComputePastAccountSides)),

@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,7 +70,12 @@ func ComputeRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, _ NoP
 // posting by then.
 func ComputePastRichest(ctx context.Context, db *pgxpool.Pool, w cache.Window, q AsOf[NoParams]) (*Richest, error) {
 	v := &Richest{}
-	if err := v.readAsOf(ctx, db, w, 7, q.At, v.fill); err != nil {
+	err := v.readAsOf(ctx, db, w, 7, q.At, v.fill)
+	if errors.Is(err, errTooManyBalances) {
+		v.Why = whyTooMany
+		return v, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("richest accounts: %w", err)
 	}
 	return v, nil

@@ -1,12 +1,15 @@
 package aggregates
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"exchequer/ledger"
@@ -191,7 +194,7 @@ func TestTalliesHaveTheNumbersOfBalances(t *testing.T) {
 	fold()
 	appendBatch(t, db, ledger.Batch{Merges: []ledger.Merge{{Account: "dan", Into: "bob"}}})
 	few, lots := ExactUpTo(1000).within(t.Context()), ExactUpTo(0).within(t.Context())
-	if _, err := UpdateSnapshots(t.Context(), db, w.Start, DefaultExact); err != nil {
+	if _, err := UpdateSnapshots(t.Context(), db, w.Start, 0); err != nil {
 		t.Fatal(err)
 	}
 	type result struct {
@@ -220,7 +223,32 @@ func TestTalliesHaveTheNumbersOfBalances(t *testing.T) {
 		add("wealth", wealth, err)
 		rich, err := ComputeRichest(ctx, db, w, NoParams{})
 		add("richest", rich, err)
+		soundness, err := ComputeSoundness(ctx, db, w, nil)
+		if soundness != nil {
+			soundness.Books = Books{}
+		}
+		add("soundness", soundness, err)
+		cohorts, err := ComputeCohorts(ctx, db, w, NoParams{})
+		add("cohorts", cohorts, err)
+		for _, on := range []Date{"2026-02-27", "2026-03-04", "2026-03-08"} {
+			wealth, err := ComputePastWealthByKind(ctx, db, w, AsOf[NoParams]{At: on})
+			add("wealth on "+string(on), wealth, err)
+			for _, p := range Populations() {
+				v, err := ComputePastInequality(ctx, db, w, AsOf[InequalityQuery]{InequalityQuery{p, CountedAll}, on})
+				if v != nil && v.Binned != many {
+					t.Errorf("%s on %s: by bins is %t, want %t", p, on, v.Binned, many)
+				}
+				if v != nil {
+					v.Binned = false
+					v.Bins = nil
+				}
+				add(fmt.Sprintf("inequality %s on %s", p, on), v, err)
+			}
+		}
 		for _, p := range Populations() {
+			held := &Holdings{Population: p}
+			err := held.read(ctx, db, w, 30, func(ctx context.Context, tx pgx.Tx, s span) error { return held.fill(ctx, tx, s, 2) })
+			add("accounts "+string(p), held, err)
 			// Of balances below 128 each bin has one balance, so all is exact.
 			v, err := ComputeInequality(ctx, db, w, InequalityQuery{Population: p})
 			if v != nil && v.Binned != many {

@@ -159,7 +159,7 @@ func (f serverFlags) jobs(p *parts) []admin.Job {
 		{
 			Name: "snapshots", Title: "Make day snapshots", Text: "Makes those that are missing; the program does so by itself every five minutes.",
 			Run: unhurried(p.db.Pool, func(ctx context.Context, db *pgxpool.Pool, _ func(string, int64, int64)) (string, error) {
-				made, err := aggregates.UpdateSnapshots(ctx, db, time.Now(), aggregates.DefaultExact)
+				made, err := aggregates.UpdateSnapshots(ctx, db, time.Now(), aggregates.ExactUpTo(f.ExactHolders))
 				return count(made, "day snapshot") + " made", err
 			}),
 		},

@@ -136,7 +136,7 @@ func (f serverFlags) assemble(ctx context.Context, p *parts) (err error) {
 	}
 	p.closing(end)
 	p.record = ledger.New(p.writers, p.writes.onChange)
-	p.soundness = aggregates.NewSoundnessMemos(ctx, p.memos.Cache, p.db.Pool, f.Signs.of)
+	p.soundness = aggregates.NewSoundnessMemos(ctx, p.memos.Cache, p.db.Pool, f.Signs.of, aggregates.ExactUpTo(f.ExactHolders))
 	p.api = aggregates.NewAPI(p.memos.Cache, p.db.Pool, p.db.options(f.ExactHolders)...)
 	p.apiRate, p.ingestRate, p.beacons = newRate(f.APIRate, p.memos), newRate(f.IngestRate, p.memos), web.NewBeacons(fleetCounts(p.memos))
 	if f.Dump != "" {
