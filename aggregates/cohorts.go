@@ -126,7 +126,7 @@ func (c *Cohorts) tallied(ctx context.Context, tx pgx.Tx, s span, unit, first, l
 	args := ledger.LocalTimeArgs(s.zone(), time.Time{}, s.Through)
 	args["end"], args["tomorrow"] = s.End, dateOfDay(today+1)
 	// It takes longer than a page may, once an hour.
-	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '1min'`); err != nil {
+	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '3min'`); err != nil {
 		return err
 	}
 	rows, _ := tx.Query(ctx, query, args)

@@ -13,8 +13,8 @@ import (
 // by an index, and what is said of all follows from sums.
 
 // largestAccounts returns accounts among which those with the largest balances are, so many,
-// and sums of all; nil where all balances are read: of a day that is over, and of a ledger
-// that is small, or in which so few have anything.
+// and sums of all; nil where all balances are read: of a day that is over, and of a small
+// ledger.
 func largestAccounts(ctx context.Context, tx pgx.Tx, s span, most int) (*holderSums, []int64, error) {
 	if s.Past {
 		return nil, nil, nil
@@ -31,11 +31,8 @@ func largestAccounts(ctx context.Context, tx pgx.Tx, s span, most int) (*holderS
 	if err != nil {
 		return nil, nil, err
 	}
-	_, largest, err := fold.Tallies(ctx, tx, s.End, s.zone(), most+merged)
-	if err != nil || largest == nil {
-		return nil, nil, err
-	}
-	return sums, append(largest, targets...), nil
+	largest, err := fold.Largest(ctx, tx, s.End, most+merged)
+	return sums, append(largest, targets...), err
 }
 
 // summarize fills what is said of all accounts of the population.
