@@ -15,7 +15,7 @@ import (
 // The snapshots of a large ledger follow from the days of its holders, one holder after the
 // other, so that memory follows the number of days and bins. Appends go on meanwhile: a claim
 // stands in day_tallies for the last of the days, which an append into one of them deletes as
-// it deletes their snapshots. Whose claim is gone begins again.
+// it deletes their snapshots. Whose claim is gone begins again minutes later.
 
 // talliedAtOnce is how many days are made at once at most, and fewDays of how many days those
 // holders alone are read who changed.
@@ -56,14 +56,16 @@ func makeTallied(ctx context.Context, db *pgxpool.Pool, now time.Time, atOnce in
 		if err := planned(work); err != nil || plan == nil {
 			return err
 		}
-		if more = true; plan.to > claimed {
-			return nil // another day, and another claim
+		if plan.to > claimed {
+			more = true // midnight has passed: another claim
+			return nil
 		}
 		days, err := plan.make(ctx, work)
 		if err != nil {
 			return err
 		}
 		made, err = plan.publish(ctx, guard, days, claim)
+		more = made > 0 // else something was posted into these days, and they wait a while
 		return err
 	})
 	// Without it nothing comes of the others that one who was killed has left.
@@ -82,18 +84,33 @@ type talliedPlan struct {
 	all  bool // all holders are read
 }
 
-// planTallied returns the first days before now without tallies, nil if all have them.
+// planTallied returns the first days before now without tallies, at most so many, nil if all
+// have them.
 func planTallied(ctx context.Context, tx pgx.Tx, now time.Time, atOnce int) (*talliedPlan, error) {
 	last, err := readTalliedDay(ctx, tx, now)
 	if err != nil {
 		return nil, err
 	}
-	return planFrom(ctx, tx, now, last, atOnce)
+	p, err := planFrom(ctx, tx, now, last)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	// The last days, into which appends come most, are left to a short step of their own.
+	n := min(len(p.days), atOnce)
+	if n == len(p.days) && n > fewDays {
+		n -= fewDays
+	}
+	if n < len(p.days) {
+		p.days = p.days[:n]
+		p.to = p.days[n-1]
+	}
+	p.all = p.all || n > fewDays
+	return p, nil
 }
 
-// planFrom returns the first days before now that come after the last one, nil if there are
-// none. Without a last one it begins with the first day of the ledger.
-func planFrom(ctx context.Context, tx pgx.Tx, now time.Time, last *talliedDay, atOnce int) (*talliedPlan, error) {
+// planFrom returns the days before now that come after the last one, nil if there are none.
+// Without a last one it begins with the first day of the ledger.
+func planFrom(ctx context.Context, tx pgx.Tx, now time.Time, last *talliedDay) (*talliedPlan, error) {
 	today, err := today(ctx, tx, now)
 	if err != nil {
 		return nil, err
@@ -109,11 +126,6 @@ func planFrom(ctx context.Context, tx pgx.Tx, now time.Time, last *talliedDay, a
 	if p.days, err = snapshotDays(ctx, tx, p.zone, p.last.day+1, p.to); err != nil || len(p.days) == 0 {
 		return nil, err
 	}
-	if len(p.days) > atOnce {
-		p.days = p.days[:atOnce]
-		p.to = p.days[atOnce-1]
-	}
-	p.all = p.all || len(p.days) > fewDays
 	return p, nil
 }
 

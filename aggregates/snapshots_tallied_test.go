@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/internal/testkit"
 	"exchequer/ledger"
 )
 
@@ -132,6 +133,45 @@ func sameDay(t *testing.T, got, want daySnapshot) {
 			if math.Abs(float64(of.Curve[j]-p.Curve[j])) > 0.02*(1+math.Abs(float64(p.Curve[j]))) {
 				t.Errorf("%s: the poorest %d/1000 hold %v, want about %v", got.Day.Format(time.DateOnly), curveShares[j], of.Curve[j], p.Curve[j])
 			}
+		}
+	}
+}
+
+// Whatever is wrong with the days of a large ledger, VerifySnapshots finds it, and they are
+// made anew once they are deleted, as a repair does.
+func TestVerifyingFindsWrongTallies(t *testing.T) {
+	now := at(t, "03-11 15:00")
+	db := testkit.Postgres(t)
+	appendBatch(t, db, randomRecord(rand.New(rand.NewPCG(1, 36)), now, 60, 150).batch())
+	update := func() {
+		t.Helper()
+		if _, err := UpdateSnapshots(t.Context(), db, now, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update()
+	for _, damage := range []string{
+		"", // nothing
+		`UPDATE day_snapshots SET gini = 0.123 WHERE day = (SELECT max(day) FROM day_snapshots)`,
+		`UPDATE day_tallies SET holders[1] = holders[1] + 1 WHERE tally = 'kinds' AND day = (SELECT max(day) FROM day_tallies)`,
+		`UPDATE day_tallies SET totals[1] = totals[1] + 1 WHERE tally = 'single' AND day = (SELECT min(day) FROM day_tallies)`,
+		`DELETE FROM day_snapshots WHERE day = (SELECT min(day) FROM day_snapshots)`,
+		`DELETE FROM day_tallies WHERE day = (SELECT min(day) FROM day_tallies)`,
+	} {
+		changed, err := db.Exec(t.Context(), damage)
+		if err != nil || (changed.RowsAffected() == 0) != (damage == "") {
+			t.Fatalf("%q changed %d rows, %v", damage, changed.RowsAffected(), err)
+		}
+		wrong, err := VerifySnapshots(t.Context(), db, now)
+		if err != nil || (len(wrong) == 0) != (damage == "") {
+			t.Errorf("after %q, VerifySnapshots = %v, %v", damage, wrong, err)
+		}
+		if _, err := ledger.New(db).Repair(t.Context(), ledger.Repair{}); err != nil {
+			t.Fatal(err)
+		}
+		update()
+		if wrong, err := VerifySnapshots(t.Context(), db, now); err != nil || len(wrong) > 0 {
+			t.Errorf("after %q and a repair, VerifySnapshots = %v, %v", damage, wrong, err)
 		}
 	}
 }

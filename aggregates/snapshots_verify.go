@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -115,7 +114,7 @@ func VerifySnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (diff
 // verifyTallied compares the snapshots and tallies of the days up to one with those that all
 // days of the holders make. Later ones are made anew soon.
 func verifyTallied(ctx context.Context, tx pgx.Tx, now time.Time, kept []daySnapshot, last int) (differing []ledger.Difference, err error) {
-	plan, err := planFrom(ctx, tx, now, nil, math.MaxInt)
+	plan, err := planFrom(ctx, tx, now, nil)
 	if err != nil || plan == nil {
 		return nil, err
 	}
