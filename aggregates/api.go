@@ -63,7 +63,7 @@ func NewAPI(c *cache.Cache, db *pgxpool.Pool, options ...Option) *API {
 	prices, courses := &priceShare{}, &courseShare{}
 	return &API{
 		Stats:       newStats(c, from),
-		Flow:        cache.NewMemo(c, spec("flow"), on(from, ComputeFlow)).Prewarm(AllDays()...),
+		Flow:        cache.NewMemo(c, spec("flow"), tallying(source.exact, &holderShare{}, on(from, ComputeFlow))).Prewarm(AllDays()...),
 		Market:      cache.NewMemo(c, spec("market"), sharing(courses, on(from, ComputeMarket))).Prewarm(marketWithout(AllDays()...)...),
 		Item:        cache.NewMemo(c, oneOfMany("item"), on(from, ComputeItem)),
 		Health:      cache.NewMemo(c, spec("health"), tallying(source.exact, &holderShare{}, on(from, ComputeHealth))).Prewarm(AllDays()...),

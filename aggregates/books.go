@@ -236,9 +236,10 @@ const (
 	nightLasts = 20 * time.Minute
 )
 
-// ComputeNight verifies the whole ledger on one connection. A check that takes too
+// ComputeNight verifies the whole ledger on one connection, and, of one with more accounts
+// than are read one by one, whether its Gini is within its bounds. A check that takes too
 // long is given up, and is no error: it would take as long at the next try.
-func ComputeNight(ctx context.Context, db *pgxpool.Pool) (*Night, error) {
+func ComputeNight(ctx context.Context, db *pgxpool.Pool, exact ExactUpTo) (*Night, error) {
 	n := &Night{Began: time.Now().UTC().Truncate(time.Second), Checks: []NightCheck{}}
 	began := time.Now()
 	report, err := ledger.New(db).VerifyGently(ctx, nightEach, nightLasts)
@@ -247,6 +248,13 @@ func ComputeNight(ctx context.Context, db *pgxpool.Pool) (*Night, error) {
 	}
 	for _, c := range report.Checks {
 		n.Checks = append(n.Checks, NightCheck{c.Name, c.Book, c.Found, findingsOf(c), c.Undone, c.Took.Seconds()})
+	}
+	bounds, err := checkBounds(ctx, db, exact, nightEach)
+	if err != nil {
+		return nil, fmt.Errorf("night: %w", err)
+	}
+	if bounds != nil {
+		n.Checks = append(n.Checks, *bounds)
 	}
 	n.Took = time.Since(began).Seconds()
 	return n, nil

@@ -38,7 +38,7 @@ func TestBrokenBooksAreBad(t *testing.T) {
 			db, w := village(t)
 			check := func() (BookCheck, *Soundness) {
 				t.Helper()
-				night, err := ComputeNight(t.Context(), db)
+				night, err := ComputeNight(t.Context(), db, DefaultExact)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -261,7 +261,7 @@ func TestAnEmptyLedgerHasNoSigns(t *testing.T) {
 	if err != nil || c.Why == "" {
 		t.Errorf("cohorts of nothing: %+v, %v", c, err)
 	}
-	if n, err := ComputeNight(t.Context(), db); err != nil || len(n.Checks) == 0 {
+	if n, err := ComputeNight(t.Context(), db, DefaultExact); err != nil || len(n.Checks) == 0 {
 		t.Errorf("night of nothing: %+v, %v", n, err)
 	}
 	for _, table := range []Table{v.SignsTable(), v.BooksTable(), v.WeeksTable(), v.MoneyTable(), v.HoldersTable(), c.Table()} {

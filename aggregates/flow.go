@@ -136,13 +136,28 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	f.Sources = f.Sources[:min(mostSources, len(f.Sources))]
 	f.Edges = f.listed(edges)
-	const holders = `
-		SELECT count(DISTINCT holder) FROM balances JOIN account_holders ON id = account
-		WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND (NOT $2 OR first_at < $1)`
-	if err := tx.QueryRow(ctx, holders, s.End, s.Past).Scan(&f.Holders); err != nil {
+	if err := f.countHolders(ctx, tx, s); err != nil {
 		return fmt.Errorf("holders: %w", err)
 	}
 	return f.compare(ctx, tx, s)
+}
+
+// countHolders counts those with an account that is no issuer, not archived, and was used.
+func (f *Flow) countHolders(ctx context.Context, tx pgx.Tx, s span) error {
+	sums, err := readSums(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	if sums != nil {
+		for _, bin := range sums.of(string(PopulationAll)) {
+			f.Holders += bin.Holders
+		}
+		return nil
+	}
+	const query = `
+		SELECT count(DISTINCT holder) FROM balances JOIN account_holders ON id = account
+		WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND (NOT $2 OR first_at < $1)`
+	return tx.QueryRow(ctx, query, s.End, s.Past).Scan(&f.Holders)
 }
 
 // listed returns the edges, largest first, those of sources that are not listed

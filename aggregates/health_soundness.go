@@ -39,12 +39,12 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		return cache.Spec{Name: name, Window: window, Timeout: timeout, Tags: []string{"economy"}}
 	}
 	m, holders, exact := &SoundnessMemos{}, &holderShare{}, sourceOf(db, options).exact
-	night := cache.Spec{Name: "health.night", Window: day, Timeout: nightLasts + time.Minute}
+	night := cache.Spec{Name: "health.night", Window: day, Timeout: nightLasts + nightEach + time.Minute}
 	m.Night = cache.NewMemo(c, night, func(ctx context.Context, _ cache.Window, _ NoParams) (*Night, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(leaving, cancel)()
-		return ComputeNight(ctx, db)
+		return ComputeNight(ctx, db, exact)
 	})
 	m.Soundness = cache.NewMemo(c, spec("health.soundness", soundWindow, soundWindow), tallying(exact, holders, func(ctx context.Context, w cache.Window, _ NoParams) (*Soundness, error) {
 		var earlier earlier

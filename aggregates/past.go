@@ -65,7 +65,7 @@ func newPast(c *cache.Cache, reads Reads, exact ExactUpTo) *Past {
 		Ladder:       cache.NewMemo(c, ofPastDay("past.ladder"), tallying(exact, holders, on(reads, ComputePastLadder))),
 		WealthByKind: cache.NewMemo(c, ofPastDay("past.wealth"), tallying(exact, holders, on(reads, ComputePastWealthByKind))),
 		Richest:      cache.NewMemo(c, ofPastDay("past.richest"), tallying(exact, holders, on(reads, ComputePastRichest))),
-		Flow:         cache.NewMemo(c, ofPastDay("past.flow"), on(reads, ComputePastFlow)),
+		Flow:         cache.NewMemo(c, ofPastDay("past.flow"), tallying(exact, holders, on(reads, ComputePastFlow))),
 		Account:      cache.NewMemo(c, ofPastDay("past.account"), on(reads, ComputePastAccount)),
 		Sides:        cache.NewMemo(c, ofPastDay("past.account.sides"), on(reads, ComputePastAccountSides)),
 	}

@@ -221,6 +221,8 @@ func TestTalliesHaveTheNumbersOfBalances(t *testing.T) {
 		add("bridge", bridge, err)
 		wealth, err := ComputeWealthByKind(ctx, db, w, NoParams{})
 		add("wealth", wealth, err)
+		flow, err := ComputeFlow(ctx, db, w, 30)
+		add("flow", flow, err)
 		rich, err := ComputeRichest(ctx, db, w, NoParams{})
 		add("richest", rich, err)
 		soundness, err := ComputeSoundness(ctx, db, w, nil)
@@ -233,6 +235,8 @@ func TestTalliesHaveTheNumbersOfBalances(t *testing.T) {
 		for _, on := range []Date{"2026-02-27", "2026-03-04", "2026-03-08"} {
 			wealth, err := ComputePastWealthByKind(ctx, db, w, AsOf[NoParams]{At: on})
 			add("wealth on "+string(on), wealth, err)
+			flow, err := ComputePastFlow(ctx, db, w, AsOf[Days]{30, on})
+			add("flow on "+string(on), flow, err)
 			for _, p := range Populations() {
 				v, err := ComputePastInequality(ctx, db, w, AsOf[InequalityQuery]{InequalityQuery{p, CountedAll}, on})
 				if v != nil && v.Binned != many {
