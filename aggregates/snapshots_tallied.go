@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -167,19 +168,48 @@ func (p *talliedPlan) each(ctx context.Context, tx pgx.Tx, f func(*talliedDay) e
 	return nil
 }
 
-// make returns the rows of the days.
+// make returns the rows of the days. A snapshot that is there and may be right stays: of a
+// ledger that was smaller, it is exact.
 func (p *talliedPlan) make(ctx context.Context, tx pgx.Tx) (*madeDays, error) {
-	made := &madeDays{}
-	err := p.each(ctx, tx, func(t *talliedDay) error {
+	made := &madeDays{days: len(p.days), from: dateOfDay(p.days[0]), stay: []time.Time{}}
+	known, err := readSnapshots(ctx, tx, made.from, dateOfDay(p.to))
+	if err != nil {
+		return nil, err
+	}
+	err = p.each(ctx, tx, func(t *talliedDay) error {
+		made.tallies = append(made.tallies, t.rows()...)
+		if s, ok := known[t.day]; ok {
+			if right, err := t.allows(s); err != nil || right {
+				made.stay = append(made.stay, s.Day)
+				return err
+			}
+		}
 		snapshot, err := t.snapshot()
-		made.snapshots, made.tallies = append(made.snapshots, snapshot), append(made.tallies, t.rows()...)
+		made.snapshots = append(made.snapshots, snapshot)
 		return err
 	})
 	return made, err
 }
 
+// readSnapshots returns the snapshots that are kept of some days, by number.
+func readSnapshots(ctx context.Context, tx pgx.Tx, from, to time.Time) (map[int]daySnapshot, error) {
+	rows, _ := tx.Query(ctx, `SELECT `+strings.Join(snapshotColumns, ", ")+` FROM day_snapshots WHERE day BETWEEN $1 AND $2`, from, to)
+	all, err := pgx.CollectRows(rows, readSnapshot)
+	if err != nil {
+		return nil, fmt.Errorf("kept snapshots: %w", err)
+	}
+	known := make(map[int]daySnapshot, len(all))
+	for _, s := range all {
+		known[ledger.DayNumber(s.Day)] = s
+	}
+	return known, nil
+}
+
 // madeDays are rows of day_snapshots and of day_tallies.
 type madeDays struct {
+	days      int // how many
+	from      time.Time
+	stay      []time.Time // days of which the snapshot stays
 	snapshots []daySnapshot
 	tallies   [][]any
 }
@@ -194,14 +224,16 @@ func (p *talliedPlan) publish(ctx context.Context, tx pgx.Tx, made *madeDays, cl
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM day_tallies WHERE claim = $1)`, claim).Scan(&stands); err != nil || !stands {
 		return 0, err
 	}
-	from, to := made.snapshots[0].Day, dateOfDay(p.to)
-	for _, table := range []string{"day_snapshots", "day_tallies"} {
-		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE day BETWEEN $1 AND $2`, from, to); err != nil {
-			return 0, err
-		}
+	to := dateOfDay(p.to)
+	if _, err := tx.Exec(ctx, `DELETE FROM day_snapshots WHERE day BETWEEN $1 AND $2 AND day <> ALL($3)`, made.from, to, made.stay); err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM day_tallies WHERE day BETWEEN $1 AND $2`, made.from, to); err != nil {
+		return 0, err
 	}
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"day_tallies"}, tallyColumns, pgx.CopyFromRows(made.tallies)); err != nil {
 		return 0, err
 	}
-	return copySnapshots(ctx, tx, made.snapshots)
+	_, err := copySnapshots(ctx, tx, made.snapshots)
+	return made.days, err
 }

@@ -175,3 +175,46 @@ func TestVerifyingFindsWrongTallies(t *testing.T) {
 		}
 	}
 }
+
+// A ledger that grows beyond the limit keeps its exact snapshots, which are within the bounds
+// of its tallies, so that its reports have nothing to correct. One that is wrong is made anew.
+func TestALedgerThatGrowsKeepsItsSnapshots(t *testing.T) {
+	now := at(t, "03-11 15:00")
+	db := testkit.Postgres(t)
+	r := randomRecord(rand.New(rand.NewPCG(2, 39)), now, 80, 150)
+	for i := range r.transactions { // so that bins have more than one balance
+		for j := range r.transactions[i].Postings {
+			r.transactions[i].Postings[j].Amount *= 1001
+		}
+	}
+	appendBatch(t, db, r.batch())
+	state := func() (all []string) {
+		t.Helper()
+		rows, _ := db.Query(t.Context(), `SELECT day_snapshots::text FROM day_snapshots ORDER BY day`)
+		all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	for _, exact := range []ExactUpTo{DefaultExact, 0} {
+		if _, err := UpdateSnapshots(t.Context(), db, now, exact); err != nil {
+			t.Fatal(err)
+		}
+		if wrong, err := VerifySnapshots(t.Context(), db, now); err != nil || len(wrong) > 0 {
+			t.Errorf("up to %d, VerifySnapshots = %v, %v", exact, wrong, err)
+		}
+		if exact == DefaultExact {
+			before := state()
+			defer func() {
+				if after := state(); !slices.Equal(before, after) {
+					t.Errorf("snapshots of %d days, now %d, are not all as they were", len(before), len(after))
+				}
+			}()
+		}
+	}
+	var tallied int
+	if err := db.QueryRow(t.Context(), `SELECT count(DISTINCT day) FROM day_tallies`).Scan(&tallied); err != nil || tallied == 0 {
+		t.Errorf("%d days have tallies, %v", tallied, err)
+	}
+}

@@ -84,7 +84,7 @@ func VerifySnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (diff
 		}
 		if last, err := readTalliedDay(ctx, tx, yesterday); err != nil || last != nil {
 			if err == nil {
-				differing, err = verifyTallied(ctx, tx, now, kept, last.day)
+				differing, err = verifyTallied(ctx, tx, now, last.day)
 			}
 			return err
 		}
@@ -113,38 +113,57 @@ func VerifySnapshots(ctx context.Context, db *pgxpool.Pool, now time.Time) (diff
 
 // verifyTallied compares the snapshots and tallies of the days up to one with those that all
 // days of the holders make. Later ones are made anew soon.
-func verifyTallied(ctx context.Context, tx pgx.Tx, now time.Time, kept []daySnapshot, last int) (differing []ledger.Difference, err error) {
+func verifyTallied(ctx context.Context, tx pgx.Tx, now time.Time, last int) (differing []ledger.Difference, err error) {
 	plan, err := planFrom(ctx, tx, now, nil)
 	if err != nil || plan == nil {
 		return nil, err
 	}
-	var made []daySnapshot
-	for days := range slices.Chunk(plan.days, talliedAtOnce) {
-		part := &talliedPlan{plan.zone, plan.last, days, days[len(days)-1], true}
-		err := part.each(ctx, tx, func(t *talliedDay) error {
-			if t.day > last {
-				return nil
-			}
-			snapshot, err := t.snapshot()
+	known, err := readSnapshots(ctx, tx, time.Time{}, dateOfDay(last))
+	if err != nil {
+		return nil, err
+	}
+	differs := func(table string, day int, text string) {
+		differing = append(differing, ledger.Difference{Table: table, Key: dateOfDay(day).Format(time.DateOnly), Text: text})
+	}
+	check := func(t *talliedDay) error {
+		kept, ok := known[t.day]
+		if delete(known, t.day); t.day > last {
+			return nil
+		}
+		right, err := t.allows(kept)
+		if err != nil {
+			return err
+		}
+		if !ok || !right {
+			computed, err := t.snapshot()
 			if err != nil {
 				return err
 			}
-			made = append(made, snapshot)
-			places, err := readPlaces(ctx, tx, snapshot.Day)
-			if err == nil && !maps.Equal(places, t.places) {
-				differing = append(differing, ledger.Difference{Table: "day_tallies", Key: snapshot.Day.Format(time.DateOnly), Text: "kept others than the days of the accounts make"})
+			text := "nothing"
+			if ok {
+				text = kept.whole()
 			}
-			return err
-		})
-		if err != nil {
+			differs("day_snapshots", t.day, "kept "+text+", computed "+computed.whole())
+		}
+		places, err := readPlaces(ctx, tx, dateOfDay(t.day))
+		if err == nil && !maps.Equal(places, t.places) {
+			differs("day_tallies", t.day, "kept others than the days of the accounts make")
+		}
+		return err
+	}
+	for days := range slices.Chunk(plan.days, talliedAtOnce) {
+		part := &talliedPlan{plan.zone, plan.last, days, days[len(days)-1], true}
+		if err := part.each(ctx, tx, check); err != nil {
 			return nil, err
 		}
 		if part.to >= last {
 			break
 		}
 	}
-	kept = slices.DeleteFunc(kept, func(s daySnapshot) bool { return ledger.DayNumber(s.Day) > last })
-	return append(compareSnapshots(kept, made), differing...), nil
+	for _, day := range slices.Sorted(maps.Keys(known)) {
+		differs("day_snapshots", day, "kept "+known[day].whole()+", computed nothing")
+	}
+	return differing, nil
 }
 
 // compareSnapshots compares the snapshots that are kept with those that should be,

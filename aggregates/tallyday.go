@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -96,53 +97,104 @@ func (t *talliedDay) of(population int) []ledger.Tally {
 	return tallies
 }
 
+// A binnedPopulation is what a snapshot has of a population, with bounds. The measures are
+// not available where a holder has more than 64 bits hold.
+type binnedPopulation struct {
+	populationDay
+	nonzero                  int64 // holders
+	gini, top1, top10, palma Measure
+	curve                    []Measure
+}
+
+func (t *talliedDay) populations() (all [populations]binnedPopulation, err error) {
+	for i := range all {
+		p, tallies := &all[i], t.of(i)
+		for _, bin := range tallies {
+			p.Holders += bin.Holders
+			p.Total = p.Total.Plus(bin.Total)
+			if bin.Place != 0 {
+				p.nonzero += bin.Holders
+			}
+		}
+		d, err := newBinned(tallies)
+		if errors.Is(err, errTooLarge) {
+			continue
+		}
+		if err != nil {
+			return all, err
+		}
+		p.gini, p.top1, p.top10, p.palma = d.Gini(), d.TopShare(1, 100), d.TopShare(10, 100), d.Palma()
+		p.Gini, p.Top1, p.Top10 = p.gini.Value, p.top1.Value, p.top10.Value
+		if d.shared() == "" {
+			for _, share := range curveShares {
+				point := bounded(d.poorest(share, 1000))
+				p.curve, p.Curve = append(p.curve, point), append(p.Curve, float32(*point.Value))
+			}
+		}
+	}
+	return all, nil
+}
+
 // snapshot returns the snapshot of the day.
 func (t *talliedDay) snapshot() (daySnapshot, error) {
 	s := daySnapshot{Day: dateOfDay(t.day), Supply: t.supply, Active: t.active(), Cohorts: t.cohort()}
-	for i := range populations {
-		m, err := measuredOf(t.of(i))
-		if err != nil {
-			return s, err
-		}
-		s.Populations = append(s.Populations, m.populationDay)
-		if i == 0 {
-			s.Holders, s.Gini, s.Top1, s.Top10, s.Palma = m.nonzero, m.Gini, m.Top1, m.Top10, m.palma
-		}
+	all, err := t.populations()
+	if err != nil {
+		return s, err
 	}
+	for _, p := range all {
+		s.Populations = append(s.Populations, p.populationDay)
+	}
+	s.Holders, s.Gini, s.Top1, s.Top10, s.Palma = all[0].nonzero, all[0].Gini, all[0].Top1, all[0].Top10, all[0].palma.Value
 	return s, nil
 }
 
-// measuredOf measures a population. The measures are not available where a holder has more
-// than 64 bits hold.
-func measuredOf(tallies []ledger.Tally) (m measuredPopulation, err error) {
-	for _, bin := range tallies {
-		m.Holders += bin.Holders
-		m.Total = m.Total.Plus(bin.Total)
-		if bin.Place != 0 {
-			m.nonzero += bin.Holders
+// allows reports whether a snapshot of the day may be right: its sums and numbers are those of
+// the tallies, and its measures are within the bounds.
+func (t *talliedDay) allows(s daySnapshot) (bool, error) {
+	all, err := t.populations()
+	if err != nil {
+		return false, err
+	}
+	if len(s.Populations) != len(all) || s.Supply != t.supply || s.Holders != all[0].nonzero ||
+		!slices.Equal(s.Active, t.active()) || !slices.Equal(s.Cohorts, t.cohort()) {
+		return false, nil
+	}
+	if !(all[0].gini.near(s.Gini) && all[0].top1.near(s.Top1) && all[0].top10.near(s.Top10) && (all[0].palma.Value == nil || all[0].palma.near(s.Palma))) {
+		return false, nil
+	}
+	for i, p := range all {
+		of := s.Populations[i]
+		if of.Holders != p.Holders || of.Total != p.Total || len(of.Curve) != len(p.curve) ||
+			!p.gini.near(of.Gini) || !p.top1.near(of.Top1) || !p.top10.near(of.Top10) {
+			return false, nil
+		}
+		for j, point := range p.curve {
+			at := float64(of.Curve[j])
+			*point.Value = float64(float32(*point.Value)) // seven digits are kept
+			if !point.nearly(at, 1e-6) {
+				return false, nil
+			}
 		}
 	}
-	d, err := newBinned(tallies)
-	if errors.Is(err, errTooLarge) {
-		return m, nil
-	}
-	if err != nil {
-		return m, err
-	}
-	measures := dayMeasures(time.Time{}, d)
-	m.Gini, m.Top1, m.Top10, m.palma, m.Curve = measures.Gini, measures.Top1, measures.Top10, measures.Palma, d.curve()
-	return m, nil
+	return true, nil
 }
 
-// curve is Distribution.curve.
-func (d *binned) curve() (points []float32) {
-	if d.shared() != "" {
-		return nil
+// near reports whether a number that is known of the measure is within its bound.
+func (m Measure) near(known *float64) bool {
+	if m.Value == nil || known == nil {
+		return m.Value == nil && known == nil
 	}
-	for _, p := range curveShares {
-		points = append(points, float32(*bounded(d.poorest(p, 1000)).Value))
+	return m.nearly(*known, 1e-12)
+}
+
+// nearly is near with what rounding may make of a number of the size 1.
+func (m Measure) nearly(known, rounding float64) bool {
+	within := rounding * (1 + math.Abs(known))
+	if m.Bound != nil {
+		within += *m.Bound
 	}
-	return points
+	return math.Abs(known-*m.Value) <= within
 }
 
 // readTalliedDay returns the last day up to a date that has tallies, nil if none has.

@@ -46,14 +46,15 @@ const TalliesLock = snapshotLock + 3
 // out for the moment in which it begins to see, and go on beside f. guard, read committed,
 // holds the lock.
 func Settled(ctx context.Context, db *pgxpool.Pool, lock int64, f func(guard, work pgx.Tx) error) (alone bool, err error) {
-	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(work pgx.Tx) error {
-		return pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(guard pgx.Tx) error {
-			if _, err := guard.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '30min'`); err != nil {
-				return err
-			}
-			if err := guard.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1 # `+LockSalt+`)`, lock).Scan(&alone); err != nil || !alone {
-				return err
-			}
+	// Only who has the lock takes a second connection: else all of a pool might wait for one.
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(guard pgx.Tx) error {
+		if _, err := guard.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '30min'`); err != nil {
+			return err
+		}
+		if err := guard.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1 # `+LockSalt+`)`, lock).Scan(&alone); err != nil || !alone {
+			return err
+		}
+		return pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(work pgx.Tx) error {
 			if err := settle(ctx, guard, work); err != nil {
 				return err
 			}
