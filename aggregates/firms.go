@@ -164,8 +164,8 @@ func (v *Firms) fillWages(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	const query = `
 		WITH legs AS MATERIALIZED (
-			SELECT p.transaction, p.account, p.amount FROM transactions x JOIN postings p ON p.transaction = x.id
-			WHERE x.source = ANY($1) AND x.at >= $2 AND x.at < $3 LIMIT $4
+			SELECT p.transaction, p.account, p.amount FROM transactions x JOIN postings p ON p.transaction = x.id AND p.at = x.at
+			WHERE x.source = ANY($1) AND x.at >= $2 AND x.at < $3 AND p.at >= $2 AND p.at < $3 LIMIT $4
 		), moved AS (
 			SELECT transaction, account, h.holder, h.kind, sum(amount) AS gain FROM legs JOIN account_holders h ON h.id = account
 			WHERE (SELECT count(*) FROM legs) < $4 GROUP BY 1, 2, 3, 4

@@ -68,8 +68,8 @@ func readLargest(ctx context.Context, tx pgx.Tx, s span, q SourceQuery) ([]Large
 func nameSides(ctx context.Context, tx pgx.Tx, ids []int64, moves []LargeMove) error {
 	const query = `
 		SELECT nr, coalesce(m.target, account), kind, issuer, sum(amount), count(*)
-		FROM unnest($1::bigint[]) WITH ORDINALITY AS of (id, nr)
-		CROSS JOIN LATERAL (SELECT account, amount FROM postings WHERE transaction = of.id ORDER BY seq LIMIT $2) AS p
+		FROM unnest($1::bigint[]) WITH ORDINALITY AS of (id, nr) JOIN transactions t USING (id)
+		CROSS JOIN LATERAL (SELECT account, amount FROM postings WHERE transaction = t.id AND at = t.at ORDER BY seq LIMIT $2) AS p
 		JOIN accounts ON accounts.id = account LEFT JOIN merges m USING (account)
 		GROUP BY nr, account, m.target, kind, issuer`
 	type place struct {

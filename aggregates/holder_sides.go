@@ -363,7 +363,7 @@ func (v *HolderSides) fillStaff(ctx context.Context, tx pgx.Tx, s span, own []in
 	const query = `
 		WITH ` + ownNets + `, legs AS MATERIALIZED (
 			SELECT n.transaction, n.at, p.account, p.amount FROM nets n JOIN transactions x ON x.id = n.transaction
-			JOIN postings p ON p.transaction = n.transaction
+			JOIN postings p ON p.transaction = n.transaction AND p.at = n.at
 			WHERE net < 0 AND lower(source) = ANY(@wages) AND p.account <> ALL(@own) LIMIT @limit
 		), gains AS (
 			SELECT transaction, at, account, sum(amount) AS gain, bool_or(sum(amount) < 0) OVER (PARTITION BY transaction) AS others

@@ -30,7 +30,7 @@ func (a *Archiver) Freeze(ctx context.Context, m Month, holds Removed, manifest 
 		var closed bool
 		const count = `
 			SELECT (SELECT count(*) FROM transactions WHERE at >= $1 AND at < $2),
-				(SELECT count(*) FROM transactions t JOIN postings p ON p.transaction = t.id WHERE t.at >= $1 AND t.at < $2),
+				(SELECT count(*) FROM transactions t JOIN postings p ON p.transaction = t.id AND p.at = t.at WHERE t.at >= $1 AND t.at < $2 AND p.at >= $1 AND p.at < $2),
 				(SELECT count(*) ` + monthSales + `), closed >= $2 FROM archive`
 		if err := tx.QueryRow(ctx, count, m.Starts, m.Ends).Scan(&found.Transactions, &found.Postings, &found.Sales, &closed); err != nil {
 			return err
@@ -152,7 +152,7 @@ func (a *Archiver) removeDay(ctx context.Context, tx pgx.Tx, m Month, day, next 
 		return r, err
 	}
 	const legs = `
-		WITH gone AS (DELETE FROM postings WHERE transaction = ANY($1) RETURNING account, at, amount),
+		WITH gone AS (DELETE FROM postings WHERE transaction = ANY($1) AND at >= $3 AND at < $4 RETURNING account, at, amount),
 		added AS (
 			INSERT INTO archive_balances AS known (account, month, balance, last_at, postings, first_at)
 			SELECT account, $2, sum(amount), max(at), count(*), min(at) FROM gone GROUP BY account
@@ -161,7 +161,7 @@ func (a *Archiver) removeDay(ctx context.Context, tx pgx.Tx, m Month, day, next 
 		SELECT count(*) FROM gone`
 	for part := range slices.Chunk(transactions, removedAtOnce) {
 		var n int64
-		if err := tx.QueryRow(ctx, legs, part, m.Date).Scan(&n); err != nil {
+		if err := tx.QueryRow(ctx, legs, part, m.Date, start, end).Scan(&n); err != nil {
 			return r, fmt.Errorf("postings: %w", err)
 		}
 		r.Postings += n

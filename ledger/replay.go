@@ -59,7 +59,7 @@ func partEnd(ctx context.Context, tx pgx.Tx, table string, from, to int64) (reac
 func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int64, as map[int64]party) (broken int, err error) {
 	const query = `
 		SELECT t.id, t.at, source, account, holder, kind, issuer, amount
-		FROM transactions t JOIN postings p ON p.transaction = t.id JOIN accounts a ON a.id = account
+		FROM transactions t JOIN postings p ON p.transaction = t.id AND p.at = t.at JOIN accounts a ON a.id = account
 		WHERE t.id > $1 AND t.id <= $2
 		ORDER BY t.id`
 	var at, lastAt time.Time

@@ -60,7 +60,7 @@ func MovesSince(ctx context.Context, db queryer, since Since, watched []Watched)
 			SELECT coalesce(json_agg(json_build_array(ref, name, kind)), '[]') AS others FROM (
 				SELECT DISTINCT t.kind, CASE WHEN hidden THEN '' ELSE t.ref END AS ref, CASE WHEN hidden THEN '` + HiddenName + `' ELSE t.name END AS name
 				FROM (
-					SELECT account FROM postings p WHERE p.transaction = x.id AND p.account <> ALL(own) AND sign(p.amount) <> sign(moved.amount) LIMIT 20) AS p
+					SELECT account FROM postings p WHERE p.transaction = x.id AND p.at = moved.at AND p.account <> ALL(own) AND sign(p.amount) <> sign(moved.amount) LIMIT 20) AS p
 				CROSS JOIN LATERAL (
 					SELECT t.* FROM accounts a LEFT JOIN merges m ON m.account = a.id JOIN accounts t ON t.id = coalesce(m.target, a.id)
 					WHERE a.id = p.account OFFSET 0) AS t

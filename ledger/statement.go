@@ -226,7 +226,7 @@ const lookQuery = `
 			SELECT FROM unnest(@with::bigint[]) AS other JOIN postings o ON o.account = other AND o.at = p.at AND o.transaction = p.transaction))
 	FROM unnest(@own::bigint[]) AS id, LATERAL (
 		SELECT at, transaction, seq, amount FROM postings
-		WHERE account = id AND (at, transaction, seq) < (@at, @transaction, @seq) AND at >= @from
+		WHERE account = id AND (at, transaction, seq) < (@at, @transaction, @seq) AND at BETWEEN @from AND @at
 		ORDER BY at DESC, transaction DESC, seq DESC LIMIT @limit) AS p
 	ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT @limit`
 
@@ -282,7 +282,7 @@ func (s *statementReading) balanceAfter(ctx context.Context, tx queryer, c Curso
 	const later = `
 		SELECT coalesce((SELECT sum(received - sent) FROM account_days WHERE account = ANY(@own) AND day > @day::date), 0)
 			+ coalesce((SELECT sum(amount) FROM postings
-				WHERE account = ANY(@own) AND (at, transaction, seq) > (@at, @transaction, @seq) AND at < @tomorrow), 0)`
+				WHERE account = ANY(@own) AND (at, transaction, seq) > (@at, @transaction, @seq) AND at >= @at AND at < @tomorrow), 0)`
 	var since Sum
 	err := tx.QueryRow(ctx, later, pgx.NamedArgs{
 		"own": s.own, "day": day, "at": c.At, "transaction": c.Transaction, "seq": c.Seq, "tomorrow": DayStart(DayNumber(day)+1, s.zone),
@@ -302,7 +302,7 @@ func (s *statementReading) describe(ctx context.Context, tx queryer) error {
 					FROM postings o JOIN accounts a ON a.id = o.account LEFT JOIN merges m ON m.account = a.id
 					JOIN accounts t ON t.id = coalesce(m.target, a.id),
 					LATERAL (SELECT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder) AS hidden) AS h
-					WHERE o.transaction = x.id AND o.account <> ALL(@own)
+					WHERE o.transaction = x.id AND o.at = x.at AND o.account <> ALL(@own)
 					ORDER BY o.seq LIMIT @legs) AS few
 				GROUP BY ref, name, kind) AS distinct_ones) AS named`
 	transactions := make([]int64, len(s.Lines))

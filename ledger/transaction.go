@@ -167,9 +167,9 @@ func readHeader(ctx context.Context, tx pgx.Tx, query string, args ...any) (*Hea
 func (p *Posted) readLegs(ctx context.Context, tx pgx.Tx, after int32, limit int) error {
 	query := `
 		SELECT s.seq, account.ref, account.name, account.kind, s.amount
-		FROM (SELECT seq, account, amount FROM postings WHERE transaction = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS s
+		FROM (SELECT seq, account, amount FROM postings WHERE transaction = $1 AND at = $2 AND seq > $3 ORDER BY seq LIMIT $4) AS s
 		` + sideOf("account") + ` ORDER BY s.seq`
-	rows, _ := tx.Query(ctx, query, p.Transaction, after, limit)
+	rows, _ := tx.Query(ctx, query, p.Transaction, p.At, after, limit)
 	var err error
 	p.Legs, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Leg, err error) {
 		err = row.Scan(&l.Seq, &l.Account.Ref, &l.Account.Name, &l.Account.Kind, &l.Amount)
@@ -180,20 +180,20 @@ func (p *Posted) readLegs(ctx context.Context, tx pgx.Tx, after int32, limit int
 	}
 	const rest = `
 		SELECT count(*), coalesce(sum(amount) FILTER (WHERE amount > 0), 0), coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)
-		FROM postings WHERE transaction = $1 AND seq > $2`
-	return tx.QueryRow(ctx, rest, p.Transaction, p.Legs[len(p.Legs)-1].Seq).Scan(&p.Rest.Postings, &p.Rest.Received, &p.Rest.Paid)
+		FROM postings WHERE transaction = $1 AND at = $2 AND seq > $3`
+	return tx.QueryRow(ctx, rest, p.Transaction, p.At, p.Legs[len(p.Legs)-1].Seq).Scan(&p.Rest.Postings, &p.Rest.Received, &p.Rest.Paid)
 }
 
 // readSums sets what the transaction moved: see move.
 func (p *Posted) readSums(ctx context.Context, tx pgx.Tx) error {
 	const query = `
 		SELECT kind, issuer, sum(postings)::bigint, coalesce(sum(net) FILTER (WHERE net > 0), 0)::bigint, coalesce(-sum(net) FILTER (WHERE net < 0), 0)::bigint
-		FROM (SELECT account, sum(amount) AS net, count(*) AS postings FROM postings WHERE transaction = $1 GROUP BY account) AS n
+		FROM (SELECT account, sum(amount) AS net, count(*) AS postings FROM postings WHERE transaction = $1 AND at = $2 GROUP BY account) AS n
 		JOIN accounts ON id = account GROUP BY kind, issuer`
 	var paid, received [parties]int64
 	var side Side
 	var postings, in, out int64
-	rows, _ := tx.Query(ctx, query, p.Transaction)
+	rows, _ := tx.Query(ctx, query, p.Transaction, p.At)
 	_, err := pgx.ForEachRow(rows, []any{&side.Kind, &side.Issuer, &postings, &in, &out}, func() error {
 		received[side.party()], paid[side.party()] = in, out
 		p.Postings += postings
@@ -227,8 +227,8 @@ func (p *Posted) readBalances(ctx context.Context, tx pgx.Tx) error {
 	day := DayOf(p.At, zone)
 	const query = `
 		SELECT s.seq, (SELECT coalesce(sum(received - sent), 0) FROM account_days WHERE account = ANY(own) AND day < @day::date)
-			+ (SELECT sum(amount) FROM postings WHERE account = ANY(own) AND at >= @start AND (at, transaction, seq) <= (@at, @transaction, s.seq))
-		FROM (SELECT seq, account FROM postings WHERE transaction = @transaction) AS s
+			+ (SELECT sum(amount) FROM postings WHERE account = ANY(own) AND at >= @start AND at <= @at AND (at, transaction, seq) <= (@at, @transaction, s.seq))
+		FROM (SELECT seq, account FROM postings WHERE transaction = @transaction AND at = @at) AS s
 		LEFT JOIN merges m ON m.account = s.account JOIN accounts a ON a.id = s.account JOIN accounts t ON t.id = coalesce(m.target, a.id)
 		CROSS JOIN LATERAL (SELECT t.id || ARRAY(SELECT account FROM merges WHERE target = t.id) AS own) o
 		WHERE NOT EXISTS (SELECT FROM holders WHERE hidden AND ref = t.holder)

@@ -214,7 +214,7 @@ const (
 		SELECT t.at, t.id, t.origin, t.ref, t.source, t.message FROM (
 			SELECT newest.* FROM unnest(@own::bigint[]) AS own, LATERAL (
 				SELECT at, transaction FROM postings
-				WHERE account = own AND (at, transaction) < (@at, @id) AND at >= @since
+				WHERE account = own AND (at, transaction) < (@at, @id) AND at BETWEEN @since AND @at
 				GROUP BY at, transaction ORDER BY at DESC, transaction DESC LIMIT @step) AS newest
 			GROUP BY at, transaction ORDER BY at DESC, transaction DESC LIMIT @step) AS p
 		JOIN transactions t ON t.id = p.transaction
@@ -259,8 +259,8 @@ func (r *entryReader) look(ctx context.Context, step int) (looked []Cursor, hits
 // each is shown.
 const entryPostings = `
 	SELECT p.transaction, p.account, coalesce(m.target, p.account), p.amount, a.kind, a.issuer
-	FROM unnest($1::bigint[]) AS x (id), LATERAL (
-		SELECT transaction, seq, account, amount FROM postings WHERE transaction = x.id ORDER BY seq LIMIT $2) AS p
+	FROM unnest($1::bigint[], $2::timestamptz[]) AS x (id, at), LATERAL (
+		SELECT transaction, seq, account, amount FROM postings p WHERE transaction = x.id AND p.at = x.at ORDER BY seq LIMIT $3) AS p
 	JOIN accounts a ON a.id = p.account LEFT JOIN merges m ON m.account = p.account`
 
 // An entryPosting is a posting of a transaction that may be listed.
@@ -270,9 +270,13 @@ type entryPosting struct {
 }
 
 // postingsOf reads the postings of transactions, at most so many of each.
-func (r *entryReader) postingsOf(ctx context.Context, ids []int64, most int) (map[int64][]entryPosting, error) {
+func (r *entryReader) postingsOf(ctx context.Context, of []Entry, most int) (map[int64][]entryPosting, error) {
+	ids, times := make([]int64, len(of)), make([]time.Time, len(of))
+	for i, e := range of {
+		ids[i], times[i] = e.Transaction, e.At
+	}
 	read := map[int64][]entryPosting{}
-	rows, _ := r.db.Query(ctx, entryPostings, ids, most)
+	rows, _ := r.db.Query(ctx, entryPostings, ids, times, most)
 	var id int64
 	var p entryPosting
 	var side Side
@@ -289,18 +293,14 @@ func (r *entryReader) postingsOf(ctx context.Context, ids []int64, most int) (ma
 // returns how many it came to. It reads a few postings of all at once. A transaction
 // with more is read by itself, and after one that passes mostPostingsRead it stops.
 func (r *entryReader) sift(ctx context.Context, hits []Entry) (done int, err error) {
-	ids := make([]int64, len(hits))
-	for i, e := range hits {
-		ids[i] = e.Transaction
-	}
-	read, err := r.postingsOf(ctx, ids, fewPostings+1)
+	read, err := r.postingsOf(ctx, hits, fewPostings+1)
 	if err != nil {
 		return 0, err
 	}
 	for i, e := range hits {
 		postings := read[e.Transaction]
 		if len(postings) > fewPostings {
-			whole, err := r.postingsOf(ctx, ids[i:i+1], mostEntryPostings+1)
+			whole, err := r.postingsOf(ctx, hits[i:i+1], mostEntryPostings+1)
 			if err != nil {
 				return 0, err
 			}

@@ -77,7 +77,7 @@ var queries = []struct{ name, query string }{
 	{"accounts", `
 		SELECT ref, kind, issuer::text AS issuer, name, holder, to_char(opened, ` + stamp + `) AS opened, to_char(archived, ` + stamp + `) AS archived
 		FROM accounts WHERE id IN (
-			SELECT account FROM transactions t JOIN postings p ON p.transaction = t.id WHERE t.at >= @starts AND t.at < @ends
+			SELECT account FROM transactions t JOIN postings p ON p.transaction = t.id AND p.at = t.at WHERE p.at >= @starts AND p.at < @ends AND t.at >= @starts AND t.at < @ends
 			UNION SELECT seller ` + sold + ` UNION SELECT buyer ` + sold + `
 			UNION SELECT owner FROM shops WHERE id IN (SELECT shop ` + sold + `))
 		ORDER BY ref COLLATE "C"`},
@@ -89,8 +89,8 @@ var queries = []struct{ name, query string }{
 		SELECT id, origin, ref, to_char(at, ` + stamp + `) AS at, source, message FROM transactions WHERE at >= @starts AND at < @ends ORDER BY id`},
 	{postings, `
 		SELECT t.origin, t.ref AS transaction, a.ref AS account, p.amount, t.id AS transaction_id, p.seq
-		FROM transactions t JOIN postings p ON p.transaction = t.id JOIN accounts a ON a.id = p.account
-		WHERE t.at >= @starts AND t.at < @ends ORDER BY t.id, p.seq`},
+		FROM transactions t JOIN postings p ON p.transaction = t.id AND p.at = t.at JOIN accounts a ON a.id = p.account
+		WHERE t.at >= @starts AND t.at < @ends AND p.at >= @starts AND p.at < @ends ORDER BY t.id, p.seq`},
 	{sales, `
 		SELECT s.id, s.origin, s.ref, to_char(s.at, ` + stamp + `) AS at, i.ref AS item, h.ref AS shop, seller.ref AS seller,
 			buyer.ref AS buyer, s.direction, s.quantity, s.total, s.tax, t.ref AS transaction, s.transaction AS transaction_id

@@ -59,7 +59,7 @@ var files = []struct{ name, query string }{
 		ORDER BY c.at, s.ref COLLATE "C", o.ref COLLATE "C", i.ref COLLATE "C"`},
 	{"transactions", `SELECT origin, ref, to_char(at, ` + stamp + `) AS at, source, message FROM transactions ORDER BY id`},
 	{"postings", `SELECT t.origin, t.ref AS transaction, a.ref AS account, p.amount
-		FROM postings p JOIN transactions t ON t.id = p.transaction JOIN accounts a ON a.id = p.account
+		FROM postings p JOIN transactions t ON t.id = p.transaction AND t.at = p.at JOIN accounts a ON a.id = p.account
 		ORDER BY p.transaction, p.seq`},
 	{"sales", `SELECT s.origin, s.ref, to_char(s.at, ` + stamp + `) AS at, i.ref AS item, h.ref AS shop, seller.ref AS seller,
 			buyer.ref AS buyer, s.direction, s.quantity, s.total, s.tax, t.ref AS transaction
