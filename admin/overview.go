@@ -129,8 +129,10 @@ const mostTables = 60
 // size is how large the database is.
 func (p *Pages) size(ctx context.Context) block {
 	const query = `
-		SELECT relname, CASE WHEN reltuples >= 0 THEN reltuples::bigint END AS rows, pg_total_relation_size(oid) AS bytes
-		FROM pg_class WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'accounts'::regclass) AND relkind = 'r' ORDER BY bytes DESC, relname LIMIT $1`
+		SELECT coalesce(inhparent, oid)::regclass::text AS name, sum(reltuples) FILTER (WHERE reltuples >= 0)::bigint AS rows, sum(pg_total_relation_size(oid))::bigint AS bytes
+		FROM pg_class LEFT JOIN pg_inherits ON inhrelid = oid
+		WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'accounts'::regclass) AND relkind = 'r'
+		GROUP BY name ORDER BY bytes DESC, name LIMIT $1`
 	rows, _ := p.DB.Query(ctx, query, mostTables)
 	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tableSize])
 	var all int64

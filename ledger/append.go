@@ -20,6 +20,7 @@ type Ledger struct {
 	db        *pgxpool.Pool
 	reads     func(context.Context) *pgxpool.Pool // what single things are read from
 	listeners []func(context.Context, Change)
+	months    monthMaker
 }
 
 // New returns the ledger in db, whose schema must be migrated. Append calls each
@@ -105,7 +106,22 @@ func (l *Ledger) Begin(ctx context.Context, b Batch) (*Pending, error) {
 	return l.begin(ctx, b)
 }
 
-func (l *Ledger) begin(ctx context.Context, b Batch) (*Pending, error) {
+// begin begins to write a batch, after its months are there. If they are not, because the
+// ledger was divided meanwhile, it does so again.
+func (l *Ledger) begin(ctx context.Context, b Batch) (p *Pending, err error) {
+	for range 2 {
+		if err := l.months.make(ctx, l.db, &b); err != nil {
+			return nil, appendError(err)
+		}
+		if p, err = l.beginOnce(ctx, b); !hasCode(err, checkViolation) {
+			break
+		}
+		l.months.forget()
+	}
+	return p, err
+}
+
+func (l *Ledger) beginOnce(ctx context.Context, b Batch) (*Pending, error) {
 	// Read committed: the next statement must see what other appends wrote while
 	// this one waited for them.
 	tx, err := l.db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})

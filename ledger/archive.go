@@ -185,8 +185,10 @@ func (a *Archiver) Holds(ctx context.Context, m Month) (r Removed, err error) {
 // sale.
 func (a *Archiver) Room(ctx context.Context, of Removed) (bytes int64, err error) {
 	const query = `
-		SELECT coalesce(sum(pg_total_relation_size(t.name::regclass) * least(1, t.rows / nullif(greatest(c.reltuples, t.rows), 0))), 0)::bigint
-		FROM (VALUES ('transactions', $1::float8), ('postings', $2), ('sales', $3)) AS t (name, rows) JOIN pg_class c ON c.oid = t.name::regclass`
+		SELECT coalesce(sum(bytes * least(1, t.rows / nullif(greatest(parts.rows, t.rows), 0))), 0)::bigint
+		FROM (VALUES ('transactions', $1::float8), ('postings', $2), ('sales', $3)) AS t (name, rows), LATERAL (
+			SELECT sum(pg_total_relation_size(oid)) AS bytes, sum(greatest(reltuples, 0)) FILTER (WHERE relkind = 'r') AS rows
+			FROM pg_class WHERE oid = t.name::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = t.name::regclass)) AS parts`
 	err = a.db.QueryRow(ctx, query, float64(of.Transactions), float64(of.Postings), float64(of.Sales)).Scan(&bytes)
 	return bytes, err
 }

@@ -202,3 +202,37 @@ func idsOf(ctx context.Context, tx pgx.Tx, query string, start, end time.Time) (
 	rows, _ := tx.Query(ctx, query, start, end)
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
+
+// DropMonths drops the tables of months of which all postings have left. One that a reader
+// is at stays for another time, and is empty.
+func (a *Archiver) DropMonths(ctx context.Context) error {
+	const left = `
+		SELECT relname::text FROM pg_inherits JOIN pg_class ON oid = inhrelid
+		WHERE inhparent = 'postings'::regclass AND
+			(to_date(right(relname, 7), 'YYYY_MM') + CASE WHEN relname LIKE '%\_before\_%' THEN interval '0' ELSE interval '1 month' END) AT TIME ZONE 'UTC'
+				<= (SELECT begins FROM archive)`
+	rows, _ := a.db.Query(ctx, left)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, table := range tables {
+		if err == nil {
+			err = a.tx(ctx, func(tx pgx.Tx) error { return dropEmpty(ctx, tx, table) })
+		}
+		if hasCode(err, lockNotAvailable) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("drop the tables of archived months: %w", err)
+	}
+	return nil
+}
+
+func dropEmpty(ctx context.Context, tx pgx.Tx, table string) error {
+	table = pgx.Identifier{table}.Sanitize()
+	var used bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+table+`)`).Scan(&used); err != nil || used {
+		return err
+	}
+	_, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+readersWait+`'; DROP TABLE `+table)
+	return err
+}

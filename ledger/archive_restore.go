@@ -54,6 +54,9 @@ var restoring = []struct{ what, query string }{
 // transaction: the rows are what they were, rollups and balances are not touched, and
 // the record begins with the month, or where it always did if it is the last one.
 func (a *Archiver) Restore(ctx context.Context, m Month, files MonthFiles) error {
+	if _, err := a.db.Exec(ctx, `SELECT add_months($1::date[])`, []time.Time{monthOf(m.Starts), monthOf(m.Ends.Add(-1))}); err != nil {
+		return fmt.Errorf("make tables for %s: %w", m, err)
+	}
 	err := a.tx(ctx, func(tx pgx.Tx) error {
 		archive, err := readArchive(ctx, tx)
 		if err != nil {

@@ -26,7 +26,7 @@ import (
 func everything(t testing.TB, db *pgxpool.Pool, but ...string) map[string][]string {
 	t.Helper()
 	tables := map[string][]string{}
-	for _, table := range rowsOf(t, db, `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`) {
+	for _, table := range rowsOf(t, db, `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition`) {
 		if table != "schema_version" && !slices.Contains(but, table) {
 			tables[table] = rowsOf(t, db, "SELECT r::text FROM "+table+" r ORDER BY r::text")
 		}

@@ -75,6 +75,10 @@ func TestRepairMendsAnyDamageBesideAppends(t *testing.T) {
 				}
 			}
 			write(batches[:20])
+			const damaged = `SELECT add_months(ARRAY(SELECT DISTINCT date_trunc('month', (day - 4000)::timestamp)::date FROM account_days))`
+			if _, err := db.Exec(t.Context(), damaged); err != nil {
+				t.Fatal(err)
+			}
 			damage := damages(random)
 			random.Shuffle(len(damage), func(i, j int) { damage[i], damage[j] = damage[j], damage[i] })
 			for _, sql := range damage[:1+random.IntN(len(damage))] {

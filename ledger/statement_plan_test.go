@@ -34,11 +34,18 @@ func (e *explained) QueryRow(ctx context.Context, query string, args ...any) pgx
 	return e.db.QueryRow(ctx, query, args...)
 }
 
+// scanned reports whether a plan reads a whole table, or the part of it that is a month:
+// what else a test has made of a ledger that is divided is empty.
+func scanned(plan, table, month string) bool {
+	return strings.Contains(plan, "Seq Scan on "+table+" ") || strings.Contains(plan, "Seq Scan on "+table+"_"+month)
+}
+
 // A page of a statement costs the same however many postings there are.
 func TestAStatementReadsIndexes(t *testing.T) {
 	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	const fill = `
+		SELECT add_months('{2026-02-01,2026-03-01}'::date[]);
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(1, 4000) n;
 		INSERT INTO balances SELECT n, 5, '2026-02-01', 1, '2026-02-01' FROM generate_series(1, 4000) n;
 		INSERT INTO transactions SELECT n, timestamptz '2026-02-01' + n * interval '1 minute', 's', 'words', 'o', n::text FROM generate_series(1, 20000) n;
@@ -62,7 +69,7 @@ func TestAStatementReadsIndexes(t *testing.T) {
 		}
 		for _, plan := range e.plans {
 			for _, table := range []string{"accounts", "balances", "transactions", "postings", "account_days"} {
-				if strings.Contains(plan, "Seq Scan on "+table) {
+				if scanned(plan, table, "2026_02") {
 					t.Errorf("%+v scans %s:\n%s", q, table, plan)
 				}
 			}

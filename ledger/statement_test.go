@@ -105,6 +105,7 @@ func TestAStatementLooksThroughABoundedNumberOfPostings(t *testing.T) {
 	l := ledger.New(db)
 	appended(t, l, village())
 	const fill = `
+		SELECT add_months('{2026-01-01}'::date[]);
 		INSERT INTO transactions SELECT n, timestamptz '2026-01-01' + n * interval '1 minute', CASE WHEN n % 6000 = 0 THEN 'rare' ELSE 'shop' END, '', 'o', n::text FROM generate_series(1, 12000) n;
 		INSERT INTO postings SELECT (SELECT id FROM accounts WHERE ref = 'ann'), timestamptz '2026-01-01' + n * interval '1 minute', n, 1, 1 FROM generate_series(1, 12000) n WHERE random() >= 0;
 		INSERT INTO balances SELECT id, 12000, now(), 12000, now() FROM accounts WHERE ref = 'ann' AND random() >= 0;

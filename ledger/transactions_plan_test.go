@@ -41,7 +41,7 @@ func (p *planned) indexed(t *testing.T, what string) {
 	t.Helper()
 	for _, plan := range p.plans {
 		for _, table := range []string{"transactions", "postings", "sales", "refs", "accounts", "account_days"} {
-			if strings.Contains(plan, "Seq Scan on "+table) || strings.Contains(plan, "Bitmap Heap Scan on transactions") {
+			if scanned(plan, table, "2026_03") || scanned(plan, table, "2026_02") && table == "account_days" || strings.Contains(plan, "Bitmap Heap Scan on transactions") {
 				t.Errorf("%s scans %s:\n%s", what, table, plan)
 			}
 		}
@@ -53,6 +53,7 @@ func TestTransactionsAreReadByIndexes(t *testing.T) {
 	testkit.NotOnCitus(t, "the plan of a node is not in that of the coordinator")
 	db := testkit.Postgres(t)
 	const fill = `
+		SELECT add_months('{2026-02-01,2026-03-01}'::date[]);
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, false, '' FROM generate_series(1, 50000) n;
 		INSERT INTO transactions SELECT n, '2026-03-01'::timestamptz + n * interval '1 second', CASE WHEN n % 5000 = 0 THEN 'rare' ELSE 'often' END, 'for services', 'test', n FROM generate_series(1, 40000) n;
 		INSERT INTO refs SELECT ref, origin, 't', id FROM transactions;

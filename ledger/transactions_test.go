@@ -173,6 +173,7 @@ func TestASearchIsBounded(t *testing.T) {
 	appended(t, l, village())
 	const n = ledger.MostLooked + 700
 	if _, err := db.Exec(t.Context(), fmt.Sprintf(`
+		SELECT add_months('{2026-03-01}'::date[]);
 		INSERT INTO transactions SELECT n, '2026-03-01'::timestamptz + n * interval '1 second', 'trade', CASE WHEN n = 300 THEN 'needle' ELSE 'hay' END, 'test', n FROM generate_series(1, %d) n;
 		INSERT INTO postings SELECT id, '2026-03-01'::timestamptz + n * interval '1 second', n, id, id * 2 - 5 FROM generate_series(1, %d) n, accounts WHERE id IN (2, 3) AND random() >= 0`, n, n)); err != nil {
 		t.Fatal(err)
@@ -195,6 +196,7 @@ func TestTransactionsWithManyPostingsAreReadWithinABound(t *testing.T) {
 	appended(t, l, village())
 	const n, legs = 30, 4000 // 120,000 postings
 	if _, err := db.Exec(t.Context(), fmt.Sprintf(`
+		SELECT add_months('{2026-03-01}'::date[]);
 		INSERT INTO transactions SELECT n, '2026-03-01'::timestamptz + n * interval '1 second', 'ubi', '', 'test', n FROM generate_series(1, %[1]d) n;
 		INSERT INTO postings SELECT 1 + s %% 2, '2026-03-01'::timestamptz + n * interval '1 second', n, s, (s %% 2) * 2 - 1
 		FROM generate_series(1, %[1]d) n, generate_series(1, %[2]d) s`, n, legs)); err != nil {

@@ -18,6 +18,7 @@ func TestActivityIsScannedInProportionHoweverItIsJoined(t *testing.T) {
 	db := testkit.Postgres(t)
 	const transactions = 2000
 	const fill = `
+		SELECT add_months('{2026-02-01,2026-03-01}'::date[]);
 		INSERT INTO accounts SELECT n, 'r' || n, 'personal', 'Name ' || n, 'r' || n, now(), NULL, n <= 3, '' FROM generate_series(1, 2000) n;
 		INSERT INTO transactions SELECT n, timestamptz '2026-02-01' + n * interval '10 minutes', 's', '', 'o', n::text FROM generate_series(1, 2000) n;
 		INSERT INTO postings SELECT id % 3 + 1, at, id, 1, -5 FROM transactions;

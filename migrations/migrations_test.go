@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/tern/v2/migrate"
@@ -132,5 +133,69 @@ func TestTheSearchGoesWithoutAnExtension(t *testing.T) {
 	exec(`SELECT search_by_trigrams()`)
 	if !there() {
 		t.Error("the indexes are not made after the extension was created")
+	}
+}
+
+// A ledger that is divided by month becomes whole again with all of its rows and rights,
+// and may be divided anew.
+func TestMonthsAreUndone(t *testing.T) {
+	testkit.NotOnCitus(t, "a ledger there is not divided")
+	db := testkit.Postgres(t)
+	var newest int32
+	if err := db.QueryRow(t.Context(), `SELECT version FROM schema_version`).Scan(&newest); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), `CREATE ROLE month_reader; GRANT SELECT, INSERT ON postings TO month_reader`); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.Exec(context.WithoutCancel(t.Context()), `DROP OWNED BY month_reader; DROP ROLE month_reader`); err != nil {
+			t.Error(err)
+		}
+	})
+	l := ledger.New(db)
+	pay := func(ref string, at time.Time) {
+		t.Helper()
+		_, err := l.Append(t.Context(), ledger.Batch{
+			Accounts:     []ledger.Account{{Ref: "mint", Kind: ledger.System}, {Ref: "ann", Kind: ledger.Personal}},
+			Transactions: []ledger.Transaction{{Origin: "t", Ref: ref, At: at, Source: "grant", Postings: []ledger.Posting{{Account: "mint", Amount: -5}, {Account: "ann", Amount: 5}}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const schema = `
+		SELECT string_agg(concat_ws(' ', relname, relkind, pg_get_indexdef(oid), (SELECT string_agg(concat(a, ' ', t), ',' ORDER BY a) FROM (
+			SELECT attname AS a, atttypid::regtype AS t FROM pg_attribute WHERE attrelid = oid AND attnum > 0) AS columns), (relacl::text ~ 'month_reader=ar')), E'\n' ORDER BY relname)
+		FROM pg_class WHERE relname ~ '^(postings|account_days|counterpart)'`
+	read := func(query string) (text string) {
+		t.Helper()
+		if err := db.QueryRow(t.Context(), query).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	was := read(schema)
+	for n, at := range []time.Time{time.Date(2021, 5, 20, 0, 0, 0, 0, time.UTC), time.Date(2022, 5, 20, 0, 0, 0, 0, time.UTC)} {
+		pay("first", at)
+		if done, err := ledger.DivideByMonth(t.Context(), db, 1, true); err != nil || done.Starts.IsZero() {
+			t.Fatalf("divide: %+v, %v", done, err)
+		}
+		pay("second", at.AddDate(0, 4, 0))
+		if may := read(`SELECT has_table_privilege('month_reader', 'postings', 'INSERT')::text`); may != "true" {
+			t.Error("who might insert may not any more")
+		}
+		to(t, db, 34)
+		if now := read(schema); now != was {
+			t.Errorf("after %d times, the tables are\n%s\nand were\n%s", n+1, now, was)
+		}
+		to(t, db, newest)
+		report, err := l.Verify(t.Context())
+		if err != nil || !report.OK() {
+			t.Errorf("verify: %+v, %v", report.Differences, err)
+		}
+		if rows := read(`SELECT count(*)::text FROM postings`); rows != "4" {
+			t.Errorf("there are %s postings, want 4", rows)
+		}
 	}
 }

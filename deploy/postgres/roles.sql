@@ -60,6 +60,9 @@ DECLARE
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
         CASE
+        -- A month is written by the table that it is a part of.
+        WHEN (SELECT relispartition FROM pg_class WHERE oid = quote_ident(named)::regclass) THEN
+            EXECUTE format('REVOKE INSERT, UPDATE ON %I FROM exchequer_ingest', named);
         WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs',
                 'holder_balances', 'holder_tallies', 'account_totals', 'holder_fold')
             OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' OR named LIKE 'own\_%' THEN
@@ -129,6 +132,11 @@ BEGIN
         GRANT UPDATE ON offsetting_state TO exchequer_serve;
         GRANT INSERT, DELETE ON offsetting_pairs, offsetting_days, offsetting_hours,
             offsetting_prices, offsetting_traders TO exchequer_serve;
+    END IF;
+    IF to_regproc('add_months') IS NOT NULL THEN
+        -- They own no tables, and have months made by functions of the owner.
+        GRANT EXECUTE ON FUNCTION bound_months, check_months, divide_months, add_months, analyze_months TO exchequer_serve;
+        GRANT EXECUTE ON FUNCTION add_months TO exchequer_ingest;
     END IF;
 END
 $$;

@@ -15,11 +15,12 @@ import (
 func Distribute(ctx context.Context, pool *pgxpool.Pool) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var schema string
-		var citus, trigrams bool
+		var citus, trigrams, monthly bool
 		const query = `
 			SELECT current_schema(), EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'),
-				EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm' AND extnamespace::regnamespace::text = quote_ident(current_schema()))`
-		if err := tx.QueryRow(ctx, query).Scan(&schema, &citus, &trigrams); err != nil {
+				EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm' AND extnamespace::regnamespace::text = quote_ident(current_schema())),
+				is_monthly()`
+		if err := tx.QueryRow(ctx, query).Scan(&schema, &citus, &trigrams, &monthly); err != nil {
 			return err
 		}
 		switch {
@@ -27,6 +28,8 @@ func Distribute(ctx context.Context, pool *pgxpool.Pool) error {
 			return errors.New("the database has no Citus: CREATE EXTENSION citus")
 		case schema == "public":
 			return errors.New("a ledger on Citus has a schema of its own: create one, and name it by search_path in the database URL")
+		case monthly:
+			return errors.New("the ledger is divided by month, which a ledger on Citus is not: import an export of it into a new schema")
 		case trigrams:
 			return errors.New("the extension pg_trgm is in the ledger's schema: drop it with CASCADE, CREATE SCHEMA extensions, CREATE EXTENSION pg_trgm SCHEMA extensions, add that schema to search_path after the ledger's, and then SELECT search_by_trigrams()")
 		}

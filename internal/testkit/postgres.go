@@ -80,6 +80,17 @@ func (f *Filled) URL(t testing.TB) string {
 
 const template = "migrated"
 
+// byMonth has the tests use ledgers that are divided by month from their first row on.
+var byMonth = flag.Bool("testkit.bymonth", false, "the ledgers of tests are divided by month")
+
+// NotByMonth skips a test that cannot hold for a ledger that is divided by month.
+func NotByMonth(t testing.TB, why string) {
+	t.Helper()
+	if *byMonth {
+		t.Skip("not by month: " + why)
+	}
+}
+
 // reach returns the shared server.
 func reach(t testing.TB) *server {
 	t.Helper()
@@ -230,7 +241,15 @@ func (s *server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	return postgres.Migrate(ctx, pool)
+	if err := postgres.Migrate(ctx, pool); err != nil || !*byMonth {
+		return err
+	}
+	for _, step := range []string{"bound_months('0001-02-01')", "check_months()", "divide_months()"} {
+		if _, err := pool.Exec(ctx, "SELECT "+step); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // connect waits for the server to answer.

@@ -132,7 +132,7 @@ func (w *writer) write(ctx context.Context) (err error) {
 	if w.Keep {
 		return nil
 	}
-	return w.Announce(ctx)
+	return errors.Join(w.DropMonths(ctx), w.Announce(ctx))
 }
 
 // prepare makes sure that the months may leave.
