@@ -127,12 +127,18 @@ type Statement struct {
 // for the balances the days since the first line and the postings of that line's day.
 func (l *Ledger) Statement(ctx context.Context, q StatementQuery) (*Statement, error) {
 	s := &statementReading{StatementQuery: q, Statement: &Statement{}}
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	if err := pgx.BeginTxFunc(ctx, l.reads(ctx), snapshot, func(tx pgx.Tx) error { return s.read(ctx, tx) }); err != nil {
+	if err := pgx.BeginTxFunc(ctx, l.reads(ctx), newestFirst, func(tx pgx.Tx) error { return s.read(ctx, tx) }); err != nil {
 		return nil, fmt.Errorf("statement: %w", err)
 	}
 	return s.Statement, nil
 }
+
+// newestFirst begins a transaction that reads a few of an account's postings, the newest
+// first. Postgres takes an account for one of few postings, as most are; then it may read
+// all that it has, in every month, and sort them, instead of the first ones of an index.
+var newestFirst = pgx.TxOptions{BeginQuery: `
+	BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+	SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off`}
 
 type statementReading struct {
 	StatementQuery

@@ -83,7 +83,16 @@ func (l *Ledger) Transactions(ctx context.Context, f EntryFilter, before Cursor,
 			return &r.found, nil
 		}
 	}
-	if err := r.read(ctx, limit); err != nil {
+	var err error
+	if r.own == nil {
+		err = r.read(ctx, limit)
+	} else {
+		err = pgx.BeginTxFunc(ctx, l.reads(ctx), newestFirst, func(tx pgx.Tx) error {
+			r.db = tx
+			return r.read(ctx, limit)
+		})
+	}
+	if err != nil {
 		return nil, fmt.Errorf("transactions: %w", err)
 	}
 	return &r.found, nil
