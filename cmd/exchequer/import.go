@@ -24,6 +24,7 @@ type importCommand struct {
 	Rejects     string   `group:"import" default:"rejects.csv" type:"path" help:"Where the rows left out go, with line and reason."`
 	Data        []string `arg:"" help:"CSV files, plain, gzip or zstd, with a mapping; without one, a folder of native files."`
 	databaseFlags
+	monthlyFlags
 }
 
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
@@ -62,6 +63,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	summary, err := importer.Run(ctx, importer.Options{
 		Ledger: ledger.New(db.Pool), Mapping: mapping, Files: c.Data,
 		SkipInvalid: c.SkipInvalid, Rejects: rejects, Progress: progress.mapped,
+		Between: func(ctx context.Context) { c.divide(ctx, db.Pool, true, telemetry.NewLogger(s.err, 0, true)) },
 	})
 	progress.end()
 	if err == nil || summary.Rows > 0 {
@@ -78,6 +80,9 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 
 // finish makes the day snapshots and prints what to do next.
 func (c importCommand) finish(ctx context.Context, s streams, db *database) error {
+	if err := ledger.KeepMonths(ctx, db.Pool); err != nil {
+		return err
+	}
 	if err := snapshots(ctx, s, db); err != nil {
 		return err
 	}
@@ -121,7 +126,10 @@ func (c importCommand) native(ctx context.Context, s streams, oldest time.Time) 
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
 	progress := newProgress(s.err)
-	summary, err := native.Import(ctx, ledger.New(db.Pool), c.Data[0], oldest, progress.native)
+	summary, err := native.Import(ctx, ledger.New(db.Pool), c.Data[0], oldest, func(p native.Progress) {
+		progress.native(p)
+		c.divide(ctx, db.Pool, true, telemetry.NewLogger(s.err, 0, true))
+	})
 	progress.end()
 	if err != nil {
 		return err

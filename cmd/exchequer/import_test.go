@@ -106,3 +106,26 @@ func TestAFileThatIsNotThereIsNamedBeforeAnythingIsStarted(t *testing.T) {
 		t.Errorf("import with a mapping that is not there = %d, %q", code, said)
 	}
 }
+
+// An import divides the ledger by month as soon as that is large, and goes on.
+func TestAnImportDividesALargeLedger(t *testing.T) {
+	t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+	testkit.NotOnCitus(t, "a ledger there is not divided")
+	save(t, map[string]string{"own.toml": members, "own.csv": "date,from,to,amount\n2026-01-01,Mint,anna,100\n2026-01-02,anna,ben,5\n"})
+	if code, _, said := exchequer(t, "import", "--mapping", "own.toml", "own.csv"); code != 0 || strings.Contains(said, "divided") {
+		t.Errorf("import of a small ledger = %d, %s", code, said)
+	}
+	for _, dir := range []string{"whole", "divided"} {
+		if code, _, said := exchequer(t, "export", dir); code != 0 {
+			t.Fatalf("export = %d, %s", code, said)
+		}
+		t.Setenv("DATABASE_URL", testkit.PostgresURL(t))
+		code, _, said := exchequer(t, "import", "--monthly-from", "4", dir)
+		if code != 0 || !strings.Contains(said, "the ledger is divided by month") {
+			t.Errorf("import of what was exported = %d, %s", code, said)
+		}
+	}
+	if code, _, said := exchequer(t, "verify"); code != 0 {
+		t.Errorf("verify = %d, %s", code, said)
+	}
+}

@@ -17,6 +17,7 @@ import (
 
 	roles "exchequer/deploy/postgres"
 	"exchequer/internal/postgres"
+	"exchequer/internal/telemetry"
 )
 
 // rolePasswords are the variables of the environment with the passwords of the roles. No
@@ -50,7 +51,7 @@ func (c migrateCommand) migrateWithRoles(ctx context.Context, s streams) error {
 	if err := grant(ctx, admin, passwords); err != nil {
 		return err
 	}
-	owner, err := postgres.Open(ctx, url, postgres.Options{MaxConns: 1, StatementTimeout: -1, Role: roles.Owner})
+	owner, err := postgres.Open(ctx, url, postgres.Options{MaxConns: 2, StatementTimeout: -1, Role: roles.Owner})
 	if err != nil {
 		return err
 	}
@@ -62,6 +63,7 @@ func (c migrateCommand) migrateWithRoles(ctx context.Context, s streams) error {
 		return err
 	}
 	fmt.Fprintln(s.out, "the schema and the roles are up to date")
+	c.divide(ctx, owner, false, telemetry.NewLogger(s.err, 0, true))
 	return nil
 }
 

@@ -84,6 +84,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 	t.Setenv("EXCHEQUER_OPERATOR_TOKEN", strings.Repeat("t", 16))
 	t.Setenv("EXCHEQUER_LINGER", "0s")
 	t.Setenv("EXCHEQUER_EXACT_HOLDERS", "0")
+	t.Setenv("EXCHEQUER_MONTHLY_FROM", "1")
 	s := start(t, "serve")
 	if code, out, said := exchequer(t, "warm", "--server", s.url); code != 0 || !strings.Contains(out+said, "up to date after") {
 		t.Errorf("warm = %d, %s%s", code, out, said)
@@ -94,6 +95,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		}
 	}
 	until(t, "the day snapshots are made", func() bool { return strings.Contains(s.said.String(), "day snapshots made") })
+	until(t, "the ledger is divided by month", func() bool { return strings.Contains(s.said.String(), "the ledger is divided by month") })
 	until(t, "what holders have is added up", func() bool {
 		var done bool
 		err := superuser.QueryRow(t.Context(), `SELECT transaction IS NOT NULL FROM holder_fold`).Scan(&done)
@@ -140,7 +142,8 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		}
 	}
 	writer := pool(t, as("exchequer_ingest", url))
-	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "UPDATE archive SET closed = now()", "DELETE FROM archive_months", "CREATE TABLE mine (id int)", "UPDATE audit SET result = 'done'", "DELETE FROM audit", "UPDATE jobs SET outcome = ''"} {
+	for _, forbidden := range []string{"DELETE FROM postings", "UPDATE transactions SET message = ''", "UPDATE keys SET revoked = NULL", "DELETE FROM accounts", "UPDATE settings SET name = 'mine'", "TRUNCATE sales", "UPDATE archive SET closed = now()", "DELETE FROM archive_months", "CREATE TABLE mine (id int)", "UPDATE audit SET result = 'done'", "DELETE FROM audit", "UPDATE jobs SET outcome = ''",
+		"SELECT bound_months('2100-01-01')", "SELECT divide_months()"} {
 		if _, err := writer.Exec(t.Context(), forbidden); err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%s: %v", forbidden, err)
 		}
@@ -162,6 +165,14 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 	for _, command := range []string{"verify", "repair"} {
 		if code, _, said := exchequer(t, command); code != 0 {
 			t.Errorf("%s by the owner: %s", command, said)
+		}
+	}
+
+	// Months are written as parts of their tables.
+	statements(t, superuser, roles)
+	for table, got := range privileges(t, superuser, "exchequer_ingest") {
+		if _, month, _ := strings.Cut(table, "_before_"); month != "" && got != "SELECT" {
+			t.Errorf("exchequer_ingest may %s on %s, want SELECT", got, table)
 		}
 	}
 
@@ -198,13 +209,49 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 	}
 }
 
+// The writer makes the months that are missing, of a ledger that the owner has divided.
+func TestTheWriterMakesMonths(t *testing.T) {
+	url := testkit.PostgresURL(t)
+	superuser := pool(t, url)
+	statements(t, superuser, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO PUBLIC")
+	t.Setenv("DATABASE_URL", url)
+	if code, _, said := exchequer(t, "migrate", "--roles"); code != 0 {
+		t.Fatalf("migrate --roles: %s", said)
+	}
+	owner := pool(t, as("exchequer_owner", url))
+	statements(t, owner, "SELECT bound_months('2020-01-01')")
+	statements(t, owner, "SELECT check_months()")
+	statements(t, owner, "SELECT divide_months()")
+	writer := pool(t, as("exchequer_ingest", url))
+	for _, at := range []time.Time{time.Now().AddDate(-8, 0, 0), time.Now().AddDate(0, -7, 0), time.Now()} {
+		batch := ledger.Batch{Accounts: []ledger.Account{{Ref: "mint", Kind: ledger.System}, {Ref: "ann", Kind: ledger.Personal}}, Transactions: []ledger.Transaction{
+			{Origin: "t", Ref: at.String(), At: at, Source: "grant", Postings: []ledger.Posting{{Account: "mint", Amount: -5}, {Account: "ann", Amount: 5}}}}}
+		if w, err := ledger.New(writer).Append(t.Context(), batch); err != nil || w.Postings != 2 {
+			t.Errorf("a transaction of %v by the one that writes: %+v, %v", at, w, err)
+		}
+	}
+	month := time.Now().UTC().Format("postings_2006_01")
+	if got := privileges(t, superuser, "exchequer_ingest")[month]; got != "SELECT" {
+		t.Errorf("exchequer_ingest may %s on a month, want SELECT", got)
+	}
+	if _, err := writer.Exec(t.Context(), "DROP TABLE "+month); err == nil {
+		t.Error("the one that writes has dropped a month")
+	}
+	t.Setenv("DATABASE_URL", as("exchequer_owner", url))
+	for _, command := range []string{"verify", "repair"} {
+		if code, _, said := exchequer(t, command); code != 0 {
+			t.Errorf("%s by the owner: %s", command, said)
+		}
+	}
+}
+
 // privileges are those of a role on each table.
 func privileges(t *testing.T, db *pgxpool.Pool, role string) map[string]string {
 	t.Helper()
 	const query = `
 		SELECT relname, coalesce(string_agg(p, ', ' ORDER BY n) FILTER (WHERE has_table_privilege($1, c.oid, p)), '')
 		FROM pg_class AS c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) WITH ORDINALITY AS all_of(p, n)
-		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' GROUP BY relname`
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') GROUP BY relname`
 	rows, _ := db.Query(t.Context(), query, role)
 	of := map[string]string{}
 	var table, may string

@@ -55,6 +55,7 @@ type serverFlags struct {
 	Verify         string     `default:"nightly" enum:"nightly,off" env:"EXCHEQUER_VERIFY" group:"serving" help:"nightly: verify the whole ledger once a day, gently, for the page on health. off: never."`
 	ExactHolders   int64      `default:"200000" env:"EXCHEQUER_EXACT_HOLDERS" placeholder:"NUMBER" group:"serving" help:"Up to how many accounts that were ever used the numbers of holders are read from all balances (default: ${default}). Beyond, they follow from tallies, and measures of inequality have bounds."`
 	Dump           string     `type:"path" env:"EXCHEQUER_DUMP" placeholder:"DIR" group:"serving" help:"Folder to bring a dump up to date in every night, and to serve at /data/ (default: none)."`
+	monthlyFlags
 	dumpFlags
 	serveAlertsFlags
 	signInFlags `group:"sign-in"`

@@ -229,6 +229,7 @@ func (f serverFlags) work(ctx context.Context, work *sync.WaitGroup, p *parts) {
 	work.Go(func() { p.db.keepRunning(ctx, p.log) })
 	work.Go(func() { keepSnapshots(ctx, p.db, f.ExactHolders, p.log) })
 	work.Go(func() { keepHolders(ctx, p.db, f.ExactHolders, p.log) })
+	work.Go(func() { f.keepMonths(ctx, p.db, p.log) })
 	work.Go(func() { keepBooks(ctx, p.soundness, f.Verify == "nightly", p.log) })
 	if p.dump != nil {
 		work.Go(func() { keepDump(ctx, p.db, f.Dump, f.Licence, p.dumpWhole, p.log) })

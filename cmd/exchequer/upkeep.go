@@ -74,6 +74,7 @@ func (c serveCommand) tendOne(ctx context.Context, r *roster, s *standing, log *
 	}
 	catchUp(bounded, db, c.ExactHolders, log)
 	foldHolders(bounded, db, c.ExactHolders, log)
+	c.tendMonths(bounded, db, log)
 	if whole, err := c.whole(); c.Dump != "" && err == nil { // a mistake is told when it is opened
 		updateDump(bounded, db, c.Dump, c.Licence, whole, log)
 	}

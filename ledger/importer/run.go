@@ -27,6 +27,9 @@ type Options struct {
 	Rejects     io.Writer      // receives the rows left out as CSV; may be nil
 	Progress    func(Progress) // called after each batch, from one goroutine; may be nil
 	BatchRows   int            // rows in a batch; 0: the default
+
+	// Between is called after every 50 batches, while none is being written; it may be nil.
+	Between func(context.Context)
 }
 
 // Progress is how far an import has come.
@@ -57,6 +60,7 @@ const (
 	defaultBatchRows = 10_000
 	maxBatchBytes    = 16 << 20
 	clockSkew        = 5 * time.Second
+	betweenBatches   = 50
 )
 
 // Run imports files in the given order. While one batch is committed, the next one
@@ -146,10 +150,20 @@ func (w *writer) run(ctx context.Context, read func(context.Context, chan<- chun
 		readErr = read(reading, chunks)
 	}()
 	var writeErr error
-	finish := func() error { return nil } // waits until the chunk before is committed
-	for c := range chunks {               // until the reader has returned
+	nothing := func() error { return nil }
+	finish := nothing // waits until the chunk before is committed
+	batches := 0
+	for c := range chunks { // until the reader has returned
 		if writeErr != nil {
 			continue
+		}
+		if batches++; w.options.Between != nil && batches%betweenBatches == 0 {
+			writeErr, finish = finish(), nothing
+			if writeErr != nil {
+				stop()
+				continue
+			}
+			w.options.Between(ctx)
 		}
 		begun, err := w.begin(ctx, c)
 		if writeErr = cmp.Or(finish(), err); writeErr == nil {
@@ -157,7 +171,7 @@ func (w *writer) run(ctx context.Context, read func(context.Context, chan<- chun
 			continue
 		}
 		begun.rollback(ctx)
-		finish = func() error { return nil }
+		finish = nothing
 		stop()
 	}
 	return cmp.Or(writeErr, finish(), readErr)

@@ -3,6 +3,7 @@ package importer_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/csv"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/klauspost/compress/zstd"
@@ -232,6 +234,26 @@ func TestBadRowsAreLeftOutAndCanBePutRight(t *testing.T) {
 	right := save(t, "right.csv", strings.Join(rows[0], ",")+"\nx,4,y,2026-01-03,7.00,council,bert\n")
 	if got := imported(t, db, m, right); got.Transactions != 1 {
 		t.Errorf("the corrected rejects gave %+v, want one transaction", got)
+	}
+	verify(t, db)
+}
+
+// Between batches everything is written that was read, and the ledger may be divided.
+func TestNothingIsPendingBetweenBatches(t *testing.T) {
+	db, m := testkit.Postgres(t), parse(t, payments)
+	rows := "Date,Amount,Payer,Payee\n"
+	for day := range 120 {
+		rows += time.Date(2020, 1, 1+day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly) + ",1.00,council,anna\n"
+	}
+	var written []int64
+	_, err := importer.Run(t.Context(), importer.Options{Ledger: ledger.New(db), Mapping: m, Files: []string{save(t, "data.csv", rows)}, BatchRows: 1, Between: func(ctx context.Context) {
+		written = append(written, number(t, db, `SELECT count(*) FROM transactions`))
+		if _, err := ledger.DivideByMonth(ctx, db, 1, true); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err != nil || len(written) != 2 || written[0] != 49 || written[1] != 99 {
+		t.Errorf("Run = %v, with %d written between batches, want 49 and 99", err, written)
 	}
 	verify(t, db)
 }
