@@ -14,7 +14,8 @@ import (
 
 // BenchmarkPartitions reads and writes postings of a ledger of five years, once in the table
 // as it is and once divided by month: what decision 0041 is made by. Statements are prepared,
-// as those of the program are.
+// as those of the program are. A transaction is looked up by its number alone, and with its
+// time as the program does, which it has or finds in transactions.
 func BenchmarkPartitions(b *testing.B) {
 	const months = 60
 	w := cache.WindowAt(time.Now(), 30*time.Second)
@@ -36,11 +37,14 @@ func BenchmarkPartitions(b *testing.B) {
 			first.AddDate(0, m, 0).Format(time.DateOnly), first.AddDate(0, m+1, 0).Format(time.DateOnly)))
 	}
 	// The ledger's days, spread over five years.
-	run(fmt.Sprintf(`UPDATE postings SET at = timestamptz '%s' + (at - (SELECT min(at) FROM postings)) * (%d / extract(epoch FROM (SELECT max(at) - min(at) FROM postings)))::float8`,
-		first.AddDate(0, 0, 1).Format(time.DateOnly), (months-3)*30*86400))
+	for _, table := range []string{"postings", "transactions"} {
+		run(fmt.Sprintf(`UPDATE %[1]s SET at = timestamptz '%[2]s' + (at - (SELECT min(at) FROM %[1]s)) * (%[3]d / extract(epoch FROM (SELECT max(at) - min(at) FROM %[1]s)))::float8`,
+			table, first.AddDate(0, 0, 1).Format(time.DateOnly), (months-3)*30*86400))
+	}
 	run(`INSERT INTO monthly SELECT * FROM postings`)
 	run(`CREATE TABLE more AS SELECT account, at, transaction + 100000000 AS transaction, seq, amount FROM postings WHERE transaction % 50 = 0 ORDER BY at DESC LIMIT 20000`)
 	run(`VACUUM (FULL, ANALYZE) postings`)
+	run(`VACUUM (FULL, ANALYZE) transactions`)
 	run(`VACUUM ANALYZE monthly`)
 	for b.Loop() {
 		for _, q := range []struct {
@@ -48,8 +52,12 @@ func BenchmarkPartitions(b *testing.B) {
 			times       int
 		}{
 			{"statement", `SELECT * FROM %s WHERE account = $1 ORDER BY at DESC, transaction DESC, seq DESC LIMIT 50`, 200},
-			{"transaction", `SELECT * FROM %s WHERE transaction = $1`, 200},
-			{"since", `SELECT count(*) FROM %s WHERE transaction > 480000 + $1`, 5},
+			{"transaction-by-number", `SELECT * FROM %s WHERE transaction = $1`, 200},
+			{"transaction", `SELECT * FROM %s WHERE transaction = $1 AND at = now() - interval '80 days'`, 200},
+			{"transaction-joined", `SELECT p.* FROM transactions t JOIN %s p ON p.transaction = t.id AND p.at = t.at WHERE t.id = $1`, 200},
+			{"since", `SELECT account FROM %s WHERE transaction > 480000 + $1`, 5},
+			{"since-few", `SELECT account FROM %s WHERE transaction > (SELECT max(id) FROM transactions) - $1`, 20},
+			{"replay", `SELECT count(p.amount) FROM transactions t JOIN %s p ON p.transaction = t.id AND p.at = t.at WHERE t.id > $1 AND t.id <= $1 + 20000`, 5},
 			{"month", `SELECT count(*), sum(amount) FROM %s WHERE at >= now() - interval '90 days' AND at < now() - interval '60 days' AND $1 > 0`, 5},
 			{"insert", `INSERT INTO %s SELECT account, at, transaction + $1, seq, amount FROM more`, 1},
 		} {
