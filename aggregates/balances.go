@@ -79,8 +79,11 @@ func mostBalances() int { return int(debug.SetMemoryLimit(-1) / 2 / balanceBytes
 // mostRead is how many balances a producer reads at most. The database takes about as long
 // for so many as a producer has, unless the ledger's configuration says otherwise.
 func mostRead(ctx context.Context) int {
-	return min(mostBalances(), max(3_000_000, int(exactOf(ctx))))
+	return min(mostBalances(), int(max(mostExact, exactOf(ctx))))
 }
+
+// mostExact is for how many that is.
+const mostExact ExactUpTo = 3_000_000
 
 // readBalancesAlone leaves it to the program to join, to number and to add up: for the
 // database, to join takes as long again as to read, and so does to group by holders.

@@ -1,7 +1,6 @@
 package aggregates
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -64,8 +63,17 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			c.Cohorts[joined-first].Active[period-joined] = int64(cohorts[unit*mostCohorts+period-joined])
 		}
 	}
-	if sums, err := readSums(ctx, tx, s); err != nil || sums != nil {
-		return cmp.Or(err, c.tallied(ctx, tx, s, unit, first, last, active))
+	sums, err := readSums(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	if sums != nil {
+		err := c.tallied(ctx, tx, s, unit, first, last, active)
+		exact, all := readAllInstead(ctx, err)
+		if !all {
+			return err
+		}
+		ctx = exact
 	}
 	all, err := readBalances(ctx, tx)
 	if err != nil {

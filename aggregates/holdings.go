@@ -82,14 +82,15 @@ const supplyNow = `SELECT coalesce(sum(balance), 0) FROM balances JOIN accounts 
 func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span, most int) (err error) {
 	args, balances, among := heldArgs(s), "", ""
 	args["limit"] = most
-	sums, largest, err := largestAccounts(ctx, tx, s, most)
+	large, err := readLargeList(ctx, tx, s, most)
 	switch {
 	case err != nil:
 		return err
 	case s.Past:
 		balances, v.Supply, err = closingTable(ctx, tx, s, args)
-	case sums != nil:
-		args["among"], among = largest, ` AND a.id = ANY(@among)`
+	case large != nil:
+		args["among"], args["above"] = large.accounts, large.above
+		among = ` AND a.id = ANY(@among) AND coalesce(b.balance, 0) + coalesce(m.balance, 0) > @above`
 		v.Supply, _, err = readHeld(ctx, tx, s)
 	default:
 		err = tx.QueryRow(ctx, supplyNow).Scan(&v.Supply)
@@ -133,8 +134,8 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span, most int) (err e
 		return fmt.Errorf("balances: %w", err)
 	}
 	change := v.change
-	if sums != nil {
-		if err := v.summarize(ctx, tx, s, sums); err != nil {
+	if large != nil {
+		if err := v.summarize(ctx, tx, s, large.sums); err != nil {
 			return err
 		}
 		change = v.changeOfFew

@@ -12,30 +12,39 @@ import (
 // The accounts of a large ledger: those with the largest balances are listed, which are found
 // by an index, and what is said of all follows from sums.
 
-// largestAccounts returns accounts among which those with the largest balances are, so many,
-// and sums of all; nil where all balances are read: of a day that is over, and of a small
-// ledger.
-func largestAccounts(ctx context.Context, tx pgx.Tx, s span, most int) (*holderSums, []int64, error) {
+// A largeList is accounts among which all of a large ledger with more than an amount are.
+type largeList struct {
+	sums     *holderSums
+	accounts []int64
+	above    int64
+}
+
+// readLargeList returns the accounts with the largest balances, about so many; nil where all
+// balances are read: of a day that is over, and of a small ledger.
+func readLargeList(ctx context.Context, tx pgx.Tx, s span, most int) (*largeList, error) {
 	if s.Past {
-		return nil, nil, nil
+		return nil, nil
 	}
 	sums, err := readSums(ctx, tx, s)
 	if err != nil || sums == nil {
-		return nil, nil, err
+		return nil, err
 	}
 	fold, err := ledger.ReadFold(ctx, tx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	targets, merged, err := mergedAccounts(ctx, tx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	largest, err := fold.Largest(ctx, tx, s.End, most+merged)
-	return sums, append(largest, targets...), err
+	l := &largeList{sums: sums}
+	l.accounts, l.above, err = fold.Largest(ctx, tx, s.End, most+merged)
+	l.accounts = append(l.accounts, targets...)
+	return l, err
 }
 
-// summarize fills what is said of all accounts of the population.
+// summarize fills what is said of all accounts of the population. An account that is merged
+// counts as the other one, which has its balance too.
 func (v *Holdings) summarize(ctx context.Context, tx pgx.Tx, s span, sums *holderSums) error {
 	kinds := map[ledger.Kind]bool{}
 	for _, k := range v.Population.kinds() {
@@ -48,22 +57,28 @@ func (v *Holdings) summarize(ctx context.Context, tx pgx.Tx, s span, sums *holde
 			v.Total = v.Total.Plus(t.Balance)
 		}
 	}
-	// An account that is merged counts as the other one.
-	const query = `
-		WITH these AS (
-			SELECT account, balance, false AS active FROM balances WHERE balance < 0
-			UNION ALL SELECT account, 0, true FROM (SELECT DISTINCT account FROM account_days WHERE day BETWEEN $2::date AND $3::date) AS recent),
-		shown AS (
-			SELECT coalesce(target, account) AS id, min(balance) AS balance, bool_or(active) AS active
-			FROM these LEFT JOIN merges USING (account) GROUP BY 1)
-		SELECT count(*) FILTER (WHERE s.balance < 0), count(*) FILTER (WHERE active),
-			(SELECT count(*) FROM merges JOIN accounts a ON a.id = account WHERE NOT a.issuer AND a.kind = ANY($1) AND (a.archived IS NULL OR a.archived > $4))
-		FROM shown s JOIN accounts a USING (id) WHERE a.kind = ANY($1) AND NOT a.issuer AND (archived IS NULL OR archived > $4)`
+	const listed = ` NOT %[1]s.issuer AND %[1]s.kind = ANY(@kinds) AND (%[1]s.archived IS NULL OR %[1]s.archived > @end) `
+	query := `
+		WITH involved AS (SELECT account, target FROM merges UNION SELECT target, target FROM merges),
+		debts AS (
+			SELECT account AS id FROM balances WHERE balance < 0 AND account NOT IN (SELECT account FROM involved)
+			UNION ALL SELECT target FROM involved JOIN balances USING (account) GROUP BY target HAVING sum(balance) < 0),
+		recent AS (
+			SELECT DISTINCT coalesce(target, account) AS id
+			FROM (SELECT DISTINCT account FROM account_days WHERE day BETWEEN @week::date AND @today::date) AS days LEFT JOIN merges USING (account))
+		SELECT (SELECT count(*) FROM debts JOIN accounts a USING (id) WHERE ` + fmt.Sprintf(listed, "a") + `),
+			(SELECT count(*) FROM recent JOIN accounts a USING (id) WHERE ` + fmt.Sprintf(listed, "a") + `),
+			count(*) FILTER (WHERE ` + fmt.Sprintf(listed, "a") + `),
+			coalesce(sum(b.balance) FILTER (WHERE ` + fmt.Sprintf(listed, "t") + `), 0) - coalesce(sum(b.balance) FILTER (WHERE ` + fmt.Sprintf(listed, "a") + `), 0)
+		FROM merges m JOIN accounts a ON a.id = m.account JOIN accounts t ON t.id = m.target LEFT JOIN balances b ON b.account = m.account`
 	var merged int64
-	if err := tx.QueryRow(ctx, query, v.Population.kinds(), plus(s.Today, -6), s.Today, s.End).Scan(&v.Debtors, &v.Active, &merged); err != nil {
+	var moved ledger.Sum // from those that are merged to the others
+	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "week": plus(s.Today, -6), "today": s.Today, "end": s.End}
+	if err := tx.QueryRow(ctx, query, args).Scan(&v.Debtors, &v.Active, &merged, &moved); err != nil {
 		return fmt.Errorf("accounts in debt and in use: %w", err)
 	}
 	v.Count -= merged
+	v.Total = v.Total.Plus(moved)
 	return nil
 }
 

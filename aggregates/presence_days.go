@@ -62,7 +62,15 @@ func readActiveDays(ctx context.Context, tx pgx.Tx, s span, from int) (*activeDa
 			return d, nil
 		}
 		// Until the snapshot is made, which is soon.
-		return d, talliedSince(ctx, tx, s, d.today-1, func(t *talliedDay) { d.past = append(d.past, t.activeDay()) })
+		err := talliedSince(ctx, tx, s, d.today-1, func(t *talliedDay) {
+			if t.day >= uncounted { // the others have a snapshot
+				d.past = append(d.past, t.activeDay())
+			}
+		})
+		if exact, all := readAllInstead(ctx, err); all {
+			return readActiveDays(exact, tx, s, from-ledger.DayNumber(s.Start)+weekDays-1)
+		}
+		return d, err
 	}
 	all, err := readBalances(ctx, tx)
 	if err != nil {

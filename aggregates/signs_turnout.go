@@ -49,5 +49,8 @@ func (r *signReading) readTurnout(ctx context.Context, tx pgx.Tx) error {
 			r.joined[at] = joined
 		}
 	}
+	if exact, all := readAllInstead(ctx, err); all {
+		return r.readTurnout(exact, tx)
+	}
 	return err
 }

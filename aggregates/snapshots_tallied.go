@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 
 // The snapshots of a large ledger follow from the days of its holders, one holder after the
 // other, so that memory follows the number of days and bins. Appends go on meanwhile: a claim
-// stands in day_tallies for the last of the days, which an append into one of them deletes as
-// it deletes their snapshots. Whose claim is gone begins again minutes later.
+// stands in day_tallies for each of the days, which an append deletes as it deletes snapshots:
+// from the day on that it changes. So at the end the days are written whose claims stand.
 
 // talliedAtOnce is how many days are made at once at most, and fewDays of how many days those
 // holders alone are read who changed.
@@ -46,8 +47,10 @@ func makeTallied(ctx context.Context, db *pgxpool.Pool, now time.Time, atOnce in
 		return 0, false, err
 	}
 	claimed, claim := plan.to, rand.Text()
-	const insert = `INSERT INTO day_tallies (day, tally, claim, places, holders, totals) VALUES ($1, '', $2, '{}', '{}', '{}')`
-	if _, err := db.Exec(ctx, insert, dateOfDay(claimed), claim); err != nil {
+	const insert = `
+		INSERT INTO day_tallies (day, tally, claim, places, holders, totals)
+		SELECT date '1970-01-01' + day, '', $2, '{}', '{}', '{}' FROM unnest($1::integer[]) AS day`
+	if _, err := db.Exec(ctx, insert, plan.days, claim); err != nil {
 		return 0, false, fmt.Errorf("claim days: %w", err)
 	}
 	_, err = ledger.Settled(ctx, db, ledger.TalliesLock, func(guard, work pgx.Tx) error {
@@ -58,7 +61,7 @@ func makeTallied(ctx context.Context, db *pgxpool.Pool, now time.Time, atOnce in
 			return err
 		}
 		if plan.to > claimed {
-			more = true // midnight has passed: another claim
+			more = true // another process has made the first ones: another claim
 			return nil
 		}
 		days, err := plan.make(ctx, work)
@@ -69,7 +72,7 @@ func makeTallied(ctx context.Context, db *pgxpool.Pool, now time.Time, atOnce in
 		more = made > 0 // else something was posted into these days, and they wait a while
 		return err
 	})
-	// Without it nothing comes of the others that one who was killed has left.
+	// A claim that one who was killed has left does no harm, and goes with its day.
 	if _, gone := db.Exec(context.WithoutCancel(ctx), `DELETE FROM day_tallies WHERE claim = $1`, claim); err == nil {
 		err = gone
 	}
@@ -171,7 +174,10 @@ func (p *talliedPlan) each(ctx context.Context, tx pgx.Tx, f func(*talliedDay) e
 // make returns the rows of the days. A snapshot that is there and may be right stays: of a
 // ledger that was smaller, it is exact.
 func (p *talliedPlan) make(ctx context.Context, tx pgx.Tx) (*madeDays, error) {
-	made := &madeDays{days: len(p.days), from: dateOfDay(p.days[0]), stay: []time.Time{}}
+	made := &madeDays{from: dateOfDay(p.days[0]), stay: []time.Time{}}
+	if err := tx.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM transactions`).Scan(&made.seen); err != nil {
+		return nil, err
+	}
 	known, err := readSnapshots(ctx, tx, made.from, dateOfDay(p.to))
 	if err != nil {
 		return nil, err
@@ -207,33 +213,54 @@ func readSnapshots(ctx context.Context, tx pgx.Tx, from, to time.Time) (map[int]
 
 // madeDays are rows of day_snapshots and of day_tallies.
 type madeDays struct {
-	days      int // how many
 	from      time.Time
+	seen      int64       // the last transaction that they have
 	stay      []time.Time // days of which the snapshot stays
 	snapshots []daySnapshot
 	tallies   [][]any
 }
 
-// publish writes the days in place of what there is of them, if nothing was posted into them
-// meanwhile, and returns how many it wrote.
-func (p *talliedPlan) publish(ctx context.Context, tx pgx.Tx, made *madeDays, claim string) (int, error) {
+// before leaves out the days from one on, and returns how many are left.
+func (m *madeDays) before(end time.Time) int {
+	m.stay = slices.DeleteFunc(m.stay, func(day time.Time) bool { return !day.Before(end) })
+	m.snapshots = slices.DeleteFunc(m.snapshots, func(s daySnapshot) bool { return !s.Day.Before(end) })
+	m.tallies = slices.DeleteFunc(m.tallies, func(row []any) bool { return !row[0].(time.Time).Before(end) })
+	return len(m.stay) + len(m.snapshots)
+}
+
+// publish writes the days whose claims stand in place of what there is of them, and returns
+// how many these are. A process of the release before deletes no claims: what it posted ends
+// the days too.
+func (p *talliedPlan) publish(ctx context.Context, tx pgx.Tx, made *madeDays, claim string) (days int, err error) {
+	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '10min'`); err != nil {
+		return 0, err
+	}
 	if err := ledger.LockAppends(ctx, tx); err != nil {
 		return 0, err
 	}
-	var stands bool
-	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM day_tallies WHERE claim = $1)`, claim).Scan(&stands); err != nil || !stands {
+	var last, first *time.Time
+	const unchanged = `SELECT (SELECT max(day) FROM day_tallies WHERE claim = $1), (SELECT min(at) FROM transactions WHERE id > $2)`
+	if err := tx.QueryRow(ctx, unchanged, claim, made.seen).Scan(&last, &first); err != nil || last == nil {
 		return 0, err
 	}
-	to := dateOfDay(p.to)
+	to := *last
+	if first != nil {
+		if before := dateOfDay(ledger.DayNumberOf(*first, p.zone) - 1); before.Before(to) {
+			to = before
+		}
+	}
+	if days = made.before(plus(to, 1)); days == 0 {
+		return 0, nil
+	}
 	if _, err := tx.Exec(ctx, `DELETE FROM day_snapshots WHERE day BETWEEN $1 AND $2 AND day <> ALL($3)`, made.from, to, made.stay); err != nil {
 		return 0, err
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM day_tallies WHERE day BETWEEN $1 AND $2`, made.from, to); err != nil {
 		return 0, err
 	}
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"day_tallies"}, tallyColumns, pgx.CopyFromRows(made.tallies)); err != nil {
+	if _, err := copySnapshots(ctx, tx, made.snapshots); err != nil {
 		return 0, err
 	}
-	_, err := copySnapshots(ctx, tx, made.snapshots)
-	return made.days, err
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"day_tallies"}, tallyColumns, pgx.CopyFromRows(made.tallies))
+	return days, err
 }

@@ -21,7 +21,7 @@ const DefaultExact ExactUpTo = 200_000
 
 // exceeded reports whether more accounts have been used.
 func (exact ExactUpTo) exceeded(ctx context.Context, db queryer) (more bool, err error) {
-	const query = `SELECT count(*) > $1 FROM (SELECT FROM balances LIMIT $1 + 1) AS few`
+	const query = `SELECT count(*) > $1 FROM (SELECT FROM balances LIMIT least($1, 9223372036854775806) + 1) AS few`
 	if err := db.QueryRow(ctx, query, int64(exact)).Scan(&more); err != nil {
 		return false, fmt.Errorf("whether there are many accounts: %w", err)
 	}

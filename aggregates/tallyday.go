@@ -199,9 +199,13 @@ func (m Measure) nearly(known, rounding float64) bool {
 
 // readTalliedDay returns the last day up to a date that has tallies, nil if none has.
 func readTalliedDay(ctx context.Context, tx pgx.Tx, date time.Time) (*talliedDay, error) {
+	// A process of the release before may have made snapshots anew, and left the tallies.
 	const last = `
+		WITH stale AS (
+			SELECT coalesce(min(s.day), 'infinity') AS day FROM day_snapshots s JOIN day_tallies t ON t.day = s.day AND tally = 'single' AND claim = ''
+			WHERE s.made > t.made AND s.day <= $1::date)
 		SELECT day, supply, active, cohorts FROM day_snapshots
-		WHERE day = (SELECT max(day) FROM day_tallies WHERE day <= $1::date AND claim = '') AND active <> '{}'`
+		WHERE day = (SELECT max(t.day) FROM day_tallies t, stale WHERE t.day <= $1::date AND t.day < stale.day AND claim = '') AND active <> '{}'`
 	t := &talliedDay{}
 	var day time.Time
 	var active, cohorts []int32
@@ -276,6 +280,15 @@ func (t *talliedDay) rows() (all [][]any) {
 
 // errDaysMissing is of what needs the days of a large ledger before they are made.
 var errDaysMissing = errors.New("the days of the ledger are still being added up")
+
+// readAllInstead reports whether all balances are to be read because of an error, which a ledger
+// allows that is not too large for it, and returns the context for that.
+func readAllInstead(ctx context.Context, err error) (context.Context, bool) {
+	if !errors.Is(err, errDaysMissing) || exactOf(ctx) >= mostExact {
+		return ctx, false
+	}
+	return mostExact.within(ctx), true
+}
 
 // talliedSince calls f with the days after the last one with tallies, up to one, and with
 // that one: it reads who changed in them.

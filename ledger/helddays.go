@@ -83,26 +83,26 @@ func HeldDays(ctx context.Context, tx pgx.Tx, zone *time.Location, from, to time
 	return nil
 }
 
-// Largest returns the accounts of the holders with the largest single balances above 0, of so
-// many, and of those who changed since the fold: accounts with such balances are among them.
-// Issuers and archived accounts may be too. Accounts that were archived after end count as
-// those that are not. Its cost follows that number, and what changed.
-func (f Fold) Largest(ctx context.Context, tx pgx.Tx, end time.Time, most int) (accounts []int64, err error) {
+// Largest returns accounts among which all with a balance above some amount are, and that
+// amount: those of the holders with the largest single balances above 0, of so many, and of
+// those who changed since the fold. Issuers and archived accounts may be among them. Accounts
+// that were archived after end count as those that are not. Its cost follows that number, and
+// what changed.
+func (f Fold) Largest(ctx context.Context, tx pgx.Tx, end time.Time, most int) (accounts []int64, above int64, err error) {
 	query := `
 		WITH ` + membersOf(changedAccounts+` UNION `+archivedLater) + `,
-		rich AS MATERIALIZED (
-			SELECT holder FROM touched
-			UNION (SELECT holder FROM holder_balances WHERE largest > 0 ORDER BY largest DESC LIMIT @most)),
+		largest AS MATERIALIZED (SELECT holder, largest FROM holder_balances WHERE largest > 0 ORDER BY largest DESC LIMIT @most),
+		rich AS MATERIALIZED (SELECT holder FROM touched UNION SELECT holder FROM largest),
 		owned AS MATERIALIZED (SELECT id FROM rich, LATERAL (SELECT id FROM accounts WHERE accounts.holder = rich.holder OFFSET 0) AS own)
-		SELECT array_agg(id) FROM (
+		SELECT array_agg(id), (SELECT CASE WHEN count(*) = @most THEN min(largest) ELSE 0 END FROM largest) FROM (
 			SELECT id FROM owned
 			UNION SELECT account FROM merges WHERE target IN (SELECT id FROM owned)) AS all_of_them`
 	args := f.args(time.UTC, end)
-	args["most"] = most
-	if err := tx.QueryRow(ctx, query, args).Scan(&accounts); err != nil {
-		return nil, fmt.Errorf("accounts with the largest balances: %w", err)
+	args["most"] = int64(most)
+	if err := tx.QueryRow(ctx, query, args).Scan(&accounts, &above); err != nil {
+		return nil, 0, fmt.Errorf("accounts with the largest balances: %w", err)
 	}
-	return accounts, nil
+	return accounts, above, nil
 }
 
 // BinOf returns the bin of a balance, as balance_bin does.

@@ -74,6 +74,6 @@ func settle(ctx context.Context, guard, work pgx.Tx) (err error) {
 	if err := LockAppends(ctx, held); err != nil {
 		return err
 	}
-	_, err = work.Exec(ctx, `SELECT`)
+	_, err = work.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '30min'; SELECT`)
 	return err
 }

@@ -8,13 +8,24 @@
 -- as those of holder_tallies, or numbers of kinds. claim is of one who is making days up to
 -- this one.
 CREATE TABLE day_tallies (
-    day     date      NOT NULL,
-    tally   text      NOT NULL,
-    claim   text      NOT NULL DEFAULT '',
-    places  integer[] NOT NULL,
-    holders bigint[]  NOT NULL,
-    totals  numeric[] NOT NULL,
+    day     date        NOT NULL,
+    tally   text        NOT NULL,
+    claim   text        NOT NULL DEFAULT '',
+    places  integer[]   NOT NULL,
+    holders bigint[]    NOT NULL,
+    totals  numeric[]   NOT NULL,
+    made    timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (day, tally, claim)
 );
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'exchequer_serve') THEN
+        GRANT INSERT, DELETE ON day_tallies TO exchequer_serve;
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'exchequer_ingest') THEN
+        GRANT DELETE ON day_tallies TO exchequer_ingest;
+    END IF;
+END
+$$;
 ---- create above / drop below ----
 DROP TABLE day_tallies;

@@ -13,7 +13,7 @@ const (
 	tendEvery   = 15 * time.Minute // what a closed ledger needs without readers is done
 	tendLooks   = time.Second
 	tendAtMost  = 10 * time.Minute // for one ledger at a time
-	upkeepConns = 3                // of the process, beside those of open ledgers: see ledger.FoldHolders
+	upkeepConns = 3                // of the process, beside those of open ledgers: see ledger.Settled
 	alertsLast  = 10 * time.Second // a ledger is open for alerts of people
 )
 
