@@ -233,6 +233,9 @@ func dropEmpty(ctx context.Context, tx pgx.Tx, table string) error {
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+table+`)`).Scan(&used); err != nil || used {
 		return err
 	}
-	_, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+readersWait+`'; DROP TABLE `+table)
+	// Autovacuum leaves it after a second; readers are to wait for a moment only.
+	_, err := tx.Exec(ctx, `
+		SET LOCAL lock_timeout = '3s'; LOCK TABLE `+table+` IN SHARE UPDATE EXCLUSIVE MODE;
+		SET LOCAL lock_timeout = '`+readersWait+`'; DROP TABLE `+table)
 	return err
 }

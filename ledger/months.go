@@ -83,16 +83,14 @@ func (m *monthMaker) make(ctx context.Context, db *pgxpool.Pool, b *Batch) error
 	if len(months) == 0 {
 		return nil
 	}
-	const divided = `
-		SELECT relkind = 'p' OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND conname LIKE 'before\_%')
-		FROM pg_class AS c WHERE oid = 'postings'::regclass`
-	var has bool
-	if err := db.QueryRow(ctx, divided).Scan(&has); err != nil {
-		return fmt.Errorf("read whether the ledger is divided by month: %w", err)
+	closed, err := isDivided(ctx, db)
+	if err != nil {
+		return err
 	}
-	if has {
-		// One who is dividing holds the lock: the append will wait for that, and try again.
-		if _, err := db.Exec(ctx, `SELECT add_months($1::date[])`, months); err != nil && !hasCode(err, lockNotAvailable) {
+	if closed != nil {
+		// What is archived gets no rows.
+		wanted := slices.DeleteFunc(slices.Clone(months), func(month time.Time) bool { return !nextMonth(month).After(*closed) })
+		if err := addMonths(ctx, db, wanted); err != nil {
 			return fmt.Errorf("make tables of months: %w", err)
 		}
 	}
@@ -105,6 +103,42 @@ func (m *monthMaker) make(ctx context.Context, db *pgxpool.Pool, b *Batch) error
 		m.known[month] = true
 	}
 	return nil
+}
+
+// isDivided returns the time before which nothing is written, if the ledger is divided by month
+// or somebody has begun to divide it.
+func isDivided(ctx context.Context, db *pgxpool.Pool) (closed *time.Time, err error) {
+	const query = `
+		SELECT (SELECT greatest(closed, '0001-01-01Z') FROM archive) FROM pg_class AS c
+		WHERE oid = 'postings'::regclass AND (relkind = 'p' OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND conname LIKE 'before\_%'))`
+	err = db.QueryRow(ctx, query).Scan(&closed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read whether the ledger is divided by month: %w", err)
+	}
+	return closed, nil
+}
+
+// addMonths makes months that are missing. Where somebody is in the way it tries for some
+// seconds: one who divides, for whom the append will wait anyway, or a reader, where the bound
+// of a division that was interrupted is to be removed.
+func addMonths(ctx context.Context, db *pgxpool.Pool, months []time.Time) error {
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		_, err := db.Exec(ctx, `SELECT add_months($1::date[])`, months)
+		if !hasCode(err, lockNotAvailable) {
+			return err
+		}
+		if pause > 2*time.Second {
+			return nil // the append says what is wrong
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // forget has the months of every batch looked at again.
@@ -172,6 +206,7 @@ func DivideByMonth(ctx context.Context, db *pgxpool.Pool, least int64, importing
 func divisionDue(ctx context.Context, db *pgxpool.Pool, least int64, importing bool) (starts time.Time, hold bool, err error) {
 	const query = `
 		SELECT relkind = 'r' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
+			AND pg_relation_size(oid) >= 50 * $1::numeric -- a row takes more; the sum is of all hours
 			AND (SELECT coalesce(sum(postings), 0) FROM activity_hours WHERE hour >= (SELECT begins FROM archive)) >= $1,
 			(SELECT max(at) FROM transactions), now()
 		FROM pg_class WHERE oid = 'postings'::regclass`
@@ -218,7 +253,7 @@ func divide(ctx context.Context, db *pgxpool.Pool, guard pgx.Tx, starts time.Tim
 		args  []any
 	}{{`SELECT bound_months($1::date)`, []any{starts}}, {`SELECT check_months()`, nil}} {
 		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, unbounded+`SET LOCAL lock_timeout = '`+readersWait+`'`); err != nil {
+			if _, err := tx.Exec(ctx, unbounded+`SET LOCAL lock_timeout = '`+appendsRun+`'`); err != nil {
 				return err
 			}
 			_, err := tx.Exec(ctx, step.query, step.args...)
@@ -234,7 +269,7 @@ func divide(ctx context.Context, db *pgxpool.Pool, guard pgx.Tx, starts time.Tim
 	if err := LockAppends(ctx, guard); err != nil {
 		return err
 	}
-	if _, err := guard.Exec(ctx, `SET LOCAL lock_timeout = '`+readersWait+`'; SELECT divide_months()`); err != nil {
+	if _, err := guard.Exec(ctx, `SELECT divide_months()`); err != nil {
 		return err
 	}
 	return addPresent(ctx, guard)
@@ -250,14 +285,22 @@ func addPresent(ctx context.Context, db interface {
 }
 
 // KeepMonths makes this month and the next one in a ledger that is divided, so that few
-// appends have to, and computes Postgres' statistics of all months together where much has
+// appends have to, removes the bound of a division that was interrupted once its month has
+// come, and computes Postgres' statistics of all months together where much has
 // come since.
 func KeepMonths(ctx context.Context, db *pgxpool.Pool) error {
 	var divided bool
 	err := db.QueryRow(ctx, `SELECT is_monthly()`).Scan(&divided)
-	if err == nil && divided {
+	switch {
+	case err != nil:
+	case divided:
 		if err = addPresent(ctx, db); err == nil {
 			err = analyzeMonths(ctx, db)
+		}
+	default:
+		_, err = db.Exec(ctx, `SELECT add_months($1::date[])`, []time.Time{monthOf(time.Now())})
+		if hasCode(err, lockNotAvailable) {
+			err = nil // readers: the next time
 		}
 	}
 	if err != nil {

@@ -14,6 +14,16 @@ CREATE FUNCTION is_monthly() RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT relkind = 'p' FROM pg_class WHERE oid = 'postings'::regclass
 $$;
 
+-- Has autovacuum leave the tables, which it does for one who has waited for a second; readers
+-- and writers go on. Then readers are to wait for a moment only.
+CREATE FUNCTION interrupt_vacuum() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', '3s', true);
+    LOCK TABLE postings, account_days, counterparty_days IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM set_config('lock_timeout', '200ms', true);
+END
+$$;
+
 -- The first step: new rows are before a month. It refuses a month that begins before all
 -- that there is has ended, and keeps what an interrupted division has done.
 CREATE FUNCTION bound_months(starts date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -28,9 +38,12 @@ BEGIN
         RAISE EXCEPTION 'a ledger on Citus is not divided by month';
     ELSIF starts <> date_trunc('month', starts::timestamp)::date THEN
         RAISE EXCEPTION '% is not the first day of a month', starts;
+    ELSIF starts > date_trunc('month', now() AT TIME ZONE 'UTC') + interval '2 months' THEN
+        RAISE EXCEPTION 'a ledger is divided at a month that is near';
     ELSIF starts <= (SELECT max(at AT TIME ZONE 'UTC')::date + 1 FROM transactions) THEN
         RAISE EXCEPTION 'there are transactions later than %, or a day before it', starts;
     END IF;
+    PERFORM interrupt_vacuum();
     FOR t IN SELECT * FROM monthly_tables() LOOP
         FOR old IN SELECT conname FROM pg_constraint WHERE conrelid = t.of::regclass AND conname LIKE 'before\_%' AND conname <> bound LOOP
             EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', t.of, old);
@@ -70,6 +83,7 @@ BEGIN
         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) PARTITION BY RANGE (%I)', t.of || '_monthly', t.of, t.along);
         EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', t.of || '_monthly', bound);
     END LOOP;
+    PERFORM interrupt_vacuum();
     LOCK TABLE postings, account_days, counterparty_days IN ACCESS EXCLUSIVE MODE;
     SELECT array_agg(DISTINCT format('CREATE OR REPLACE VIEW %s AS %s', ev_class::regclass, pg_get_viewdef(ev_class))) INTO views
     FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
@@ -175,10 +189,10 @@ DO $$
 DECLARE
     f regprocedure;
 BEGIN
-    FOREACH f IN ARRAY ARRAY['monthly_tables()', 'is_monthly()', 'bound_months(date)', 'check_months()', 'divide_months()', 'add_months(date[])', 'analyze_months()']::regprocedure[] LOOP
+    FOREACH f IN ARRAY ARRAY['monthly_tables()', 'is_monthly()', 'interrupt_vacuum()', 'bound_months(date)', 'check_months()', 'divide_months()', 'add_months(date[])', 'analyze_months()']::regprocedure[] LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', f, current_schema());
     END LOOP;
-    REVOKE ALL ON FUNCTION bound_months, check_months, divide_months, add_months, analyze_months FROM PUBLIC;
+    REVOKE ALL ON FUNCTION interrupt_vacuum, bound_months, check_months, divide_months, add_months, analyze_months FROM PUBLIC;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'exchequer_serve') THEN
         GRANT EXECUTE ON FUNCTION bound_months, check_months, divide_months, add_months, analyze_months TO exchequer_serve;
     END IF;
@@ -235,4 +249,4 @@ BEGIN
     END LOOP;
 END
 $$;
-DROP FUNCTION analyze_months, add_months, divide_months, check_months, bound_months, is_monthly, monthly_tables;
+DROP FUNCTION analyze_months, add_months, divide_months, check_months, bound_months, interrupt_vacuum, is_monthly, monthly_tables;

@@ -111,6 +111,9 @@ type writer struct {
 func (w *writer) write(ctx context.Context) (err error) {
 	border := ledger.MonthOf(w.Before, w.Zone).Starts
 	months, err := w.Months(ctx, border)
+	if err == nil && len(months) == 0 && !w.Keep {
+		err = w.DropMonths(ctx) // those that somebody was reading the last time
+	}
 	if err != nil || len(months) == 0 {
 		return err
 	}
