@@ -160,7 +160,8 @@ func (t *talliedDay) allows(s daySnapshot) (bool, error) {
 		!slices.Equal(s.Active, t.active()) || !slices.Equal(s.Cohorts, t.cohort()) {
 		return false, nil
 	}
-	if !(all[0].gini.near(s.Gini) && all[0].top1.near(s.Top1) && all[0].top10.near(s.Top10) && (all[0].palma.Value == nil || all[0].palma.near(s.Palma))) {
+	// A Palma ratio may follow from all balances where none follows from bins.
+	if p := all[0]; !(p.gini.near(s.Gini) && p.top1.near(s.Top1) && p.top10.near(s.Top10) && (p.palma.Value == nil || p.palma.near(s.Palma))) {
 		return false, nil
 	}
 	for i, p := range all {

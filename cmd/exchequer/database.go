@@ -39,7 +39,7 @@ func (f sourceFlags) source() postgres.Source {
 // maxConns is enough for everything that may use the database at once: the cache's
 // 8 producers and 2 more without the fleet's lock, 3 that the signs of health and
 // the list of items have beside theirs, 3 look-ups of names, one download, probes,
-// snapshots, settings, the simulated town, what other programs write, and sources that
+// snapshots and what holders have (2 each), settings, the simulated town, what other programs write, and sources that
 // are followed. The listener for writes has a connection of its own.
 const maxConns = 16 + ingestConns + syncConns
 
