@@ -57,20 +57,26 @@ func (v *Holdings) summarize(ctx context.Context, tx pgx.Tx, s span, sums *holde
 			v.Total = v.Total.Plus(t.Balance)
 		}
 	}
-	const listed = ` NOT %[1]s.issuer AND %[1]s.kind = ANY(@kinds) AND (%[1]s.archived IS NULL OR %[1]s.archived > @end) `
-	query := `
-		WITH involved AS (SELECT account, target FROM merges UNION SELECT target, target FROM merges),
+	// The accounts that do not count are few and have indexes; all others are not looked at.
+	const query = `
+		WITH unlisted AS MATERIALIZED (
+			SELECT id FROM accounts WHERE (issuer OR kind <> 'personal') AND (issuer OR kind <> ALL(@kinds))
+			UNION SELECT id FROM accounts WHERE archived <= @end),
 		debts AS (
-			SELECT account AS id FROM balances WHERE balance < 0 AND account NOT IN (SELECT account FROM involved)
-			UNION ALL SELECT target FROM involved JOIN balances USING (account) GROUP BY target HAVING sum(balance) < 0),
+			SELECT account AS id FROM balances b
+			WHERE balance < 0 AND NOT EXISTS (SELECT FROM merges m WHERE m.account = b.account) AND NOT EXISTS (SELECT FROM merges m WHERE m.target = b.account)
+			UNION ALL
+			SELECT target FROM (SELECT account, target FROM merges UNION SELECT target, target FROM merges) AS parts JOIN balances USING (account)
+			GROUP BY target HAVING sum(balance) < 0),
 		recent AS (
 			SELECT DISTINCT coalesce(target, account) AS id
 			FROM (SELECT DISTINCT account FROM account_days WHERE day BETWEEN @week::date AND @today::date) AS days LEFT JOIN merges USING (account))
-		SELECT (SELECT count(*) FROM debts JOIN accounts a USING (id) WHERE ` + fmt.Sprintf(listed, "a") + `),
-			(SELECT count(*) FROM recent JOIN accounts a USING (id) WHERE ` + fmt.Sprintf(listed, "a") + `),
-			count(*) FILTER (WHERE ` + fmt.Sprintf(listed, "a") + `),
-			coalesce(sum(b.balance) FILTER (WHERE ` + fmt.Sprintf(listed, "t") + `), 0) - coalesce(sum(b.balance) FILTER (WHERE ` + fmt.Sprintf(listed, "a") + `), 0)
-		FROM merges m JOIN accounts a ON a.id = m.account JOIN accounts t ON t.id = m.target LEFT JOIN balances b ON b.account = m.account`
+		SELECT (SELECT count(*) FROM debts WHERE NOT EXISTS (SELECT FROM unlisted u WHERE u.id = debts.id)),
+			(SELECT count(*) FROM recent WHERE NOT EXISTS (SELECT FROM unlisted u WHERE u.id = recent.id)),
+			count(*) FILTER (WHERE m.account NOT IN (SELECT id FROM unlisted)),
+			coalesce(sum(b.balance) FILTER (WHERE m.target NOT IN (SELECT id FROM unlisted)), 0)
+				- coalesce(sum(b.balance) FILTER (WHERE m.account NOT IN (SELECT id FROM unlisted)), 0)
+		FROM merges m LEFT JOIN balances b ON b.account = m.account`
 	var merged int64
 	var moved ledger.Sum // from those that are merged to the others
 	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "week": plus(s.Today, -6), "today": s.Today, "end": s.End}
