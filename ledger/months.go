@@ -131,7 +131,7 @@ func addMonths(ctx context.Context, db *pgxpool.Pool, months []time.Time) error 
 			return err
 		}
 		if pause > 2*time.Second {
-			return nil // the append says what is wrong
+			return nil // an append that needs the month returns the error
 		}
 		select {
 		case <-ctx.Done():

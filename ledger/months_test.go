@@ -343,7 +343,8 @@ func TestDividingScansNothing(t *testing.T) {
 	}
 }
 
-// The next month is there before it begins, and Postgres knows what all months have together.
+// The tables of the next month are made before it begins, and Postgres has statistics of all
+// months together.
 func TestMonthsAreMadeBeforeTheyBegin(t *testing.T) {
 	db := undivided(t)
 	l := ledger.New(db)
