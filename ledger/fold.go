@@ -163,7 +163,7 @@ func foldVerifications() []verification {
 			WITH ` + with + `, kept AS (` + kept + `), scan AS (` + scan + `)
 			SELECT concat_ws(' ', ` + keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM kept FULL JOIN scan USING (` + keys + `)
-			WHERE kept IS DISTINCT FROM scan AND ` + made + ` ORDER BY ` + keys), nil}
+			WHERE kept IS DISTINCT FROM scan AND ` + made + ` ORDER BY ` + keys), false}
 	}
 	moved := movedHolders(changedAccounts, notArchived)
 	return []verification{

@@ -91,14 +91,14 @@ func (d *deltas) queueLargest(batch *pgx.Batch, table string) {
 // of both is shared out, only Verify repeats.
 var largestKnown = verification{BookRollups, "flow_largest are the largest where one kind pays or receives", "flow_largest", `
 	WITH nets AS (
-		SELECT transaction, account, sum(amount) AS net FROM postings GROUP BY transaction, account HAVING sum(amount) <> 0),
+		SELECT transaction, account, sum(amount) AS net FROM postings WHERE ` + inStretch + ` GROUP BY transaction, account HAVING sum(amount) <> 0),
 	sides AS (
 		SELECT transaction, kind, issuer, sum(greatest(-net, 0)) AS paid, sum(greatest(net, 0)) AS received
 		FROM nets JOIN accounts ON id = account GROUP BY transaction, kind, issuer),
 	sizes AS (
 		SELECT transaction, source, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
 			least(count(*) FILTER (WHERE paid > 0), count(*) FILTER (WHERE received > 0)) = 1 AS known
-		FROM sides JOIN transactions ON id = transaction GROUP BY transaction, source, at HAVING sum(paid) = sum(received)),
+		FROM sides JOIN (SELECT id, at, source FROM transactions WHERE ` + inStretch + `) AS t ON id = transaction GROUP BY transaction, source, at HAVING sum(paid) = sum(received)),
 	flows AS (
 		SELECT source, day, p.kind AS from_kind, p.issuer AS from_issuer, r.kind AS to_kind, r.issuer AS to_issuer, transaction,
 			least(p.paid, r.received) AS amount, known
@@ -106,7 +106,7 @@ var largestKnown = verification{BookRollups, "flow_largest are the largest where
 	listed AS (
 		SELECT l.*, transaction, volume, nr, lag(volume) OVER (PARTITION BY l ORDER BY nr) AS above
 		FROM flow_largest l CROSS JOIN LATERAL unnest(transactions, volumes) WITH ORDINALITY AS of (transaction, volume, nr)
-		WHERE day >= (SELECT begins_day FROM archive)),
+		WHERE day >= (SELECT begins_day FROM archive) AND ` + ofStretch("day") + `),
 	wrong AS (
 		SELECT source, day, from_kind, to_kind, concat('transaction ', transaction, ': kept ', volume, ', scanned ', amount) AS text
 		FROM listed LEFT JOIN flows USING (source, day, from_kind, from_issuer, to_kind, to_issuer, transaction)
@@ -116,4 +116,4 @@ var largestKnown = verification{BookRollups, "flow_largest are the largest where
 		FROM flows LEFT JOIN flow_largest l USING (source, day, from_kind, from_issuer, to_kind, to_issuer)
 		WHERE known AND (transaction = ANY(transactions)) IS NOT TRUE
 			AND (volumes[` + most + `] IS NULL OR (amount, -transaction) > (volumes[` + most + `]::numeric, -transactions[` + most + `])))
-	SELECT concat_ws(' ', source, day, from_kind, to_kind), text FROM wrong ORDER BY source, day, from_kind, to_kind, text`, nil}
+	SELECT concat_ws(' ', source, day, from_kind, to_kind), text FROM wrong ORDER BY source, day, from_kind, to_kind, text`, false}

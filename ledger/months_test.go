@@ -416,3 +416,32 @@ func TestArchivedMonthsAreDropped(t *testing.T) {
 		t.Errorf("what was archived came back as another:\n%s", diff)
 	}
 }
+
+func TestARepairTakesMonthsThatComeMeanwhile(t *testing.T) {
+	db := undivided(t)
+	l := ledger.New(db)
+	begins := time.Date(2021, 3, 1, 0, 0, 0, 0, time.UTC)
+	var at []time.Time
+	for i := range 2_500 { // fewer are read at the end
+		at = append(at, begins.Add(time.Duration(i)*time.Second))
+	}
+	appended(t, l, payments("march", at...))
+	wantDivided(t, db, 1, true)
+	if _, err := db.Exec(t.Context(), `ANALYZE; UPDATE account_days SET sent = sent + 1; DELETE FROM counterparty_days`); err != nil {
+		t.Fatal(err)
+	}
+	var july sync.Once
+	done, err := l.Repair(t.Context(), ledger.Repair{Progress: func(ledger.RepairProgress) {
+		july.Do(func() {
+			if _, err := l.Append(t.Context(), payments("july", begins.AddDate(0, 4, 0))); err != nil {
+				t.Error(err)
+			}
+		})
+	}})
+	if err != nil || done.Rows["account_days"] != 2 || done.Rows["counterparty_days"] != 1 {
+		t.Errorf("the repair mended %v, %v, want two days of accounts and one of who paid whom", done.Rows, err)
+	}
+	wantRows(t, db, `SELECT count(*) FROM account_days_2021_07`, "2")
+	wantSound(t, l)
+	wantNoTrace(t, db)
+}

@@ -57,7 +57,11 @@ func (m *mender) begin(ctx context.Context) error {
 		}
 		var create []string
 		for _, r := range m.rollups {
-			create = append(create, fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s))", prefix+r.table, r.table, r.keys))
+			tables, err := r.tablesBeside(ctx, tx)
+			if err != nil {
+				return err
+			}
+			create = append(create, tables...)
 		}
 		create = append(create, "ALTER TABLE "+prefix+"balances ALTER balance TYPE numeric", // see queueBalances
 			// Balances begin with what is archived.
@@ -68,6 +72,26 @@ func (m *mender) begin(ctx context.Context) error {
 		_, err = tx.Exec(ctx, `INSERT INTO repairs (id, what, transaction, sale, began) VALUES (1, $1, 0, 0, now())`, what)
 		return err
 	})
+}
+
+// tablesBeside returns the statements that make the table beside a rollup, by month if the
+// rollup is. What is of a month that comes meanwhile is in a part of its own.
+func (r rollup) tablesBeside(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	table := prefix + r.table
+	create := fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS, PRIMARY KEY (%s))", table, r.table, r.keys)
+	const months = `
+		SELECT pg_get_expr(relpartbound, oid) FROM pg_inherits JOIN pg_class ON oid = inhrelid
+		WHERE inhparent = $1::text::regclass ORDER BY relname`
+	rows, _ := tx.Query(ctx, months, r.table)
+	bounds, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(bounds) == 0 {
+		return []string{create}, err
+	}
+	all := []string{create + " PARTITION BY RANGE (" + r.period() + ")"}
+	for i, bound := range append(bounds, "DEFAULT") {
+		all = append(all, fmt.Sprintf("CREATE TABLE %s_%d PARTITION OF %s %s", table, i, table, bound))
+	}
+	return all, nil
 }
 
 // forget drops the tables and the note of a repair.
@@ -194,6 +218,10 @@ func (m *mender) compare(ctx context.Context) error {
 
 // list lists the keys of the rows that are not right.
 func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
+	all, err := stretches(ctx, tx, m.zone)
+	if err != nil {
+		return err
+	}
 	for _, r := range m.rollups {
 		m.report("comparing "+r.table, 0, 0)
 		if r.queue == nil {
@@ -208,13 +236,24 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 		err = each(ctx, tx, []string{
 			`DROP TABLE IF EXISTS ` + differing(r),
 			`CREATE TABLE ` + differing(r) + ` (` + columns + `, nr bigint)`,
-			`INSERT INTO ` + differing(r) + `
-			SELECT ` + r.keys + `, row_number() OVER (ORDER BY ` + r.keys + `) AS nr
-			FROM (SELECT * FROM ` + r.table + ` WHERE ` + r.since() + `) AS kept FULL JOIN ` + made(r) + ` USING (` + r.keys + `)
-			WHERE kept IS DISTINCT FROM made`,
 		})
 		if err != nil {
 			return err
+		}
+		where := `true`
+		if r.stretched() {
+			where = ofStretch(r.period())
+		}
+		query := `
+			INSERT INTO ` + differing(r) + `
+			SELECT ` + r.keys + `, (SELECT count(*) FROM ` + differing(r) + `) + row_number() OVER (ORDER BY ` + r.keys + `)
+			FROM (SELECT * FROM ` + r.table + ` WHERE ` + r.since() + ` AND ` + where + `) AS kept
+			FULL JOIN (SELECT * FROM ` + made(r) + ` WHERE ` + where + `) AS made USING (` + r.keys + `)
+			WHERE kept IS DISTINCT FROM made`
+		for _, part := range stretchesOf(query, all) {
+			if _, err := tx.Exec(ctx, query, part.args(nil)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -18,7 +18,8 @@ type rollup struct {
 
 	// scan is a query that computes the rollup from the record, with its columns in
 	// their order. Where SQL cannot well say it, scan is empty, and Verify adds up
-	// the deltas of all transactions and sales. It has the arguments of LocalTimeArgs.
+	// the deltas of all transactions and sales. It has the arguments of LocalTimeArgs, and
+	// computes a stretch of the record where it has inStretch.
 	scan string
 }
 
@@ -34,14 +35,14 @@ func rollups() []rollup {
 			SELECT account, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
 				coalesce(sum(amount) FILTER (WHERE amount > 0), 0),
 				coalesce(-sum(amount) FILTER (WHERE amount < 0), 0), count(*)
-			FROM postings GROUP BY account, day`},
+			FROM postings WHERE ` + inStretch + ` GROUP BY account, day`},
 		{"activity_hours", "hour", (*deltas).queueActivity, `
 			WITH accountwise AS (
 				SELECT transaction, greatest(sum(amount), 0) AS gain, count(*) AS postings
-				FROM postings GROUP BY transaction, account),
+				FROM postings WHERE ` + inStretch + ` GROUP BY transaction, account),
 			holderwise AS (
 				SELECT transaction, sum(amount) AS net FROM postings JOIN accounts ON id = account
-				WHERE NOT issuer GROUP BY transaction, holder),
+				WHERE NOT issuer AND ` + inStretch + ` GROUP BY transaction, holder),
 			-- Not a join of the two: the planner takes each for 200 rows, and may compare all with all.
 			moved AS (
 				SELECT transaction, sum(gain) AS volume, sum(postings) AS postings, least(sum(greatest(net, 0)), sum(greatest(-net, 0))) AS transfers
@@ -50,7 +51,7 @@ func rollups() []rollup {
 					UNION ALL SELECT transaction, 0, 0, net FROM holderwise) AS parts
 				GROUP BY transaction)
 			SELECT date_trunc('hour', at, 'UTC') AS hour, count(*), sum(postings)::bigint, sum(volume), sum(transfers)
-			FROM transactions JOIN moved ON transaction = id
+			FROM (SELECT id, at FROM transactions WHERE ` + inStretch + `) AS t JOIN moved ON transaction = id
 			GROUP BY hour`},
 		// How the value of a transaction is shared out, SQL cannot well say.
 		{"flow_hours", "hour, from_kind, from_issuer, to_kind, to_issuer, source", (*deltas).queueFlows, ""},
@@ -90,7 +91,7 @@ func rollups() []rollup {
 		{"counterparty_days", "low, day, high", (*deltas).queueCounterparties, `
 			WITH nets AS (
 				SELECT transaction, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day, account, sum(amount) AS net
-				FROM postings GROUP BY transaction, day, account HAVING sum(amount) <> 0),
+				FROM postings WHERE ` + inStretch + ` GROUP BY transaction, day, account HAVING sum(amount) <> 0),
 			sizes AS (
 				SELECT transaction, count(*) FILTER (WHERE net < 0) AS payers, count(*) FILTER (WHERE net > 0) AS receivers,
 					sum(net) FILTER (WHERE net > 0) AS total

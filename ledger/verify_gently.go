@@ -20,22 +20,22 @@ const canceled = "57014"
 // who receive, only Verify repeats.
 var flowSums = verification{BookRollups, "flow_hours add up, by hour, source and kind", "flow_hours", `
 	WITH accountwise AS (
-		SELECT transaction, account, sum(amount) AS net FROM postings GROUP BY transaction, account),
+		SELECT transaction, account, sum(amount) AS net FROM postings WHERE ` + inStretch + ` GROUP BY transaction, account),
 	nets AS (
 		SELECT date_trunc('hour', at, 'UTC') AS hour, source, kind, issuer, sum(net) AS net, sum(greatest(net, 0)) AS gained
-		FROM accountwise a JOIN transactions t ON t.id = transaction JOIN accounts ON accounts.id = account
+		FROM accountwise a JOIN (SELECT id, at, source FROM transactions WHERE ` + inStretch + `) AS t ON t.id = transaction JOIN accounts ON accounts.id = account
 		GROUP BY hour, source, kind, issuer),
 	flows AS (
 		SELECT hour, source, kind, issuer, sum(received - sent) AS net, sum(received) AS gained
 		FROM flow_hours CROSS JOIN LATERAL (
 			VALUES (from_kind, from_issuer, 0, volume), (to_kind, to_issuer, volume, 0)) AS side (kind, issuer, received, sent)
-		WHERE hour >= (SELECT begins FROM archive)
+		WHERE hour >= (SELECT begins FROM archive) AND ` + ofStretch("hour") + `
 		GROUP BY hour, source, kind, issuer)
 	SELECT concat_ws(' ', hour, source, kind),
 		concat('kept net ', f.net, ' of ', f.gained, ' gained, scanned ', n.net, ' of ', n.gained)
 	FROM flows f FULL JOIN nets n USING (hour, source, kind, issuer)
 	WHERE coalesce(f.net, 0) <> coalesce(n.net, 0) OR coalesce(f.gained, 0) <> coalesce(n.gained, 0)
-	ORDER BY hour, source, kind`, nil}
+	ORDER BY hour, source, kind`, false}
 
 // gentle are the checks in the place of those that make a temporary table.
 var gentle = map[string]verification{"flow_hours": flowSums, "flow_largest": largestKnown}
@@ -53,20 +53,12 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 		if _, err := tx.Exec(ctx, unbounded+canonical+`SET LOCAL max_parallel_workers_per_gather = 0`); err != nil {
 			return err
 		}
-		settings, _, err := readSettings(ctx, tx)
-		if err != nil {
-			return err
-		}
-		zone, err := LoadZone(settings.Timezone)
-		if err != nil {
-			return err
-		}
-		every, err := checks(ctx, tx)
+		in, every, err := beginVerifying(ctx, tx, &report)
 		if err != nil {
 			return err
 		}
 		for _, v := range every {
-			if v.prepare != nil { // it makes a temporary table
+			if v.replayed { // into a temporary table
 				v = gentle[v.table]
 			}
 			limit := min(each, time.Until(ends))
@@ -74,7 +66,7 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 				report.Checks = append(report.Checks, Check{Name: v.name, Book: v.book, Undone: "there was no time left"})
 				continue
 			}
-			if err := v.runWithin(ctx, tx, zone, limit, &report); err != nil {
+			if err := v.runWithin(ctx, *in, limit); err != nil {
 				return fmt.Errorf("%s: %w", v.table, err)
 			}
 		}
@@ -88,19 +80,18 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 
 // runWithin is run with a limit. A check that is given up leaves the transaction as
 // it was.
-func (v verification) runWithin(ctx context.Context, tx pgx.Tx, zone *time.Location, limit time.Duration, report *Report) error {
+func (v verification) runWithin(ctx context.Context, in verifying, limit time.Duration) error {
 	var check Check
-	err := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) (err error) {
-		if _, err := part.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, limit.Milliseconds())); err != nil {
-			return err
-		}
-		check, err = v.run(ctx, part, zone, report, nil)
+	in.until = time.Now().Add(limit)
+	err := pgx.BeginFunc(ctx, in.tx, func(part pgx.Tx) (err error) {
+		in.tx = part
+		check, err = v.run(ctx, &in)
 		return err
 	})
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == canceled && ctx.Err() == nil {
 		check.Undone = fmt.Sprintf("it took longer than %s", limit.Round(time.Second))
-		report.Checks = append(report.Checks, check)
+		in.report.Checks = append(in.report.Checks, check)
 		return nil
 	}
 	return err
@@ -227,7 +218,7 @@ func sampleVerifications() []verification {
 			WHERE t.id = ANY(@transactions)
 			GROUP BY t.id, t.ref
 			HAVING coalesce(sum(amount), 0) <> 0 OR count(amount) < 2 OR bool_or(p.at <> t.at)
-			ORDER BY t.id`, nil},
+			ORDER BY t.id`, false},
 		{BookBalances, "these balances are the sums of their postings", "balances", `
 			SELECT ids.id, ids.id::text, concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM unnest(@ids::bigint[]) AS ids (id)
@@ -238,7 +229,7 @@ func sampleVerifications() []verification {
 					UNION ALL SELECT balance, last_at, postings, first_at FROM archive_balances WHERE account = ids.id) AS parts
 				HAVING count(*) > 0) scan ON true
 			WHERE (kept.balance, kept.last_at, kept.postings, kept.first_at) IS DISTINCT FROM (scan.balance, scan.last_at, scan.postings, scan.first_at)
-			ORDER BY ids.id`, nil},
+			ORDER BY ids.id`, false},
 		{BookRollups, "the days of these accounts are what their postings add up to", "account_days", `
 			WITH scan AS (
 				SELECT account, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
@@ -249,12 +240,12 @@ func sampleVerifications() []verification {
 			SELECT account, concat(account, ' ', day), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM kept FULL JOIN scan USING (account, day)
 			WHERE (kept.received, kept.sent, kept.postings) IS DISTINCT FROM (scan.received, scan.sent, scan.postings)
-			ORDER BY account, day`, nil},
+			ORDER BY account, day`, false},
 		{BookOrphans, "these accounts' postings have their transaction", "postings", `
 			SELECT p.account, concat('account ', p.account, ', transaction ', p.transaction), 'the account or the transaction is missing'
 			FROM postings p LEFT JOIN transactions t ON t.id = p.transaction
 			WHERE p.account = ANY(@ids) AND (t.id IS NULL OR p.account NOT IN (SELECT id FROM accounts WHERE id = ANY(@ids)))
-			ORDER BY p.account, p.transaction`, nil},
+			ORDER BY p.account, p.transaction`, false},
 	}
 }
 

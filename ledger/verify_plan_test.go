@@ -36,10 +36,19 @@ func TestActivityIsScannedInProportionHoweverItIsJoined(t *testing.T) {
 			if _, err := tx.Exec(t.Context(), `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`); err != nil {
 				return err
 			}
-			rows, _ := tx.Query(t.Context(), `EXPLAIN (ANALYZE, TIMING OFF) `+r.scan, LocalTimeArgs(time.UTC, time.Time{}, time.Now()))
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			plan = strings.Join(lines, "\n")
-			return err
+			all, err := stretches(t.Context(), tx, time.UTC)
+			if err != nil {
+				return err
+			}
+			for _, s := range all {
+				rows, _ := tx.Query(t.Context(), `EXPLAIN (ANALYZE, TIMING OFF) `+r.scan, s.args(LocalTimeArgs(time.UTC, time.Time{}, time.Now())))
+				lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+				if err != nil {
+					return err
+				}
+				plan += strings.Join(lines, "\n")
+			}
+			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
