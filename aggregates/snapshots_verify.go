@@ -115,14 +115,14 @@ func verifyExact(ctx context.Context, tx pgx.Tx, first *time.Time, today time.Ti
 		return nil, err
 	}
 	var made []daySnapshot
-	for from, yesterday := first, dateOf(plus(today, -1)); from != nil && !from.After(yesterday); {
-		to, chunk, err := snapshotsFrom(ctx, tx, *from, today)
+	if yesterday := dateOf(plus(today, -1)); first != nil && !first.After(yesterday) {
+		state, err := openingState(ctx, tx, today.Location(), *first)
 		if err != nil {
 			return nil, err
 		}
-		made = append(made, chunk...)
-		next := plus(to, 1)
-		from = &next
+		if made, err = state.advance(ctx, tx, *first, yesterday); err != nil {
+			return nil, err
+		}
 	}
 	return compareSnapshots(kept, made), nil
 }
