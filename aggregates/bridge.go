@@ -63,26 +63,44 @@ func (b *Bridge) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := b.ends(ctx, tx, s); err != nil {
 		return err
 	}
+	// The database adds up the steps that are not listed, so that what is read is
+	// bounded however many sources there are.
 	const query = `
-		SELECT source, sum(CASE WHEN from_issuer THEN volume ELSE -volume END) FROM flow_hours
-		WHERE hour >= @start AND hour < @through AND from_issuer <> to_issuer
-		GROUP BY source, from_issuer`
-	rows, _ := tx.Query(ctx, query, s.args())
-	steps, err := pgx.CollectRows(rows, pgx.RowToStructByPos[BridgeStep])
+		WITH steps AS (
+			SELECT source, from_issuer, sum(volume) AS volume,
+				row_number() OVER (ORDER BY sum(volume) DESC, source COLLATE "C", from_issuer DESC) AS rank
+			FROM flow_hours WHERE hour >= @start AND hour < @through AND from_issuer <> to_issuer
+			GROUP BY source, from_issuer)
+		SELECT CASE WHEN rank <= @most THEN source ELSE '' END, from_issuer, sum(volume), count(*) FROM steps GROUP BY 1, 2`
+	b.Unexplained = b.Closing.Minus(b.Opening).Minus(b.Moved)
+	args := s.args()
+	args["most"] = mostSources
+	rows, _ := tx.Query(ctx, query, args)
+	var source string
+	var created bool
+	var volume ledger.Sum
+	var number int64
+	_, err := pgx.ForEachRow(rows, []any{&source, &created, &volume, &number}, func() error {
+		change := volume
+		if !created {
+			change = volume.Neg()
+		}
+		b.Unexplained = b.Unexplained.Minus(change)
+		switch {
+		case source != "":
+			b.Steps = append(b.Steps, BridgeStep{source, change})
+		case created:
+			b.Others.Creating, b.Others.Created = number, volume
+		default:
+			b.Others.Destroying, b.Others.Destroyed = number, volume
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("steps: %w", err)
 	}
-	b.Unexplained = b.Closing.Minus(b.Opening).Minus(b.Moved)
-	for _, step := range steps {
-		b.Unexplained = b.Unexplained.Minus(step.Change)
-	}
-	slices.SortFunc(steps, func(x, y BridgeStep) int {
-		return cmp.Or(magnitude(y.Change).Compare(magnitude(x.Change)), cmp.Compare(x.Source, y.Source), y.Change.Compare(x.Change))
-	})
-	for _, step := range steps[min(mostSources, len(steps)):] {
-		b.Others.add(step)
-	}
-	b.Steps = InOrder(steps[:min(mostSources, len(steps))])
+	slices.SortFunc(b.Steps, func(x, y BridgeStep) int { return cmp.Compare(x.Source, y.Source) })
+	b.Steps = InOrder(b.Steps)
 	return nil
 }
 

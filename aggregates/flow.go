@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -83,20 +84,29 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if err := tx.QueryRow(ctx, transfers, period).Scan(&f.Transfers.Now); err != nil {
 		return fmt.Errorf("transfers: %w", err)
 	}
+	// The database adds up the sources that are not listed, so that what is read is
+	// bounded however many there are.
 	const query = `
-		SELECT from_kind, to_kind, from_issuer, to_issuer, source, sum(volume) FROM flow_hours
-		WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3, 4, 5`
+		WITH flows AS (
+			SELECT from_kind, to_kind, from_issuer, to_issuer, source, sum(volume) AS volume FROM flow_hours
+			WHERE hour >= @start AND hour < @through GROUP BY 1, 2, 3, 4, 5
+		), sources AS (
+			SELECT source, row_number() OVER (ORDER BY sum(volume) DESC, source COLLATE "C") AS rank FROM flows GROUP BY source)
+		SELECT from_kind, to_kind, from_issuer, to_issuer, CASE WHEN rank <= @most THEN source ELSE '' END, sum(volume), max(rank)
+		FROM flows JOIN sources USING (source) GROUP BY 1, 2, 3, 4, 5`
 	type pair struct{ from, to ledger.Kind }
 	kinds, sources := map[pair]ledger.Sum{}, map[string]SourceFlow{}
-	var edges []Edge
+	period["most"] = mostSources
 	rows, _ := tx.Query(ctx, query, period)
 	var p pair
 	var fromIssuer, toIssuer bool
 	var source string
 	var volume ledger.Sum
-	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &fromIssuer, &toIssuer, &source, &volume}, func() error {
+	var rank int64
+	_, err := pgx.ForEachRow(rows, []any{&p.from, &p.to, &fromIssuer, &toIssuer, &source, &volume, &rank}, func() error {
 		kinds[p] = kinds[p].Plus(volume)
-		edges = append(edges, Edge{Party{p.from, fromIssuer}, source, Party{p.to, toIssuer}, volume})
+		f.Edges = append(f.Edges, Edge{Party{p.from, fromIssuer}, source, Party{p.to, toIssuer}, volume})
+		f.Others.Sources = max(f.Others.Sources, rank-mostSources)
 		of := sources[source]
 		of.Source = source
 		of.Volume = of.Volume.Plus(volume)
@@ -120,22 +130,20 @@ func (f *Flow) fill(ctx context.Context, tx pgx.Tx, s span) error {
 		}
 	}
 	for _, of := range sources {
-		f.Sources = append(f.Sources, of)
 		f.Volume.Now = f.Volume.Now.Plus(of.Volume)
 		f.Created.Now = f.Created.Now.Plus(of.Created)
 		f.Destroyed.Now = f.Destroyed.Now.Plus(of.Destroyed)
 	}
+	others := sources[""]
+	f.Others.Volume, f.Others.Created, f.Others.Destroyed = others.Volume, others.Created, others.Destroyed
+	delete(sources, "")
+	f.Sources = slices.AppendSeq(f.Sources, maps.Values(sources))
 	slices.SortFunc(f.Sources, func(a, b SourceFlow) int {
 		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Source, b.Source))
 	})
-	for _, of := range f.Sources[min(mostSources, len(f.Sources)):] {
-		f.Others.Sources++
-		f.Others.Volume = f.Others.Volume.Plus(of.Volume)
-		f.Others.Created = f.Others.Created.Plus(of.Created)
-		f.Others.Destroyed = f.Others.Destroyed.Plus(of.Destroyed)
-	}
-	f.Sources = f.Sources[:min(mostSources, len(f.Sources))]
-	f.Edges = f.listed(edges)
+	slices.SortFunc(f.Edges, func(a, b Edge) int {
+		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Source, b.Source), cmp.Compare(a.From.Key(), b.From.Key()), cmp.Compare(a.To.Key(), b.To.Key()))
+	})
 	if err := f.countHolders(ctx, tx, s); err != nil {
 		return fmt.Errorf("holders: %w", err)
 	}
@@ -158,32 +166,6 @@ func (f *Flow) countHolders(ctx context.Context, tx pgx.Tx, s span) error {
 		SELECT count(DISTINCT holder) FROM balances JOIN account_holders ON id = account
 		WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND (NOT $2 OR first_at < $1)`
 	return tx.QueryRow(ctx, query, s.End, s.Past).Scan(&f.Holders)
-}
-
-// listed returns the edges, largest first, those of sources that are not listed
-// added up.
-func (f *Flow) listed(edges []Edge) []Edge {
-	named := map[string]bool{}
-	for _, of := range f.Sources {
-		named[of.Source] = true
-	}
-	sums := map[Edge]ledger.Sum{} // by edges without volume
-	for _, e := range edges {
-		volume := e.Volume
-		if e.Volume = (ledger.Sum{}); !named[e.Source] {
-			e.Source = ""
-		}
-		sums[e] = sums[e].Plus(volume)
-	}
-	all := []Edge{}
-	for e, volume := range sums {
-		e.Volume = volume
-		all = append(all, e)
-	}
-	slices.SortFunc(all, func(a, b Edge) int {
-		return cmp.Or(b.Volume.Compare(a.Volume), cmp.Compare(a.Source, b.Source), cmp.Compare(a.From.Key(), b.From.Key()), cmp.Compare(a.To.Key(), b.To.Key()))
-	})
-	return all
 }
 
 // CreatedBySource returns the listed sources that created money, largest first,

@@ -234,9 +234,25 @@ func (v *Government) fillFlows(ctx context.Context, tx pgx.Tx, s span) error {
 	if s.Start.Before(starts[0]) {
 		args["from"] = s.Start
 	}
+	args["listed"], args["drawn"] = mostSides, sourcesDrawn+1
 	const query = `
-		SELECT source, to_kind = 'government', width_bucket(hour, @months::timestamptz[]), hour >= @start, sum(volume), sum(transactions)::bigint
-		FROM flow_hours WHERE hour >= @from AND hour < @through AND ` + acrossGovernment + ` GROUP BY 1, 2, 3, 4`
+		WITH flows AS (
+			SELECT source, to_kind = 'government' AS received, width_bucket(hour, @months::timestamptz[]) AS month, hour >= @start AS now,
+				sum(volume) AS volume, sum(transactions)::bigint AS number
+			FROM flow_hours WHERE hour >= @from AND hour < @through AND ` + acrossGovernment + ` GROUP BY 1, 2, 3, 4
+		), sums AS (
+			SELECT source, coalesce(sum(volume) FILTER (WHERE now), 0) AS moved, coalesce(sum(volume) FILTER (WHERE received AND month > 0), 0) AS income,
+				coalesce(sum(volume) FILTER (WHERE NOT received AND month > 0), 0) AS spending
+			FROM flows GROUP BY source
+		), sources AS (
+			SELECT source,
+				row_number() OVER (ORDER BY moved DESC, source COLLATE "C") <= @listed
+					OR row_number() OVER (ORDER BY income DESC, source COLLATE "C") <= @drawn
+					OR row_number() OVER (ORDER BY spending DESC, source COLLATE "C") <= @drawn AS largest,
+				count(nullif(income, 0)) OVER () AS incomes, count(nullif(spending, 0)) OVER () AS spendings
+			FROM sums)
+		SELECT CASE WHEN largest THEN source ELSE '' END, received, month, now, sum(volume), sum(number)::bigint, min(incomes), min(spendings)
+		FROM flows JOIN sources USING (source) GROUP BY 1, 2, 3, 4`
 	income, spending := bySource{weeks: len(buckets)}, bySource{weeks: len(buckets)}
 	sums := map[string]Exchange{}
 	rows, _ := tx.Query(ctx, query, args)
@@ -245,7 +261,7 @@ func (v *Government) fillFlows(ctx context.Context, tx pgx.Tx, s span) error {
 	var month int
 	var volume ledger.Sum
 	var number int64
-	_, err := pgx.ForEachRow(rows, []any{&source, &in, &month, &inPeriod, &volume, &number}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&source, &in, &month, &inPeriod, &volume, &number, &income.sources, &spending.sources}, func() error {
 		e := Exchange{Sent: volume, Number: number}
 		if in {
 			e = Exchange{Received: volume, Number: number}
@@ -267,9 +283,12 @@ func (v *Government) fillFlows(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	all := []SourceExchange{}
 	for source, e := range sums {
-		all = append(all, SourceExchange{source, e})
+		if source != "" {
+			all = append(all, SourceExchange{source, e})
+		}
 	}
 	v.Sources, v.OtherSources = largest(all)
+	v.OtherSources = v.OtherSources.Plus(sums[""])
 	v.Income, v.Spending = inMonths(income.largest()), inMonths(spending.largest())
 	return v.compare(ctx, tx, s)
 }

@@ -192,20 +192,35 @@ func (v *Soundness) weeks(ctx context.Context, tx pgx.Tx, s span) error {
 	for _, b := range all {
 		v.Weeks = append(v.Weeks, Week{Start: b.start, Partial: b.partial || b.start.Before(s.First)})
 	}
-	query := `
-		SELECT ` + localTime + `::date AS day, source,
-			coalesce(sum(volume) FILTER (WHERE from_issuer), 0), coalesce(sum(volume) FILTER (WHERE to_issuer), 0)
-		FROM flow_hours WHERE hour >= @start AND hour < @through AND from_issuer <> to_issuer
-		GROUP BY 1, 2`
-	rows, _ := tx.Query(ctx, query, s.args())
+	const query = `
+		WITH flows AS (
+			SELECT source, width_bucket(hour, @weeks::timestamptz[]) AS week,
+				coalesce(sum(volume) FILTER (WHERE from_issuer), 0) AS created, coalesce(sum(volume) FILTER (WHERE to_issuer), 0) AS destroyed
+			FROM flow_hours WHERE hour >= @start AND hour < @through AND from_issuer <> to_issuer
+			GROUP BY 1, 2
+		), sources AS (
+			SELECT source,
+				row_number() OVER (ORDER BY sum(created) DESC, source COLLATE "C") <= @most
+					OR row_number() OVER (ORDER BY sum(destroyed) DESC, source COLLATE "C") <= @most AS largest,
+				count(nullif(sum(created), 0)) OVER () AS creating, count(nullif(sum(destroyed), 0)) OVER () AS destroying
+			FROM flows GROUP BY source)
+		SELECT CASE WHEN largest THEN source ELSE '' END, week, sum(created), sum(destroyed), min(creating), min(destroying)
+		FROM flows JOIN sources USING (source) GROUP BY 1, 2`
+	args := s.args()
+	args["most"] = sourcesDrawn + 1
+	starts := make([]time.Time, len(all))
+	for i, b := range all {
+		starts[i] = b.start
+	}
+	args["weeks"] = starts
+	rows, _ := tx.Query(ctx, query, args)
 	created, destroyed := bySource{weeks: len(all)}, bySource{weeks: len(all)}
-	var at time.Time
 	var source string
+	var week int
 	var in, out ledger.Sum
-	_, err := pgx.ForEachRow(rows, []any{&at, &source, &in, &out}, func() error {
-		week := bucketOf(all, s.index(at))
-		created.add(source, week, in)
-		destroyed.add(source, week, out)
+	_, err := pgx.ForEachRow(rows, []any{&source, &week, &in, &out, &created.sources, &destroyed.sources}, func() error {
+		created.add(source, week-1, in)
+		destroyed.add(source, week-1, out)
 		return nil
 	})
 	if err != nil {

@@ -10,10 +10,12 @@ import (
 // sourcesDrawn is how many sources are drawn by themselves.
 const sourcesDrawn = 3
 
-// bySource sums amounts by source and week.
+// bySource sums amounts by source and week. An amount without a source is of several,
+// none of which is among the largest.
 type bySource struct {
-	weeks int
-	of    map[string][]ledger.Sum
+	weeks   int
+	sources int // how many there are
+	of      map[string][]ledger.Sum
 }
 
 func (b *bySource) add(source string, week int, amount ledger.Sum) {
@@ -34,17 +36,19 @@ func (b *bySource) add(source string, week int, amount ledger.Sum) {
 func (b *bySource) largest() []SourceWeeks {
 	all := make([]SourceWeeks, 0, len(b.of))
 	for source, weeks := range b.of {
-		all = append(all, SourceWeeks{Source: source, Sources: 1, Weeks: weeks})
+		if source != "" {
+			all = append(all, SourceWeeks{Source: source, Sources: 1, Weeks: weeks})
+		}
 	}
 	slices.SortFunc(all, func(x, y SourceWeeks) int {
 		return cmp.Or(y.Total().Compare(x.Total()), cmp.Compare(x.Source, y.Source))
 	})
-	if len(all) <= sourcesDrawn+1 {
+	if b.sources <= sourcesDrawn+1 {
 		return all
 	}
-	others := SourceWeeks{Weeks: make([]ledger.Sum, b.weeks)}
+	others := SourceWeeks{Sources: b.sources - sourcesDrawn, Weeks: make([]ledger.Sum, b.weeks)}
+	copy(others.Weeks, b.of[""])
 	for _, s := range all[sourcesDrawn:] {
-		others.Sources++
 		for i, amount := range s.Weeks {
 			others.Weeks[i] = others.Weeks[i].Plus(amount)
 		}
