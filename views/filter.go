@@ -28,7 +28,7 @@ const mostSearched = 60
 const checked = "yes"
 
 // BeforeParam is a day, before which the rows of a list begin.
-var BeforeParam = &Param{Name: "before", Label: "Before the day", Field: DayField, Nearest: nearestDay}
+var BeforeParam = &Param{Name: "before", Label: "Before the day", Field: DayField, Nearest: nearestDay, Is: aDay}
 
 // SearchParam returns a parameter that is a text to search for: words with single
 // spaces, without control and format characters, at most 60 characters.

@@ -1,7 +1,9 @@
 package views
 
 import (
+	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -20,9 +22,18 @@ type Param struct {
 	Nearest func(string) string
 	Options []Option // that are offered as links, or by a form
 	Field   Field    // by which a form asks for it
+	Is      string   // what its values are, where its options do not say it: "a day, as 2026-08-31"
+	Number  bool     // any number has a legal one that is nearest to it
 	Free    bool     // its values are what readers write: see [Params.Free]
 	Quiet   bool     // its options are not offered as links: most of them would lead nowhere
 }
+
+// What values are, for those who write addresses.
+const (
+	aDay     = "a day, as 2026-08-31"
+	aText    = "a text of at most 512 bytes"
+	anAmount = "a number, as 12.50"
+)
 
 // An Option is a value of a parameter, as a link.
 type Option struct {
@@ -34,7 +45,7 @@ type Option struct {
 // The parameters of several pages.
 var (
 	DaysParam = &Param{
-		Name: "days", Label: "Period", Default: "30",
+		Name: "days", Label: "Period", Default: "30", Number: true,
 		Nearest: func(s string) string { return aggregates.ParseDays(s).Key() },
 		Options: []Option{
 			{"7", "7 d", "the last 7 days"}, {"30", "30 d", "the last 30 days"}, {"90", "90 d", "the last 90 days"},
@@ -42,7 +53,7 @@ var (
 		},
 	}
 	AtParam = &Param{
-		Name: "at", Label: "As it was on the day", Free: true,
+		Name: "at", Label: "As it was on the day", Free: true, Is: aDay,
 		Nearest: func(s string) string { return string(aggregates.ParseDate(s)) },
 	}
 	PopulationParam = &Param{
@@ -87,6 +98,59 @@ func ParseParams(declared []*Param, ref, rawQuery string) Params {
 		}
 	}
 	return p
+}
+
+// Unreadable returns the first of the parameters that has a text in a query that is no
+// value of it, nor near one, such as at=yesterday; nil if there is none.
+func Unreadable(declared []*Param, rawQuery string) *Param {
+	if rawQuery == "" {
+		return nil
+	}
+	q, _ := url.ParseQuery(rawQuery)
+	for _, d := range declared {
+		if !d.reads(strings.TrimSpace(q.Get(d.Name))) {
+			return d
+		}
+	}
+	return nil
+}
+
+// reads reports whether a text says what is meant: a form sends no text for what is
+// not chosen.
+func (d *Param) reads(text string) bool {
+	if text == "" {
+		return true
+	}
+	if d.Number {
+		_, err := strconv.ParseInt(strings.ReplaceAll(text, ",", ""), 10, 64)
+		if err == nil || errors.Is(err, strconv.ErrRange) {
+			return true
+		}
+	}
+	nearest := d.Nearest(text)
+	if len(d.Options) > 0 || d.Number {
+		return nearest == text
+	}
+	return nearest != "" || strings.Trim(text, " 0.,") == "" // nothing, or none
+}
+
+// Misread is what the reader of an address is told whose value of d cannot be read.
+func (d *Param) Misread() string {
+	is := d.Is
+	if is == "" && len(d.Options) > 0 {
+		var values []string
+		for _, o := range d.Options {
+			if o.Value != "" {
+				values = append(values, o.Value)
+			}
+		}
+		is = "one of " + strings.Join(values, ", ")
+	}
+	said := "This address has something under “" + d.Name + "” that it cannot have."
+	if is != "" {
+		said += " It is " + is + "."
+	}
+	return said
 }
 
 func (p Params) add(d *Param, value string) Params {

@@ -11,17 +11,17 @@ import (
 // The parameters of the search for a shop.
 var (
 	SideParam   = ChoiceParam("side", "Buy or sell", Option{"buy", "buy", "where to buy"}, Option{"sell", "sell", "where to sell"})
-	AmountParam = &Param{Name: "n", Label: "How many pieces", Default: "1", Nearest: nearestAmount}
-	ItemParam   = &Param{Name: "item", Label: "Item", Nearest: verbatim}
-	NearParam   = &Param{Name: "near", Label: "Near a place, or x and z", Nearest: verbatim}
-	WorldParam  = &Param{Name: "world", Label: "World", Nearest: verbatim}
-	WithinParam = &Param{Name: "within", Label: "Within", Nearest: nearestWithin, Options: distances}
-	OwnerParam  = &Param{Name: "owner", Label: "Owner", Nearest: verbatim}
+	AmountParam = &Param{Name: "n", Label: "How many pieces", Default: "1", Nearest: nearestAmount, Number: true, Is: "a number, as 64"}
+	ItemParam   = &Param{Name: "item", Label: "Item", Nearest: verbatim, Is: aText}
+	NearParam   = &Param{Name: "near", Label: "Near a place, or x and z", Nearest: verbatim, Is: aText}
+	WorldParam  = &Param{Name: "world", Label: "World", Nearest: verbatim, Is: aText}
+	WithinParam = &Param{Name: "within", Label: "Within", Nearest: nearestWithin, Number: true, Options: distances}
+	OwnerParam  = &Param{Name: "owner", Label: "Owner", Nearest: verbatim, Is: aText}
 	StockParam  = ChoiceParam("stock", "Stock", Option{"some", "in stock", ""}, Option{"enough", "enough for all", ""}, Option{"any", "sold out too", ""})
 	SortParam   = ChoiceParam("sort", "Order", Option{"price", "best price", "by the price of a piece"},
 		Option{"distance", "nearest", "by the distance"}, Option{"both", "price and way", "by the price with what the way is worth"})
-	WalkParam  = &Param{Name: "walk", Label: "What 100 blocks are worth", Nearest: nearestDecimal}
-	AfterParam = &Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: verbatim}
+	WalkParam  = &Param{Name: "walk", Label: "What 100 blocks are worth", Nearest: nearestDecimal, Is: anAmount}
+	AfterParam = &Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: verbatim, Is: aText}
 )
 
 var distances = []Option{

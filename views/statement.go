@@ -14,14 +14,14 @@ const mostMessage = 200
 
 // The filters of a statement.
 var (
-	StatementFromParam   = &Param{Name: "from", Label: "From the day", Field: DayField, Nearest: nearestDay}
-	StatementToParam     = &Param{Name: "to", Label: "to the day", Field: DayField, Nearest: nearestDay}
-	StatementSourceParam = &Param{Name: "source", Label: "Source", Field: SearchField, Nearest: verbatim}
-	StatementWithParam   = &Param{Name: "with", Label: "With the account", Field: SearchField, Nearest: verbatim}
-	StatementLeastParam  = &Param{Name: "least", Label: "Amount, at least", Field: SearchField, Nearest: nearestDecimal}
+	StatementFromParam   = &Param{Name: "from", Label: "From the day", Field: DayField, Nearest: nearestDay, Is: aDay}
+	StatementToParam     = &Param{Name: "to", Label: "to the day", Field: DayField, Nearest: nearestDay, Is: aDay}
+	StatementSourceParam = &Param{Name: "source", Label: "Source", Field: SearchField, Nearest: verbatim, Is: aText}
+	StatementWithParam   = &Param{Name: "with", Label: "With the account", Field: SearchField, Nearest: verbatim, Is: aText}
+	StatementLeastParam  = &Param{Name: "least", Label: "Amount, at least", Field: SearchField, Nearest: nearestDecimal, Is: anAmount}
 	StatementTextParam   = SearchParam("text", "Message")
 	// StatementBeforeParam is another way to name the last day: the day after it.
-	StatementBeforeParam = &Param{Name: "before", Label: "Before the day", Nearest: nearestDay}
+	StatementBeforeParam = &Param{Name: "before", Label: "Before the day", Nearest: nearestDay, Is: aDay}
 )
 
 // StatementFilters returns them in their order.

@@ -19,12 +19,12 @@ const (
 
 // The parameters by which transactions are selected.
 var (
-	SinceParam      = &Param{Name: "since", Label: "From", Field: DayField, Nearest: nearestDay}
-	UntilParam      = &Param{Name: "until", Label: "to", Field: DayField, Nearest: nearestDay}
-	SourceParam     = &Param{Name: "source", Label: "Source", Field: SearchField, Nearest: verbatim}
-	AccountParam    = &Param{Name: "account", Label: "Account", Field: SearchField, Nearest: verbatim}
+	SinceParam      = &Param{Name: "since", Label: "From", Field: DayField, Nearest: nearestDay, Is: aDay}
+	UntilParam      = &Param{Name: "until", Label: "to", Field: DayField, Nearest: nearestDay, Is: aDay}
+	SourceParam     = &Param{Name: "source", Label: "Source", Field: SearchField, Nearest: verbatim, Is: aText}
+	AccountParam    = &Param{Name: "account", Label: "Account", Field: SearchField, Nearest: verbatim, Is: aText}
 	MessageParam    = SearchParam("text", "Message has")
-	LeastParam      = &Param{Name: "least", Label: "At least", Field: AmountField, Nearest: nearestDecimal}
+	LeastParam      = &Param{Name: "least", Label: "At least", Field: AmountField, Nearest: nearestDecimal, Is: anAmount}
 	PaidByParam     = asked(FromParam)
 	ReceivedByParam = asked(ToParam)
 )

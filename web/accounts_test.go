@@ -63,7 +63,7 @@ func TestTheListOfAccountsIsFilteredSortedAndFollowed(t *testing.T) {
 		if lines := strings.Count(open("/accounts/list.csv").Body.String(), "\n"); lines != 121 {
 			t.Errorf("the file has %d lines, want a head and 120 accounts", lines)
 		}
-		canonical := parse(t, open("/accounts?kind=any&population=nonsense&sort=balance&q=++&junk=1").Body.String()).Find("link[rel=canonical]").AttrOr("href", "")
+		canonical := parse(t, open("/accounts?kind=any&population=personal&sort=balance&q=++&junk=1").Body.String()).Find("link[rel=canonical]").AttrOr("href", "")
 		if canonical != "https://economy.test/accounts" {
 			t.Errorf("the canonical address is %s", canonical)
 		}

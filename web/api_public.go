@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -96,18 +97,26 @@ type period string
 
 func (p period) days() aggregates.Days { return aggregates.ParseDays(string(p)) }
 
+// Resolve refuses what is no number of days.
+func (p period) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	if views.Unreadable([]*views.Param{views.DaysParam}, url.Values{views.DaysParam.Name: {string(p)}}.Encode()) == nil {
+		return nil
+	}
+	return []error{&huma.ErrorDetail{Location: at.String(), Value: string(p), Message: "expected 7, 30, 90, 365, all, or another number of days"}}
+}
+
 type daysInput struct {
-	Days period `query:"days" default:"30" doc:"The period: 7, 30, 90, 365 or all days. Any other number is taken as the nearest of these, anything else as 30."`
+	Days period `query:"days" default:"30" doc:"The period: 7, 30, 90, 365 or all days. Any other number is taken as the nearest of these."`
 }
 
 type marketInput struct {
 	Days     period `query:"days" default:"30" doc:"The period, as elsewhere."`
-	Circular string `query:"circular" default:"without" doc:"with: the sums have the sales that offset each other. Anything else is without."`
+	Circular string `query:"circular" default:"without" enum:"with,without" doc:"with: the sums have the sales that offset each other."`
 }
 
 type itemInput struct {
 	Days     period `query:"days" default:"30" doc:"The period, as elsewhere."`
-	Circular string `query:"circular" default:"without" doc:"with: the sums have the sales that offset each other. Anything else is without."`
+	Circular string `query:"circular" default:"without" enum:"with,without" doc:"with: the sums have the sales that offset each other."`
 	ID       string `path:"id" maxLength:"512" doc:"The name by which the ledger's source knows it, percent-encoded."`
 }
 

@@ -108,7 +108,7 @@ func TestAnAccountThatIsKnownIsServedWhileTheDatabaseIsAway(t *testing.T) {
 func TestAPeriodIsSentToTheNearest(t *testing.T) {
 	server := newTown().start(t)
 	for path, want := range map[string]string{
-		"/flow": "30", "/flow?days=": "30", "/flow?days=8": "7", "/market?days=1000": "365", "/health?days=all": "all", "/health?days=x": "30",
+		"/flow": "30", "/flow?days=": "30", "/flow?days=8": "7", "/market?days=1000": "365", "/health?days=all": "all",
 		"/items/apple": "30", "/items/apple?days=0": "7", "/accounts/ada?days=99999999999999999999": "365",
 	} {
 		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
@@ -116,6 +116,12 @@ func TestAPeriodIsSentToTheNearest(t *testing.T) {
 		period, _ := value["period"].(map[string]any)
 		if response.StatusCode != http.StatusOK || period["days"] != want {
 			t.Errorf("%s: status %d, %v days, want %s", path, response.StatusCode, period["days"], want)
+		}
+	}
+	for _, path := range []string{"/health?days=x", "/items/apple?days=NaN", "/market?days=7d", "/accounts/ada?days=week"} {
+		response, body := ask(t, "GET", server.URL+"/api/v1"+path)
+		if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(body, "expected 7, 30, 90, 365, all") {
+			t.Errorf("%s: status %d, %s", path, response.StatusCode, body)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func TestUnusualParametersGoToTheNearestPage(t *testing.T) {
 	}
 	tn.budget = 20 * time.Second // the address is known when the values are
 	server := tn.start(t)
-	for _, query := range []string{"", "?days=30", "?days=31", "?days=29", "?days=abc", "?days=30&x=1", "?days=%zz", "?population=nobody"} {
+	for _, query := range []string{"", "?days=30", "?days=31", "?days=29", "?days=", "?days=30&x=1", "?days=%zz"} {
 		response, _ := ask(t, "GET", server.URL+"/economy"+query)
 		if response.StatusCode != http.StatusOK || response.Header.Get("Content-Location") != "/economy" {
 			t.Errorf("%s: status %d, location %s", query, response.StatusCode, response.Header.Get("Content-Location"))

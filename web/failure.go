@@ -61,6 +61,16 @@ type choosing interface {
 	choices() []views.Choice
 }
 
+// An unreadableError means that an address has a value that cannot be read. It offers the
+// page without it.
+type unreadableError struct{ about, page string }
+
+func (e *unreadableError) Error() string { return e.about }
+func (e *unreadableError) text() string  { return e.about }
+func (e *unreadableError) choices() []views.Choice {
+	return []views.Choice{{Name: "The page without it", Note: "with what is usual in its place", Path: e.page}}
+}
+
 // messages are what visitors read of a failure, by status.
 var messages = map[int]string{
 	http.StatusBadRequest:       "This request could not be understood.",
@@ -82,7 +92,10 @@ func status(err error) int {
 	var tooLarge *http.MaxBytesError
 	var refused *refusal
 	var several *meantError
+	var unreadable *unreadableError
 	switch {
+	case errors.As(err, &unreadable):
+		return http.StatusBadRequest
 	case errors.As(err, &several) && len(several.found) > 0:
 		return http.StatusMultipleChoices
 	case errors.As(err, &refused):

@@ -30,7 +30,7 @@ func TestOnlyFlowsThatOccurAreComputed(t *testing.T) {
 	}
 	server := tn.start(t)
 	for query, want := range map[string]int{
-		"": 200, "?from=nobody": 200, "?from=personal": 200, "?from=personal&to=business": 200,
+		"": 200, "?from=nobody": 400, "?from=personal": 200, "?from=personal&to=business": 200,
 		"?from=business": 404, "?to=business": 404, "?from=system-issuer&to=personal": 404, "?from=government": 503,
 	} {
 		for _, suffix := range []string{"", "/sums", "/sums.json", "/days.csv", "/days.meta.json"} {

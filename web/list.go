@@ -256,7 +256,7 @@ func afterRef(longest int) *views.Param {
 }
 
 func afterParam(nearest func(string) string) *views.Param {
-	return &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: nearest}
+	return &views.Param{Name: "after", Label: "Where the rows begin: next of the rows before", Nearest: nearest, Is: "what links to further rows have there"}
 }
 
 // recordBegins returns where the record begins whose rows a list has, nil if all of it

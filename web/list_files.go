@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -36,9 +34,6 @@ type listDocument struct {
 func (s *server) listParams(r *http.Request, p *page) (views.Params, error) {
 	params, err := p.params(r)
 	if err != nil {
-		return views.Params{}, err
-	}
-	if err := p.list.refuse(r.URL.Query()); err != nil {
 		return views.Params{}, err
 	}
 	if err := p.refuseDay(r, params); err != nil {
@@ -93,20 +88,6 @@ func (s *server) fileDocument(page, list string, parameters map[string]string) l
 		Page: s.Root.Of(page), List: list, Parameters: parameters,
 		Money: money{settings.Symbol, settings.Decimals}, Timezone: settings.Zone().String(), Rows: [][]any{},
 	}
-}
-
-// refuse returns a *refusal if a filter has a value that it cannot have. A page shows
-// which filters are in force, but a program would take all rows for those that it
-// asked for.
-func (l *listing) refuse(query url.Values) error {
-	for _, d := range l.filters {
-		given := query.Get(d.Name)
-		nearest := d.Nearest(given)
-		if given != "" && (nearest == "" && strings.Trim(given, " 0.,") != "" || len(d.Options) > 0 && nearest != given) {
-			return &refusal{http.StatusBadRequest, fmt.Sprintf("The filter %q has a value that it cannot have.", d.Name)}
-		}
-	}
-	return nil
 }
 
 // incomplete is the trailer that says why a file ends early.

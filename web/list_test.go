@@ -65,8 +65,8 @@ func TestAListIsReadToItsEnd(t *testing.T) {
 		t.Errorf("an unknown account: status %d", response.StatusCode)
 	}
 	for _, odd := range []string{"?after=x", "?after=1.2", "?before=yesterday", "?after=99999999999999999999.1.1"} {
-		if _, body := ask(t, "GET", server.URL+"/accounts/ada"+odd); parse(t, body).Find("#statement tbody tr").Length() != listRows {
-			t.Errorf("%s does not show the newest rows", odd)
+		if response, _ := ask(t, "GET", server.URL+"/accounts/ada"+odd); response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d", odd, response.StatusCode)
 		}
 	}
 }

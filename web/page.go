@@ -168,7 +168,13 @@ func (p *page) params(r *http.Request) (views.Params, error) {
 	if err == nil && p.check != nil {
 		err = p.check(r.Context(), params, r.URL.Query())
 	}
-	return params, err
+	if err != nil {
+		return params, err
+	}
+	if d := views.Unreadable(p.Params, r.URL.RawQuery); d != nil {
+		return params, &unreadableError{d.Misread(), p.at(params.Ref) + params.Query()}
+	}
+	return params, nil
 }
 
 // ofThings reports whether the page is about things that an address names, so that
