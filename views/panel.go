@@ -113,12 +113,26 @@ func Draw(p Page, info PanelInfo, s Status, basis aggregates.Basis, draw func() 
 		d.PanelInfo.Title = d.Content.Retitled
 	}
 	if d.Content.Missing != "" {
-		d.Content = Content{Missing: d.Content.Missing}
+		d.Content = Content{Missing: d.Content.Missing, Switches: d.waysBack(basis)}
 	}
 	if len(d.Flags.Events) > 0 {
 		d.Body = templ.Join(d.Body, flagList(d, d.Flags))
 	}
 	return d
+}
+
+// waysBack returns the switches of what the reader chose, where a panel has no value for
+// that choice: the panel that has them otherwise may not be drawn either.
+func (d Drawing) waysBack(basis aggregates.Basis) (all []Switch) {
+	if basis.Why == "" {
+		return nil
+	}
+	for _, param := range d.PanelInfo.Params {
+		if param != DaysParam && len(param.Options) > 0 && !param.Quiet && d.Page.Params.Get(param) != param.Default {
+			all = append(all, Switch{Param: param, Before: param.Label + ":"})
+		}
+	}
+	return all
 }
 
 // ForViewers returns the panel that names what a page has for viewers only, and says why.

@@ -120,6 +120,23 @@ func TestItIsSaidWhoCounts(t *testing.T) {
 	}
 }
 
+// Of a large ledger not every choice has numbers. The way back to one that has some must
+// not be missing with them.
+func TestAPanelWithoutNumbersKeepsTheWayBack(t *testing.T) {
+	info := PanelInfo{Name: "inequality", Title: "Inequality", Params: []*Param{DaysParam, PopulationParam, CountedParam}}
+	why := aggregates.Basis{Why: "Not available: this ledger has too many accounts to read the balance of each."}
+	for query, want := range map[string]string{"": "", "days=7": "", "counted=30": "/economy", "counted=30&days=7": "/economy?days=7"} {
+		p := Page{Info: PageInfo{Path: "/economy", Params: info.Params}, Params: ParseParams(info.Params, "", query)}
+		doc := render(t, Panel(Draw(p, info, Status{}, why, nil)))
+		if doc.Find(".missing").Text() != why.Why {
+			t.Errorf("%q: it does not say why there is nothing", query)
+		}
+		if got := doc.Find(".sub .switch a").First().AttrOr("href", ""); got != want {
+			t.Errorf("%q: the way back is %q, want %q", query, got, want)
+		}
+	}
+}
+
 func TestThePopulationReadsAsASentence(t *testing.T) {
 	info := PanelInfo{Name: "inequality", Params: []*Param{PopulationParam, CountedParam}}
 	v := sample.Council().Inequality
