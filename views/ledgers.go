@@ -67,6 +67,15 @@ func indexPage(number int) templ.SafeURL { return templ.SafeURL("/?page=" + strc
 
 func (l LedgerSummary) title() string { return orElse(l.Settings.Name, l.Name) }
 
+// address returns the name of the ledger in addresses, where it is not its title: several
+// ledgers may have one title, or none yet.
+func (l LedgerSummary) address() string {
+	if l.title() == l.Name {
+		return ""
+	}
+	return " · " + l.Name
+}
+
 // currency returns the symbol of the ledger's money.
 func (l LedgerSummary) currency() string { return orElse(l.Settings.Symbol, "–") }
 
