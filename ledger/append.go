@@ -238,9 +238,7 @@ func (ap *appender) rollups(ctx context.Context, d *deltas) error {
 	var batch pgx.Batch
 	d.queue(&batch, "", rollups())
 	if earliest, ok := ap.earliest(d); ok {
-		for _, table := range snapshotTables {
-			batch.Queue(`DELETE FROM `+table+` WHERE day >= date '1970-01-01' + $1::int`, earliest)
-		}
+		batch.Queue(forgetDays, earliest)
 	}
 	if tags := ap.tags(); len(tags) > 0 {
 		// Postgres sends the notification only when the transaction commits.

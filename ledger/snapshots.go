@@ -13,9 +13,12 @@ import (
 // writer of day snapshots holds exclusively.
 const snapshotLock int64 = 0x6578636865717565 // "exchequer", as far as it fits
 
-// snapshotTables hold the state at the end of days that are over. An append into the
-// past deletes what it makes wrong.
-var snapshotTables = []string{"day_snapshots", "day_tallies", "closing_balances"}
+// forgetDays deletes the state at the end of days that are over, from the day that an append
+// into the past makes wrong.
+const forgetDays = `
+	WITH snapshots AS (DELETE FROM day_snapshots WHERE day >= date '1970-01-01' + $1::int),
+		tallies AS (DELETE FROM day_tallies WHERE day >= date '1970-01-01' + $1::int)
+	DELETE FROM closing_balances WHERE day >= date '1970-01-01' + $1::int`
 
 // LockAppends waits until no append runs and locks out new ones until tx ends.
 // So tx reads the whole record, and the next append that makes a snapshot of tx
