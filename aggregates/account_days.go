@@ -121,7 +121,7 @@ const mostSameHolder = 20
 
 func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) (err error) {
 	a.SameHolder, a.HolderAccounts, a.HolderBalance, err = accountsOf(ctx, tx, s, a.Holder, mostSameHolder)
-	if err != nil || a.Issuer || a.Archived != nil && !a.Archived.After(s.End) {
+	if err != nil || a.Issuer || a.Archived != nil && !a.Archived.After(s.archivedBy()) {
 		return err
 	}
 	a.Held, err = heldIn(ctx, tx, s, a.Holder, a.Population)
@@ -132,7 +132,7 @@ func (a *Account) fillHolder(ctx context.Context, tx pgx.Tx, s span) (err error)
 // there are, and what they hold together, without issuers. All of them are read once,
 // without their names, since there may be a hundred thousand.
 func accountsOf(ctx context.Context, tx pgx.Tx, s span, holder string, most int) (list []HolderAccount, all int64, sum ledger.Sum, err error) {
-	then, used, args := "WITH", "", []any{holder, s.End, most}
+	then, used, args := "WITH", "", []any{holder, s.archivedBy(), most}
 	if s.Past {
 		then, used, args = closingOf("$1", "$4")+",", " AND (b.balance IS NOT NULL OR m.balance IS NOT NULL)", append(args, s.Today)
 	}
@@ -185,7 +185,7 @@ const heldAccounts = `
 // them counts. As in [Inequality], accounts count by their own kind, with the holder
 // of the account into which they are merged, and are archived if that one is.
 func heldIn(ctx context.Context, tx pgx.Tx, s span, holder string, p Population) (held *int64, err error) {
-	then, args := "", []any{holder, s.End, p.kinds()}
+	then, args := "", []any{holder, s.archivedBy(), p.kinds()}
 	if s.Past {
 		then, args = closingOf("$1", "$4"), append(args, s.Today)
 	}

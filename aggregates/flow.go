@@ -164,8 +164,8 @@ func (f *Flow) countHolders(ctx context.Context, tx pgx.Tx, s span) error {
 	}
 	const query = `
 		SELECT count(DISTINCT holder) FROM balances JOIN account_holders ON id = account
-		WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND (NOT $2 OR first_at < $1)`
-	return tx.QueryRow(ctx, query, s.End, s.Past).Scan(&f.Holders)
+		WHERE NOT issuer AND (archived IS NULL OR archived > $1) AND (NOT $2 OR first_at < $3)`
+	return tx.QueryRow(ctx, query, s.archivedBy(), s.Past, s.End).Scan(&f.Holders)
 }
 
 // CreatedBySource returns the listed sources that created money, largest first,

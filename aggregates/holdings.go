@@ -116,7 +116,7 @@ func (v *Holdings) fill(ctx context.Context, tx pgx.Tx, s span, most int) (err e
 		)
 		SELECT id, ref, name, holder, kind, balance, last_at, accounts, debtors, active, total
 		FROM listed ORDER BY balance DESC, name, ref, id`
-	args["kinds"], args["end"], args["since"] = v.Population.kinds(), s.End, plus(s.Today, -6)
+	args["kinds"], args["end"], args["since"] = v.Population.kinds(), s.archivedBy(), plus(s.Today, -6)
 	rows, _ := tx.Query(ctx, query, args)
 	var id int64
 	var ids []int64
@@ -214,7 +214,7 @@ func (e *Economy) HoldingsNamed(ctx context.Context, q AsOf[Population], refs []
 
 func (v *Holdings) named(ctx context.Context, tx pgx.Tx, s span, refs []string) error {
 	args := heldArgs(s)
-	args["kinds"], args["end"], args["refs"] = v.Population.kinds(), s.End, refs
+	args["kinds"], args["end"], args["refs"] = v.Population.kinds(), s.archivedBy(), refs
 	query := heldNamed
 	if s.Past {
 		query = closingOfNamed + heldNamed

@@ -271,7 +271,7 @@ func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, 
 		kinds[k] = true
 	}
 	for i := range all.accounts {
-		if a := &all.accounts[i]; kinds[a.kind] && !a.issuer && a.archived <= s.End.UnixMicro() {
+		if a := &all.accounts[i]; kinds[a.kind] && !a.issuer && a.archived <= s.archivedBy().UnixMicro() {
 			v.Archived++
 		}
 	}
@@ -283,7 +283,7 @@ func (v *Inequality) balances(ctx context.Context, tx pgx.Tx, s span) ([]int64, 
 		since = plus(s.Today, 1-days).UnixMicro()
 	}
 	var balances []int64
-	for _, h := range all.byHolder(s.End, kinds) {
+	for _, h := range all.byHolder(s.archivedBy(), kinds) {
 		if h.accounts == 0 {
 			continue
 		}

@@ -92,12 +92,12 @@ func (v *Richest) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if s.Past {
 		sums = nil // which say nothing of single accounts
 	}
-	args := pgx.NamedArgs{"end": s.End, "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past, "among": nil}
+	args := pgx.NamedArgs{"end": s.archivedBy(), "limit": richest, "from": s.Start, "to": s.Today, "past": s.Past, "among": nil}
 	var all *balanceSheet
 	if sums != nil {
 		args["among"] = sums.richest
 	} else if all, err = balancesOf(ctx, tx, s); err == nil {
-		args["among"], err = candidates(ctx, tx, all, s.End)
+		args["among"], err = candidates(ctx, tx, all, s.archivedBy())
 	}
 	if err != nil {
 		return err

@@ -34,6 +34,16 @@ type span struct {
 	Days       Days
 }
 
+// archivedBy returns the last moment at which an account can be archived to be so in the
+// numbers of s. What happens at midnight is of the day that begins, not of the one that is
+// over: snapshots and tallies of days have it so too.
+func (s span) archivedBy() time.Time {
+	if s.Past {
+		return s.End.Add(-time.Microsecond)
+	}
+	return s.End
+}
+
 // spanOf returns the period of that many days that ends with w's start. First
 // and last are the ledger's first and last hours with a transaction. The days are
 // those of first's time zone.

@@ -134,7 +134,7 @@ func readSumsThen(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
 		SELECT kind, archived IS NOT NULL AND archived <= $1, count(*), sum(net) FROM account_holders, LATERAL (
 			SELECT sum(received - sent) AS net FROM account_days WHERE account = id AND day <= $2::date OFFSET 0) AS gained
 		WHERE issuer AND net IS NOT NULL GROUP BY 1, 2`
-	rows, _ := tx.Query(ctx, issuers, s.End, dateOf(s.Today))
+	rows, _ := tx.Query(ctx, issuers, s.archivedBy(), dateOf(s.Today))
 	of := ledger.AccountTotal{Issuer: true}
 	_, err = pgx.ForEachRow(rows, []any{&of.Kind, &of.Archived, &of.Accounts, &of.Balance}, func() error {
 		of.Used = of.Accounts

@@ -71,7 +71,7 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			of := group{a.kind, a.issuer}
 			k := found[of]
 			k.Accounts++
-			k.Archived += int64(one(a.archived <= s.End.UnixMicro()))
+			k.Archived += int64(one(a.archived <= s.archivedBy().UnixMicro()))
 			found[of] = k
 		}
 	} else {
