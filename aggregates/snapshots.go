@@ -172,16 +172,16 @@ func snapshotsFrom(ctx context.Context, tx pgx.Tx, from, today time.Time) (to ti
 // chunkEnd returns the last day of the chunk that begins with from: the last of
 // chunkDays days with postings, or yesterday.
 func chunkEnd(ctx context.Context, tx pgx.Tx, from, yesterday time.Time) (time.Time, error) {
+	// Each day is found by the index, since a day may have many rows.
 	const query = `
-		SELECT max(day), count(*) FROM (
-			SELECT DISTINCT day FROM account_days WHERE day BETWEEN $1 AND $2 ORDER BY day LIMIT $3) AS days`
+		WITH RECURSIVE posted AS (
+			SELECT min(day) AS day, 1 AS number FROM account_days WHERE day >= $1 AND day <= $2
+			UNION ALL SELECT (SELECT min(day) FROM account_days WHERE day > posted.day AND day <= $2), number + 1
+			FROM posted WHERE day IS NOT NULL AND number < $3::int)
+		SELECT max(day) FROM posted WHERE number = $3::int`
 	var last *time.Time
-	var n int
-	if err := tx.QueryRow(ctx, query, from, yesterday, chunkDays).Scan(&last, &n); err != nil {
+	if err := tx.QueryRow(ctx, query, from, yesterday, chunkDays).Scan(&last); err != nil || last == nil {
 		return yesterday, err
-	}
-	if n < chunkDays {
-		return yesterday, nil
 	}
 	return *last, nil
 }
