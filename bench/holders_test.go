@@ -59,7 +59,7 @@ func BenchmarkHolders(b *testing.B) {
 
 func foldHolders(b *testing.B, db *pgxpool.Pool) time.Duration {
 	b.Helper()
-	if _, err := db.Exec(b.Context(), `UPDATE holder_fold SET at = '-infinity'`); err != nil {
+	if _, err := db.Exec(b.Context(), `UPDATE holder_fold SET at = '-infinity', whole_at = '-infinity'`); err != nil {
 		b.Fatal(err)
 	}
 	began := time.Now()

@@ -15,8 +15,12 @@ import (
 // foldLock is the key of the advisory lock that the one who folds holds.
 const foldLock = snapshotLock + 2
 
-// foldEvery is how long a fold is left alone at least.
-const foldEvery = 4 * time.Second
+// foldEvery is how long a fold is left alone at least. A process of the version before, which
+// adds up less, leaves it alone for foldAhead.
+const (
+	foldEvery = 4 * time.Second
+	foldAhead = 10 * time.Minute
+)
 
 // serializationFailure is Postgres' code for a row that has changed since the snapshot.
 const serializationFailure = "40001"
@@ -52,29 +56,36 @@ func wrapFold(err error) error {
 }
 
 func foldDue(ctx context.Context, db *pgxpool.Pool, least int64) (due bool, err error) {
-	var made bool
+	var whole bool
 	const query = `
-		SELECT transaction IS NOT NULL, at < now() - $1::interval AND (
+		SELECT ` + wholeFold + `, at < now() + $1::interval AND (
 			(SELECT max(id) FROM transactions) > transaction OR (SELECT max(id) FROM accounts) > account OR EXISTS (SELECT FROM regrouped_accounts))
 		FROM holder_fold`
 	var changed *bool
-	if err := db.QueryRow(ctx, query, foldEvery).Scan(&made, &changed); err != nil || made {
+	if err := db.QueryRow(ctx, query, foldAhead-foldEvery).Scan(&whole, &changed); err != nil || whole {
 		return changed != nil && *changed, err
 	}
 	err = db.QueryRow(ctx, `SELECT count(*) > $1 FROM (SELECT FROM balances LIMIT $1 + 1) AS few`, least).Scan(&due)
 	return due, err
 }
 
-// newest returns how far the record goes that tx sees.
+// newest returns how far the record goes that tx sees. Its active holders are those of the
+// last days of the record.
 func newest(ctx context.Context, tx pgx.Tx) (next Fold, zone *time.Location, err error) {
 	var name string
+	var last time.Time
 	const query = `
-		SELECT coalesce((SELECT max(id) FROM transactions), 0), coalesce((SELECT max(id) FROM accounts), 0), coalesce((SELECT timezone FROM settings), 'UTC')`
-	if err := tx.QueryRow(ctx, query).Scan(&next.transaction, &next.account, &name); err != nil {
+		SELECT coalesce((SELECT max(id) FROM transactions), 0), coalesce((SELECT max(id) FROM accounts), 0), coalesce((SELECT timezone FROM settings), 'UTC'),
+			coalesce((SELECT max(at) FROM transactions), now())`
+	if err := tx.QueryRow(ctx, query).Scan(&next.transaction, &next.account, &name, &last); err != nil {
 		return next, nil, err
 	}
-	zone, err = LoadZone(name)
-	return next, zone, err
+	if zone, err = LoadZone(name); err != nil {
+		return next, nil, err
+	}
+	from := DayNumberOf(last, zone) - activeDays + 1
+	next.activeFrom = &from
+	return next, zone, nil
 }
 
 // fold brings the tables to what tx sees.
@@ -86,10 +97,11 @@ func fold(ctx context.Context, tx pgx.Tx, zone *time.Location, next Fold) error 
 	if err != nil {
 		return err
 	}
-	steps := foldAll
-	if last.Made() {
-		steps = foldMore
+	steps := foldMore
+	if last.activeFrom == nil {
+		steps, last.activeFrom = foldAll, next.activeFrom
 	}
+	from := max(*last.activeFrom, *next.activeFrom) // what was deleted stays so
 	for _, step := range steps {
 		args := pgx.NamedArgs{}
 		if step.reads {
@@ -99,11 +111,15 @@ func fold(ctx context.Context, tx pgx.Tx, zone *time.Location, next Fold) error 
 			return err
 		}
 	}
+	if _, err := tx.Exec(ctx, forgetActive, from); err != nil {
+		return err
+	}
 	var now time.Time
 	if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE holder_fold SET transaction = $1, account = $2, at = $3`, next.transaction, next.account, now)
+	_, err = tx.Exec(ctx, `UPDATE holder_fold SET transaction = $1, account = $2, active_from = $3, at = $4, whole_at = $4`,
+		next.transaction, next.account, from, now.Add(foldAhead))
 	return err
 }
 
@@ -115,9 +131,11 @@ type foldStep struct {
 
 // foldAll makes the tables anew.
 var foldAll = []foldStep{
-	{false, `DELETE FROM holder_balances`}, {false, `DELETE FROM holder_tallies`}, {false, `DELETE FROM account_totals`}, {false, `DELETE FROM regrouped_accounts`},
+	{false, `DELETE FROM holder_balances`}, {false, `DELETE FROM holder_tallies`}, {false, `DELETE FROM holder_groups`},
+	{false, `DELETE FROM account_totals`}, {false, `DELETE FROM regrouped_accounts`},
 	{true, `INSERT INTO holder_balances SELECT * FROM (` + holderSums(notArchived, allHolders) + `) AS made WHERE ` + Apart},
 	{false, `INSERT INTO holder_tallies SELECT tally, place, count(*), sum(total) FROM (` + tallied("holder_balances", "") + `) AS places GROUP BY tally, place`},
+	{true, `INSERT INTO holder_groups SELECT tally, period, place, count(*), sum(total) FROM (` + grouped("holder_balances", "") + `) AS places GROUP BY tally, period, place`},
 	{false, `INSERT INTO account_totals ` + scanTotals},
 }
 
@@ -136,11 +154,18 @@ var foldMore = []foldStep{
 			INSERT INTO holder_balances SELECT * FROM made
 			ON CONFLICT (holder) DO UPDATE SET personal = excluded.personal, private = excluded.private, everyone = excluded.everyone,
 				personal_accounts = excluded.personal_accounts, private_accounts = excluded.private_accounts, all_accounts = excluded.all_accounts,
-				largest = excluded.largest, present = excluded.present, latest = excluded.latest)
+				largest = excluded.largest, present = excluded.present, latest = excluded.latest,
+				personal_latest = excluded.personal_latest, private_latest = excluded.private_latest,
+				personal_moved = excluded.personal_moved, private_moved = excluded.private_moved, all_moved = excluded.all_moved, joined = excluded.joined),
+		groups AS (
+			INSERT INTO holder_groups AS known
+			SELECT tally, period, place, sum(holders), sum(total) FROM (` + movedGroups + `) AS moved GROUP BY tally, period, place HAVING sum(holders) <> 0 OR sum(total) <> 0
+			ON CONFLICT (tally, period, place) DO UPDATE SET holders = known.holders + excluded.holders, total = known.total + excluded.total)
 		INSERT INTO holder_tallies AS known
 		SELECT tally, place, sum(holders), sum(total) FROM (` + movedTallies + `) AS moved GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0
 		ON CONFLICT (tally, place) DO UPDATE SET holders = known.holders + excluded.holders, total = known.total + excluded.total`},
 	{false, `DELETE FROM holder_tallies WHERE holders = 0 AND total = 0`},
+	{false, `DELETE FROM holder_groups WHERE holders = 0 AND total = 0`},
 	{false, `DELETE FROM regrouped_accounts`},
 }
 
@@ -156,8 +181,9 @@ const forgetFold = `UPDATE holder_fold SET transaction = NULL, account = NULL`
 
 // foldVerifications are the checks of the tables with what came since, as readers read them.
 func foldVerifications() []verification {
-	const made = `(SELECT transaction IS NOT NULL FROM holder_fold)`
-	since := strings.NewReplacer("@folded", `(SELECT transaction FROM holder_fold)`, "@account", `(SELECT account FROM holder_fold)`)
+	const made = `(SELECT ` + wholeFold + ` FROM holder_fold)`
+	since := strings.NewReplacer("@folded", `(SELECT transaction FROM holder_fold)`, "@account", `(SELECT account FROM holder_fold)`,
+		"@active_from", `(SELECT active_from FROM holder_fold)`)
 	compare := func(table, keys, with, kept, scan string) verification {
 		return verification{BookRollups, table + " is what the record adds up to", table, since.Replace(`
 			WITH ` + with + `, kept AS (` + kept + `), scan AS (` + scan + `)
@@ -174,6 +200,11 @@ func foldVerifications() []verification {
 			FROM (SELECT * FROM holder_tallies UNION ALL `+movedTallies+`) AS places GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
 			SELECT tally, place, count(*) AS holders, sum(total) AS total
 			FROM (`+tallied("everybody", "")+`) AS places GROUP BY tally, place`),
+		compare("holder_groups", "tally, period, place", moved+`, everybody AS MATERIALIZED (`+holderSums(notArchived, allHolders)+`)`, `
+			SELECT tally, period, place, sum(holders)::bigint AS holders, sum(total) AS total
+			FROM (SELECT * FROM holder_groups UNION ALL `+movedGroups+`) AS places GROUP BY tally, period, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
+			SELECT tally, period, place, count(*) AS holders, sum(total) AS total
+			FROM (`+grouped("everybody", "")+`) AS places GROUP BY tally, period, place`),
 		compare("account_totals", "kind, issuer, archived", movedTotals, `
 			SELECT kind, issuer, archived, sum(accounts)::bigint AS accounts, sum(used)::bigint AS used, sum(postings)::bigint AS postings, sum(balance) AS balance
 			FROM (SELECT * FROM account_totals UNION ALL SELECT * FROM entries) AS parts GROUP BY kind, issuer, archived HAVING sum(accounts) <> 0`, scanTotals),

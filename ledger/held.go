@@ -11,7 +11,8 @@ import (
 
 // What holders have together is kept as of a moment: holder_balances has a row a holder,
 // holder_tallies how many of them are in each bin of balances and were active last on each
-// day, account_totals the accounts by kind, and holder_fold the moment. Readers add what
+// day, holder_groups the same of some holders, account_totals the accounts by kind, and
+// holder_fold the moment. Readers add what
 // came since, of the accounts that changed, and FoldHolders moves the moment on. So numbers
 // of all holders cost the same however many there are, and Append does nothing for them:
 // see docs/decisions/0036-holders-by-bins.md.
@@ -44,9 +45,16 @@ func holderSums(here, accounts string) string {
 			(count(*) FILTER (WHERE here AND kind IN ('personal', 'business')))::integer AS private_accounts,
 			(count(*) FILTER (WHERE here))::integer AS all_accounts,
 			max(balance) FILTER (WHERE here) AS largest,
-			max(day) AS present, max(day) FILTER (WHERE here) AS latest
+			max(day) AS present, max(day) FILTER (WHERE here) AS latest,
+			max(day) FILTER (WHERE here AND kind = 'personal') AS personal_latest,
+			max(day) FILTER (WHERE here AND kind IN ('personal', 'business')) AS private_latest,
+			sum(postings) FILTER (WHERE here AND kind = 'personal') > 1 AS personal_moved,
+			sum(postings) FILTER (WHERE here AND kind IN ('personal', 'business')) > 1 AS private_moved,
+			sum(postings) FILTER (WHERE here) > 1 AS all_moved,
+			min(first) AS joined
 		FROM (
-			SELECT h.holder, h.kind, ` + here + ` AS here, b.balance, ` + LocalTime(`date_trunc('hour', b.last_at, 'UTC')`) + `::date AS day
+			SELECT h.holder, h.kind, ` + here + ` AS here, b.balance, b.postings,
+				` + LocalTime(`date_trunc('hour', b.first_at, 'UTC')`) + `::date AS first, ` + LocalTime(`date_trunc('hour', b.last_at, 'UTC')`) + `::date AS day
 			FROM ` + accounts + ` WHERE NOT h.issuer) AS used
 		GROUP BY holder`
 }
@@ -149,6 +157,7 @@ func BinBounds(bin int) (low, high int64, ok bool) {
 // A Fold is the moment up to which what holders have is added up.
 type Fold struct {
 	transaction, account *int64 // the last ones; nil: nothing is added up
+	activeFrom           *int   // of holder_groups; nil: they are not added up
 	Used                 int64  // accounts with a posting, as of then
 }
 
@@ -158,14 +167,20 @@ func (f Fold) Made() bool { return f.transaction != nil }
 // args are the arguments of the queries above.
 func (f Fold) args(zone *time.Location, end time.Time) pgx.NamedArgs {
 	args := LocalTimeArgs(zone, time.Time{}, time.Now())
-	args["end"], args["folded"], args["account"] = end, f.transaction, f.account
+	args["end"], args["folded"], args["account"], args["active_from"] = end, f.transaction, f.account, f.activeFrom
 	return args
 }
 
+// wholeFold is the condition that all tables are as of the fold's moment, and not only those
+// that a process of the version before adds up.
+const wholeFold = `transaction IS NOT NULL AND at IS NOT DISTINCT FROM whole_at`
+
 // ReadFold returns the fold that tx sees.
 func ReadFold(ctx context.Context, tx pgx.Tx) (f Fold, err error) {
-	const query = `SELECT transaction, account, coalesce((SELECT sum(used) FROM account_totals), 0)::bigint FROM holder_fold`
-	if err := tx.QueryRow(ctx, query).Scan(&f.transaction, &f.account, &f.Used); err != nil {
+	const query = `
+		SELECT transaction, account, CASE WHEN ` + wholeFold + ` THEN active_from END,
+			coalesce((SELECT sum(used) FROM account_totals), 0)::bigint FROM holder_fold`
+	if err := tx.QueryRow(ctx, query).Scan(&f.transaction, &f.account, &f.activeFrom, &f.Used); err != nil {
 		return f, fmt.Errorf("read up to when holders are added up: %w", err)
 	}
 	return f, nil

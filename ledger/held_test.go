@@ -104,7 +104,7 @@ func TestHoldersHaveWhatTheirAccountsHave(t *testing.T) {
 // foldNow adds up what changed, however long ago it was last, and reports whether it did.
 func foldNow(t *testing.T, db *pgxpool.Pool) bool {
 	t.Helper()
-	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = '-infinity'`); err != nil {
+	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = '-infinity', whole_at = '-infinity'`); err != nil {
 		t.Fatal(err)
 	}
 	folded, err := ledger.FoldHolders(t.Context(), db, 0)
@@ -139,11 +139,11 @@ func TestHoldersAreAddedUpWhereThereAreMany(t *testing.T) {
 	fold(true, "three")
 	appended(3)
 	fold(false, "a moment after")
-	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = now() - interval '1 minute'`); err != nil {
+	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = now() - interval '1 minute', whole_at = now() - interval '1 minute'`); err != nil {
 		t.Fatal(err)
 	}
 	fold(true, "a minute after")
-	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = now() - interval '1 minute'`); err != nil {
+	if _, err := db.Exec(t.Context(), `UPDATE holder_fold SET at = now() - interval '1 minute', whole_at = now() - interval '1 minute'`); err != nil {
 		t.Fatal(err)
 	}
 	fold(false, "with nothing new")

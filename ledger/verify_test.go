@@ -24,6 +24,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		`DELETE FROM accounts WHERE ref = 'ann'`:                                          "balances",
 		`UPDATE account_totals SET used = used + 1`:                                       "account_totals",
 		`UPDATE holder_balances SET personal = personal + 1`:                              "holder_balances",
+		`UPDATE holder_groups SET total = total + 1 WHERE tally = 'joined'`:               "holder_groups",
 		`UPDATE holder_tallies SET place = place + 1 WHERE tally = 'latest'`:              "holder_tallies",
 		`DELETE FROM account_days WHERE received > 0`:                                     "account_days",
 		`UPDATE activity_hours SET transfers = transfers + 1`:                             "activity_hours",

@@ -101,7 +101,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 		err := superuser.QueryRow(t.Context(), `SELECT transaction IS NOT NULL FROM holder_fold`).Scan(&done)
 		return err == nil && done
 	})
-	if _, err := superuser.Exec(t.Context(), `UPDATE holder_fold SET at = '-infinity'; UPDATE accounts SET archived = now() WHERE id = (SELECT max(account) FROM balances)`); err != nil {
+	if _, err := superuser.Exec(t.Context(), `UPDATE holder_fold SET at = '-infinity', whole_at = '-infinity'; UPDATE accounts SET archived = now() WHERE id = (SELECT max(account) FROM balances)`); err != nil {
 		t.Fatal(err)
 	}
 	if folded, err := ledger.FoldHolders(t.Context(), pool(t, as("exchequer_serve", url)), 0); err != nil || !folded {
@@ -195,7 +195,7 @@ func TestOneRoleMigratesAndWritesAndAnotherServes(t *testing.T) {
 			want = "SELECT, INSERT, DELETE"
 		case "regrouped_accounts":
 			want = "SELECT, DELETE"
-		case "holder_balances", "holder_tallies", "account_totals", "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "page_vitals", "script_errors", "own_rules", "own_receivers", "own_people":
+		case "holder_balances", "holder_tallies", "holder_groups", "account_totals", "invalidations", "sessions", "claims", "visits", "alerts", "alert_rules", "alert_states", "alert_evaluation", "alert_receivers", "alert_deliveries", "page_vitals", "script_errors", "own_rules", "own_receivers", "own_people":
 			want = "SELECT, INSERT, UPDATE, DELETE"
 		}
 		if got != want {

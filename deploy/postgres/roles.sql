@@ -64,7 +64,7 @@ BEGIN
         WHEN (SELECT relispartition FROM pg_class WHERE oid = quote_ident(named)::regclass) THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON %I FROM exchequer_ingest', named);
         WHEN named IN ('keys', 'sessions', 'claims', 'visits', 'schema_version', 'settings', 'invalidations', 'reports', 'report_errata', 'page_vitals', 'script_errors', 'jobs',
-                'holder_balances', 'holder_tallies', 'account_totals', 'holder_fold')
+                'holder_balances', 'holder_tallies', 'holder_groups', 'account_totals', 'holder_fold')
             OR named LIKE 'archive%' OR named LIKE 'offsetting%' OR named LIKE 'alert%' OR named LIKE 'own\_%' THEN
             EXECUTE format('REVOKE INSERT, UPDATE ON %I FROM exchequer_ingest', named);
         WHEN named IN ('transactions', 'postings', 'sales', 'refs', 'offer_changes', 'audit') THEN
@@ -93,6 +93,9 @@ BEGIN
         GRANT INSERT, UPDATE, DELETE ON holder_balances, holder_tallies, account_totals TO exchequer_serve;
         GRANT UPDATE ON holder_fold TO exchequer_serve;
         GRANT DELETE ON regrouped_accounts TO exchequer_serve;
+    END IF;
+    IF to_regclass('holder_groups') IS NOT NULL THEN
+        GRANT INSERT, UPDATE, DELETE ON holder_groups TO exchequer_serve;
     END IF;
     IF to_regclass('reports') IS NOT NULL THEN
         GRANT INSERT, UPDATE ON reports TO exchequer_serve;
