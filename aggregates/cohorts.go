@@ -2,9 +2,9 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +31,8 @@ type Cohort struct {
 	Active  []int64   `json:"active" nullable:"false" doc:"Of them, those with a posting in the first month (all), the second, and so on to the last one."`
 	Here    int64     `json:"here" doc:"Of them, those with an account that is not archived."`
 	Median  *float64  `json:"median" nullable:"true" doc:"What the one in the middle of these has now, in minor units; null where there is none."`
+
+	MedianBound float64 `json:"medianBound,omitempty" doc:"The median is this far off at most, in a ledger with too many accounts to read each."`
 }
 
 // ComputeCohorts reads the snapshots that end the months, quarters or years; the last
@@ -114,45 +116,54 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	return nil
 }
 
-// tallied fills the cohorts of a large ledger: the database adds up what each holder has.
+// tallied fills the cohorts of a large ledger from what it has added up.
 func (c *Cohorts) tallied(ctx context.Context, tx pgx.Tx, s span, unit, first, last int, active func(day int, cohorts []int32)) error {
+	fold, err := readFold(ctx, tx)
+	if err != nil {
+		return err
+	}
+	joined, err := fold.Joined(ctx, tx, s.End, s.zone(), cohortUnits[unit].months)
+	if err != nil {
+		return err
+	}
 	if _, err := eachPeriod(ctx, tx, unit, first, last, active); err != nil {
 		return err
 	}
-	today := ledger.DayNumber(s.Today)
-	if err := talliedSince(ctx, tx, s, today, func(t *talliedDay) { active(t.day, t.cohort()) }); err != nil {
+	if err := talliedSince(ctx, tx, s, ledger.DayNumber(s.Today), func(t *talliedDay) { active(t.day, t.cohort()) }); err != nil {
 		return err
 	}
-	query := `
-		SELECT (extract(year FROM joined) * 12 + extract(month FROM joined) - 1)::integer / $MONTHS AS cohort, count(*), count(balance),
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY balance::float8)
-		FROM (
-			SELECT ` + ledger.LocalTime(`date_trunc('hour', min(first_at), 'UTC')`) + ` AS joined, sum(balance) FILTER (WHERE archived IS NULL OR archived > @end) AS balance
-			FROM balances JOIN account_holders ON id = account WHERE NOT issuer GROUP BY holder) AS holders
-		WHERE joined < @tomorrow::date GROUP BY cohort`
-	query = strings.ReplaceAll(query, "$MONTHS", fmt.Sprint(cohortUnits[unit].months))
-	args := ledger.LocalTimeArgs(s.zone(), time.Time{}, s.Through)
-	args["end"], args["tomorrow"] = s.End, dateOfDay(today+1)
-	// It takes longer than a page may, once an hour.
-	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '3min'`); err != nil {
-		return err
-	}
-	rows, _ := tx.Query(ctx, query, args)
-	var cohort int
-	var holders, here int64
-	var median *float64
-	_, err := pgx.ForEachRow(rows, []any{&cohort, &holders, &here, &median}, func() error {
-		if cohort < first {
-			c.Earlier += holders
-		} else {
-			of := &c.Cohorts[cohort-first]
-			of.Holders, of.Here, of.Median = holders, here, median
+	for _, j := range joined {
+		holders := j.Left
+		for _, bin := range j.Here {
+			holders += bin.Holders
 		}
-		median = nil
+		switch {
+		case j.Number < first:
+			c.Earlier += holders
+		case j.Number <= last: // later only in the first moments of a month
+			of := &c.Cohorts[j.Number-first]
+			of.Holders, of.Here = holders, holders-j.Left
+			if err := of.middle(j.Here); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// middle sets the median of bins, unless there is none, or one of them is of what does not
+// fit in 64 bits.
+func (c *Cohort) middle(bins []ledger.Tally) error {
+	d, err := newBinned(bins)
+	if errors.Is(err, errTooLarge) || err == nil && d.Len() == 0 {
 		return nil
-	})
+	}
 	if err != nil {
-		return fmt.Errorf("holders by when they joined: %w", err)
+		return err
+	}
+	median := d.Median()
+	if c.Median = median.Value; median.Bound != nil {
+		c.MedianBound = *median.Bound
 	}
 	return nil
 }

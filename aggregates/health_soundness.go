@@ -56,7 +56,7 @@ func NewSoundnessMemos(leaving context.Context, c *cache.Cache, db *pgxpool.Pool
 		}
 		return computeSoundness(ctx, db, w, thresholds, earlier)
 	})).Prewarm(NoParams{})
-	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, 3*time.Minute), tallying(exact, holders, on(always(db), ComputeCohorts))).Prewarm(NoParams{})
+	m.Cohorts = cache.NewMemo(c, spec("health.cohorts", time.Hour, soundWindow), tallying(exact, holders, on(always(db), ComputeCohorts))).Prewarm(NoParams{})
 	m.Cache = cache.NewMemo(c, spec("health.cache", soundWindow, 0), func(_ context.Context, w cache.Window, _ NoParams) (*CacheState, error) {
 		return readCacheState(c, w), nil
 	})

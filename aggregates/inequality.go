@@ -183,8 +183,7 @@ const whyTooMany = "Not available: this ledger has too many accounts to read the
 const trendDays = 31
 
 // ComputeInequality reads the population's balances, measures them, and keeps
-// none of them. Of too many holders it reads bins of balances, see [ExactUpTo], unless
-// only some of them count. Where the ledger has no personal accounts, the private
+// none of them. Of too many holders it reads bins of balances, see [ExactUpTo]. Where the ledger has no personal accounts, the private
 // population takes the place of the personal one, and the value says so.
 func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q InequalityQuery) (*Inequality, error) {
 	return ComputePastInequality(ctx, db, w, AsOf[InequalityQuery]{Of: q})
@@ -246,12 +245,11 @@ func (v *Inequality) holders(ctx context.Context, tx pgx.Tx, s span) (measured, 
 	if err != nil {
 		return nil, err
 	}
-	if v.Binned = sums != nil && v.Counted == CountedAll; v.Binned {
+	if sums != nil {
 		d, err := v.binnedOf(ctx, tx, sums, s)
-		if err != nil {
-			return nil, err
+		if v.Binned = !errors.Is(err, ledger.ErrNotGrouped); v.Binned {
+			return d, err
 		}
-		return d, nil
 	}
 	balances, err := v.balances(ctx, tx, s)
 	if err != nil {

@@ -66,11 +66,20 @@ type holderSums struct {
 	past    bool
 }
 
+// readFold returns the fold if numbers of holders follow from it, nil if from all balances.
+func readFold(ctx context.Context, tx pgx.Tx) (*ledger.Fold, error) {
+	fold, err := ledger.ReadFold(ctx, tx)
+	if err != nil || !fold.Made() || fold.Used <= int64(exactOf(ctx)) {
+		return nil, err
+	}
+	return &fold, nil
+}
+
 // readSums returns the sums from which numbers of holders follow, nil if they follow from
 // all balances. The caller does not change them.
 func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
-	fold, err := ledger.ReadFold(ctx, tx)
-	if err != nil || !fold.Made() || fold.Used <= int64(exactOf(ctx)) {
+	fold, err := readFold(ctx, tx)
+	if err != nil || fold == nil {
 		return nil, err
 	}
 	read := func() (_ *holderSums, err error) {
@@ -235,10 +244,41 @@ func (h *holderSums) archivedOf(ctx context.Context, tx pgx.Tx, s span, p Popula
 	return archived + more, nil
 }
 
-// binnedOf returns the population's holders by bins, and counts the archived accounts.
-func (v *Inequality) binnedOf(ctx context.Context, tx pgx.Tx, sums *holderSums, s span) (d *binned, err error) {
-	if v.Archived, err = sums.archivedOf(ctx, tx, s, v.Population); err != nil {
+// binnedOf returns the population's holders who count by bins, and counts the others and the
+// archived accounts. It is [ledger.ErrNotGrouped] if who counts is not added up.
+func (v *Inequality) binnedOf(ctx context.Context, tx pgx.Tx, sums *holderSums, s span) (*binned, error) {
+	all, err := newBinned(sums.of(string(v.Population)))
+	if err != nil {
 		return nil, err
 	}
-	return newBinned(sums.of(string(v.Population)))
+	d := all
+	if v.Counted != CountedAll {
+		if d, err = v.countedOf(ctx, tx, sums, s); err != nil {
+			return nil, err
+		}
+	}
+	v.Apart = Apart{Holders: all.n - d.n, Total: all.Total().Minus(d.Total())}
+	v.Archived, err = sums.archivedOf(ctx, tx, s, v.Population)
+	return d, err
+}
+
+// countedOf returns the population's holders who count, where these are not all.
+func (v *Inequality) countedOf(ctx context.Context, tx pgx.Tx, sums *holderSums, s span) (*binned, error) {
+	fold, err := readFold(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if sums.past || fold == nil {
+		return nil, ledger.ErrNotGrouped
+	}
+	var bins []ledger.Tally
+	if days := v.Counted.days(); days > 0 {
+		bins, err = fold.Active(ctx, tx, s.End, s.zone(), string(v.Population), ledger.DayNumber(s.Today)-days+1)
+	} else {
+		bins, err = fold.Moved(ctx, tx, s.End, s.zone(), string(v.Population))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newBinned(bins)
 }

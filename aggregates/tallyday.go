@@ -285,7 +285,7 @@ var errDaysMissing = errors.New("the days of the ledger are still being added up
 // readAllInstead reports whether all balances are to be read because of an error, which a ledger
 // allows that is not too large for it, and returns the context for that.
 func readAllInstead(ctx context.Context, err error) (context.Context, bool) {
-	if !errors.Is(err, errDaysMissing) || exactOf(ctx) >= mostExact {
+	if !errors.Is(err, errDaysMissing) && !errors.Is(err, ledger.ErrNotGrouped) || exactOf(ctx) >= mostExact {
 		return ctx, false
 	}
 	return mostExact.within(ctx), true
