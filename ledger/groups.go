@@ -25,28 +25,23 @@ const forgetActive = `DELETE FROM holder_groups WHERE tally LIKE 'active %' AND 
 // as tallied is for all. Most holders have personal accounts alone, who are so one group
 // instead of three.
 func grouped(table, sign string) string {
-	const one = `personal_accounts = all_accounts AND all_accounts > 0`
-	places := []string{
-		`('joined', extract(year FROM joined)::integer * 12 + extract(month FROM joined)::integer - 1, bin, everyone, all_accounts > 0)`,
-		`('left', extract(year FROM joined)::integer * 12 + extract(month FROM joined)::integer - 1, 0, 0, all_accounts = 0)`,
-		`('moved single', 0, bin, everyone, one AND all_moved)`,
-		`('active single', latest - date '1970-01-01', bin, everyone, one AND latest - date '1970-01-01' >= @active_from)`,
-	}
-	for _, p := range []struct{ population, sum, accounts, moved, latest string }{
-		{"personal", "personal", "personal_accounts", "personal_moved", "personal_latest"},
-		{"private", "private", "private_accounts", "private_moved", "private_latest"},
-		{"all", "everyone", "all_accounts", "all_moved", "latest"},
+	var query strings.Builder
+	for _, p := range []struct{ population, sum, latest, moved, counts string }{
+		{"single", "everyone", "latest", "all_moved", "personal_accounts = all_accounts AND all_accounts > 0"},
+		{"personal", "personal", "personal_latest", "personal_moved", "personal_accounts > 0 AND personal_accounts < all_accounts"},
+		{"private", "private", "private_latest", "private_moved", "private_accounts > 0 AND personal_accounts < all_accounts"},
+		{"all", "everyone", "latest", "all_moved", "personal_accounts < all_accounts"},
 	} {
-		places = append(places, strings.NewReplacer("POPULATION", p.population, "SUM", p.sum, "ACCOUNTS", p.accounts, "MOVED", p.moved, "LATEST", p.latest).Replace(`
-			('moved POPULATION', 0, CASE WHEN NOT one THEN balance_bin(SUM) END, SUM, NOT one AND ACCOUNTS > 0 AND MOVED),
-			('active POPULATION', LATEST - date '1970-01-01', CASE WHEN NOT one THEN balance_bin(SUM) END, SUM,
-				NOT one AND ACCOUNTS > 0 AND LATEST - date '1970-01-01' >= @active_from)`))
+		query.WriteString(strings.NewReplacer("POPULATION", p.population, "SUM", p.sum, "LATEST", p.latest, "MOVED", p.moved, "COUNTS", p.counts, "TABLE", table, "SIGN ", sign).Replace(`
+			SELECT 'moved POPULATION' AS tally, 0 AS period, balance_bin(SUM) AS place, SIGN 1 AS holders, SIGN SUM AS total FROM TABLE
+			WHERE COUNTS AND MOVED UNION ALL
+			SELECT 'active POPULATION', LATEST - date '1970-01-01', balance_bin(SUM), SIGN 1, SIGN SUM FROM TABLE
+			WHERE COUNTS AND LATEST - date '1970-01-01' >= @active_from UNION ALL`))
 	}
-	return fmt.Sprintf(`
-		SELECT of.tally, of.period, of.place, %[1]s1 AS holders, %[1]sof.total AS total
-		FROM %[2]s AS known, LATERAL (SELECT balance_bin(everyone) AS bin, %[3]s AS one OFFSET 0) AS its,
-			LATERAL (VALUES %[4]s) AS of (tally, period, place, total, counts)
-		WHERE counts`, sign, table, one, strings.Join(places, ", "))
+	const month = `extract(year FROM joined)::integer * 12 + extract(month FROM joined)::integer - 1`
+	return query.String() + fmt.Sprintf(`
+		SELECT 'joined', %[1]s, balance_bin(everyone), %[2]s1, %[2]severyone FROM %[3]s WHERE all_accounts > 0 UNION ALL
+		SELECT 'left', %[1]s, 0, %[2]s1, 0 FROM %[3]s WHERE all_accounts = 0`, month, sign, table)
 }
 
 // movedGroups is a query for what the groups change by, of before and made.
