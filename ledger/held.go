@@ -48,9 +48,9 @@ func holderSums(here, accounts string) string {
 			max(day) AS present, max(day) FILTER (WHERE here) AS latest,
 			max(day) FILTER (WHERE here AND kind = 'personal') AS personal_latest,
 			max(day) FILTER (WHERE here AND kind IN ('personal', 'business')) AS private_latest,
-			sum(postings) FILTER (WHERE here AND kind = 'personal') > 1 AS personal_moved,
-			sum(postings) FILTER (WHERE here AND kind IN ('personal', 'business')) > 1 AS private_moved,
-			sum(postings) FILTER (WHERE here) > 1 AS all_moved,
+			count(*) FILTER (WHERE here AND kind = 'personal') > 1 OR max(postings) FILTER (WHERE here AND kind = 'personal') > 1 AS personal_moved,
+			count(*) FILTER (WHERE here AND kind IN ('personal', 'business')) > 1 OR max(postings) FILTER (WHERE here AND kind IN ('personal', 'business')) > 1 AS private_moved,
+			count(*) FILTER (WHERE here) > 1 OR max(postings) FILTER (WHERE here) > 1 AS all_moved,
 			min(first) AS joined
 		FROM (
 			SELECT h.holder, h.kind, ` + here + ` AS here, b.balance, b.postings,
