@@ -46,6 +46,7 @@ func BenchmarkHolders(b *testing.B) {
 					took, peak := panelsOfHolders(b, db, how.exact)
 					b.ReportMetric(ms(took), how.name+"-ms")
 					b.ReportMetric(float64(peak)/1e6, how.name+"-MB")
+					b.ReportMetric(ms(whoMoved(b, db, how.exact)), how.name+"-moved-ms")
 				}
 				payMany(b, db, accounts)
 				took, _ := panelsOfHolders(b, db, 0)
@@ -115,6 +116,19 @@ func panelsOfHolders(b *testing.B, db *pgxpool.Pool, exact aggregates.ExactUpTo)
 	close(done)
 	sampling.Wait()
 	return took, peak - min(peak, before)
+}
+
+// whoMoved computes how money is shared out among the holders who moved.
+func whoMoved(b *testing.B, db *pgxpool.Pool, exact aggregates.ExactUpTo) time.Duration {
+	b.Helper()
+	c := cache.New(cache.Deps{Store: cache.NewMemory()})
+	defer c.Close(context.Background())
+	economy := aggregates.NewEconomy(c, db, exact)
+	began := time.Now()
+	if _, err := economy.Inequality.Get(b.Context(), aggregates.InequalityQuery{Population: aggregates.PopulationPersonal, Counted: aggregates.CountedMoved}); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
 }
 
 // payMany appends 10,000 transactions between different accounts.
