@@ -2,6 +2,7 @@ package aggregates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -57,34 +58,54 @@ func (v *Holdings) summarize(ctx context.Context, tx pgx.Tx, s span, sums *holde
 			v.Total = v.Total.Plus(t.Balance)
 		}
 	}
+	if err := v.countDebtors(ctx, tx, s); err != nil {
+		return err
+	}
 	// The accounts that do not count are few and have indexes; all others are not looked at.
 	const query = `
 		WITH unlisted AS MATERIALIZED (
 			SELECT id FROM accounts WHERE (issuer OR kind <> 'personal') AND (issuer OR kind <> ALL(@kinds))
 			UNION SELECT id FROM accounts WHERE archived <= @end),
-		debts AS (
-			SELECT account AS id FROM balances b
-			WHERE balance < 0 AND NOT EXISTS (SELECT FROM merges m WHERE m.account = b.account) AND NOT EXISTS (SELECT FROM merges m WHERE m.target = b.account)
-			UNION ALL
-			SELECT target FROM (SELECT account, target FROM merges UNION SELECT target, target FROM merges) AS parts JOIN balances USING (account)
-			GROUP BY target HAVING sum(balance) < 0),
+		parts AS MATERIALIZED (
+			SELECT account, target, balance FROM (SELECT account, target FROM merges UNION SELECT target, target FROM merges) AS either JOIN balances USING (account)),
 		recent AS (
 			SELECT DISTINCT coalesce(target, account) AS id
 			FROM (SELECT DISTINCT account FROM account_days WHERE day BETWEEN @week::date AND @today::date) AS days LEFT JOIN merges USING (account))
-		SELECT (SELECT count(*) FROM debts WHERE NOT EXISTS (SELECT FROM unlisted u WHERE u.id = debts.id)),
+		SELECT (SELECT count(*) FROM (SELECT target FROM parts GROUP BY target HAVING sum(balance) < 0) AS debts WHERE target NOT IN (SELECT id FROM unlisted))
+				- (SELECT count(*) FROM parts WHERE balance < 0 AND account NOT IN (SELECT id FROM unlisted)),
 			(SELECT count(*) FROM recent WHERE NOT EXISTS (SELECT FROM unlisted u WHERE u.id = recent.id)),
 			count(*) FILTER (WHERE m.account NOT IN (SELECT id FROM unlisted)),
 			coalesce(sum(b.balance) FILTER (WHERE m.target NOT IN (SELECT id FROM unlisted)), 0)
 				- coalesce(sum(b.balance) FILTER (WHERE m.account NOT IN (SELECT id FROM unlisted)), 0)
 		FROM merges m LEFT JOIN balances b ON b.account = m.account`
-	var merged int64
+	var merged, debtors int64
 	var moved ledger.Sum // from those that are merged to the others
 	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "week": plus(s.Today, -6), "today": s.Today, "end": s.End}
-	if err := tx.QueryRow(ctx, query, args).Scan(&v.Debtors, &v.Active, &merged, &moved); err != nil {
-		return fmt.Errorf("accounts in debt and in use: %w", err)
+	if err := tx.QueryRow(ctx, query, args).Scan(&debtors, &v.Active, &merged, &moved); err != nil {
+		return fmt.Errorf("accounts in use, and merged ones: %w", err)
 	}
+	v.Debtors += debtors
 	v.Count -= merged
 	v.Total = v.Total.Plus(moved)
+	return nil
+}
+
+// countDebtors counts the accounts in debt as if none were merged.
+func (v *Holdings) countDebtors(ctx context.Context, tx pgx.Tx, s span) error {
+	fold, err := ledger.ReadFold(ctx, tx)
+	if err != nil {
+		return err
+	}
+	v.Debtors, err = fold.Indebted(ctx, tx, s.End, v.Population.kinds())
+	if !errors.Is(err, ledger.ErrNotGrouped) {
+		return err
+	}
+	const query = `
+		SELECT count(*) FROM balances JOIN accounts ON id = account
+		WHERE balance < 0 AND NOT issuer AND kind = ANY($1) AND (archived IS NULL OR archived > $2)`
+	if err := tx.QueryRow(ctx, query, v.Population.kinds(), s.End).Scan(&v.Debtors); err != nil {
+		return fmt.Errorf("accounts in debt: %w", err)
+	}
 	return nil
 }
 

@@ -136,13 +136,18 @@ var foldAll = []foldStep{
 	{true, `INSERT INTO holder_balances SELECT * FROM (` + holderSums(notArchived, allHolders) + `) AS made WHERE ` + Apart},
 	{false, `INSERT INTO holder_tallies SELECT tally, place, count(*), sum(total) FROM (` + tallied("holder_balances", "") + `) AS places GROUP BY tally, place`},
 	{true, `INSERT INTO holder_groups SELECT tally, period, place, count(*), sum(total) FROM (` + grouped("holder_balances", "") + `) AS places GROUP BY tally, period, place`},
+	{false, `INSERT INTO holder_groups ` + scanDebts},
 	{false, `INSERT INTO account_totals ` + scanTotals},
 }
 
 // foldMore adds to the tables what changed.
 var foldMore = []foldStep{
 	{true, `
-		WITH ` + movedTotals + `
+		WITH ` + movedTotals + `,
+		debts AS (
+			INSERT INTO holder_groups AS known
+			SELECT tally, period, place, sum(holders), sum(total) FROM (` + movedDebts + `) AS moved GROUP BY tally, period, place HAVING sum(holders) <> 0
+			ON CONFLICT (tally, period, place) DO UPDATE SET holders = known.holders + excluded.holders)
 		INSERT INTO account_totals AS known
 		SELECT kind, issuer, archived, sum(accounts), sum(used), sum(postings), sum(balance) FROM entries GROUP BY kind, issuer, archived
 		ON CONFLICT (kind, issuer, archived) DO UPDATE SET accounts = known.accounts + excluded.accounts, used = known.used + excluded.used,
@@ -200,13 +205,13 @@ func foldVerifications() []verification {
 			FROM (SELECT * FROM holder_tallies UNION ALL `+movedTallies+`) AS places GROUP BY tally, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
 			SELECT tally, place, count(*) AS holders, sum(total) AS total
 			FROM (`+tallied("everybody", "")+`) AS places GROUP BY tally, place`),
-		compare("holder_groups", "tally, period, place", moved+`, everybody AS MATERIALIZED (`+holderSums(notArchived, allHolders)+`)`, `
+		compare("holder_groups", "tally, period, place", moved+`, `+movedTotals+`, everybody AS MATERIALIZED (`+holderSums(notArchived, allHolders)+`)`, `
 			SELECT tally, period, place, sum(holders)::bigint AS holders, sum(total) AS total
-			FROM (SELECT * FROM holder_groups UNION ALL `+movedGroups+`) AS places GROUP BY tally, period, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
+			FROM (SELECT * FROM holder_groups UNION ALL `+movedGroups+` UNION ALL `+movedDebts+`) AS places GROUP BY tally, period, place HAVING sum(holders) <> 0 OR sum(total) <> 0`, `
 			SELECT tally, period, place, count(*) AS holders, sum(total) AS total
-			FROM (`+grouped("everybody", "")+`) AS places GROUP BY tally, period, place`),
+			FROM (`+grouped("everybody", "")+`) AS places GROUP BY tally, period, place UNION ALL `+scanDebts),
 		compare("account_totals", "kind, issuer, archived", movedTotals, `
 			SELECT kind, issuer, archived, sum(accounts)::bigint AS accounts, sum(used)::bigint AS used, sum(postings)::bigint AS postings, sum(balance) AS balance
-			FROM (SELECT * FROM account_totals UNION ALL SELECT * FROM entries) AS parts GROUP BY kind, issuer, archived HAVING sum(accounts) <> 0`, scanTotals),
+			FROM (SELECT * FROM account_totals UNION ALL SELECT `+entryTotals+` FROM entries) AS parts GROUP BY kind, issuer, archived HAVING sum(accounts) <> 0`, scanTotals),
 	}
 }

@@ -47,6 +47,41 @@ func grouped(table, sign string) string {
 // movedGroups is a query for what the groups change by, of before and made.
 var movedGroups = grouped("before", "-") + ` UNION ALL ` + grouped("made", "")
 
+// scanDebts is a query for the groups of accounts in debt, and movedDebts one for what they
+// change by, of entries.
+const (
+	scanDebts = `
+		SELECT 'indebted ' || kind AS tally, 0 AS period, 0 AS place, count(*) AS holders, 0 AS total
+		FROM balances JOIN accounts ON id = account WHERE balance < 0 AND NOT issuer AND archived IS NULL GROUP BY kind`
+	movedDebts = `
+		SELECT 'indebted ' || kind AS tally, 0 AS period, 0 AS place, debtors AS holders, 0 AS total
+		FROM entries WHERE debtors <> 0 AND NOT issuer AND NOT archived`
+)
+
+// Indebted returns how many accounts of some kinds have a balance below zero, as they are now,
+// without issuers and archived ones. Accounts that were archived after end count as those that
+// are not.
+func (f Fold) Indebted(ctx context.Context, tx pgx.Tx, end time.Time, kinds []Kind) (number int64, err error) {
+	if f.activeFrom == nil {
+		return 0, ErrNotGrouped
+	}
+	const query = `
+		WITH ` + movedTotals + `,
+		later AS (SELECT 'indebted ' || kind AS tally FROM accounts JOIN balances ON account = id WHERE archived > @end AND NOT issuer AND balance < 0)
+		SELECT coalesce(sum(holders), 0)::bigint
+		FROM (
+			SELECT tally, holders FROM holder_groups
+			UNION ALL SELECT tally, holders FROM (` + movedDebts + `) AS moved
+			UNION ALL SELECT tally, 1 FROM later) AS parts
+		WHERE tally IN (SELECT 'indebted ' || kind FROM unnest(@kinds::text[]) AS kind)`
+	args := f.args(time.UTC, end)
+	args["kinds"] = kinds
+	if err := tx.QueryRow(ctx, query, args).Scan(&number); err != nil {
+		return 0, fmt.Errorf("accounts in debt: %w", err)
+	}
+	return number, nil
+}
+
 // ErrNotGrouped is of a group that is not added up: a fold that a process of the version
 // before made, or active holders of days that are not kept.
 var ErrNotGrouped = errors.New("these holders are not added up")

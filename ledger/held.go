@@ -115,19 +115,23 @@ var movedTallies = tallied("before", "-") + ` UNION ALL ` + tallied("made", "")
 const movedTotals = `
 	gained AS MATERIALIZED (SELECT account, sum(amount) AS amount, count(*) AS number FROM postings WHERE transaction > @folded GROUP BY account ORDER BY account),
 	entries AS (
-		SELECT kind, issuer, archived IS NOT NULL AS archived, 0 AS accounts, (b.postings = number)::integer AS used, number AS postings, amount AS balance
+		SELECT kind, issuer, archived IS NOT NULL AS archived, 0 AS accounts, (b.postings = number)::integer AS used, number AS postings, amount AS balance,
+			(b.balance < 0)::integer - (b.balance < amount)::integer AS debtors
 		FROM gained, LATERAL (SELECT * FROM accounts WHERE id = gained.account OFFSET 0) AS a, LATERAL (SELECT * FROM balances WHERE account = a.id OFFSET 0) AS b
 		WHERE a.id <= @account AND NOT EXISTS (SELECT FROM regrouped_accounts r WHERE r.account = a.id AND was IS NOT NULL)
 		UNION ALL
-		SELECT kind, issuer, archived IS NOT NULL, 1, (b.account IS NOT NULL)::integer, coalesce(postings, 0), coalesce(balance, 0)
+		SELECT kind, issuer, archived IS NOT NULL, 1, (b.account IS NOT NULL)::integer, coalesce(postings, 0), coalesce(balance, 0), (coalesce(balance, 0) < 0)::integer
 		FROM accounts LEFT JOIN balances b ON account = id WHERE id > @account
 		UNION ALL
-		SELECT kind, issuer, side.archived, sign, sign * (side.postings > 0)::integer, sign * side.postings, sign * side.balance
+		SELECT kind, issuer, side.archived, sign, sign * (side.postings > 0)::integer, sign * side.postings, sign * side.balance, sign * (side.balance < 0)::integer
 		FROM regrouped_accounts r JOIN accounts a ON a.id = r.account LEFT JOIN balances b ON b.account = a.id LEFT JOIN gained g ON g.account = a.id,
 			LATERAL (VALUES
 				(a.archived IS NOT NULL, 1, coalesce(b.postings, 0), coalesce(b.balance, 0)),
 				(was, -1, coalesce(b.postings, 0) - coalesce(number, 0), coalesce(b.balance, 0) - coalesce(amount, 0))) AS side (archived, sign, postings, balance)
 		WHERE was IS NOT NULL AND a.id <= @account)`
+
+// entryTotals are the columns of entries that account_totals has.
+const entryTotals = `kind, issuer, archived, accounts, used, postings, balance`
 
 // LastBin is the bin of the largest balances, and -LastBin that of the largest debts, as
 // the function balance_bin of the database numbers them.
@@ -271,7 +275,7 @@ func (f Fold) Totals(ctx context.Context, tx pgx.Tx, end time.Time) ([]AccountTo
 		SELECT kind, issuer, archived, sum(accounts)::bigint, sum(used)::bigint, sum(postings)::bigint, sum(balance)
 		FROM (
 			SELECT * FROM account_totals
-			UNION ALL SELECT * FROM entries
+			UNION ALL SELECT ` + entryTotals + ` FROM entries
 			UNION ALL SELECT kind, issuer, false, accounts, used, postings, balance FROM late
 			UNION ALL SELECT kind, issuer, true, -accounts, -used, -postings, -balance FROM late) AS parts
 		GROUP BY kind, issuer, archived HAVING sum(accounts) <> 0`

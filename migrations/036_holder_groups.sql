@@ -16,6 +16,8 @@ ALTER TABLE holder_balances
 --                      days, holder_fold says from which one
 --   joined             by the month of the first posting, counted from the year 0
 --   left               likewise, of those who have no account any more; place and total are 0
+--   indebted KIND      not holders, but accounts with a balance below zero that are not archived,
+--                      without issuers; period, place and total are 0
 -- Holders with personal accounts alone are part of each population, and in "single" instead.
 CREATE TABLE holder_groups (
     tally   text    NOT NULL,
