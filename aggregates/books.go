@@ -264,11 +264,13 @@ func ComputeNight(ctx context.Context, db *pgxpool.Pool, exact ExactUpTo) (*Nigh
 func (n *Night) of(book ledger.Book) BookResult {
 	r := BookResult{State: StateNone, First: []Finding{}}
 	for _, c := range n.Checks {
-		switch {
-		case c.Book != book:
-		case c.Why != "":
+		if c.Book != book {
+			continue
+		}
+		if c.Why != "" {
 			r.Why = c.Name + ": " + c.Why
-		default:
+		}
+		if c.Why == "" || c.Found > 0 { // of one that was given up, what it had found
 			r.add(c.Found, c.First)
 		}
 	}

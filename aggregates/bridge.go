@@ -126,10 +126,10 @@ func (b *Bridge) ends(ctx context.Context, tx pgx.Tx, s span) error {
 	// A merged account was archived when the other one was.
 	const archived = `
 		SELECT count(*), coalesce(sum(balance), 0) FROM balances JOIN account_holders h ON h.id = account
-		WHERE NOT issuer AND archived > $1 AND archived <= $2 AND id IN (
-			SELECT id FROM accounts WHERE archived > $1 AND archived <= $2
-			UNION SELECT m.account FROM merges m JOIN accounts t ON t.id = target WHERE t.archived > $1 AND t.archived <= $2)`
-	if err := tx.QueryRow(ctx, archived, s.Start, s.End).Scan(&b.Archived.Accounts, &b.Archived.Held); err != nil {
+		WHERE NOT issuer AND archived >= $1 AND archived <= $2 AND id IN (
+			SELECT id FROM accounts WHERE archived >= $1 AND archived <= $2
+			UNION SELECT m.account FROM merges m JOIN accounts t ON t.id = target WHERE t.archived >= $1 AND t.archived <= $2)`
+	if err := tx.QueryRow(ctx, archived, s.Start, s.archivedBy()).Scan(&b.Archived.Accounts, &b.Archived.Held); err != nil {
 		return fmt.Errorf("archived accounts: %w", err)
 	}
 	return nil

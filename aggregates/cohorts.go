@@ -112,7 +112,7 @@ func (c *Cohorts) fill(ctx context.Context, tx pgx.Tx, s span) error {
 			c.Earlier++
 		}
 	}
-	c.wealth(all.byHolder(s.End, nil), cohortOf)
+	c.wealth(all.byHolder(s.archivedBy(), nil), cohortOf)
 	return nil
 }
 
@@ -122,7 +122,7 @@ func (c *Cohorts) tallied(ctx context.Context, tx pgx.Tx, s span, unit, first, l
 	if err != nil {
 		return err
 	}
-	joined, err := fold.Joined(ctx, tx, s.End, s.zone(), cohortUnits[unit].months)
+	joined, err := fold.Joined(ctx, tx, s.archivedBy(), s.zone(), cohortUnits[unit].months)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (v *Firms) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	if s.End.Before(plus(s.Today, 1)) {
 		over = plus(s.Today, -1)
 	}
-	args := pgx.NamedArgs{"end": s.End, "start": s.Start, "today": s.Today, "over": over, "since": s.Start, "until": plus(s.Start, -1), "limit": mostFirms}
+	args := pgx.NamedArgs{"end": s.archivedBy(), "start": s.Start, "today": s.Today, "over": over, "since": s.Start, "until": plus(s.Start, -1), "limit": mostFirms}
 	before, reaches := s.previous()
 	if reaches {
 		args["since"], args["until"] = before.Start, plus(over, -int(s.Days))

@@ -162,7 +162,7 @@ func (v *Government) fillAccounts(ctx context.Context, tx pgx.Tx, s span) (own [
 	if v.PartiesFrom != nil {
 		from = *v.PartiesFrom
 	}
-	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"own": own, "start": s.Start, "from": from, "today": s.Today, "end": s.End})
+	rows, _ := tx.Query(ctx, query, pgx.NamedArgs{"own": own, "start": s.Start, "from": from, "today": s.Today, "end": s.archivedBy()})
 	units := map[string]*PublicUnit{}
 	var a PublicAccount
 	var holder string

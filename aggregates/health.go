@@ -177,7 +177,7 @@ func (h *Health) countHolders(ctx context.Context, tx pgx.Tx, s span) error {
 	for i := range since {
 		since[i] = plus(s.Today, 1-h.Active[i].Days).UnixMicro()
 	}
-	for _, holder := range all.byHolder(s.End, nil) {
+	for _, holder := range all.byHolder(s.archivedBy(), nil) {
 		if holder.accounts == 0 {
 			continue
 		}

@@ -181,7 +181,7 @@ func (h *Holder) fill(ctx context.Context, tx pgx.Tx, s span, own []int64) (err 
 // fillHeld sets the smallest population to which an account belongs that is neither
 // archived nor an issuer, and what the holder has in it.
 func (h *Holder) fillHeld(ctx context.Context, tx pgx.Tx, s span) error {
-	rows, _ := tx.Query(ctx, `SELECT DISTINCT kind `+heldAccounts, h.ID, s.End)
+	rows, _ := tx.Query(ctx, `SELECT DISTINCT kind `+heldAccounts, h.ID, s.archivedBy())
 	kinds, err := pgx.CollectRows(rows, pgx.RowTo[ledger.Kind])
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func readLargeList(ctx context.Context, tx pgx.Tx, s span, most int) (*largeList
 		return nil, err
 	}
 	l := &largeList{sums: sums}
-	l.accounts, l.above, err = fold.Largest(ctx, tx, s.End, most+merged)
+	l.accounts, l.above, err = fold.Largest(ctx, tx, s.archivedBy(), most+merged)
 	l.accounts = append(l.accounts, targets...)
 	return l, err
 }
@@ -80,7 +80,7 @@ func (v *Holdings) summarize(ctx context.Context, tx pgx.Tx, s span, sums *holde
 		FROM merges m LEFT JOIN balances b ON b.account = m.account`
 	var merged, debtors int64
 	var moved ledger.Sum // from those that are merged to the others
-	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "week": plus(s.Today, -6), "today": s.Today, "end": s.End}
+	args := pgx.NamedArgs{"kinds": v.Population.kinds(), "week": plus(s.Today, -6), "today": s.Today, "end": s.archivedBy()}
 	if err := tx.QueryRow(ctx, query, args).Scan(&debtors, &v.Active, &merged, &moved); err != nil {
 		return fmt.Errorf("accounts in use, and merged ones: %w", err)
 	}
@@ -96,14 +96,14 @@ func (v *Holdings) countDebtors(ctx context.Context, tx pgx.Tx, s span) error {
 	if err != nil {
 		return err
 	}
-	v.Debtors, err = fold.Indebted(ctx, tx, s.End, v.Population.kinds())
+	v.Debtors, err = fold.Indebted(ctx, tx, s.archivedBy(), v.Population.kinds())
 	if !errors.Is(err, ledger.ErrNotGrouped) {
 		return err
 	}
 	const query = `
 		SELECT count(*) FROM balances JOIN accounts ON id = account
 		WHERE balance < 0 AND NOT issuer AND kind = ANY($1) AND (archived IS NULL OR archived > $2)`
-	if err := tx.QueryRow(ctx, query, v.Population.kinds(), s.End).Scan(&v.Debtors); err != nil {
+	if err := tx.QueryRow(ctx, query, v.Population.kinds(), s.archivedBy()).Scan(&v.Debtors); err != nil {
 		return fmt.Errorf("accounts in debt: %w", err)
 	}
 	return nil

@@ -90,7 +90,7 @@ func (o *Overview) money(ctx context.Context, tx pgx.Tx, s span) (supply ledger.
 	if err != nil {
 		return supply, err
 	}
-	for _, h := range all.byHolder(s.End, nil) {
+	for _, h := range all.byHolder(s.archivedBy(), nil) {
 		if h.accounts > 0 {
 			o.Holders++
 		}

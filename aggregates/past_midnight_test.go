@@ -52,3 +52,19 @@ func TestAnAccountArchivedAtMidnightCountsOnTheDayBefore(t *testing.T) {
 		}
 	}
 }
+
+// A ledger that has ended ends at midnight too.
+func TestAnAccountArchivedWhenTheLedgerHasEndedCounts(t *testing.T) {
+	db, w := village(t)
+	appendBatch(t, db, ledger.Batch{Accounts: []ledger.Account{{Ref: "bob", Kind: ledger.Personal, Opened: at(t, "01-01 00:00"), Archived: at(t, "03-12 00:00")}}})
+	if folded, err := ledger.FoldHolders(t.Context(), db, 0); err != nil || !folded {
+		t.Fatal(folded, err)
+	}
+	w = windowAt(w.Start.AddDate(0, 2, 0))
+	for how, exact := range map[string]ExactUpTo{"by all balances": 1000, "by tallies": 0} {
+		i, err := ComputeInequality(exact.within(t.Context()), db, w, InequalityQuery{Population: PopulationPersonal})
+		if err != nil || !i.Historical || i.Holders != 2 { // ann and bob
+			t.Errorf("%s: %d holders, ended is %t, %v; want 2", how, i.Holders, i.Historical, err)
+		}
+	}
+}

@@ -216,7 +216,7 @@ func (e *Economy) AllAccounts(ctx context.Context, yield func(RichAccount) error
 				FROM account_days LEFT JOIN merges USING (account)
 				WHERE day BETWEEN @from::date AND @to::date GROUP BY 1) AS week ON account = id
 			ORDER BY balance DESC, name, ref, id`
-		args := pgx.NamedArgs{"end": s.End, "limit": nil, "from": s.Start, "to": s.Today, "past": false, "among": nil}
+		args := pgx.NamedArgs{"end": s.archivedBy(), "limit": nil, "from": s.Start, "to": s.Today, "past": false, "among": nil}
 		if _, err := tx.Exec(ctx, "DECLARE all_accounts NO SCROLL CURSOR FOR WITH "+accountsBySize+changes, args); err != nil {
 			return err
 		}

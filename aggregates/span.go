@@ -38,7 +38,7 @@ type span struct {
 // numbers of s. What happens at midnight is of the day that begins, not of the one that is
 // over: snapshots and tallies of days have it so too.
 func (s span) archivedBy() time.Time {
-	if s.Past {
+	if s.Historical { // it ends at midnight
 		return s.End.Add(-time.Microsecond)
 	}
 	return s.End

@@ -87,14 +87,14 @@ func readSums(ctx context.Context, tx pgx.Tx, s span) (*holderSums, error) {
 			return readSumsThen(ctx, tx, s)
 		}
 		sums := &holderSums{}
-		if sums.totals, err = fold.Totals(ctx, tx, s.End); err != nil {
+		if sums.totals, err = fold.Totals(ctx, tx, s.archivedBy()); err != nil {
 			return nil, err
 		}
 		targets, merged, err := mergedAccounts(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
-		sums.tallies, sums.richest, err = fold.Tallies(ctx, tx, s.End, s.zone(), richest+merged)
+		sums.tallies, sums.richest, err = fold.Tallies(ctx, tx, s.archivedBy(), s.zone(), richest+merged)
 		if sums.richest != nil {
 			sums.richest = append(sums.richest, targets...)
 		}
@@ -238,7 +238,7 @@ func (h *holderSums) archivedOf(ctx context.Context, tx pgx.Tx, s span, p Popula
 		FROM merges m JOIN accounts a ON a.id = m.account JOIN accounts t ON t.id = target JOIN balances b ON b.account = m.account
 		WHERE NOT a.issuer AND a.kind = ANY($2)`
 	var more int64
-	if err := tx.QueryRow(ctx, merged, s.End, names).Scan(&more); err != nil {
+	if err := tx.QueryRow(ctx, merged, s.archivedBy(), names).Scan(&more); err != nil {
 		return 0, fmt.Errorf("merged accounts: %w", err)
 	}
 	return archived + more, nil
@@ -273,9 +273,9 @@ func (v *Inequality) countedOf(ctx context.Context, tx pgx.Tx, sums *holderSums,
 	}
 	var bins []ledger.Tally
 	if days := v.Counted.days(); days > 0 {
-		bins, err = fold.Active(ctx, tx, s.End, s.zone(), string(v.Population), ledger.DayNumber(s.Today)-days+1)
+		bins, err = fold.Active(ctx, tx, s.archivedBy(), s.zone(), string(v.Population), ledger.DayNumber(s.Today)-days+1)
 	} else {
-		bins, err = fold.Moved(ctx, tx, s.End, s.zone(), string(v.Population))
+		bins, err = fold.Moved(ctx, tx, s.archivedBy(), s.zone(), string(v.Population))
 	}
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (v *WealthByKind) fill(ctx context.Context, tx pgx.Tx, s span) error {
 	} else {
 		// Accounts count also if they were never used.
 		const query = `SELECT kind, issuer, count(*), count(*) FILTER (WHERE archived <= $1) FROM accounts GROUP BY kind, issuer`
-		rows, _ := tx.Query(ctx, query, s.End)
+		rows, _ := tx.Query(ctx, query, s.archivedBy())
 		var k KindWealth
 		if _, err := pgx.ForEachRow(rows, []any{&k.Kind, &k.Issuer, &k.Accounts, &k.Archived}, func() error {
 			found[group{k.Kind, k.Issuer}] = k

@@ -44,7 +44,7 @@ var archivedBalances = verification{BookBalances, "archived balances are what th
 		SELECT account, date_trunc('month', day::timestamp)::date AS month, sum(received - sent) AS balance, sum(postings)::bigint AS postings
 		FROM account_days WHERE day < (SELECT begins_day FROM archive) GROUP BY 1, 2) AS d USING (account, month)
 	WHERE (b.balance, b.postings) IS DISTINCT FROM (d.balance, d.postings)
-	ORDER BY account, month`, false}
+	ORDER BY account, month`}
 
 // refsKept compares refs with the record, and those of what is archived by their number
 // and checksum.
@@ -61,7 +61,7 @@ var refsKept = verification{BookOrphans, "refs are those of transactions and sal
 	FROM wrong WHERE here IS NOT NULL OR (SELECT refs FROM archived) = 0
 	UNION ALL
 	SELECT 'archived', concat(apart.refs, ' refs are of nothing that is here, and ', archived.refs, ' were archived, or they are others')
-	FROM apart, archived WHERE archived.refs > 0 AND (apart.refs, apart.checksum) <> (archived.refs, archived.checksum)`, false}
+	FROM apart, archived WHERE archived.refs > 0 AND (apart.refs, apart.checksum) <> (archived.refs, archived.checksum)`}
 
 // archivedVerifications returns the checks of what rollups have of archived months. A
 // month is compared by the columns that its rollup had when it was archived.
@@ -105,7 +105,7 @@ func (r rollup) archivedVerification(columns []string) verification {
 			WHERE month NOT IN (SELECT month FROM archive_checksums WHERE rollup = '` + r.table + `' AND NOT (` + these + `))
 			GROUP BY month) AS k USING (month)
 		WHERE (coalesce(c.rows, 0), coalesce(c.checksum, 0)) <> (coalesce(k.rows, 0), coalesce(k.checksum, 0))
-		ORDER BY month`, false}
+		ORDER BY month`}
 }
 
 // bound is SQL for the end of the last archived month, in terms of a period.

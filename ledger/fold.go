@@ -16,10 +16,11 @@ import (
 const foldLock = snapshotLock + 2
 
 // foldEvery is how long a fold is left alone at least. A process of the version before, which
-// adds up less, leaves it alone for foldAhead.
+// adds up less, leaves it alone for foldAhead: so that it does while others fold, the time of a
+// fold is that much ahead, and kept so while there is nothing to do.
 const (
 	foldEvery = 4 * time.Second
-	foldAhead = 10 * time.Minute
+	foldAhead = time.Minute
 )
 
 // serializationFailure is Postgres' code for a row that has changed since the snapshot.
@@ -32,7 +33,11 @@ const serializationFailure = "40001"
 // to do it is one or two cheap queries. It uses two connections.
 func FoldHolders(ctx context.Context, db *pgxpool.Pool, least int64) (folded bool, err error) {
 	due, err := foldDue(ctx, db, least)
-	if err != nil || !due {
+	if err != nil {
+		return false, wrapFold(err)
+	}
+	if !due {
+		_, err := db.Exec(ctx, keepAhead, foldAhead)
 		return false, wrapFold(err)
 	}
 	folded, err = Settled(ctx, db, foldLock, func(_, work pgx.Tx) error {
@@ -47,6 +52,11 @@ func FoldHolders(ctx context.Context, db *pgxpool.Pool, least int64) (folded boo
 	}
 	return folded && err == nil, wrapFold(err)
 }
+
+// keepAhead keeps the time of a whole fold ahead.
+const keepAhead = `
+	UPDATE holder_fold SET at = now() + $1::interval, whole_at = now() + $1::interval
+	WHERE ` + wholeFold + ` AND at < now() + $1::interval / 2`
 
 func wrapFold(err error) error {
 	if err != nil {
@@ -90,7 +100,7 @@ func newest(ctx context.Context, tx pgx.Tx) (next Fold, zone *time.Location, err
 
 // fold brings the tables to what tx sees.
 func fold(ctx context.Context, tx pgx.Tx, zone *time.Location, next Fold) error {
-	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '10min'`); err != nil {
+	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '2h'`); err != nil {
 		return err
 	}
 	last, err := ReadFold(ctx, tx)
@@ -135,7 +145,7 @@ var foldAll = []foldStep{
 	{false, `DELETE FROM account_totals`}, {false, `DELETE FROM regrouped_accounts`},
 	{true, `INSERT INTO holder_balances SELECT * FROM (` + holderSums(notArchived, allHolders) + `) AS made WHERE ` + Apart},
 	{false, `INSERT INTO holder_tallies SELECT tally, place, count(*), sum(total) FROM (` + tallied("holder_balances", "") + `) AS places GROUP BY tally, place`},
-	{true, `INSERT INTO holder_groups SELECT tally, period, place, count(*), sum(total) FROM (` + grouped("holder_balances", "") + `) AS places GROUP BY tally, period, place`},
+	{true, `INSERT INTO holder_groups SELECT tally, period, place, count(*), sum(total) FROM (` + grouped("holder_balances", "") + `) AS places WHERE ` + Apart + ` GROUP BY tally, period, place`},
 	{false, `INSERT INTO holder_groups ` + scanDebts},
 	{false, `INSERT INTO account_totals ` + scanTotals},
 }
@@ -194,7 +204,7 @@ func foldVerifications() []verification {
 			WITH ` + with + `, kept AS (` + kept + `), scan AS (` + scan + `)
 			SELECT concat_ws(' ', ` + keys + `), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM kept FULL JOIN scan USING (` + keys + `)
-			WHERE kept IS DISTINCT FROM scan AND ` + made + ` ORDER BY ` + keys), false}
+			WHERE kept IS DISTINCT FROM scan AND ` + made + ` ORDER BY ` + keys)}
 	}
 	moved := movedHolders(changedAccounts, notArchived)
 	return []verification{

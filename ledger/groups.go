@@ -19,7 +19,7 @@ import (
 const activeDays = 100
 
 // forgetActive is a statement that deletes the active holders of days before $1.
-const forgetActive = `DELETE FROM holder_groups WHERE tally LIKE 'active %' AND period < $1`
+const forgetActive = `DELETE FROM holder_groups WHERE tally IN ('active single', 'active personal', 'active private', 'active all') AND period < $1`
 
 // grouped is a query for the places in groups of the rows of a table like holder_balances,
 // as tallied is for all. Most holders have personal accounts alone, who are so one group

@@ -116,4 +116,4 @@ var largestKnown = verification{BookRollups, "flow_largest are the largest where
 		FROM flows LEFT JOIN flow_largest l USING (source, day, from_kind, from_issuer, to_kind, to_issuer)
 		WHERE known AND (transaction = ANY(transactions)) IS NOT TRUE
 			AND (volumes[` + most + `] IS NULL OR (amount, -transaction) > (volumes[` + most + `]::numeric, -transactions[` + most + `])))
-	SELECT concat_ws(' ', source, day, from_kind, to_kind), text FROM wrong ORDER BY source, day, from_kind, to_kind, text`, false}
+	SELECT concat_ws(' ', source, day, from_kind, to_kind), text FROM wrong ORDER BY source, day, from_kind, to_kind, text`}

@@ -218,6 +218,9 @@ func (m *mender) compare(ctx context.Context) error {
 
 // list lists the keys of the rows that are not right.
 func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, canonical+bySize); err != nil {
+		return err
+	}
 	all, err := stretches(ctx, tx, m.zone)
 	if err != nil {
 		return err
@@ -249,7 +252,7 @@ func (m *mender) list(ctx context.Context, tx pgx.Tx) error {
 			SELECT ` + r.keys + `, (SELECT count(*) FROM ` + differing(r) + `) + row_number() OVER (ORDER BY ` + r.keys + `)
 			FROM (SELECT * FROM ` + r.table + ` WHERE ` + r.since() + ` AND ` + where + `) AS kept
 			FULL JOIN (SELECT * FROM ` + made(r) + ` WHERE ` + where + `) AS made USING (` + r.keys + `)
-			WHERE kept IS DISTINCT FROM made`
+			WHERE kept IS DISTINCT FROM made AND ` + Apart
 		for _, part := range stretchesOf(query, all) {
 			if _, err := tx.Exec(ctx, query, part.args(nil)); err != nil {
 				return err

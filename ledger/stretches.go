@@ -20,7 +20,7 @@ type stretch struct {
 }
 
 // stretches returns the parts of all time: the months of a ledger that is divided by month,
-// and else one.
+// what was there before them being one part, and else one. The transaction is canonical.
 func stretches(ctx context.Context, tx pgx.Tx, zone *time.Location) ([]stretch, error) {
 	const query = `
 		SELECT starts::date FROM (
@@ -50,6 +50,10 @@ func stretches(ctx context.Context, tx pgx.Tx, zone *time.Location) ([]stretch, 
 	last.end = pgtype.Date{InfinityModifier: pgtype.Infinity, Valid: true}
 	return all, nil
 }
+
+// bySize are the settings of a transaction that executes queries for stretches: each is
+// planned for itself, since one may have a hundred times as much as another.
+const bySize = `SET LOCAL plan_cache_mode = force_custom_plan;`
 
 // inStretch is SQL for whether a posting or a transaction is of a stretch. A query that has
 // it is executed for each.

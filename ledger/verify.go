@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -90,7 +91,7 @@ func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, 
 	var report Report
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead}
 	err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, unbounded+canonical); err != nil {
+		if _, err := tx.Exec(ctx, unbounded+canonical+bySize); err != nil {
 			return err
 		}
 		const count = `SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM postings), (SELECT count(*) FROM sales)`
@@ -117,12 +118,14 @@ func (l *Ledger) Verify(ctx context.Context, progress ...func(Check)) (*Report, 
 
 // A verification is a query whose rows are what is wrong: key and text.
 type verification struct {
-	book     Book
-	name     string
-	table    string
-	query    string // executed for each stretch if it has inStretch or ofStretch
-	replayed bool   // the query compares with what is added up by replaying the record
+	book  Book
+	name  string
+	table string
+	query string // executed for each stretch if it has inStretch or ofStretch
 }
+
+// replayed reports whether the query compares with what is added up by replaying the record.
+func (v verification) replayed() bool { return strings.Contains(v.query, replayPrefix) }
 
 // verifying is a run of verifications in a transaction.
 type verifying struct {
@@ -161,7 +164,7 @@ func (v verification) run(ctx context.Context, in *verifying) (Check, error) {
 	}
 	notify()
 	began := time.Now()
-	if v.replayed {
+	if v.replayed() {
 		if err := in.replay(ctx); err != nil {
 			return check, err
 		}
@@ -244,7 +247,7 @@ const replayPrefix = "replay_"
 func verifications() []verification {
 	all := []verification{
 		{BookSum, "all postings sum to zero", "postings",
-			`SELECT 'all', concat('sum to ', sum(amount)) FROM postings HAVING sum(amount) <> 0`, false},
+			`SELECT 'all', concat('sum to ', sum(amount)) FROM postings HAVING sum(amount) <> 0`},
 		{BookTransactions, "every transaction sums to zero", "transactions", `
 			SELECT t.ref, concat('sum ', coalesce(sum(amount), 0), ', ', count(amount), ' postings, ',
 				count(*) FILTER (WHERE p.at <> t.at), ' at another time')
@@ -252,7 +255,7 @@ func verifications() []verification {
 			LEFT JOIN (SELECT transaction, at, amount FROM postings WHERE ` + inStretch + `) AS p ON p.transaction = t.id
 			GROUP BY t.id, t.ref
 			HAVING coalesce(sum(amount), 0) <> 0 OR count(amount) < 2 OR bool_or(p.at <> t.at)
-			ORDER BY t.id`, false},
+			ORDER BY t.id`},
 	}
 	for _, r := range rollups() {
 		all = append(all, r.verification())
@@ -272,7 +275,7 @@ func verifications() []verification {
 					SELECT day, sum(received - sent) FROM account_days
 					WHERE account NOT IN (SELECT id FROM accounts WHERE issuer) AND day < (SELECT begins_day FROM archive) GROUP BY day) AS moved USING (day)) AS days
 			WHERE supply <> scanned
-			ORDER BY day`, false},
+			ORDER BY day`},
 		// From the days of accounts, which are compared with the record above.
 		verification{BookRollups, "closing_balances are what the days add up to", "closing_balances", `
 			WITH kept AS (
@@ -293,15 +296,15 @@ func verifications() []verification {
 			UNION ALL
 			SELECT day::text, concat('kept ', cardinality(k.accounts), ' accounts, there were ', coalesce(c.accounts, 0))
 			FROM closing_balances k LEFT JOIN counted c USING (day) WHERE cardinality(k.accounts) IS DISTINCT FROM c.accounts
-			ORDER BY 1, 2`, false},
+			ORDER BY 1, 2`},
 		verification{BookOrphans, "no posting without its transaction", "postings", `
 			SELECT transaction::text, concat('account ', account, ': the transaction is missing, or is of another time')
 			FROM (SELECT transaction, at, account FROM postings WHERE ` + inStretch + `) AS p
 			LEFT JOIN (SELECT id, at FROM transactions WHERE ` + inStretch + `) AS t ON t.id = transaction AND t.at = p.at
-			WHERE t.id IS NULL`, false},
+			WHERE t.id IS NULL`},
 		// Whoever has postings has a balance: that is compared above.
 		verification{BookOrphans, "no balance without its account", "balances", `
-			SELECT account::text, 'the account is missing' FROM balances LEFT JOIN accounts ON id = account WHERE id IS NULL`, false},
+			SELECT account::text, 'the account is missing' FROM balances LEFT JOIN accounts ON id = account WHERE id IS NULL`},
 		verification{BookOrphans, "no sale without what it names", "sales", `
 			SELECT s.ref, 'its transaction, item, shop, seller or buyer is missing'
 			FROM sales s
@@ -310,7 +313,7 @@ func verifications() []verification {
 					AND NOT EXISTS (SELECT FROM refs WHERE what = 't' AND id = transaction AND (SELECT begins > '-infinity' FROM archive))
 				OR shop IS NOT NULL AND NOT EXISTS (SELECT FROM shops WHERE id = shop)
 				OR seller IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = seller)
-				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`, false},
+				OR buyer IS NOT NULL AND NOT EXISTS (SELECT FROM accounts WHERE id = buyer)`},
 		verification{BookOrphans, "offers are what they changed to last", "offers", `
 			SELECT concat(o.shop, ' ', o.ref, ' ', o.item), concat('kept ', o::text, ', changed last to ', c::text)
 			FROM offers o LEFT JOIN LATERAL (
@@ -318,10 +321,10 @@ func verifications() []verification {
 			WHERE (o.ask, o.bid, o.priced_in, o.batch, o.stock, o.capacity, o.active)
 					IS DISTINCT FROM (c.ask, c.bid, c.priced_in, c.batch, c.stock, c.capacity, c.active)
 				OR c.at IS NULL OR c.at > o.seen
-				OR NOT EXISTS (SELECT FROM shops WHERE id = o.shop) OR NOT EXISTS (SELECT FROM items WHERE id = o.item)`, false},
+				OR NOT EXISTS (SELECT FROM shops WHERE id = o.shop) OR NOT EXISTS (SELECT FROM items WHERE id = o.item)`},
 		verification{BookOrphans, "changes are those of an offer of their item", "offer_changes", `
 			SELECT concat(offer, ' ', at), 'its offer is missing, or is of another item'
-			FROM offer_changes c LEFT JOIN offers o ON o.id = offer WHERE o.item IS DISTINCT FROM c.item`, false},
+			FROM offer_changes c LEFT JOIN offers o ON o.id = offer WHERE o.item IS DISTINCT FROM c.item`},
 		refsKept,
 		archivedBalances,
 	)
@@ -330,12 +333,12 @@ func verifications() []verification {
 // verification returns the check of a rollup: that it is what its scan computes, or
 // what the deltas of all of the record add up to.
 func (r rollup) verification() verification {
-	v := verification{book: BookRollups, name: r.table + " is what the record adds up to", table: r.table, replayed: r.scan == ""}
+	v := verification{book: BookRollups, name: r.table + " is what the record adds up to", table: r.table}
 	if r.table == "balances" {
 		v.book = BookBalances
 	}
 	scan, kept := r.scan, r.since()
-	if v.replayed {
+	if scan == "" {
 		scan = `SELECT * FROM pg_temp.` + replayPrefix + r.table
 	} else if r.stretched() {
 		kept += ` AND ` + ofStretch(r.period())

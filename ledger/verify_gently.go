@@ -35,7 +35,7 @@ var flowSums = verification{BookRollups, "flow_hours add up, by hour, source and
 		concat('kept net ', f.net, ' of ', f.gained, ' gained, scanned ', n.net, ' of ', n.gained)
 	FROM flows f FULL JOIN nets n USING (hour, source, kind, issuer)
 	WHERE coalesce(f.net, 0) <> coalesce(n.net, 0) OR coalesce(f.gained, 0) <> coalesce(n.gained, 0)
-	ORDER BY hour, source, kind`, false}
+	ORDER BY hour, source, kind`}
 
 // gentle are the checks in the place of those that make a temporary table.
 var gentle = map[string]verification{"flow_hours": flowSums, "flow_largest": largestKnown}
@@ -50,7 +50,7 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 	ends := time.Now().Add(all)
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, l.db, snapshot, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, unbounded+canonical+`SET LOCAL max_parallel_workers_per_gather = 0`); err != nil {
+		if _, err := tx.Exec(ctx, unbounded+canonical+bySize+`SET LOCAL max_parallel_workers_per_gather = 0`); err != nil {
 			return err
 		}
 		in, every, err := beginVerifying(ctx, tx, &report)
@@ -58,7 +58,7 @@ func (l *Ledger) VerifyGently(ctx context.Context, each, all time.Duration) (*Re
 			return err
 		}
 		for _, v := range every {
-			if v.replayed { // into a temporary table
+			if v.replayed() { // into a temporary table
 				v = gentle[v.table]
 			}
 			limit := min(each, time.Until(ends))
@@ -218,7 +218,7 @@ func sampleVerifications() []verification {
 			WHERE t.id = ANY(@transactions)
 			GROUP BY t.id, t.ref
 			HAVING coalesce(sum(amount), 0) <> 0 OR count(amount) < 2 OR bool_or(p.at <> t.at)
-			ORDER BY t.id`, false},
+			ORDER BY t.id`},
 		{BookBalances, "these balances are the sums of their postings", "balances", `
 			SELECT ids.id, ids.id::text, concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM unnest(@ids::bigint[]) AS ids (id)
@@ -229,7 +229,7 @@ func sampleVerifications() []verification {
 					UNION ALL SELECT balance, last_at, postings, first_at FROM archive_balances WHERE account = ids.id) AS parts
 				HAVING count(*) > 0) scan ON true
 			WHERE (kept.balance, kept.last_at, kept.postings, kept.first_at) IS DISTINCT FROM (scan.balance, scan.last_at, scan.postings, scan.first_at)
-			ORDER BY ids.id`, false},
+			ORDER BY ids.id`},
 		{BookRollups, "the days of these accounts are what their postings add up to", "account_days", `
 			WITH scan AS (
 				SELECT account, ` + LocalTime(`date_trunc('hour', at, 'UTC')`) + `::date AS day,
@@ -240,12 +240,12 @@ func sampleVerifications() []verification {
 			SELECT account, concat(account, ' ', day), concat('kept ', coalesce(kept::text, 'nothing'), ', scanned ', coalesce(scan::text, 'nothing'))
 			FROM kept FULL JOIN scan USING (account, day)
 			WHERE (kept.received, kept.sent, kept.postings) IS DISTINCT FROM (scan.received, scan.sent, scan.postings)
-			ORDER BY account, day`, false},
+			ORDER BY account, day`},
 		{BookOrphans, "these accounts' postings have their transaction", "postings", `
 			SELECT p.account, concat('account ', p.account, ', transaction ', p.transaction), 'the account or the transaction is missing'
 			FROM postings p LEFT JOIN transactions t ON t.id = p.transaction
 			WHERE p.account = ANY(@ids) AND (t.id IS NULL OR p.account NOT IN (SELECT id FROM accounts WHERE id = ANY(@ids)))
-			ORDER BY p.account, p.transaction`, false},
+			ORDER BY p.account, p.transaction`},
 	}
 }
 

@@ -32,7 +32,7 @@ type Param struct {
 const (
 	aDay     = "a day, as 2026-08-31"
 	aText    = "a text of at most 512 bytes"
-	anAmount = "a number, as 12.50"
+	anAmount = "a number that is not below 0, as 12.50"
 )
 
 // An Option is a value of a parameter, as a link.
@@ -94,10 +94,36 @@ func ParseParams(declared []*Param, ref, rawQuery string) Params {
 	q, _ := url.ParseQuery(rawQuery) // what cannot be read counts as not given
 	for _, d := range declared {
 		if q.Has(d.Name) {
-			p = p.add(d, d.Nearest(q.Get(d.Name)))
+			p = p.add(d, d.Value(q.Get(d.Name)))
 		}
 	}
 	return p
+}
+
+// Value returns the value nearest to a text of an address, whatever space is around it
+// unless the value is a text itself.
+func (d *Param) Value(text string) string {
+	if d.Is != aText {
+		text = strings.TrimSpace(text)
+	}
+	if d.Number {
+		text = plainNumber(text)
+	}
+	return d.Nearest(text)
+}
+
+// plainNumber returns a number without what separates its thousands, and any other text
+// as it is.
+func plainNumber(text string) string {
+	whole, fraction, point := strings.Cut(text, ".")
+	digits, ok := ungrouped(whole)
+	switch {
+	case !ok:
+		return text
+	case point:
+		return digits + "." + fraction
+	}
+	return digits
 }
 
 // Unreadable returns the first of the parameters that has a text in a query that is no
@@ -108,7 +134,7 @@ func Unreadable(declared []*Param, rawQuery string) *Param {
 	}
 	q, _ := url.ParseQuery(rawQuery)
 	for _, d := range declared {
-		if !d.reads(strings.TrimSpace(q.Get(d.Name))) {
+		if !d.reads(strings.TrimSpace(q.Get(d.Name))) { // as Value does
 			return d
 		}
 	}
@@ -118,20 +144,20 @@ func Unreadable(declared []*Param, rawQuery string) *Param {
 // reads reports whether a text says what is meant: a form sends no text for what is
 // not chosen.
 func (d *Param) reads(text string) bool {
-	if text == "" {
+	if text == "" || d.Field == CheckField {
 		return true
 	}
 	if d.Number {
-		_, err := strconv.ParseInt(strings.ReplaceAll(text, ",", ""), 10, 64)
+		_, err := strconv.ParseInt(plainNumber(text), 10, 64)
 		if err == nil || errors.Is(err, strconv.ErrRange) {
 			return true
 		}
 	}
-	nearest := d.Nearest(text)
+	nearest := d.Value(text)
 	if len(d.Options) > 0 || d.Number {
 		return nearest == text
 	}
-	return nearest != "" || strings.Trim(text, " 0.,") == "" // nothing, or none
+	return nearest != "" || strings.Trim(text, "0.,") == "" // nothing, or none
 }
 
 // Misread is what the reader of an address is told whose value of d cannot be read.

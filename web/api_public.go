@@ -95,7 +95,7 @@ type statsInput struct {
 // period is the parameter days of a request.
 type period string
 
-func (p period) days() aggregates.Days { return aggregates.ParseDays(string(p)) }
+func (p period) days() aggregates.Days { return aggregates.ParseDays(views.DaysParam.Value(string(p))) }
 
 // Resolve refuses what is no number of days.
 func (p period) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
