@@ -183,8 +183,9 @@ const whyTooMany = "Not available: this ledger has too many accounts to read the
 const trendDays = 31
 
 // ComputeInequality reads the population's balances, measures them, and keeps
-// none of them. Of too many holders it reads bins of balances, see [ExactUpTo]. Where the ledger has no personal accounts, the private
-// population takes the place of the personal one, and the value says so.
+// none of them. Of too many holders it reads bins of balances, see [ExactUpTo]. Where the
+// ledger has no personal accounts, the private population takes the place of the personal
+// one, and the value says so.
 func ComputeInequality(ctx context.Context, db *pgxpool.Pool, w cache.Window, q InequalityQuery) (*Inequality, error) {
 	return ComputePastInequality(ctx, db, w, AsOf[InequalityQuery]{Of: q})
 }

@@ -37,7 +37,7 @@ func SearchParam(name, label string) *Param {
 }
 
 // ChoiceParam returns a parameter with one of a few values. The first one is the
-// default, which any other text becomes.
+// default.
 func ChoiceParam(name, label string, options ...Option) *Param {
 	p := &Param{Name: name, Label: label, Field: ChoiceField, Default: options[0].Value, Options: options}
 	p.Nearest = func(text string) string {
