@@ -125,7 +125,7 @@ func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	}{
 		"a path of 15 KB":            {"GET /" + long + " HTTP/1.1\r\nHost: a\r\n\r\n", []int{404}},
 		"a path of 1 MB":             {"GET /" + large + " HTTP/1.1\r\nHost: a\r\n\r\n", []int{431}},
-		"a query of 15 KB":           {"GET /economy?days=" + long + " HTTP/1.1\r\nHost: a\r\n\r\n", []int{200}},
+		"a query of 15 KB":           {"GET /economy?days=" + long + " HTTP/1.1\r\nHost: a\r\n\r\n", []int{400}},
 		"2,000 parameters":           {"GET /economy?" + strings.Repeat("d=1&", 3000) + " HTTP/1.1\r\nHost: a\r\n\r\n", []int{200}},
 		"a query of 1 MB":            {"GET /economy?days=" + large + " HTTP/1.1\r\nHost: a\r\n\r\n", []int{431}},
 		"a cookie of 15 KB":          {"GET /economy HTTP/1.1\r\nHost: a\r\nCookie: exchequer=" + long + "\r\n\r\n", []int{200}},
