@@ -57,9 +57,11 @@ func partEnd(ctx context.Context, tx pgx.Tx, table string, from, to int64) (reac
 }
 
 func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int64, as map[int64]party) (broken int, err error) {
+	// Row by row: of a part of a large ledger Postgres would read all postings.
 	const query = `
 		SELECT t.id, t.at, source, account, holder, kind, issuer, amount
-		FROM transactions t JOIN postings p ON p.transaction = t.id AND p.at = t.at JOIN accounts a ON a.id = account
+		FROM transactions t, LATERAL (SELECT account, amount FROM postings WHERE transaction = t.id AND at = t.at OFFSET 0) AS p,
+			LATERAL (SELECT holder, kind, issuer FROM accounts WHERE id = p.account OFFSET 0) AS a
 		WHERE t.id > $1 AND t.id <= $2
 		ORDER BY t.id`
 	var at, lastAt time.Time
