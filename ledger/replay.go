@@ -56,14 +56,16 @@ func partEnd(ctx context.Context, tx pgx.Tx, table string, from, to int64) (reac
 	return reached, err
 }
 
+// A part of the record, row by row: Postgres, which cannot know how few rows these are,
+// would read all postings of a large ledger.
+const partOfRecord = `
+	SELECT t.id, t.at, source, account, holder, kind, issuer, amount
+	FROM transactions t, LATERAL (SELECT account, amount FROM postings WHERE transaction = t.id AND at = t.at OFFSET 0) AS p,
+		LATERAL (SELECT holder, kind, issuer FROM accounts WHERE id = p.account OFFSET 0) AS a
+	WHERE t.id > $1 AND t.id <= $2
+	ORDER BY t.id`
+
 func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int64, as map[int64]party) (broken int, err error) {
-	// Row by row: of a part of a large ledger Postgres would read all postings.
-	const query = `
-		SELECT t.id, t.at, source, account, holder, kind, issuer, amount
-		FROM transactions t, LATERAL (SELECT account, amount FROM postings WHERE transaction = t.id AND at = t.at OFFSET 0) AS p,
-			LATERAL (SELECT holder, kind, issuer FROM accounts WHERE id = p.account OFFSET 0) AS a
-		WHERE t.id > $1 AND t.id <= $2
-		ORDER BY t.id`
 	var at, lastAt time.Time
 	var id, last int64
 	var source, lastSource string
@@ -79,7 +81,7 @@ func replayTransactions(ctx context.Context, tx pgx.Tx, d *deltas, from, to int6
 		}
 		legs = legs[:0]
 	}
-	rows, _ := tx.Query(ctx, query, from, to)
+	rows, _ := tx.Query(ctx, partOfRecord, from, to)
 	_, err = pgx.ForEachRow(rows, []any{&id, &at, &source, &l.account, &l.holder, &kind, &issuer, &l.amount}, func() error {
 		if id != last {
 			add()

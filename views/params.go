@@ -141,7 +141,7 @@ func Unreadable(declared []*Param, rawQuery string) *Param {
 	return nil
 }
 
-// reads reports whether a text says what is meant: a form sends no text for what is
+// reads reports whether a text has a meaning. No text has one: forms send it for what is
 // not chosen.
 func (d *Param) reads(text string) bool {
 	if text == "" || d.Field == CheckField {

@@ -50,7 +50,7 @@ func verbatim(text string) string {
 const mostAmount = 1_000_000
 
 func nearestAmount(text string) string {
-	n, err := strconv.ParseInt(plainNumber(strings.TrimSpace(text)), 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil && n == 0 {
 		return "1"
 	}
@@ -76,7 +76,7 @@ func nearestWithin(text string) string {
 // nearestDecimal returns a number without a sign, such as "2.50", and nothing for
 // any other text.
 func nearestDecimal(text string) string {
-	text = plainNumber(strings.TrimSpace(text))
+	text = plainNumber(text)
 	whole, fraction, point := strings.Cut(text, ".")
 	digits := func(s string) bool { return len(s) > 0 && len(s) <= 9 && strings.Trim(s, "0123456789") == "" }
 	if !digits(whole) || point && !digits(fraction) {
